@@ -1,0 +1,129 @@
+"""What passes between the stages: plain values, all of them picklable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Logs = Mapping[str, float]
+"""Keras's logs of one epoch: metric name to value."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Rows of different length, end to end.
+
+    Args:
+        values: all elements, ints of shape `(elements,)`.
+        offsets: row `i` is `values[offsets[i]:offsets[i + 1]]`; ints of shape `(rows + 1,)`.
+    """
+
+    values: Array
+    offsets: Array
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def row(self, index: int) -> Array:
+        """One row, a view of shape `(length,)`."""
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def lengths(self) -> Array:
+        """Elements per row, shape `(rows,)`."""
+        return np.diff(self.offsets)
+
+
+Inputs = Array | Sequences
+"""Rows as they were loaded: an array of shape `(rows, ...)`, or sequences."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some rows of a data set.
+
+    Args:
+        x: inputs as loaded, compact: bytes stay bytes.
+        y: class numbers, ints of shape `(rows,)`; or values, floats of shape `(rows,)`.
+    """
+
+    x: Inputs
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A loaded data set.
+
+    Args:
+        name: its name in the spec.
+        train, test: its rows, in the order of its source.
+        classes: one name per class; empty for a regression.
+        target: what a label says, such as `digit` or `price in 1000 $`.
+        features: one name per column of a table, else empty.
+        vocabulary: for texts, a function that reads the word of each index.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...] = ()
+    target: str = "class"
+    features: tuple[str, ...] = ()
+    vocabulary: Callable[[], Mapping[int, str]] | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which training rows are trained on and which validate.
+
+    Args:
+        train, validation: row numbers, ints; `validation` may be empty.
+        number: 0 for a hold-out.
+    """
+
+    train: Array
+    validation: Array
+    number: int = 0
+
+
+@dataclass
+class History:
+    """One value per metric and epoch, under Keras's names."""
+
+    epochs: dict[str, list[float]] = field(default_factory=dict)
+
+    def append(self, logs: Logs) -> None:
+        """Adds one epoch."""
+        for name, value in logs.items():
+            self.epochs.setdefault(name, []).append(float(value))
+
+    def __len__(self) -> int:
+        return max(map(len, self.epochs.values()), default=0)
+
+    def row(self, epoch: int) -> dict[str, float]:
+        """The metrics of one epoch, counted from 0."""
+        return {name: values[epoch] for name, values in self.epochs.items() if epoch < len(values)}
+
+
+class Observer(Protocol):
+    """Whoever wants to know how training goes; the console is one, the run folder another."""
+
+    def stage(self, text: str) -> None:
+        """Something that takes a while begins, such as `reading imdb`."""
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        """An epoch begins, counted from 0."""
+
+    def steps_done(self, step: int) -> None:
+        """So many steps of the epoch are done."""
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        """An epoch is over, validation included."""

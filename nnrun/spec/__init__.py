@@ -1,0 +1,1 @@
+"""The experiment as a person writes it, parsed once into frozen types."""

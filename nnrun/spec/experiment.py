@@ -1,0 +1,35 @@
+"""The top-level keys of a spec, in the order people write them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, StringConstraints
+
+from nnrun.spec.base import Spec
+from nnrun.spec.component import Named
+from nnrun.spec.dataset import Dataset
+from nnrun.spec.training import Training
+from nnrun.spec.validation import Validation
+
+# Part of a folder's name on every system, so neither a separator nor a leading dot or dash.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")]
+
+
+class Experiment(Spec):
+    """One experiment."""
+
+    name: Name
+    """Part of the run folder's name; the file's stem where the spec has none."""
+    description: str = ""
+    """What the experiment is for, in a sentence."""
+    seed: NonNegativeInt | None = 0
+    """Seeds everything; `null` draws one and writes it down."""
+    dataset: Dataset
+    """Which data, and how it is prepared."""
+    model: Annotated[tuple[Named, ...], Field(min_length=1, strict=False)]
+    """A stack of Keras layers; the input shape comes from the data."""
+    training: Training
+    """How the model is fitted."""
+    validation: Validation = Validation()
+    """Which training rows are held out."""
