@@ -2,6 +2,7 @@
 
 NnrunError            what a person can mend; printed without a traceback
     SpecError         the experiment as written cannot be run; carries all faults found
+    Misfit            a value of the spec does not fit the data; becomes a SpecError with its place
     DataError         a data set cannot be had or does not hold what it should
     DeviceError       the device asked for is not there
     RunError          a run folder cannot be written or read
@@ -66,6 +67,24 @@ class SpecError(NnrunError):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__(faults)
         self.faults = faults
+
+
+class Misfit(NnrunError):
+    """A value of the spec does not fit the data, the model or another value.
+
+    A stage raises it without knowing the file; whoever holds the file turns it into a SpecError.
+
+    Args:
+        code: the fault's code, such as `NN120`.
+        path: keys and indices that lead to the value.
+        message: what is wrong and what is allowed.
+    """
+
+    def __init__(self, code: str, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(code, path, message)
+        self.code = code
+        self.path = path
+        self.message = message
 
 
 class DataError(NnrunError):

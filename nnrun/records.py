@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -118,6 +119,9 @@ class Observer(Protocol):
 
     def stage(self, text: str) -> None:
         """Something that takes a while begins, such as `reading imdb`."""
+
+    def run_began(self, path: Path) -> None:
+        """The run has its folder."""
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """An epoch begins, counted from 0."""

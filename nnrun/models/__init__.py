@@ -1,0 +1,1 @@
+"""From the layers of a spec to a Keras model."""

@@ -1,0 +1,12 @@
+"""Pictures of a run: each function draws one figure and returns it, none writes a file.
+
+Figures are made without pyplot: nothing is global, no display is needed, and a figure is freed
+like any other value. Equal input gives equal pixels.
+"""
+
+from nnrun.plots.confusion import confusion
+from nnrun.plots.curves import curve
+from nnrun.plots.gallery import pictures, texts
+from nnrun.plots.regression import predicted_against_true
+
+__all__ = ["confusion", "curve", "pictures", "predicted_against_true", "texts"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from nnrun.spec.base import Spec
@@ -15,7 +15,7 @@ class Component(Spec):
 
     name: str
     """Keras's own name, such as `Dense` or `rmsprop`."""
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
     """By name. A lone value is kept under the empty name until the catalogue names it."""
 
 
@@ -29,7 +29,8 @@ def _parsed(value: Any) -> Any:
             [(name, arguments)] = value.items()
             return Component(name=str(name), arguments=as_arguments(arguments))
     raise PydanticCustomError(
-        "component", "expected a name, or one name with its arguments such as 'Dense: {{units: 16}}'"
+        "component",
+        "expected a name, or one name with its arguments such as 'Dense: {{units: 16}}'",
     )
 
 

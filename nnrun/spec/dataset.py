@@ -70,10 +70,15 @@ class Flatten(Step):
     step: Literal["flatten"] = "flatten"
 
 
-_STEPS: dict[str, type[Step]] = {
+STEPS: dict[str, type[Step]] = {
     get_args(cls.model_fields["step"].annotation)[0]: cls
     for cls in (MultiHot, Pad, Standardize, Rescale, Flatten)
 }
+
+
+def first_argument(name: str) -> str:
+    """The argument of a step that a lone value stands for: 10000 in `multi_hot: 10000`."""
+    return next((field for field in STEPS[name].model_fields if field != "step"), "value")
 
 
 def _step(value: Any) -> Any:
@@ -85,10 +90,9 @@ def _step(value: Any) -> Any:
     [(name, arguments)] = value.items()
     if isinstance(arguments, dict):
         return {"step": name, **arguments}
-    if arguments is None or name not in _STEPS:
+    if arguments is None or name not in STEPS:
         return {"step": name}
-    first = next((field for field in _STEPS[name].model_fields if field != "step"), "value")
-    return {"step": name, first: arguments}
+    return {"step": name, first_argument(name): arguments}
 
 
 Prepare = Annotated[

@@ -1,0 +1,1 @@
+"""Compiles, fits and evaluates a Keras model."""

@@ -1,0 +1,56 @@
+"""From rows and a spec to a compiled model that is ready to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from nnrun import targets
+from nnrun.intake import Intake
+from nnrun.models.build import build
+from nnrun.records import Observer
+from nnrun.training import callbacks, engine, seeding
+from nnrun.training.compile import compile_model
+from nnrun.training.engine import Engine
+from nnrun.training.evaluate import Evaluator
+from nnrun.training.rows import Rows, resident
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A compiled model with its rows on the device, ready to train."""
+
+    intake: Intake
+    model: keras.Model
+    device: str
+    engine: Engine
+    train: Rows
+    test: Rows
+    evaluator: Evaluator
+
+
+def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
+    """Builds and compiles the model and brings the rows to the device.
+
+    Raises:
+        Misfit: the model cannot be built, or does not fit the labels.
+    """
+    observer.stage("building the model")
+    spec, preparation = intake.spec, intake.preparation
+    # Layers are numbered through a process; a fresh session gives the same names each time.
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(spec.training.precision)
+    seeding.seed_everything(intake.seed)
+    model = build(spec.model, preparation.shape, dtype=preparation.dtype)
+    units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
+    compile_model(model, spec.training)
+    callbacks.build(spec.training.callbacks, Path())
+    train_rows, test_rows = (
+        resident(preparation.store(split.x), intake.labels(split.y, units))
+        for split in (intake.dataset.train, intake.dataset.test)
+    )
+    chosen = engine.choose(spec.training, model, device=device)
+    evaluator = Evaluator(model, preparation)
+    return Assembly(intake, model, device, chosen, train_rows, test_rows, evaluator)

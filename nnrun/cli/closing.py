@@ -1,0 +1,96 @@
+"""What is said of a run when it is over, and by `nnrun show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from nnrun.cli import console
+from nnrun.records import History
+from nnrun.runs import Run, layout
+
+# A rise must last so many epochs and be so large before it is called over-fitting.
+RISING_EPOCHS = 3
+RISE = 0.02
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """A run as every verb's `--json` gives it."""
+    return {
+        "path": str(run.path),
+        "name": run.record()["name"],
+        "status": run.status(),
+        "metrics": run.metrics(),
+    }
+
+
+def show(run: Run) -> None:
+    """Prints metrics, best epoch, a word on over-fitting, and where the files are."""
+    out = console.stdout()
+    metrics = run.metrics()
+    if not metrics:
+        out.print(f"{run.record()['name']}: {run.status()}, no epoch trained")
+        return
+    out.print(_table(run, metrics))
+    for sentence in _sentences(run, metrics):
+        out.print(sentence, markup=False)
+
+
+def _table(run: Run, metrics: dict[str, Any]) -> Table:
+    columns = [name for name in ("train", "validation", "test") if name in metrics]
+    table = Table(title=run.record()["name"], title_justify="left")
+    table.add_column("metric")
+    # A run that was stopped has no evaluation, only its last epoch.
+    for column in columns or ["last epoch"]:
+        table.add_column({"train": "training"}.get(column, column), justify="right")
+    values = [metrics[column] for column in columns] or [metrics["last"]]
+    for name in values[0]:
+        table.add_row(name.replace("_", " "), *(number(value.get(name)) for value in values))
+    return table
+
+
+def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
+    epochs, best = metrics["epochs"], metrics["best_epoch"]
+    seconds = metrics["seconds"]
+    said = [
+        f"{run.status()} after {epochs} epochs in {seconds['total']:.1f} s "
+        f"({seconds['training']:.1f} s of training, {run.record()['engine']} engine on "
+        f"{run.record()['device']}, {metrics['parameters']:,} parameters)"
+    ]
+    if best:
+        name = metrics["monitor"]
+        said.append(f"best epoch {best} of {epochs}: {name} {number(metrics['best'][name])}")
+    if error := run.record().get("error"):
+        said.append(f"stopped: {error}")
+    if warning := overfitting(run.history()):
+        said.append(warning)
+    return [*said, f"files in {console.short(run.path)}"]
+
+
+def number(value: float | None) -> str:
+    """Four decimals, or four digits of what would vanish in them."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"
+
+
+def overfitting(history: History) -> str | None:
+    """A plain sentence where validation loss has been rising while training loss fell.
+
+    Rising means that the last epochs all lie above the best one, by more than a fiftieth of it
+    at the end, and that the training loss is lower at the end than it was at the best epoch.
+    """
+    losses, validation = history.epochs.get("loss", []), history.epochs.get("val_loss", [])
+    if len(validation) <= RISING_EPOCHS:
+        return None
+    best = min(range(len(validation)), key=validation.__getitem__)
+    since = len(validation) - 1 - best
+    rose = validation[-1] > validation[best] * (1 + RISE)
+    if since < RISING_EPOCHS or not rose or losses[-1] >= losses[best]:
+        return None
+    return (
+        f"over-fitting: since epoch {best + 1} validation loss rose from {validation[best]:.4f} "
+        f"to {validation[-1]:.4f} while training loss fell from {losses[best]:.4f} to "
+        f"{losses[-1]:.4f}; stop earlier (EarlyStopping), or use a smaller model or dropout"
+    )

@@ -1,0 +1,52 @@
+"""Keeps TensorFlow's messages off the screen and in the log.
+
+Since 2.19 a part of them cannot be switched off: they are written by C++ before any setting is
+read. So the file behind standard error is exchanged while TensorFlow is in use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+
+class Noise:
+    """While entered, whatever is written to standard error goes to a file.
+
+    `terminal` is the true standard error, for what a person should see.
+    """
+
+    def __enter__(self) -> Noise:
+        sys.stderr.flush()
+        self.terminal: IO[str] = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+        self._file: IO[bytes] = tempfile.TemporaryFile()
+        os.dup2(self._file.fileno(), 2)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        sys.stderr.flush()
+        os.dup2(self.terminal.fileno(), 2)
+        self._file.close()
+
+    def move_to(self, log: Path) -> None:
+        """From now on the file is `log`, and begins with what came before."""
+        sys.stderr.flush()
+        self._file.seek(0)
+        before = self._file.read()
+        self._file.close()
+        self._file = log.open("ab", buffering=0)
+        self._file.write(before)
+        os.dup2(self._file.fileno(), 2)
+
+    def note(self, line: str) -> None:
+        """Adds a line to the log."""
+        self._file.write(f"{line}\n".encode())

@@ -1,0 +1,82 @@
+"""How training shows: a bar on a terminal, a line per epoch elsewhere, both in the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from nnrun.cli import console
+from nnrun.cli.noise import Noise
+from nnrun.records import Logs
+from nnrun.runs import layout
+
+
+class Watcher:
+    """An Observer that draws."""
+
+    def __init__(self, noise: Noise) -> None:
+        self._noise = noise
+        self._console = console.stderr(noise.terminal)
+        self._steps = 1
+        self._epochs = 1
+        self._epoch = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[metrics]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, metrics="")
+
+    def __enter__(self) -> Watcher:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def stage(self, text: str) -> None:
+        """Names what is being done."""
+        self._bar.update(self._task, description=text)
+
+    def run_began(self, path: Path) -> None:
+        """From now on there is a log to write to."""
+        self._noise.move_to(path / layout.LOG)
+        self._say(f"run {console.short(path)}")
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        """Moves the bar."""
+        self._epoch, self._epochs, self._steps = epoch, epochs, steps
+        self._bar.update(
+            self._task, description=f"epoch {epoch + 1}/{epochs}", total=epochs * steps
+        )
+
+    def steps_done(self, step: int) -> None:
+        """Moves the bar."""
+        self._bar.update(self._task, completed=self._epoch * self._steps + step)
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        """Prints a line where there is no bar."""
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        self._bar.update(
+            self._task, completed=(epoch + 1) * self._steps, metrics=_fitting(metrics)
+        )
+        self._say(f"epoch {epoch + 1}/{self._epochs}  {metrics}  {seconds:.2f} s")
+
+    def _say(self, line: str) -> None:
+        self._noise.note(line)
+        if not self._console.is_terminal:
+            self._console.print(line, markup=False)
+
+
+def _fitting(metrics: str) -> str:
+    """As many metrics as a bar has room for."""
+    parts = metrics.split("  ")
+    while len(parts) > 1 and sum(map(len, parts)) > 48:
+        parts.pop()
+    return "  ".join(parts)

@@ -1,0 +1,48 @@
+"""`nnrun show RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnrun.cli import console
+from nnrun.cli.verb import Json, exit_codes
+
+EXAMPLE = "Example: nnrun show runs/20260101-120000-digits"
+
+
+def show(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    json: Json = False,
+) -> None:
+    """Show one run: metrics, best epoch, seed, versions and files."""
+    with exit_codes():
+        from rich.table import Table
+
+        from nnrun.cli import closing
+        from nnrun.runs import Run, layout
+
+        run = Run(path)
+        record = run.record()
+        if json:
+            console.print_json(closing.as_json(run) | {"record": record})
+            return
+        closing.show(run)
+        table = Table(show_header=False)
+        for name in ("started", "ended", "seed", "overrides", "rows", "commit", "versions"):
+            table.add_row(name, _plain(record.get(name)))
+        for name, meaning in layout.MEANING.items():
+            if (path / name).exists():
+                table.add_row(name, meaning)
+        console.stdout().print(table)
+
+
+def _plain(value: object) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{key} {item}" for key, item in value.items())
+        case list():
+            return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)

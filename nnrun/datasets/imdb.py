@@ -1,0 +1,47 @@
+"""50,000 film reviews from the Large Movie Review Dataset (Maas et al., ACL 2011)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnrun.datasets import cache, words
+from nnrun.records import Dataset
+from nnrun.spec.dataset import Imdb
+
+REVIEWS = cache.File(
+    "imdb",
+    "imdb.npz",
+    cache.KERAS_ORIGIN + "imdb.npz",
+    "sha256:69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
+)
+WORD_INDEX = cache.File(
+    "imdb",
+    "imdb_word_index.json",
+    cache.KERAS_ORIGIN + "imdb_word_index.json",
+    "md5:bfafd718b763782e994055a2d397834f",
+)
+
+
+def imdb(spec: Imdb) -> Dataset:
+    """The rows of `keras.datasets.imdb.load_data`, in its order.
+
+    Returns:
+        Word indices as `Sequences` of int32; labels are 0 (negative) and 1 (positive).
+
+    Raises:
+        DataError: a file cannot be had.
+    """
+    path = cache.fetch(REVIEWS)  # unpickled below only because its hash is right
+    rng = np.random.RandomState(spec.seed)  # one for both halves, as in Keras
+    with np.load(path, allow_pickle=True) as file:
+        train = words.indexed(file["x_train"], file["y_train"], spec, rng)
+        test = words.indexed(file["x_test"], file["y_test"], spec, rng)
+    train, test = words.known(spec, train, test)
+    return Dataset(
+        spec.name,
+        train,
+        test,
+        classes=("negative", "positive"),
+        target="sentiment",
+        vocabulary=words.vocabulary(WORD_INDEX, spec),
+    )

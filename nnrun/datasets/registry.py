@@ -1,0 +1,60 @@
+"""Which function loads which data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from nnrun.errors import DataError
+from nnrun.records import Dataset
+from nnrun.spec import dataset as specs
+
+# The function has the name that the data set has in a spec. Modules are named, not imported:
+# scikit-learn alone takes a second, and who trains on imdb should not wait for it.
+MODULES: dict[type[specs.DatasetBase], str] = {
+    specs.Imdb: "imdb",
+    specs.Reuters: "reuters",
+    specs.BostonHousing: "boston_housing",
+    specs.CaliforniaHousing: "california_housing",
+    specs.Mnist: "mnist",
+    specs.FashionMnist: "fashion_mnist",
+    specs.Cifar10: "cifar",
+    specs.Cifar100: "cifar",
+    specs.Digits: "scikit_learn",
+    specs.Iris: "scikit_learn",
+    specs.Wine: "scikit_learn",
+    specs.BreastCancer: "scikit_learn",
+    specs.Diabetes: "scikit_learn",
+    specs.Mnist5k: "mnist_5k",
+}
+
+
+def load(spec: specs.DatasetBase) -> Dataset:
+    """Loads a data set, downloading it where it has to be and is not there yet.
+
+    Args:
+        spec: the data set and its arguments; `prepare` is not looked at here.
+
+    Returns:
+        Its rows as compact as they come: bytes stay bytes, texts stay word indices.
+
+    Raises:
+        DataError: it cannot be had, or its arguments leave no row to train or to test on.
+    """
+    dataset = _loader(spec)(spec)
+    for rows, purpose in ((dataset.train, "train"), (dataset.test, "test")):
+        if not len(rows):
+            raise DataError(f"{spec.name}: {_selection(spec)} leaves no row to {purpose} on")
+    return dataset
+
+
+def _loader(spec: specs.DatasetBase) -> Callable[[specs.DatasetBase], Dataset]:
+    module = import_module(f"nnrun.datasets.{MODULES[type(spec)]}")
+    loader: Callable[[specs.DatasetBase], Dataset] = getattr(module, spec.name)
+    return loader
+
+
+def _selection(spec: specs.DatasetBase) -> str:
+    """The arguments that decide how many rows there are, such as `test_split: 0.999`."""
+    fields = [name for name in ("maxlen", "test_split") if name in type(spec).model_fields]
+    return ", ".join(f"{name}: {getattr(spec, name)}" for name in fields)

@@ -1,0 +1,26 @@
+"""How Keras shuffles and splits a data set that is published in one piece."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnrun.records import Array, Split
+
+
+def split(x: Array, y: Array, *, test_split: float, seed: int) -> tuple[Split, Split]:
+    """Shuffles the rows; the last ones are kept for testing.
+
+    Args:
+        x: shape `(rows, ...)`.
+        y: shape `(rows,)`.
+        test_split: share of the rows kept for testing.
+        seed: of NumPy's older generator; a newer one would give other rows than Keras.
+    """
+    order = np.random.RandomState(seed).permutation(len(x))
+    cut = boundary(len(x), test_split)
+    return Split(x[order[:cut]], y[order[:cut]]), Split(x[order[cut:]], y[order[cut:]])
+
+
+def boundary(rows: int, test_split: float) -> int:
+    """The first row kept for testing, rounded as Keras rounds it."""
+    return int(rows * (1 - test_split))

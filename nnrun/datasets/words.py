@@ -1,0 +1,116 @@
+"""What imdb and reuters have in common: texts as ranks of words, selected as Keras does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import chain
+
+import numpy as np
+
+from nnrun.datasets import cache
+from nnrun.records import Array, Sequences, Split
+from nnrun.spec.dataset import Words
+
+
+def indexed(texts: Array, labels: Array, spec: Words, rng: np.random.RandomState) -> Split:
+    """Shuffles the texts, turns ranks into indices and leaves out the long ones.
+
+    Args:
+        texts: a list of ranks per text, counted from 1; an object array of shape `(rows,)`.
+        labels: class numbers, shape `(rows,)`.
+        spec: `index_from`, `start_char` and `maxlen` are used.
+        rng: makes one permutation.
+    """
+    order = rng.permutation(len(texts))
+    rows = _opened(_end_to_end(texts[order]), spec)
+    labels = labels[order].astype(np.int64)
+    if spec.maxlen is None:
+        return Split(rows, labels)
+    short = rows.lengths() < spec.maxlen
+    return Split(_where(rows, np.repeat(short, rows.lengths()), short), labels[short])
+
+
+def known(spec: Words, *splits: Split) -> tuple[Split, ...]:
+    """Replaces the words that are too rare or too frequent by `oov_char`, or drops them.
+
+    Args:
+        spec: `num_words`, `skip_top` and `oov_char` are used.
+        splits: all rows of the data set; their x are `Sequences`.
+    """
+    values = [_sequences(split).values for split in splits]
+    # Without `num_words` Keras takes the highest index that occurs as the bound, and the bound
+    # itself is left out: the rarest word becomes `oov_char`. The very rows are promised.
+    bound = spec.num_words or max(int(v.max(initial=0)) for v in values)
+    return tuple(
+        Split(_bounded(_sequences(split), spec.skip_top, bound, spec.oov_char), split.y)
+        for split in splits
+    )
+
+
+def cut(split: Split, row: int) -> tuple[Split, Split]:
+    """The rows before `row`, and those from it on."""
+    rows = _sequences(split)
+    at = rows.offsets[row]
+    return (
+        Split(Sequences(rows.values[:at], rows.offsets[: row + 1]), split.y[:row]),
+        Split(Sequences(rows.values[at:], rows.offsets[row:] - at), split.y[row:]),
+    )
+
+
+def vocabulary(index: cache.File, spec: Words) -> Callable[[], Mapping[int, str]]:
+    """A function that reads the word of each index; nothing is read before it is called."""
+    marks = {spec.oov_char: "<unknown>", spec.start_char: "<start>"}
+    return partial(
+        _read_vocabulary,
+        index,
+        spec.index_from,
+        {char: mark for char, mark in marks.items() if char is not None},
+    )
+
+
+def _read_vocabulary(
+    index: cache.File, index_from: int, marks: Mapping[int, str]
+) -> Mapping[int, str]:
+    ranks: dict[str, int] = json.loads(cache.fetch(index).read_text(encoding="utf-8"))
+    words = {rank + index_from: word for word, rank in ranks.items()}
+    # A mark goes before a word: it stands in every text, the word of that index in few.
+    return {0: "<pad>", **words, **marks}
+
+
+def _sequences(split: Split) -> Sequences:
+    assert isinstance(split.x, Sequences)
+    return split.x
+
+
+def _end_to_end(texts: Array) -> Sequences:
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    values = np.fromiter(chain.from_iterable(texts), np.int32, int(lengths.sum()))
+    return Sequences(values, _offsets(lengths))
+
+
+def _opened(rows: Sequences, spec: Words) -> Sequences:
+    values = rows.values + np.int32(spec.index_from)
+    if spec.start_char is None:
+        return Sequences(values, rows.offsets)
+    values = np.insert(values, rows.offsets[:-1], spec.start_char)
+    return Sequences(values, rows.offsets + np.arange(len(rows.offsets)))
+
+
+def _bounded(rows: Sequences, lowest: int, bound: int, oov_char: int | None) -> Sequences:
+    inside = (rows.values >= lowest) & (rows.values < bound)
+    if oov_char is None:
+        return _where(rows, inside, np.ones(len(rows), bool))
+    return Sequences(np.where(inside, rows.values, np.int32(oov_char)), rows.offsets)
+
+
+def _where(rows: Sequences, elements: Array, kept: Array) -> Sequences:
+    """The chosen elements of the chosen rows; bools of shape `(elements,)` and `(rows,)`."""
+    before = _offsets(elements)
+    lengths = np.diff(before[rows.offsets])
+    return Sequences(rows.values[elements], _offsets(lengths[kept]))
+
+
+def _offsets(lengths: Array) -> Array:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])

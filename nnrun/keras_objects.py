@@ -1,0 +1,57 @@
+"""Where a name in a spec becomes a Keras object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from nnrun.spec import catalogue
+from nnrun.spec.component import Component, as_arguments
+
+_NAMESPACES = {
+    "layers": keras.layers,
+    "optimizers": keras.optimizers,
+    "losses": keras.losses,
+    "metrics": keras.metrics,
+    "callbacks": keras.callbacks,
+    "initializers": keras.initializers,
+    "regularizers": keras.regularizers,
+    "constraints": keras.constraints,
+    "activations": keras.activations,
+    "schedules": keras.optimizers.schedules,
+}
+
+
+def build(kind: str, component: Component) -> Any:
+    """The Keras object that a component names.
+
+    Args:
+        kind: the catalogue's, such as `layers`.
+        component: checked against the catalogue.
+    Returns:
+        An instance; or the name itself where Keras knows it as a word, such as `mse`, because
+        Keras then reports the metric under that very word.
+    """
+    target = getattr(_NAMESPACES[kind], component.name, None)
+    if not isinstance(target, type):
+        return component.name
+    arguments = {
+        name: _argument(catalogue.argument_kind(kind, component.name, name), value)
+        for name, value in component.arguments.items()
+    }
+    return target(**arguments)
+
+
+def _argument(kind: str | None, value: Any) -> Any:
+    """An argument that is itself a Keras object: `kernel_regularizer: {L2: 0.01}`."""
+    if kind is None or not isinstance(value, dict):
+        return value
+    [(name, arguments)] = value.items()
+    return build(kind, catalogue.named(kind, Component(name=name, arguments=as_arguments(arguments))))
+
+
+def reason(error: Exception) -> str:
+    """The first sentence of a Keras error, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,46 @@
+"""Wires the layers of a spec into a Keras model, with the functional API underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from nnrun import keras_objects
+from nnrun.errors import Misfit
+from nnrun.spec.component import Component
+
+# What Keras and TensorFlow raise when a layer and its input do not go together.
+REFUSALS = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError, tf.errors.OpError)
+
+
+def build(
+    layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
+) -> keras.Model:
+    """A stack of layers as an uncompiled model.
+
+    Args:
+        layers: from the input on.
+        input_shape: of one row, without the batch.
+        dtype: of the input; `int32` for word indices.
+    Raises:
+        Misfit: a layer refuses its arguments or its input.
+    """
+    inputs = outputs = keras.Input(input_shape, dtype=dtype, name="input")
+    for index, component in enumerate(layers):
+        try:
+            outputs = keras_objects.build("layers", component)(outputs)
+        except REFUSALS as error:
+            shape = tuple(outputs.shape[1:])
+            reason = keras_objects.reason(error)
+            message = f"{component.name} cannot follow an output of shape {shape}: {reason}"
+            raise Misfit("NN124", ("model", index), message) from error
+    return keras.Model(inputs, outputs)
+
+
+def summary(model: keras.Model) -> str:
+    """Keras's own summary, 100 columns wide."""
+    lines: list[str] = []
+    model.summary(print_fn=lines.append, line_length=100, show_trainable=False)
+    return "\n".join(lines) + "\n"

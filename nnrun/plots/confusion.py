@@ -1,0 +1,173 @@
+"""Which class was taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from nnrun.plots import style, wording
+from nnrun.records import Array
+
+NAME = 22
+"""Characters of a class's name."""
+DIGIT = 0.64
+"""Width of a digit, in parts of the font size."""
+PAD = 0.1
+"""Between things, in inches."""
+
+
+def confusion(counts: Array, classes: Sequence[str]) -> Figure:
+    """Draws a confusion matrix: cells say how many rows, colours which share of the true class.
+
+    Shares keep a rare class as visible as a frequent one. A cell without rows stays empty.
+
+    Args:
+        counts: ints of shape `(classes, classes)`; rows are true, columns predicted.
+        classes: one name per class.
+    """
+    counts = np.asarray(counts)
+    names = [wording.shortened(name, NAME) for name in classes]
+    size = _size(counts, names)
+    figure, axes, scale = _sheet(size)
+    shares = _shares(counts)
+    mesh = _cells(axes, shares)
+    _numbers(axes, counts, dark=_luminance(mesh, shares) < 0.5, size=size)
+    _names(axes, names, size)
+    _legend(figure, scale, mesh)
+    style.name_axes(axes, "predicted class", "true class")
+    style.title(axes, _summary(counts))
+    return figure
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How large things are drawn.
+
+    Args:
+        side: of the matrix, in inches.
+        cell: its side, in inches.
+        room: width of the widest name, in inches.
+        numbers: size of the numbers' font, in points.
+        names: size of the names' font, in points.
+    """
+
+    side: float
+    cell: float
+    room: float
+    numbers: float
+    names: float
+
+    @property
+    def turn(self) -> int:
+        """How far names below the columns are turned, in degrees: no more than they need."""
+        if self.room < 0.9 * self.cell:
+            return 0
+        return 45 if self.cell >= 0.4 else 90
+
+
+def _size(counts: Array, names: Sequence[str]) -> _Size:
+    """Cells shrink as classes grow in number, but never below what a small number needs."""
+    number = 1.25 * DIGIT * len(str(int(counts.max(initial=0)))) / style.POINTS
+    classes = max(len(counts), 1)
+    cell = max(float(np.clip(5 / classes, 0.22, 1.1)), 6 * number)
+    font = min(0.6 * cell * style.POINTS, style.NORMAL)
+    return _Size(
+        side=cell * classes,
+        cell=cell,
+        room=style.width(names, font),
+        numbers=min(cell / number, 0.45 * cell * style.POINTS, 12.0),
+        names=font,
+    )
+
+
+def _sheet(size: _Size) -> tuple[Figure, Axes, Axes]:
+    """A figure with places for the matrix and for the colours' scale.
+
+    The places are computed. A layout engine would measure each number, and it moves things a
+    little further whenever a figure of square cells is drawn again.
+    """
+    left = size.room + 5 * PAD
+    below = (size.names / style.POINTS if size.turn == 0 else size.room) + 5 * PAD
+    width, height = left + size.side + 9.5 * PAD, below + size.side + 4 * PAD
+    figure = style.blank(width, height)
+    matrix = (left / width, below / height, size.side / width, size.side / height)
+    tall = min(size.side, 3.5)
+    scale = (
+        (left + size.side + 1.5 * PAD) / width,
+        (below + (size.side - tall) / 2) / height,
+        PAD / width,
+        tall / height,
+    )
+    return figure, figure.add_axes(matrix), figure.add_axes(scale)
+
+
+def _shares(counts: Array) -> Array:
+    """Each count as a part of its row, 0 in an empty row; shape `(classes, classes)`."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.asarray(counts / np.maximum(totals, 1))
+
+
+def _cells(axes: Axes, shares: Array) -> ScalarMappable:
+    edges = np.arange(len(shares) + 1) - 0.5
+    # The root of the share: otherwise a confusion of one in twenty looks like none.
+    norm = PowerNorm(0.5, vmin=0, vmax=1)
+    mesh = axes.pcolormesh(
+        edges, edges, shares, cmap="Blues", norm=norm, edgecolors=style.HAIRLINE, linewidth=0.5
+    )
+    axes.invert_yaxis()
+    axes.spines[:].set(color=style.FAINT, linewidth=0.8)
+    return mesh
+
+
+def _luminance(mesh: ScalarMappable, shares: Array) -> Array:
+    """How light each cell is, from 0 to 1; shape `(classes, classes)`."""
+    rgb = np.asarray(mesh.to_rgba(shares))[..., :3]
+    return np.asarray(rgb @ [0.299, 0.587, 0.114])
+
+
+def _numbers(axes: Axes, counts: Array, *, dark: Array, size: _Size) -> None:
+    for row, column in np.argwhere(counts):
+        axes.text(
+            column,
+            row,
+            str(counts[row, column]),
+            ha="center",
+            va="center_baseline",
+            fontsize=size.numbers,
+            color="white" if dark[row, column] else style.INK,
+        )
+
+
+def _names(axes: Axes, names: Sequence[str], size: _Size) -> None:
+    slanted: dict[str, Any] = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
+    turned = slanted if size.turn == 45 else {}
+    axes.set_xticks(range(len(names)), names, parse_math=False, rotation=size.turn, **turned)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    _ticks(axes, size.names)
+
+
+def _ticks(axes: Axes, font: float) -> None:
+    axes.tick_params(color=style.FAINT, labelcolor=style.INK, labelsize=font, length=2, width=0.8)
+
+
+def _legend(figure: Figure, scale: Axes, mesh: ScalarMappable) -> None:
+    bar = figure.colorbar(
+        mesh, cax=scale, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1], format=PercentFormatter(xmax=1)
+    )
+    bar.set_label("share of the true class", color=style.INK, fontsize=style.NORMAL)
+    bar.outline.set(color=style.FAINT, linewidth=0.8)
+    bar.minorticks_off()
+    _ticks(scale, style.SMALL)
+
+
+def _summary(counts: Array) -> str:
+    right, total = int(np.trace(counts)), int(counts.sum())
+    return f"{right:,} of {total:,} right" + (f" ({right / total:.1%})" if total else "")

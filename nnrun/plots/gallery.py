@@ -1,0 +1,204 @@
+"""Test rows as they are, each with its label and what the model made of it.
+
+Lengths are in inches.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from nnrun.plots import style, wording
+from nnrun.records import Array
+
+PICTURES, COLUMNS = 25, 5
+TEXTS, CHARACTERS = 8, 300
+TEXT = 9.0
+"""Size of a text's letters, in points."""
+
+SIDE, GAP = 1.44, 0.08
+"""Side of a picture and white around it."""
+CAPTION = 0.43
+"""Height of the two lines above a picture."""
+LEGEND = 0.3
+"""Height of the line above all pictures."""
+
+PAGE, MARGIN, LINE = 7.6, 0.3, 0.175
+"""Width of a page of texts, of its margins, and height of a line."""
+
+
+def pictures(
+    images: Array,
+    labels: Sequence[str],
+    predictions: Sequence[str],
+    *,
+    confidence: Sequence[float] | None = None,
+) -> Figure:
+    """Draws the first 25 images; above each its label, and below that the prediction.
+
+    A wrong prediction has a cross, a frame and red ink; a right one has a tick.
+
+    Args:
+        images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range.
+        labels: class names, one per row.
+        predictions: class names, one per row.
+        confidence: the probability of each prediction, between 0 and 1.
+    """
+    shown = _displayable(np.asarray(images)[:PICTURES])
+    answers = _answers(labels, predictions, confidence)[: len(shown)]
+    columns = min(COLUMNS, max(len(shown), 2))
+    rows = -(-len(shown) // columns)
+    cell = SIDE + 2 * GAP
+    # All pictures share one axes: a grid of axes takes several times as long to make.
+    figure, sheet = style.sheet(cell * columns, (cell + CAPTION) * rows + LEGEND)
+    for place, (image, answer) in enumerate(zip(shown, answers, strict=True)):
+        row, column = divmod(place, columns)
+        bottom = (cell + CAPTION) * (rows - 1 - row) + GAP
+        _picture(sheet, image, answer, corner=(cell * column + GAP, bottom))
+    sheet.text(
+        GAP,
+        figure.get_figheight() - 0.6 * LEGEND,
+        "label, and below it the prediction: ✓ right, ✗ wrong",
+        color=style.FAINT,
+        fontsize=style.SMALL,
+        va="center",
+    )
+    return figure
+
+
+def texts(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    predictions: Sequence[str],
+    *,
+    confidence: Sequence[float] | None = None,
+) -> Figure:
+    """Writes the beginnings of the first 8 texts; above each its label and the prediction.
+
+    A wrong prediction has a cross, a thick bar and red ink; a right one has a tick.
+
+    Args:
+        texts: one per row, as people read them.
+        labels: class names, one per row.
+        predictions: class names, one per row.
+        confidence: the probability of each prediction, between 0 and 1.
+    """
+    blocks = [_wrapped(text) for text in texts[:TEXTS]]
+    answers = _answers(labels, predictions, confidence)[: len(blocks)]
+    # A block is its lines, a heading, and a line's space.
+    figure, sheet = style.sheet(PAGE, LINE * (sum(len(block) + 2 for block in blocks) + 1))
+    top = figure.get_figheight() - LINE
+    for block, answer in zip(blocks, answers, strict=True):
+        _block(sheet, block, answer, top=top)
+        top -= LINE * (len(block) + 2)
+    return figure
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A label, and what the model said instead or as well."""
+
+    label: str
+    prediction: str
+    confidence: float | None
+
+    @property
+    def right(self) -> bool:
+        return self.label == self.prediction
+
+    @property
+    def mark(self) -> str:
+        return "✓" if self.right else "✗"
+
+    @property
+    def color(self) -> str:
+        return style.INK if self.right else style.WRONG
+
+    @property
+    def frame(self) -> str:
+        return style.HAIRLINE if self.right else style.WRONG
+
+    @property
+    def sure(self) -> str:
+        return "" if self.confidence is None else f" ({self.confidence:.0%})"
+
+
+def _answers(
+    labels: Sequence[str], predictions: Sequence[str], confidence: Sequence[float] | None
+) -> list[_Answer]:
+    sure = [None] * len(labels) if confidence is None else confidence
+    return [_Answer(*row) for row in zip(labels, predictions, sure, strict=True)]
+
+
+def _displayable(images: Array) -> Array:
+    """Images between 0 and 1, of shape `(rows, height, width)` or `(rows, height, width, 3)`.
+
+    All are stretched alike, so that a dark image stays darker than its neighbours.
+    """
+    values = np.nan_to_num(images.astype(float), posinf=0, neginf=0)
+    if values.ndim == 4:
+        values = values[..., :3] if values.shape[-1] >= 3 else values.mean(axis=-1)
+    low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def _picture(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float, float]) -> None:
+    """Draws one image in its place; `corner` is the lower left one."""
+    height, width = np.array(image.shape[:2]) * SIDE / max(image.shape[:2])
+    left, bottom = corner[0] + (SIDE - width) / 2, corner[1]
+    extent = (left, left + width, bottom, bottom + height)
+    sheet.imshow(
+        image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=extent
+    )
+    frame = Rectangle((left, bottom), width, height, fill=False)
+    frame.set(edgecolor=answer.frame, linewidth=0.8 if answer.right else 2.5)
+    sheet.add_patch(frame)
+    label = wording.shortened(answer.label, 20)
+    prediction = wording.shortened(answer.prediction, 12 if answer.sure else 18)
+    sheet.text(
+        corner[0] + SIDE / 2,
+        bottom + height + GAP,
+        f"{label}\n{answer.mark} {prediction}{answer.sure}",
+        color=answer.color,
+        fontsize=style.SMALL,
+        ha="center",
+        va="bottom",
+        parse_math=False,
+    )
+
+
+def _wrapped(text: str) -> list[str]:
+    """Lines that fit the page, as many characters in each as this text's are narrow."""
+    beginning = wording.excerpt(text, CHARACTERS)
+    if not beginning:
+        return ["(an empty text)"]
+    character = style.width([beginning], TEXT) / len(beginning)
+    return textwrap.wrap(beginning, int(0.95 * (PAGE - 2 * MARGIN) / character))
+
+
+def _block(sheet: Axes, lines: list[str], answer: _Answer, *, top: float) -> None:
+    """Writes one text; `top` is the height of its heading."""
+    label = wording.shortened(answer.label, 26)
+    prediction = wording.shortened(answer.prediction, 26)
+    heading = f"{answer.mark} label: {label}   prediction: {prediction}{answer.sure}"
+    bold: dict[str, Any] = {"fontsize": style.NORMAL, "fontweight": "bold"}
+    sheet.text(MARGIN, top, heading, color=answer.color, va="center", parse_math=False, **bold)
+    for number, line in enumerate(lines, start=1):
+        height = top - number * LINE
+        sheet.text(
+            MARGIN, height, line, color=style.INK, fontsize=TEXT, va="center", parse_math=False
+        )
+    sheet.plot(
+        [0.6 * MARGIN] * 2,
+        [top + LINE / 2, top - (len(lines) + 0.5) * LINE],
+        color=answer.frame,
+        linewidth=1.5 if answer.right else 3.5,
+        solid_capstyle="butt",
+    )

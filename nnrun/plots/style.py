@@ -1,0 +1,86 @@
+"""The look that all plots share.
+
+Set on each figure rather than through rc parameters: matplotlib makes ticks only when it draws,
+and by then a surrounding `rc_context` would be over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+# Okabe and Ito's colours, which people with any kind of colour vision tell apart.
+TRAINING = "#0072B2"
+VALIDATION = "#D55E00"
+INK = "#222222"
+FAINT = "#8A8A8A"
+HAIRLINE = "#E3E3E3"
+# Never the only sign of a mistake: a cross stands beside it.
+WRONG = "#C1121F"
+
+SMALL, NORMAL, LARGE = 8.0, 9.5, 10.5
+"""Font sizes in points."""
+
+DPI = 100
+POINTS = 72
+"""Points per inch."""
+
+ROUND = (1, 2, 5, 10)
+"""Ticks stand at multiples of these, times a power of ten."""
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty white figure; `width` and `height` are in inches."""
+    return Figure((width, height), dpi=DPI, facecolor="white")
+
+
+def sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """A white figure, and axes without ticks that cover it: one unit is one inch."""
+    figure = blank(width, height)
+    axes = figure.add_axes((0, 0, 1, 1), autoscale_on=False)
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def settle(figure: Figure) -> None:
+    """Makes room for all labels, once.
+
+    A layout engine left in the figure would move things a little further whenever it is drawn,
+    and the second file would differ from the first.
+    """
+    figure.set_layout_engine("constrained")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def dress(axes: Axes) -> None:
+    """Gives axes a faint grid behind the data, two spines and small ticks."""
+    axes.set_facecolor("white")
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, color=HAIRLINE, linewidth=0.8, linestyle="-")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set(color=FAINT, linewidth=0.8)
+    axes.tick_params(color=FAINT, labelcolor=INK, labelsize=SMALL + 1, length=3, width=0.8)
+
+
+def name_axes(axes: Axes, x: str, y: str) -> None:
+    """Writes the axes' names as they are: a `$` in them is a dollar, not mathematics."""
+    axes.set_xlabel(x, color=INK, fontsize=LARGE, parse_math=False)
+    axes.set_ylabel(y, color=INK, fontsize=LARGE, parse_math=False)
+
+
+def title(axes: Axes, text: str) -> None:
+    """Writes a title that begins where the axes begin."""
+    axes.set_title(text, loc="left", color=INK, fontsize=LARGE, parse_math=False)
+
+
+def width(texts: Iterable[str], size: float) -> float:
+    """Width of the widest text in inches, written at `size` points."""
+    font = FontProperties(size=size)
+    measure = text_to_path.get_text_width_height_descent
+    return max((measure(text, font, ismath=False)[0] for text in texts), default=0.0) / POINTS

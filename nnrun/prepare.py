@@ -1,0 +1,229 @@
+"""`dataset.prepare`: steps fitted on training rows, applied to all.
+
+Rows stay compact until the last moment. A preparation has two halves: `store` turns loaded rows
+into one array that is kept in memory, and `expand` turns a batch of it into what the model sees.
+`expand` is written once and runs on NumPy arrays and, inside the training loop, on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from nnrun.errors import DataError, Misfit
+from nnrun.records import Array, Inputs, Sequences
+from nnrun.spec.dataset import Flatten, MultiHot, Pad, Rescale, Standardize, Step
+
+# Below this many bytes rows are expanded once, above it batch by batch.
+EXPANDED_BYTES = 64 * 2**20
+CHUNK_ROWS = 4096
+# Row `b` holds the eight bits of the byte `b`, highest first, as `numpy.packbits` lays them.
+BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FittedStep:
+    """A step with what it learnt, such as means of shape `shape`."""
+
+    step: Step
+    shape: tuple[int, ...]
+    """Of one row after the step."""
+    state: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Fitted steps.
+
+    Args:
+        steps: in order.
+        shape: of one row as the model sees it.
+        dtype: `float32`, or `int32` for word indices.
+        stored_expanded: whether `store` does all the work and `expand` none.
+    """
+
+    steps: tuple[FittedStep, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    stored_expanded: bool
+
+    def store(self, x: Inputs) -> Array:
+        """Rows as they are kept in memory, an array whose first axis is the rows.
+
+        Raises:
+            DataError: a word index is not below `multi_hot`'s dimension.
+        """
+        compact = _compact(x, self.steps)
+        if not self.stored_expanded:
+            return compact
+        chunks = [self._applied(part, np) for part in _chunks(compact)]
+        return np.concatenate(chunks) if chunks else np.empty((0, *self.shape), self.dtype)
+
+    def expand(self, batch: Any, xp: ModuleType) -> Any:
+        """A batch as the model sees it, of shape `(batch, *shape)`.
+
+        Args:
+            batch: stored rows.
+            xp: `numpy` or `keras.ops`.
+        """
+        return batch if self.stored_expanded else self._applied(batch, xp)
+
+    def _applied(self, batch: Any, xp: ModuleType) -> Any:
+        # float64 on the host keeps columns of large, close values apart; devices have float32.
+        exact = "float64" if xp is np else "float32"
+        for fitted in self.steps:
+            batch = _apply(fitted, batch, xp, exact)
+        return xp.array(batch, dtype=self.dtype)
+
+
+def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
+    """Fits each step on what the steps before it make of the training rows.
+
+    Args:
+        steps: as written in the spec.
+        x: all training inputs.
+        rows: numbers of the rows to learn from.
+    Raises:
+        Misfit: a step cannot be applied to such data.
+    """
+    _check_kinds(steps, x)
+    shape = () if isinstance(x, Sequences) else x.shape[1:]
+    fitted: tuple[FittedStep, ...] = ()
+    for step in steps:
+        shape, state = _fit_step(step, shape, fitted, x, rows)
+        fitted = (*fitted, FittedStep(step, shape, state))
+    indices = isinstance(steps[-1], Pad) if steps else False
+    return Preparation(
+        fitted, shape, "int32" if indices else "float32", _is_small(x, shape, indices=indices)
+    )
+
+
+def _is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
+    expanded = len(x) * int(np.prod(shape)) * 4
+    grows = isinstance(x, Sequences) or x.dtype.kind != "f"
+    return indices or not grows or expanded <= EXPANDED_BYTES
+
+
+def _check_kinds(steps: Sequence[Step], x: Inputs) -> None:
+    needs_sequences = [isinstance(step, MultiHot | Pad) for step in steps]
+    for index, needed in enumerate(needs_sequences):
+        if needed and (index > 0 or not isinstance(x, Sequences)):
+            raise Misfit(
+                "NN123",
+                ("dataset", "prepare", index),
+                f"{steps[index].step} takes rows of word indices and must be the first step",
+            )
+    if isinstance(x, Sequences) and not any(needs_sequences):
+        raise Misfit(
+            "NN123",
+            ("dataset", "prepare"),
+            "the rows differ in length; prepare must begin with multi_hot or pad",
+        )
+
+
+def _fit_step(
+    step: Step,
+    shape: tuple[int, ...],
+    before: tuple[FittedStep, ...],
+    x: Inputs,
+    rows: Array,
+) -> tuple[tuple[int, ...], dict[str, Array]]:
+    match step:
+        case MultiHot(dimension=dimension):
+            return (dimension,), {}
+        case Pad(maxlen=maxlen):
+            return (maxlen,), {}
+        case Flatten():
+            return (int(np.prod(shape)),), {}
+        case Standardize():
+            return shape, _moments(before, x, rows)
+    return shape, {}
+
+
+def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str, Array]:
+    """Mean and population standard deviation per column, in two passes over float64.
+
+    A constant column has no scale: it is divided by 1, as scikit-learn's StandardScaler does.
+    """
+    compact = _compact(x, before)[rows]
+
+    def values() -> Iterator[Array]:
+        for part in _chunks(compact):
+            for fitted in before:
+                part = _apply(fitted, part, np, "float64")
+            yield np.asarray(part, dtype=np.float64)
+
+    mean = sum(part.sum(axis=0) for part in values()) / len(rows)
+    variance = sum(((part - mean) ** 2).sum(axis=0) for part in values()) / len(rows)
+    std = np.sqrt(variance)
+    tiny = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return {"mean": mean, "std": np.where(tiny, 1.0, std)}
+
+
+def _apply(fitted: FittedStep, batch: Any, xp: ModuleType, exact: str) -> Any:
+    match fitted.step:
+        case MultiHot(dimension=dimension):
+            bits = xp.take(BITS, batch, axis=0)
+            return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
+        case Rescale(divisor=divisor):
+            return xp.array(batch, dtype=exact) / divisor
+        case Standardize():
+            mean, std = (xp.array(fitted.state[key], dtype=exact) for key in ("mean", "std"))
+            return (xp.array(batch, dtype=exact) - mean) / std
+        case Flatten():
+            return xp.reshape(batch, (-1, *fitted.shape))
+    return batch
+
+
+def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array:
+    if not isinstance(x, Sequences):
+        return x
+    first = steps[0].step
+    if isinstance(first, MultiHot):
+        return _packed(x, first.dimension)
+    assert isinstance(first, Pad)
+    return _padded(x, first)
+
+
+def packed_bytes(dimension: int) -> int:
+    """Bytes that hold so many bits."""
+    return -(-dimension // 8)
+
+
+def _packed(x: Sequences, dimension: int) -> Array:
+    """One bit per row and word: shape `(rows, bytes)`, 32 times smaller than floats."""
+    if len(x.values) and int(x.values.max()) >= dimension:
+        raise DataError(
+            f"multi_hot: {dimension} has no column for the word index {int(x.values.max())}; "
+            "raise it, or lower dataset.num_words"
+        )
+    packed = np.zeros((len(x), packed_bytes(dimension)), dtype=np.uint8)
+    for start in range(0, len(x), CHUNK_ROWS):
+        stop = min(start + CHUNK_ROWS, len(x))
+        words = x.values[x.offsets[start] : x.offsets[stop]]
+        owners = np.repeat(np.arange(stop - start), np.diff(x.offsets[start : stop + 1]))
+        hot = np.zeros((stop - start, dimension), dtype=bool)
+        hot[owners, words] = True
+        packed[start:stop] = np.packbits(hot, axis=1)
+    return packed
+
+
+def _padded(x: Sequences, pad: Pad) -> Array:
+    """Word indices of shape `(rows, maxlen)`, cut and filled as `pad_sequences` does."""
+    lengths = x.lengths()
+    kept = np.minimum(lengths, pad.maxlen)
+    begin = x.offsets[:-1] + (lengths - kept if pad.truncating == "pre" else 0)
+    shift = pad.maxlen - kept if pad.padding == "pre" else np.zeros_like(kept)
+    rows = np.repeat(np.arange(len(x)), kept)
+    within = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+    padded = np.full((len(x), pad.maxlen), pad.value, dtype=np.int32)
+    padded[rows, within + np.repeat(shift, kept)] = x.values[within + np.repeat(begin, kept)]
+    return padded
+
+
+def _chunks(rows: Array) -> Iterator[Array]:
+    return (rows[start : start + CHUNK_ROWS] for start in range(0, len(rows), CHUNK_ROWS))

@@ -1,0 +1,249 @@
+"""What a run folder is told, from its first line to its last plot."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnrun import plots
+from nnrun.assembly import Assembly
+from nnrun.errors import NnrunError
+from nnrun.models.build import summary
+from nnrun.records import Array, Dataset, History, Logs, Observer, Sequences
+from nnrun.runs import Run, environment, layout
+from nnrun.spec.loading import dump
+from nnrun.training import classes
+from nnrun.training.compile import puts_out_logits
+from nnrun.training.evaluate import probabilities
+
+GALLERY_PICTURES = 25
+GALLERY_TEXTS = 8
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an experiment came from.
+
+    Args:
+        overrides: as given with `--set`.
+        began: when the process began, by `time.perf_counter`.
+        import_seconds: spent loading TensorFlow and Keras.
+    """
+
+    overrides: tuple[str, ...]
+    began: float
+    import_seconds: float
+
+
+@dataclass
+class Recorder:
+    """Passes on what happens, and writes each epoch down as it ends."""
+
+    run: Run
+    observer: Observer
+    origin: Origin
+    history: History = field(default_factory=History)
+    epoch_seconds: list[float] = field(default_factory=list)
+    initial: dict[str, float] = field(default_factory=dict)
+
+    def stage(self, text: str) -> None:
+        """Passes it on."""
+        self.observer.stage(text)
+
+    def run_began(self, path: Path) -> None:
+        """Passes it on."""
+        self.observer.run_began(path)
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        """Passes it on."""
+        self.observer.epoch_began(epoch, epochs, steps)
+
+    def steps_done(self, step: int) -> None:
+        """Passes it on."""
+        self.observer.steps_done(step)
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        """Writes the epoch into the journal, so that a kill loses none."""
+        self.history.append(logs)
+        self.epoch_seconds.append(seconds)
+        self.run.append_epoch(self.history)
+        self.observer.epoch_ended(epoch, logs, seconds)
+
+    def seconds(self, assembly: Assembly) -> dict[str, float]:
+        """Where the time went, in seconds."""
+        spent = {
+            "total": time.perf_counter() - self.origin.began,
+            "import": self.origin.import_seconds,
+            "data": assembly.intake.seconds,
+            "training": sum(self.epoch_seconds),
+            "epoch_median": statistics.median(self.epoch_seconds or [0.0]),
+        }
+        return {name: round(value, 4) for name, value in spent.items()}
+
+
+def first_record(assembly: Assembly, origin: Origin) -> dict[str, Any]:
+    """What `run.json` says from the start."""
+    intake = assembly.intake
+    return {
+        "verb": "train",
+        "seed": intake.seed,
+        "overrides": list(origin.overrides),
+        "engine": assembly.engine,
+        "device": assembly.device,
+        "data_digest": intake.digest,
+        "rows": {
+            "train": len(intake.fold.train),
+            "validation": len(intake.fold.validation),
+            "test": len(intake.dataset.test),
+        },
+        "parameters": assembly.model.count_params(),
+        **environment.describe(),
+    }
+
+
+def describe(run: Run, assembly: Assembly) -> None:
+    """Writes what is known before the first epoch: spec, summary, fitted preparation."""
+    run.write_text(layout.SPEC, dump(assembly.intake.spec))
+    run.write_text(layout.SUMMARY, summary(assembly.model))
+    preparation = assembly.intake.preparation
+    steps = [
+        {
+            **fitted.step.model_dump(),
+            "shape": fitted.shape,
+            "state": {name: value.tolist() for name, value in fitted.state.items()},
+        }
+        if fitted.state
+        else fitted.step.model_dump()
+        for fitted in preparation.steps
+    ]
+    shape = {"shape": list(preparation.shape), "dtype": preparation.dtype}
+    run.write_json(layout.PREPARATION, {**shape, "steps": steps})
+
+
+@contextmanager
+def kept(
+    recorder: Recorder, assembly: Assembly, clock: Callable[[], datetime]
+) -> Iterator[None]:
+    """Whatever ends the run, its folder says so and keeps the epochs trained so far."""
+    run = recorder.run
+
+    def close(status: str, error: str | None = None) -> None:
+        run.update(status=status, ended=clock().isoformat(timespec="seconds"), error=error)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.write(layout.MODEL, assembly.model.save)
+        keep(recorder, assembly)
+        close(layout.INTERRUPTED)
+        raise
+    except Exception as error:
+        close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
+        keep(recorder, assembly)
+        raise
+    close(layout.FINISHED)
+
+
+def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
+    """Writes history, curves and metrics of the epochs there are."""
+    run, history = recorder.run, recorder.history
+    if not len(history):
+        return
+    best = best_epoch(history)
+    run.write_json(layout.HISTORY, history.epochs)
+    run.write_json(
+        layout.METRICS,
+        {
+            "schema_version": layout.SCHEMA_VERSION,
+            "epochs": len(history),
+            "monitor": monitor(history),
+            "best_epoch": best,
+            "initial": recorder.initial,
+            "last": history.row(len(history) - 1),
+            "best": history.row(best - 1) if best else {},
+            **evaluations,
+            "parameters": assembly.model.count_params(),
+            "seconds": recorder.seconds(assembly),
+        },
+    )
+    for metric in history.epochs:
+        if not metric.startswith("val_"):
+            run.write_figure(metric, plots.curve(history, metric, best_epoch=best))
+
+
+def monitor(history: History) -> str:
+    """The loss by which the best epoch is chosen."""
+    return "val_loss" if "val_loss" in history.epochs else "loss"
+
+
+def best_epoch(history: History) -> int | None:
+    """The epoch of the lowest monitored loss, counted from 1; None where there is no number."""
+    losses = np.asarray(history.epochs.get(monitor(history), []))
+    return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
+
+
+def finish(recorder: Recorder, assembly: Assembly) -> None:
+    """Evaluates the trained model and writes all that depends on it."""
+    recorder.stage("testing")
+    run, intake, evaluator = recorder.run, assembly.intake, assembly.evaluator
+    evaluations = {
+        "train": evaluator.metrics(assembly.train, intake.fold.train),
+        "test": evaluator.metrics(assembly.test, np.arange(len(assembly.test))),
+    }
+    if len(intake.fold.validation):
+        evaluations["validation"] = evaluator.metrics(assembly.train, intake.fold.validation)
+    output = evaluator.outputs(assembly.test)
+    output = probabilities(output) if puts_out_logits(intake.spec.training) else output
+    run.write(layout.MODEL, assembly.model.save)
+    run.write_arrays(layout.PREDICTIONS, target=intake.dataset.test.y, output=output)
+    recorder.stage("drawing")
+    _describe_predictions(run, intake.dataset, output)
+    keep(recorder, assembly, **evaluations)
+
+
+def _describe_predictions(run: Run, dataset: Dataset, output: Array) -> None:
+    target = dataset.test.y
+    if not dataset.classes:
+        figure = plots.predicted_against_true(target, output[:, 0], name=dataset.target)
+        run.write_figure("predicted", figure)
+        return
+    guess = classes.predicted(output)
+    counts = classes.confusion(target, guess, dataset.classes)
+    header = ["true \\ predicted", *dataset.classes]
+    rows = [[name, *row] for name, row in zip(dataset.classes, counts.tolist(), strict=True)]
+    run.write_table(layout.CONFUSION, [header, *rows])
+    run.write_json(layout.REPORT, classes.report(target, guess, dataset.classes))
+    run.write_figure("confusion", plots.confusion(counts, dataset.classes))
+    _gallery(run, dataset, guess, classes.confidence(output))
+
+
+def _gallery(run: Run, dataset: Dataset, guess: Array, confidence: Array) -> None:
+    names, x = dataset.classes, dataset.test.x
+    labels = [names[index] for index in dataset.test.y[:GALLERY_PICTURES]]
+    guesses = [names[index] for index in guess[:GALLERY_PICTURES]]
+    sure = confidence[:GALLERY_PICTURES].tolist()
+    if isinstance(x, Sequences):
+        texts = decoded(dataset, x, GALLERY_TEXTS)
+        many = len(texts)
+        figure = plots.texts(texts, labels[:many], guesses[:many], confidence=sure[:many])
+        run.write_figure("gallery", figure)
+    elif x.ndim > 2:
+        figure = plots.pictures(x[:GALLERY_PICTURES], labels, guesses, confidence=sure)
+        run.write_figure("gallery", figure)
+
+
+def decoded(dataset: Dataset, x: Sequences, many: int) -> list[str]:
+    """The first texts, in words."""
+    words: Mapping[int, str] = dataset.vocabulary() if dataset.vocabulary else {}
+    return [
+        " ".join(words.get(int(index), str(index)) for index in x.row(row))
+        for row in range(min(many, len(x)))
+    ]

@@ -1,0 +1,47 @@
+"""The name and the meaning of everything in a run folder; named here and nowhere else."""
+
+from __future__ import annotations
+
+RUN = "run.json"
+SPEC = "spec.yaml"
+HISTORY = "history.json"
+JOURNAL = "history.csv"
+METRICS = "metrics.json"
+PREPARATION = "prepare.json"
+PREDICTIONS = "predictions.npz"
+CONFUSION = "confusion.csv"
+REPORT = "classification_report.json"
+MODEL = "model.keras"
+SUMMARY = "summary.txt"
+LOG = "log.txt"
+PLOTS = "plots"
+
+MEANING = {
+    RUN: "status, verb, times, seed, overrides, versions, device, data digest, parameter count",
+    SPEC: "the spec with every default written out; `nnrun train` on it repeats the run",
+    HISTORY: "Keras's metric names, one value per epoch",
+    JOURNAL: "the same, a row per epoch, written as each epoch ends",
+    METRICS: "last and best epoch; training, validation and test metrics; seconds",
+    PREPARATION: "what the prepare steps learnt from the training rows",
+    PREDICTIONS: "test rows: `target`, `output` (probabilities or values)",
+    CONFUSION: "counts over test rows: rows are true classes, columns predicted",
+    REPORT: "precision, recall and F1 of each class",
+    MODEL: "the trained model as Keras leaves it, safe to load",
+    SUMMARY: "the layers, their shapes and parameters",
+    LOG: "what was printed, and TensorFlow's own messages",
+    PLOTS: "a curve per metric, confusion matrix, gallery",
+}
+
+SCHEMA_VERSION = 1
+
+# A run goes from `running` to one of the next three; `crashed` is never written, only inferred.
+RUNNING = "running"
+FINISHED = "finished"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
+CRASHED = "crashed"
+
+
+def plot(name: str) -> str:
+    """The file of a plot, such as `plots/loss.png`."""
+    return f"{PLOTS}/{name}.png"

@@ -1,0 +1,120 @@
+"""What the installed Keras offers, read from a shipped file: names, arguments, other words.
+
+Kinds are Keras's modules: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
+`initializers`, `regularizers`, `constraints`, `activations`, `schedules`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from nnrun.spec.component import Component
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a Keras class.
+
+    Args:
+        kind: which Keras names its value may be, or `file` for a path to write to.
+    """
+
+    name: str
+    required: bool
+    default: Any = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One Keras class, or an activation.
+
+    Args:
+        name: Keras's own.
+        doc: the first sentence of its documentation.
+        arguments: its own, in order; a lone value is the first of them.
+        inherited: those of its base classes, by name only.
+    """
+
+    name: str
+    doc: str
+    arguments: dict[str, Argument]
+    inherited: dict[str, Argument]
+
+    @property
+    def first(self) -> str | None:
+        """The argument that a lone value stands for."""
+        return next(iter(self.arguments), None)
+
+    @property
+    def accepted(self) -> dict[str, Argument]:
+        """All arguments."""
+        return {**self.arguments, **self.inherited}
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def keras_version() -> str:
+    """The Keras version that the catalogue describes."""
+    return str(_data()["keras"])
+
+
+def names(kind: str) -> list[str]:
+    """Every word that names something of a kind: classes first, then other words for them."""
+    return [*_data()[kind], *_data()["aliases"][kind]]
+
+
+def knows(kind: str, name: str) -> bool:
+    """Whether a word names something of a kind."""
+    return name in _data()[kind] or name in _data()["aliases"][kind]
+
+
+def meaning(kind: str, name: str) -> str:
+    """Keras's own name for a word: `mse` means `MeanSquaredError`.
+
+    `accuracy` means what the labels make of it, and an unknown word itself.
+    """
+    return name if name in _data()[kind] else (_data()["aliases"][kind].get(name) or name)
+
+
+@cache
+def entry(kind: str, name: str) -> Entry | None:
+    """What a word names; none where it is unknown, or means what the labels make of it."""
+    own_name = meaning(kind, name)
+    found = _data()[kind].get(own_name)
+    if found is None:
+        return None
+    inherited = found.get("inherited", {})
+    return Entry(own_name, found["doc"], _arguments(found["arguments"]), _arguments(inherited))
+
+
+def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
+    return {
+        name: Argument(name, "default" not in each, each.get("default"), each.get("kind"))
+        for name, each in found.items()
+    }
+
+
+def argument_kind(kind: str, name: str, argument: str) -> str | None:
+    """Which kind of Keras name an argument's value is, if it is one."""
+    found = entry(kind, name)
+    accepted = found.accepted.get(argument) if found else None
+    return accepted.kind if accepted else None
+
+
+def named(kind: str, component: Component) -> Component:
+    """The component with its lone value under the name of the first argument."""
+    found = entry(kind, component.name)
+    if "" not in component.arguments or found is None or found.first is None:
+        return component
+    arguments = {found.first: component.arguments[""]}
+    return Component(name=component.name, arguments=arguments)

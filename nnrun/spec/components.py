@@ -1,0 +1,186 @@
+"""Checks every Keras name in a spec, and its arguments, against the catalogue.
+
+Only what is sure to be wrong is a fault; Keras has the last word when the model is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from nnrun.spec import catalogue, codes
+from nnrun.spec.catalogue import Argument, Entry
+from nnrun.spec.finding import Finding
+from nnrun.spec.suggest import nearest
+from nnrun.spec.tree import Path
+from nnrun.spec.words import article, listed, shown
+
+NOUNS = {
+    "layers": "layer",
+    "optimizers": "optimizer",
+    "losses": "loss",
+    "metrics": "metric",
+    "callbacks": "callback",
+    "initializers": "initializer",
+    "regularizers": "regularizer",
+    "constraints": "constraint",
+    "activations": "activation",
+    "schedules": "learning rate schedule",
+}
+EXAMPLES = {
+    "layers": "'Dense: {units: 16}'",
+    "optimizers": "'RMSprop: {learning_rate: 0.001}'",
+    "losses": "'binary_crossentropy'",
+    "metrics": "'accuracy'",
+    "callbacks": "'EarlyStopping: {patience: 3}'",
+    "initializers": "'he_normal'",
+    "regularizers": "'L2: 0.01'",
+    "constraints": "'MaxNorm: 3'",
+    "activations": "'relu'",
+    "schedules": "'ExponentialDecay: {...}'",
+}
+# Arguments of layers that count something, wherever a layer requires them.
+COUNTS = frozenset(("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim"))
+DROPPING = frozenset(
+    (
+        *("Dropout", "AlphaDropout", "GaussianDropout"),
+        *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    )
+)
+# Arguments of callbacks that are words and nothing else.
+WORDS = frozenset(("monitor", "mode"))
+# Has a number for a default and takes text such as '10,20' as well.
+MIXED = frozenset(("profile_batch",))
+
+
+def check(spec: dict[str, Any]) -> Iterator[Finding]:
+    """What is wrong with the components of a spec whose short forms are written out."""
+    yield from _each("layers", spec.get("model"), ("model",))
+    training = spec.get("training")
+    if not isinstance(training, dict):
+        return
+    for key, kind in (("optimizer", "optimizers"), ("loss", "losses")):
+        if key in training:
+            yield from component(kind, training[key], ("training", key))
+    for kind in ("metrics", "callbacks"):
+        yield from _each(kind, training.get(kind), ("training", kind))
+
+
+def _each(kind: str, values: Any, path: Path) -> Iterator[Finding]:
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        yield from component(kind, value, (*path, index))
+
+
+def component(kind: str, value: Any, path: Path) -> Iterator[Finding]:
+    """What is wrong with one component."""
+    match value:
+        case str(name) if name:
+            yield from _named(kind, name, {}, path, path)
+        case dict() if len(value) == 1:
+            [(name, arguments)] = value.items()
+            yield from _named(kind, name, arguments, path, (*path, name))
+        case _:
+            noun = NOUNS[kind]
+            message = f"must be {article(noun)} such as {EXAMPLES[kind]}, got {shown(value)}"
+            yield Finding("NN115", path, message)
+
+
+def _named(kind: str, name: str, arguments: Any, path: Path, at: Path) -> Iterator[Finding]:
+    if not catalogue.knows(kind, name):
+        message = f"unknown {NOUNS[kind]} {shown(name)}"
+        code = codes.UNKNOWN.get(kind, "NN117")
+        suggestion = nearest(name, catalogue.names(kind))
+        yield Finding(code, path, message, suggestion, at=at, key=at != path)
+        return
+    if kind == "activations" and at != path:
+        message = "must be a word such as 'relu'; one with arguments is a layer, such as LeakyReLU"
+        yield Finding("NN115", path, message)
+        return
+    entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
+    if isinstance(arguments, dict):
+        yield from _arguments(kind, entry, arguments, at)
+    else:
+        yield Finding("NN112", at, f"{name} takes no argument, got {shown(arguments)}")
+
+
+def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: Path) -> Iterator[Finding]:
+    accepted = entry.accepted
+    for key, value in given.items():
+        if key in accepted:
+            yield from _value(kind, entry, accepted[key], value, (*path, key))
+        else:
+            yield _unknown_argument(entry, key, path)
+    missing = [shown(k) for k, a in accepted.items() if a.required and k not in given]
+    if missing and not any(key not in accepted for key in given):
+        plural = "s" if len(missing) > 1 else ""
+        message = f"{entry.name} needs the argument{plural} {listed(missing, 'and')}"
+        yield Finding("NN113", path, message, key=True)
+
+
+def _unknown_argument(entry: Entry, key: str, path: Path) -> Finding:
+    accepted = entry.accepted
+    message = f"{entry.name} has no argument {shown(key)}"
+    suggestion = nearest(key, accepted)
+    if not accepted:
+        message = f"{entry.name} takes no arguments, got {shown(key)}"
+    elif suggestion is None and len(entry.arguments) <= 8 and entry.arguments:
+        message += f"; it takes {listed([shown(name) for name in entry.arguments], 'and')}"
+    return Finding("NN112", (*path, key), message, suggestion, key=True)
+
+
+def _value(
+    kind: str, entry: Entry, argument: Argument, value: Any, path: Path
+) -> Iterator[Finding]:
+    if value is None and not argument.required:
+        return
+    if argument.kind == "file":
+        yield from _file(value, path)
+    elif argument.kind == "schedules":
+        yield from _schedule(argument, value, path)
+    elif argument.kind == "layers" and isinstance(value, list):
+        yield from _each("layers", value, path)
+    elif argument.kind is not None:
+        yield from component(argument.kind, value, path)
+    elif expected := _expected(kind, entry, argument, value):
+        yield Finding("NN114", path, f"must be {expected}, got {shown(value)}")
+
+
+def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        yield from component("schedules", value, path)
+    elif argument.required:
+        message = f"must be a schedule such as {EXAMPLES['schedules']}, got {shown(value)}"
+        yield Finding("NN115", path, message)
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        example = EXAMPLES["schedules"]
+        message = f"must be a number or a schedule such as {example}, got {shown(value)}"
+        yield Finding("NN114", path, message)
+
+
+def _file(value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, str) or not value:
+        yield Finding("NN114", path, f"must be a file's name, got {shown(value)}")
+        return
+    windows = PureWindowsPath(value)
+    outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root
+    if outside or ".." in windows.parts or value.startswith("~") or "://" in value:
+        message = f"must be a path inside the run folder, got {shown(value)}"
+        yield Finding("NN116", path, message)
+
+
+def _expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
+    """What an argument must be, if its value is sure to be something else."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "layers" and argument.required and argument.name in COUNTS:
+        right = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        return None if right else "a whole number above 0"
+    if entry.name in DROPPING and argument.name == "rate":
+        return None if number and 0 <= value <= 1 else "a number from 0 to 1"
+    if kind == "callbacks" and argument.name in WORDS:
+        return None if isinstance(value, str) else "a word"
+    if isinstance(argument.default, bool):
+        return "true or false" if isinstance(value, str) else None
+    if isinstance(argument.default, (int, float)) and argument.name not in MIXED:
+        return "a number" if isinstance(value, str) else None
+    return None

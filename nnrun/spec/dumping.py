@@ -1,0 +1,58 @@
+"""An experiment as YAML with every default written out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import yaml
+
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.scalars import scalar
+
+
+class _Inline(dict[str, Any]):
+    """A mapping written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what a reader of YAML 1.1 and a reader of YAML 1.2 both read alike."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Writes everything out, however often it occurs."""
+        return True
+
+
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    # PyYAML quotes what YAML 1.1 takes for something else than text; `1e-4` needs it in 1.2.
+    style = None if isinstance(scalar(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _inline(dumper: yaml.SafeDumper, value: _Inline) -> yaml.Node:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
+
+
+_Dumper.add_representer(str, _string)
+_Dumper.add_representer(_Inline, _inline)
+
+
+def dump(experiment: Experiment) -> str:
+    """The spec of an experiment; reading it back gives the same experiment."""
+    value = experiment.model_dump(mode="python")
+    value["dataset"]["prepare"] = [_component(step) for step in value["dataset"]["prepare"]]
+    value["model"] = [_component(layer) for layer in value["model"]]
+    training = value["training"]
+    for key in ("optimizer", "loss"):
+        training[key] = _component(training[key])
+    for key in ("metrics", "callbacks"):
+        training[key] = [_component(component) for component in training[key]]
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize
+    )
+    return text
+
+
+def _component(value: Any) -> Any:
+    """`Dense: {units: 16}` on one line."""
+    return {k: _Inline(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,32 @@
+"""Something wrong with a spec, before it is known where in which file it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnrun.errors import Fault
+from nnrun.spec.tree import Node, Path, dotted
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong.
+
+    Args:
+        path: what is meant, as shown to the person.
+        at: where to look, if not at `path`.
+        key: look at the key, not at the value.
+    """
+
+    code: str
+    path: Path
+    message: str
+    suggestion: str | None = None
+    at: Path | None = None
+    key: bool = False
+
+    def fault(self, root: Node) -> Fault:
+        """The fault, with its place in the file that was read."""
+        at = self.path if self.at is None else self.at
+        place = root.locate(at, key=self.key)
+        return Fault(self.code, dotted(self.path), self.message, place, self.suggestion)

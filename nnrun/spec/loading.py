@@ -1,0 +1,106 @@
+"""From a file to an experiment: read, extend, override, check, and all faults at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import ValidationError
+
+from nnrun.errors import Fault, SpecError
+from nnrun.spec import components, messages
+from nnrun.spec.dumping import dump
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.finding import Finding
+from nnrun.spec.merging import Override, Reading
+from nnrun.spec.tree import Node, Path
+
+__all__ = ["Loaded", "dump", "load"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An experiment and the text it was read from.
+
+    Args:
+        overrides: as given with `--set`, in order.
+        root: every value with its place.
+    """
+
+    experiment: Experiment
+    overrides: tuple[str, ...]
+    root: Node
+
+    def fault(
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        *,
+        suggestion: str | None = None,
+        key: bool = False,
+    ) -> Fault:
+        """A fault found later, with the place of the path or of its nearest parent."""
+        return Finding(code, path, message, suggestion, key=key).fault(self.root)
+
+
+def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
+    """Reads and checks a spec.
+
+    Args:
+        overrides: such as `training.epochs=3`, applied in order.
+    Raises:
+        SpecError: with all that is wrong, in the order of the file.
+    """
+    reading = Reading()
+    root = reading.file(path)
+    faults = reading.faults
+    if root is None:
+        raise SpecError(_in_order(faults, str(path)))
+    for text in overrides:
+        override = Override(text)
+        root = override.on(root)
+        faults += override.faults
+    experiment = _checked(root, path, faults)
+    return Loaded(experiment, tuple(overrides), root)
+
+
+def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
+    raw: dict[str, Any] = {"name": name_of(path), **root.plain()}
+    findings = list(components.check(raw))
+    try:
+        experiment = Experiment.model_validate(raw)
+    except ValidationError as error:
+        known = {finding.path for finding in findings}
+        findings += [found for found in messages.findings(error, raw) if found.path not in known]
+    faults += [finding.fault(root) for finding in findings]
+    if faults:
+        raise SpecError(_in_order(faults, str(path)))
+    return experiment
+
+
+def _in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
+    """File by file, each from top to bottom, overrides last; each fault once."""
+    sources = [first, *(fault.place.source for fault in faults if fault.place)]
+
+    def position(fault: Fault) -> tuple[bool, int, int, int]:
+        if fault.place is None:
+            return False, -1, 0, 0
+        source = fault.place.source
+        return source == "--set", sources.index(source), fault.place.line, fault.place.column
+
+    return tuple(sorted(dict.fromkeys(faults), key=position))
+
+
+def name_of(path: File) -> str:
+    """The name of an experiment without one: its file's stem, fit for a folder's name.
+
+    Example:
+        >>> name_of(File("configs/my net.yaml"))
+        'my-net'
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip(".-")
+    return name[:80] or "experiment"

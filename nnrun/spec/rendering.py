@@ -1,0 +1,78 @@
+"""A fault as text: where, what, the line, and a caret under the culprit."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from nnrun.errors import Fault, Place
+
+WIDEST = 100  # columns of a source line that are shown
+INDENT = "    "
+TAB = "    "
+
+
+def render(fault: Fault) -> str:
+    """The fault as plain text without a newline at its end.
+
+    Example:
+        >>> print(render(Fault("NN104", "model[2]", "unknown layer 'Dens'", suggestion="Dense")))
+        NN104 model[2]: unknown layer 'Dens'; did you mean 'Dense'?
+    """
+    place = fault.place
+    where = f"{_safe(place.source)}:{place.line}:{place.column}: " if place else ""
+    path = f" {_safe(fault.path)}" if fault.path else ""
+    hint = f"; did you mean '{_safe(fault.suggestion)}'?" if fault.suggestion else ""
+    head = f"{where}{fault.code}{path}: {_safe(fault.message)}{hint}"
+    if place is None or not place.text.strip():
+        return head
+    line, caret = _excerpt(place)
+    return f"{head}\n{INDENT}{line}\n{INDENT}{caret}"
+
+
+def _excerpt(place: Place) -> tuple[str, str]:
+    """The line without its indentation, and carets under what is meant."""
+    start = place.column - 1
+    end = start + place.length
+    before, meant, after = place.text[:start].lstrip(), place.text[start:end], place.text[end:]
+    before, meant, after = _safe(before), _safe(meant), _safe(after.rstrip())
+    room = WIDEST - min(_width(meant), WIDEST // 2)
+    if _width(before) > room // 2 and _width(before + meant + after) > WIDEST:
+        before = "…" + _tail(before, room // 2)
+    caret = " " * _width(before) + "^" * max(min(_width(meant), WIDEST - _width(before)), 1)
+    line = before + meant + after
+    if _width(line) > WIDEST:
+        line = _head(line, WIDEST) + "…"
+    return line, caret
+
+
+def _safe(text: str) -> str:
+    """Text that cannot move the cursor or change colours: what is not printable is escaped."""
+    parts = []
+    for character in text.replace("\t", TAB):
+        printable = character.isprintable()
+        parts.append(character if printable else character.encode("unicode_escape").decode())
+    return "".join(parts)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal."""
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _head(text: str, width: int) -> str:
+    used = 0
+    for index, character in enumerate(text):
+        used += _columns(character)
+        if used > width:
+            return text[:index]
+    return text
+
+
+def _tail(text: str, width: int) -> str:
+    return _head(text[::-1], width)[::-1]

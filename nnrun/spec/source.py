@@ -1,0 +1,234 @@
+"""YAML text to values with their places, within limits and without running anything.
+
+Reads PyYAML's events rather than its nodes: depth, size and aliases are limited while reading.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+import yaml
+
+from nnrun.errors import Fault, Place
+from nnrun.spec import syntax
+from nnrun.spec.scalars import scalar
+from nnrun.spec.suggest import nearest
+from nnrun.spec.tree import Node, Path, dotted
+
+LARGEST_FILE = 1_000_000  # bytes
+DEEPEST = 50  # mappings and lists inside each other
+MOST_VALUES = 100_000  # after aliases have been written out
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a text holds: its root where it could be read, and what is wrong with it."""
+
+    root: Node | None
+    faults: tuple[Fault, ...] = ()
+
+
+class _StopError(Exception):
+    """Nothing after this fault can be trusted."""
+
+
+def read_file(path: File) -> Document:
+    """Reads a file; whatever is wrong with it is in the faults."""
+    start = Place(str(path), 1, 1, 1, "")
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        return Document(None, (_unreadable(path, error),))
+    if len(data) > LARGEST_FILE:
+        message = f"larger than {LARGEST_FILE:,} bytes, which no spec needs"
+        return Document(None, (Fault("NN007", "", message, start),))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"cannot be read as UTF-8 text: byte 0x{data[error.start]:02x} in line {line}"
+        place = Place(str(path), line, 1, 1, "")
+        return Document(None, (Fault("NN001", "", message, place),))
+    return read(text, source=str(path))
+
+
+def _unreadable(path: File, error: OSError) -> Fault:
+    place = Place(str(path), 1, 1, 1, "")
+    match error:
+        case FileNotFoundError():
+            names = [found.name for found in path.parent.glob("*.y*ml")]
+            return Fault("NN001", "", "there is no such file", place, nearest(path.name, names))
+        case IsADirectoryError():
+            return Fault("NN001", "", "is a folder, not a file", place)
+    return Fault("NN001", "", f"cannot be read: {error.strerror}", place)
+
+
+def read(text: str, *, source: str, root: Path = ()) -> Document:
+    """Reads YAML text of one document.
+
+    Args:
+        source: named in every place.
+        root: the path of the text's root, for text that is part of a spec.
+    """
+    reader = _Reader(text, source)
+    try:
+        node = reader.document(root)
+    except _StopError:
+        node = None
+    return Document(node, tuple(reader.faults))
+
+
+class _Reader:
+    """Reads one text; `faults` fills while it goes."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
+        self.lines = _BREAK.split(text)
+        self.faults: list[Fault] = []
+        self.anchors: dict[str, Node] = {}
+        self.values = 0
+        self.text = text
+
+    def document(self, root: Path) -> Node | None:
+        """The only document of the text; none where the text is empty."""
+        if found := _UNPRINTABLE.search(self.text):
+            before = _BREAK.split(self.text[: found.start()])
+            place = self.place(len(before) - 1, len(before[-1]))
+            raise self.stop("NN002", f"holds the character U+{ord(found[0]):04X}", place)
+        self.parser = _Loader(self.text)
+        try:
+            return self._document(root)
+        except yaml.MarkedYAMLError as error:
+            line, column, message = syntax.explain(error, self.lines)
+            raise self.stop("NN002", message, self.place(line, column)) from None
+
+    def _document(self, root: Path) -> Node | None:
+        self.next()
+        if not isinstance(self.next(), yaml.DocumentStartEvent):
+            return None
+        node = self.node(self.next(), root, 1)
+        self.next()
+        if isinstance(event := self.next(), yaml.DocumentStartEvent):
+            place = self.span(event)
+            raise self.stop("NN004", "holds several documents; a spec is one mapping", place)
+        return node
+
+    def next(self) -> Any:
+        """The next event."""
+        return self.parser.get_event()
+
+    def node(self, event: Any, path: Path, depth: int) -> Node:
+        """The value that an event begins."""
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event, path)
+        self.count(1, event, path)
+        if event.tag is not None:
+            message = f"tags such as {syntax.tag(event.tag)!r} are not used here; leave it out"
+            self.fault("NN006", message, self.span(event), path)
+        if isinstance(event, yaml.ScalarEvent):
+            plain = not event.style
+            node = Node(scalar(event.value) if plain else event.value, self.span(event))
+        else:
+            node = self.collection(event, path, depth)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        return node
+
+    def collection(self, event: Any, path: Path, depth: int) -> Node:
+        """A list or a mapping."""
+        if depth > DEEPEST:
+            message = f"more than {DEEPEST} lists and mappings inside each other"
+            raise self.stop("NN007", message, self.span(event), path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(event, path, depth)
+        return self.mapping(event, path, depth)
+
+    def sequence(self, start: Any, path: Path, depth: int) -> Node:
+        """The items up to the end of a list."""
+        items: list[Node] = []
+        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
+            items.append(self.node(event, (*path, len(items)), depth + 1))
+        size = 1 + sum(item.size for item in items)
+        return Node(tuple(items), self.span(start, event), size=size)
+
+    def mapping(self, start: Any, path: Path, depth: int) -> Node:
+        """The keys and values up to the end of a mapping."""
+        nodes: dict[str, Node] = {}
+        while not isinstance(event := self.next(), yaml.MappingEndEvent):
+            place = self.span(event)
+            key = self.key(event, path, depth, place)
+            node = self.value(key, place, path, depth)
+            if key in nodes:
+                first = nodes[key].key
+                line = first.line if first else 0
+                self.fault("NN005", f"written twice, first in line {line}", place, (*path, key))
+            elif key is not None:
+                nodes[key] = node
+        size = 1 + sum(node.size for node in nodes.values())
+        return Node(nodes, self.span(start, event), size=size)
+
+    def value(self, key: str | None, place: Place, path: Path, depth: int) -> Node:
+        """What stands after a key; where nothing does, the key is the place to look."""
+        event = self.next()
+        node = self.node(event, path if key is None else (*path, key), depth + 1)
+        empty = isinstance(event, yaml.ScalarEvent) and not event.value and not event.style
+        return Node(node.value, place if empty else node.place, place, node.size)
+
+    def key(self, event: Any, path: Path, depth: int, place: Place) -> str | None:
+        """A key, which must be a word; anything else is a fault and is left out."""
+        node = self.node(event, path, depth + 1)
+        if isinstance(node.value, str) and (node.value != "<<" or event.style):
+            return node.value
+        if node.value == "<<":
+            self.fault("NN008", "'<<' does not merge here; write `extends: FILE`", place, path)
+        elif isinstance(node.value, (dict, tuple)):
+            self.fault("NN002", "a key must be a word, not a list or a mapping", place, path)
+        else:
+            message = f'a key must be a word; write "{event.value}" in quotes to make it one'
+            self.fault("NN002", message, place, path)
+        return None
+
+    def alias(self, event: Any, path: Path) -> Node:
+        """What an anchor named before."""
+        if event.anchor not in self.anchors:
+            message = f"'*{event.anchor}' stands for nothing: no '&{event.anchor}' ends before it"
+            raise self.stop("NN002", message, self.span(event), path)
+        node = self.anchors[event.anchor]
+        self.count(node.size, event, path)
+        return node
+
+    def count(self, values: int, event: Any, path: Path) -> None:
+        """Keeps the number of values within the limit."""
+        self.values += values
+        if self.values > MOST_VALUES:
+            message = f"more than {MOST_VALUES:,} values once aliases are written out"
+            raise self.stop("NN007", message, self.span(event), path)
+
+    def span(self, start: Any, end: Any = None) -> Place:
+        """The first line of what lies between two events."""
+        first, last = start.start_mark, (end or start).end_mark
+        text = self.lines[first.line] if first.line < len(self.lines) else ""
+        column = last.column if last.line == first.line else len(text.rstrip())
+        return self.place(first.line, first.column, column - first.column)
+
+    def place(self, line: int, column: int, length: int = 1) -> Place:
+        """A place, from a line and a column counted from 0."""
+        text = self.lines[line] if line < len(self.lines) else ""
+        return Place(self.source, line + 1, column + 1, max(length, 1), text)
+
+    def fault(self, code: str, message: str, place: Place, path: Path = ()) -> None:
+        """Notes a fault and goes on."""
+        self.faults.append(Fault(code, dotted(path), message, place))
+
+    def stop(self, code: str, message: str, place: Place, path: Path = ()) -> _StopError:
+        """Notes a fault after which nothing can be read."""
+        self.fault(code, message, place, path)
+        return _StopError()

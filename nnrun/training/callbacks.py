@@ -1,0 +1,50 @@
+"""Keras callbacks from a spec, kept inside the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from nnrun import keras_objects
+from nnrun.errors import Misfit
+from nnrun.spec.component import Component
+
+# Arguments that name a file or a folder; a relative one is meant inside the run folder.
+_PATHS = ("filename", "filepath", "log_dir", "backup_dir")
+
+
+def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:
+    """The callbacks of a spec, in its order.
+
+    Args:
+        components: checked against the catalogue.
+        folder: the run folder.
+    Raises:
+        Misfit: Keras refuses an argument.
+    """
+    return [_built(index, component, folder) for index, component in enumerate(components)]
+
+
+def _built(index: int, component: Component, folder: Path) -> Any:
+    arguments = {
+        name: str(folder / value) if name in _PATHS else value
+        for name, value in component.arguments.items()
+    }
+    if component.name == "TensorBoard":
+        arguments.setdefault("log_dir", str(folder / "tensorboard"))
+    try:
+        callback = keras_objects.build("callbacks", Component(name=component.name, arguments=arguments))
+    except (TypeError, ValueError, ImportError) as error:
+        message = f"{component.name}: {keras_objects.reason(error)}"
+        raise Misfit("NN114", ("training", "callbacks", index), message) from error
+    if isinstance(callback, keras.callbacks.LearningRateScheduler):
+        callback.schedule = _per_epoch(callback.schedule)
+    return callback
+
+
+def _per_epoch(schedule: Any) -> Any:
+    """A learning-rate schedule asked once per epoch, answering with a plain number."""
+    return lambda epoch: float(schedule(epoch))

@@ -1,0 +1,50 @@
+"""Predicted classes against true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from nnrun.records import Array
+
+
+def predicted(output: Array) -> Array:
+    """The class of each row.
+
+    Args:
+        output: probabilities of shape `(rows, classes)`; or `(rows, 1)`, that of class 1.
+    Returns:
+        Ints of shape `(rows,)`.
+    """
+    if output.shape[-1] == 1:
+        return (output[:, 0] >= 0.5).astype(np.int64)
+    return output.argmax(axis=-1)
+
+
+def confidence(output: Array) -> Array:
+    """The probability of the predicted class, shape `(rows,)`; arguments as for `predicted`."""
+    if output.shape[-1] == 1:
+        return np.maximum(output[:, 0], 1 - output[:, 0])
+    return output.max(axis=-1)
+
+
+def confusion(target: Array, guess: Array, classes: Sequence[str]) -> Array:
+    """Counts of shape `(classes, classes)`: rows are true, columns predicted."""
+    return np.asarray(metrics.confusion_matrix(target, guess, labels=range(len(classes))))
+
+
+def report(target: Array, guess: Array, classes: Sequence[str]) -> dict[str, Any]:
+    """Precision, recall, F1 and number of rows per class, as scikit-learn reports them."""
+    return dict(
+        metrics.classification_report(
+            target,
+            guess,
+            labels=range(len(classes)),
+            target_names=list(classes),
+            output_dict=True,
+            zero_division=0.0,
+        )
+    )

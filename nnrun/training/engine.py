@@ -1,0 +1,100 @@
+"""The documented rule by which `engine: auto` chooses.
+
+It looks at the experiment alone and never at a clock: a choice that depends on timing would make
+results depend on what else the machine is doing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import keras
+
+from nnrun.spec.component import Component
+from nnrun.spec.training import Training
+
+Engine = Literal["xla", "graph", "fit"]
+
+# Above this many floating-point operations a step is long enough for TensorFlow's own kernels,
+# which spread one product of matrices over all cores. `benchmarks/` holds the measurement.
+XLA_FLOPS = 100_000_000
+# XLA on a CPU draws random numbers one by one, about 0.2 µs each.
+XLA_RANDOM_NUMBERS = 128
+
+_RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN"})
+_RANDOM = frozenset({"Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout"})
+# Layers that XLA is good at on a CPU. Convolutions are slower there, and the gradient of pooling
+# has no deterministic form.
+XLA_LAYERS = (
+    _RECURRENT
+    | _RANDOM
+    | frozenset(
+        "InputLayer Dense Flatten Reshape Activation ReLU LeakyReLU PReLU ELU Softmax Rescaling "
+        "Embedding BatchNormalization LayerNormalization ActivityRegularization "
+        "GlobalAveragePooling1D".split()
+    )
+)
+
+# Hooks of callbacks that look at every batch when the argument has such a value.
+_PER_BATCH = {
+    "ModelCheckpoint": ("save_freq", "epoch"),
+    "BackupAndRestore": ("save_freq", "epoch"),
+    "TensorBoard": ("update_freq", "epoch"),
+}
+
+
+def choose(training: Training, model: keras.Model, *, device: str) -> Engine:
+    """The engine for an experiment.
+
+    1. What the spec says, if it says one.
+    2. `fit` where a callback works batch by batch.
+    3. `xla` where every layer is in `XLA_LAYERS` and, on a CPU, one training step takes no more
+       than `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers.
+    4. `graph` otherwise.
+    """
+    if training.engine != "auto":
+        return training.engine
+    if any(map(_works_per_batch, training.callbacks)):
+        return "fit"
+    known = all(type(layer).__name__ in XLA_LAYERS for layer in model.layers)
+    return "xla" if known and (device != "cpu" or _is_small(model, training)) else "graph"
+
+
+def _is_small(model: keras.Model, training: Training) -> bool:
+    random_numbers = training.batch_size * sum(map(_random_numbers, model.layers))
+    flops = step_flops(model, training.batch_size)
+    return flops <= XLA_FLOPS and random_numbers <= XLA_RANDOM_NUMBERS
+
+
+def _works_per_batch(callback: Component) -> bool:
+    argument, per_epoch = _PER_BATCH.get(callback.name, ("", ""))
+    if callback.name == "TensorBoard" and callback.arguments.get("profile_batch"):
+        return True
+    return callback.arguments.get(argument, per_epoch) != per_epoch
+
+
+def step_flops(model: keras.Model, batch_size: int) -> int:
+    """Floating-point operations of one training step, by the rule of thumb for dense layers.
+
+    A weight is multiplied and added once per row going forward and twice going back: once for the
+    gradient of the weight, once for that of the input.
+    """
+    return 6 * batch_size * sum(map(_multiplications, model.layers))
+
+
+def _multiplications(layer: Any) -> int:
+    """Of one row going forward: each weight once per position of the output."""
+    if not layer.weights or isinstance(layer, keras.layers.Embedding):
+        return 0
+    # A recurrent layer uses each weight once per time step, which its output does not show.
+    steps = layer.input.shape if type(layer).__name__ in _RECURRENT else layer.output.shape
+    return int(layer.count_params() * math.prod(size or 1 for size in steps[1:-1]))
+
+
+def _random_numbers(layer: Any) -> int:
+    """Drawn for one row in one training step."""
+    if type(layer).__name__ in _RANDOM:
+        return math.prod(size or 1 for size in layer.output.shape[1:])
+    dropout = getattr(layer, "dropout", 0) or getattr(layer, "recurrent_dropout", 0)
+    return math.prod(size or 1 for size in layer.input.shape[1:]) if dropout else 0

@@ -1,0 +1,133 @@
+"""The training loop: one call, whichever engine runs it."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+
+from nnrun.errors import TrainingError
+from nnrun.prepare import Preparation
+from nnrun.records import Fold, Logs, Observer
+from nnrun.spec.training import Training
+from nnrun.training import streamed
+from nnrun.training.compiled import CompiledLoop
+from nnrun.training.engine import Engine
+from nnrun.training.evaluate import Evaluator
+from nnrun.training.rows import Rows
+from nnrun.training.schedule import Schedule
+
+
+class Trainer:
+    """Fits one compiled model.
+
+    Args:
+        model: compiled by Keras.
+        preparation: expands stored rows.
+        training: the spec's.
+        engine: what `engine.choose` said.
+        evaluator: of the same model.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        preparation: Preparation,
+        training: Training,
+        *,
+        engine: Engine,
+        evaluator: Evaluator,
+    ) -> None:
+        self._model = model
+        self._preparation = preparation
+        self._training = training
+        self._engine = engine
+        self._evaluator = evaluator
+
+    def fit(
+        self, rows: Rows, fold: Fold, *, seed: int, callbacks: list[Any], observer: Observer
+    ) -> None:
+        """Trains on the fold's rows and validates after each epoch.
+
+        Args:
+            rows: all training rows, on the device.
+            fold: which of them train and which validate.
+            seed: of the order of the rows.
+            callbacks: Keras's.
+            observer: is told of every epoch.
+        Raises:
+            TrainingError: the loss is not a number any more.
+        """
+        schedule = Schedule(fold, self._training, seed)
+        watch = _Watch(observer, schedule)
+        if self._engine == "fit":
+            hooks = streamed.Hooks(watch.began, observer.steps_done, watch.ended)
+            # Ours come last: a learning rate that a callback adds to the logs belongs to history.
+            streamed.fit(
+                self._model, rows, self._preparation, schedule, fold.validation, [*callbacks, hooks]
+            )
+            return
+        self._fit_compiled(rows, schedule, callbacks, watch, observer)
+
+    def _fit_compiled(
+        self,
+        rows: Rows,
+        schedule: Schedule,
+        callbacks: list[Any],
+        watch: _Watch,
+        observer: Observer,
+    ) -> None:
+        """Calls the callbacks as `model.fit` does, per epoch."""
+        model = self._model
+        loop = CompiledLoop(
+            model, self._preparation, batch_size=schedule.batch_size, xla=self._engine == "xla"
+        )
+        listeners = keras.callbacks.CallbackList(
+            callbacks, model=model, epochs=schedule.epochs, steps=schedule.steps, verbose=0
+        )
+        model.stop_training = False
+        logs: dict[str, float] = {}
+        listeners.on_train_begin()
+        for epoch in range(schedule.epochs):
+            watch.began(epoch)
+            listeners.on_epoch_begin(epoch)
+            logs = loop.epoch(rows, schedule.order(epoch), report=observer.steps_done)
+            logs |= self._validated(rows, schedule.fold, listeners)
+            listeners.on_epoch_end(epoch, logs)
+            watch.ended(epoch, logs)
+            if model.stop_training:
+                break
+        # Optimizers that average weights put the averages in place.
+        model.optimizer.finalize_variable_values(model.trainable_weights)
+        listeners.on_train_end(logs)
+
+    def _validated(self, rows: Rows, fold: Fold, listeners: Any) -> dict[str, float]:
+        if not len(fold.validation):
+            return {}
+        listeners.on_test_begin()
+        logs = self._evaluator.metrics(rows, fold.validation)
+        listeners.on_test_end(logs)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+
+class _Watch:
+    """Tells the observer of epochs and stops a run whose loss is lost."""
+
+    def __init__(self, observer: Observer, schedule: Schedule) -> None:
+        self._observer = observer
+        self._schedule = schedule
+        self._since = 0.0
+
+    def began(self, epoch: int) -> None:
+        self._since = time.perf_counter()
+        self._observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
+
+    def ended(self, epoch: int, logs: Logs) -> None:
+        self._observer.epoch_ended(epoch, logs, time.perf_counter() - self._since)
+        if not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"the loss became {logs['loss']} in epoch {epoch + 1}; a smaller learning rate, "
+                "scaled inputs or clipped gradients (clipnorm) usually help"
+            )

@@ -1,0 +1,13 @@
+"""The only place that touches Keras's global seed."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, NumPy and Keras, and refuses operations whose result may vary."""
+    # Keras takes 32 bits.
+    keras.utils.set_random_seed(seed % 2**32)
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,150 @@
+"""Every data set keeps one contract, whatever it is made of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from nnrun import datasets
+from nnrun.datasets import cache, registry
+from nnrun.errors import DataError
+from nnrun.records import Dataset, Sequences
+from nnrun.spec import dataset as specs
+
+SPECS = {get_args(cls.model_fields["name"].annotation)[0]: cls for cls in registry.MODULES}
+
+
+def spec(name: str, **arguments: Any) -> specs.DatasetBase:
+    return SPECS[name](name=name, **arguments)
+
+
+@pytest.fixture(scope="module", params=sorted(SPECS))
+def dataset(request: pytest.FixtureRequest) -> Dataset:
+    """Each data set whose files are here."""
+    module = import_module(f"nnrun.datasets.{registry.MODULES[SPECS[request.param]]}")
+    files = [value for value in vars(module).values() if isinstance(value, cache.File)]
+    for file in files:
+        if file.dataset == request.param and not file.path.exists():
+            pytest.skip(f"{file.name} is not in the cache of the tests")
+    return datasets.load(spec(request.param))
+
+
+def elements(dataset: Dataset) -> list[np.ndarray[Any, Any]]:
+    return [
+        split.x.values if isinstance(split.x, Sequences) else split.x
+        for split in (dataset.train, dataset.test)
+    ]
+
+
+def test_every_data_set_of_a_spec_has_a_loader() -> None:
+    """None is promised without being there, and none is there without being offered."""
+    union = get_args(specs.Dataset)[0]
+
+    assert set(registry.MODULES) == set(get_args(union))
+
+
+def test_each_row_has_a_label(dataset: Dataset) -> None:
+    """In both splits, and there are some."""
+    assert [len(split.x) for split in (dataset.train, dataset.test)] == [
+        len(dataset.train.y),
+        len(dataset.test.y),
+    ]
+
+
+def test_the_name_is_that_of_the_spec(request: pytest.FixtureRequest, dataset: Dataset) -> None:
+    """The function found is the one asked for."""
+    assert dataset.name == request.node.callspec.params["dataset"]
+
+
+def test_inputs_stay_compact(dataset: Dataset) -> None:
+    """Pixels are bytes, words are int32, and only tables are floats."""
+    kinds = {1: "int32", 2: "float64", 3: "uint8", 4: "uint8"}
+
+    assert [x.dtype for x in elements(dataset)] == [kinds[x.ndim] for x in elements(dataset)]
+
+
+def test_labels_are_class_numbers_or_values(dataset: Dataset) -> None:
+    """One axis; int64 where there are classes, float64 where there are none."""
+    expected = (np.dtype("int64" if dataset.classes else "float64"), 1)
+
+    assert {(y.dtype, y.ndim) for y in (dataset.train.y, dataset.test.y)} == {expected}
+
+
+def test_every_class_occurs_and_none_is_unnamed(dataset: Dataset) -> None:
+    """A number without a name could not be shown in a confusion matrix."""
+    labels = np.concatenate([dataset.train.y, dataset.test.y])
+    occurring = set(labels.tolist()) if dataset.classes else set()
+
+    assert occurring == set(range(len(dataset.classes)))
+
+
+def test_names_are_plain_and_distinct(dataset: Dataset) -> None:
+    """NumPy's own strings would not go into a JSON file."""
+    names = (*dataset.classes, *dataset.features, dataset.target)
+
+    assert {type(name) for name in names} == {str}
+    assert len(set(dataset.classes)) == len(dataset.classes)
+
+
+def test_nothing_is_missing(dataset: Dataset) -> None:
+    """No NaN and no infinity, in no input and no label."""
+    arrays = [*elements(dataset), dataset.train.y, dataset.test.y]
+
+    assert all(np.isfinite(array).all() for array in arrays)
+
+
+def test_each_column_has_a_name_where_columns_have_names(dataset: Dataset) -> None:
+    """A table names all of its columns or none."""
+    width = elements(dataset)[0].shape[-1]
+
+    assert len(dataset.features) in {0, width}
+
+
+@pytest.mark.parametrize("name", ["boston_housing", "diabetes", "digits", "mnist_5k"])
+def test_another_seed_gives_other_rows(name: str) -> None:
+    """The seed of the spec is the one used."""
+    first, second = (datasets.load(spec(name, seed=seed)).test.y for seed in (1, 2))
+
+    assert not np.array_equal(first, second)
+
+
+def test_a_split_without_rows_is_refused() -> None:
+    """Training on nothing would fail much later, and say less."""
+    with pytest.raises(DataError) as caught:
+        datasets.load(spec("boston_housing", test_split=0.9999))
+
+    assert str(caught.value) == "boston_housing: test_split: 0.9999 leaves no row to train on"
+
+
+@pytest.mark.usefixtures("full_data")
+def test_a_length_that_no_text_has_is_refused() -> None:
+    """Every text of imdb is longer than three words."""
+    with pytest.raises(DataError) as caught:
+        datasets.load(spec("imdb", maxlen=3))
+
+    assert str(caught.value) == "imdb: maxlen: 3 leaves no row to train on"
+
+
+def test_looking_up_a_data_set_costs_nothing() -> None:
+    """`nnrun --help` must not wait for packages that load data."""
+    program = "import nnrun.datasets, sys; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    heavy = {"keras", "tensorflow", "sklearn", "mlxtend", "pandas", "pooch"}
+
+    assert heavy & set(modules.stdout.decode().split()) == set()
+
+
+def test_loading_does_not_import_keras() -> None:
+    """Keras takes five seconds, and a look at the data does not need it."""
+    program = (
+        "import sys; from nnrun.datasets import load; from nnrun.spec.dataset import *;"
+        "load(Iris(name='iris')); load(BostonHousing(name='boston_housing')); print(*sys.modules)"
+    )
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert {"keras", "tensorflow"} & set(modules.stdout.decode().split()) == set()

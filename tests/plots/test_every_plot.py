@@ -1,0 +1,88 @@
+"""What holds for every plot, whichever it is."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+
+from nnrun import plots
+from nnrun.records import History
+
+RNG = np.random.default_rng(0)
+NOISY = {
+    "mae": RNG.normal(2, 0.1, 500).tolist(),
+    "val_mae": RNG.normal(3, 0.5, 500).tolist(),
+}
+PRICES = RNG.gamma(6, 4, 102)
+
+DRAWN: dict[str, Callable[[], Figure]] = {
+    "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
+    "confusion": lambda: plots.confusion(
+        np.diag([7] * 46) + np.diag([2] * 45, k=1), [f"topic {i}" for i in range(46)]
+    ),
+    "pictures": lambda: plots.pictures(load_digits().images[:25], ["3"] * 25, ["8"] * 25),
+    "texts": lambda: plots.texts(["costs $5"] * 8, ["positive"] * 8, ["negative"] * 8),
+    "predicted_against_true": lambda: plots.predicted_against_true(
+        PRICES, PRICES * 1.1, name="price in 1000 $"
+    ),
+}
+
+
+def saved(figure: Figure, path: Path) -> bytes:
+    figure.savefig(path, metadata={"Software": None})
+    return path.read_bytes()
+
+
+def test_every_plot_is_drawn_here():
+    """A new plot joins this contract, or this fails."""
+    assert sorted(DRAWN) == sorted(plots.__all__)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_equal_input_gives_equal_bytes(name, tmp_path):
+    """A run repeated is a folder repeated."""
+    first, second = DRAWN[name](), DRAWN[name]()
+
+    assert saved(first, tmp_path / "1.png") == saved(second, tmp_path / "2.png")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_saved_again_is_the_same(name, tmp_path):
+    """Drawing a figure does not change it."""
+    figure = DRAWN[name]()
+
+    assert saved(figure, tmp_path / "1.png") == saved(figure, tmp_path / "2.png")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.filterwarnings("error")
+def test_drawing_warns_of_nothing(name, tmp_path):
+    """No letter is missing, and everything finds its room."""
+    assert saved(DRAWN[name](), tmp_path / "plot.png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figures_are_white(name):
+    """Whatever a person's matplotlib settings say, a plot goes into a paper."""
+    assert DRAWN[name]().get_facecolor() == (1, 1, 1, 1)
+
+
+def test_pyplot_is_never_loaded(tmp_path):
+    """It would hold on to every figure, and look for a display."""
+    program = """
+import sys
+from nnrun import plots
+from nnrun.records import History
+plots.curve(History({"loss": [1.0]}), "loss", best_epoch=1).savefig(sys.argv[1])
+plots.confusion([[1, 2], [3, 4]], ["a", "b"]).savefig(sys.argv[1])
+print("matplotlib.pyplot" in sys.modules)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "plot.png")]
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
+
+    assert process.stdout == "False\n"
