@@ -167,7 +167,7 @@ def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str
 def _apply(fitted: FittedStep, batch: Any, xp: ModuleType, exact: str) -> Any:
     match fitted.step:
         case MultiHot(dimension=dimension):
-            bits = xp.take(BITS, batch, axis=0)
+            bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
             return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
         case Rescale(divisor=divisor):
             return xp.array(batch, dtype=exact) / divisor

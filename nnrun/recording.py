@@ -116,12 +116,10 @@ def describe(run: Run, assembly: Assembly) -> None:
     preparation = assembly.intake.preparation
     steps = [
         {
-            **fitted.step.model_dump(),
+            "step": fitted.step.model_dump(),
             "shape": fitted.shape,
             "state": {name: value.tolist() for name, value in fitted.state.items()},
         }
-        if fitted.state
-        else fitted.step.model_dump()
         for fitted in preparation.steps
     ]
     shape = {"shape": list(preparation.shape), "dtype": preparation.dtype}

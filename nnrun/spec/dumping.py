@@ -25,7 +25,9 @@ class _Dumper(yaml.SafeDumper):
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     # PyYAML quotes what YAML 1.1 takes for something else than text; `1e-4` needs it in 1.2.
+    # In double quotes it escapes line ends, which readers otherwise do not agree on.
     style = None if isinstance(scalar(text), str) else "'"
+    style = style if text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -51,7 +51,9 @@ def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
     """Reads and checks a spec.
 
     Args:
+        path: the file, as the person named it.
         overrides: such as `training.epochs=3`, applied in order.
+
     Raises:
         SpecError: with all that is wrong, in the order of the file.
     """

@@ -43,6 +43,7 @@ def findings(error: ValidationError, raw: Any) -> Iterator[Finding]:
     """One finding per place, whatever the number of pydantic's errors there.
 
     Args:
+        error: pydantic's, of the whole spec.
         raw: the spec that was refused; pydantic's own paths hold more than its keys.
     """
     seen: set[Path] = set()

@@ -75,6 +75,7 @@ def read(text: str, *, source: str, root: Path = ()) -> Document:
     """Reads YAML text of one document.
 
     Args:
+        text: what to read.
         source: named in every place.
         root: the path of the text's root, for text that is part of a spec.
     """

@@ -159,3 +159,12 @@ training:
 validation:
   holdout: null
 """
+
+
+@pytest.mark.parametrize("text", ["a\x85b", "a\u2028b", "a\rb", "\n", " a\n b\n\n", "\t", "é\x00"])
+def test_line_ends_and_control_characters_survive(folder, text):
+    """Readers disagree on which characters end a line."""
+    path = folder / "spec.yaml"
+    path.write_text(dump(minimal(description=text)), "utf-8", newline="")
+
+    assert load(path).experiment.description == text
