@@ -18,6 +18,7 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
         validation: the spec's.
         y: labels of all training rows.
         seed: for `take: random`.
+
     Raises:
         Misfit: nothing would be left to train on, or nothing to validate on.
     """

@@ -35,8 +35,10 @@ def train(
         origin: where the spec came from and what was spent so far.
         observer: is told how it goes.
         clock: tells the local time.
+
     Returns:
         The finished run.
+
     Raises:
         Misfit: the model cannot be built; no folder is made.
         TrainingError: training had to stop; the folder keeps what there is.

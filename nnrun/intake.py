@@ -40,9 +40,7 @@ class Intake:
 
     def labels(self, y: Array, units: int) -> Array:
         """Labels as the loss needs them, for a model that puts out so many units."""
-        return targets.encode(
-            y, self.spec.training, classes=len(self.dataset.classes), units=units
-        )
+        return targets.encode(y, self.spec.training, classes=len(self.dataset.classes), units=units)
 
 
 def take_in(spec: Experiment) -> Intake:

@@ -29,6 +29,7 @@ def build(kind: str, component: Component) -> Any:
     Args:
         kind: the catalogue's, such as `layers`.
         component: checked against the catalogue.
+
     Returns:
         An instance; or the name itself where Keras knows it as a word, such as `mse`, because
         Keras then reports the metric under that very word.
@@ -45,10 +46,14 @@ def build(kind: str, component: Component) -> Any:
 
 def _argument(kind: str | None, value: Any) -> Any:
     """An argument that is itself a Keras object: `kernel_regularizer: {L2: 0.01}`."""
+    if kind is not None and isinstance(value, list):
+        return [_argument(kind, item) for item in value]
     if kind is None or not isinstance(value, dict):
         return value
     [(name, arguments)] = value.items()
-    return build(kind, catalogue.named(kind, Component(name=name, arguments=as_arguments(arguments))))
+    return build(
+        kind, catalogue.named(kind, Component(name=name, arguments=as_arguments(arguments)))
+    )
 
 
 def reason(error: Exception) -> str:

@@ -87,6 +87,7 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
         steps: as written in the spec.
         x: all training inputs.
         rows: numbers of the rows to learn from.
+
     Raises:
         Misfit: a step cannot be applied to such data.
     """

@@ -127,9 +127,7 @@ def describe(run: Run, assembly: Assembly) -> None:
 
 
 @contextmanager
-def kept(
-    recorder: Recorder, assembly: Assembly, clock: Callable[[], datetime]
-) -> Iterator[None]:
+def kept(recorder: Recorder, assembly: Assembly, clock: Callable[[], datetime]) -> Iterator[None]:
     """Whatever ends the run, its folder says so and keeps the epochs trained so far."""
     run = recorder.run
 

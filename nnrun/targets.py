@@ -65,8 +65,10 @@ def check_output(dataset: Dataset, spec: Experiment, shape: tuple[int | None, ..
 
     Args:
         shape: of the model's output, with the batch.
+
     Returns:
         The width.
+
     Raises:
         Misfit: with the place and what would fit.
     """
@@ -116,6 +118,7 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
         training: names the loss.
         classes: how many there are; 0 for a regression.
         units: width of the model's output.
+
     Returns:
         int32 of shape `(rows,)` for a sparse loss; bytes of shape `(rows, classes)`, one-hot,
         where the model has a unit per class; else float32 of shape `(rows, 1)`.
@@ -124,5 +127,5 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
         return y.astype(np.int32)
     if classes and units > 1:
         # Bytes here, floats on the device: 60,000 one-hot rows are 0.6 MB.
-        return (y[:, None] == np.arange(classes)).astype(np.uint8)
+        return np.asarray(y[:, None] == np.arange(classes), dtype=np.uint8)
     return y.astype(np.float32)[:, None]

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from nnrun.cli import console
 from nnrun.records import History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 # A rise must last so many epochs and be so large before it is called over-fitting.
 RISING_EPOCHS = 3
@@ -38,7 +38,7 @@ def show(run: Run) -> None:
 
 
 def _table(run: Run, metrics: dict[str, Any]) -> Table:
-    columns = [name for name in ("train", "validation", "test") if name in metrics]
+    columns: list[str] = [name for name in ("train", "validation", "test") if name in metrics]
     table = Table(title=run.record()["name"], title_justify="left")
     table.add_column("metric")
     # A run that was stopped has no evaluation, only its last epoch.
@@ -53,15 +53,16 @@ def _table(run: Run, metrics: dict[str, Any]) -> Table:
 def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     epochs, best = metrics["epochs"], metrics["best_epoch"]
     seconds = metrics["seconds"]
+    record = run.record()
     said = [
-        f"{run.status()} after {epochs} epochs in {seconds['total']:.1f} s "
-        f"({seconds['training']:.1f} s of training, {run.record()['engine']} engine on "
-        f"{run.record()['device']}, {metrics['parameters']:,} parameters)"
+        f"{run.status()} after {epochs} {'epoch' if epochs == 1 else 'epochs'}, "
+        f"{seconds['total']:.1f} s in all, {seconds['training']:.1f} s of training",
+        f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
     ]
     if best:
         name = metrics["monitor"]
         said.append(f"best epoch {best} of {epochs}: {name} {number(metrics['best'][name])}")
-    if error := run.record().get("error"):
+    if error := record.get("error"):
         said.append(f"stopped: {error}")
     if warning := overfitting(run.history()):
         said.append(warning)

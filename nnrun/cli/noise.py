@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 
 class Noise:
@@ -20,7 +20,7 @@ class Noise:
     `terminal` is the true standard error, for what a person should see.
     """
 
-    def __enter__(self) -> Noise:
+    def __enter__(self) -> Self:
         sys.stderr.flush()
         self.terminal: IO[str] = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
         self._file: IO[bytes] = tempfile.TemporaryFile()

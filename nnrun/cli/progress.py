@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -33,7 +34,7 @@ class Watcher:
         )
         self._task = self._bar.add_task("starting", total=None, metrics="")
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -63,9 +64,7 @@ class Watcher:
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         """Prints a line where there is no bar."""
         metrics = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        self._bar.update(
-            self._task, completed=(epoch + 1) * self._steps, metrics=_fitting(metrics)
-        )
+        self._bar.update(self._task, completed=(epoch + 1) * self._steps, metrics=_fitting(metrics))
         self._say(f"epoch {epoch + 1}/{self._epochs}  {metrics}  {seconds:.2f} s")
 
     def _say(self, line: str) -> None:

@@ -53,10 +53,9 @@ def _train(loaded: Loaded, root: Path, began: float, *, quiet: bool) -> dict[str
             watcher.stage("loading TensorFlow")
             _quiet_tensorflow()
             from nnrun import experiment
+            from nnrun.recording import Origin
 
-            origin = experiment.Origin(
-                loaded.overrides, began, time.perf_counter() - imported
-            )
+            origin = Origin(loaded.overrides, began, time.perf_counter() - imported)
             run = experiment.train(intake, root=root, origin=origin, observer=watcher)
         except Misfit as misfit:
             fault = loaded.fault(misfit.code, misfit.path, misfit.message)

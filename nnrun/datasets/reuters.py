@@ -26,7 +26,7 @@ TOPICS = tuple(  # in the order of the labels
     ship cotton carcass crude nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold tin
     strategic-metal livestock retail ipi iron-steel rubber heat jobs lei bop zinc orange pet-chem
     dlr gas silver wpi hog lead
-    """.split()  # noqa: SIM905 - as a list it would fill the screen
+    """.split()
 )
 
 

@@ -24,6 +24,7 @@ def build(
         layers: from the input on.
         input_shape: of one row, without the batch.
         dtype: of the input; `int32` for word indices.
+
     Raises:
         Misfit: a layer refuses its arguments or its input.
     """

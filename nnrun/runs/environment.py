@@ -16,7 +16,9 @@ def describe() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version()} | _versions(),
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "commit": _commit(),
     }
 

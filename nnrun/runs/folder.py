@@ -35,6 +35,7 @@ class Run:
         Args:
             name: from `layout`.
             save: is given the passing name, of the same ending.
+
         Raises:
             RunError: the disk is full, or the folder is gone or may not be written.
         """
@@ -69,7 +70,9 @@ class Run:
 
     def write_figure(self, name: str, figure: Any) -> None:
         """Writes a plot; equal figures give equal bytes."""
-        self.write(layout.plot(name), lambda path: figure.savefig(path, metadata={"Software": None}))
+        self.write(
+            layout.plot(name), lambda path: figure.savefig(path, metadata={"Software": None})
+        )
 
     def append_epoch(self, history: History) -> None:
         """Adds the last epoch of a history to the journal, in one write."""
@@ -140,6 +143,7 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, Any]) -
         name: the experiment's.
         now: part of the folder's name.
         record: what `run.json` says from the start.
+
     Raises:
         RunError: the folder cannot be made.
     """
@@ -208,5 +212,3 @@ def _finite(value: Any) -> Any:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
-
-

@@ -15,6 +15,8 @@ from pydantic import (
 from nnrun.spec.base import Spec
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+# What every random generator in use takes.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Step(Spec):
@@ -118,7 +120,7 @@ class Words(DatasetBase):
     """Drop this many of the most frequent words."""
     maxlen: PositiveInt | None = None
     """Leave out texts of this length or longer."""
-    seed: NonNegativeInt = 113
+    seed: Seed = 113
     """Order of the rows."""
     start_char: NonNegativeInt | None = 1
     """Index that opens every text."""
@@ -152,7 +154,7 @@ class BostonHousing(DatasetBase):
     name: Literal["boston_housing"]
     test_split: Fraction = 0.2
     """Share of the rows kept for testing."""
-    seed: NonNegativeInt = 113
+    seed: Seed = 113
     """Order of the rows."""
 
 
@@ -164,7 +166,7 @@ class CaliforniaHousing(DatasetBase):
     """All rows, or the 600 of the small version."""
     test_split: Fraction = 0.2
     """Share of the rows kept for testing."""
-    seed: NonNegativeInt = 113
+    seed: Seed = 113
     """Order of the rows."""
 
 
@@ -199,7 +201,7 @@ class Embedded(DatasetBase):
 
     test_split: Fraction = 0.2
     """Share of the rows kept for testing, drawn in proportion to the classes."""
-    seed: NonNegativeInt = 113
+    seed: Seed = 113
     """Order of the rows."""
 
 

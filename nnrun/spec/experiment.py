@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, StringConstraints
+from pydantic import Field, StringConstraints
 
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Named
-from nnrun.spec.dataset import Dataset
+from nnrun.spec.dataset import Dataset, Seed
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Validation
 
@@ -23,7 +23,7 @@ class Experiment(Spec):
     """Part of the run folder's name; the file's stem where the spec has none."""
     description: str = ""
     """What the experiment is for, in a sentence."""
-    seed: NonNegativeInt | None = 0
+    seed: Seed | None = 0
     """Seeds everything; `null` draws one and writes it down."""
     dataset: Dataset
     """Which data, and how it is prepared."""

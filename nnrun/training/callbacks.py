@@ -22,6 +22,7 @@ def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks
     Args:
         components: checked against the catalogue.
         folder: the run folder.
+
     Raises:
         Misfit: Keras refuses an argument.
     """
@@ -36,7 +37,9 @@ def _built(index: int, component: Component, folder: Path) -> Any:
     if component.name == "TensorBoard":
         arguments.setdefault("log_dir", str(folder / "tensorboard"))
     try:
-        callback = keras_objects.build("callbacks", Component(name=component.name, arguments=arguments))
+        callback = keras_objects.build(
+            "callbacks", Component(name=component.name, arguments=arguments)
+        )
     except (TypeError, ValueError, ImportError) as error:
         message = f"{component.name}: {keras_objects.reason(error)}"
         raise Misfit("NN114", ("training", "callbacks", index), message) from error

@@ -16,19 +16,20 @@ def predicted(output: Array) -> Array:
 
     Args:
         output: probabilities of shape `(rows, classes)`; or `(rows, 1)`, that of class 1.
+
     Returns:
         Ints of shape `(rows,)`.
     """
     if output.shape[-1] == 1:
-        return (output[:, 0] >= 0.5).astype(np.int64)
-    return output.argmax(axis=-1)
+        return np.asarray(output[:, 0] >= 0.5, dtype=np.int64)
+    return np.asarray(output.argmax(axis=-1))
 
 
 def confidence(output: Array) -> Array:
     """The probability of the predicted class, shape `(rows,)`; arguments as for `predicted`."""
     if output.shape[-1] == 1:
-        return np.maximum(output[:, 0], 1 - output[:, 0])
-    return output.max(axis=-1)
+        return np.asarray(np.maximum(output[:, 0], 1 - output[:, 0]))
+    return np.asarray(output.max(axis=-1))
 
 
 def confusion(target: Array, guess: Array, classes: Sequence[str]) -> Array:

@@ -53,6 +53,7 @@ class CompiledLoop:
             rows: on the device.
             order: row numbers, int32; the last batch may be smaller.
             report: is told the steps done so far, a few times a second.
+
         Returns:
             Keras's logs: the mean loss and the metrics over the epoch.
         """

@@ -71,7 +71,7 @@ def _works_per_batch(callback: Component) -> bool:
     argument, per_epoch = _PER_BATCH.get(callback.name, ("", ""))
     if callback.name == "TensorBoard" and callback.arguments.get("profile_batch"):
         return True
-    return callback.arguments.get(argument, per_epoch) != per_epoch
+    return bool(callback.arguments.get(argument, per_epoch) != per_epoch)
 
 
 def step_flops(model: keras.Model, batch_size: int) -> int:

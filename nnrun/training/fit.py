@@ -57,6 +57,7 @@ class Trainer:
             seed: of the order of the rows.
             callbacks: Keras's.
             observer: is told of every epoch.
+
         Raises:
             TrainingError: the loss is not a number any more.
         """

@@ -33,7 +33,7 @@ def resident(x: Array, y: Array) -> Rows:
     return Rows(tf.constant(x), tf.constant(y))
 
 
-@tf.autograph.experimental.do_not_convert
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def batch(preparation: Preparation, x: Any, y: Any, indices: Any) -> tuple[Any, Any]:
     """Some rows as the model and the loss take them.
 
@@ -47,7 +47,7 @@ def batch(preparation: Preparation, x: Any, y: Any, indices: Any) -> tuple[Any, 
     return inputs(preparation, tf.gather(x, indices)), labels
 
 
-@tf.autograph.experimental.do_not_convert
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def inputs(preparation: Preparation, stored: Any) -> Any:
     """Stored rows as the model takes them, of shape `(batch, *preparation.shape)`."""
     # What each row looks like is known, but reshapes of a batch of unknown length hide it.

@@ -8,6 +8,5 @@ import tensorflow as tf
 
 def seed_everything(seed: int) -> None:
     """Seeds Python, NumPy and Keras, and refuses operations whose result may vary."""
-    # Keras takes 32 bits.
-    keras.utils.set_random_seed(seed % 2**32)
+    keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

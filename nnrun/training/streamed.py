@@ -56,7 +56,7 @@ def fit(
     )
 
 
-class Hooks(keras.callbacks.Callback):
+class Hooks(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Turns Keras's hooks into plain calls.
 
     Args:
