@@ -10,7 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from nnrun import crossval, datasets, prepare, targets
+from nnrun import crossval, datasets, prepare, sanity, targets
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Dataset, Fold
 from nnrun.spec.experiment import Experiment
@@ -22,6 +22,7 @@ class Intake:
 
     Args:
         spec: with a seed, also where the person left it to chance.
+        notices: what a person should know of the rows.
         seconds: spent reading and preparing.
     """
 
@@ -30,6 +31,7 @@ class Intake:
     digest: str
     fold: Fold
     preparation: Preparation
+    notices: tuple[str, ...]
     seconds: float
 
     @property
@@ -60,4 +62,6 @@ def take_in(spec: Experiment) -> Intake:
     fold = crossval.holdout(spec.validation, dataset.train.y, seed=spec.seed)
     preparation = prepare.fit(spec.dataset.prepare, dataset.train.x, rows=fold.train)
     digest = datasets.digest(dataset)
-    return Intake(spec, dataset, digest, fold, preparation, time.perf_counter() - began)
+    notices = tuple(sanity.notices(dataset, fold))
+    seconds = time.perf_counter() - began
+    return Intake(spec, dataset, digest, fold, preparation, notices, seconds)

@@ -54,10 +54,11 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     epochs, best = metrics["epochs"], metrics["best_epoch"]
     seconds = metrics["seconds"]
     record = run.record()
+    time = f"{seconds['total']:.1f} s in all, {seconds['training']:.1f} s of training"
+    engine = f"{record['engine']} engine on {record['device']}"
     said = [
-        f"{run.status()} after {epochs} {'epoch' if epochs == 1 else 'epochs'}, "
-        f"{seconds['total']:.1f} s in all, {seconds['training']:.1f} s of training",
-        f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
+        f"{run.status()} after {epochs} {'epoch' if epochs == 1 else 'epochs'}: {time}",
+        f"{metrics['parameters']:,} parameters, {engine}",
     ]
     if best:
         name = metrics["monitor"]

@@ -59,12 +59,18 @@ class Reading:
             self._fault("NN008", "extends", message, extends.place, suggestion)
             return own
         base = self.file(wanted, chain)
-        return merged(base, own) if base else None
+        return merged(_nameless(base), own) if base else None
 
     def _fault(
         self, code: str, path: str, message: str, place: Place, suggestion: str | None = None
     ) -> None:
         self.faults.append(Fault(code, path, message, place, suggestion))
+
+
+def _nameless(base: Node) -> Node:
+    """A spec's name is its own: two experiments of one name would be taken for one."""
+    assert isinstance(base.value, dict)
+    return mapping({key: node for key, node in base.value.items() if key != "name"}, base)
 
 
 def merged(base: Node, over: Node, path: Path = ()) -> Node:

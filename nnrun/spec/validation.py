@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
 
 from nnrun.spec.base import Spec
 from nnrun.spec.dataset import Fraction
@@ -19,6 +20,16 @@ class Holdout(Spec):
     """Which rows."""
     stratify: bool = False
     """Keep the proportions of the classes; with `take: random` only."""
+
+    @model_validator(mode="after")
+    def _stratified_at_random(self) -> Self:
+        if self.stratify and self.take != "random":
+            raise PydanticCustomError(
+                "stratify",
+                "stratify needs take: random, because {take} rows are not drawn",
+                {"take": self.take},
+            )
+        return self
 
 
 class Validation(Spec):

@@ -1,0 +1,50 @@
+# `make demo` and `make test` set up whatever they need, on a machine with Python 3.11 to 3.13.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test test-all check format docs catalogue clean
+
+help: ## What there is to make.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/installed ## Train the digits experiment: real data, no download of any.
+	$(BIN)/nnrun train configs/digits.yaml
+
+test: $(VENV)/developing ## Run the tests.
+	$(BIN)/python -m pytest
+
+test-all: $(VENV)/developing ## Run the slow tests too.
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: what CI checks.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cog --check README.md docs/*.md
+	$(BIN)/python -m pytest
+
+format: $(VENV)/developing ## Format the code and mend what lint can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/developing ## Let the documentation quote the program as it is now.
+	$(BIN)/cog -r README.md docs/*.md
+
+catalogue: $(VENV)/developing ## Rewrite the catalogue of the installed Keras.
+	$(BIN)/python -m nnrun.models.catalogue > catalogue.tmp
+	mv catalogue.tmp nnrun/spec/catalogue.json
+
+clean: ## Remove the environment.
+	rm -rf $(VENV)
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@

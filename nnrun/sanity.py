@@ -1,0 +1,89 @@
+"""What should be known of the rows before the first epoch is paid for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from nnrun.errors import DataError
+from nnrun.records import Array, Dataset, Fold, Inputs, Sequences, Split
+
+# A class with this share makes a model look good that has learnt nothing else.
+DOMINANT = 0.9
+
+
+def notices(dataset: Dataset, fold: Fold) -> list[str]:
+    """What a person should know; nothing is changed.
+
+    Args:
+        dataset: as loaded.
+        fold: which training rows train and which validate.
+
+    Raises:
+        DataError: an input or a label is not a number.
+    """
+    for split, name in ((dataset.train, "training"), (dataset.test, "test")):
+        _check_numbers(split, f"{dataset.name}: the {name} rows")
+    return [
+        *_constant_columns(dataset, fold),
+        *_dominant_class(dataset, fold),
+        *_repeated_rows(dataset, fold),
+    ]
+
+
+def _check_numbers(split: Split, rows: str) -> None:
+    for what, values in (("inputs", split.x), ("labels", split.y)):
+        if isinstance(values, Sequences) or values.dtype.kind != "f":
+            continue
+        broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if broken.any():
+            raise DataError(
+                f"{rows} hold {what} that are not numbers, in {broken.sum():,} of "
+                f"{len(values):,} rows; the first is row {int(broken.argmax())}"
+            )
+
+
+def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[str]:
+    x = dataset.train.x
+    # Pixels at the border of a picture are constant by nature.
+    if isinstance(x, Sequences) or x.ndim != 2:
+        return
+    constant = np.flatnonzero(np.ptp(x[fold.train], axis=0) == 0)
+    if len(constant):
+        names = [dataset.features[i] if dataset.features else str(i) for i in constant]
+        yield f"constant in all training rows, so of no use: {', '.join(names)}"
+
+
+def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[str]:
+    if not dataset.classes:
+        return
+    number, rows = Counter(dataset.train.y[fold.train].tolist()).most_common(1)[0]
+    share = rows / len(fold.train)
+    if share >= DOMINANT:
+        name = dataset.classes[number]
+        yield f"{share:.0%} of the training rows are of class {name}: so good is a constant answer"
+
+
+def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[str]:
+    """Rows that a model is tested on after it has learnt them."""
+    learnt = set(_fingerprints(dataset.train.x, fold.train))
+    held_out = (
+        ("validation", dataset.train.x, fold.validation),
+        ("test", dataset.test.x, np.arange(len(dataset.test))),
+    )
+    for name, x, rows in held_out:
+        repeated = _count(learnt, x, rows)
+        if repeated:
+            yield f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
+
+
+def _count(learnt: set[int], x: Inputs, rows: Array) -> int:
+    return sum(fingerprint in learnt for fingerprint in _fingerprints(x, rows))
+
+
+def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
+    if isinstance(x, Sequences):
+        return (hash(x.row(row).tobytes()) for row in rows)
+    return (hash(x[row].tobytes()) for row in rows)

@@ -1,0 +1,89 @@
+"""What is said of the rows before training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnrun import sanity
+from nnrun.errors import DataError
+from nnrun.records import Dataset, Fold, Sequences, Split
+
+TRAIN = Fold(np.arange(4), np.arange(4, 5))
+
+
+def table(x: list[list[float]], y: list[int], test: list[list[float]]) -> Dataset:
+    split = Split(np.array(x), np.array(y))
+    held_out = Split(np.array(test), np.zeros(len(test), dtype=int))
+    return Dataset("toy", split, held_out, classes=("no", "yes"), features=("a", "b"))
+
+
+ROWS = [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [4.0, 5.0], [5.0, 6.0]]
+
+
+def test_good_rows_need_no_word() -> None:
+    """A notice that always comes is read by nobody."""
+    dataset = table(ROWS, [0, 1, 0, 1, 0], [[9.0, 9.0]])
+
+    assert sanity.notices(dataset, TRAIN) == []
+
+
+def test_a_missing_value_is_refused_with_its_row() -> None:
+    """One NaN makes every weight NaN after the first step."""
+    dataset = table([*ROWS[:3], [np.nan, 1.0], ROWS[4]], [0, 1, 0, 1, 0], [[9.0, 9.0]])
+
+    with pytest.raises(DataError, match="training rows hold inputs that are not numbers, in 1 of 5 "
+                       "rows; the first is row 3"):  # fmt: skip
+        sanity.notices(dataset, TRAIN)
+
+
+def test_a_column_that_never_changes_in_training_is_named() -> None:
+    """It teaches nothing, whatever it does in rows held out."""
+    dataset = table([[1, 7], [2, 7], [3, 7], [4, 7], [5, 8]], [0, 1, 0, 1, 0], [[9, 9]])
+
+    assert sanity.notices(dataset, TRAIN) == ["constant in all training rows, so of no use: b"]
+
+
+def test_a_class_that_outweighs_all_others_is_named() -> None:
+    """An accuracy of 100 % is nothing where all rows are of one class."""
+    dataset = table(ROWS, [1, 1, 1, 1, 0], [[9.0, 9.0]])
+
+    assert sanity.notices(dataset, TRAIN) == [
+        "100% of the training rows are of class yes: so good is a constant answer"
+    ]
+
+
+def test_held_out_rows_that_were_learnt_are_counted() -> None:
+    """A model is praised for what it remembers."""
+    rows = [*ROWS[:4], ROWS[0]]
+    dataset = table(rows, [0, 1, 0, 1, 0], [ROWS[1], ROWS[2], [9.0, 9.0]])
+
+    assert sanity.notices(dataset, TRAIN) == [
+        "1 of 1 validation rows are training rows too",
+        "2 of 3 test rows are training rows too",
+    ]
+
+
+def test_texts_are_compared_word_by_word() -> None:
+    """Rows of different length have no common shape to compare by."""
+    train = Sequences(np.array([1, 2, 3, 4, 4]), np.array([0, 2, 4, 5]))
+    test = Sequences(np.array([3, 4, 3]), np.array([0, 2, 3]))
+    dataset = Dataset("toy", Split(train, np.zeros(3)), Split(test, np.zeros(2)))
+
+    assert sanity.notices(dataset, Fold(np.arange(3), np.arange(0))) == [
+        "1 of 2 test rows are training rows too"
+    ]
+
+
+@pytest.mark.usefixtures("full_data")
+def test_imdb_repeats_some_reviews() -> None:
+    """Found by this check in the published data: reviews that stand in both halves."""
+    from nnrun.datasets import load
+    from nnrun.spec.dataset import Imdb
+
+    dataset = load(Imdb(name="imdb"))
+    everything = Fold(np.arange(25_000), np.arange(0))
+
+    [notice] = sanity.notices(dataset, everything)
+
+    assert notice.endswith("of 25,000 test rows are training rows too")
