@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from nnrun.training.rows import Rows, resident
 
 @dataclass(frozen=True)
 class Assembly:
-    """A compiled model with its rows on the device, ready to train."""
+    """A compiled model with its rows on the device, ready to train; it took `seconds`."""
 
     intake: Intake
     model: keras.Model
@@ -29,6 +30,7 @@ class Assembly:
     train: Rows
     test: Rows
     evaluator: Evaluator
+    seconds: float
 
 
 def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
@@ -37,6 +39,7 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     Raises:
         Misfit: the model cannot be built, or does not fit the labels.
     """
+    began = time.perf_counter()
     observer.stage("building the model")
     spec, preparation = intake.spec, intake.preparation
     # Layers are numbered through a process; a fresh session gives the same names each time.
@@ -53,4 +56,5 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     )
     chosen = engine.choose(spec.training, model, device=device)
     evaluator = Evaluator(model, preparation)
-    return Assembly(intake, model, device, chosen, train_rows, test_rows, evaluator)
+    seconds = time.perf_counter() - began
+    return Assembly(intake, model, device, chosen, train_rows, test_rows, evaluator, seconds)

@@ -52,6 +52,8 @@ def train(
         recorder = Recorder(run, observer, origin)
         observer.run_began(run.path)
         with recording.kept(recorder, assembly, clock):
+            for notice in intake.notices:
+                recorder.notice(notice)
             recording.describe(run, assembly)
             fit(assembly, recorder)
             recording.finish(recorder, assembly)

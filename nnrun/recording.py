@@ -34,7 +34,7 @@ class Origin:
 
     Args:
         overrides: as given with `--set`.
-        began: when the process began, by `time.perf_counter`.
+        began: when work on it began, by `time.perf_counter`.
         import_seconds: spent loading TensorFlow and Keras.
     """
 
@@ -62,6 +62,10 @@ class Recorder:
         """Passes it on."""
         self.observer.run_began(path)
 
+    def notice(self, text: str) -> None:
+        """Passes it on."""
+        self.observer.notice(text)
+
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """Passes it on."""
         self.observer.epoch_began(epoch, epochs, steps)
@@ -83,6 +87,7 @@ class Recorder:
             "total": time.perf_counter() - self.origin.began,
             "import": self.origin.import_seconds,
             "data": assembly.intake.seconds,
+            "build": assembly.seconds,
             "training": sum(self.epoch_seconds),
             "epoch_median": statistics.median(self.epoch_seconds or [0.0]),
         }
@@ -104,6 +109,7 @@ def first_record(assembly: Assembly, origin: Origin) -> dict[str, Any]:
             "validation": len(intake.fold.validation),
             "test": len(intake.dataset.test),
         },
+        "notices": list(intake.notices),
         "parameters": assembly.model.count_params(),
         **environment.describe(),
     }
@@ -190,12 +196,10 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     """Evaluates the trained model and writes all that depends on it."""
     recorder.stage("testing")
     run, intake, evaluator = recorder.run, assembly.intake, assembly.evaluator
-    evaluations = {
-        "train": evaluator.metrics(assembly.train, intake.fold.train),
-        "test": evaluator.metrics(assembly.test, np.arange(len(assembly.test))),
-    }
+    evaluations = {"train": evaluator.metrics(assembly.train, intake.fold.train)}
     if len(intake.fold.validation):
         evaluations["validation"] = evaluator.metrics(assembly.train, intake.fold.validation)
+    evaluations["test"] = evaluator.metrics(assembly.test, np.arange(len(assembly.test)))
     output = evaluator.outputs(assembly.test)
     output = probabilities(output) if puts_out_logits(intake.spec.training) else output
     run.write(layout.MODEL, assembly.model.save)

@@ -123,6 +123,9 @@ class Observer(Protocol):
     def run_began(self, path: Path) -> None:
         """The run has its folder."""
 
+    def notice(self, text: str) -> None:
+        """A person should know this."""
+
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """An epoch begins, counted from 0."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,14 +17,29 @@ from nnrun.runs import layout
 
 
 class Watcher:
-    """An Observer that draws."""
+    """An Observer that draws; while it is entered, TensorFlow's noise goes to the log.
 
-    def __init__(self, noise: Noise) -> None:
-        self._noise = noise
-        self._console = console.stderr(noise.terminal)
+    `path` is the run's folder as soon as there is one.
+    """
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self._noise = Noise()
         self._steps = 1
         self._epochs = 1
         self._epoch = 0
+
+    @contextmanager
+    def reading(self, dataset: str) -> Iterator[None]:
+        """Names the data set while it is read; a download shows its own progress."""
+        terminal = console.stderr()
+        if terminal.is_terminal:
+            terminal.print(f"reading {dataset}", markup=False, end="\r")
+        yield
+
+    def __enter__(self) -> Self:
+        terminal = self._noise.__enter__().terminal
+        self._console = console.stderr(terminal)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -33,13 +51,17 @@ class Watcher:
             transient=True,
         )
         self._task = self._bar.add_task("starting", total=None, metrics="")
-
-    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._bar.stop()
+        self._noise.__exit__(kind, error, trace)
 
     def stage(self, text: str) -> None:
         """Names what is being done."""
@@ -47,8 +69,14 @@ class Watcher:
 
     def run_began(self, path: Path) -> None:
         """From now on there is a log to write to."""
+        self.path = path
         self._noise.move_to(path / layout.LOG)
         self._say(f"run {console.short(path)}")
+
+    def notice(self, text: str) -> None:
+        """Says what a person should know, on a terminal too."""
+        self._noise.note(f"note: {text}")
+        self._console.print(f"note: {text}", markup=False)
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """Moves the bar."""

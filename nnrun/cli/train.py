@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nnrun.cli import console, shipped
-from nnrun.cli.noise import Noise
 from nnrun.cli.verb import Json, Runs, exit_codes
-from nnrun.errors import Misfit, SpecError
+from nnrun.errors import Misfit, NnrunError, SpecError
 from nnrun.spec.loading import Loaded, load
+
+if TYPE_CHECKING:
+    from nnrun.cli.progress import Watcher
 
 EXAMPLE = "Example: nnrun train configs/digits.yaml --set training.epochs=5"
 
@@ -30,25 +32,47 @@ def train(
     json: Json = False,
 ) -> None:
     """Train each experiment, test it and leave a run folder."""
-    began = time.perf_counter()
+    entries: list[dict[str, Any]] = []
     with exit_codes():
         # All are read first: a typo in the last must not show after the first has trained.
         loaded = [load(shipped.find(spec), overrides=overrides) for spec in specs]
-        runs = [_train(experiment, root, began, quiet=json) for experiment in loaded]
-        if json:
-            console.print_json({"schema_version": 1, "runs": runs})
+        try:
+            codes = [_train(each, root, entries, quiet=json) for each in loaded]
+        finally:
+            if json:
+                console.print_json({"schema_version": 1, "runs": entries})
+        raise typer.Exit(max(codes))
 
 
-def _train(loaded: Loaded, root: Path, began: float, *, quiet: bool) -> dict[str, Any]:
+def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: bool) -> int:
+    """Trains one experiment and says how it went, however it went; returns an exit code."""
     from nnrun.cli import closing
     from nnrun.cli.progress import Watcher
+    from nnrun.runs import Run
 
-    with Noise() as noise, Watcher(noise) as watcher:
-        watcher.stage(f"reading {loaded.experiment.dataset.name}")
-        try:
+    watcher = Watcher()
+    try:
+        _run(loaded, root, watcher)
+    except NnrunError as error:
+        console.print_error(error)
+        return error.exit_code
+    finally:
+        if watcher.path:
+            run = Run(watcher.path)
+            entries.append(closing.as_json(run))
+            if not quiet:
+                closing.show(run)
+    return 0
+
+
+def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
+    began = time.perf_counter()
+    try:
+        with watcher.reading(loaded.experiment.dataset.name):
             from nnrun.intake import take_in
 
             intake = take_in(loaded.experiment)
+        with watcher:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
             _quiet_tensorflow()
@@ -56,13 +80,10 @@ def _train(loaded: Loaded, root: Path, began: float, *, quiet: bool) -> dict[str
             from nnrun.recording import Origin
 
             origin = Origin(loaded.overrides, began, time.perf_counter() - imported)
-            run = experiment.train(intake, root=root, origin=origin, observer=watcher)
-        except Misfit as misfit:
-            fault = loaded.fault(misfit.code, misfit.path, misfit.message)
-            raise SpecError((fault,)) from misfit
-    if not quiet:
-        closing.show(run)
-    return closing.as_json(run)
+            experiment.train(intake, root=root, origin=origin, observer=watcher)
+    except Misfit as misfit:
+        fault = loaded.fault(misfit.code, misfit.path, misfit.message)
+        raise SpecError((fault,)) from misfit
 
 
 def _quiet_tensorflow() -> None:
