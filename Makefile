@@ -22,7 +22,7 @@ check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cog --check README.md docs/*.md
+	$(BIN)/cog --check -P -I docs README.md docs/*.md
 	$(BIN)/python -m pytest
 
 format: $(VENV)/developing ## Format the code and mend what lint can mend.
@@ -30,7 +30,7 @@ format: $(VENV)/developing ## Format the code and mend what lint can mend.
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/developing ## Let the documentation quote the program as it is now.
-	$(BIN)/cog -r README.md docs/*.md
+	$(BIN)/cog -r -P -I docs README.md docs/*.md
 
 catalogue: $(VENV)/developing ## Rewrite the catalogue of the installed Keras.
 	$(BIN)/python -m nnrun.models.catalogue > catalogue.tmp

@@ -6,6 +6,7 @@ Each function prints Markdown for the cog blocks in README.md and docs/.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,14 +30,24 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 
 def command(*arguments: str) -> None:
     """A command and what it answers."""
-    answer = subprocess.run(
+    print(f"```console\n$ nnrun {' '.join(arguments)}\n{_run(*arguments).stdout.strip()}\n```")
+
+
+def refused(spec: str) -> None:
+    """What is said of a spec with faults."""
+    answer = _run("train", spec).stderr.strip()
+    print(f"```console\n$ nnrun train {spec}\n{answer}\n```")
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "88", "TERM": "dumb", "NO_COLOR": "1"}
+    return subprocess.run(
         [sys.executable, "-m", "nnrun", *arguments],
         capture_output=True,
         text=True,
-        check=True,
-        env={"COLUMNS": "88", "PATH": "", "TERM": "dumb"},
+        check=False,
+        env=environment,
     )
-    print(f"```console\n$ nnrun {' '.join(arguments)}\n{answer.stdout.strip()}\n```")
 
 
 def file(path: str) -> None:

@@ -13,6 +13,8 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.training import Training
 
 _LOSS = ("training", "loss")
+# Losses that take class numbers, though their names do not say so.
+_CLASS_NUMBERS = {"categoricalgeneralizedcrossentropy", "circle"}
 # Layers that leave the last dimension as it is.
 _KEEP_WIDTH = {"Activation", "Dropout", "Softmax", "ReLU", "LeakyReLU", "BatchNormalization"}
 
@@ -20,7 +22,7 @@ _KEEP_WIDTH = {"Activation", "Dropout", "Softmax", "ReLU", "LeakyReLU", "BatchNo
 def family(loss: str) -> str:
     """`sparse`, `categorical`, `binary` or `other`, by the name of a Keras loss."""
     name = loss.replace("_", "").lower()
-    if name.startswith("sparse"):
+    if name.startswith("sparse") or name in _CLASS_NUMBERS:
         return "sparse"
     if name.startswith("categorical"):
         return "categorical"

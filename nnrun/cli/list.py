@@ -12,7 +12,7 @@ EXAMPLE = "Example: nnrun list --runs runs"
 
 
 def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
-    """List the runs there are, oldest first, with their status and test metrics."""
+    """List all runs with status and test metrics, oldest first."""
     with exit_codes():
         from nnrun.cli import closing
         from nnrun.runs import find

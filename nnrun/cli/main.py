@@ -11,6 +11,7 @@ import typer
 from nnrun import __version__
 from nnrun.cli import devices, show, train
 from nnrun.cli import list as list_
+from nnrun.cli.verb import INTERRUPTED
 
 app = typer.Typer(
     name="nnrun",
@@ -48,9 +49,10 @@ def main() -> None:
     process does not free; everything a person keeps has been written and closed by then.
     """
     try:
-        app()
+        app(prog_name="nnrun")
     except SystemExit as end:
-        if "tensorflow" not in sys.modules:
+        # CPython ends by the signal itself where Ctrl-C fell into an `exec`, though it was handled.
+        if "tensorflow" not in sys.modules and end.code != INTERRUPTED:
             raise
         sys.stdout.flush()
         sys.stderr.flush()

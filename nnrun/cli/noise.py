@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from nnrun.errors import RunError
+
 
 class Noise:
     """While entered, whatever is written to standard error goes to a file.
@@ -44,9 +46,15 @@ class Noise:
         before = self._file.read()
         self._file.close()
         self._file = log.open("ab", buffering=0)
-        self._file.write(before)
+        self._write(before)
         os.dup2(self._file.fileno(), 2)
 
     def note(self, line: str) -> None:
         """Adds a line to the log."""
-        self._file.write(f"{line}\n".encode())
+        self._write(f"{line}\n".encode())
+
+    def _write(self, text: bytes) -> None:
+        try:
+            self._file.write(text)
+        except OSError as error:
+            raise RunError(f"{self._file.name}: cannot be written: {error.strerror}") from error

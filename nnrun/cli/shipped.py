@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import nnrun
+from nnrun.errors import Fault, SpecError
+from nnrun.spec.suggest import nearest
 
 _PACKAGE = Path(nnrun.__file__).parent
 
@@ -21,7 +23,19 @@ def names() -> list[str]:
 
 
 def find(spec: Path) -> Path:
-    """The file that a person means: `digits` is a shipped one, unless such a file is here."""
-    if not spec.exists() and str(spec) in names():
+    """The file that a person means: `digits` is a shipped one, unless such a file is here.
+
+    Raises:
+        SpecError: there is neither.
+    """
+    if spec.exists():
+        return spec
+    if str(spec) in names():
         return folder() / f"{spec}.yaml"
-    return spec
+    nearby = (
+        sorted(path.name for path in spec.parent.glob("*.y*ml")) if spec.parent.is_dir() else []
+    )
+    guess = nearest(spec.name, nearby)
+    message = f"there is no file '{spec}'; shipped specs are {', '.join(names())}"
+    suggestion = str(spec.parent / guess) if guess else nearest(spec.stem, names())
+    raise SpecError((Fault("NN001", "", message, None, suggestion),))

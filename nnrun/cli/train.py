@@ -22,7 +22,7 @@ EXAMPLE = "Example: nnrun train configs/digits.yaml --set training.epochs=5"
 
 def train(
     specs: Annotated[
-        list[Path], typer.Argument(metavar="SPEC…", help="YAML files, or shipped specs by name.")
+        list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
     ],
     overrides: Annotated[
         list[str],

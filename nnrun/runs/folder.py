@@ -9,6 +9,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,8 +47,11 @@ class Run:
             save(passing)
             passing.replace(target)
         except OSError as error:
-            passing.unlink(missing_ok=True)
             raise RunError(f"{target}: cannot be written: {_reason(error)}") from error
+        finally:
+            # Still there when `save` was ended by anything, a second Ctrl-C included.
+            with suppress(OSError):
+                passing.unlink()
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of text."""
@@ -123,7 +127,9 @@ class Run:
         if not self.holds(layout.JOURNAL):
             return history
         with (self.path / layout.JOURNAL).open(encoding="utf-8", newline="") as journal:
-            for row in csv.DictReader(journal):
+            # A disk that was full leaves half a line at the end, which is no epoch.
+            whole = (line for line in journal if line.endswith("\n"))
+            for row in csv.DictReader(whole):
                 del row["epoch"]
                 history.append({name: float(value) for name, value in row.items()})
         return history
@@ -157,7 +163,11 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, Any]) -
     process = {"pid": os.getpid(), "host": platform.node()}
     start = {"schema_version": layout.SCHEMA_VERSION, "name": name, "status": layout.RUNNING}
     times = {"started": now.isoformat(timespec="seconds"), "ended": None}
-    run.write_json(layout.RUN, {**start, **times, **record, "process": process})
+    try:
+        run.write_json(layout.RUN, {**start, **times, **record, "process": process})
+    except RunError:
+        path.rmdir()  # without its record it is no run
+        raise
     return run
 
 
