@@ -8,9 +8,10 @@ from pathlib import Path
 
 import keras
 
-from nnrun import targets
+from nnrun import keras_objects, targets
+from nnrun.errors import Misfit
 from nnrun.intake import Intake
-from nnrun.models.build import build
+from nnrun.models.build import REFUSALS, build
 from nnrun.records import Observer
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
@@ -21,7 +22,10 @@ from nnrun.training.rows import Rows, resident
 
 @dataclass(frozen=True)
 class Assembly:
-    """A compiled model with its rows on the device, ready to train; it took `seconds`."""
+    """A compiled model with its rows on the device, ready to train; it took `seconds`.
+
+    `initial` are the metrics of the untrained model on the training rows.
+    """
 
     intake: Intake
     model: keras.Model
@@ -30,6 +34,7 @@ class Assembly:
     train: Rows
     test: Rows
     evaluator: Evaluator
+    initial: dict[str, float]
     seconds: float
 
 
@@ -56,5 +61,21 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     )
     chosen = engine.choose(spec.training, model, device=device)
     evaluator = Evaluator(model, preparation)
+    initial = _untrained(evaluator, train_rows, intake)
     seconds = time.perf_counter() - began
-    return Assembly(intake, model, device, chosen, train_rows, test_rows, evaluator, seconds)
+    return Assembly(
+        intake, model, device, chosen, train_rows, test_rows, evaluator, initial, seconds
+    )
+
+
+def _untrained(evaluator: Evaluator, rows: Rows, intake: Intake) -> dict[str, float]:
+    """Loss and metrics before training, which also tells whether they take model and labels."""
+    training = intake.spec.training
+    try:
+        initial = evaluator.metrics(rows, intake.fold.train)
+    except REFUSALS as error:
+        message = f"loss or metrics do not take the model's output: {keras_objects.reason(error)}"
+        raise Misfit("NN122", ("training", "loss"), message) from error
+    held_out = [f"val_{name}" for name in initial] if len(intake.fold.validation) else []
+    callbacks.check_monitors(training.callbacks, [*initial, *held_out])
+    return initial

@@ -67,7 +67,6 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
         TrainingError: the loss is lost, or memory ran out.
     """
     intake, training = assembly.intake, assembly.intake.spec.training
-    recorder.initial = assembly.evaluator.metrics(assembly.train, intake.fold.train)
     trainer = Trainer(
         assembly.model,
         intake.preparation,

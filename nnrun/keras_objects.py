@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import keras
@@ -21,6 +22,9 @@ _NAMESPACES = {
     "activations": keras.activations,
     "schedules": keras.optimizers.schedules,
 }
+
+_NOT_SAID = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
+_ERROR_NAME = re.compile(r"^[A-Za-z]+Error: ")
 
 
 def build(kind: str, component: Component) -> Any:
@@ -57,6 +61,13 @@ def _argument(kind: str | None, value: Any) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """The first sentence of a Keras error, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    """What a Keras or TensorFlow error says, on one line and without its traceback.
+
+    A plain error opens with it; one from inside a graph ends with it.
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(_NOT_SAID)]
+    if not said:
+        return type(error).__name__
+    from_graph = lines[0].startswith(_NOT_SAID)
+    return _ERROR_NAME.sub("", said[-1] if from_graph else said[0])

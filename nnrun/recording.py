@@ -52,7 +52,6 @@ class Recorder:
     origin: Origin
     history: History = field(default_factory=History)
     epoch_seconds: list[float] = field(default_factory=list)
-    initial: dict[str, float] = field(default_factory=dict)
 
     def stage(self, text: str) -> None:
         """Passes it on."""
@@ -168,7 +167,7 @@ def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
             "epochs": len(history),
             "monitor": monitor(history),
             "best_epoch": best,
-            "initial": recorder.initial,
+            "initial": assembly.initial,
             "last": history.row(len(history) - 1),
             "best": history.row(best - 1) if best else {},
             **evaluations,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from nnrun.cli import console
 from nnrun.records import History
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 
 # A rise must last so many epochs and be so large before it is called over-fitting.
 RISING_EPOCHS = 3
@@ -25,9 +27,8 @@ def as_json(run: Run) -> dict[str, Any]:
     }
 
 
-def show(run: Run) -> None:
+def show(run: Run, out: Console) -> None:
     """Prints metrics, best epoch, a word on over-fitting, and where the files are."""
-    out = console.stdout()
     metrics = run.metrics()
     if not metrics:
         out.print(f"{run.record()['name']}: {run.status()}, no epoch trained")
@@ -35,6 +36,12 @@ def show(run: Run) -> None:
     out.print(_table(run, metrics))
     for sentence in _sentences(run, metrics):
         out.print(sentence, markup=False)
+
+
+def log(run: Run) -> None:
+    """Writes the same at the end of the run's log."""
+    with (run.path / layout.LOG).open("a", encoding="utf-8") as file:
+        show(run, console.stderr(file))
 
 
 def _table(run: Run, metrics: dict[str, Any]) -> Table:
@@ -65,9 +72,16 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
         said.append(f"best epoch {best} of {epochs}: {name} {number(metrics['best'][name])}")
     if error := record.get("error"):
         said.append(f"stopped: {error}")
-    if warning := overfitting(run.history()):
+    warning = overfitting(run.history())
+    if warning and not _restored(metrics):
         said.append(warning)
     return [*said, f"files in {console.short(run.path)}"]
+
+
+def _restored(metrics: dict[str, Any]) -> bool:
+    """Whether a callback put the best weights back, so that the model kept is not over-fitted."""
+    kept, best = metrics.get("validation", {}).get("loss"), metrics["best"].get("val_loss")
+    return kept is not None and best is not None and math.isclose(kept, best, rel_tol=1e-4)
 
 
 def number(value: float | None) -> str:

@@ -29,7 +29,7 @@ def show(
         if json:
             console.print_json(closing.as_json(run) | {"record": record})
             return
-        closing.show(run)
+        closing.show(run, console.stdout())
         table = Table(show_header=False)
         for name in ("started", "ended", "seed", "overrides", "rows", "commit", "versions"):
             table.add_row(name, _plain(record.get(name)))

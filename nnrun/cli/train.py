@@ -60,8 +60,9 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
         if watcher.path:
             run = Run(watcher.path)
             entries.append(closing.as_json(run))
+            closing.log(run)
             if not quiet:
-                closing.show(run)
+                closing.show(run, console.stdout())
     return 0
 
 

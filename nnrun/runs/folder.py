@@ -197,7 +197,8 @@ def _made(path: Path) -> bool:
 
 def _is_gone(record: Mapping[str, Any]) -> bool:
     process = record.get("process", {})
-    if process.get("host") != platform.node():
+    # On Windows signal 0 would not ask but interrupt.
+    if os.name == "nt" or process.get("host") != platform.node():
         return False
     try:
         os.kill(int(process["pid"]), 0)

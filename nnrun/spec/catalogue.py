@@ -104,10 +104,15 @@ def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
     }
 
 
+def arguments(kind: str, name: str) -> dict[str, Argument]:
+    """All arguments that a name takes; none for a name that is not there."""
+    found = entry(kind, name)
+    return found.accepted if found else {}
+
+
 def argument_kind(kind: str, name: str, argument: str) -> str | None:
     """Which kind of Keras name an argument's value is, if it is one."""
-    found = entry(kind, name)
-    accepted = found.accepted.get(argument) if found else None
+    accepted = arguments(kind, name).get(argument)
     return accepted.kind if accepted else None
 
 

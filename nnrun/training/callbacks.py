@@ -10,6 +10,7 @@ import keras
 
 from nnrun import keras_objects
 from nnrun.errors import Misfit
+from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 
 # Arguments that name a file or a folder; a relative one is meant inside the run folder.
@@ -46,6 +47,37 @@ def _built(index: int, component: Component, folder: Path) -> Any:
     if isinstance(callback, keras.callbacks.LearningRateScheduler):
         callback.schedule = _per_epoch(callback.schedule)
     return callback
+
+
+def check_monitors(components: Sequence[Component], names: Sequence[str]) -> None:
+    """Refuses a callback that waits for a metric nobody reports; Keras would only warn, each epoch.
+
+    Args:
+        components: checked against the catalogue.
+        names: of what the history will hold.
+
+    Raises:
+        Misfit: with the names there are.
+    """
+    for index, component in enumerate(components):
+        monitor = _monitor(component)
+        if monitor is not None and monitor not in names:
+            raise Misfit(
+                "NN125",
+                ("training", "callbacks", index),
+                f"{component.name} watches '{monitor}', but the history will hold only "
+                f"{', '.join(names)}",
+            )
+
+
+def _monitor(component: Component) -> str | None:
+    """What a callback watches, said or by default; None where it watches nothing."""
+    accepted = catalogue.arguments("callbacks", component.name)
+    if "monitor" not in accepted:
+        return None
+    if "save_best_only" in accepted and not component.arguments.get("save_best_only"):
+        return None
+    return str(component.arguments.get("monitor", accepted["monitor"].default))
 
 
 def _per_epoch(schedule: Any) -> Any:
