@@ -1,0 +1,44 @@
+"""Specs that come with nnrun, found by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnrun.cli import shipped
+from nnrun.errors import SpecError
+
+
+def test_a_shipped_spec_is_found_by_its_name() -> None:
+    """An installed nnrun has no `configs/` beside it that a person could see."""
+    assert shipped.find(Path("digits")) == shipped.folder() / "digits.yaml"
+
+
+def test_a_file_of_that_name_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in front of a person is what the person means."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").write_text("name: mine")
+
+    assert shipped.find(Path("digits")) == Path("digits")
+
+
+def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
+    """A typo in a path is the most common mistake of all."""
+    (tmp_path / "boston.yaml").touch()
+
+    with pytest.raises(SpecError) as refusal:
+        shipped.find(tmp_path / "bosten.yaml")
+
+    [fault] = refusal.value.faults
+    assert (fault.code, fault.suggestion) == ("NN001", str(tmp_path / "boston.yaml"))
+
+
+def test_a_missing_name_lists_the_shipped_ones() -> None:
+    """Whoever has no spec yet learns here which there are."""
+    with pytest.raises(SpecError) as refusal:
+        shipped.find(Path("digitz"))
+
+    [fault] = refusal.value.faults
+    assert fault.suggestion == "digits"
+    assert all(name in fault.message for name in shipped.names())

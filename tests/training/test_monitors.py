@@ -1,0 +1,42 @@
+"""Callbacks that wait for a metric which nobody reports."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from nnrun.errors import Misfit
+from nnrun.spec.component import Component
+from nnrun.training.callbacks import check_monitors
+
+
+def callback(name: str, **arguments: object) -> Component:
+    return Component(name=name, arguments=arguments)
+
+
+def test_a_metric_that_is_not_reported_is_refused_with_those_that_are() -> None:
+    """Keras warns at the end of each epoch and trains on to the last."""
+    message = "EarlyStopping watches 'val_acc', but the history will hold only loss, val_loss"
+
+    with pytest.raises(Misfit, match=re.escape(message)):
+        check_monitors([callback("EarlyStopping", monitor="val_acc")], ["loss", "val_loss"])
+
+
+def test_a_default_counts_as_if_it_were_written() -> None:
+    """`EarlyStopping` watches val_loss, which is not there without validation rows."""
+    with pytest.raises(Misfit, match="ReduceLROnPlateau watches 'val_loss'"):
+        check_monitors([callback("CSVLogger"), callback("ReduceLROnPlateau")], ["loss"])
+
+
+def test_a_checkpoint_watches_only_when_it_keeps_the_best() -> None:
+    """Without `save_best_only` it saves each epoch and never looks at its monitor."""
+    check_monitors([callback("ModelCheckpoint", filepath="a.keras")], ["loss"])
+
+    with pytest.raises(Misfit, match="ModelCheckpoint watches 'val_loss'"):
+        check_monitors([callback("ModelCheckpoint", save_best_only=True)], ["loss"])
+
+
+def test_callbacks_that_watch_nothing_pass() -> None:
+    """Most callbacks have no monitor."""
+    check_monitors([callback("TerminateOnNaN"), callback("CSVLogger", filename="a.csv")], ["loss"])
