@@ -11,7 +11,7 @@ import keras
 from nnrun import keras_objects, targets
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
-from nnrun.models.build import REFUSALS, build
+from nnrun.models.build import REFUSALS, build, summary
 from nnrun.records import Observer
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
@@ -34,6 +34,7 @@ class Assembly:
     train: Rows
     test: Rows
     evaluator: Evaluator
+    summary: str
     initial: dict[str, float]
     seconds: float
 
@@ -53,6 +54,7 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     seeding.seed_everything(intake.seed)
     model = build(spec.model, preparation.shape, dtype=preparation.dtype)
     units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
+    described = summary(model)
     compile_model(model, spec.training)
     callbacks.build(spec.training.callbacks, Path())
     train_rows, test_rows = (
@@ -64,7 +66,7 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     initial = _untrained(evaluator, train_rows, intake)
     seconds = time.perf_counter() - began
     return Assembly(
-        intake, model, device, chosen, train_rows, test_rows, evaluator, initial, seconds
+        intake, model, device, chosen, train_rows, test_rows, evaluator, described, initial, seconds
     )
 
 

@@ -6,6 +6,7 @@ NnrunError            what a person can mend; printed without a traceback
     DataError         a data set cannot be had or does not hold what it should
     DeviceError       the device asked for is not there
     RunError          a run folder cannot be written or read
+    NotARun           a folder that a person named holds no run
     TrainingError     training began and had to stop; the run is kept as failed
 """
 
@@ -99,6 +100,10 @@ class RunError(NnrunError):
     """A run folder cannot be written or read."""
 
     exit_code = 1
+
+
+class NotARun(NnrunError):
+    """A folder that a person named holds no run."""
 
 
 class TrainingError(NnrunError):

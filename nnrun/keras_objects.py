@@ -23,7 +23,9 @@ _NAMESPACES = {
     "schedules": keras.optimizers.schedules,
 }
 
-_NOT_SAID = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
+_FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
+_NOT_SAID = (*_FROM_GRAPH, "Exception encountered when calling")
+_COLOUR = re.compile(r"\x1b\[\d*m")
 _ERROR_NAME = re.compile(r"^[A-Za-z]+Error: ")
 
 
@@ -65,9 +67,9 @@ def reason(error: Exception) -> str:
 
     A plain error opens with it; one from inside a graph ends with it.
     """
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines()]
     said = [line for line in lines if line and not line.startswith(_NOT_SAID)]
     if not said:
         return type(error).__name__
-    from_graph = lines[0].startswith(_NOT_SAID)
+    from_graph = lines[0].startswith(_FROM_GRAPH)
     return _ERROR_NAME.sub("", said[-1] if from_graph else said[0])

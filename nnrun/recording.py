@@ -16,7 +16,6 @@ import numpy as np
 from nnrun import plots
 from nnrun.assembly import Assembly
 from nnrun.errors import NnrunError
-from nnrun.models.build import summary
 from nnrun.records import Array, Dataset, History, Logs, Observer, Sequences
 from nnrun.runs import Run, environment, layout
 from nnrun.spec.loading import dump
@@ -117,7 +116,7 @@ def first_record(assembly: Assembly, origin: Origin) -> dict[str, Any]:
 def describe(run: Run, assembly: Assembly) -> None:
     """Writes what is known before the first epoch: spec, summary, fitted preparation."""
     run.write_text(layout.SPEC, dump(assembly.intake.spec))
-    run.write_text(layout.SUMMARY, summary(assembly.model))
+    run.write_text(layout.SUMMARY, assembly.summary)
     preparation = assembly.intake.preparation
     steps = [
         {
@@ -142,9 +141,10 @@ def kept(recorder: Recorder, assembly: Assembly, clock: Callable[[], datetime]) 
     try:
         yield
     except KeyboardInterrupt:
+        # The status comes first: a second Ctrl-C ends at once, and what there is must not look lost.
+        close(layout.INTERRUPTED)
         run.write(layout.MODEL, assembly.model.save)
         keep(recorder, assembly)
-        close(layout.INTERRUPTED)
         raise
     except Exception as error:
         close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
@@ -155,7 +155,8 @@ def kept(recorder: Recorder, assembly: Assembly, clock: Callable[[], datetime]) 
 
 def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
     """Writes history, curves and metrics of the epochs there are."""
-    run, history = recorder.run, recorder.history
+    # Read back, because Ctrl-C may have come between the two metrics of an epoch.
+    run, history = recorder.run, recorder.run.history()
     if not len(history):
         return
     best = best_epoch(history)

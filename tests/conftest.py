@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
+Answer = subprocess.CompletedProcess[str]
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "keras-home" / "datasets"
 
@@ -29,3 +34,111 @@ def full_data() -> None:
     """Asks for the files behind `keras.datasets`, which are too large to come with the tests."""
     if not PUBLISHED.is_dir():
         pytest.skip("no keras-home beside the checkout")
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """What a person's shell hands on, without what would change how the command answers."""
+    ours = ("NNRUN_RUNS", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "CLICOLOR_FORCE", "TTY_COMPATIBLE")
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+@pytest.fixture(scope="session")
+def nnrun(environment: dict[str, str]) -> Callable[..., Answer]:
+    """Runs the command as a script would: off a terminal, each stream by itself."""
+
+    def run(
+        *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Answer:
+        return subprocess.run(
+            [sys.executable, "-m", "nnrun", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=environment | dict(env or {}),
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def configs() -> Path:
+    """The specs that are shipped."""
+    return Path(__file__).parents[1] / "configs"
+
+
+@pytest.fixture(scope="session")
+def trained(
+    nnrun: Callable[..., Answer], configs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Answer, Path]:
+    """The digits experiment, three epochs: what the command answered, and the run folder."""
+    root = tmp_path_factory.mktemp("trained")
+    answer = nnrun("train", configs / "digits.yaml", "--set", "training.epochs=3", "--runs", root)
+    return answer, next(root.iterdir())
+
+
+LOGITS = """\
+name: logits
+dataset: {name: digits, prepare: [{rescale: 16}, flatten]}
+model:
+  - Dense: 10
+training:
+  optimizer: adam
+  loss: {SparseCategoricalCrossentropy: {from_logits: true}}
+  metrics: [accuracy]
+  epochs: 2
+"""
+
+
+@pytest.fixture(scope="session")
+def three(
+    nnrun: Callable[..., Answer],
+    configs: Path,
+    trained: tuple[Answer, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Answer, Path]:
+    """One command with three specs and `--json`, and the folder of its runs.
+
+    They are the spec that the digits run left behind, one with logits, and boston.
+    """
+    root = tmp_path_factory.mktemp("three")
+    logits = root.with_name("logits.yaml")
+    logits.write_text(LOGITS)
+    specs = (trained[1] / "spec.yaml", logits, configs / "boston.yaml")
+    answer = nnrun("train", *specs, "--json", "--set", "training.epochs=3", "--runs", root)
+    return answer, root
+
+
+PROBE = """
+import sys
+from nnrun.cli.main import app
+sys.argv[0] = "nnrun"
+try:
+    app()
+except SystemExit as end:
+    heavy = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn"}
+    print("\\nloaded:", *sorted(heavy & set(sys.modules)), file=sys.stderr)
+    raise
+"""
+
+
+@pytest.fixture(scope="session")
+def probed(environment: dict[str, str]) -> Callable[..., tuple[Answer, set[str]]]:
+    """Runs the command and says which of the heavy packages were loaded when it ended."""
+
+    def run(*arguments: object, cwd: Path) -> tuple[Answer, set[str]]:
+        answer = subprocess.run(
+            [sys.executable, "-c", PROBE, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+        answer.stderr, _, loaded = answer.stderr.rpartition("\nloaded:")
+        return answer, set(loaded.split())
+
+    return run

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nnrun.cli import console
@@ -46,14 +47,16 @@ def log(run: Run) -> None:
 
 def _table(run: Run, metrics: dict[str, Any]) -> Table:
     columns: list[str] = [name for name in ("train", "validation", "test") if name in metrics]
-    table = Table(title=run.record()["name"], title_justify="left")
+    table = Table(title=escape(run.record()["name"]), title_justify="left")
     table.add_column("metric")
     # A run that was stopped has no evaluation, only its last epoch.
     for column in columns or ["last epoch"]:
         table.add_column({"train": "training"}.get(column, column), justify="right")
     values = [metrics[column] for column in columns] or [metrics["last"]]
     for name in values[0]:
-        table.add_row(name.replace("_", " "), *(number(value.get(name)) for value in values))
+        table.add_row(
+            escape(name.replace("_", " ")), *(number(value.get(name)) for value in values)
+        )
     return table
 
 

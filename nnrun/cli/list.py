@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnrun.cli import console
 from nnrun.cli.verb import Json, Runs, exit_codes
+from nnrun.errors import NnrunError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nnrun.runs import Run
 
 EXAMPLE = "Example: nnrun list --runs runs"
 
@@ -17,26 +23,36 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
         from nnrun.cli import closing
         from nnrun.runs import find
 
-        runs = find(root)
+        row = closing.as_json if json else _row
+        rows = []
+        for run in find(root):
+            try:
+                rows.append(row(run))
+            except NnrunError as error:
+                # One broken folder must not hide all others.
+                console.print_error(error)
         if json:
-            entries = [closing.as_json(run) for run in runs]
-            console.print_json({"schema_version": 1, "runs": entries})
-            return
-        if not runs:
+            console.print_json({"schema_version": 1, "runs": rows})
+        elif not rows:
             console.stderr().print(f"no runs in {console.short(root)}", markup=False)
-            return
-        console.stdout().print(_table(runs))
+        else:
+            console.stdout().print(_table(rows))
 
 
-def _table(runs: list[Any]) -> Any:
-    from rich.table import Table
-
+def _row(run: Run) -> list[str]:
     from nnrun.cli.closing import number
 
+    metrics = run.metrics()
+    test = "  ".join(f"{name} {number(value)}" for name, value in metrics.get("test", {}).items())
+    epochs, best = len(run.history()), metrics.get("best_epoch")
+    return [run.path.name, run.status(), str(epochs), str(best or "-"), test]
+
+
+def _table(rows: list[Any]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table("run", "status", "epochs", "best", "test")
-    for run in runs:
-        metrics = run.metrics()
-        test = "  ".join(f"{k} {number(v)}" for k, v in metrics.get("test", {}).items())
-        epochs, best = len(run.history()), metrics.get("best_epoch")
-        table.add_row(run.path.name, run.status(), str(epochs), str(best or "-"), test)
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table

@@ -19,6 +19,7 @@ def show(
 ) -> None:
     """Show one run: metrics, best epoch, seed, versions and files."""
     with exit_codes():
+        from rich.markup import escape
         from rich.table import Table
 
         from nnrun.cli import closing
@@ -32,7 +33,7 @@ def show(
         closing.show(run, console.stdout())
         table = Table(show_header=False)
         for name in ("started", "ended", "seed", "overrides", "rows", "commit", "versions"):
-            table.add_row(name, _plain(record.get(name)))
+            table.add_row(name, escape(_plain(record.get(name))))
         for name, meaning in layout.MEANING.items():
             if (path / name).exists():
                 table.add_row(name, meaning)

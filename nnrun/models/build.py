@@ -30,18 +30,29 @@ def build(
     """
     inputs = outputs = keras.Input(input_shape, dtype=dtype, name="input")
     for index, component in enumerate(layers):
+        before = outputs
         try:
-            outputs = keras_objects.build("layers", component)(outputs)
+            outputs = keras_objects.build("layers", component)(before)
         except REFUSALS as error:
-            shape = tuple(outputs.shape[1:])
+            shape = tuple(before.shape[1:])
             reason = keras_objects.reason(error)
             message = f"{component.name} cannot follow an output of shape {shape}: {reason}"
             raise Misfit("NN124", ("model", index), message) from error
-    return keras.Model(inputs, outputs)
+        if outputs is before:
+            message = f"Keras would leave {component.name} out of the model without a word"
+            raise Misfit("NN124", ("model", index), message)
+    try:
+        return keras.Model(inputs, outputs)
+    except ValueError as error:
+        raise Misfit("NN124", ("model",), keras_objects.reason(error)) from error
 
 
 def summary(model: keras.Model) -> str:
-    """Keras's own summary, 100 columns wide."""
+    """Keras's own summary of a model that is not compiled yet.
+
+    Of a compiled one Keras counts the optimizer's variables among the parameters.
+    """
     lines: list[str] = []
-    model.summary(print_fn=lines.append, line_length=100, show_trainable=False)
+    # Keras prints 80 columns wherever there is no terminal, and cuts what is wider.
+    model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines) + "\n"

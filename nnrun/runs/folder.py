@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.errors import RunError
+from nnrun.errors import NotARun, RunError
 from nnrun.records import Array, History
 from nnrun.runs import layout
 
@@ -117,7 +117,7 @@ class Run:
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RunError(f"{self.path} is no run: it has no {name}") from None
+            raise NotARun(f"{self.path} is no run: it has no {name}") from None
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 

@@ -14,7 +14,7 @@ from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 
 # Arguments that name a file or a folder; a relative one is meant inside the run folder.
-_PATHS = ("filename", "filepath", "log_dir", "backup_dir")
+_PATHS = ("filename", "filepath", "log_dir", "backup_dir", "directory")
 
 
 def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:

@@ -43,7 +43,8 @@ class CompiledLoop:
         self._steps = tf.function(self._train_steps, jit_compile=xla)
         self._rest = tf.function(self._train_batch, jit_compile=xla)
         # Lambdas: TensorFlow would otherwise write its trace into Keras's bound methods.
-        self._reset = tf.function(lambda: model.reset_metrics())
+        self._fast_reset = tf.function(lambda: model.reset_metrics())
+        self._reset: Callable[[], None] = model.reset_metrics
         self._result = tf.function(lambda: model.get_metrics_result())
 
     def epoch(self, rows: Rows, order: Array, *, report: Callable[[int], None]) -> dict[str, float]:
@@ -60,6 +61,8 @@ class CompiledLoop:
         ordered = tf.constant(order)
         full, rest = divmod(len(order), self._batch_size)
         self._reset()
+        # Keras makes the metrics in the first step; a trace from before it would miss them.
+        self._reset = self._fast_reset
         step = 0
         while step < full:
             step = self._timed_call(rows, ordered, step, full)

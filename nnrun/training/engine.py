@@ -40,6 +40,7 @@ XLA_LAYERS = (
 _PER_BATCH = {
     "ModelCheckpoint": ("save_freq", "epoch"),
     "BackupAndRestore": ("save_freq", "epoch"),
+    "OrbaxCheckpoint": ("save_freq", "epoch"),
     "TensorBoard": ("update_freq", "epoch"),
 }
 

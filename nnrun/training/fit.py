@@ -63,22 +63,16 @@ class Trainer:
         """
         schedule = Schedule(fold, self._training, seed)
         watch = _Watch(observer, schedule)
+        hooks = streamed.Hooks(watch.began, observer.steps_done, watch.ended)
+        # Ours come last: a learning rate that a callback adds to the logs belongs to history.
+        callbacks = [*callbacks, hooks]
         if self._engine == "fit":
-            hooks = streamed.Hooks(watch.began, observer.steps_done, watch.ended)
-            # Ours come last: a learning rate that a callback adds to the logs belongs to history.
-            streamed.fit(
-                self._model, rows, self._preparation, schedule, fold.validation, [*callbacks, hooks]
-            )
+            streamed.fit(self._model, rows, self._preparation, schedule, fold.validation, callbacks)
             return
-        self._fit_compiled(rows, schedule, callbacks, watch, observer)
+        self._fit_compiled(rows, schedule, callbacks, observer)
 
     def _fit_compiled(
-        self,
-        rows: Rows,
-        schedule: Schedule,
-        callbacks: list[Any],
-        watch: _Watch,
-        observer: Observer,
+        self, rows: Rows, schedule: Schedule, callbacks: list[Any], observer: Observer
     ) -> None:
         """Calls the callbacks as `model.fit` does, per epoch."""
         model = self._model
@@ -92,12 +86,10 @@ class Trainer:
         logs: dict[str, float] = {}
         listeners.on_train_begin()
         for epoch in range(schedule.epochs):
-            watch.began(epoch)
             listeners.on_epoch_begin(epoch)
             logs = loop.epoch(rows, schedule.order(epoch), report=observer.steps_done)
             logs |= self._validated(rows, schedule.fold, listeners)
             listeners.on_epoch_end(epoch, logs)
-            watch.ended(epoch, logs)
             if model.stop_training:
                 break
         # Optimizers that average weights put the averages in place.

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Logs
-from nnrun.training.evaluate import EVALUATION_ROWS
+from nnrun.training.evaluate import EVALUATION_ROWS, as_logs
 from nnrun.training.rows import Rows, batch
 from nnrun.training.schedule import Schedule
 
@@ -79,4 +79,4 @@ class Hooks(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Tells of the epoch that ended."""
-        self._ended(epoch, dict(logs or {}))
+        self._ended(epoch, as_logs(dict(logs or {})))

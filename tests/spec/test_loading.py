@@ -73,7 +73,7 @@ bad.yaml:7:36: NN117 model[1].Dense.activation: unknown activation 'rellu'; did 
 bad.yaml:8:13: NN112 model[2].Dense.unit: Dense has no argument 'unit'; did you mean 'units'?
 bad.yaml:9:5: NN113 model[3].Conv2D: Conv2D needs the argument 'kernel_size'
 bad.yaml:10:29: NN104 model[4].Bidirectional.layer: unknown layer 'LSTN'; did you mean 'LSTM'?
-bad.yaml:12:14: NN105 training.optimizer: unknown optimizer 'rmsprob'; did you mean 'RMSprop'?
+bad.yaml:12:14: NN105 training.optimizer: unknown optimizer 'rmsprob'; did you mean 'rmsprop'?
 bad.yaml:13:9: NN115 training.loss: must be a loss such as 'binary_crossentropy', got a list
 bad.yaml:14:12: NN103 training.metrics: must be a list, got 'acc'
 bad.yaml:15:11: NN110 training.epochs: must be at least 1, got 0

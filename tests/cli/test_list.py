@@ -1,0 +1,68 @@
+"""`nnrun list`: what runs there are, also those that never came to an end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nnrun.runs import Run
+
+
+def test_runs_are_listed_with_their_test_metrics(
+    nnrun: Callable[..., Any], trained: tuple[Any, Path]
+) -> None:
+    path = trained[1]
+    test = Run(path).metrics()["test"]
+    answer = nnrun("list", "--runs", path.parent)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert [cell.strip() for cell in answer.stdout.splitlines()[3].split("│")[1:-1]] == [
+        *(path.name, "finished", "3", "3"),
+        f"loss {test['loss']:.4f}  accuracy {test['accuracy']:.4f}",
+    ]
+
+
+def test_json_gives_every_run(nnrun: Callable[..., Any], three: tuple[Any, Path]) -> None:
+    answer = nnrun("list", "--json", env={"NNRUN_RUNS": str(three[1])})
+
+    assert json.loads(answer.stdout)["schema_version"] == 1
+    assert json.loads(answer.stdout)["runs"] == json.loads(three[0].stdout)["runs"]
+
+
+def test_without_runs_it_says_so(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+    """Before the first run there is no folder; that is no error."""
+    answer = nnrun("list", cwd=tmp_path)
+
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "no runs in runs\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_runs_a_program_still_gets_a_document(
+    nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    answer = nnrun("list", "--json", cwd=tmp_path)
+
+    assert json.loads(answer.stdout) == {"schema_version": 1, "runs": []}
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_an_option_wins_over_the_environment(
+    nnrun: Callable[..., Any], trained: tuple[Any, Path], tmp_path: Path
+) -> None:
+    answer = nnrun("list", "--runs", tmp_path, env={"NNRUN_RUNS": str(trained[1].parent)})
+
+    assert answer.stdout == ""
+
+
+def test_a_broken_run_does_not_hide_the_others(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+    """A disk that failed once may leave such a folder for good."""
+    for name, record in (("good", '{"status": "finished"}'), ("broken", '{"sta')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(record)
+    answer = nnrun("list", "--runs", tmp_path)
+
+    assert answer.returncode == 0
+    assert "good" in answer.stdout
+    assert "broken/run.json: cannot be read" in answer.stderr

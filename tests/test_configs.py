@@ -1,0 +1,47 @@
+"""Every shipped spec loads, says what it shows, and holds the command that runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnrun.cli import shipped
+from nnrun.spec.loading import dump, load
+
+ROOT = Path(__file__).parents[1]
+SPECS = sorted((ROOT / "configs").rglob("*.yaml"))
+every_spec = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+
+
+@every_spec
+def test_a_shipped_spec_loads_under_the_name_of_its_file(path: Path) -> None:
+    """The run folder is called after it."""
+    assert load(path).experiment.name == path.stem
+
+
+@every_spec
+def test_a_shipped_spec_says_what_it_shows_and_how_to_run_it(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    opening = lines[: next(number for number, line in enumerate(lines) if line[0] != "#")]
+
+    assert len(opening) >= 2
+    assert f"#   nnrun train {path.relative_to(ROOT).as_posix()}" in opening
+    assert load(path).experiment.description
+
+
+@every_spec
+def test_a_shipped_spec_survives_being_written_out(path: Path, tmp_path: Path) -> None:
+    """A run folder keeps it so."""
+    experiment = load(path).experiment
+    copy = tmp_path / "spec.yaml"
+    copy.write_text(dump(experiment), encoding="utf-8")
+
+    assert load(copy).experiment == experiment
+
+
+@every_spec
+def test_a_shipped_spec_is_found_by_its_name(path: Path) -> None:
+    """Installed, there is no `configs/` to point at."""
+    assert shipped.find(Path(path.stem)) == path
+    assert path.stem in shipped.names()

@@ -1,0 +1,38 @@
+"""What answers without training answers at once: nothing heavy is loaded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnrun.cli.main import app
+
+VERBS = [str(command.name) for command in app.registered_commands]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([v, "--help"] for v in VERBS)])
+def test_help_loads_nothing_heavy(
+    arguments: list[str], probed: Callable[..., Any], tmp_path: Path
+) -> None:
+    answer, loaded = probed(*arguments, cwd=tmp_path)
+
+    assert (answer.returncode, loaded) == (0, set())
+
+
+@pytest.mark.parametrize("verb", ["list", "show"])
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+def test_reading_runs_loads_nothing_heavy(
+    verb: str,
+    form: list[str],
+    probed: Callable[..., Any],
+    trained: tuple[Any, Path],
+    tmp_path: Path,
+) -> None:
+    """A thousand runs are listed while Keras would still load."""
+    of = {"list": ["--runs", trained[1].parent], "show": [trained[1]]}[verb]
+    answer, loaded = probed(verb, *of, *form, cwd=tmp_path)
+
+    assert (answer.returncode, loaded) == (0, set())
