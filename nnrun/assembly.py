@@ -13,6 +13,7 @@ from nnrun.errors import Misfit
 from nnrun.intake import Intake
 from nnrun.models.build import REFUSALS, build, summary
 from nnrun.records import Observer
+from nnrun.runs import layout
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
 from nnrun.training.engine import Engine
@@ -56,6 +57,7 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
     described = summary(model)
     compile_model(model, spec.training)
+    callbacks.check_files(spec.training.callbacks, layout.MEANING)
     callbacks.build(spec.training.callbacks, Path())
     train_rows, test_rows = (
         resident(preparation.store(split.x), intake.labels(split.y, units))

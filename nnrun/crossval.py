@@ -31,6 +31,9 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
         return Fold(everything[held:], everything[:held])
     if rule.take == "last":
         return Fold(everything[:-held], everything[-held:])
+    if rule.stratify and y.dtype.kind == "f":
+        path = ("validation", "holdout", "stratify")
+        raise Misfit("NN120", path, "stratify needs classes, but the labels are values")
     if rule.stratify:
         return _stratified(y, held, seed)
     shuffled = np.random.default_rng(seed).permutation(len(y))
@@ -55,5 +58,6 @@ def _stratified(y: Array, held: int, seed: int) -> Fold:
             np.arange(len(y)), test_size=held, random_state=seed, stratify=y
         )
     except ValueError as error:
-        raise Misfit("NN120", ("validation", "holdout", "stratify"), str(error)) from error
+        message = f"the rows cannot be held out in proportion to the classes: {error}"
+        raise Misfit("NN120", ("validation", "holdout", "stratify"), message) from error
     return Fold(np.sort(train), np.sort(validation))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
-from nnrun import recording, runs
+from nnrun import keras_objects, recording, runs
 from nnrun.assembly import Assembly, assemble
 from nnrun.errors import TrainingError
 from nnrun.intake import Intake
+from nnrun.models.build import REFUSALS
 from nnrun.recording import Origin, Recorder
 from nnrun.records import Observer
 from nnrun.runs import Run
 from nnrun.training import callbacks, devices
 from nnrun.training.fit import Trainer
+
+# What callbacks and kernels raise in the middle of training.
+FROM_KERAS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
 
 
 def train(
@@ -64,7 +71,7 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
     """Trains for all epochs.
 
     Raises:
-        TrainingError: the loss is lost, or memory ran out.
+        TrainingError: the loss is lost, memory ran out, or a callback failed.
     """
     intake, training = assembly.intake, assembly.intake.spec.training
     trainer = Trainer(
@@ -74,6 +81,7 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
         engine=assembly.engine,
         evaluator=assembly.evaluator,
     )
+    callbacks.make_folders(training.callbacks, recorder.run.path)
     listeners = callbacks.build(training.callbacks, recorder.run.path)
     try:
         trainer.fit(
@@ -82,3 +90,19 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
     except tf.errors.ResourceExhaustedError as error:
         message = f"out of memory with batch_size {training.batch_size}; a smaller one needs less"
         raise TrainingError(message) from error
+    except FROM_KERAS as error:
+        # Whole into the log, because only the first line of it helps a person.
+        traceback.print_exc()
+        reason = keras_objects.reason(error)
+        raise TrainingError(f"{_where(error, assembly)} failed: {reason}") from error
+
+
+def _where(error: BaseException, assembly: Assembly) -> str:
+    """Which callback an error comes from, or that it comes from the engine."""
+    frames = traceback.extract_tb(error.__traceback__)
+    names = [component.name for component in assembly.intake.spec.training.callbacks]
+    for name in names:
+        file = inspect.getsourcefile(getattr(keras.callbacks, name))
+        if any(frame.filename == file for frame in frames):
+            return f"the callback {name}"
+    return f"training with the {assembly.engine} engine"

@@ -60,6 +60,7 @@ def take_in(spec: Experiment) -> Intake:
         targets.check(dataset, spec, units)
     assert spec.seed is not None
     fold = crossval.holdout(spec.validation, dataset.train.y, seed=spec.seed)
+    sanity.check_word_indices(dataset, spec)
     preparation = prepare.fit(spec.dataset.prepare, dataset.train.x, rows=fold.train)
     digest = datasets.digest(dataset)
     notices = tuple(sanity.notices(dataset, fold))

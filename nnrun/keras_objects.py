@@ -23,6 +23,9 @@ _NAMESPACES = {
     "schedules": keras.optimizers.schedules,
 }
 
+# Where Keras takes an object inside another one, but no word for it.
+_INSTANCES = frozenset({"layers", "optimizers"})
+
 _FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
 _NOT_SAID = (*_FROM_GRAPH, "Exception encountered when calling")
 _COLOUR = re.compile(r"\x1b\[\d*m")
@@ -54,12 +57,14 @@ def _argument(kind: str | None, value: Any) -> Any:
     """An argument that is itself a Keras object: `kernel_regularizer: {L2: 0.01}`."""
     if kind is not None and isinstance(value, list):
         return [_argument(kind, item) for item in value]
+    if kind in _INSTANCES and isinstance(value, str):
+        value = {value: None}
     if kind is None or not isinstance(value, dict):
         return value
-    [(name, arguments)] = value.items()
-    return build(
-        kind, catalogue.named(kind, Component(name=name, arguments=as_arguments(arguments)))
-    )
+    [(word, arguments)] = value.items()
+    # `adam` stands for its class here, where nothing is reported under the word.
+    component = Component(name=catalogue.meaning(kind, word), arguments=as_arguments(arguments))
+    return build(kind, catalogue.named(kind, component))
 
 
 def reason(error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.errors import DataError, Misfit
+from nnrun.errors import Misfit
 from nnrun.records import Array, Inputs, Sequences
 from nnrun.spec.dataset import Flatten, MultiHot, Pad, Rescale, Standardize, Step
 
@@ -52,11 +52,7 @@ class Preparation:
     stored_expanded: bool
 
     def store(self, x: Inputs) -> Array:
-        """Rows as they are kept in memory, an array whose first axis is the rows.
-
-        Raises:
-            DataError: a word index is not below `multi_hot`'s dimension.
-        """
+        """Rows as they are kept in memory, an array whose first axis is the rows."""
         compact = _compact(x, self.steps)
         if not self.stored_expanded:
             return compact
@@ -197,11 +193,6 @@ def packed_bytes(dimension: int) -> int:
 
 def _packed(x: Sequences, dimension: int) -> Array:
     """One bit per row and word: shape `(rows, bytes)`, 32 times smaller than floats."""
-    if len(x.values) and int(x.values.max()) >= dimension:
-        raise DataError(
-            f"multi_hot: {dimension} has no column for the word index {int(x.values.max())}; "
-            "raise it, or lower dataset.num_words"
-        )
     packed = np.zeros((len(x), packed_bytes(dimension)), dtype=np.uint8)
     for start in range(0, len(x), CHUNK_ROWS):
         stop = min(start + CHUNK_ROWS, len(x))

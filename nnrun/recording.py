@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from nnrun import plots
+from nnrun import plots, targets
 from nnrun.assembly import Assembly
 from nnrun.errors import NnrunError
+from nnrun.intake import Intake
 from nnrun.records import Array, Dataset, History, Logs, Observer, Sequences
 from nnrun.runs import Run, environment, layout
 from nnrun.spec.loading import dump
 from nnrun.training import classes
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import probabilities
-
-GALLERY_PICTURES = 25
-GALLERY_TEXTS = 8
 
 
 @dataclass(frozen=True)
@@ -205,39 +203,39 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     run.write(layout.MODEL, assembly.model.save)
     run.write_arrays(layout.PREDICTIONS, target=intake.dataset.test.y, output=output)
     recorder.stage("drawing")
-    _describe_predictions(run, intake.dataset, output)
+    _describe_predictions(run, intake, output)
     keep(recorder, assembly, **evaluations)
 
 
-def _describe_predictions(run: Run, dataset: Dataset, output: Array) -> None:
+def _describe_predictions(run: Run, intake: Intake, output: Array) -> None:
+    dataset, training = intake.dataset, intake.spec.training
     target = dataset.test.y
     if not dataset.classes:
         figure = plots.predicted_against_true(target, output[:, 0], name=dataset.target)
         run.write_figure("predicted", figure)
         return
-    guess = classes.predicted(output)
+    guess = classes.predicted(output, threshold=targets.threshold(training))
     counts = classes.confusion(target, guess, dataset.classes)
     header = ["true \\ predicted", *dataset.classes]
     rows = [[name, *row] for name, row in zip(dataset.classes, counts.tolist(), strict=True)]
     run.write_table(layout.CONFUSION, [header, *rows])
     run.write_json(layout.REPORT, classes.report(target, guess, dataset.classes))
     run.write_figure("confusion", plots.confusion(counts, dataset.classes))
-    _gallery(run, dataset, guess, classes.confidence(output))
+    sure = classes.confidence(output) if targets.are_probabilities(training) else None
+    _gallery(run, dataset, guess, None if sure is None else sure.tolist())
 
 
-def _gallery(run: Run, dataset: Dataset, guess: Array, confidence: Array) -> None:
+def _gallery(run: Run, dataset: Dataset, guess: Array, sure: list[float] | None) -> None:
     names, x = dataset.classes, dataset.test.x
-    labels = [names[index] for index in dataset.test.y[:GALLERY_PICTURES]]
-    guesses = [names[index] for index in guess[:GALLERY_PICTURES]]
-    sure = confidence[:GALLERY_PICTURES].tolist()
+    many = plots.TEXTS if isinstance(x, Sequences) else plots.PICTURES
+    labels = [names[index] for index in dataset.test.y[:many]]
+    guesses = [names[index] for index in guess[:many]]
+    sure = sure[:many] if sure else None
     if isinstance(x, Sequences):
-        texts = decoded(dataset, x, GALLERY_TEXTS)
-        many = len(texts)
-        figure = plots.texts(texts, labels[:many], guesses[:many], confidence=sure[:many])
-        run.write_figure("gallery", figure)
+        texts = decoded(dataset, x, len(labels))
+        run.write_figure("gallery", plots.texts(texts, labels, guesses, confidence=sure))
     elif x.ndim > 2:
-        figure = plots.pictures(x[:GALLERY_PICTURES], labels, guesses, confidence=sure)
-        run.write_figure("gallery", figure)
+        run.write_figure("gallery", plots.pictures(x[:many], labels, guesses, confidence=sure))
 
 
 def decoded(dataset: Dataset, x: Sequences, many: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,16 +103,19 @@ class History:
     epochs: dict[str, list[float]] = field(default_factory=dict)
 
     def append(self, logs: Logs) -> None:
-        """Adds one epoch."""
-        for name, value in logs.items():
-            self.epochs.setdefault(name, []).append(float(value))
+        """Adds one epoch; a metric that an epoch lacks is NaN there, so that no list is shorter."""
+        known = len(self)
+        for name in logs:
+            self.epochs.setdefault(name, [math.nan] * known)
+        for name, values in self.epochs.items():
+            values.append(float(logs.get(name, math.nan)))
 
     def __len__(self) -> int:
         return max(map(len, self.epochs.values()), default=0)
 
     def row(self, epoch: int) -> dict[str, float]:
         """The metrics of one epoch, counted from 0."""
-        return {name: values[epoch] for name, values in self.epochs.items() if epoch < len(values)}
+        return {name: values[epoch] for name, values in self.epochs.items()}
 
 
 class Observer(Protocol):

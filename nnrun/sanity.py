@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnrun.errors import DataError
+from nnrun.errors import DataError, Misfit
 from nnrun.records import Array, Dataset, Fold, Inputs, Sequences, Split
+from nnrun.spec.dataset import MultiHot, Pad
+from nnrun.spec.experiment import Experiment
 
 # A class with this share makes a model look good that has learnt nothing else.
 DOMINANT = 0.9
@@ -31,6 +33,32 @@ def notices(dataset: Dataset, fold: Fold) -> list[str]:
         *_dominant_class(dataset, fold),
         *_repeated_rows(dataset, fold),
     ]
+
+
+def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
+    """Refuses words that `multi_hot` has no column for, or an `Embedding` no row.
+
+    Raises:
+        Misfit: with the place and what would fit.
+    """
+    texts = [x for x in (dataset.train.x, dataset.test.x) if isinstance(x, Sequences)]
+    if not texts or not spec.dataset.prepare:
+        return
+    highest = max(int(x.values.max(initial=0)) for x in texts)
+    step, layer = spec.dataset.prepare[0], spec.model[0]
+    if isinstance(step, MultiHot) and highest >= step.dimension:
+        path: tuple[str | int, ...] = ("dataset", "prepare", 0)
+        raise Misfit("NN123", path, _too_small("multi_hot", step.dimension, highest))
+    rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
+    if isinstance(step, Pad) and isinstance(rows, int) and max(highest, step.value) >= rows:
+        raise Misfit("NN123", ("model", 0), _too_small("input_dim", rows, highest))
+
+
+def _too_small(what: str, given: int, highest: int) -> str:
+    return (
+        f"{what} is {given}, but the words are numbered up to {highest}; "
+        "raise it, or set dataset.num_words"
+    )
 
 
 def _check_numbers(split: Split, rows: str) -> None:

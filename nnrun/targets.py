@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nnrun import metrics
 from nnrun.errors import Misfit
+from nnrun.metrics import Labels
 from nnrun.records import Array, Dataset
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
@@ -15,18 +17,44 @@ from nnrun.spec.training import Training
 _LOSS = ("training", "loss")
 # Losses that take class numbers, though their names do not say so.
 _CLASS_NUMBERS = {"categoricalgeneralizedcrossentropy", "circle"}
+# Losses of classes whose model puts out something else than probabilities.
+_NO_PROBABILITIES = {"circle", "categoricalhinge"}
 # Layers that leave the last dimension as it is.
 _KEEP_WIDTH = {"Activation", "Dropout", "Softmax", "ReLU", "LeakyReLU", "BatchNormalization"}
+_SQUASHED = {"softmax", "sigmoid"}
 
 
 def family(loss: str) -> str:
-    """`sparse`, `categorical`, `binary` or `other`, by the name of a Keras loss."""
+    """`sparse`, `categorical`, `binary`, `hinge` or `other`, by the name of a Keras loss."""
     name = loss.replace("_", "").lower()
     if name.startswith("sparse") or name in _CLASS_NUMBERS:
         return "sparse"
     if name.startswith("categorical"):
         return "categorical"
-    return "binary" if name.startswith(("binary", "bce")) or "hinge" in name else "other"
+    if "hinge" in name:
+        return "hinge"
+    return "binary" if name.startswith(("binary", "bce")) else "other"
+
+
+def labels(dataset: Dataset, training: Training, units: int) -> Labels:
+    """What the loss and the metrics get to see as labels."""
+    if not dataset.classes:
+        return "values"
+    if family(training.loss.name) == "sparse":
+        return "class numbers"
+    return "one column per class" if units > 1 else "one column of 0 and 1"
+
+
+def are_probabilities(training: Training) -> bool:
+    """Whether the model's output, after what the loss does to logits, is a probability."""
+    loss = training.loss.name
+    known = family(loss) in ("sparse", "categorical", "binary")
+    return known and loss.replace("_", "").lower() not in _NO_PROBABILITIES
+
+
+def threshold(training: Training) -> float:
+    """Above it one output unit says class 1; hinge losses put the border at 0."""
+    return 0.0 if family(training.loss.name) == "hinge" else 0.5
 
 
 def output_units(model: Sequence[Component]) -> int | None:
@@ -41,25 +69,26 @@ def output_units(model: Sequence[Component]) -> int | None:
 
 
 def check(dataset: Dataset, spec: Experiment, units: int) -> None:
-    """Refuses a loss or an output width that the labels do not fit.
+    """Refuses a loss, an output width or a metric that does not fit the labels.
 
     Raises:
         Misfit: with the place and what would fit.
     """
     loss, classes = spec.training.loss.name, len(dataset.classes)
-    kind, place = family(loss), ("model", _last_with_units(spec.model))
-    if not classes:
-        if kind != "other":
-            raise Misfit("NN122", _LOSS, _wants_classes(loss, dataset))
-        if units != 1:
-            raise _wrong_units(place, units, "1 value", "1", dataset)
-    elif kind == "sparse" and units < classes:
-        raise _wrong_units(place, units, f"{classes} classes", f"at least {classes}", dataset)
-    elif kind == "categorical" and units != classes:
-        raise _wrong_units(place, units, f"{classes} classes", str(classes), dataset)
-    elif kind in ("binary", "other") and units not in _one_column(kind, classes):
-        allowed = " or ".join(map(str, _one_column(kind, classes)))
-        raise _wrong_units(place, units, f"{classes} classes", allowed, dataset)
+    allowed = _widths(family(loss), classes)
+    if not allowed:
+        raise Misfit("NN122", _LOSS, _wants_classes(loss, dataset))
+    if units not in allowed:
+        has = f"{classes} classes" if classes else "1 value"
+        wanted = " or ".join(map(str, allowed))
+        raise _wrong_units(("model", _last_with_units(spec.model)), units, has, wanted, dataset)
+    if spec.training.loss.arguments.get("from_logits") and _is_squashed(spec.model[-1]):
+        message = (
+            f"{loss} takes logits, but the model ends in probabilities: "
+            "leave out either from_logits or the last activation"
+        )
+        raise Misfit("NN122", _LOSS, message)
+    metrics.check(spec.training, labels(dataset, spec.training, units))
 
 
 def check_output(dataset: Dataset, spec: Experiment, shape: tuple[int | None, ...]) -> int:
@@ -85,11 +114,17 @@ def check_output(dataset: Dataset, spec: Experiment, shape: tuple[int | None, ..
     return shape[1]
 
 
-def _one_column(kind: str, classes: int) -> tuple[int, ...]:
-    """Widths that fit: 1 means the class number itself, more means one column per class."""
-    if kind == "binary":
-        return (1, 2) if classes == 2 else (classes,)
-    return (1, classes)
+def _widths(kind: str, classes: int) -> tuple[int, ...]:
+    """Widths of the output that fit: 1 means one value or class 1, more one column per class."""
+    if not classes:
+        return (1,) if kind == "other" else ()
+    if kind in ("sparse", "categorical"):
+        return (classes,)
+    return (1, 2) if classes == 2 else (classes,)
+
+
+def _is_squashed(last: Component) -> bool:
+    return last.name == "Softmax" or last.arguments.get("activation") in _SQUASHED
 
 
 def _wants_classes(loss: str, dataset: Dataset) -> str:

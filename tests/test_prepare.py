@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from sklearn.preprocessing import StandardScaler
 
 from nnrun import prepare
-from nnrun.errors import DataError, Misfit
+from nnrun.errors import Misfit
 from nnrun.prepare import Preparation
 from nnrun.records import Inputs, Sequences
 from nnrun.spec.dataset import Prepare
@@ -78,17 +78,6 @@ def test_many_rows_take_a_bit_per_word(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = fitted([{"multi_hot": 1024}], sequences(rows)).store(sequences(rows))
 
     assert stored.nbytes * 32 == len(rows) * 1024 * 4
-
-
-def test_a_word_without_a_column_is_refused() -> None:
-    """Left out silently, it would make other inputs than the spec says."""
-    rows = sequences([[1, 2], [12]])
-    with pytest.raises(DataError) as caught:
-        fitted([{"multi_hot": 12}], rows).store(rows)
-
-    assert str(caught.value) == (
-        "multi_hot: 12 has no column for the word index 12; raise it, or lower dataset.num_words"
-    )
 
 
 @pytest.mark.parametrize("padding", ["pre", "post"])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nnrun import sanity
-from nnrun.errors import DataError
+from nnrun.errors import DataError, Misfit
 from nnrun.records import Dataset, Fold, Sequences, Split
+from nnrun.spec.experiment import Experiment
 
 TRAIN = Fold(np.arange(4), np.arange(4, 5))
 
@@ -87,3 +88,34 @@ def test_imdb_repeats_some_reviews() -> None:
     [notice] = sanity.notices(dataset, everything)
 
     assert notice.endswith("of 25,000 test rows are training rows too")
+
+
+def experiment(prepare: list[object], model: list[object]) -> Experiment:
+    training = {"optimizer": "sgd", "loss": "mse", "epochs": 1}
+    dataset = {"name": "imdb", "prepare": prepare}
+    return Experiment.model_validate(
+        {"name": "x", "dataset": dataset, "model": model, "training": training}
+    )
+
+
+WORDS = Dataset(
+    "toy",
+    Split(Sequences(np.array([1, 2]), np.array([0, 2])), np.zeros(1)),
+    Split(Sequences(np.array([12]), np.array([0, 1])), np.zeros(1)),
+)
+
+
+def test_a_word_without_a_column_is_refused() -> None:
+    """Also one that only a test row has; left out, it would make another row than it is."""
+    with pytest.raises(Misfit, match="multi_hot is 12, but the words are numbered up to 12; raise"):
+        sanity.check_word_indices(WORDS, experiment([{"multi_hot": 12}], ["Flatten"]))
+
+    sanity.check_word_indices(WORDS, experiment([{"multi_hot": 13}], ["Flatten"]))
+
+
+def test_a_word_that_an_embedding_does_not_hold_is_refused() -> None:
+    """TensorFlow finds out in the middle of the test, when training has been paid for."""
+    layers = {"Embedding": {"input_dim": 12, "output_dim": 4}}
+
+    with pytest.raises(Misfit, match="input_dim is 12, but the words are numbered up to 12"):
+        sanity.check_word_indices(WORDS, experiment([{"pad": 3}], [layers]))

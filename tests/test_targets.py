@@ -26,7 +26,8 @@ FAMILIES = {
         "CategoricalFocalCrossentropy",
         "CategoricalHinge",
     },
-    "binary": {"BinaryCrossentropy", "BinaryFocalCrossentropy", "Hinge", "SquaredHinge"},
+    "binary": {"BinaryCrossentropy", "BinaryFocalCrossentropy"},
+    "hinge": {"Hinge", "SquaredHinge"},
 }
 
 
@@ -37,7 +38,7 @@ def dataset(classes: int) -> Dataset:
     return Dataset("shop", split, split, classes=names, target=target)
 
 
-def spec(loss: str, model: list[Any]) -> Experiment:
+def spec(loss: Any, model: list[Any]) -> Experiment:
     return Experiment.model_validate(
         {
             "name": "x",
@@ -99,13 +100,12 @@ def test_values_of_a_regression_stay_values() -> None:
     ("loss", "classes", "units"),
     [
         ("sparse_categorical_crossentropy", 3, 3),
-        ("sparse_categorical_crossentropy", 3, 10),
         ("categorical_crossentropy", 3, 3),
         ("binary_crossentropy", 2, 1),
         ("binary_crossentropy", 2, 2),
         ("binary_crossentropy", 3, 3),
         ("mse", 0, 1),
-        ("mse", 3, 1),
+        ("mse", 2, 1),
         ("mse", 3, 3),
         ("hinge", 2, 1),
     ],
@@ -125,7 +125,11 @@ LOSS = ("training", "loss")
             "sparse_categorical_crossentropy",
             3,
             2,
-            ("NN121", WIDTH, "the model puts out 2, but shop has 3 classes: units must be at least 3"),
+            (
+                "NN121",
+                WIDTH,
+                "the model puts out 2, but shop has 3 classes: units must be 3",
+            ),
         ),
         (
             "categorical_crossentropy",
@@ -149,7 +153,7 @@ LOSS = ("training", "loss")
             "mse",
             3,
             2,
-            ("NN121", WIDTH, "the model puts out 2, but shop has 3 classes: units must be 1 or 3"),
+            ("NN121", WIDTH, "the model puts out 2, but shop has 3 classes: units must be 3"),
         ),
         (
             "mse",
@@ -164,8 +168,10 @@ LOSS = ("training", "loss")
             (
                 "NN122",
                 LOSS,
-                "hinge needs classes, but shop has a number per row (price in 1000 $); "
-                "use a loss such as mse",
+                (
+                    "hinge needs classes, but shop has a number per row (price in 1000 $); "
+                    "use a loss such as mse"
+                ),
             ),
         ),
     ],
@@ -190,8 +196,10 @@ def test_an_output_that_is_no_row_of_numbers_is_refused(shape: tuple[int | None,
     assert caught.value.args == (
         "NN121",
         ("model", 0),
-        f"the model puts out rows of shape {shape[1:]}, but a label is one number; "
-        "a Flatten or a pooling layer may be missing",
+        (
+            f"the model puts out rows of shape {shape[1:]}, but a label is one number; "
+            "a Flatten or a pooling layer may be missing"
+        ),
     )
 
 
@@ -219,3 +227,25 @@ def test_the_spec_alone_tells_the_width_where_it_can(model: list[Any], units: in
 def _component(layer: Any) -> Any:
     name, arguments = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
     return {"name": name, "arguments": arguments}
+
+
+@pytest.mark.parametrize(
+    "last", [{"Dense": {"units": 3, "activation": "softmax"}}, "Softmax"], ids=["dense", "layer"]
+)
+def test_probabilities_are_no_logits(last: Any) -> None:
+    """Softmax twice: the loss would see through it, the predictions would not."""
+    loss = {"SparseCategoricalCrossentropy": {"from_logits": True}}
+    model = [{"Dense": {"units": 3}}, last]
+
+    with pytest.raises(Misfit, match="takes logits, but the model ends in probabilities"):
+        targets.check(dataset(3), spec(loss, model), 3)
+
+
+def test_hinge_puts_the_border_at_0_and_promises_no_probability() -> None:
+    """Its model answers from -1 to 1."""
+    hinge, crossentropy = (
+        spec(loss, ["Flatten"]).training for loss in ("hinge", "binary_crossentropy")
+    )
+
+    assert (targets.threshold(hinge), targets.are_probabilities(hinge)) == (0.0, False)
+    assert (targets.threshold(crossentropy), targets.are_probabilities(crossentropy)) == (0.5, True)

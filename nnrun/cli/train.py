@@ -34,9 +34,9 @@ def train(
     """Train each experiment, test it and leave a run folder."""
     entries: list[dict[str, Any]] = []
     with exit_codes():
-        # All are read first: a typo in the last must not show after the first has trained.
-        loaded = [load(shipped.find(spec), overrides=overrides) for spec in specs]
         try:
+            # All are read first: a typo in the last must not show after the first has trained.
+            loaded = [load(shipped.find(spec), overrides=overrides) for spec in specs]
             codes = [_train(each, root, entries, quiet=json) for each in loaded]
         finally:
             if json:
@@ -88,7 +88,7 @@ def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
 
 
 def _quiet_tensorflow() -> None:
-    """What TensorFlow reads while it loads; a person's own settings win."""
+    """What TensorFlow and Keras read while they load; only the backend is not a person's choice."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"

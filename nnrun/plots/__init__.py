@@ -6,7 +6,7 @@ like any other value. Equal input gives equal pixels.
 
 from nnrun.plots.confusion import confusion
 from nnrun.plots.curves import curve
-from nnrun.plots.gallery import pictures, texts
+from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
 from nnrun.plots.regression import predicted_against_true
 
-__all__ = ["confusion", "curve", "pictures", "predicted_against_true", "texts"]
+__all__ = ["PICTURES", "TEXTS", "confusion", "curve", "pictures", "predicted_against_true", "texts"]

@@ -102,7 +102,10 @@ class Run:
         Raises:
             RunError: the folder holds no run.
         """
-        return dict(self.read_json(layout.RUN))
+        record = self.read_json(layout.RUN)
+        if not isinstance(record, dict) or not {"name", "status"} <= record.keys():
+            raise RunError(f"{self.path / layout.RUN}: does not say which run this is")
+        return record
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty while there is none."""
@@ -129,9 +132,10 @@ class Run:
         with (self.path / layout.JOURNAL).open(encoding="utf-8", newline="") as journal:
             # A disk that was full leaves half a line at the end, which is no epoch.
             whole = (line for line in journal if line.endswith("\n"))
-            for row in csv.DictReader(whole):
-                del row["epoch"]
-                history.append({name: float(value) for name, value in row.items()})
+            names, *rows = list(csv.reader(whole)) or [[]]
+        for row in rows:
+            # The first column counts the epochs.
+            history.append(dict(zip(names[1:], map(float, row[1:]), strict=False)))
         return history
 
     def status(self) -> str:

@@ -42,6 +42,14 @@ EXAMPLES = {
 }
 # Arguments of layers that count something, wherever a layer requires them.
 COUNTS = frozenset(("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim"))
+# Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
+ADAPTED = {
+    "Normalization": ("mean", "variance"),
+    "Discretization": ("bin_boundaries",),
+    "IntegerLookup": ("vocabulary",),
+    "StringLookup": ("vocabulary",),
+    "TextVectorization": ("vocabulary",),
+}
 DROPPING = frozenset(
     (
         *("Dropout", "AlphaDropout", "GaussianDropout"),
@@ -112,9 +120,24 @@ def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: Path) -> It
         else:
             yield _unknown_argument(entry, key, path)
     missing = [shown(k) for k, a in accepted.items() if a.required and k not in given]
+    if kind == "layers" and (needed := ADAPTED.get(entry.name)):
+        yield from _adapted(entry, needed, given, path)
     if missing and not any(key not in accepted for key in given):
         plural = "s" if len(missing) > 1 else ""
         message = f"{entry.name} needs the argument{plural} {listed(missing, 'and')}"
+        yield Finding("NN113", path, message, key=True)
+
+
+def _adapted(
+    entry: Entry, needed: tuple[str, ...], given: dict[str, Any], path: Path
+) -> Iterator[Finding]:
+    """Such a layer does nothing, or fails, until it has seen the data or is told what it holds."""
+    absent = [shown(name) for name in needed if given.get(name) is None]
+    if absent:
+        message = (
+            f"{entry.name} is not fitted to the data here and needs {listed(absent, 'and')}; "
+            "a step of dataset.prepare, such as standardize, is fitted on the training rows"
+        )
         yield Finding("NN113", path, message, key=True)
 
 
@@ -180,7 +203,7 @@ def _expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | 
     if kind == "callbacks" and argument.name in WORDS:
         return None if isinstance(value, str) else "a word"
     if isinstance(argument.default, bool):
-        return "true or false" if isinstance(value, str) else None
+        return None if isinstance(value, bool) else "true or false"
     if isinstance(argument.default, (int, float)) and argument.name not in MIXED:
         return "a number" if isinstance(value, str) else None
     return None

@@ -17,6 +17,8 @@ from nnrun.spec.base import Spec
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 # What every random generator in use takes.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# Word indices are kept as int32; the sum of two must fit too.
+Index = Annotated[int, Field(ge=0, lt=2**30)]
 
 
 class Step(Spec):
@@ -48,7 +50,7 @@ class Pad(Step):
     """Where short rows are filled."""
     truncating: Literal["pre", "post"] = "pre"
     """Where long rows are cut."""
-    value: NonNegativeInt = 0
+    value: Index = 0
     """What short rows are filled with."""
 
 
@@ -62,7 +64,7 @@ class Rescale(Step):
     """Divides every value by one number: 255 brings pixels into 0 to 1."""
 
     step: Literal["rescale"] = "rescale"
-    divisor: Annotated[float, Field(gt=0, strict=False)] = 255.0
+    divisor: Annotated[float, Field(gt=0, lt=1e38)] = 255.0
     """What every value is divided by."""
 
 
@@ -122,11 +124,11 @@ class Words(DatasetBase):
     """Leave out texts of this length or longer."""
     seed: Seed = 113
     """Order of the rows."""
-    start_char: NonNegativeInt | None = 1
+    start_char: Index | None = 1
     """Index that opens every text."""
-    oov_char: NonNegativeInt | None = 2
+    oov_char: Index | None = 2
     """Index of a word left out."""
-    index_from: NonNegativeInt = 3
+    index_from: Index = 3
     """Added to every word index."""
 
 

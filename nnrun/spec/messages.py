@@ -116,6 +116,9 @@ def _described(path: Path, details: Details) -> Finding:
 
 def _unknown_key(path: Path, details: Details) -> Finding:
     key = str(path[-1])
+    if path == ("extends",):
+        # Only a file can extend another: an override stands nowhere that a path could be relative to.
+        return Finding("NN101", path, "only a file can say what it extends", key=True)
     allowed = _keys(details["loc"][:-1])
     suggestion = nearest(key, allowed)
     message = f"unknown key {shown(key)}"
@@ -198,7 +201,7 @@ def _bound(word: str, key: str) -> Callable[[Path, Details], Finding]:
         if key == "gt" and isinstance(limit, int):
             message = f"must be at least {limit + 1}, got {shown(value)}"
         else:
-            message = f"must be {word} {limit:g}, got {shown(value)}"
+            message = f"must be {word} {limit}, got {shown(value)}"
         return Finding("NN110", path, message)
 
     return finding
@@ -206,6 +209,10 @@ def _bound(word: str, key: str) -> Callable[[Path, Details], Finding]:
 
 def _too_short(path: Path, details: Details) -> Finding:
     return Finding("NN110", path, f"needs at least {details['ctx']['min_length']} entry, got none")
+
+
+def _stratify(path: Path, details: Details) -> Finding:
+    return Finding("NN111", (*path, "stratify"), details["msg"])
 
 
 def _component(path: Path, details: Details) -> Finding:
@@ -223,5 +230,6 @@ _SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {
     "less_than": _bound("below", "lt"),
     "less_than_equal": _bound("at most", "le"),
     "too_short": _too_short,
+    "stratify": _stratify,
     "component": _component,
 }

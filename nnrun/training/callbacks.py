@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from importlib.util import find_spec
+from pathlib import Path, PurePath
 from typing import Any
 
 import keras
@@ -13,8 +14,12 @@ from nnrun.errors import Misfit
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 
-# Arguments that name a file or a folder; a relative one is meant inside the run folder.
-_PATHS = ("filename", "filepath", "log_dir", "backup_dir", "directory")
+# What some callbacks import only once they are called: the module, and what installs it.
+_PACKAGES = {
+    "OrbaxCheckpoint": ("orbax", "orbax-checkpoint"),
+    "RemoteMonitor": ("requests", "requests"),
+    "TensorBoard": ("tensorboard", "tensorboard"),
+}
 
 
 def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:
@@ -25,19 +30,20 @@ def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks
         folder: the run folder.
 
     Raises:
-        Misfit: Keras refuses an argument.
+        Misfit: Keras refuses an argument, or a callback's package is not installed.
     """
     return [_built(index, component, folder) for index, component in enumerate(components)]
 
 
 def _built(index: int, component: Component, folder: Path) -> Any:
     arguments = {
-        name: str(folder / value) if name in _PATHS else value
+        name: str(folder / value) if _is_file(component, name) else value
         for name, value in component.arguments.items()
     }
     if component.name == "TensorBoard":
         arguments.setdefault("log_dir", str(folder / "tensorboard"))
     try:
+        _check_package(component.name)
         callback = keras_objects.build(
             "callbacks", Component(name=component.name, arguments=arguments)
         )
@@ -47,6 +53,46 @@ def _built(index: int, component: Component, folder: Path) -> Any:
     if isinstance(callback, keras.callbacks.LearningRateScheduler):
         callback.schedule = _per_epoch(callback.schedule)
     return callback
+
+
+def check_files(components: Sequence[Component], own: Collection[str]) -> None:
+    """Refuses a callback that would write over what nnrun itself writes.
+
+    Args:
+        components: checked against the catalogue.
+        own: names that nnrun keeps for itself in a run folder.
+
+    Raises:
+        Misfit: with the place.
+    """
+    for index, component in enumerate(components):
+        for name, value in _files(component).items():
+            if PurePath(value).parts[0] in own:
+                path = ("training", "callbacks", index, component.name, name)
+                message = f"nnrun itself writes '{value}' into the run folder; take another name"
+                raise Misfit("NN116", path, message)
+
+
+def make_folders(components: Sequence[Component], folder: Path) -> None:
+    """Makes the folders inside the run folder that callbacks expect to find."""
+    for component in components:
+        for value in _files(component).values():
+            (folder / value).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _files(component: Component) -> dict[str, str]:
+    """The arguments that name a file or a folder of the run."""
+    return {name: value for name, value in component.arguments.items() if _is_file(component, name)}
+
+
+def _is_file(component: Component, argument: str) -> bool:
+    return catalogue.argument_kind("callbacks", component.name, argument) == "file"
+
+
+def _check_package(name: str) -> None:
+    module, requirement = _PACKAGES.get(name, ("keras", "keras"))
+    if find_spec(module) is None:
+        raise ImportError(f"needs a package that is not installed: pip install {requirement}")
 
 
 def check_monitors(components: Sequence[Component], names: Sequence[str]) -> None:

@@ -11,25 +11,26 @@ from sklearn import metrics
 from nnrun.records import Array
 
 
-def predicted(output: Array) -> Array:
+def predicted(output: Array, *, threshold: float) -> Array:
     """The class of each row.
 
     Args:
-        output: probabilities of shape `(rows, classes)`; or `(rows, 1)`, that of class 1.
+        output: of shape `(rows, classes)`; or `(rows, 1)`, where more than the threshold is class 1.
+        threshold: the border between two classes, as Keras draws it.
 
     Returns:
         Ints of shape `(rows,)`.
     """
     if output.shape[-1] == 1:
-        return np.asarray(output[:, 0] >= 0.5, dtype=np.int64)
+        return np.asarray(output[:, 0] > threshold, dtype=np.int64)
     return np.asarray(output.argmax(axis=-1))
 
 
-def confidence(output: Array) -> Array:
+def confidence(probabilities: Array) -> Array:
     """The probability of the predicted class, shape `(rows,)`; arguments as for `predicted`."""
-    if output.shape[-1] == 1:
-        return np.asarray(np.maximum(output[:, 0], 1 - output[:, 0]))
-    return np.asarray(output.max(axis=-1))
+    if probabilities.shape[-1] == 1:
+        return np.asarray(np.maximum(probabilities[:, 0], 1 - probabilities[:, 0]))
+    return np.asarray(probabilities.max(axis=-1))
 
 
 def confusion(target: Array, guess: Array, classes: Sequence[str]) -> Array:

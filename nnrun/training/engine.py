@@ -89,13 +89,18 @@ def _multiplications(layer: Any) -> int:
     if not layer.weights or isinstance(layer, keras.layers.Embedding):
         return 0
     # A recurrent layer uses each weight once per time step, which its output does not show.
-    steps = layer.input.shape if type(layer).__name__ in _RECURRENT else layer.output.shape
-    return int(layer.count_params() * math.prod(size or 1 for size in steps[1:-1]))
+    steps = _row(layer.input if type(layer).__name__ in _RECURRENT else layer.output)
+    return int(layer.count_params() * math.prod(steps[:-1]))
 
 
 def _random_numbers(layer: Any) -> int:
     """Drawn for one row in one training step."""
     if type(layer).__name__ in _RANDOM:
-        return math.prod(size or 1 for size in layer.output.shape[1:])
+        return math.prod(_row(layer.output))
     dropout = getattr(layer, "dropout", 0) or getattr(layer, "recurrent_dropout", 0)
-    return math.prod(size or 1 for size in layer.input.shape[1:]) if dropout else 0
+    return math.prod(_row(layer.input)) if dropout else 0
+
+
+def _row(tensors: Any) -> tuple[int, ...]:
+    """The shape of one row; a layer that is masked has its mask as a second input."""
+    return tuple(size or 1 for size in keras.tree.flatten(tensors)[0].shape[1:])

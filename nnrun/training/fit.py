@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -63,16 +64,26 @@ class Trainer:
         """
         schedule = Schedule(fold, self._training, seed)
         watch = _Watch(observer, schedule)
-        hooks = streamed.Hooks(watch.began, observer.steps_done, watch.ended)
-        # Ours come last: a learning rate that a callback adds to the logs belongs to history.
-        callbacks = [*callbacks, hooks]
+        # The first hook notes an epoch before a callback can fail; the last sees the learning rate
+        # that a callback has added to it.
+        first = streamed.Hooks(watch.began, observer.steps_done, watch.trained)
+        last = streamed.Hooks(_nothing, _nothing, watch.ended)
+        try:
+            self._fit(rows, schedule, [first, *callbacks, last], report=observer.steps_done)
+        finally:
+            watch.flush()
+
+    def _fit(
+        self, rows: Rows, schedule: Schedule, callbacks: list[Any], *, report: Callable[[int], None]
+    ) -> None:
         if self._engine == "fit":
-            streamed.fit(self._model, rows, self._preparation, schedule, fold.validation, callbacks)
-            return
-        self._fit_compiled(rows, schedule, callbacks, observer)
+            validation = schedule.fold.validation
+            streamed.fit(self._model, rows, self._preparation, schedule, validation, callbacks)
+        else:
+            self._fit_compiled(rows, schedule, callbacks, report=report)
 
     def _fit_compiled(
-        self, rows: Rows, schedule: Schedule, callbacks: list[Any], observer: Observer
+        self, rows: Rows, schedule: Schedule, callbacks: list[Any], *, report: Callable[[int], None]
     ) -> None:
         """Calls the callbacks as `model.fit` does, per epoch."""
         model = self._model
@@ -87,7 +98,7 @@ class Trainer:
         listeners.on_train_begin()
         for epoch in range(schedule.epochs):
             listeners.on_epoch_begin(epoch)
-            logs = loop.epoch(rows, schedule.order(epoch), report=observer.steps_done)
+            logs = loop.epoch(rows, schedule.order(epoch), report=report)
             logs |= self._validated(rows, schedule.fold, listeners)
             listeners.on_epoch_end(epoch, logs)
             if model.stop_training:
@@ -106,21 +117,36 @@ class Trainer:
 
 
 class _Watch:
-    """Tells the observer of epochs and stops a run whose loss is lost."""
+    """Tells the observer of each epoch once, and stops a run whose loss is lost."""
 
     def __init__(self, observer: Observer, schedule: Schedule) -> None:
         self._observer = observer
         self._schedule = schedule
         self._since = 0.0
+        self._untold: tuple[int, Logs] | None = None
 
     def began(self, epoch: int) -> None:
         self._since = time.perf_counter()
         self._observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
 
+    def trained(self, epoch: int, logs: Logs) -> None:
+        self._untold = (epoch, logs)
+
     def ended(self, epoch: int, logs: Logs) -> None:
-        self._observer.epoch_ended(epoch, logs, time.perf_counter() - self._since)
+        self._untold = (epoch, logs)
+        self.flush()
         if not math.isfinite(logs["loss"]):
             raise TrainingError(
                 f"the loss became {logs['loss']} in epoch {epoch + 1}; a smaller learning rate, "
                 "scaled inputs or clipped gradients (clipnorm) usually help"
             )
+
+    def flush(self) -> None:
+        """Tells of the epoch that was trained, also where a callback failed after it."""
+        if self._untold is not None:
+            (epoch, logs), self._untold = self._untold, None
+            self._observer.epoch_ended(epoch, logs, time.perf_counter() - self._since)
+
+
+def _nothing(*_: object) -> None:
+    """For a hook that nobody waits for."""

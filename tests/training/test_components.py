@@ -1,0 +1,180 @@
+"""Every optimizer, loss and metric of Keras trains in the compiled loop, with and without XLA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nnrun import prepare, targets
+from nnrun.models.build import build
+from nnrun.records import Fold, Logs
+from nnrun.spec import catalogue
+from nnrun.spec.component import Component
+from nnrun.spec.training import Training
+from nnrun.training import seeding
+from nnrun.training.compile import compile_model
+from nnrun.training.engine import Engine
+from nnrun.training.evaluate import Evaluator
+from nnrun.training.fit import Trainer
+from nnrun.training.rows import resident
+
+X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+FOLD = Fold(np.arange(15), np.arange(15, 20))
+# Labels, activation and a loss that fits them, by what a model is for.
+TASKS: dict[str, tuple[int, str, str]] = {
+    "regression": (0, "softplus", "mse"),
+    "binary": (2, "sigmoid", "binary_crossentropy"),
+    "categorical": (3, "softmax", "categorical_crossentropy"),
+    "sparse": (3, "softmax", "sparse_categorical_crossentropy"),
+}
+NEEDED: dict[str, Any] = {
+    "inner_optimizer": {"SGD": {}},
+    "num_classes": 3,
+    "target_class_ids": [0, 1],
+    "recall": 0.5,
+    "precision": 0.5,
+    "specificity": 0.5,
+    "sensitivity": 0.5,
+}
+# CTC takes a sequence of labels per row, and a row of nnrun has one label.
+SEQUENCE_LOSSES = {"CTC"}
+# Mean and Sum take one value, and what a model is measured by has two: label and output.
+ONE_VALUE_METRICS = {"Mean", "Sum"}
+SPARSE_LOSSES = {
+    "SparseCategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "Circle",
+}
+CATEGORICAL = {
+    *("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"),
+    *("CategoricalAccuracy", "TopKCategoricalAccuracy", "F1Score", "FBetaScore"),
+    *("OneHotIoU", "OneHotMeanIoU", "ConcordanceCorrelation", "PearsonCorrelation"),
+}
+SPARSE_METRICS = {
+    *("SparseCategoricalAccuracy", "SparseCategoricalCrossentropy"),
+    "SparseTopKCategoricalAccuracy",
+}
+REGRESSION = {
+    *("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "Huber", "LogCosh"),
+    *("MeanSquaredLogarithmicError", "LogCoshError", "RootMeanSquaredError", "R2Score"),
+}
+
+
+def task(name: str) -> str:
+    """What the loss or metric of this name is for; most are for a probability."""
+    families = {
+        "sparse": SPARSE_LOSSES | SPARSE_METRICS,
+        "categorical": CATEGORICAL,
+        "regression": REGRESSION,
+    }
+    return next((family for family, names in families.items() if name in names), "binary")
+
+
+class Heard:
+    """An observer that keeps the last epoch."""
+
+    logs: Logs = {}  # noqa: RUF012
+
+    def stage(self, text: str) -> None: ...
+
+    def run_began(self, path: Path) -> None: ...
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
+
+    def steps_done(self, step: int) -> None: ...
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        self.logs = logs
+
+
+def trained(family: str, engine: Engine, **changed: Any) -> Logs:
+    """One epoch of a tiny model."""
+    classes, activation, loss = TASKS[family]
+    training = Training.model_validate(
+        {"optimizer": "sgd", "loss": loss, "epochs": 1, "batch_size": 8, **changed}
+    )
+    keras.utils.clear_session()
+    seeding.seed_everything(0)
+    y = np.arange(20) % classes if classes else np.abs(X[:, 0])
+    units = classes if classes > 2 else 1
+    model = build(
+        [Component(name="Dense", arguments={"units": units, "activation": activation})], (4,)
+    )
+    compile_model(model, training)
+    preparation = prepare.fit((), X, rows=FOLD.train)
+    labels = targets.encode(y, training, classes=classes, units=units)
+    trainer = Trainer(
+        model, preparation, training, engine=engine, evaluator=Evaluator(model, preparation)
+    )
+    heard = Heard()
+    trainer.fit(resident(X, labels), FOLD, seed=0, callbacks=[], observer=heard)
+    return heard.logs
+
+
+def own(kind: str) -> set[str]:
+    """Keras's own names, each once."""
+    return {catalogue.meaning(kind, name) for name in catalogue.names(kind)} - {""}
+
+
+def needy(kind: str, name: str) -> dict[str, Any]:
+    entry = catalogue.entry(kind, name)
+    assert entry is not None
+    arguments = {each.name for each in entry.arguments.values() if each.required}
+    return {name: {argument: NEEDED[argument] for argument in arguments}}
+
+
+def known(kind: str) -> set[str]:
+    return {name for name in own(kind) if catalogue.entry(kind, name)}
+
+
+def cases(kind: str, quick: set[str], without: frozenset[str] | set[str] = frozenset()) -> Any:
+    """Every name with both engines; the quick ones without XLA belong to the everyday tests."""
+    return [
+        pytest.param(
+            name,
+            engine,
+            marks=() if name in quick and engine == "graph" else pytest.mark.slow,
+        )
+        for name in sorted(known(kind) - without)
+        for engine in ("graph", "xla")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"), cases("optimizers", {"Lamb", "Muon", "LossScaleOptimizer"})
+)
+def test_every_optimizer_trains(name: str, engine: Engine) -> None:
+    logs = trained("regression", engine, optimizer=needy("optimizers", name))
+
+    assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    cases("losses", {"Circle", "CategoricalGeneralizedCrossEntropy", "Dice"}, SEQUENCE_LOSSES),
+)
+def test_every_loss_trains(name: str, engine: Engine) -> None:
+    """On labels encoded as it needs them."""
+    logs = trained(task(name), engine, loss=needy("losses", name))
+
+    assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"), cases("metrics", {"AUC", "F1Score", "MeanIoU"}, ONE_VALUE_METRICS)
+)
+def test_every_metric_is_measured(name: str, engine: Engine) -> None:
+    logs = trained(task(name), engine, metrics=[needy("metrics", name)])
+
+    assert len(logs) == 4
+    assert np.isfinite(list(logs.values())).all()
+
+
+def test_what_is_left_out_is_there() -> None:
+    """A name that Keras drops must not stay in the lists of exceptions."""
+    assert known("losses") >= SEQUENCE_LOSSES
+    assert known("metrics") >= ONE_VALUE_METRICS

@@ -1,0 +1,147 @@
+"""Evaluation says what Keras's own says, and what is made of outputs is what they mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from nnrun import datasets, prepare, targets
+from nnrun.errors import Misfit
+from nnrun.models.build import build
+from nnrun.spec.component import Component
+from nnrun.spec.dataset import Digits
+from nnrun.spec.training import Training
+from nnrun.training import classes, evaluate, seeding
+from nnrun.training.compile import compile_model, puts_out_logits
+from nnrun.training.evaluate import Evaluator
+from nnrun.training.rows import Rows, resident
+
+TRAINING = Training(
+    optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=("accuracy",), epochs=1
+)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[keras.Model, Rows, Evaluator]:
+    """An untrained model and more rows than are evaluated at once."""
+    keras.utils.clear_session()
+    seeding.seed_everything(0)
+    data = datasets.load(Digits(name="digits")).train
+    layers = [("Flatten", {}), ("Dropout", {"rate": 0.5}), ("BatchNormalization", {})]
+    layers += [("Dense", {"units": 10, "activation": "softmax"})]
+    model = build([Component(name=name, arguments=each) for name, each in layers], (8, 8))
+    compile_model(model, TRAINING)
+    preparation = prepare.fit((), data.x, rows=np.arange(len(data)))
+    labels = targets.encode(data.y, TRAINING, classes=10, units=10)
+    rows = resident(preparation.store(data.x), labels)
+    return model, rows, Evaluator(model, preparation)
+
+
+def test_metrics_are_those_of_keras(digits: tuple[keras.Model, Rows, Evaluator]) -> None:
+    """On some rows, and a second time with the same answer; the weights stay as they are."""
+    model, rows, evaluator = digits
+    before = [weight.tobytes() for weight in model.get_weights()]
+    some = np.arange(100, 1400)
+    found = [evaluator.metrics(rows, some) for _ in range(2)]
+    by_hand = model.evaluate(rows.x[100:1400], rows.y[100:1400], verbose=0, return_dict=True)
+
+    assert len(rows) > evaluate.EVALUATION_ROWS
+    assert found == [pytest.approx(by_hand, rel=1e-5)] * 2
+    assert [weight.tobytes() for weight in model.get_weights()] == before
+
+
+def test_outputs_are_those_of_keras(digits: tuple[keras.Model, Rows, Evaluator]) -> None:
+    """One row each, in order, without dropout."""
+    model, rows, evaluator = digits
+
+    assert evaluator.outputs(rows) == pytest.approx(model.predict(rows.x, verbose=0), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("logits", "expected"),
+    [
+        ([[0.0, 0.0], [np.log(3), 0.0]], [[0.5, 0.5], [0.75, 0.25]]),
+        ([[0.0], [np.log(3)]], [[0.5], [0.75]]),
+    ],
+)
+def test_logits_become_probabilities(logits: Any, expected: Any) -> None:
+    """Softmax over classes, the sigmoid of a single unit."""
+    assert evaluate.probabilities(np.array(logits, np.float32)) == pytest.approx(
+        np.array(expected), rel=1e-6
+    )
+
+
+OUTPUT = np.array([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]])
+SINGLE = np.array([[0.2], [0.5], [0.9]])
+
+
+def test_the_class_is_that_of_the_highest_probability() -> None:
+    """With one unit, class 1 from a half on."""
+    assert classes.predicted(OUTPUT).tolist() == [1, 0]
+    assert classes.predicted(SINGLE).tolist() == [0, 1, 1]
+
+
+def test_confidence_is_the_probability_of_the_predicted_class() -> None:
+    """With one unit, also that of class 0."""
+    assert classes.confidence(OUTPUT).tolist() == [0.5, 0.9]
+    assert classes.confidence(SINGLE).tolist() == [0.8, 0.5, 0.9]
+
+
+def test_every_class_has_a_row_and_a_column() -> None:
+    """Also one that is neither there nor predicted."""
+    target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
+
+    assert classes.confusion(target, guess, "abcd").tolist() == [
+        [1, 0, 1, 0],
+        [0, 0, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 0],
+    ]
+
+
+def test_the_report_is_that_of_scikit_learn() -> None:
+    """Under the names of the classes, without complaint about those that are not there."""
+    target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
+    found = classes.report(target, guess, ("a", "b", "c"))
+
+    assert found["a"]["recall"] == metrics.recall_score(target == 0, guess == 0)
+    assert found["b"] == {"precision": 0, "recall": 0, "f1-score": 0, "support": 0}
+
+
+@pytest.mark.parametrize(
+    ("loss", "logits"),
+    [
+        ("mse", False),
+        ({"BinaryCrossentropy": {"from_logits": True}}, True),
+        ({"BinaryCrossentropy": {"from_logits": False}}, False),
+    ],
+)
+def test_the_loss_says_whether_the_model_puts_out_logits(loss: Any, logits: bool) -> None:
+    training = Training.model_validate({"optimizer": "sgd", "loss": loss, "epochs": 1})
+
+    assert puts_out_logits(training) is logits
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"optimizer": {"SGD": {"no_such": 1}}}, ("training", "optimizer")),
+        ({"loss": {"Huber": {"no_such": 1}}}, ("training", "loss")),
+        ({"metrics": ["mae", {"AUC": {"no_such": 1}}]}, ("training", "metrics", 1)),
+    ],
+    ids=str,
+)
+def test_what_keras_refuses_is_told_with_its_place(
+    wrong: dict[str, Any], path: tuple[str | int, ...]
+) -> None:
+    given = {"optimizer": "sgd", "loss": "mse", "epochs": 1, **wrong}
+    model = build([Component(name="Dense", arguments={"units": 1})], (3,))
+    with pytest.raises(Misfit) as caught:
+        compile_model(model, Training.model_validate(given))
+
+    assert (caught.value.code, caught.value.path) == ("NN114", path)
+    assert "no_such" in caught.value.message
