@@ -18,7 +18,7 @@ from nnrun.spec.component import Component
 _PACKAGES = {
     "OrbaxCheckpoint": ("orbax", "orbax-checkpoint"),
     "RemoteMonitor": ("requests", "requests"),
-    "TensorBoard": ("tensorboard", "tensorboard"),
+    "TensorBoard": ("tensorboard", "'nnrun[tensorboard]'"),
 }
 
 

@@ -145,7 +145,13 @@ class _Watch:
         """Tells of the epoch that was trained, also where a callback failed after it."""
         if self._untold is not None:
             (epoch, logs), self._untold = self._untold, None
+            logs = {name: logs[name] for name in sorted(logs, key=_as_people_read)}
             self._observer.epoch_ended(epoch, logs, time.perf_counter() - self._since)
+
+
+def _as_people_read(name: str) -> tuple[bool, bool]:
+    """Training before validation, and the loss first; Keras hands them over by the alphabet."""
+    return name.startswith("val_"), name.removeprefix("val_") != "loss"
 
 
 def _nothing(*_: object) -> None:

@@ -58,7 +58,7 @@ def test_an_option_wins_over_the_environment(
 
 def test_a_broken_run_does_not_hide_the_others(nnrun: Callable[..., Any], tmp_path: Path) -> None:
     """A disk that failed once may leave such a folder for good."""
-    for name, record in (("good", '{"status": "finished"}'), ("broken", '{"sta')):
+    for name, record in (("good", '{"name": "good", "status": "finished"}'), ("broken", '{"sta')):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(record)
     answer = nnrun("list", "--runs", tmp_path)

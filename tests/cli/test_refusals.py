@@ -129,13 +129,13 @@ CHANGES = {
     ),
     "unknown optimizer": (
         *("adam", "adamm"),
-        "9:14: NN105 training.optimizer: unknown optimizer 'adamm'; did you mean 'Adam'?",
+        "9:14: NN105 training.optimizer: unknown optimizer 'adamm'; did you mean 'adam'?",
     ),
     "unknown loss": (
         *("sparse_categorical_crossentropy", "binary_crossentropi"),
         (
             "10:9: NN106 training.loss: unknown loss 'binary_crossentropi'; did you mean "
-            "'BinaryCrossentropy'?"
+            "'binary_crossentropy'?"
         ),
     ),
     "unknown metric": (
@@ -167,10 +167,7 @@ MISFITS = {
     ),
     "fewer units than classes": (
         *("units: 10", "units: 9"),
-        (
-            "7:5: NN121 model[0]: the model puts out 9, but digits has 10 classes: units must be at "
-            "least 10"
-        ),
+        ("7:5: NN121 model[0]: the model puts out 9, but digits has 10 classes: units must be 10"),
     ),
     "a loss of classes for a regression": (
         *("name: digits\n  prepare:\n    - rescale: 16\n    - flatten\n", "name: boston_housing\n"),

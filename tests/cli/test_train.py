@@ -227,6 +227,6 @@ def test_colours_can_be_switched_off(
     command = [sys.executable, "-m", "nnrun", "show", str(tmp_path)]
     code, shown = on_a_terminal(command, environment | setting)
 
-    assert code == 1
+    assert code == 2
     assert "error:" in shown
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", shown)) is coloured

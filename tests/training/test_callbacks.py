@@ -161,7 +161,7 @@ def test_a_callback_without_its_package_is_refused(name: str, tmp_path: Path) ->
 
     assert caught.value.path == ("training", "callbacks", 0)
     assert caught.value.message.startswith(
-        f"{name}: needs a package that is not installed: pip install {PACKAGES[name]}"
+        f"{name}: needs a package that is not installed: pip install "
     )
 
 

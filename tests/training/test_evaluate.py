@@ -79,10 +79,14 @@ OUTPUT = np.array([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]])
 SINGLE = np.array([[0.2], [0.5], [0.9]])
 
 
-def test_the_class_is_that_of_the_highest_probability() -> None:
-    """With one unit, class 1 from a half on."""
-    assert classes.predicted(OUTPUT).tolist() == [1, 0]
-    assert classes.predicted(SINGLE).tolist() == [0, 1, 1]
+@pytest.mark.parametrize(("threshold", "expected"), [(0.5, [0, 0, 1]), (0.0, [1, 1, 1])])
+def test_one_unit_says_class_1_above_the_threshold(threshold: float, expected: list[int]) -> None:
+    """And class 0 on it, as the metrics of Keras do."""
+    assert classes.predicted(SINGLE, threshold=threshold).tolist() == expected
+
+
+def test_the_class_is_that_of_the_highest_output() -> None:
+    assert classes.predicted(OUTPUT, threshold=0.5).tolist() == [1, 0]
 
 
 def test_confidence_is_the_probability_of_the_predicted_class() -> None:
