@@ -17,7 +17,7 @@ LOG = "log.txt"
 PLOTS = "plots"
 
 MEANING = {
-    RUN: "status, verb, times, seed, overrides, versions, device, data digest, parameter count",
+    RUN: "status, verb, times, seed, overrides, versions, commit, device, data digest, parameters",
     SPEC: "the spec with every default written out; `nnrun train` on it repeats the run",
     HISTORY: "Keras's metric names, one value per epoch",
     JOURNAL: "the same, a row per epoch, written as each epoch ends",
