@@ -32,6 +32,25 @@ def test_the_table_goes_to_stdout(trained: tuple[Any, Path]) -> None:
     assert path.name in answer.stdout.splitlines()[-1]
 
 
+def test_a_callback_that_fails_is_named_and_costs_no_epoch(
+    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+) -> None:
+    """It comes after the epoch was trained: the epoch is kept, the reason said, the rest logged."""
+    schedule = "{ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 9, decay_rate: 0.9}}"
+    answer = nnrun(
+        *("train", configs / "iris.yaml", "--runs", tmp_path),
+        *("--set", f"training.optimizer={{SGD: {{learning_rate: {schedule}}}}}"),
+        *("--set", "training.callbacks=[{ReduceLROnPlateau: {patience: 1, min_delta: 9}}]"),
+    )
+    [path] = tmp_path.iterdir()
+
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1].startswith("error: the callback ReduceLROnPlateau failed")
+    assert (Run(path).status(), len(Run(path).history())) == ("failed", 2)
+    assert "Traceback" not in answer.stderr
+    assert "Traceback" in (path / layout.LOG).read_text()
+
+
 def test_off_a_terminal_there_is_a_line_per_epoch_and_no_noise(trained: tuple[Any, Path]) -> None:
     """A log of a job must stay readable."""
     lines = trained[0].stderr.splitlines()
