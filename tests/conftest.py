@@ -135,7 +135,7 @@ def probed(environment: dict[str, str]) -> Callable[..., tuple[Answer, set[str]]
             text=True,
             cwd=cwd,
             env=environment,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         answer.stderr, _, loaded = answer.stderr.rpartition("\nloaded:")

@@ -19,7 +19,7 @@ import pytest
 from nnrun.runs import Run, layout
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
-PATIENCE = 120  # seconds that a loaded machine may take to come to the first epochs
+PATIENCE = 240  # seconds that a loaded machine may take to come to the first epochs
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,18 @@ def start(root: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     endless = ["--set", "training.epochs=100000"]
     return subprocess.Popen(
-        [*command, *endless], stdout=pipe, stderr=pipe, text=True, env=environment
+        [*command, *endless],
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        env=environment,
+        preexec_fn=attentive,  # noqa: PLW1509 - one call, before any thread of the child
     )
+
+
+def attentive() -> None:
+    """A shell that runs the tests in the background has SIGINT ignored, and a child inherits it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stop(process: subprocess.Popen[str], root: Path, *signals: int) -> Stopped:
