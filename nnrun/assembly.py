@@ -57,6 +57,7 @@ def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
     units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
     described = summary(model)
     compile_model(model, spec.training)
+    callbacks.check_learning_rate(spec.training)
     callbacks.check_files(spec.training.callbacks, layout.MEANING)
     callbacks.build(spec.training.callbacks, Path())
     train_rows, test_rows = (

@@ -63,6 +63,6 @@ def take_in(spec: Experiment) -> Intake:
     sanity.check_word_indices(dataset, spec)
     preparation = prepare.fit(spec.dataset.prepare, dataset.train.x, rows=fold.train)
     digest = datasets.digest(dataset)
-    notices = tuple(sanity.notices(dataset, fold))
+    notices = (*targets.notices(spec), *sanity.notices(dataset, fold))
     seconds = time.perf_counter() - began
     return Intake(spec, dataset, digest, fold, preparation, notices, seconds)

@@ -125,7 +125,8 @@ def describe(run: Run, assembly: Assembly) -> None:
         for fitted in preparation.steps
     ]
     shape = {"shape": list(preparation.shape), "dtype": preparation.dtype}
-    run.write_json(layout.PREPARATION, {**shape, "steps": steps})
+    names = {"classes": assembly.intake.dataset.classes}
+    run.write_json(layout.PREPARATION, {**shape, **names, "steps": steps})
 
 
 @contextmanager

@@ -88,6 +88,9 @@ def check(dataset: Dataset, spec: Experiment, units: int) -> None:
             "leave out either from_logits or the last activation"
         )
         raise Misfit("NN122", _LOSS, message)
+    if units == 1 and _is_softmax(spec.model[-1]):
+        message = "softmax over one unit always puts out 1; use sigmoid"
+        raise Misfit("NN121", ("model", len(spec.model) - 1), message)
     metrics.check(spec.training, labels(dataset, spec.training, units))
 
 
@@ -121,6 +124,23 @@ def _widths(kind: str, classes: int) -> tuple[int, ...]:
     if kind in ("sparse", "categorical"):
         return (classes,)
     return (1, 2) if classes == 2 else (classes,)
+
+
+def notices(spec: Experiment) -> list[str]:
+    """What a person should know of loss and output together; nothing is changed."""
+    training, last = spec.training, spec.model[-1]
+    plain = last.name == "Dense" and last.arguments.get("activation") in (None, "linear")
+    if not plain or not are_probabilities(training) or training.loss.arguments.get("from_logits"):
+        return []
+    notice = (
+        f"{training.loss.name} expects probabilities, but the model ends without softmax or "
+        "sigmoid: training will stall; add the activation, or from_logits: true to the loss"
+    )
+    return [notice]
+
+
+def _is_softmax(last: Component) -> bool:
+    return last.name == "Softmax" or last.arguments.get("activation") == "softmax"
 
 
 def _is_squashed(last: Component) -> bool:

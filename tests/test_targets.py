@@ -249,3 +249,33 @@ def test_hinge_puts_the_border_at_0_and_promises_no_probability() -> None:
 
     assert (targets.threshold(hinge), targets.are_probabilities(hinge)) == (0.0, False)
     assert (targets.threshold(crossentropy), targets.are_probabilities(crossentropy)) == (0.5, True)
+
+
+def test_softmax_over_one_unit_is_refused() -> None:
+    """It is always 1, and training changes nothing."""
+    model = [{"Dense": {"units": 1, "activation": "softmax"}}]
+
+    with pytest.raises(Misfit, match="softmax over one unit always puts out 1; use sigmoid"):
+        targets.check(dataset(2), spec("binary_crossentropy", model), 1)
+
+
+def test_logits_for_a_loss_of_probabilities_are_pointed_out() -> None:
+    """Training runs and stalls near the loss of a guess, which looks like a bad model."""
+    bare = [{"Dense": {"units": 3}}]
+    [notice] = targets.notices(spec("sparse_categorical_crossentropy", bare))
+
+    assert notice.startswith("sparse_categorical_crossentropy expects probabilities, but the model")
+
+
+@pytest.mark.parametrize(
+    ("loss", "last"),
+    [
+        ({"SparseCategoricalCrossentropy": {"from_logits": True}}, {"Dense": {"units": 3}}),
+        ("categorical_crossentropy", {"Dense": {"units": 3, "activation": "softmax"}}),
+        ("mse", {"Dense": {"units": 1}}),
+        ("hinge", {"Dense": {"units": 1}}),
+    ],
+)
+def test_a_loss_and_an_output_that_go_together_need_no_word(loss: Any, last: Any) -> None:
+    """A notice that always comes is read by nobody."""
+    assert targets.notices(spec(loss, [last])) == []

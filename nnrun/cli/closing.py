@@ -20,11 +20,11 @@ RISE = 0.02
 
 def as_json(run: Run) -> dict[str, Any]:
     """A run as every verb's `--json` gives it."""
-    return {
-        "path": str(run.path),
-        "name": run.record()["name"],
-        "status": run.status(),
-        "metrics": run.metrics(),
+    record = run.record()
+    error = {"error": record["error"]} if record.get("error") else {}
+    status, metrics = run.status(), run.metrics()
+    return {"path": str(run.path), "name": record["name"], "status": status, **error} | {
+        "metrics": metrics
     }
 
 
@@ -32,11 +32,21 @@ def show(run: Run, out: Console) -> None:
     """Prints metrics, best epoch, a word on over-fitting, and where the files are."""
     metrics = run.metrics()
     if not metrics:
-        out.print(f"{run.record()['name']}: {run.status()}, no epoch trained")
+        out.print(_unfinished(run), markup=False)
         return
     out.print(_table(run, metrics))
     for sentence in _sentences(run, metrics):
         out.print(sentence, markup=False)
+
+
+def _unfinished(run: Run) -> str:
+    """What is known of a run that could not write its metrics any more."""
+    history, state = run.history(), f"{run.record()['name']}: {run.status()}"
+    if not len(history):
+        return f"{state}, no epoch trained"
+    last = history.row(len(history) - 1)
+    logs = "  ".join(f"{name} {number(value)}" for name, value in last.items())
+    return f"{state} after epoch {len(history)}: {logs}"
 
 
 def log(run: Run) -> None:

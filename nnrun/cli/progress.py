@@ -40,6 +40,7 @@ class Watcher:
     def __enter__(self) -> Self:
         terminal = self._noise.__enter__().terminal
         self._console = console.stderr(terminal)
+        self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -47,7 +48,7 @@ class Watcher:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not self._draws,
             transient=True,
         )
         self._task = self._bar.add_task("starting", total=None, metrics="")
@@ -97,7 +98,7 @@ class Watcher:
 
     def _say(self, line: str) -> None:
         self._noise.note(line)
-        if not self._console.is_terminal:
+        if not self._draws:
             self._console.print(line, markup=False)
 
 

@@ -22,7 +22,7 @@ MEANING = {
     HISTORY: "Keras's metric names, one value per epoch",
     JOURNAL: "the same, a row per epoch, written as each epoch ends",
     METRICS: "last and best epoch; training, validation and test metrics; seconds",
-    PREPARATION: "what the prepare steps learnt from the training rows",
+    PREPARATION: "what the prepare steps learnt from the training rows; the names of the classes",
     PREDICTIONS: "test rows: `target`, `output` (probabilities or values)",
     CONFUSION: "counts over test rows: rows are true classes, columns predicted",
     REPORT: "precision, recall and F1 of each class",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Named
@@ -14,6 +14,11 @@ from nnrun.spec.validation import Validation
 
 # Part of a folder's name on every system, so neither a separator nor a leading dot or dash.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")]
+
+
+def _nothing(value: Any) -> Any:
+    """`validation: null` takes back what a spec below holds out."""
+    return {} if value is None else value
 
 
 class Experiment(Spec):
@@ -31,5 +36,5 @@ class Experiment(Spec):
     """A stack of Keras layers; the input shape comes from the data."""
     training: Training
     """How the model is fitted."""
-    validation: Validation = Validation()
+    validation: Annotated[Validation, BeforeValidator(_nothing)] = Validation()
     """Which training rows are held out."""

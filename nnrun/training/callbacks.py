@@ -13,6 +13,7 @@ from nnrun import keras_objects
 from nnrun.errors import Misfit
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
+from nnrun.spec.training import Training
 
 # What some callbacks import only once they are called: the module, and what installs it.
 _PACKAGES = {
@@ -71,6 +72,22 @@ def check_files(components: Sequence[Component], own: Collection[str]) -> None:
                 path = ("training", "callbacks", index, component.name, name)
                 message = f"nnrun itself writes '{value}' into the run folder; take another name"
                 raise Misfit("NN116", path, message)
+
+
+def check_learning_rate(training: Training) -> None:
+    """Refuses a callback that sets a learning rate which a schedule already decides.
+
+    Keras raises when the callback first acts, which may be hours into a run.
+
+    Raises:
+        Misfit: with the place of the callback.
+    """
+    if not isinstance(training.optimizer.arguments.get("learning_rate"), dict):
+        return
+    for index, component in enumerate(training.callbacks):
+        if component.name in ("ReduceLROnPlateau", "LearningRateScheduler"):
+            message = f"{component.name} cannot set the learning rate: the optimizer has a schedule"
+            raise Misfit("NN114", ("training", "callbacks", index), message)
 
 
 def make_folders(components: Sequence[Component], folder: Path) -> None:

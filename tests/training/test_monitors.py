@@ -8,7 +8,8 @@ import pytest
 
 from nnrun.errors import Misfit
 from nnrun.spec.component import Component
-from nnrun.training.callbacks import check_monitors
+from nnrun.spec.training import Training
+from nnrun.training.callbacks import check_learning_rate, check_monitors
 
 
 def callback(name: str, **arguments: object) -> Component:
@@ -40,3 +41,16 @@ def test_a_checkpoint_watches_only_when_it_keeps_the_best() -> None:
 def test_callbacks_that_watch_nothing_pass() -> None:
     """Most callbacks have no monitor."""
     check_monitors([callback("TerminateOnNaN"), callback("CSVLogger", filename="a.csv")], ["loss"])
+
+
+@pytest.mark.parametrize("name", ["ReduceLROnPlateau", "LearningRateScheduler"])
+def test_a_learning_rate_that_a_schedule_decides_is_not_set(name: str) -> None:
+    """Keras raises only when the callback first acts, which may be hours into a run."""
+    schedule = {"ExponentialDecay": {"initial_learning_rate": 0.1}}
+    optimizer = callback("SGD", learning_rate=schedule)
+    training = Training(optimizer=optimizer, loss=callback("mse"), epochs=1)
+
+    with pytest.raises(Misfit, match=f"{name} cannot set the learning rate: the optimizer has"):
+        check_learning_rate(training.model_copy(update={"callbacks": (callback(name),)}))
+
+    check_learning_rate(training)
