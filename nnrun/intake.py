@@ -1,7 +1,7 @@
 """What an experiment is fed: rows, split and preparation. Imports neither Keras nor TensorFlow.
 
-Everything that can be refused without building the model is refused here, within the second, while
-TensorFlow is still loading.
+Everything that can be refused without building the model is refused here, before
+TensorFlow is loaded.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -50,8 +51,9 @@ def _unfinished(run: Run) -> str:
 
 
 def log(run: Run) -> None:
-    """Writes the same at the end of the run's log."""
-    with (run.path / layout.LOG).open("a", encoding="utf-8") as file:
+    """Writes the same at the end of the run's log, where the disk still takes it."""
+    # A full disk has ended the run and been said; saying it again must not hide the reason.
+    with suppress(OSError), (run.path / layout.LOG).open("a", encoding="utf-8") as file:
         show(run, console.stderr(file))
 
 

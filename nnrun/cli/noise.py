@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from nnrun.errors import RunError
@@ -29,12 +28,7 @@ class Noise:
         os.dup2(self._file.fileno(), 2)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         sys.stderr.flush()
         os.dup2(self.terminal.fileno(), 2)
         self._file.close()

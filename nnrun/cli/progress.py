@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -29,13 +26,11 @@ class Watcher:
         self._epochs = 1
         self._epoch = 0
 
-    @contextmanager
-    def reading(self, dataset: str) -> Iterator[None]:
-        """Names the data set while it is read; a download shows its own progress."""
+    def reading(self, dataset: str) -> None:
+        """Names the data set that is read before there is a bar; a download shows its own."""
         terminal = console.stderr()
         if terminal.is_terminal:
             terminal.print(f"reading {dataset}", markup=False, end="\r")
-        yield
 
     def __enter__(self) -> Self:
         terminal = self._noise.__enter__().terminal
@@ -55,14 +50,9 @@ class Watcher:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
-        self._noise.__exit__(kind, error, trace)
+        self._noise.__exit__()
 
     def stage(self, text: str) -> None:
         """Names what is being done."""

@@ -69,10 +69,10 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
 def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
     began = time.perf_counter()
     try:
-        with watcher.reading(loaded.experiment.dataset.name):
-            from nnrun.intake import take_in
+        from nnrun.intake import take_in
 
-            intake = take_in(loaded.experiment)
+        watcher.reading(loaded.experiment.dataset.name)
+        intake = take_in(loaded.experiment)
         with watcher:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nnrun.cli import closing
 from nnrun.records import History
+from nnrun.runs import Run, layout
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
 
@@ -47,3 +50,15 @@ def test_anything_else_is_not(loss: list[float], val_loss: list[float]) -> None:
 def test_numbers_stay_readable_at_any_size(value: float | None, said: str) -> None:
     """Four decimals of a loss of 0.00002 would be a false zero."""
     assert closing.number(value) == said
+
+
+def test_a_log_that_cannot_be_written_hides_nothing(tmp_path: Path) -> None:
+    """A full disk ended the run; a traceback on top would bury the reason."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    (tmp_path / layout.RUN).write_text('{"name": "x", "status": "failed"}')
+    (tmp_path / layout.LOG).symlink_to("/dev/full")
+
+    closing.log(Run(tmp_path))
+
+    assert (tmp_path / layout.RUN).is_file()
