@@ -2,4 +2,6 @@
 
 from nnrun.cli.main import main
 
-main()
+# A worker process imports this module too, under another name.
+if __name__ == "__main__":
+    main()

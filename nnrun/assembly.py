@@ -12,12 +12,14 @@ from nnrun import keras_objects, targets
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
 from nnrun.models.build import REFUSALS, build, summary
-from nnrun.records import Observer
+from nnrun.records import Observer, Split
 from nnrun.runs import layout
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
 from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
+from nnrun.training.fit import Trainer
+from nnrun.training.restart import restart
 from nnrun.training.rows import Rows, resident
 
 
@@ -25,7 +27,8 @@ from nnrun.training.rows import Rows, resident
 class Assembly:
     """A compiled model with its rows on the device, ready to train; it took `seconds`.
 
-    `initial` are the metrics of the untrained model on the training rows.
+    `test` are the test rows, None for a fold, which is not tested. `initial` are the metrics of the
+    untrained model on the training rows.
     """
 
     intake: Intake
@@ -33,44 +36,80 @@ class Assembly:
     device: str
     engine: Engine
     train: Rows
-    test: Rows
+    test: Rows | None
     evaluator: Evaluator
+    trainer: Trainer
     summary: str
     initial: dict[str, float]
     seconds: float
 
 
-def assemble(intake: Intake, device: str, observer: Observer) -> Assembly:
+def assemble(
+    intake: Intake, device: str, observer: Observer, *, previous: Assembly | None = None
+) -> Assembly:
     """Builds and compiles the model and brings the rows to the device.
+
+    Args:
+        intake: of one fold.
+        device: by the name that a spec uses.
+        observer: is told that it takes a while.
+        previous: of another fold of the same experiment, whose model, put back to its beginning,
+            and traced functions are used again.
 
     Raises:
         Misfit: the model cannot be built, or does not fit the labels.
     """
     began = time.perf_counter()
     observer.stage("building the model")
+    spec = intake.spec
+    model, described = _compiled(intake)
+    units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
+    if previous:
+        restart(previous.model, model)
+        model, chosen = previous.model, previous.engine
+        evaluator, trainer = previous.evaluator, previous.trainer
+    else:
+        chosen = engine.choose(spec.training, model, device=device)
+        evaluator = Evaluator(model, intake.preparation)
+        trainer = Trainer(
+            model, intake.preparation, spec.training, engine=chosen, evaluator=evaluator
+        )
+    train = _on_device(intake, intake.dataset.train, units)
+    test = None if intake.fold.number else _on_device(intake, intake.dataset.test, units)
+    return Assembly(
+        intake=intake,
+        model=model,
+        device=device,
+        engine=chosen,
+        train=train,
+        test=test,
+        evaluator=evaluator,
+        trainer=trainer,
+        summary=described,
+        initial=_untrained(evaluator, train, intake),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _compiled(intake: Intake) -> tuple[keras.Model, str]:
+    """The untrained model of a fold, and its summary."""
     spec, preparation = intake.spec, intake.preparation
     # Layers are numbered through a process; a fresh session gives the same names each time.
     keras.utils.clear_session()
     keras.config.set_dtype_policy(spec.training.precision)
-    seeding.seed_everything(intake.seed)
+    seeding.seed_everything(seeding.of_fold(intake.seed, intake.fold))
     model = build(spec.model, preparation.shape, dtype=preparation.dtype)
-    units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
     described = summary(model)
     compile_model(model, spec.training)
     callbacks.check_learning_rate(spec.training)
     callbacks.check_files(spec.training.callbacks, layout.MEANING)
     callbacks.build(spec.training.callbacks, Path())
-    train_rows, test_rows = (
-        resident(preparation.store(split.x), intake.labels(split.y, units))
-        for split in (intake.dataset.train, intake.dataset.test)
-    )
-    chosen = engine.choose(spec.training, model, device=device)
-    evaluator = Evaluator(model, preparation)
-    initial = _untrained(evaluator, train_rows, intake)
-    seconds = time.perf_counter() - began
-    return Assembly(
-        intake, model, device, chosen, train_rows, test_rows, evaluator, described, initial, seconds
-    )
+    return model, described
+
+
+def _on_device(intake: Intake, split: Split, units: int) -> Rows:
+    preparation = intake.preparation
+    return resident(preparation.store(split.x), intake.labels(split.y, units), preparation.state)
 
 
 def _untrained(evaluator: Evaluator, rows: Rows, intake: Intake) -> dict[str, float]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import numpy as np
 
 from nnrun.errors import Misfit
-from nnrun.records import Array, Fold
-from nnrun.spec.validation import Holdout, Validation
+from nnrun.records import Array, Dataset, Fold, Sequences
+from nnrun.spec.validation import Holdout, KFold, Validation
 
-_PATH = ("validation", "holdout", "size")
+_HOLDOUT = ("validation", "holdout")
+_KFOLD = ("validation", "kfold")
 
 
 def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
@@ -31,9 +37,6 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
         return Fold(everything[held:], everything[:held])
     if rule.take == "last":
         return Fold(everything[:-held], everything[-held:])
-    if rule.stratify and y.dtype.kind == "f":
-        path = ("validation", "holdout", "stratify")
-        raise Misfit("NN120", path, "stratify needs classes, but the labels are values")
     if rule.stratify:
         return _stratified(y, held, seed)
     shuffled = np.random.default_rng(seed).permutation(len(y))
@@ -41,23 +44,107 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
 
 
 def _size(rule: Holdout, rows: int) -> int:
+    path = (*_HOLDOUT, "size")
     held = rule.size if isinstance(rule.size, int) else round(rule.size * rows)
     if held >= rows:
-        raise Misfit("NN120", _PATH, f"must be less than the {rows} training rows, got {held}")
+        raise Misfit("NN120", path, f"must be less than the {rows} training rows, got {held}")
     if held < 1:
-        raise Misfit("NN120", _PATH, f"{rule.size} of {rows} training rows holds out none")
+        raise Misfit("NN120", path, f"{rule.size} of {rows} training rows holds out none")
     return held
 
 
 def _stratified(y: Array, held: int, seed: int) -> Fold:
-    # scikit-learn takes a second to load, and only this rule needs it.
+    # scikit-learn takes a second to load, and few rules need it.
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
+    path = (*_HOLDOUT, "stratify")
+    _check_classes(y, "NN120", path)
     try:
         train, validation = train_test_split(
             np.arange(len(y)), test_size=held, random_state=seed, stratify=y
         )
     except ValueError as error:
         message = f"the rows cannot be held out in proportion to the classes: {error}"
-        raise Misfit("NN120", ("validation", "holdout", "stratify"), message) from error
+        raise Misfit("NN120", path, message) from error
     return Fold(np.sort(train), np.sort(validation))
+
+
+def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
+    """The folds of a cross-validation, as scikit-learn's splitters make them, counted from 1.
+
+    Args:
+        rule: the spec's.
+        dataset: its training rows are divided.
+        seed: of what is drawn.
+
+    Raises:
+        Misfit: the rows cannot be divided so.
+    """
+    y = dataset.train.y
+    if rule.stratify:
+        _check_classes(y, "NN126", (*_KFOLD, "stratify"))
+    groups = None if rule.groups is None else _column(rule.groups, dataset)
+    # One state for all repeats, as scikit-learn's repeated splitters have it.
+    state = np.random.RandomState(seed) if rule.shuffle else None
+    try:
+        divided = [
+            (train, validation)
+            for _ in range(rule.repeats)
+            for train, validation in _divided(_splitter(rule, state), y, groups)
+        ]
+    except ValueError as error:
+        message = f"the {len(y)} training rows cannot be divided so: {error}"
+        raise Misfit("NN126", (*_KFOLD, "folds"), message) from error
+    return tuple(
+        Fold(train, validation, number)
+        for number, (train, validation) in enumerate(divided, start=1)
+    )
+
+
+def _divided(splitter: Any, y: Array, groups: Array | None) -> Iterator[tuple[Array, Array]]:
+    with warnings.catch_warnings():
+        # Of a class with fewer rows than folds, which is told as a notice.
+        warnings.simplefilter("ignore")
+        yield from splitter.split(np.empty((len(y), 0)), y, groups)
+
+
+def _splitter(rule: KFold, state: Any) -> Any:
+    from sklearn import model_selection  # noqa: PLC0415
+
+    if rule.leave_one_out:
+        return model_selection.LeaveOneOut()
+    if rule.time_series:
+        return model_selection.TimeSeriesSplit(rule.folds)
+    splitters = {
+        (False, False): model_selection.KFold,
+        (False, True): model_selection.StratifiedKFold,
+        (True, False): model_selection.GroupKFold,
+        (True, True): model_selection.StratifiedGroupKFold,
+    }
+    splitter = splitters[rule.groups is not None, rule.stratify]
+    return splitter(rule.folds, shuffle=rule.shuffle, random_state=state)
+
+
+def _check_classes(y: Array, code: str, path: tuple[str | int, ...]) -> None:
+    if y.dtype.kind == "f":
+        raise Misfit(code, path, "stratify needs classes, but the labels are values")
+
+
+def _column(name: str, dataset: Dataset) -> Array:
+    """The values of a column, by which rows belong together; shape `(rows,)`."""
+    x = dataset.train.x
+    if isinstance(x, Sequences) or name not in dataset.features:
+        columns = ", ".join(dataset.features) or "none"
+        message = f"{dataset.name} has no column '{name}'; there is {columns}"
+        raise Misfit("NN126", (*_KFOLD, "groups"), message)
+    return np.asarray(x[:, dataset.features.index(name)])
+
+
+def digest(folds: Iterable[Fold]) -> str:
+    """SHA-256 over all row numbers: equal where the same rows train and validate."""
+    total = hashlib.sha256()
+    for fold in folds:
+        for rows in (fold.train, fold.validation):
+            total.update(f"{len(rows)} ".encode())
+            total.update(np.ascontiguousarray(rows, dtype=np.int64).data)
+    return total.hexdigest()

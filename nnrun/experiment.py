@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from nnrun import keras_objects, recording, runs
+from nnrun import keras_objects, recording
 from nnrun.assembly import Assembly, assemble
 from nnrun.errors import TrainingError
 from nnrun.intake import Intake
@@ -20,28 +19,23 @@ from nnrun.recording import Origin, Recorder
 from nnrun.records import Observer
 from nnrun.runs import Run
 from nnrun.training import callbacks, devices
-from nnrun.training.fit import Trainer
 
 # What callbacks and kernels raise in the middle of training.
 FROM_KERAS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
 
 
-def train(
-    intake: Intake,
-    *,
-    root: Path,
-    origin: Origin,
-    observer: Observer,
-    clock: Callable[[], datetime] = datetime.now,
-) -> Run:
+Folder = Callable[[dict[str, Any]], Run]
+"""Makes the run folder, given what its record says from the start."""
+
+
+def train(intake: Intake, folder: Folder, *, origin: Origin, observer: Observer) -> Run:
     """Trains, tests and records one experiment.
 
     Args:
         intake: rows, split and preparation.
-        root: the folder of all runs.
+        folder: called as soon as nothing about the spec can be refused any more.
         origin: where the spec came from and what was spent so far.
         observer: is told how it goes.
-        clock: tells the local time.
 
     Returns:
         The finished run.
@@ -51,15 +45,38 @@ def train(
         TrainingError: training had to stop; the folder keeps what there is.
         KeyboardInterrupt: as soon as what there is has been kept.
     """
-    device = devices.choose(intake.spec.training.device)
-    with tf.device(devices.tensorflow_name(device)):
-        assembly = assemble(intake, device, observer)
-        record = recording.first_record(assembly, origin)
-        run = runs.create(root, intake.spec.name, now=clock(), record=record)
+    assembly = prepare(intake, observer)
+    return fit_fold(assembly, folder, origin=origin, observer=observer)
+
+
+def prepare(
+    intake: Intake, observer: Observer, *, device: str = "auto", previous: Assembly | None = None
+) -> Assembly:
+    """A fold's model, compiled, with its rows on the device.
+
+    Args:
+        intake: of the fold.
+        observer: is told that it takes a while.
+        device: what `auto` in the spec means.
+        previous: of another fold of the same experiment, to be used again.
+
+    Raises:
+        Misfit: the model cannot be built.
+    """
+    wanted = intake.spec.training.device
+    chosen = devices.choose(device if wanted == "auto" else wanted)
+    with tf.device(devices.tensorflow_name(chosen)):
+        return assemble(intake, chosen, observer, previous=previous)
+
+
+def fit_fold(assembly: Assembly, folder: Folder, *, origin: Origin, observer: Observer) -> Run:
+    """Trains one fold, judges it and records it; arguments and errors as of `train`."""
+    with tf.device(devices.tensorflow_name(assembly.device)):
+        run = folder(recording.first_record(assembly, origin))
         recorder = Recorder(run, observer, origin)
         observer.run_began(run.path)
-        with recording.kept(recorder, assembly, clock):
-            for notice in intake.notices:
+        with recording.kept(recorder, assembly):
+            for notice in assembly.intake.notices:
                 recorder.notice(notice)
             recording.describe(run, assembly)
             fit(assembly, recorder)
@@ -74,17 +91,10 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
         TrainingError: the loss is lost, memory ran out, or a callback failed.
     """
     intake, training = assembly.intake, assembly.intake.spec.training
-    trainer = Trainer(
-        assembly.model,
-        intake.preparation,
-        training,
-        engine=assembly.engine,
-        evaluator=assembly.evaluator,
-    )
     callbacks.make_folders(training.callbacks, recorder.run.path)
     listeners = callbacks.build(training.callbacks, recorder.run.path)
     try:
-        trainer.fit(
+        assembly.trainer.fit(
             assembly.train, intake.fold, seed=intake.seed, callbacks=listeners, observer=recorder
         )
     except tf.errors.ResourceExhaustedError as error:

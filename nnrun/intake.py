@@ -9,6 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from nnrun import crossval, datasets, prepare, sanity, targets
 from nnrun.prepare import Preparation
@@ -16,22 +19,19 @@ from nnrun.records import Array, Dataset, Fold
 from nnrun.spec.experiment import Experiment
 
 
-@dataclass(frozen=True)
-class Intake:
-    """All that is known before the model is built.
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """The rows of an experiment, all splits of it share them.
 
     Args:
         spec: with a seed, also where the person left it to chance.
-        notices: what a person should know of the rows.
+        digest: of the rows.
         seconds: spent reading and preparing.
     """
 
     spec: Experiment
     dataset: Dataset
     digest: str
-    fold: Fold
-    preparation: Preparation
-    notices: tuple[str, ...]
     seconds: float
 
     @property
@@ -45,11 +45,37 @@ class Intake:
         return targets.encode(y, self.spec.training, classes=len(self.dataset.classes), units=units)
 
 
-def take_in(spec: Experiment) -> Intake:
-    """Reads, splits and prepares the data of an experiment.
+@dataclass(frozen=True, kw_only=True)
+class Intake(Material):
+    """All that is known before the model is built.
+
+    Args:
+        fold: which of the training rows train, which validate.
+        preparation: fitted on the rows that train.
+        notices: what a person should know of the rows.
+    """
+
+    fold: Fold
+    preparation: Preparation
+    notices: tuple[str, ...]
+
+    @property
+    def scored(self) -> tuple[str, Array]:
+        """The rows whose predictions are kept: a split, and row numbers in it.
+
+        A hold-out predicts the test rows. A fold predicts the rows that validate it, and leaves the
+        test rows alone: whoever looks at them once per fold chooses by them in the end.
+        """
+        if self.fold.number:
+            return "train", self.fold.validation
+        return "test", np.arange(len(self.dataset.test))
+
+
+def read(spec: Experiment) -> Material:
+    """Reads the rows of an experiment.
 
     Raises:
-        DataError: the data cannot be had.
+        DataError: the data cannot be had, or holds what is no number.
         Misfit: spec and data do not go together.
     """
     began = time.perf_counter()
@@ -58,11 +84,40 @@ def take_in(spec: Experiment) -> Intake:
     units = targets.output_units(spec.model)
     if units is not None:
         targets.check(dataset, spec, units)
-    assert spec.seed is not None
-    fold = crossval.holdout(spec.validation, dataset.train.y, seed=spec.seed)
+    sanity.check_numbers(dataset)
     sanity.check_word_indices(dataset, spec)
-    preparation = prepare.fit(spec.dataset.prepare, dataset.train.x, rows=fold.train)
     digest = datasets.digest(dataset)
-    notices = (*targets.notices(spec), *sanity.notices(dataset, fold))
     seconds = time.perf_counter() - began
-    return Intake(spec, dataset, digest, fold, preparation, notices, seconds)
+    return Material(spec=spec, dataset=dataset, digest=digest, seconds=seconds)
+
+
+def of_fold(material: Material, fold: Fold) -> Intake:
+    """Fits the preparation on the rows that a fold trains on.
+
+    Raises:
+        Misfit: a prepare step cannot be applied to such data.
+    """
+    began = time.perf_counter()
+    spec, dataset = material.spec, material.dataset
+    steps = spec.dataset.prepare
+    preparation = prepare.fit(steps, dataset.train.x, rows=fold.train)
+    notices = (
+        *targets.notices(spec),
+        *prepare.notices(steps, validated=len(fold.validation) > 0),
+        *sanity.notices(dataset, fold),
+    )
+    known: dict[str, Any] = {**vars(material)}
+    known["seconds"] += time.perf_counter() - began
+    return Intake(**known, fold=fold, preparation=preparation, notices=notices)
+
+
+def take_in(spec: Experiment) -> Intake:
+    """Reads, splits and prepares the data of an experiment with a hold-out, or none.
+
+    Raises:
+        DataError: the data cannot be had, or holds what is no number.
+        Misfit: spec and data do not go together.
+    """
+    material = read(spec)
+    fold = crossval.holdout(spec.validation, material.dataset.train.y, seed=material.seed)
+    return of_fold(material, fold)

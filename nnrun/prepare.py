@@ -7,7 +7,7 @@ into one array that is kept in memory, and `expand` turns a batch of it into wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -56,23 +56,30 @@ class Preparation:
         compact = _compact(x, self.steps)
         if not self.stored_expanded:
             return compact
-        chunks = [self._applied(part, np) for part in _chunks(compact)]
+        state = [fitted.state for fitted in self.steps]
+        chunks = [self._applied(part, np, state) for part in _chunks(compact)]
         return np.concatenate(chunks) if chunks else np.empty((0, *self.shape), self.dtype)
 
-    def expand(self, batch: Any, xp: ModuleType) -> Any:
+    @property
+    def state(self) -> tuple[dict[str, Array], ...]:
+        """What each step learnt, as far as `expand` needs it."""
+        return () if self.stored_expanded else tuple(fitted.state for fitted in self.steps)
+
+    def expand(self, batch: Any, xp: ModuleType, state: Sequence[Mapping[str, Any]]) -> Any:
         """A batch as the model sees it, of shape `(batch, *shape)`.
 
         Args:
             batch: stored rows.
             xp: `numpy` or `keras.ops`.
+            state: `self.state`, or the tensors that it has become.
         """
-        return batch if self.stored_expanded else self._applied(batch, xp)
+        return batch if self.stored_expanded else self._applied(batch, xp, state)
 
-    def _applied(self, batch: Any, xp: ModuleType) -> Any:
+    def _applied(self, batch: Any, xp: ModuleType, state: Sequence[Mapping[str, Any]]) -> Any:
         # float64 on the host keeps columns of large, close values apart; devices have float32.
         exact = "float64" if xp is np else "float32"
-        for fitted in self.steps:
-            batch = _apply(fitted, batch, xp, exact)
+        for fitted, learnt in zip(self.steps, state, strict=True):
+            batch = _apply(fitted, learnt, batch, xp, exact)
         return xp.array(batch, dtype=self.dtype)
 
 
@@ -97,6 +104,21 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
     return Preparation(
         fitted, shape, "int32" if indices else "float32", _is_small(x, shape, indices=indices)
     )
+
+
+def notices(steps: Sequence[Step], *, validated: bool) -> list[str]:
+    """Says of a step that learns from rows it should not see.
+
+    Args:
+        steps: as written in the spec.
+        validated: whether some training rows validate.
+    """
+    return [
+        f"leak: {step.step}: {{fit: all}} learns from the rows that validate too, so validation "
+        "looks a little better than it is; leave out `fit: all` to have it honest"
+        for step in steps
+        if validated and isinstance(step, Standardize) and step.fit == "all"
+    ]
 
 
 def _is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
@@ -136,8 +158,8 @@ def _fit_step(
             return (maxlen,), {}
         case Flatten():
             return (int(np.prod(shape)),), {}
-        case Standardize():
-            return shape, _moments(before, x, rows)
+        case Standardize(fit=fit):
+            return shape, _moments(before, x, np.arange(len(x)) if fit == "all" else rows)
     return shape, {}
 
 
@@ -151,7 +173,7 @@ def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str
     def values() -> Iterator[Array]:
         for part in _chunks(compact):
             for fitted in before:
-                part = _apply(fitted, part, np, "float64")
+                part = _apply(fitted, fitted.state, part, np, "float64")
             yield np.asarray(part, dtype=np.float64)
 
     mean = sum(part.sum(axis=0) for part in values()) / len(rows)
@@ -161,7 +183,9 @@ def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str
     return {"mean": mean, "std": np.where(tiny, 1.0, std)}
 
 
-def _apply(fitted: FittedStep, batch: Any, xp: ModuleType, exact: str) -> Any:
+def _apply(
+    fitted: FittedStep, state: Mapping[str, Any], batch: Any, xp: ModuleType, exact: str
+) -> Any:
     match fitted.step:
         case MultiHot(dimension=dimension):
             bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
@@ -169,7 +193,7 @@ def _apply(fitted: FittedStep, batch: Any, xp: ModuleType, exact: str) -> Any:
         case Rescale(divisor=divisor):
             return xp.array(batch, dtype=exact) / divisor
         case Standardize():
-            mean, std = (xp.array(fitted.state[key], dtype=exact) for key in ("mean", "std"))
+            mean, std = (xp.array(state[key], dtype=exact) for key in ("mean", "std"))
             return (xp.array(batch, dtype=exact) - mean) / std
         case Flatten():
             return xp.reshape(batch, (-1, *fitted.shape))

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nnrun import plots, targets
+from nnrun import crossval, outcome, plots
 from nnrun.assembly import Assembly
 from nnrun.errors import NnrunError
-from nnrun.intake import Intake
-from nnrun.records import Array, Dataset, History, Logs, Observer, Sequences
+from nnrun.outcome import Predictions
+from nnrun.records import History, Logs, Observer
 from nnrun.runs import Run, environment, layout
 from nnrun.spec.loading import dump
-from nnrun.training import classes
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import probabilities
 
@@ -33,11 +30,13 @@ class Origin:
         overrides: as given with `--set`.
         began: when work on it began, by `time.perf_counter`.
         import_seconds: spent loading TensorFlow and Keras.
+        clock: tells the local time.
     """
 
     overrides: tuple[str, ...]
     began: float
     import_seconds: float
+    clock: Callable[[], datetime] = datetime.now
 
 
 @dataclass
@@ -92,18 +91,20 @@ class Recorder:
 
 def first_record(assembly: Assembly, origin: Origin) -> dict[str, Any]:
     """What `run.json` says from the start."""
-    intake = assembly.intake
+    intake, fold = assembly.intake, assembly.intake.fold
     return {
-        "verb": "train",
+        "verb": "kfold" if fold.number else "train",
+        **({"fold": fold.number} if fold.number else {}),
         "seed": intake.seed,
         "overrides": list(origin.overrides),
         "engine": assembly.engine,
         "device": assembly.device,
         "data_digest": intake.digest,
+        "split_digest": crossval.digest([fold]),
         "rows": {
-            "train": len(intake.fold.train),
-            "validation": len(intake.fold.validation),
-            "test": len(intake.dataset.test),
+            "train": len(fold.train),
+            "validation": len(fold.validation),
+            "test": 0 if fold.number else len(intake.dataset.test),
         },
         "notices": list(intake.notices),
         "parameters": assembly.model.count_params(),
@@ -130,12 +131,13 @@ def describe(run: Run, assembly: Assembly) -> None:
 
 
 @contextmanager
-def kept(recorder: Recorder, assembly: Assembly, clock: Callable[[], datetime]) -> Iterator[None]:
+def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
     """Whatever ends the run, its folder says so and keeps the epochs trained so far."""
     run = recorder.run
 
     def close(status: str, error: str | None = None) -> None:
-        run.update(status=status, ended=clock().isoformat(timespec="seconds"), error=error)
+        now = recorder.origin.clock()
+        run.update(status=status, ended=now.isoformat(timespec="seconds"), error=error)
 
     try:
         yield
@@ -158,14 +160,14 @@ def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
     run, history = recorder.run, recorder.run.history()
     if not len(history):
         return
-    best = best_epoch(history)
+    best = history.best_epoch
     run.write_json(layout.HISTORY, history.epochs)
     run.write_json(
         layout.METRICS,
         {
             "schema_version": layout.SCHEMA_VERSION,
             "epochs": len(history),
-            "monitor": monitor(history),
+            "monitor": history.monitor,
             "best_epoch": best,
             "initial": assembly.initial,
             "last": history.row(len(history) - 1),
@@ -180,17 +182,6 @@ def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
             run.write_figure(metric, plots.curve(history, metric, best_epoch=best))
 
 
-def monitor(history: History) -> str:
-    """The loss by which the best epoch is chosen."""
-    return "val_loss" if "val_loss" in history.epochs else "loss"
-
-
-def best_epoch(history: History) -> int | None:
-    """The epoch of the lowest monitored loss, counted from 1; None where there is no number."""
-    losses = np.asarray(history.epochs.get(monitor(history), []))
-    return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
-
-
 def finish(recorder: Recorder, assembly: Assembly) -> None:
     """Evaluates the trained model and writes all that depends on it."""
     recorder.stage("testing")
@@ -198,51 +189,12 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     evaluations = {"train": evaluator.metrics(assembly.train, intake.fold.train)}
     if len(intake.fold.validation):
         evaluations["validation"] = evaluator.metrics(assembly.train, intake.fold.validation)
-    evaluations["test"] = evaluator.metrics(assembly.test, np.arange(len(assembly.test)))
-    output = evaluator.outputs(assembly.test)
+    split, rows = intake.scored
+    if assembly.test is not None:
+        evaluations["test"] = evaluator.metrics(assembly.test, rows)
+    output = evaluator.outputs(assembly.test or assembly.train, rows)
     output = probabilities(output) if puts_out_logits(intake.spec.training) else output
     run.write(layout.MODEL, assembly.model.save)
-    run.write_arrays(layout.PREDICTIONS, target=intake.dataset.test.y, output=output)
     recorder.stage("drawing")
-    _describe_predictions(run, intake, output)
+    outcome.write(run, Predictions(intake.dataset, split, rows, output), intake.spec.training)
     keep(recorder, assembly, **evaluations)
-
-
-def _describe_predictions(run: Run, intake: Intake, output: Array) -> None:
-    dataset, training = intake.dataset, intake.spec.training
-    target = dataset.test.y
-    if not dataset.classes:
-        figure = plots.predicted_against_true(target, output[:, 0], name=dataset.target)
-        run.write_figure("predicted", figure)
-        return
-    guess = classes.predicted(output, threshold=targets.threshold(training))
-    counts = classes.confusion(target, guess, dataset.classes)
-    header = ["true \\ predicted", *dataset.classes]
-    rows = [[name, *row] for name, row in zip(dataset.classes, counts.tolist(), strict=True)]
-    run.write_table(layout.CONFUSION, [header, *rows])
-    run.write_json(layout.REPORT, classes.report(target, guess, dataset.classes))
-    run.write_figure("confusion", plots.confusion(counts, dataset.classes))
-    sure = classes.confidence(output) if targets.are_probabilities(training) else None
-    _gallery(run, dataset, guess, None if sure is None else sure.tolist())
-
-
-def _gallery(run: Run, dataset: Dataset, guess: Array, sure: list[float] | None) -> None:
-    names, x = dataset.classes, dataset.test.x
-    many = plots.TEXTS if isinstance(x, Sequences) else plots.PICTURES
-    labels = [names[index] for index in dataset.test.y[:many]]
-    guesses = [names[index] for index in guess[:many]]
-    sure = sure[:many] if sure else None
-    if isinstance(x, Sequences):
-        texts = decoded(dataset, x, len(labels))
-        run.write_figure("gallery", plots.texts(texts, labels, guesses, confidence=sure))
-    elif x.ndim > 2:
-        run.write_figure("gallery", plots.pictures(x[:many], labels, guesses, confidence=sure))
-
-
-def decoded(dataset: Dataset, x: Sequences, many: int) -> list[str]:
-    """The first texts, in words."""
-    words: Mapping[int, str] = dataset.vocabulary() if dataset.vocabulary else {}
-    return [
-        " ".join(words.get(int(index), str(index)) for index in x.row(row))
-        for row in range(min(many, len(x)))
-    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,7 +88,7 @@ class Fold:
 
     Args:
         train, validation: row numbers, ints; `validation` may be empty.
-        number: 0 for a hold-out.
+        number: counted from 1; 0 for a hold-out.
     """
 
     train: Array
@@ -113,9 +113,25 @@ class History:
     def __len__(self) -> int:
         return max(map(len, self.epochs.values()), default=0)
 
+    @property
+    def monitor(self) -> str:
+        """The loss by which the best epoch is chosen."""
+        return "val_loss" if "val_loss" in self.epochs else "loss"
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the lowest monitored loss, counted from 1; None where there is no number."""
+        return lowest_epoch(self.epochs.get(self.monitor, []))
+
     def row(self, epoch: int) -> dict[str, float]:
         """The metrics of one epoch, counted from 0."""
         return {name: values[epoch] for name, values in self.epochs.items()}
+
+
+def lowest_epoch(values: Sequence[float]) -> int | None:
+    """The epoch of the lowest value, counted from 1; None where there is no number."""
+    numbers = np.asarray(values, dtype=float)
+    return int(np.nanargmin(numbers)) + 1 if np.isfinite(numbers).any() else None
 
 
 class Observer(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from nnrun.records import Array, Dataset, Fold, Inputs, Sequences, Split
 from nnrun.spec.dataset import MultiHot, Pad
 from nnrun.spec.experiment import Experiment
 
+# So many folds are named before it is only said that there are more.
+FEW = 5
 # A class with this share makes a model look good that has learnt nothing else.
 DOMINANT = 0.9
 
@@ -22,17 +24,38 @@ def notices(dataset: Dataset, fold: Fold) -> list[str]:
     Args:
         dataset: as loaded.
         fold: which training rows train and which validate.
-
-    Raises:
-        DataError: an input or a label is not a number.
     """
-    for split, name in ((dataset.train, "training"), (dataset.test, "test")):
-        _check_numbers(split, f"{dataset.name}: the {name} rows")
     return [
         *_constant_columns(dataset, fold),
         *_dominant_class(dataset, fold),
         *_repeated_rows(dataset, fold),
     ]
+
+
+def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
+    """What a person should know of a cross-validation as a whole; nothing is changed.
+
+    Args:
+        dataset: as loaded.
+        folds: of its training rows.
+    """
+    everything = np.arange(len(dataset.train))
+    return [
+        *_constant_columns(dataset, Fold(everything, everything[:0])),
+        *_dominant_class(dataset, Fold(everything, everything[:0])),
+        *_repeated_across(dataset, folds),
+        *_unseen_classes(dataset, folds),
+    ]
+
+
+def check_numbers(dataset: Dataset) -> None:
+    """Refuses rows that hold something else than numbers.
+
+    Raises:
+        DataError: an input or a label is NaN or infinite.
+    """
+    for split, name in ((dataset.train, "training"), (dataset.test, "test")):
+        _check_numbers(split, f"{dataset.name}: the {name} rows")
 
 
 def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
@@ -105,6 +128,31 @@ def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[str]:
         repeated = _count(learnt, x, rows)
         if repeated:
             yield f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
+
+
+def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[str]:
+    """Rows that validate a fold whose model has learnt the same row under another number."""
+    all_rows = np.array([*_fingerprints(dataset.train.x, np.arange(len(dataset.train)))])
+    repeated = sum(
+        int(np.isin(all_rows[fold.validation], all_rows[fold.train]).sum()) for fold in folds
+    )
+    if repeated:
+        rows = sum(len(fold.validation) for fold in folds)
+        yield (
+            f"{repeated:,} of {rows:,} rows that validate are among the rows that train their fold; "
+            "`groups` keeps rows together"
+        )
+
+
+def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[str]:
+    """Classes that a fold is asked for and has never seen, as when the rows lie class by class."""
+    if not dataset.classes:
+        return
+    y = dataset.train.y
+    blind = [fold.number for fold in folds if not np.isin(y[fold.validation], y[fold.train]).all()]
+    if blind:
+        named = ", ".join(map(str, blind[:FEW])) + (", …" if len(blind) > FEW else "")
+        yield f"validated on classes that are not among its training rows: fold {named}; use stratify"
 
 
 def _count(learnt: set[int], x: Inputs, rows: Array) -> int:

@@ -31,7 +31,7 @@ def fitted(steps: list[Any], x: Inputs, rows: Array | None = None) -> Preparatio
 def applied(steps: list[Any], x: Inputs, rows: Array | None = None) -> Array:
     """Rows as the model sees them."""
     preparation = fitted(steps, x, rows)
-    return np.asarray(preparation.expand(preparation.store(x), np))
+    return np.asarray(preparation.expand(preparation.store(x), np, preparation.state))
 
 
 def sequences(rows: list[list[int]]) -> Sequences:
@@ -179,10 +179,10 @@ def test_the_device_expands_as_the_host_does(
     monkeypatch.setattr(prepare, "EXPANDED_BYTES", 0)
     preparation = fitted(steps, x)
     stored = preparation.store(x)[:20]
-    expand = tf.function(lambda batch: preparation.expand(batch, keras.ops))
+    expand = tf.function(lambda batch: preparation.expand(batch, keras.ops, preparation.state))
 
     assert np.asarray(expand(tf.constant(stored))) == pytest.approx(
-        preparation.expand(stored, np), rel=1e-5, abs=1e-5
+        preparation.expand(stored, np, preparation.state), rel=1e-5, abs=1e-5
     )
 
 
@@ -201,7 +201,7 @@ def test_expanding_early_or_late_gives_the_same_rows(
 def test_the_shape_told_is_the_shape_made(steps: list[Any], x: Inputs) -> None:
     """The model is built from it before any row is expanded."""
     preparation = fitted(steps, x)
-    made = preparation.expand(preparation.store(x), np)
+    made = preparation.expand(preparation.store(x), np, preparation.state)
 
     assert (made.shape, str(made.dtype)) == ((len(x), *preparation.shape), preparation.dtype)
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.cli import console
+from nnrun.cli import closing_folds, console
+from nnrun.cli.number import number
 from nnrun.records import History
 from nnrun.runs import Run, layout
 
@@ -31,13 +32,19 @@ def as_json(run: Run) -> dict[str, Any]:
 
 def show(run: Run, out: Console) -> None:
     """Prints metrics, best epoch, a word on over-fitting, and where the files are."""
-    metrics = run.metrics()
-    if not metrics:
-        out.print(_unfinished(run), markup=False)
-        return
-    out.print(_table(run, metrics))
-    for sentence in _sentences(run, metrics):
+    metrics, whole = run.metrics(), has_folds(run)
+    if metrics:
+        out.print((closing_folds.table if whole else _table)(run, metrics))
+        said = (closing_folds.sentences if whole else _sentences)(run, metrics)
+    else:
+        said = closing_folds.unfinished(run) if whole else [_unfinished(run)]
+    for sentence in said:
         out.print(sentence, markup=False)
+
+
+def has_folds(run: Run) -> bool:
+    """Whether it is a cross-validation as a whole."""
+    return "folds" in run.record()
 
 
 def _unfinished(run: Run) -> str:
@@ -97,13 +104,6 @@ def _restored(metrics: dict[str, Any]) -> bool:
     """Whether a callback put the best weights back, so that the model kept is not over-fitted."""
     kept, best = metrics.get("validation", {}).get("loss"), metrics["best"].get("val_loss")
     return kept is not None and best is not None and math.isclose(kept, best, rel_tol=1e-4)
-
-
-def number(value: float | None) -> str:
-    """Four decimals, or four digits of what would vanish in them."""
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"
 
 
 def overfitting(history: History) -> str | None:

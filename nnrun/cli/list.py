@@ -40,12 +40,19 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
 
 
 def _row(run: Run) -> list[str]:
-    from nnrun.cli.closing import number
+    from nnrun.cli import closing_folds
+    from nnrun.cli.number import number
 
     metrics = run.metrics()
-    test = "  ".join(f"{name} {number(value)}" for name, value in metrics.get("test", {}).items())
+    judged = {name: number(value) for name, value in metrics.get("test", {}).items()}
+    if not judged and "ddof" in metrics:
+        judged = {
+            f"val_{name}": closing_folds.mean(spread)
+            for name, spread in metrics["validation"].items()
+        }
     epochs, best = len(run.history()), metrics.get("best_epoch")
-    return [run.path.name, run.status(), str(epochs), str(best or "-"), test]
+    words = "  ".join(f"{name} {value}" for name, value in judged.items())
+    return [run.path.name, run.status(), str(epochs), str(best or "-"), words]
 
 
 def _table(rows: list[Any]) -> Table:

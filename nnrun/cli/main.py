@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import devices, show, train
+from nnrun.cli import devices, kfold, resume, show, train
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -22,6 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train", epilog=train.EXAMPLE)(train.train)
+app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
+app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)

@@ -38,10 +38,18 @@ class Noise:
         sys.stderr.flush()
         self._file.seek(0)
         before = self._file.read()
-        self._file.close()
-        self._file = log.open("ab", buffering=0)
+        self._exchange(log.open("ab", buffering=0))
         self._write(before)
-        os.dup2(self._file.fileno(), 2)
+
+    def leave_log(self) -> None:
+        """From now on the file is a passing one again, until there is another log."""
+        sys.stderr.flush()
+        self._exchange(tempfile.TemporaryFile())
+
+    def _exchange(self, file: IO[bytes]) -> None:
+        os.dup2(file.fileno(), 2)
+        self._file.close()
+        self._file = file
 
     def note(self, line: str) -> None:
         """Adds a line to the log."""
@@ -52,3 +60,10 @@ class Noise:
             self._file.write(text)
         except OSError as error:
             raise RunError(f"{self._file.name}: cannot be written: {error.strerror}") from error
+
+
+def quiet_tensorflow() -> None:
+    """What TensorFlow and Keras read while they load; only the backend is not a person's choice."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ["KERAS_BACKEND"] = "tensorflow"

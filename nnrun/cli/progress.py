@@ -82,9 +82,8 @@ class Watcher:
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         """Prints a line where there is no bar."""
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        self._bar.update(self._task, completed=(epoch + 1) * self._steps, metrics=_fitting(metrics))
-        self._say(f"epoch {epoch + 1}/{self._epochs}  {metrics}  {seconds:.2f} s")
+        self._bar.update(self._task, completed=(epoch + 1) * self._steps, metrics=fitting(logs))
+        self._say(epoch_line(epoch, self._epochs, logs, seconds))
 
     def _say(self, line: str) -> None:
         self._noise.note(line)
@@ -92,9 +91,18 @@ class Watcher:
             self._console.print(line, markup=False)
 
 
-def _fitting(metrics: str) -> str:
+def epoch_line(epoch: int, epochs: int, logs: Logs, seconds: float) -> str:
+    """An epoch, counted from 0, as it is printed where there is no bar."""
+    return f"epoch {epoch + 1}/{epochs}  {'  '.join(_words(logs))}  {seconds:.2f} s"
+
+
+def fitting(logs: Logs) -> str:
     """As many metrics as a bar has room for."""
-    parts = metrics.split("  ")
+    parts = _words(logs)
     while len(parts) > 1 and sum(map(len, parts)) > 48:
         parts.pop()
     return "  ".join(parts)
+
+
+def _words(logs: Logs) -> list[str]:
+    return [f"{name} {value:.4f}" for name, value in logs.items()]

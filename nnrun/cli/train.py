@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,6 +68,7 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
 def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
     began = time.perf_counter()
     try:
+        from nnrun.cli.noise import quiet_tensorflow
         from nnrun.intake import take_in
 
         watcher.reading(loaded.experiment.dataset.name)
@@ -76,19 +76,18 @@ def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
         with watcher:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
-            _quiet_tensorflow()
-            from nnrun import experiment
+            quiet_tensorflow()
+            from nnrun import experiment, runs
             from nnrun.recording import Origin
 
             origin = Origin(loaded.overrides, began, time.perf_counter() - imported)
-            experiment.train(intake, root=root, origin=origin, observer=watcher)
+            name, clock = loaded.experiment.name, origin.clock
+            experiment.train(
+                intake,
+                lambda record: runs.create(root, name, now=clock(), record=record),
+                origin=origin,
+                observer=watcher,
+            )
     except Misfit as misfit:
         fault = loaded.fault(misfit.code, misfit.path, misfit.message)
         raise SpecError((fault,)) from misfit
-
-
-def _quiet_tensorflow() -> None:
-    """What TensorFlow and Keras read while they load; only the backend is not a person's choice."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ["KERAS_BACKEND"] = "tensorflow"

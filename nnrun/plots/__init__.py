@@ -6,7 +6,18 @@ like any other value. Equal input gives equal pixels.
 
 from nnrun.plots.confusion import confusion
 from nnrun.plots.curves import curve
+from nnrun.plots.folds import folds, smoothed
 from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
 from nnrun.plots.regression import predicted_against_true
 
-__all__ = ["PICTURES", "TEXTS", "confusion", "curve", "pictures", "predicted_against_true", "texts"]
+__all__ = [
+    "PICTURES",
+    "TEXTS",
+    "confusion",
+    "curve",
+    "folds",
+    "pictures",
+    "predicted_against_true",
+    "smoothed",
+    "texts",
+]

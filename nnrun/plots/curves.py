@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +24,8 @@ def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
         metric: Keras's name, such as `binary_accuracy`.
         best_epoch: counted from 1; its value, in validation where there is one, is marked.
     """
-    training = _finite(history.epochs[metric])
-    validation = _finite(history.epochs.get(f"val_{metric}", []))
+    training = finite(history.epochs[metric])
+    validation = finite(history.epochs.get(f"val_{metric}", []))
     figure = style.blank(6.4, 4.2)
     axes = figure.add_subplot()
     style.dress(axes)
@@ -32,8 +34,8 @@ def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
     if validation.size:
         _line(axes, validation, label="validation", color=style.VALIDATION, marker="s")
     if best_epoch is not None:
-        _mark(axes, validation if validation.size else training, best_epoch)
-    _count_epochs(axes, max(training.size, validation.size))
+        mark(axes, validation if validation.size else training, best_epoch)
+    count_epochs(axes, max(training.size, validation.size))
     if not np.isfinite([*training, *validation]).any():
         _say_empty(axes)
     # Above the axes, where it cannot cover the data.
@@ -50,7 +52,7 @@ def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
     return figure
 
 
-def _finite(values: list[float]) -> Array:
+def finite(values: Sequence[float]) -> Array:
     """The values, with NaN for each that is not finite; floats of shape `(epochs,)`."""
     series = np.asarray(values, dtype=float)
     return np.where(np.isfinite(series), series, np.nan)
@@ -80,7 +82,8 @@ def _points(series: Array) -> list[int]:
     return [int(epoch) for epoch in np.flatnonzero(alone)]
 
 
-def _mark(axes: Axes, series: Array, epoch: int) -> None:
+def mark(axes: Axes, series: Array, epoch: int) -> None:
+    """Marks an epoch, counted from 1, and says its value."""
     value = series[epoch - 1] if 1 <= epoch <= series.size else np.nan
     reads = f": {value:.4g}" if np.isfinite(value) else ""
     axes.axvline(epoch, color=style.FAINT, linewidth=0.9, linestyle=":", zorder=1)
@@ -98,7 +101,8 @@ def _mark(axes: Axes, series: Array, epoch: int) -> None:
     )
 
 
-def _count_epochs(axes: Axes, epochs: int) -> None:
+def count_epochs(axes: Axes, epochs: int) -> None:
+    """Lets the axis count so many epochs, in whole numbers."""
     # The margin stays under 1, so that no tick stands at an epoch 0.
     margin = min(0.03 * (epochs - 1), 0.5) or 0.5
     axes.set_xlim(1 - margin, max(epochs, 1) + max(margin, 0.02 * epochs))

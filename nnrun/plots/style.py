@@ -16,6 +16,7 @@ from matplotlib.textpath import text_to_path
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart.
 TRAINING = "#0072B2"
 VALIDATION = "#D55E00"
+SEVERAL = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B6914", "#5B5B9F")
 INK = "#222222"
 FAINT = "#8A8A8A"
 HAIRLINE = "#E3E3E3"

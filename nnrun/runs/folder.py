@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -124,6 +125,14 @@ class Run:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
+    def read_arrays(self, name: str) -> dict[str, Array]:
+        """Reads a NumPy archive, without pickle."""
+        try:
+            with np.load(self.path / name, allow_pickle=False) as archive:
+                return dict(archive)
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / name}: cannot be read: {error}") from error
+
     def history(self) -> History:
         """All epochs that were trained, also of a run that was killed."""
         history = History()
@@ -163,16 +172,47 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, Any]) -
         path = next(path for path in _candidates(root / stem) if _made(path))
     except OSError as error:
         raise RunError(f"{root}: no run folder can be made here: {_reason(error)}") from error
+    return _begun(path, name, now, record)
+
+
+def create_part(
+    whole: Run, part: str, name: str, *, now: datetime, record: Mapping[str, Any]
+) -> Run:
+    """A new run folder inside another, such as a fold's; what is left of an unfinished one goes.
+
+    Args:
+        whole: the run that it is a part of.
+        part: the folder's name, from `layout`.
+        name, now, record: as of `create`.
+
+    Raises:
+        RunError: the folder cannot be made.
+    """
+    path = whole.path / part
+    try:
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir()
+    except OSError as error:
+        raise RunError(f"{path}: the folder cannot be made: {_reason(error)}") from error
+    return _begun(path, name, now, record)
+
+
+def _begun(path: Path, name: str, now: datetime, record: Mapping[str, Any]) -> Run:
     run = Run(path)
-    process = {"pid": os.getpid(), "host": platform.node()}
     start = {"schema_version": layout.SCHEMA_VERSION, "name": name, "status": layout.RUNNING}
     times = {"started": now.isoformat(timespec="seconds"), "ended": None}
     try:
-        run.write_json(layout.RUN, {**start, **times, **record, "process": process})
+        run.write_json(layout.RUN, {**start, **times, **record, "process": process()})
     except RunError:
         path.rmdir()  # without its record it is no run
         raise
     return run
+
+
+def process() -> dict[str, Any]:
+    """The one at work now, so that a run whose process is gone can be told from a running one."""
+    return {"pid": os.getpid(), "host": platform.node()}
 
 
 def find(root: Path) -> list[Run]:

@@ -15,6 +15,8 @@ MODEL = "model.keras"
 SUMMARY = "summary.txt"
 LOG = "log.txt"
 PLOTS = "plots"
+FOLDS = "folds.csv"
+FINAL = "final"
 
 MEANING = {
     RUN: "status, verb, times, seed, overrides, versions, commit, device, data digest, parameters",
@@ -23,14 +25,21 @@ MEANING = {
     JOURNAL: "the same, a row per epoch, written as each epoch ends",
     METRICS: "last and best epoch; training, validation and test metrics; seconds",
     PREPARATION: "what the prepare steps learnt from the training rows; the names of the classes",
-    PREDICTIONS: "test rows: `target`, `output` (probabilities or values)",
-    CONFUSION: "counts over test rows: rows are true classes, columns predicted",
+    PREDICTIONS: "predicted rows: `row`, `target`, `output` (probabilities or values)",
+    CONFUSION: "counts over the predicted rows: rows are true classes, columns predicted",
     REPORT: "precision, recall and F1 of each class",
     MODEL: "the trained model as Keras leaves it, safe to load",
     SUMMARY: "the layers, their shapes and parameters",
     LOG: "what was printed, and TensorFlow's own messages",
     PLOTS: "a curve per metric, confusion matrix, gallery",
 }
+
+MEANING_OF_FOLDS = {
+    FOLDS: "a row per fold: status, rows, epochs, metrics",
+    "fold-N": "the run of each fold; its predicted rows are those that validate it",
+    FINAL: "the run on all training rows, where the spec asks for it",
+}
+"""What a cross-validation has besides; the other files speak of all its folds together."""
 
 SCHEMA_VERSION = 1
 
@@ -40,6 +49,11 @@ FINISHED = "finished"
 FAILED = "failed"
 INTERRUPTED = "interrupted"
 CRASHED = "crashed"
+
+
+def fold(number: int) -> str:
+    """The folder of a fold, such as `fold-1`."""
+    return f"fold-{number}"
 
 
 def plot(name: str) -> str:

@@ -116,6 +116,16 @@ def argument_kind(kind: str, name: str, argument: str) -> str | None:
     return accepted.kind if accepted else None
 
 
+def monitor(callback: Component) -> str | None:
+    """The metric that a callback watches, said or by default; None where it watches nothing."""
+    accepted = arguments("callbacks", callback.name)
+    if "monitor" not in accepted:
+        return None
+    if "save_best_only" in accepted and not callback.arguments.get("save_best_only"):
+        return None
+    return str(callback.arguments.get("monitor", accepted["monitor"].default))
+
+
 def named(kind: str, component: Component) -> Component:
     """The component with its lone value under the name of the first argument."""
     found = entry(kind, component.name)

@@ -36,6 +36,7 @@ RULES = {
     "NN123": "A prepare step fits the data.",
     "NN124": "The model can be built.",
     "NN125": "A metric fits the labels, and what is monitored is reported.",
+    "NN126": "The folds fit the data.",
 }
 
 UNKNOWN = {

@@ -58,6 +58,9 @@ class Standardize(Step):
     """Subtracts the mean and divides by the standard deviation of each column."""
 
     step: Literal["standardize"] = "standardize"
+    fit: Literal["train", "all"] = "train"
+    """Learn from the rows that train; or from `all` training rows, those that validate included,
+    as the classic tutorial does: that leaks."""
 
 
 class Rescale(Step):

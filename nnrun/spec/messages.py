@@ -211,8 +211,8 @@ def _too_short(path: Path, details: Details) -> Finding:
     return Finding("NN110", path, f"needs at least {details['ctx']['min_length']} entry, got none")
 
 
-def _stratify(path: Path, details: Details) -> Finding:
-    return Finding("NN111", (*path, "stratify"), details["msg"])
+def _clash(path: Path, details: Details) -> Finding:
+    return Finding("NN111", (*path, details["ctx"]["key"]), details["msg"])
 
 
 def _component(path: Path, details: Details) -> Finding:
@@ -230,6 +230,6 @@ _SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {
     "less_than": _bound("below", "lt"),
     "less_than_equal": _bound("at most", "le"),
     "too_short": _too_short,
-    "stratify": _stratify,
+    "clash": _clash,
     "component": _component,
 }

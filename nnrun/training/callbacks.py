@@ -123,7 +123,7 @@ def check_monitors(components: Sequence[Component], names: Sequence[str]) -> Non
         Misfit: with the names there are.
     """
     for index, component in enumerate(components):
-        monitor = _monitor(component)
+        monitor = catalogue.monitor(component)
         if monitor is not None and monitor not in names:
             raise Misfit(
                 "NN125",
@@ -131,16 +131,6 @@ def check_monitors(components: Sequence[Component], names: Sequence[str]) -> Non
                 f"{component.name} watches '{monitor}', but the history will hold only "
                 f"{', '.join(names)}",
             )
-
-
-def _monitor(component: Component) -> str | None:
-    """What a callback watches, said or by default; None where it watches nothing."""
-    accepted = catalogue.arguments("callbacks", component.name)
-    if "monitor" not in accepted:
-        return None
-    if "save_best_only" in accepted and not component.arguments.get("save_best_only"):
-        return None
-    return str(component.arguments.get("monitor", accepted["monitor"].default))
 
 
 def _per_epoch(schedule: Any) -> Any:

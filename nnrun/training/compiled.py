@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nnrun.prepare import Preparation
 from nnrun.records import Array
 from nnrun.training.evaluate import as_logs
-from nnrun.training.rows import Rows, batch
+from nnrun.training.rows import INDICES, Rows, batch
 
 # One call into TensorFlow lasts about this long, so that progress moves and Ctrl-C is heard.
 CALL_SECONDS = 0.2
@@ -41,7 +42,7 @@ class CompiledLoop:
         self._batch_size = batch_size
         self._seconds_per_step: float | None = None
         self._steps = tf.function(self._train_steps, jit_compile=xla)
-        self._rest = tf.function(self._train_batch, jit_compile=xla)
+        self._rest: Any = None
         # Lambdas: TensorFlow would otherwise write its trace into Keras's bound methods.
         self._fast_reset = tf.function(lambda: model.reset_metrics())
         self._reset: Callable[[], None] = model.reset_metrics
@@ -58,8 +59,9 @@ class CompiledLoop:
         Returns:
             Keras's logs: the mean loss and the metrics over the epoch.
         """
-        ordered = tf.constant(order)
         full, rest = divmod(len(order), self._batch_size)
+        # Of one length whatever the fold: XLA compiles anew for each shape that it meets.
+        ordered = tf.constant(np.pad(order, (0, len(rows) - len(order))))
         self._reset()
         # Keras makes the metrics in the first step; a trace from before it would miss them.
         self._reset = self._fast_reset
@@ -68,7 +70,7 @@ class CompiledLoop:
             step = self._timed_call(rows, ordered, step, full)
             report(step)
         if rest:
-            self._rest(rows.x, rows.y, ordered[-rest:])
+            self._train_rest(rows, order[-rest:])
             report(full + 1)
         return as_logs(self._result())
 
@@ -77,20 +79,27 @@ class CompiledLoop:
         known = self._seconds_per_step
         stop = min(full, step + (1 if known is None else max(1, int(CALL_SECONDS / known))))
         began = time.perf_counter()
-        self._steps(rows.x, rows.y, order, tf.constant(step), tf.constant(stop))
+        self._steps(rows.tensors, order, tf.constant(step), tf.constant(stop))
         took = (time.perf_counter() - began) / (stop - step)
         # The first call compiles, which says nothing about a step.
         self._seconds_per_step = 0.01 if known is None else max(took, 1e-7)
         return stop
 
-    def _train_steps(self, x: Any, y: Any, order: Any, start: Any, stop: Any) -> None:
+    def _train_rest(self, rows: Rows, indices: Array) -> None:
+        """The last rows, fewer than a batch. Not under XLA: how few differs from fold to fold."""
+        if self._rest is None:
+            signature = (rows.signature, INDICES)
+            self._rest = tf.function(self._train_batch, input_signature=signature)
+        self._rest(rows.tensors, tf.constant(indices))
+
+    def _train_steps(self, tensors: Any, order: Any, start: Any, stop: Any) -> None:
         # Not `for … in tf.range`: under XLA that makes its bounds part of the compiled program,
         # which is then compiled anew for each pair of bounds.
         step = start
         while step < stop:
             indices = tf.slice(order, [step * self._batch_size], [self._batch_size])
-            self._train_batch(x, y, indices)
+            self._train_batch(tensors, indices)
             step += 1
 
-    def _train_batch(self, x: Any, y: Any, indices: Any) -> None:
-        self._model.train_step(batch(self._preparation, x, y, indices))
+    def _train_batch(self, tensors: Any, indices: Any) -> None:
+        self._model.train_step(batch(self._preparation, tensors, indices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from nnrun.prepare import Preparation
 from nnrun.records import Array
-from nnrun.training.rows import Rows, batch, inputs
+from nnrun.training.rows import INDICES, Rows, batch, inputs
 
 # Large enough for speed, small enough for the activations of a deep model.
 EVALUATION_ROWS = 1024
@@ -27,28 +28,39 @@ class Evaluator:
     def __init__(self, model: keras.Model, preparation: Preparation) -> None:
         self._model = model
         self._preparation = preparation
-        self._metrics = tf.function(self._all_metrics)
-        self._outputs = tf.function(self._batch_outputs)
+        self._traced: dict[str, Any] = {}
 
     def metrics(self, rows: Rows, indices: Array) -> dict[str, float]:
         """Loss and metrics over some rows under Keras's names; the weights stay as they are."""
-        return as_logs(self._metrics(rows.x, rows.y, tf.constant(indices, tf.int32)))
+        traced = self._function("metrics", self._all_metrics, rows)
+        return as_logs(traced(rows.tensors, tf.constant(indices, tf.int32)))
 
-    def outputs(self, rows: Rows) -> Array:
-        """What the model puts out for every row, float32 of shape `(rows, units)`."""
-        starts = range(0, len(rows), EVALUATION_ROWS)
-        parts = [self._outputs(rows.x[start : start + EVALUATION_ROWS]) for start in starts]
+    def outputs(self, rows: Rows, indices: Array) -> Array:
+        """What the model puts out for some rows, float32 of shape `(indices, units)`."""
+        traced = self._function("outputs", self._batch_outputs, rows)
+        starts = range(0, len(indices), EVALUATION_ROWS)
+        parts = [
+            traced(rows.tensors, tf.constant(indices[start : start + EVALUATION_ROWS], tf.int32))
+            for start in starts
+        ]
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
 
-    def _all_metrics(self, x: Any, y: Any, indices: Any) -> Any:
+    def _function(self, name: str, body: Callable[..., Any], rows: Rows) -> Any:
+        if name not in self._traced:
+            signature = (rows.signature, INDICES)
+            self._traced[name] = tf.function(body, input_signature=signature)
+        return self._traced[name]
+
+    def _all_metrics(self, tensors: Any, indices: Any) -> Any:
         self._model.reset_metrics()
         for start in tf.range(0, tf.size(indices), EVALUATION_ROWS):
             part = indices[start : start + EVALUATION_ROWS]
-            self._model.test_step(batch(self._preparation, x, y, part))
+            self._model.test_step(batch(self._preparation, tensors, part))
         return self._model.get_metrics_result()
 
-    def _batch_outputs(self, x: Any) -> Any:
-        return tf.cast(self._model(inputs(self._preparation, x), training=False), tf.float32)
+    def _batch_outputs(self, tensors: Any, indices: Any) -> Any:
+        x = inputs(self._preparation, tensors, indices)
+        return tf.cast(self._model(x, training=False), tf.float32)
 
 
 def as_logs(result: dict[str, Any]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from nnrun.training.schedule import Schedule
 
 
 class Trainer:
-    """Fits one compiled model.
+    """Fits one compiled model, on as many folds as there are.
 
     Args:
         model: compiled by Keras.
@@ -44,8 +44,13 @@ class Trainer:
         self._model = model
         self._preparation = preparation
         self._training = training
-        self._engine = engine
         self._evaluator = evaluator
+        # Kept over all folds, because tracing and compiling cost more than training a small fold.
+        self._loop = (
+            CompiledLoop(model, preparation, batch_size=training.batch_size, xla=engine == "xla")
+            if engine != "fit"
+            else None
+        )
 
     def fit(
         self, rows: Rows, fold: Fold, *, seed: int, callbacks: list[Any], observer: Observer
@@ -76,20 +81,23 @@ class Trainer:
     def _fit(
         self, rows: Rows, schedule: Schedule, callbacks: list[Any], *, report: Callable[[int], None]
     ) -> None:
-        if self._engine == "fit":
+        if self._loop is None:
             validation = schedule.fold.validation
             streamed.fit(self._model, rows, self._preparation, schedule, validation, callbacks)
         else:
-            self._fit_compiled(rows, schedule, callbacks, report=report)
+            self._fit_compiled(self._loop, rows, schedule, callbacks, report=report)
 
     def _fit_compiled(
-        self, rows: Rows, schedule: Schedule, callbacks: list[Any], *, report: Callable[[int], None]
+        self,
+        loop: CompiledLoop,
+        rows: Rows,
+        schedule: Schedule,
+        callbacks: list[Any],
+        *,
+        report: Callable[[int], None],
     ) -> None:
         """Calls the callbacks as `model.fit` does, per epoch."""
         model = self._model
-        loop = CompiledLoop(
-            model, self._preparation, batch_size=schedule.batch_size, xla=self._engine == "xla"
-        )
         listeners = keras.callbacks.CallbackList(
             callbacks, model=model, epochs=schedule.epochs, steps=schedule.steps, verbose=0
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,38 +20,56 @@ class Rows:
     Args:
         x: stored rows, shape `(rows, ...)`.
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
+        state: what the prepare steps learnt, as far as expanding a batch needs it. It lies beside
+            the rows and not in a traced function, which folds share though each learns its own.
     """
 
     x: Any
     y: Any
+    state: Any = ()
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
+    @property
+    def tensors(self) -> tuple[Any, Any, Any]:
+        """What a traced function is given."""
+        return self.x, self.y, self.state
 
-def resident(x: Array, y: Array) -> Rows:
-    """Rows copied to the device once, so that no step waits for the host."""
-    return Rows(tf.constant(x), tf.constant(y))
+    @property
+    def signature(self) -> Any:
+        """The same for any number of rows, so that one trace takes training and test rows."""
+        x, y = (tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in (self.x, self.y))
+        return x, y, tf.nest.map_structure(tf.TensorSpec.from_tensor, self.state)
+
+
+INDICES = tf.TensorSpec((None,), tf.int32)
+
+
+def resident(x: Array, y: Array, state: Sequence[Mapping[str, Array]] = ()) -> Rows:
+    """Rows copied to the device once, so that no step waits for the host; arguments as of `Rows`."""
+    on_device = tf.nest.map_structure(lambda each: tf.constant(each, tf.float32), tuple(state))
+    return Rows(tf.constant(x), tf.constant(y), on_device)
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-def batch(preparation: Preparation, x: Any, y: Any, indices: Any) -> tuple[Any, Any]:
+def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, Any]:
     """Some rows as the model and the loss take them.
 
     Args:
-        x, y: the tensors of `Rows`.
+        tensors: of `Rows`.
         indices: which rows, int32 of shape `(batch,)`.
     """
-    labels = tf.gather(y, indices)
+    labels = tf.gather(tensors[1], indices)
     # One-hot labels are kept as bytes.
     labels = tf.cast(labels, tf.float32) if labels.dtype == tf.uint8 else labels
-    return inputs(preparation, tf.gather(x, indices)), labels
+    return inputs(preparation, tensors, indices), labels
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-def inputs(preparation: Preparation, stored: Any) -> Any:
-    """Stored rows as the model takes them, of shape `(batch, *preparation.shape)`."""
+def inputs(preparation: Preparation, tensors: Any, indices: Any) -> Any:
+    """Some rows as the model takes them, of shape `(batch, *preparation.shape)`."""
+    x, _, state = tensors
+    expanded = preparation.expand(tf.gather(x, indices), keras.ops, state)
     # What each row looks like is known, but reshapes of a batch of unknown length hide it.
-    return tf.ensure_shape(
-        preparation.expand(stored, keras.ops), (stored.shape[0], *preparation.shape)
-    )
+    return tf.ensure_shape(expanded, (indices.shape[0], *preparation.shape))

@@ -34,7 +34,7 @@ def fit(
     """
 
     def expanded(indices: Any) -> Any:
-        return batch(preparation, rows.x, rows.y, indices)
+        return batch(preparation, rows.tensors, indices)
 
     def batches() -> Iterator[Array]:
         for epoch in range(schedule.epochs):

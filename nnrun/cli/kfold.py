@@ -1,0 +1,111 @@
+"""`nnrun kfold SPEC`, and what goes on with one that was stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nnrun.cli import console, shipped
+from nnrun.cli.verb import Json, Runs, exit_codes
+from nnrun.errors import Misfit, SpecError
+from nnrun.runs import Run
+from nnrun.spec.loading import Loaded, load
+
+EXAMPLE = "Example: nnrun kfold configs/boston.yaml --set training.epochs=20"
+
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        metavar="N",
+        help="Folds side by side; by default one, and more where long folds wait.",
+    ),
+]
+Folder = Callable[[dict[str, Any]], Run]
+
+
+def kfold(
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="A YAML file, or a shipped spec by name.")
+    ],
+    overrides: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
+    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    final: Annotated[
+        bool, typer.Option("--final", help="Then train on all training rows and test once.")
+    ] = False,
+    workers: Workers = None,
+    root: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Cross-validate an experiment: a run per fold, and what they say together."""
+    with exit_codes():
+        also = ["validation.kfold.final=true"] if final else []
+        loaded = load(shipped.find(spec), overrides=[*overrides, *also])
+
+        def folder(record: dict[str, Any]) -> Run:
+            from nnrun import runs
+
+            return runs.create(root, loaded.experiment.name, now=datetime.now(), record=record)
+
+        conduct(loaded, folder, workers=workers, json=json)
+
+
+def conduct(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:
+    """Cross-validates and says how it went, however it went.
+
+    Raises:
+        NnrunError: it cannot be done, or a fold failed.
+        typer.Exit: with 1 where a fold has failed.
+    """
+    from nnrun.cli import closing
+    from nnrun.cli.lanes import Lanes
+
+    _check(loaded)
+    lanes = Lanes()
+    try:
+        _run(loaded, folder, workers, lanes)
+    finally:
+        if lanes.run:
+            closing.log(lanes.run)
+            if not json:
+                closing.show(lanes.run, console.stdout())
+        if json:
+            entries = [closing.as_json(lanes.run)] if lanes.run else []
+            console.print_json({"schema_version": 1, "runs": entries})
+    assert lanes.run is not None
+    raise typer.Exit(0 if lanes.run.status() == "finished" else 1)
+
+
+def _check(loaded: Loaded) -> None:
+    if loaded.experiment.validation.kfold is None:
+        message = (
+            "is missing, and `nnrun kfold` needs it, such as `kfold: {folds: 5}`; "
+            "for once, --set validation.kfold.folds=5"
+        )
+        raise SpecError((loaded.fault("NN102", ("validation", "kfold"), message, key=True),))
+
+
+def _run(loaded: Loaded, folder: Folder, workers: int | None, lanes: Any) -> None:
+    began = time.perf_counter()
+    from nnrun.cli import worker
+    from nnrun.workers import Team
+
+    try:
+        with lanes, Team(worker.main) as team:
+            # First of all, because loading TensorFlow takes longer than all that comes before it.
+            team.hire()
+            from nnrun.kfold.flow import Order, cross_validate
+
+            order = Order(loaded.experiment, loaded.overrides, workers, folder, began)
+            cross_validate(order, team, lanes)
+    except Misfit as misfit:
+        fault = loaded.fault(misfit.code, misfit.path, misfit.message)
+        raise SpecError((fault,)) from misfit

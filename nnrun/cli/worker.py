@@ -1,0 +1,169 @@
+"""A worker process of `nnrun kfold`: makes one run after another, and tells of each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnrun.cli.noise import Noise, quiet_tensorflow
+from nnrun.errors import NnrunError
+from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told
+from nnrun.records import Logs
+from nnrun.runs import Run, create_part, layout
+
+if TYPE_CHECKING:
+    from nnrun.assembly import Assembly
+
+
+def main(line: Connection) -> None:
+    """Works until there is nothing more to do, or the one who asked is gone."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Not on KeyboardInterrupt alone: a line that is cut shows wherever something is told.
+    with Noise() as noise, suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
+        _Worker(line, noise).work()
+    # Taking TensorFlow apart takes a second and frees nothing that the end does not free.
+    os._exit(0)
+
+
+class _Worker:
+    def __init__(self, line: Connection, noise: Noise) -> None:
+        began = time.perf_counter()
+        quiet_tensorflow()
+        from nnrun import experiment
+
+        self._experiment = experiment
+        self._import_seconds = time.perf_counter() - began
+        self._line = line
+        self._noise = noise
+        self._brief: Brief = line.recv()
+        self._made_ready: tuple[str, Assembly] | None = None
+        self._previous: Assembly | None = None
+
+    def work(self) -> None:
+        """Makes the first job ready, then does whatever it is told to begin."""
+        first = self._brief.first
+        try:
+            self._made_ready = (first.part, self._prepare(first))
+        except Exception as error:
+            self._line.send(Refused(_portable(error)))
+            return
+        self._line.send(self._ready(self._made_ready[1]))
+        while True:
+            begin: Begin = self._line.recv()
+            self._line.send(Done(self._do(begin)))
+
+    def _ready(self, assembly: Assembly) -> Ready:
+        parameters = assembly.model.count_params()
+        return Ready(
+            assembly.engine, assembly.device, parameters, assembly.summary, len(self._gpus())
+        )
+
+    def _gpus(self) -> list[str]:
+        from nnrun.training import devices
+
+        return [name for name in devices.available() if name.startswith("gpu")]
+
+    def _prepare(self, job: Job) -> Assembly:
+        from nnrun.intake import of_fold
+
+        gpus = self._gpus()
+        material = replace(self._brief.material, spec=job.spec)
+        same = self._previous and self._previous.intake.spec == job.spec
+        return self._experiment.prepare(
+            of_fold(material, job.fold),
+            _Relay(self._line, self._noise),
+            device=gpus[self._brief.number % len(gpus)] if gpus else "auto",
+            previous=self._previous if same else None,
+        )
+
+    def _do(self, begin: Begin) -> str | None:
+        """Makes one run; returns why it failed, if it did."""
+        from nnrun.cli import closing
+        from nnrun.recording import Origin
+
+        began = time.perf_counter()
+        job, whole = begin.job, Run(begin.whole)
+        try:
+            self._previous = self._assembly(job)
+            self._experiment.fit_fold(
+                self._previous,
+                lambda record: create_part(
+                    whole, job.part, job.spec.name, now=datetime.now(), record=record
+                ),
+                origin=Origin(self._brief.overrides, began, self._import_seconds),
+                observer=_Relay(self._line, self._noise),
+            )
+        except NnrunError as error:
+            return str(error)
+        except Exception as error:
+            # Ours to mend; the log of the fold has all of it, and the other folds go on.
+            traceback.print_exc()
+            return repr(error)
+        finally:
+            part = Run(whole.path / job.part)
+            self._noise.leave_log()
+            if part.holds(layout.RUN):
+                closing.log(part)
+            self._import_seconds = 0.0
+        return None
+
+    def _assembly(self, job: Job) -> Assembly:
+        """The job's model: the one that was made ready, or the last one put back to its start."""
+        made, self._made_ready = self._made_ready, None
+        return made[1] if made and made[0] == job.part else self._prepare(job)
+
+
+class _Relay:
+    """An Observer that passes on what it is told, and writes it into the run's log."""
+
+    def __init__(self, line: Connection, noise: Noise) -> None:
+        self._line = line
+        self._noise = noise
+        self._epochs = 0
+
+    def _pass_on(self, method: str, *arguments: Any) -> None:
+        self._line.send(Told(method, arguments))
+
+    def stage(self, text: str) -> None:
+        """Passes it on."""
+        self._pass_on("stage", text)
+
+    def run_began(self, path: Path) -> None:
+        """From now on there is a log to write to."""
+        self._noise.move_to(path / layout.LOG)
+        self._pass_on("run_began", path)
+
+    def notice(self, text: str) -> None:
+        """Goes into the log only; what concerns all folds is said once, by the whole."""
+        self._noise.note(f"note: {text}")
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        """Passes it on."""
+        self._epochs = epochs
+        self._pass_on("epoch_began", epoch, epochs, steps)
+
+    def steps_done(self, step: int) -> None:
+        """Passes it on."""
+        self._pass_on("steps_done", step)
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        """Writes the line of the epoch."""
+        from nnrun.cli.progress import epoch_line
+
+        self._noise.note(epoch_line(epoch, self._epochs, logs, seconds))
+        self._pass_on("epoch_ended", epoch, dict(logs), seconds)
+
+
+def _portable(error: Exception) -> Exception:
+    """What survives the way to another process; of anything else its words."""
+    if isinstance(error, NnrunError):
+        return error
+    return RuntimeError("".join(traceback.format_exception(error)))

@@ -1,0 +1,255 @@
+"""One cross-validation, from its rows to a finished run folder. Needs no TensorFlow itself."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from nnrun import crossval, intake, prepare, sanity, targets
+from nnrun.errors import RunError
+from nnrun.intake import Material
+from nnrun.kfold import record
+from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told
+from nnrun.kfold.record import Whole
+from nnrun.records import Fold, Observer
+from nnrun.runs import Run, layout
+from nnrun.spec import catalogue
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.validation import KFold, Validation
+from nnrun.workers import Gone, Team, Worker
+
+# Another worker is worth its start when the folds that wait would keep those there are busy longer.
+START_SECONDS = 15.0
+TICK_SECONDS = 0.25
+
+
+class Audience(Protocol):
+    """Whoever wants to know how a cross-validation goes."""
+
+    def stage(self, text: str) -> None:
+        """Something that takes a while begins."""
+
+    def run_began(self, run: Run, parts: int) -> None:
+        """The run has its folder; so many parts are to be trained."""
+
+    def notice(self, text: str) -> None:
+        """A person should know this."""
+
+    def observer(self, part: str) -> Observer:
+        """Is told of a part, such as `fold-1`."""
+
+    def ended(self, part: str, error: str | None) -> None:
+        """A part is over, and why where it failed."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Args:
+        spec: with a `validation.kfold`.
+        overrides: as given with `--set`.
+        workers: how many processes side by side; None lets `_is_worth_it` decide.
+        folder: makes the run folder, or reads one that is to be gone on with.
+        began: when work on it began, by `time.perf_counter`.
+    """
+
+    spec: Experiment
+    overrides: tuple[str, ...]
+    workers: int | None
+    folder: Callable[[dict[str, Any]], Run]
+    began: float
+
+
+def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
+    """Trains and records every fold, and what they say together.
+
+    Args:
+        order: what is asked for.
+        team: has one worker already, which loads TensorFlow while the rows are read.
+        audience: is told how it goes.
+
+    Returns:
+        The run; `failed` where a fold has failed.
+
+    Raises:
+        DataError: the data cannot be had, or are not those that the folder was begun with.
+        Misfit: spec and data do not go together, or the model cannot be built; no folder is made.
+        RunError: the folder cannot be written.
+        KeyboardInterrupt: as soon as the workers have kept what there is.
+    """
+    audience.stage(f"reading {order.spec.dataset.name}")
+    material = intake.read(order.spec)
+    rule = material.spec.validation.kfold
+    assert rule is not None
+    folds = crossval.folds(rule, material.dataset, seed=material.seed)
+    jobs = [Job(layout.fold(fold.number), fold, material.spec) for fold in folds]
+    crew = _Crew(team, order, material, audience)
+    audience.stage("building the model")
+    ready = crew.ready(jobs[0])
+    notices = _notices(material, folds)
+    run = order.folder(record.first(material, folds, ready, notices, order.overrides))
+    whole = Whole(run, material, folds, order.began)
+    audience.run_began(run, len(jobs) + rule.final)
+    with record.kept(whole):
+        record.describe(whole, ready)
+        for notice in notices:
+            audience.notice(notice)
+        crew.work(whole, [job for job in jobs if not whole.has(job.part)])
+        audience.stage("drawing")
+        record.summarise(whole)
+        if rule.final:
+            _finally(whole, rule, crew, audience)
+    return run
+
+
+def _notices(material: Material, folds: tuple[Fold, ...]) -> list[str]:
+    spec, dataset = material.spec, material.dataset
+    return [
+        *targets.notices(spec),
+        *prepare.notices(spec.dataset.prepare, validated=True),
+        *_stopped_by_what_they_are_judged_by(spec),
+        *sanity.fold_notices(dataset, folds),
+    ]
+
+
+def _stopped_by_what_they_are_judged_by(spec: Experiment) -> Iterable[str]:
+    """Callbacks that choose an epoch by the rows that the fold is then judged by."""
+    for callback in spec.training.callbacks:
+        monitor = catalogue.monitor(callback) or ""
+        if callback.name == "EarlyStopping" and monitor.startswith("val_"):
+            yield (
+                "EarlyStopping chooses each fold's epoch by the rows that judge the fold, "
+                "so validation looks a little better than it is"
+            )
+
+
+def _finally(whole: Whole, rule: KFold, crew: _Crew, audience: Audience) -> None:
+    """Trains on all training rows for the best number of epochs and tests once."""
+    epochs = whole.run.metrics().get("best_epoch")
+    if epochs is None or whole.failed:
+        audience.notice("not trained on all rows: not every fold could be trained")
+        return
+    everything = np.arange(len(whole.material.dataset.train))
+    fold = Fold(everything, everything[:0])
+    spec = final_spec(whole.material.spec, epochs)
+    if not whole.has(layout.FINAL):
+        crew.work(whole, [Job(layout.FINAL, fold, spec)])
+    record.take_in_final(whole)
+
+
+def final_spec(spec: Experiment, epochs: int) -> Experiment:
+    """The experiment on all training rows; `nnrun train` on it does the same.
+
+    Callbacks that watch validation rows, of which there are none now, are left out, and so is what
+    would stop before the epochs are over.
+
+    Args:
+        spec: the one that was cross-validated.
+        epochs: how many were best.
+    """
+    callbacks = tuple(
+        callback
+        for callback in spec.training.callbacks
+        if callback.name != "EarlyStopping"
+        and not (catalogue.monitor(callback) or "").startswith("val_")
+    )
+    training = spec.training.model_copy(update={"epochs": epochs, "callbacks": callbacks})
+    return spec.model_copy(update={"training": training, "validation": Validation()})
+
+
+@dataclass
+class _Crew:
+    """Deals jobs out to the workers and passes on what they tell."""
+
+    team: Team
+    order: Order
+    material: Material
+    audience: Audience
+    gpus: int = 0
+    epoch_seconds: list[float] = field(default_factory=list)
+
+    def ready(self, first: Job) -> Ready:
+        """Briefs the first worker and waits until it has built the model."""
+        [worker] = self.team.workers
+        self._brief(worker, first)
+        while True:
+            for _, message in self.team.heard(TICK_SECONDS):
+                match message:
+                    case Ready():
+                        worker.ready, self.gpus = True, message.gpus
+                        return message
+                    case Refused(error=error):
+                        raise error
+                    case Gone():
+                        raise RunError(f"no worker could be started: {message.reason}")
+
+    def _brief(self, worker: Worker, first: Job) -> None:
+        worker.tell(Brief(self.material, first, self.order.overrides, worker.number))
+
+    def work(self, whole: Whole, jobs: list[Job]) -> None:
+        """Has every job done; those that fail are noted, and the others go on."""
+        waiting = deque(jobs)
+        while waiting or any(worker.job for worker in self.team.workers):
+            for worker in self.team.workers:
+                if waiting and worker.ready and worker.job is None:
+                    worker.job = waiting.popleft()
+                    worker.tell(Begin(worker.job, whole.run.path))
+            if waiting and self._is_worth_it(waiting):
+                self._brief(self.team.hire(), waiting[0])
+            for worker, message in self.team.heard(TICK_SECONDS):
+                self._hear(worker, message, whole)
+
+    def _is_worth_it(self, waiting: deque[Job]) -> bool:
+        """Whether to start one more worker. It changes no number, only when the numbers are there.
+
+        Of `--workers` all are started at once. Else one, and more, up to a worker per GPU or else
+        per core, as soon as the folds that wait would take those there are longer than a start.
+        """
+        workers = self.team.workers
+        coming = sum(not worker.ready for worker in workers)
+        if coming >= len(waiting):
+            return False
+        if not workers:
+            return True
+        if self.order.workers is not None:
+            return len(workers) < self.order.workers
+        if coming or len(self.epoch_seconds) < 2 or len(workers) >= (self.gpus or _cores()):
+            return False
+        fold_seconds = statistics.median(self.epoch_seconds) * waiting[0].spec.training.epochs
+        return fold_seconds * len(waiting) / len(workers) > START_SECONDS
+
+    def _hear(self, worker: Worker, message: Any, whole: Whole) -> None:
+        job: Job | None = worker.job
+        match message:
+            case Ready():
+                worker.ready = True
+            case Told(method=method, arguments=arguments) if job:
+                if method == "epoch_ended":
+                    self.epoch_seconds.append(arguments[-1])
+                getattr(self.audience.observer(job.part), method)(*arguments)
+            case Done(error=error) if job:
+                worker.job = None
+                self._end(job, error, whole)
+            case Refused(error=error):
+                raise error
+            case Gone() if job:
+                whole.lost(job.part, message.reason)
+                self._end(job, message.reason, whole)
+            case Gone() if not worker.ready:
+                raise RunError(f"no further worker could be started: {message.reason}")
+
+    def _end(self, job: Job, error: str | None, whole: Whole) -> None:
+        if error:
+            whole.failed[job.part] = error
+        self.audience.ended(job.part, error)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

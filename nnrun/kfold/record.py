@@ -1,0 +1,250 @@
+"""What the folder of a cross-validation says of all its folds together."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from nnrun import averages, crossval, outcome, plots
+from nnrun.errors import NnrunError
+from nnrun.intake import Material
+from nnrun.kfold.messages import Ready
+from nnrun.outcome import Predictions
+from nnrun.records import Fold, History, lowest_epoch
+from nnrun.runs import Run, environment, layout
+from nnrun.spec.loading import dump
+from nnrun.spec.validation import Smooth
+
+
+@dataclass
+class Whole:
+    """A cross-validation with its folder.
+
+    Args:
+        began: when work on it began, by `time.perf_counter`.
+        failed: why each part failed that did.
+    """
+
+    run: Run
+    material: Material
+    folds: Sequence[Fold]
+    began: float
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def part(self, name: str) -> Run:
+        """The run of a fold, or of all rows."""
+        return Run(self.run.path / name)
+
+    def has(self, name: str) -> bool:
+        """Whether a part is there and finished."""
+        part = self.part(name)
+        return part.holds(layout.RUN) and part.status() == layout.FINISHED
+
+    def lost(self, name: str, reason: str) -> None:
+        """Says in a part's record what it could not say itself any more."""
+        if self.part(name).holds(layout.RUN):
+            self.part(name).update(status=layout.FAILED, error=reason)
+
+    @property
+    def finished(self) -> list[tuple[Fold, Run]]:
+        """The folds that are there, each with its run."""
+        names = [(fold, layout.fold(fold.number)) for fold in self.folds]
+        return [(fold, self.part(name)) for fold, name in names if self.has(name)]
+
+
+def first(
+    material: Material,
+    folds: Sequence[Fold],
+    ready: Ready,
+    notices: Sequence[str],
+    overrides: Sequence[str],
+) -> dict[str, Any]:
+    """What `run.json` says from the start."""
+    rows = {"train": len(material.dataset.train), "test": len(material.dataset.test)}
+    return {
+        "verb": "kfold",
+        "seed": material.seed,
+        "overrides": list(overrides),
+        "engine": ready.engine,
+        "device": ready.device,
+        "data_digest": material.digest,
+        "split_digest": crossval.digest(folds),
+        "rows": rows,
+        "folds": [
+            {"number": fold.number, "train": len(fold.train), "validation": len(fold.validation)}
+            for fold in folds
+        ],
+        "notices": list(notices),
+        "parameters": ready.parameters,
+        **environment.describe(),
+    }
+
+
+def describe(whole: Whole, ready: Ready) -> None:
+    """Writes what is known before the first fold."""
+    whole.run.write_text(layout.SPEC, dump(whole.material.spec))
+    whole.run.write_text(layout.SUMMARY, ready.summary)
+
+
+@contextmanager
+def kept(whole: Whole) -> Iterator[None]:
+    """Whatever ends the cross-validation, its folder says so and keeps the folds there are."""
+
+    def close(status: str, error: str | None = None) -> None:
+        now = datetime.now().isoformat(timespec="seconds")
+        whole.run.update(status=status, ended=now, error=error)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        close(layout.INTERRUPTED)
+        raise
+    except Exception as error:
+        close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
+        raise
+    if whole.failed:
+        close(layout.FAILED, "; ".join(f"{part}: {why}" for part, why in whole.failed.items()))
+    else:
+        close(layout.FINISHED)
+
+
+def summarise(whole: Whole) -> None:
+    """Writes what the folds that are there say together, failed ones left out."""
+    metrics = {fold.number: run.metrics() for fold, run in whole.finished}
+    histories = {fold.number: run.history() for fold, run in whole.finished}
+    whole.run.write_table(layout.FOLDS, _table(whole))
+    if not metrics:
+        return
+    mean = averages.mean_curve(list(histories.values()))
+    whole.run.write_json(layout.HISTORY, mean.epochs)
+    whole.run.write_table(layout.JOURNAL, _journal(mean))
+    _write_predictions(whole)
+    summary = _metrics(whole, metrics, mean)
+    # Last, because whoever finds it takes the rest for complete.
+    _draw(whole, histories, mean, summary)
+    whole.run.write_json(layout.METRICS, summary)
+
+
+def _table(whole: Whole) -> list[list[Any]]:
+    """A row per fold; of one that failed what is known of it."""
+    rows: list[dict[str, Any]] = []
+    for fold in whole.folds:
+        run = whole.part(layout.fold(fold.number))
+        begun = run.holds(layout.RUN)
+        metrics = run.metrics() if begun else {}
+        sizes = {"train_rows": len(fold.train), "validation_rows": len(fold.validation)}
+        row = {"fold": fold.number, "status": run.status() if begun else "missing", **sizes}
+        row |= {"epochs": metrics.get("epochs"), "best_epoch": metrics.get("best_epoch")}
+        row["seconds"] = metrics.get("seconds", {}).get("total")
+        row |= metrics.get("train", {})
+        row |= {f"val_{name}": value for name, value in metrics.get("validation", {}).items()}
+        rows.append(row)
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    return [header, *([row.get(name) for name in header] for row in rows)]
+
+
+def _journal(history: History) -> list[list[Any]]:
+    rows = [[epoch + 1, *history.row(epoch).values()] for epoch in range(len(history))]
+    return [["epoch", *history.epochs], *rows]
+
+
+def _metrics(whole: Whole, metrics: dict[int, dict[str, Any]], mean: History) -> dict[str, Any]:
+    best, smooth = _best(whole, mean)
+    spreads = {
+        rows: averages.spreads(
+            [metrics.get(fold.number, {}).get(rows) for fold in whole.folds], whole.folds
+        )
+        for rows in ("initial", "train", "validation")
+    }
+    seconds = [each["seconds"] for each in metrics.values()]
+    spent = {
+        "total": time.perf_counter() - whole.began,
+        "data": whole.material.seconds,
+        "training": sum(each["training"] for each in seconds),
+        "epoch_median": statistics.median(each["epoch_median"] for each in seconds),
+    }
+    return {
+        "schema_version": layout.SCHEMA_VERSION,
+        "epochs": len(mean),
+        "monitor": mean.monitor,
+        "best_epoch": best,
+        "ddof": averages.DDOF,
+        "confidence": averages.CONFIDENCE,
+        **spreads,
+        "last": mean.row(len(mean) - 1) if len(mean) else {},
+        "best": mean.row(best - 1) if best else {},
+        **({"smoothed": smooth} if smooth else {}),
+        "parameters": next(iter(metrics.values()))["parameters"],
+        "seconds": {name: round(value, 4) for name, value in spent.items()},
+    }
+
+
+def _best(whole: Whole, mean: History) -> tuple[int | None, dict[str, Any]]:
+    """The epoch of the lowest mean validation loss, smoothed where the spec says so."""
+    rule = _smooth(whole)
+    if rule is None:
+        return mean.best_epoch, {}
+    lowest: dict[str, Any] = {**rule.model_dump()}
+    for name, values in mean.epochs.items():
+        if name.startswith("val_"):
+            points = averages.smoothed(values, rule)
+            at = lowest_epoch(points)
+            lowest[name] = {"lowest_epoch": at and at + rule.skip, "lowest": at and points[at - 1]}
+    best = lowest.get(mean.monitor, {}).get("lowest_epoch")
+    return best or mean.best_epoch, lowest
+
+
+def _smooth(whole: Whole) -> Smooth | None:
+    kfold = whole.material.spec.validation.kfold
+    return kfold.smooth if kfold else None
+
+
+def _draw(
+    whole: Whole, histories: dict[int, History], mean: History, summary: dict[str, Any]
+) -> None:
+    rule, best = _smooth(whole), summary["best_epoch"]
+    for metric in mean.epochs:
+        if f"val_{metric}" not in mean.epochs:
+            continue
+        figure = plots.folds(histories, mean, f"val_{metric}", best_epoch=best)
+        whole.run.write_figure(metric, figure)
+        if rule and len(mean) > rule.skip:
+            points = averages.smoothed(mean.epochs[f"val_{metric}"], rule)
+            figure = plots.smoothed(points, f"val_{metric}", skip=rule.skip, best_epoch=best)
+            whole.run.write_figure(f"{metric}-smoothed", figure)
+
+
+def _write_predictions(whole: Whole) -> None:
+    """Each row as a model saw it that was not trained on it, fold by fold."""
+    rows, outputs, numbers = [], [], []
+    for fold, run in whole.finished:
+        arrays = run.read_arrays(layout.PREDICTIONS)
+        rows.append(arrays["row"])
+        outputs.append(arrays["output"])
+        numbers.append(np.full(len(arrays["row"]), fold.number))
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    found = Predictions(
+        whole.material.dataset,
+        "train",
+        np.concatenate(rows)[order],
+        np.concatenate(outputs)[order],
+        {"fold": np.concatenate(numbers)[order]},
+    )
+    outcome.write(whole.run, found, whole.material.spec.training)
+
+
+def take_in_final(whole: Whole) -> None:
+    """Adds the test of the model that was trained on all rows, if it could be."""
+    if whole.has(layout.FINAL):
+        final = whole.part(layout.FINAL).metrics()
+        known = whole.run.metrics()
+        known["seconds"]["total"] = round(time.perf_counter() - whole.began, 4)
+        told = {"test": final["test"], "final": {"epochs": final["epochs"]}}
+        whole.run.write_json(layout.METRICS, known | told)

@@ -1,0 +1,88 @@
+"""What a run's predictions are described by: confusion, report, pictures. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nnrun import plots, targets
+from nnrun.records import Array, Dataset, Sequences, Split
+from nnrun.runs import Run, layout
+from nnrun.spec.training import Training
+from nnrun.training import classes
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model, or one model per fold, says of some rows.
+
+    Args:
+        dataset: that the rows are of.
+        split: `train` or `test`.
+        rows: numbers of the rows in that split.
+        output: probabilities or values, of shape `(rows, units)`.
+        more: arrays of shape `(rows,)` to be kept beside them.
+    """
+
+    dataset: Dataset
+    split: str
+    rows: Array
+    output: Array
+    more: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def _source(self) -> Split:
+        split: Split = getattr(self.dataset, self.split)
+        return split
+
+    @property
+    def target(self) -> Array:
+        """The true class or value of each row, shape `(rows,)`."""
+        return self._source.y[self.rows]
+
+    @property
+    def x(self) -> Array | Sequences:
+        """The inputs that the rows are taken from."""
+        return self._source.x
+
+
+def write(run: Run, found: Predictions, training: Training) -> None:
+    """Writes predictions, and what can be seen in them, into a run folder."""
+    run.write_arrays(
+        layout.PREDICTIONS, row=found.rows, target=found.target, output=found.output, **found.more
+    )
+    names = found.dataset.classes
+    if not names:
+        figure = plots.predicted_against_true(
+            found.target, found.output[:, 0], name=found.dataset.target
+        )
+        run.write_figure("predicted", figure)
+        return
+    guess = classes.predicted(found.output, threshold=targets.threshold(training))
+    counts = classes.confusion(found.target, guess, names)
+    header = ["true \\ predicted", *names]
+    rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]
+    run.write_table(layout.CONFUSION, [header, *rows])
+    run.write_json(layout.REPORT, classes.report(found.target, guess, names))
+    run.write_figure("confusion", plots.confusion(counts, names))
+    _gallery(run, found, guess, probable=targets.are_probabilities(training))
+
+
+def _gallery(run: Run, found: Predictions, guess: Array, *, probable: bool) -> None:
+    names, x = found.dataset.classes, found.x
+    many = plots.TEXTS if isinstance(x, Sequences) else plots.PICTURES
+    labels = [names[index] for index in found.target[:many]]
+    guesses = [names[index] for index in guess[:many]]
+    sure = classes.confidence(found.output[:many]).tolist() if probable else None
+    if isinstance(x, Sequences):
+        texts = decoded(found.dataset, x, found.rows[:many])
+        run.write_figure("gallery", plots.texts(texts, labels, guesses, confidence=sure))
+    elif x.ndim > 2:
+        pictures = x[found.rows[:many]]
+        run.write_figure("gallery", plots.pictures(pictures, labels, guesses, confidence=sure))
+
+
+def decoded(dataset: Dataset, x: Sequences, rows: Array) -> list[str]:
+    """Some texts, in words."""
+    words: Mapping[int, str] = dataset.vocabulary() if dataset.vocabulary else {}
+    return [" ".join(words.get(int(index), str(index)) for index in x.row(row)) for row in rows]

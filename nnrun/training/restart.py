@@ -1,0 +1,28 @@
+"""Puts a trained model back to where a fresh one begins, so that what was traced still serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+def restart(model: keras.Model, fresh: keras.Model) -> None:
+    """Gives a model the weights, seeds and optimizer state of another of the same spec.
+
+    Args:
+        model: compiled, perhaps trained; its variables stay the same objects.
+        fresh: compiled and never trained.
+    """
+    for old, new in zip(_variables(model), _variables(fresh), strict=True):
+        old.assign(new)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """All that training changes; metrics begin anew with each epoch."""
+    return [
+        *model.trainable_variables,
+        # Seeds of layers such as dropout are among these.
+        *model.non_trainable_variables,
+        *model.optimizer.variables,
+    ]
