@@ -77,7 +77,7 @@ class Team:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._dismiss()
+        self.dismiss()
 
     def hire(self) -> Worker:
         """Starts one more process; returns before it is ready for anything."""
@@ -111,7 +111,8 @@ class Team:
                 message = Gone(worker.process.exitcode)
             yield worker, message
 
-    def _dismiss(self) -> None:
+    def dismiss(self) -> None:
+        """Asks every worker to stop, waits until it has, and ends those that do not."""
         try:
             for worker in self.workers:
                 worker.process.terminate()

@@ -56,8 +56,7 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     said = [
         f"{run.status()}, {count} of {metrics['epochs']} epochs: {time}",
         f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
-        "± is the standard deviation over folds (ddof 1); the interval allows for the rows that "
-        "folds share",
+        "± is the standard deviation (ddof 1); the interval allows for rows that folds share",
     ]
     if best := metrics["best_epoch"]:
         name = metrics["monitor"]

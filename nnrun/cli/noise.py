@@ -44,7 +44,7 @@ class Noise:
     def leave_log(self) -> None:
         """From now on the file is a passing one again, until there is another log."""
         sys.stderr.flush()
-        self._exchange(tempfile.TemporaryFile())
+        self._exchange(tempfile.TemporaryFile())  # noqa: SIM115 - closed by the next
 
     def _exchange(self, file: IO[bytes]) -> None:
         os.dup2(file.fileno(), 2)

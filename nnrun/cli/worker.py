@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 import traceback
 from contextlib import suppress
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 def main(line: Connection) -> None:
     """Works until there is nothing more to do, or the one who asked is gone."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Not on KeyboardInterrupt alone: a line that is cut shows wherever something is told.
-    with Noise() as noise, suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
+    with Noise() as noise, suppress(KeyboardInterrupt, EOFError, OSError):
+        # What Keras prints belongs into the log of the fold, not into an answer.
+        sys.stdout = sys.stderr
         _Worker(line, noise).work()
     # Taking TensorFlow apart takes a second and frees nothing that the end does not free.
     os._exit(0)
@@ -52,7 +54,7 @@ class _Worker:
         first = self._brief.first
         try:
             self._made_ready = (first.part, self._prepare(first))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by the one who listens
             self._line.send(Refused(_portable(error)))
             return
         self._line.send(self._ready(self._made_ready[1]))
@@ -103,7 +105,7 @@ class _Worker:
             )
         except NnrunError as error:
             return str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Ours to mend; the log of the fold has all of it, and the other folds go on.
             traceback.print_exc()
             return repr(error)
@@ -130,7 +132,11 @@ class _Relay:
         self._epochs = 0
 
     def _pass_on(self, method: str, *arguments: Any) -> None:
-        self._line.send(Told(method, arguments))
+        try:
+            self._line.send(Told(method, arguments))
+        except OSError:
+            # Nobody listens any more, so nobody wants the rest; what there is will be kept.
+            raise KeyboardInterrupt from None
 
     def stage(self, text: str) -> None:
         """Passes it on."""

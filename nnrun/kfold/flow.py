@@ -194,8 +194,19 @@ class _Crew:
         worker.tell(Brief(self.material, first, self.order.overrides, worker.number))
 
     def work(self, whole: Whole, jobs: list[Job]) -> None:
-        """Has every job done; those that fail are noted, and the others go on."""
-        waiting = deque(jobs)
+        """Has every job done; those that fail are noted, and the others go on.
+
+        Raises:
+            KeyboardInterrupt: when the workers have kept what there is.
+        """
+        try:
+            self._deal(whole, deque(jobs))
+        except KeyboardInterrupt:
+            self.audience.stage("stopping")
+            self.team.dismiss()
+            raise
+
+    def _deal(self, whole: Whole, waiting: deque[Job]) -> None:
         while waiting or any(worker.job for worker in self.team.workers):
             for worker in self.team.workers:
                 if waiting and worker.ready and worker.job is None:

@@ -105,6 +105,7 @@ def kept(whole: Whole) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         close(layout.INTERRUPTED)
+        summarise(whole)
         raise
     except Exception as error:
         close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
