@@ -22,7 +22,7 @@ from nnrun.spec import dataset
 from nnrun.spec.base import Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.training import Training
-from nnrun.spec.validation import Holdout
+from nnrun.spec.validation import Holdout, KFold, Smooth
 
 NAMED = Experiment.model_fields["name"].description
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -62,6 +62,13 @@ def run_folder() -> None:
         print(f"| `{name}{'/' if name == layout.PLOTS else ''}` | {meaning} |")
 
 
+def run_folder_of_folds() -> None:
+    """What a cross-validation has besides."""
+    print("| in `nnrun kfold` also | holds |\n|---|---|")
+    for name, meaning in layout.MEANING_OF_FOLDS.items():
+        print(f"| `{name}{'' if '.' in name else '/'}` | {meaning} |")
+
+
 def shipped() -> None:
     """The specs that come with nnrun."""
     print("| spec | what it shows |\n|---|---|")
@@ -76,6 +83,8 @@ def keys() -> None:
         ("The top level", Experiment),
         ("`training`", Training),
         ("`validation.holdout`", Holdout),
+        ("`validation.kfold`", KFold),
+        ("`validation.kfold.smooth`", Smooth),
     ):
         print(f"### {title}\n")
         _table(cls)

@@ -16,7 +16,6 @@ from matplotlib import image
 from sklearn import metrics as sk
 
 from nnrun.intake import Intake, take_in
-from nnrun.recording import best_epoch, monitor
 from nnrun.records import History
 from nnrun.runs import Run, layout
 from nnrun.spec.loading import load
@@ -146,13 +145,15 @@ def test_a_history_without_a_number_has_no_best_epoch() -> None:
     """A run may be lost in its first epoch."""
     history = History({"loss": [float("nan"), float("inf")]})
 
-    assert best_epoch(history) is None
-    assert monitor(history) == "loss"
+    assert history.best_epoch is None
+    assert history.monitor == "loss"
 
 
 def test_an_epoch_that_was_lost_is_not_the_best() -> None:
     """NaN is smaller than nothing and larger than nothing."""
-    assert best_epoch(History({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]})) == 3
+    history = History({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]})
+
+    assert history.best_epoch == 3
 
 
 def test_predictions_reproduce_the_test_metrics(
@@ -246,7 +247,7 @@ def test_the_preparation_is_saved(boston: Run, run: Run) -> None:
     """Whoever predicts later must scale new rows as the training rows were."""
     fitted = boston.read_json(layout.PREPARATION)["steps"][0]
 
-    assert fitted["step"] == "standardize"
+    assert fitted["step"] == {"standardize": {"fit": "train"}}
     assert {len(values) for values in fitted["state"].values()} == {13}
     assert run.read_json(layout.PREPARATION)["shape"] == [64]
 

@@ -35,7 +35,7 @@ def test_a_missing_value_is_refused_with_its_row() -> None:
 
     with pytest.raises(DataError, match="training rows hold inputs that are not numbers, in 1 of 5 "
                        "rows; the first is row 3"):  # fmt: skip
-        sanity.notices(dataset, TRAIN)
+        sanity.check_numbers(dataset)
 
 
 def test_a_column_that_never_changes_in_training_is_named() -> None:

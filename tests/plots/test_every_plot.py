@@ -19,6 +19,7 @@ NOISY = {
     "val_mae": RNG.normal(3, 0.5, 500).tolist(),
 }
 PRICES = RNG.gamma(6, 4, 102)
+FOLDS = {n: History({"val_mae": RNG.normal(3, 0.5, 500).tolist()}) for n in range(1, 5)}
 
 DRAWN: dict[str, Callable[[], Figure]] = {
     "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
@@ -30,6 +31,8 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "predicted_against_true": lambda: plots.predicted_against_true(
         PRICES, PRICES * 1.1, name="price in 1000 $"
     ),
+    "folds": lambda: plots.folds(FOLDS, FOLDS[1], "val_mae", best_epoch=80),
+    "smoothed": lambda: plots.smoothed(NOISY["val_mae"][10:], "val_mae", skip=10, best_epoch=80),
 }
 
 

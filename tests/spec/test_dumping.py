@@ -158,6 +158,7 @@ training:
   device: auto
 validation:
   holdout: null
+  kfold: null
 """
 
 
