@@ -26,13 +26,10 @@ def test_a_shipped_spec_says_what_it_shows_and_how_to_run_it(path: Path) -> None
     opening = lines[: next(number for number, line in enumerate(lines) if line[0] != "#")]
 
     validation = load(path).experiment.validation
-    verbs = {"kfold"} if validation.kfold else {"train"}
+    verb = "kfold" if validation.kfold else "train"
 
     assert len(opening) >= 2
-    assert verbs <= {line.split()[2] for line in opening if line.endswith(path.name)}
-    assert {line for line in opening if line.startswith("#   ")} <= {
-        f"#   nnrun {verb} {path.relative_to(ROOT).as_posix()}" for verb in ("train", "kfold")
-    }
+    assert f"#   nnrun {verb} {path.relative_to(ROOT).as_posix()}" in opening
     assert load(path).experiment.description
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
+from sklearn import model_selection as ms
 
-from nnrun import crossval
+from nnrun import crossval, datasets
 from nnrun.errors import Misfit
-from nnrun.records import Fold
-from nnrun.spec.validation import Validation
+from nnrun.records import Dataset, Fold, Sequences, Split
+from nnrun.spec.dataset import BostonHousing
+from nnrun.spec.validation import KFold, Validation
 
 LABELS = np.repeat([0, 1, 2], [50, 30, 20])
 RULES: list[dict[str, Any]] = [
@@ -110,3 +114,166 @@ def test_what_cannot_be_stratified_is_refused() -> None:
     assert caught.value.code == "NN120"
     assert caught.value.path == (*HOLDOUT, "stratify")
     assert "\n" not in caught.value.message
+
+
+ROWS = 60
+GROUPS = np.repeat(np.arange(12.0), 5)
+X = np.stack([np.arange(float(ROWS)), GROUPS], axis=1)
+CLASSES = np.repeat([0, 1, 2], 20)
+DATASET = Dataset("toy", Split(X, CLASSES), Split(X[:1], CLASSES[:1]), features=("x", "person"))
+DRAWN = {"random_state": 7}
+SPLITTERS: dict[str, tuple[dict[str, Any], Any]] = {
+    "blocks": ({"folds": 4}, ms.KFold(4)),
+    "shuffle": ({"folds": 4, "shuffle": True}, ms.KFold(4, shuffle=True, **DRAWN)),
+    "stratify": ({"folds": 4, "stratify": True}, ms.StratifiedKFold(4)),
+    "stratify and shuffle": (
+        {"folds": 4, "stratify": True, "shuffle": True},
+        ms.StratifiedKFold(4, shuffle=True, **DRAWN),
+    ),
+    "repeats": (
+        {"folds": 4, "shuffle": True, "repeats": 3},
+        ms.RepeatedKFold(n_splits=4, n_repeats=3, **DRAWN),
+    ),
+    "stratify and repeats": (
+        {"folds": 4, "stratify": True, "shuffle": True, "repeats": 2},
+        ms.RepeatedStratifiedKFold(n_splits=4, n_repeats=2, **DRAWN),
+    ),
+    "groups": ({"folds": 4, "groups": "person"}, ms.GroupKFold(4)),
+    "groups and stratify": (
+        {"folds": 4, "groups": "person", "stratify": True},
+        ms.StratifiedGroupKFold(4),
+    ),
+    "time series": ({"folds": 4, "time_series": True}, ms.TimeSeriesSplit(4)),
+    "leave one out": ({"leave_one_out": True}, ms.LeaveOneOut()),
+}
+each_rule = pytest.mark.parametrize("name", SPLITTERS)
+
+
+def folds(rule: dict[str, Any], dataset: Dataset = DATASET, seed: int = 7) -> tuple[Fold, ...]:
+    return crossval.folds(KFold.model_validate(rule), dataset, seed=seed)
+
+
+@each_rule
+def test_the_folds_are_those_of_scikit_learn(name: str) -> None:
+    """Whoever knows its splitters knows ours, to the row."""
+    rule, splitter = SPLITTERS[name]
+    expected = list(splitter.split(X, CLASSES, GROUPS if "groups" in rule else None))
+    found = folds(rule)
+
+    assert [fold.train.tolist() for fold in found] == [train.tolist() for train, _ in expected]
+    assert [fold.validation.tolist() for fold in found] == [held.tolist() for _, held in expected]
+    assert [fold.number for fold in found] == list(range(1, len(expected) + 1))
+
+
+@each_rule
+def test_no_row_validates_what_it_trains(name: str) -> None:
+    for fold in folds(SPLITTERS[name][0]):
+        assert not set(fold.train) & set(fold.validation)
+
+
+@pytest.mark.parametrize("name", sorted(set(SPLITTERS) - {"time series"}))
+def test_every_row_validates_once_per_repeat(name: str) -> None:
+    """Else a prediction out of fold would be missing, or come twice."""
+    rule = SPLITTERS[name][0]
+    held_out = [row for fold in folds(rule) for row in fold.validation]
+
+    assert sorted(held_out) == sorted([*range(ROWS)] * rule.get("repeats", 1))
+
+
+def test_without_shuffle_the_folds_are_the_blocks_of_the_tutorial() -> None:
+    """404 rows in 4 folds: 101 each, one after the other."""
+    boston = datasets.load(BostonHousing(name="boston_housing"))
+    found = folds({"folds": 4}, boston)
+
+    assert [fold.validation.tolist() for fold in found] == [
+        list(range(start, start + 101)) for start in (0, 101, 202, 303)
+    ]
+
+
+def test_rows_of_one_group_stay_together() -> None:
+    """A person's pictures are not trained on and judged by."""
+    for fold in folds({"folds": 4, "groups": "person"}):
+        assert not set(GROUPS[fold.train]) & set(GROUPS[fold.validation])
+
+
+def test_stratify_keeps_the_proportions_in_every_fold() -> None:
+    for fold in folds({"folds": 4, "stratify": True}):
+        assert np.bincount(CLASSES[fold.validation]).tolist() == [5, 5, 5]
+
+
+def test_five_folds_are_made_where_none_are_counted() -> None:
+    """As scikit-learn does."""
+    assert len(folds({})) == 5
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in SPLITTERS if SPLITTERS[name][0].get("shuffle"))
+)
+def test_another_seed_draws_other_folds(name: str) -> None:
+    rule = SPLITTERS[name][0]
+
+    assert crossval.digest(folds(rule, seed=1)) != crossval.digest(folds(rule, seed=2))
+    assert crossval.digest(folds(rule, seed=1)) == crossval.digest(folds(rule, seed=1))
+
+
+VALUES = replace(DATASET, train=Split(X, X[:, 0]))
+TEXTS = replace(DATASET, features=(), train=Split(Sequences(np.arange(60), np.arange(61)), CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("rule", "dataset", "key", "message"),
+    [
+        (
+            {"folds": 61},
+            DATASET,
+            "folds",
+            "the 60 training rows cannot be divided so: Cannot have number of splits n_splits=61 "
+            "greater than the number of samples: n_samples=60.",
+        ),
+        (
+            {"folds": 5, "stratify": True},
+            VALUES,
+            "stratify",
+            "stratify needs classes, but the labels are values",
+        ),
+        (
+            {"folds": 5, "groups": "persn"},
+            DATASET,
+            "groups",
+            "toy has no column 'persn'; there is x, person",
+        ),
+        (
+            {"folds": 5, "groups": "person"},
+            TEXTS,
+            "groups",
+            "toy has no column 'person'; there is none",
+        ),
+    ],
+    ids=["too many", "values", "unknown column", "texts"],
+)
+def test_rows_that_cannot_be_divided_so_are_refused(
+    rule: dict[str, Any], dataset: Dataset, key: str, message: str
+) -> None:
+    """With the place in the spec that asks for it."""
+    with pytest.raises(Misfit) as caught:
+        folds(rule, dataset)
+
+    assert caught.value.args == ("NN126", ("validation", "kfold", key), message)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"leave_one_out": True, "folds": 3}, "folds has no meaning with leave_one_out"),
+        ({"leave_one_out": True, "shuffle": True}, "shuffle has no meaning with leave_one_out"),
+        ({"time_series": True, "shuffle": True}, "shuffle has no meaning with time_series"),
+        ({"time_series": True, "groups": "a"}, "groups has no meaning with time_series"),
+        ({"repeats": 2}, "repeats needs shuffle: true, or the parts are the same each time"),
+        ({"folds": 1}, "greater than or equal to 2"),
+    ],
+    ids=str,
+)
+def test_keys_that_contradict_each_other_are_refused(rule: dict[str, Any], message: str) -> None:
+    """Whatever is written has its effect, or is not accepted."""
+    with pytest.raises(ValidationError, match=message):
+        KFold.model_validate(rule)
