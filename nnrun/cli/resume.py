@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,4 +46,6 @@ def resume(
             run.update(status=layout.RUNNING, ended=None, error=None, process=process())
             return run
 
-        kfold.conduct(load(path / layout.SPEC), folder, workers=workers, json=json)
+        # With the overrides of the beginning, for the records of the folds that are still to come.
+        loaded = replace(load(path / layout.SPEC), overrides=tuple(known["overrides"]))
+        kfold.conduct(loaded, folder, workers=workers, json=json)

@@ -120,7 +120,11 @@ class _Worker:
     def _assembly(self, job: Job) -> Assembly:
         """The job's model: the one that was made ready, or the last one put back to its start."""
         made, self._made_ready = self._made_ready, None
-        return made[1] if made and made[0] == job.part else self._prepare(job)
+        if made:
+            part, self._previous = made
+            if part == job.part:
+                return self._previous
+        return self._prepare(job)
 
 
 class _Relay:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -92,7 +92,7 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
     jobs = [Job(layout.fold(fold.number), fold, material.spec) for fold in folds]
     crew = _Crew(team, order, material, audience)
     audience.stage("building the model")
-    ready = crew.ready(jobs[0])
+    ready = crew.ready(jobs)
     notices = _notices(material, folds)
     run = order.folder(record.first(material, folds, ready, notices, order.overrides))
     whole = Whole(run, material, folds, order.began)
@@ -175,12 +175,14 @@ class _Crew:
     gpus: int = 0
     epoch_seconds: list[float] = field(default_factory=list)
 
-    def ready(self, first: Job) -> Ready:
-        """Briefs the first worker and waits until it has built the model."""
-        [worker] = self.team.workers
-        self._brief(worker, first)
+    def ready(self, jobs: Sequence[Job]) -> Ready:
+        """Briefs the first workers and waits until one has built the model."""
+        for _ in range(len(self.team.workers), min(self.order.workers or 1, len(jobs))):
+            self.team.hire()
+        for worker, job in zip(self.team.workers, jobs, strict=False):
+            self._brief(worker, job)
         while True:
-            for _, message in self.team.heard(TICK_SECONDS):
+            for worker, message in self.team.heard(TICK_SECONDS):
                 match message:
                     case Ready():
                         worker.ready, self.gpus = True, message.gpus
@@ -220,8 +222,9 @@ class _Crew:
     def _is_worth_it(self, waiting: deque[Job]) -> bool:
         """Whether to start one more worker. It changes no number, only when the numbers are there.
 
-        Of `--workers` all are started at once. Else one, and more, up to a worker per GPU or else
-        per core, as soon as the folds that wait would take those there are longer than a start.
+        With `--workers` all are there from the start, and one that died is replaced. Else there is
+        one, and more, up to a worker per GPU or else per core, as soon as the folds that wait would
+        take those there are longer than a start.
         """
         workers = self.team.workers
         coming = sum(not worker.ready for worker in workers)

@@ -7,9 +7,8 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 from nnrun.runs import Run, layout
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
-PATIENCE = 240  # seconds that a loaded machine may take to come to the first epochs
+PATIENCE = 240  # seconds that a loaded machine may take to write down what there is
 
 
 @dataclass(frozen=True)
@@ -36,23 +35,8 @@ class Stopped:
         return Run(next(self.root.iterdir()))
 
 
-def start(root: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "nnrun", "train", str(DIGITS), "--runs", str(root)]
-    pipe = subprocess.PIPE
-    endless = ["--set", "training.epochs=100000"]
-    return subprocess.Popen(
-        [*command, *endless],
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        env=environment,
-        preexec_fn=attentive,  # noqa: PLW1509 - one call, before any thread of the child
-    )
-
-
-def attentive() -> None:
-    """A shell that runs the tests in the background has SIGINT ignored, and a child inherits it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def endless(root: Path) -> tuple[object, ...]:
+    return "train", DIGITS, "--runs", root, "--set", "training.epochs=100000"
 
 
 def stop(process: subprocess.Popen[str], root: Path, *signals: int) -> Stopped:
@@ -69,16 +53,10 @@ def has_epochs(root: Path) -> bool:
     return any(journal.read_text().count("\n") > 3 for journal in root.glob(f"*/{layout.JOURNAL}"))
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not what() and time.monotonic() < until:
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def stopped(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Stopped]]:
+    started: Callable[..., Any], wait_for: Callable[..., None], tmp_path_factory: Any
+) -> dict[str, Stopped]:
     """Four runs that began together, each stopped in its own way after some epochs."""
     ways = {
         "SIGINT": [signal.SIGINT],
@@ -87,14 +65,10 @@ def stopped(
         "SIGKILL": [signal.SIGKILL],
     }
     roots = {way: tmp_path_factory.mktemp(way) for way in ways}
-    processes = {way: start(root, environment) for way, root in roots.items()}
-    try:
-        for root in roots.values():
-            wait_for(lambda root=root: has_epochs(root))
-        yield {way: stop(processes[way], roots[way], *ways[way]) for way in ways}
-    finally:
-        for process in processes.values():
-            process.kill()
+    processes = {way: started(*endless(root)) for way, root in roots.items()}
+    for root in roots.values():
+        wait_for(lambda root=root: has_epochs(root))
+    return {way: stop(processes[way], roots[way], *ways[way]) for way in ways}
 
 
 def printed(err: str) -> list[int]:
@@ -177,10 +151,10 @@ def loads_tensorflow(process: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
 def test_an_interrupt_while_tensorflow_loads_leaves_no_run(
-    environment: dict[str, str], tmp_path: Path
+    started: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
 ) -> None:
     """Nothing has begun, so there is nothing to keep, and nothing to say."""
-    process = start(tmp_path / "runs", environment)
+    process = started(*endless(tmp_path / "runs"))
     wait_for(lambda: loads_tensorflow(process))
     end = stop(process, tmp_path, signal.SIGINT)
 

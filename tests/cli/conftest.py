@@ -1,0 +1,55 @@
+"""What the tests of several verbs start, wait for and stop."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+PATIENCE = 240  # seconds that a loaded machine may take
+
+Process = subprocess.Popen[str]
+
+
+def attentive() -> None:
+    """A shell that runs the tests in the background has SIGINT ignored, and a child inherits it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="module")
+def started(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+    """Starts the command and does not wait for it; it ends with the tests at the latest."""
+    processes = []
+
+    def start(*arguments: object) -> Process:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nnrun", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            preexec_fn=attentive,  # noqa: PLW1509 - one call, before any thread of the child
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], bool]], None]:
+    """Waits until something is so, and fails where it never is."""
+
+    def wait(what: Callable[[], bool]) -> None:
+        until = time.monotonic() + PATIENCE
+        while not what():
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.05)
+
+    return wait

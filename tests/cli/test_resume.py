@@ -1,0 +1,191 @@
+"""A cross-validation that was stopped keeps its finished folds and goes on at the next one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnrun.runs import Run, layout
+
+EPOCHS = "training.epochs=25"
+
+
+@dataclass(frozen=True)
+class Halted:
+    """A run that was halted in its second fold: exit code, messages, a copy of its folder."""
+
+    code: int
+    err: str
+    run: Run
+
+
+def boston(configs: Path, root: Path) -> tuple[object, ...]:
+    # A worker less than cores, so that a fold is always waiting.
+    return "kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 1, "--runs", root
+
+
+@pytest.fixture(scope="module")
+def whole(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> Run:
+    """Never stopped."""
+    root = tmp_path_factory.mktemp("whole")
+    assert nnrun(*boston(configs, root)).returncode == 0
+    return Run(next(root.iterdir()))
+
+
+@pytest.fixture(scope="module")
+def halted(
+    started: Callable[..., Any],
+    wait_for: Callable[..., None],
+    configs: Path,
+    tmp_path_factory: Any,
+) -> dict[str, Halted]:
+    """The same, stopped and killed in the second fold."""
+
+    def halt(name: str, number: int) -> Halted:
+        root = tmp_path_factory.mktemp(name)
+        process = started(*boston(configs, root))
+        wait_for(lambda: any(root.glob(f"*/fold-2/{layout.JOURNAL}")))
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        return Halted(process.returncode, err, Run(next(root.iterdir())))
+
+    return {way: halt(way, getattr(signal, way)) for way in ("SIGINT", "SIGTERM", "SIGKILL")}
+
+
+def statuses(run: Run) -> list[str]:
+    parts = [Run(run.path / layout.fold(number)) for number in range(1, 5)]
+    return [part.status() if part.holds(layout.RUN) else "missing" for part in parts]
+
+
+def copy(run: Run, folder: Path) -> Run:
+    """For a test that changes it."""
+    return Run(Path(shutil.copytree(run.path, folder / run.path.name)))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("way", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_stopped_cross_validation_keeps_what_there_is(
+    way: str, code: int, halted: dict[str, Halted], whole: Run
+) -> None:
+    """The finished fold whole, the one at work with its epochs, and a word on how to go on."""
+    end = halted[way]
+
+    assert end.code == code
+    assert end.run.status() == layout.INTERRUPTED
+    assert statuses(end.run) == ["finished", "interrupted", "missing", "missing"]
+    assert len(Run(end.run.path / "fold-2").history()) > 0
+    assert f"nnrun resume {end.run.path}" in end.err + end.run.path.joinpath("log.txt").read_text()
+    assert end.run.metrics()["validation"]["mae"]["folds"] == [
+        whole.metrics()["validation"]["mae"]["folds"][0],
+        *[None] * 3,
+    ]
+    assert "Traceback" not in end.err
+
+
+def test_no_worker_outlives_the_one_who_hired_it(
+    halted: dict[str, Halted], wait_for: Callable[..., None]
+) -> None:
+    """Also where it was killed and could tell nobody to stop."""
+    for end in halted.values():
+        pid = Run(end.run.path / "fold-2").record()["process"]["pid"]
+        wait_for(lambda pid=pid: not is_alive(pid))
+
+
+def test_a_killed_cross_validation_is_listed_as_crashed(
+    halted: dict[str, Halted], nnrun: Callable[..., Any]
+) -> None:
+    run = halted["SIGKILL"].run
+    answer = nnrun("list", "--json", "--runs", run.path.parent)
+
+    assert halted["SIGKILL"].code == -signal.SIGKILL
+    assert [each["status"] for each in json.loads(answer.stdout)["runs"]] == ["crashed"]
+
+
+@pytest.mark.parametrize("way", ["SIGINT", "SIGKILL"])
+def test_resume_makes_the_missing_folds_and_no_other(
+    way: str, halted: dict[str, Halted], whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What comes out is what would have come out, to the byte."""
+    run = copy(halted[way].run, tmp_path)
+    first = (run.path / "fold-1" / layout.RUN).read_bytes()
+    answer = nnrun("resume", run.path)
+
+    assert answer.returncode == 0
+    assert run.status() == layout.FINISHED
+    assert statuses(run) == ["finished"] * 4
+    assert (run.path / "fold-1" / layout.RUN).read_bytes() == first
+    for part in ("", "fold-1", "fold-2", "fold-3", "fold-4"):
+        for name in (layout.HISTORY, layout.SPEC):
+            file = Path(part, name)
+            assert (run.path / file).read_bytes() == (whole.path / file).read_bytes()
+    assert run.metrics()["validation"] == whole.metrics()["validation"]
+    assert run.record()["overrides"] == [EPOCHS]
+    assert Run(run.path / "fold-4").record()["overrides"] == [EPOCHS]
+
+
+def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Callable[..., Any]) -> None:
+    before = (whole.path / layout.RUN).read_bytes()
+    answer = nnrun("resume", whole.path)
+
+    assert (answer.returncode, answer.stdout) == (0, "")
+    assert answer.stderr.strip().endswith("is finished")
+    assert (whole.path / layout.RUN).read_bytes() == before
+
+
+def test_resume_does_not_mix_two_experiments_in_one_folder(
+    halted: dict[str, Halted], nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Somebody has edited the spec since."""
+    run = copy(halted["SIGINT"].run, tmp_path)
+    spec = run.path / layout.SPEC
+    spec.write_text(spec.read_text().replace("folds: 4", "folds: 5"))
+    answer = nnrun("resume", run.path)
+
+    assert answer.returncode == 1
+    assert "cannot be gone on with: the folds are others than when it began" in answer.stderr
+    assert run.status() == layout.INTERRUPTED
+    assert statuses(run)[0] == "finished"
+
+
+def test_resume_says_of_a_run_without_folds_what_can_be_done(
+    trained: tuple[Any, Path], nnrun: Callable[..., Any]
+) -> None:
+    answer = nnrun("resume", trained[1])
+
+    assert answer.returncode == 1
+    assert f"`nnrun train {trained[1] / layout.SPEC}` repeats it" in answer.stderr
+
+
+def test_a_worker_that_dies_costs_its_fold_and_no_other(
+    started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
+) -> None:
+    """For want of memory, say: the fold is reported, another worker does the rest."""
+    process = started(*boston(configs, tmp_path))
+    wait_for(lambda: any(tmp_path.glob(f"*/fold-2/{layout.JOURNAL}")))
+    run = Run(next(tmp_path.iterdir()))
+    os.kill(Run(run.path / "fold-2").record()["process"]["pid"], signal.SIGKILL)
+    answer, err = process.communicate(timeout=120)
+    reason = "its process was ended by SIGKILL, perhaps for want of memory"
+
+    assert process.returncode == 1
+    assert statuses(run) == ["finished", "failed", "finished", "finished"]
+    assert run.status() == layout.FAILED
+    assert run.record()["error"] == f"fold-2: {reason}"
+    assert f"fold 2  failed: {reason}" in err
+    assert "3 of 4 folds" in answer
+    assert run.metrics()["validation"]["mae"]["folds"][1] is None
