@@ -11,26 +11,27 @@ from nnrun.cli import console
 from nnrun.cli.number import number
 from nnrun.runs import Run, layout
 
-# So many folds have a column of their own.
-COLUMNS = 6
+# So many folds have a line of their own.
+LINES = 20
 
 
 def table(run: Run, metrics: dict[str, Any]) -> Table:
-    """A row per metric: mean, spread and interval over folds, and the folds where they are few."""
-    validation = metrics["validation"]
-    folds = [f"fold {each['number']}" for each in run.record()["folds"]]
+    """A column per metric: the folds where they are few, mean and spread, interval."""
+    validation, training = metrics["validation"], metrics["train"]
     found = Table(title=escape(run.record()["name"]), title_justify="left")
-    found.add_column("metric")
-    columns = ["training", "validation", "95 % interval"]
-    columns += folds if len(folds) <= COLUMNS else []
-    columns += ["test"] if "test" in metrics else []
-    for column in columns:
-        found.add_column(column, justify="right")
-    for name, spread in validation.items():
-        cells = [mean(metrics["train"][name]), mean(spread), _interval(spread)]
-        cells += map(number, spread["folds"]) if len(folds) <= COLUMNS else []
-        cells += [number(metrics["test"][name])] if "test" in metrics else []
-        found.add_row(escape(name.replace("_", " ")), *cells)
+    found.add_column("")
+    for name in validation:
+        found.add_column(escape(name.replace("_", " ")), justify="right")
+    folds = run.record()["folds"]
+    for place, fold in enumerate(folds if len(folds) <= LINES else []):
+        values = (number(spread["folds"][place]) for spread in validation.values())
+        found.add_row(f"fold {fold['number']}", *values)
+    found.add_section()
+    found.add_row("validation", *map(mean, validation.values()))
+    found.add_row("95 % interval", *map(_interval, validation.values()))
+    found.add_row("training", *(mean(training[name]) for name in validation))
+    if "test" in metrics:
+        found.add_row("test", *(number(metrics["test"][name]) for name in validation))
     return found
 
 
@@ -56,13 +57,16 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     said = [
         f"{run.status()}, {count} of {metrics['epochs']} epochs: {time}",
         f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
-        "± is the standard deviation (ddof 1); the interval allows for rows that folds share",
+        "± is the standard deviation (ddof 1); the interval allows for shared rows",
     ]
     if best := metrics["best_epoch"]:
         name = metrics["monitor"]
-        smoothed = "smoothed mean curve" if "smoothed" in metrics else "mean curve"
-        value = number(metrics["best"][name])
-        said.append(f"best epoch {best} of {metrics['epochs']} by the {smoothed}: {name} {value}")
+        curve, value = "mean curve", metrics["best"][name]
+        if "smoothed" in metrics:
+            curve, value = "smoothed mean curve", metrics["smoothed"][name]["lowest"]
+        said.append(
+            f"best epoch {best} of {metrics['epochs']} by the {curve}: {name} {number(value)}"
+        )
     if "final" in metrics:
         epochs = metrics["final"]["epochs"]
         said.append(f"test: one model, trained on all training rows for {epochs} epochs")

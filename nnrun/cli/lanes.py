@@ -98,7 +98,7 @@ class _Lane:
         self._bar = bar
         self._epoch, self._epochs, self._steps = 0, 1, 1
         self._began = self._said = time.monotonic()
-        self._last = ""
+        self._last = self._metrics = ""
         self.task = bar.add_task(self._part, total=None, metrics="")
 
     def stage(self, text: str) -> None:
@@ -122,7 +122,8 @@ class _Lane:
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         """Says where the fold is, now and then."""
-        self._bar.update(self.task, completed=(epoch + 1) * self._steps, metrics=fitting(logs))
+        self._metrics = fitting(logs)
+        self._bar.update(self.task, completed=(epoch + 1) * self._steps, metrics=self._metrics)
         self._last = epoch_line(epoch, self._epochs, logs, seconds)
         if time.monotonic() - self._said > EVERY_SECONDS:
             self._said = time.monotonic()
@@ -134,5 +135,4 @@ class _Lane:
         # Without the seconds of the last epoch, which say nothing about the fold.
         reached = self._last.rpartition("  ")[0]
         self._lanes.say(f"{self._part}  {f'failed: {error}' if error else reached}  {took:.1f} s")
-        if error:
-            self._bar.update(self.task, metrics=f"failed: {error}")
+        self._bar.update(self.task, metrics=f"failed: {error}" if error else self._metrics)

@@ -34,8 +34,8 @@ def show(
         table = Table(show_header=False)
         for name in ("started", "ended", "seed", "overrides", "rows", "commit", "versions"):
             table.add_row(name, escape(_plain(record.get(name))))
-        for name, meaning in layout.MEANING.items():
-            if (path / name).exists():
+        for name, meaning in (layout.MEANING | layout.MEANING_OF_FOLDS).items():
+            if any(path.glob(name)):
                 table.add_row(name, meaning)
         console.stdout().print(table)
 

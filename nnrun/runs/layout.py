@@ -20,7 +20,7 @@ FINAL = "final"
 
 MEANING = {
     RUN: "status, verb, times, seed, overrides, versions, commit, device, data digest, parameters",
-    SPEC: "the spec with every default written out; `nnrun train` on it repeats the run",
+    SPEC: "the spec with every default written out; the same verb on it repeats the run",
     HISTORY: "Keras's metric names, one value per epoch",
     JOURNAL: "the same, a row per epoch, written as each epoch ends",
     METRICS: "last and best epoch; training, validation and test metrics; seconds",
@@ -36,7 +36,7 @@ MEANING = {
 
 MEANING_OF_FOLDS = {
     FOLDS: "a row per fold: status, rows, epochs, metrics",
-    "fold-N": "the run of each fold; its predicted rows are those that validate it",
+    "fold-*": "the run of each fold; its predicted rows are those that validate it",
     FINAL: "the run on all training rows, where the spec asks for it",
 }
 """What a cross-validation has besides; the other files speak of all its folds together."""

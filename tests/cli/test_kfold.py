@@ -172,12 +172,19 @@ def test_the_final_model_learns_from_all_rows_for_the_best_epochs(
 def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run]) -> None:
     answer, run = boston
     found = run.metrics()
-    row = next(line for line in answer.stdout.splitlines() if line.startswith("│ mae"))
+    lines = [line for line in answer.stdout.splitlines() if line.startswith("│")]
+    rows = {cells[1].strip(): cells[3].strip() for cells in (line.split("│") for line in lines)}
+    mae = found["validation"]["mae"]
 
     assert answer.returncode == 0
-    for value in (*found["validation"]["mae"]["folds"], found["test"]["mae"]):
-        assert f" {value:.4f} " in row
-    assert f"{found['validation']['mae']['mean']:.4f} ± " in row
+    assert max(map(len, answer.stdout.splitlines()[:-1])) <= 80
+    assert rows.pop("training").startswith(f"{found['train']['mae']['mean']:.4f} ± ")
+    assert rows == {
+        **{f"fold {n}": f"{value:.4f}" for n, value in enumerate(mae["folds"], start=1)},
+        "validation": f"{mae['mean']:.4f} ± {mae['std']:.4f}",
+        "95 % interval": f"{mae['low']:.4f} to {mae['high']:.4f}",
+        "test": f"{found['test']['mae']:.4f}",
+    }
     assert "± is the standard deviation (ddof 1)" in answer.stdout
     assert f"best epoch {found['best_epoch']} of 12 by the smoothed mean curve" in answer.stdout
 
