@@ -70,15 +70,22 @@ def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, A
         two folds have a value; and the values themselves as `folds`.
     """
     there = [(value, fold) for value, fold in zip(values, folds, strict=True) if value is not None]
-    known = [value for value, _ in there]
+    ratios = [len(fold.validation) / len(fold.train) for _, fold in there]
+    return {**_spread([value for value, _ in there], ratios), "folds": list(values)}
+
+
+def over_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """The same of experiments that differ by their seed, which are independent of each other."""
+    return {**_spread(values, [0.0] * len(values)), "seeds": list(values)}
+
+
+def _spread(known: Sequence[float], ratios: Sequence[float]) -> dict[str, float | None]:
     mean = float(np.mean(known)) if known else None
-    found: dict[str, Any] = {"mean": mean, "std": None, "low": None, "high": None}
-    if mean is not None and len(known) > 1:
-        std = float(np.std(known, ddof=DDOF))
-        ratio = float(np.mean([len(fold.validation) / len(fold.train) for _, fold in there]))
-        half = _t(len(known) - 1) * std * math.sqrt(1 / len(known) + ratio)
-        found |= {"std": std, "low": mean - half, "high": mean + half}
-    return {**found, "folds": list(values)}
+    if mean is None or len(known) < 2:
+        return {"mean": mean, "std": None, "low": None, "high": None}
+    std = float(np.std(known, ddof=DDOF))
+    half = _t(len(known) - 1) * std * math.sqrt(1 / len(known) + float(np.mean(ratios)))
+    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
 
 
 def _t(freedom: int) -> float:

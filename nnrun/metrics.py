@@ -99,3 +99,23 @@ def _check_name(metric: Component, path: tuple[str | int, ...]) -> None:
             f"but not one that begins with val_, nor {', '.join(sorted(_TAKEN))}"
         )
         raise Misfit("NN114", (*path, metric.name, "name"), message)
+
+
+# Errors and distances; of anything else more is better.
+_DOWNWARDS = re.compile(r"Error|Crossentropy|Hinge|Divergence|Poisson|^False|^crossentropy$|^ce$")
+
+
+def improves_upwards(name: str) -> bool:
+    """Whether more of a metric, or of a loss, is better; `name` is Keras's own."""
+    return not _DOWNWARDS.search(name)
+
+
+def logged_as(metric: Component) -> list[str]:
+    """The names under which Keras may report a metric, the likeliest first."""
+    entry = catalogue.entry("metrics", metric.name)
+    default = entry.accepted["name"].default if entry and "name" in entry.accepted else None
+    # As Keras names what has no name, such as `mean_io_u`.
+    snake = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", metric.name)
+    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
+    names = (metric.arguments.get("name"), metric.name, default, snake)
+    return [str(name) for name in names if name]

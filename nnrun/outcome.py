@@ -58,7 +58,7 @@ def write(run: Run, found: Predictions, training: Training) -> None:
         )
         run.write_figure("predicted", figure)
         return
-    guess = classes.predicted(found.output, threshold=targets.threshold(training))
+    guess = classes.predicted(found.output, threshold=targets.threshold(training.loss.name))
     counts = classes.confusion(found.target, guess, names)
     header = ["true \\ predicted", *names]
     rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]

@@ -52,9 +52,9 @@ def are_probabilities(training: Training) -> bool:
     return known and loss.replace("_", "").lower() not in _NO_PROBABILITIES
 
 
-def threshold(training: Training) -> float:
+def threshold(loss: str) -> float:
     """Above it one output unit says class 1; hinge losses put the border at 0."""
-    return 0.0 if family(training.loss.name) == "hinge" else 0.5
+    return 0.0 if family(loss) == "hinge" else 0.5
 
 
 def output_units(model: Sequence[Component]) -> int | None:

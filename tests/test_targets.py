@@ -247,8 +247,11 @@ def test_hinge_puts_the_border_at_0_and_promises_no_probability() -> None:
         spec(loss, ["Flatten"]).training for loss in ("hinge", "binary_crossentropy")
     )
 
-    assert (targets.threshold(hinge), targets.are_probabilities(hinge)) == (0.0, False)
-    assert (targets.threshold(crossentropy), targets.are_probabilities(crossentropy)) == (0.5, True)
+    assert (targets.threshold(hinge.loss.name), targets.are_probabilities(hinge)) == (0.0, False)
+    assert (targets.threshold(crossentropy.loss.name), targets.are_probabilities(crossentropy)) == (
+        0.5,
+        True,
+    )
 
 
 def test_softmax_over_one_unit_is_refused() -> None:

@@ -32,7 +32,12 @@ def _console(file: IO[str]) -> Console:
 
 def print_json(value: Any) -> None:
     """One document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json(value))
+
+
+def as_json(value: Any) -> str:
+    """One document, with the line end of the last line."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def print_error(error: NnrunError) -> None:

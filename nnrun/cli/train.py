@@ -27,6 +27,10 @@ def train(
         list[str],
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
     ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", min=1, metavar="N", help="A run each with N seeds in a row."),
+    ] = None,
     root: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -35,12 +39,46 @@ def train(
     with exit_codes():
         try:
             # All are read first: a typo in the last must not show after the first has trained.
-            loaded = [load(shipped.find(spec), overrides=overrides) for spec in specs]
+            loaded = [
+                each for spec in specs for each in _seeded(shipped.find(spec), overrides, seeds)
+            ]
             codes = [_train(each, root, entries, quiet=json) for each in loaded]
+            if seeds and not json:
+                _sum_up(entries)
         finally:
             if json:
                 console.print_json({"schema_version": 1, "runs": entries})
         raise typer.Exit(max(codes))
+
+
+def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]:
+    """The experiment; with `--seeds` once for each seed, from its own on."""
+    loaded = load(spec, overrides=overrides)
+    if seeds is None:
+        return [loaded]
+    first = loaded.experiment.seed
+    if first is None:
+        message = "must be a number for --seeds to count on from, got null"
+        raise SpecError((loaded.fault("NN103", ("seed",), message),))
+    return [
+        load(spec, overrides=[*overrides, f"seed={seed}"]) for seed in range(first, first + seeds)
+    ]
+
+
+def _sum_up(entries: list[dict[str, Any]]) -> None:
+    """Says of each experiment what its seeds have in common, as far as they were finished."""
+    from nnrun.cli import comparison_table
+    from nnrun.compare import one_experiment, read
+    from nnrun.compare.facts import finished
+    from nnrun.runs import Run
+
+    runs = [run for entry in entries if finished(run := read(Run(Path(entry["path"]))))]
+    for name in dict.fromkeys(run.name for run in runs):
+        experiment = one_experiment([run for run in runs if run.name == name])
+        if experiment:
+            metric = next(iter(experiment.first.reported))
+            sentence = comparison_table.over_seeds(experiment, metric)
+            console.stdout().print(sentence, markup=False)
 
 
 def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: bool) -> int:

@@ -4,6 +4,7 @@ Figures are made without pyplot: nothing is global, no display is needed, and a 
 like any other value. Equal input gives equal pixels.
 """
 
+from nnrun.plots.comparison import COMPARED, Compared, comparison
 from nnrun.plots.confusion import confusion
 from nnrun.plots.curves import curve
 from nnrun.plots.folds import folds, smoothed
@@ -11,8 +12,11 @@ from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
 from nnrun.plots.regression import predicted_against_true
 
 __all__ = [
+    "COMPARED",
     "PICTURES",
     "TEXTS",
+    "Compared",
+    "comparison",
     "confusion",
     "curve",
     "folds",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 from nnrun.records import Array
 
@@ -35,11 +34,16 @@ def confidence(probabilities: Array) -> Array:
 
 def confusion(target: Array, guess: Array, classes: Sequence[str]) -> Array:
     """Counts of shape `(classes, classes)`: rows are true, columns predicted."""
+    # scikit-learn takes a second to load, and whoever compares runs does not need it.
+    from sklearn import metrics  # noqa: PLC0415
+
     return np.asarray(metrics.confusion_matrix(target, guess, labels=range(len(classes))))
 
 
 def report(target: Array, guess: Array, classes: Sequence[str]) -> dict[str, Any]:
     """Precision, recall, F1 and number of rows per class, as scikit-learn reports them."""
+    from sklearn import metrics  # noqa: PLC0415
+
     return dict(
         metrics.classification_report(
             target,

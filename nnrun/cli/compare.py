@@ -1,0 +1,162 @@
+"""`nnrun compare RUN…`."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnrun.cli import console
+from nnrun.cli.verb import Json, Runs, exit_codes
+from nnrun.errors import NnrunError, NotARun, RunError
+
+if TYPE_CHECKING:
+    from nnrun.compare import Comparison, Facts
+
+EXAMPLE = "Example: nnrun compare runs/*-imdb runs/*-imdb-dropout --plot imdb.png"
+
+# Not every run can be compared with every other.
+INCOMPARABLE = 4
+
+
+class Format(StrEnum):
+    """What the answer is written as."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    md = "md"
+    html = "html"
+
+
+def compare(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RUN]...", help="Run folders; by default all of --runs."),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="Judge by this metric.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="COLUMN", help="Sort by this column.")
+    ] = None,
+    where: Annotated[
+        list[str],
+        typer.Option("--where", metavar="KEY=VALUE", help="Only these; * and ? stand for any."),
+    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only runs of this status, such as finished.")
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", min=1, metavar="N", help="Only the N newest.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 where runs cannot be compared.")
+    ] = False,
+    format_: Annotated[
+        Format, typer.Option("--format", help="What the answer is written as.")
+    ] = Format.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write the answer to a file.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw curves and intervals.")
+    ] = None,
+    root: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Say which run is better, and whether the difference is real."""
+    with exit_codes():
+        from nnrun import compare as comparing
+
+        conditions = [*where, *([f"status={status}"] if status else [])]
+        runs = _chosen(_read(paths, root), conditions, last)
+        comparison = comparing.compare(runs, metric=metric, sort=sort)
+        _answer(comparison, Format.json if json else format_, output)
+        if plot:
+            _draw(comparison, plot)
+        if strict and not comparison.is_comparable:
+            raise typer.Exit(INCOMPARABLE)
+
+
+def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
+    """Reads each run once; what is none, or is broken, is named and skipped."""
+    from nnrun.compare import read
+    from nnrun.runs import Run, find
+
+    found = [run.path for run in find(root)] if paths is None else paths
+    for path in dict.fromkeys(path.resolve() for path in found):
+        try:
+            yield read(Run(path))
+        except NotARun:
+            console.stderr().print(f"skipped: {console.short(path)} is no run", markup=False)
+        except NnrunError as error:
+            console.stderr().print(f"skipped: {error}", markup=False)
+
+
+def _chosen(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) -> list[Facts]:
+    """The runs that meet all conditions, of these the newest.
+
+    Raises:
+        RunError: there is none.
+    """
+    from nnrun.compare.facts import holds, started
+
+    found = [run for run in runs if all(holds(run, condition) for condition in conditions)]
+    if not found:
+        raise RunError(f"no run {'is left' if conditions else 'found'} to compare")
+    return sorted(found, key=started)[-last:] if last else found
+
+
+def _answer(comparison: Comparison, format_: Format, output: Path | None) -> None:
+    from nnrun.cli import comparison_table
+    from nnrun.compare import formats
+
+    if format_ is Format.table:
+        if output is None:
+            comparison_table.show(comparison, console.stdout())
+            return
+        answer = io.StringIO()
+        comparison_table.show(comparison, console.stderr(answer))
+        text = answer.getvalue()
+    elif format_ is Format.json:
+        text = console.as_json(formats.as_json(comparison))
+    else:
+        text = formats.FORMATS[format_](comparison)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        _save(output, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _draw(comparison: Comparison, path: Path) -> None:
+    from nnrun import plots
+    from nnrun.compare.intervals import interval
+
+    series = [
+        plots.Compared(label, entry.history(), interval(entry, comparison.metric))
+        for label, entry in zip(comparison.labels, comparison.entries, strict=True)
+    ]
+    figure = plots.comparison(series[: plots.COMPARED], comparison.metric)
+    _save(path, lambda path: figure.savefig(path, metadata={"Software": None}))
+
+
+def _save(path: Path, write: Callable[[Path], object]) -> None:
+    """Has a file written; what stood there stays until the new one is whole."""
+    passing = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        write(passing)
+        passing.replace(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"{path}: cannot be written: {reason}") from error
+    finally:
+        with suppress(OSError):
+            passing.unlink()

@@ -1,0 +1,17 @@
+"""Which run is better, and whether the difference is real. Reads runs; loads no TensorFlow."""
+
+from nnrun.compare.entries import Entry, grouped, one_experiment
+from nnrun.compare.facts import Facts, read
+from nnrun.compare.table import Comparison, compare
+from nnrun.compare.verdicts import Verdict
+
+__all__ = [
+    "Comparison",
+    "Entry",
+    "Facts",
+    "Verdict",
+    "compare",
+    "grouped",
+    "one_experiment",
+    "read",
+]

@@ -1,0 +1,186 @@
+"""A comparison as CSV, Markdown, HTML or JSON."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nnrun.compare.entries import Entry
+from nnrun.compare.facts import plain
+from nnrun.compare.table import Column, Comparison, is_spread
+
+SCHEMA_VERSION = 1
+MARK = "*"
+
+
+def rows(comparison: Comparison) -> list[list[str]]:
+    """The table as text, its header first; the best value of a column has a star."""
+    columns = [
+        [column.name, *cells(column, comparison.best(column))] for column in comparison.columns
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def cells(column: Column, best: Any) -> list[str]:
+    """The values of a column as text."""
+    return [
+        _text(column, value) + (MARK if best is not None and mean == best else "")
+        for value, mean in zip(column.values, column.means, strict=True)
+    ]
+
+
+def _text(column: Column, value: Any) -> str:
+    """A value as people read it, a spread with its standard deviation."""
+    if value is None:
+        return "-"
+    if column.name == "seconds":
+        return f"{value:.1f}"
+    if is_spread(value):
+        std = value.get("std")
+        return number(value["mean"]) + ("" if std is None else f" ± {number(std)}")
+    return plain(value)
+
+
+def number(value: float) -> str:
+    """Four decimals, or four digits of what is too small or too large for them."""
+    if value == 0 or 5e-5 <= abs(value) < 1e5:
+        return f"{value:.4f}"
+    return f"{value:.3e}"
+
+
+def shared(comparison: Comparison) -> str:
+    """What all specs have in common, on one line; what is switched off is left out."""
+    said = [
+        f"{key} {plain(value)}"
+        for key, value in comparison.shared.items()
+        if value not in (None, [], {}, "", False)
+    ]
+    return "; ".join(said)
+
+
+def as_csv(comparison: Comparison) -> str:
+    """One row per entry, numbers in full, a spread in four columns."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    columns = [part for column in comparison.columns for part in _parts(column)]
+    writer.writerow([name for name, _ in columns])
+    writer.writerows(zip(*(values for _, values in columns), strict=True))
+    return out.getvalue()
+
+
+def _parts(column: Column) -> list[tuple[str, list[Any]]]:
+    """A column, and of spreads their ends beside it."""
+    means = [mean if isinstance(mean, int | float) else _csv(mean) for mean in column.means]
+    found = [(column.name, means)]
+    for part in ("std", "low", "high"):
+        values = [value.get(part) if is_spread(value) else None for value in column.values]
+        if any(value is not None for value in values):
+            found.append((f"{column.name}_{part}", values))
+    return found
+
+
+def _csv(value: Any) -> Any:
+    return None if value is None else plain(value)
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """A table and the verdicts, as GitHub shows them."""
+    header, *body = [[_escaped(cell) for cell in row] for row in rows(comparison)]
+    lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *body)]
+    common = shared(comparison)
+    above = [f"In common: {_escaped(common)}", ""] if common else []
+    verdicts = [f"- {verdict.sentence()}" for verdict in comparison.verdicts]
+    return "\n".join([*above, *lines, *([""] if verdicts else []), *verdicts]) + "\n"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222 }}
+table {{ border-collapse: collapse }}
+th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: left }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
+.best {{ font-weight: 700 }}
+</style>
+<h1>{title}</h1>
+<p>{common}</p>
+<table>
+<thead><tr>{header}</tr></thead>
+<tbody>
+{body}
+</tbody>
+</table>
+<ul>
+{verdicts}
+</ul>
+</html>
+"""
+
+
+def as_html(comparison: Comparison) -> str:
+    """A page that needs no other file."""
+    columns = [cells(column, comparison.best(column)) for column in comparison.columns]
+    numeric = [column.upwards is not None for column in comparison.columns]
+    body = [
+        "<tr>"
+        + "".join(_cell(cell, number=n) for cell, n in zip(row, numeric, strict=True))
+        + "</tr>"
+        for row in zip(*columns, strict=True)
+    ]
+    common = shared(comparison)
+    return PAGE.format(
+        title="nnrun compare",
+        common=html.escape(f"In common: {common}" if common else ""),
+        header="".join(f"<th>{html.escape(column.name)}</th>" for column in comparison.columns),
+        body="\n".join(body),
+        verdicts="\n".join(
+            f"<li>{html.escape(verdict.sentence())}</li>" for verdict in comparison.verdicts
+        ),
+    )
+
+
+def _cell(cell: str, *, number: bool) -> str:
+    kinds = [*(["number"] if number else []), *(["best"] if cell.endswith(MARK) else [])]
+    attribute = f' class="{" ".join(kinds)}"' if kinds else ""
+    return f"<td{attribute}>{html.escape(cell)}</td>"
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, numbers in full."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "metric": comparison.metric,
+        "comparable": comparison.is_comparable,
+        "shared": comparison.shared,
+        "rows": [
+            {"runs": _paths(entry), **_named(comparison, place)}
+            for place, entry in enumerate(comparison.entries)
+        ],
+        "verdicts": [asdict(verdict) for verdict in comparison.verdicts],
+    }
+
+
+def _paths(entry: Entry) -> list[str]:
+    return [str(run.run.path) for run in entry.runs]
+
+
+def _named(comparison: Comparison, place: int) -> Mapping[str, Any]:
+    return {column.name: column.values[place] for column in comparison.columns}
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    "csv": as_csv,
+    "md": as_markdown,
+    "html": as_html,
+}
+"""What turns a comparison into text that is written as it is."""

@@ -1,0 +1,204 @@
+"""The comparison as a whole: rows, columns, what all have in common, verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from nnrun.compare.entries import Entry, differing, grouped, one_experiment
+from nnrun.compare.facts import SPLITS, Facts
+from nnrun.compare.verdicts import NOT_COMPARABLE, Verdict, judge
+from nnrun.errors import RunError
+from nnrun.metrics import improves_upwards
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table.
+
+    Args:
+        name: unique, such as `training.epochs` or `test_accuracy`.
+        upwards: whether more is better; None where nothing is.
+        values: one per entry, from the spec, a number, or `{"mean", "std", …}`; None where it is
+            missing.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    upwards: bool | None = None
+
+    @property
+    def means(self) -> tuple[Any, ...]:
+        """The values, of a spread its mean."""
+        return tuple(value["mean"] if is_spread(value) else value for value in self.values)
+
+    @property
+    def best(self) -> Any:
+        """The best value, where there is one among several."""
+        numbers = [value for value in self.means if isinstance(value, int | float)]
+        if self.upwards is None or len(numbers) < 2 or min(numbers) == max(numbers):
+            return None
+        return max(numbers) if self.upwards else min(numbers)
+
+
+def is_spread(value: Any) -> bool:
+    """Whether a cell holds mean and spread over seeds or folds."""
+    return isinstance(value, dict) and "mean" in value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs beside each other.
+
+    Args:
+        entries: in the order of the table.
+        metric: by which they are judged; empty where none has any.
+        shared: keys that are the same in all specs.
+        columns: `name` and `status` first.
+        verdicts: of the finished ones.
+        seeds: all runs as one, where they differ by their seed alone.
+    """
+
+    entries: tuple[Entry, ...]
+    metric: str
+    shared: dict[str, Any]
+    columns: tuple[Column, ...]
+    verdicts: tuple[Verdict, ...]
+    seeds: Entry | None = None
+
+    def best(self, column: Column) -> Any:
+        """The value to be marked; of metrics none where they cannot be compared."""
+        is_metric = column.name.partition("_")[0] in SPLITS.values()
+        return column.best if self.is_comparable or not is_metric else None
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether all can be compared with each other."""
+        return all(verdict.verdict != NOT_COMPARABLE for verdict in self.verdicts)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """What each entry is called: its name, and its folder where others have that name."""
+        return _labels(self.entries)
+
+
+def compare(
+    runs: Sequence[Facts], *, metric: str | None = None, sort: str | None = None
+) -> Comparison:
+    """Puts runs beside each other, the best first.
+
+    Args:
+        runs: in any order.
+        metric: by which they are judged; by default the first that the specs name.
+        sort: the column to sort by; by default what they are judged by.
+
+    Raises:
+        RunError: no run has such a metric, or there is no such column; or predictions cannot be
+            read.
+    """
+    entries = grouped(runs)
+    chosen = _metric(entries, metric)
+    upwards = _upwards(entries, chosen)
+    entries = sorted(entries, key=lambda entry: _rank(entry.judged(chosen), upwards=upwards))
+    labels = dict(zip(map(id, entries), _labels(entries), strict=True))
+    verdicts = judge(entries, chosen, lambda entry: labels[id(entry)])
+    shared, keys = differing(entries)
+    columns = _columns(entries, chosen, keys)
+    if sort is not None:
+        order = _order(columns, sort)
+        entries = [entries[place] for place in order]
+        columns = tuple(
+            replace(column, values=tuple(column.values[place] for place in order))
+            for column in columns
+        )
+    seeds = one_experiment(runs)
+    return Comparison(tuple(entries), chosen, shared, columns, tuple(verdicts), seeds)
+
+
+def _metric(entries: Sequence[Entry], wanted: str | None) -> str:
+    names = dict.fromkeys(name for entry in entries for name in entry.first.reported)
+    if wanted is None:
+        return next(iter(names), "")
+    for name in names:
+        if wanted in (name, *(f"{split}_{name}" for split in SPLITS.values())):
+            return name
+    raise RunError(f"--metric {wanted}: no run reports it; there is {', '.join(names) or 'none'}")
+
+
+def _upwards(entries: Sequence[Entry], metric: str) -> bool:
+    own_names = [entry.first.reported.get(metric) for entry in entries]
+    own_name = next((name for name in own_names if name), None)
+    return own_name is not None and metric != "loss" and improves_upwards(own_name)
+
+
+def _rank(value: Any, *, upwards: bool | None) -> tuple[bool, Any]:
+    """What is missing or no number comes last."""
+    if isinstance(value, int | float) and not math.isnan(value):
+        return False, -value if upwards else value
+    return True, 0
+
+
+def _order(columns: Sequence[Column], name: str) -> list[int]:
+    """Places of the entries, sorted by a column."""
+    column = next((column for column in columns if column.name == name), None)
+    if column is None:
+        names = ", ".join(column.name for column in columns)
+        raise RunError(f"--sort {name}: there is no such column; there is {names}")
+    keys: list[tuple[bool, Any]]
+    if all(isinstance(value, int | float | None) for value in column.means):
+        keys = [_rank(value, upwards=column.upwards) for value in column.means]
+    else:
+        keys = [(value is None, str(value)) for value in column.means]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def _labels(entries: Sequence[Entry]) -> tuple[str, ...]:
+    names = [entry.name for entry in entries]
+    count = Counter(names)
+    return tuple(
+        name if count[name] == 1 else entry.first.run.path.name
+        for name, entry in zip(names, entries, strict=True)
+    )
+
+
+def _columns(
+    entries: Sequence[Entry], metric: str, keys: Mapping[str, list[Any]]
+) -> tuple[Column, ...]:
+    def column(name: str, values: list[Any], *, upwards: bool | None = None) -> Column:
+        return Column(name, tuple(values), upwards)
+
+    found = [
+        column("name", list(_labels(entries))),
+        column("status", [entry.status for entry in entries]),
+        *(column(key, values) for key, values in keys.items()),
+        column("best_epoch", [_mean(entry, "best_epoch") for entry in entries]),
+    ]
+    names = dict.fromkeys([metric, *(n for entry in entries for n in entry.first.reported)])
+    for name in filter(None, names):
+        upwards = _upwards(entries, name)
+        for rows, prefix in SPLITS.items():
+            values = [entry.spread(rows, name) for entry in entries]
+            if any(value["mean"] is not None for value in values):
+                cells = [None if value["mean"] is None else value for value in values]
+                found.append(column(f"{prefix}_{name}", cells, upwards=upwards))
+    return (
+        *found,
+        column("seconds", [_mean(entry, "seconds") for entry in entries], upwards=False),
+        column(
+            "parameters",
+            [entry.first.metrics.get("parameters") for entry in entries],
+            upwards=False,
+        ),
+    )
+
+
+def _mean(entry: Entry, name: str) -> float | None:
+    values = [run.seconds if name == "seconds" else run.metrics.get(name) for run in entry.runs]
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return known[0] if len(known) == 1 else sum(known) / len(known)

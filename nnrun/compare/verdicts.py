@@ -1,0 +1,198 @@
+"""Which entry is better than which, in words and numbers, or why that cannot be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nnrun.compare import scores, statistics
+from nnrun.compare.entries import Entry
+from nnrun.compare.statistics import ALPHA, Estimate
+
+# So many of the best are tested against the very best; a test reads predictions.
+TESTED = 20
+# So many names are listed before it is only said that there are more.
+LISTED = 5
+
+BETTER = "better"
+SAME = "no difference shown"
+UNTESTED = "not tested"
+NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of two entries.
+
+    Args:
+        first, second: their names; the first is the one with the better value.
+        verdict: `better` says the first is; else `no difference shown`, `not tested` or
+            `not comparable`.
+        reason: why it is not tested or not comparable.
+        metric: what was compared, in words.
+        estimate: first minus second.
+        adjusted: its p after Holm, over all that were tested in one go.
+        comparisons: how many these were.
+    """
+
+    first: str
+    second: str
+    verdict: str
+    reason: str = ""
+    metric: str = ""
+    estimate: Estimate | None = None
+    adjusted: float | None = None
+    comparisons: int = 1
+
+    def sentence(self) -> str:
+        """The verdict as one line."""
+        if self.verdict == NOT_COMPARABLE:
+            return f"{self.first} and {self.second} are not comparable: {self.reason}"
+        if self.verdict == UNTESTED:
+            return f"{self.first} and {self.second} are not tested: {self.reason}"
+        if self.estimate is None or self.adjusted is None:
+            return ""
+        found = self.estimate
+        said = (
+            f"{self.first} is better than {self.second}"
+            if self.verdict == BETTER
+            else f"no difference shown between {self.first} and {self.second}"
+        )
+        times = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
+        p = "p < 0.001" if self.adjusted < 0.001 else f"p = {self.adjusted:.3f}"
+        return (
+            f"{said}: {self.metric} {found.effect:+.4f}, 95 % interval "
+            f"{found.low:+.4f} to {found.high:+.4f}, {p} ({found.test}{times})"
+        )
+
+
+def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) -> list[Verdict]:
+    """Compares every finished entry with the best of those it can be compared with.
+
+    Args:
+        entries: the best first.
+        metric: as the history calls it.
+        label: what an entry is called.
+
+    Returns:
+        For each class of comparable entries the verdicts against its best, then a verdict for each
+        further class that says why it cannot be compared with the first.
+    """
+    classes: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        if entry.finished:
+            classes.setdefault(_kind(entry, metric), []).append(entry)
+    first, *others = [*classes.values()] or [[]]
+    found = [
+        verdict for alike in (first, *others) for verdict in _against_best(alike, metric, label)
+    ]
+    for alike in others:
+        reason = _incomparable(first[0], alike[0], metric)
+        names = _listed([label(entry) for entry in alike])
+        found.append(Verdict(label(first[0]), names, NOT_COMPARABLE, reason))
+    return found
+
+
+def _kind(entry: Entry, metric: str) -> tuple[Any, ...]:
+    """Equal for entries that can be compared."""
+    facts = entry.first
+    judged = entry.judged(metric) is not None
+    return judged, facts.record.get("data_digest"), facts.has_folds, entry.split, facts.judged
+
+
+def _incomparable(first: Entry, second: Entry, metric: str) -> str:
+    """Why two entries of different kinds cannot be compared."""
+    facts, others = first.first, second.first
+    for entry in (second, first):
+        if entry.judged(metric) is None:
+            names = ", ".join(entry.first.reported) or "no metric"
+            return f"the metric differs: {entry.name} reports {names}, not {metric}"
+    if facts.record.get("data_digest") != others.record.get("data_digest"):
+        return "the data differ (data_digest)"
+    if facts.has_folds != others.has_folds:
+        return "one is cross-validated, the other is not"
+    if first.split != second.split:
+        what = "folds are" if facts.has_folds else "rows held out are"
+        return f"the split differs: the {what} not the same (split_digest)"
+    return f"one is judged by {facts.judged} rows, the other by {others.judged} rows"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def _against_best(
+    alike: Sequence[Entry], metric: str, label: Callable[[Entry], str]
+) -> list[Verdict]:
+    if not alike:
+        return []
+    best, *others = alike
+    tested: list[tuple[Verdict, Estimate]] = []
+    untested: list[Verdict] = []
+    for other in others[: TESTED - 1]:
+        verdict = Verdict(label(best), label(other), SAME)
+        match estimate(best, other, metric):
+            case str() as reason:
+                untested.append(replace(verdict, verdict=UNTESTED, reason=reason))
+            case (name, found):
+                tested.append((replace(verdict, metric=name, estimate=found), found))
+    adjusted = statistics.holm([found.p for _, found in tested])
+    verdicts = [
+        replace(
+            verdict,
+            verdict=BETTER if p < ALPHA and found.excludes_zero else SAME,
+            adjusted=p,
+            comparisons=len(tested),
+        )
+        for (verdict, found), p in zip(tested, adjusted, strict=True)
+    ]
+    if len(alike) > TESTED:
+        reason = f"of so many only the best {TESTED} are"
+        more = f"{len(alike) - TESTED} more"
+        untested.append(Verdict(label(best), more, UNTESTED, reason))
+    return [*verdicts, *untested]
+
+
+def estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
+    """What was compared and how it came out; or why no test can be made.
+
+    Raises:
+        RunError: predictions cannot be read.
+    """
+    if first.is_group and second.is_group:
+        rows = first.first.judged
+        values = [entry.values(rows, metric) for entry in (first, second)]
+        return f"{rows} {metric}", statistics.of_seeds(*values)
+    if first.is_group or second.is_group:
+        return "one seed tells nothing of the spread over seeds; train it with --seeds too"
+    if first.first.has_folds:
+        return _of_folds(first, second, metric)
+    return _of_rows(first, second, metric)
+
+
+def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
+    both = [
+        (one, other)
+        for one, other in zip(first.first.folds(metric), second.first.folds(metric), strict=True)
+        if one is not None and other is not None
+    ]
+    if len(both) < 2:
+        return "fewer than two folds are there of both"
+    sizes = [fold["validation"] / fold["train"] for fold in first.first.record["folds"]]
+    one, other = zip(*both, strict=True)
+    return f"validation {metric}", statistics.of_folds(one, other, ratio=float(np.mean(sizes)))
+
+
+def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
+    one, other = (scores.of_run(entry.first, metric) for entry in (first, second))
+    if one is None or other is None:
+        return "the predictions are not there"
+    if one.name != other.name:
+        return f"one is scored by {one.name}, the other by {other.name}"
+    if not (np.array_equal(one.rows, other.rows) and np.array_equal(one.target, other.target)):
+        return "the predictions are not of the same rows"
+    return f"test {one.name}", statistics.of_rows(one.values, other.values)
