@@ -126,7 +126,12 @@ def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -
     differences = np.subtract(first, second)
     folds = len(differences)
     error = float(np.std(differences, ddof=1)) * math.sqrt(1 / folds + ratio)
-    return _by_t(float(np.mean(differences)), error, folds - 1, "corrected resampled t-test")
+    effect, test = float(np.mean(differences)), "corrected resampled t-test"
+    if error == 0:
+        return _certain(effect, test)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, folds - 1)) * error
+    p = float(2 * stats.t.sf(abs(effect) / error, folds - 1))
+    return Estimate(effect, effect - half, effect + half, p, test)
 
 
 def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate:
@@ -138,22 +143,18 @@ def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate:
     Args:
         first, second: the metric of each seed; at least two each.
     """
-    variances = [float(np.var(each, ddof=1)) / len(each) for each in (first, second)]
-    total = sum(variances)
-    freedom = 1.0
-    if total > 0:
-        parts = (v**2 / (len(e) - 1) for v, e in zip(variances, (first, second), strict=True))
-        freedom = total**2 / sum(parts)
     effect = float(np.mean(first) - np.mean(second))
-    return _by_t(effect, math.sqrt(total), freedom, "Welch's t-test over seeds")
+    test = "Welch's t-test over seeds"
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return _certain(effect, test)
+    found = stats.ttest_ind(first, second, equal_var=False)
+    ends = found.confidence_interval(CONFIDENCE)
+    return Estimate(effect, float(ends.low), float(ends.high), float(found.pvalue), test)
 
 
-def _by_t(effect: float, error: float, freedom: float, test: str) -> Estimate:
-    if error == 0:
-        return Estimate(effect, effect, effect, 0.0 if effect else 1.0, test)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    p = float(2 * stats.t.sf(abs(effect) / error, freedom))
-    return Estimate(effect, effect - half, effect + half, p, test)
+def _certain(effect: float, test: str) -> Estimate:
+    """Where nothing varies, a difference is one or is none."""
+    return Estimate(effect, effect, effect, 0.0 if effect else 1.0, test)
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -183,7 +183,7 @@ def _columns(
         for rows, prefix in SPLITS.items():
             values = [entry.spread(rows, name) for entry in entries]
             if any(value["mean"] is not None for value in values):
-                cells = [None if value["mean"] is None else value for value in values]
+                cells = [value if "std" in value else value["mean"] for value in values]
                 found.append(column(f"{prefix}_{name}", cells, upwards=upwards))
     return (
         *found,

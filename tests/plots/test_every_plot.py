@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,13 @@ NOISY = {
 PRICES = RNG.gamma(6, 4, 102)
 FOLDS = {n: History({"val_mae": RNG.normal(3, 0.5, 500).tolist()}) for n in range(1, 5)}
 
+COMPARED = [
+    plots.Compared(f"run {n}", FOLDS[n], SimpleNamespace(mean=3.0, low=2.5, high=3.5))
+    for n in FOLDS
+]
+
 DRAWN: dict[str, Callable[[], Figure]] = {
+    "comparison": lambda: plots.comparison(COMPARED, "mae"),
     "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
     "confusion": lambda: plots.confusion(
         np.diag([7] * 46) + np.diag([2] * 45, k=1), [f"topic {i}" for i in range(46)]

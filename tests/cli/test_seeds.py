@@ -1,0 +1,71 @@
+"""`nnrun train --seeds N`: a run each, each to be had again by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnrun.runs import Run, layout
+
+EPOCHS = ("--set", "training.epochs=3")
+
+
+@pytest.fixture(scope="module")
+def seeds(nnrun: Callable[..., Any], tmp_path_factory: Any) -> tuple[Any, Path]:
+    """Three seeds of iris, from 5 on."""
+    root = tmp_path_factory.mktemp("seeds")
+    answer = nnrun("train", "iris", *EPOCHS, "--set", "seed=5", "--seeds", 3, "--runs", root)
+    return answer, root
+
+
+def test_there_is_a_run_for_each_seed(seeds: tuple[Any, Path]) -> None:
+    runs = [Run(path) for path in sorted(seeds[1].iterdir())]
+
+    assert seeds[0].returncode == 0
+    assert [run.record()["seed"] for run in runs] == [5, 6, 7]
+    assert [run.spec()["seed"] for run in runs] == [5, 6, 7]
+    assert runs[2].record()["overrides"] == ["training.epochs=3", "seed=5", "seed=7"]
+    assert len({(run.path / layout.HISTORY).read_text() for run in runs}) == 3
+
+
+def test_a_seed_among_several_is_the_seed_alone(
+    seeds: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """To the byte: what was trained before in the same process leaves no trace."""
+    last = sorted(seeds[1].iterdir())[-1]
+    nnrun("train", "iris", *EPOCHS, "--set", "seed=7", "--runs", tmp_path)
+    [alone] = tmp_path.iterdir()
+
+    assert (alone / layout.HISTORY).read_bytes() == (last / layout.HISTORY).read_bytes()
+
+
+def test_the_last_sentence_sums_them_up(seeds: tuple[Any, Path]) -> None:
+    last = seeds[0].stdout.splitlines()[-1]
+
+    assert last.startswith("3 seeds of iris: test accuracy ")
+    assert "(ddof 1), 95 % interval" in last
+
+
+def test_json_is_one_document_with_every_run(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+    answer = nnrun("train", "iris", *EPOCHS, "--seeds", 2, "--json", "--runs", tmp_path)
+
+    assert [run["status"] for run in json.loads(answer.stdout)["runs"]] == ["finished"] * 2
+
+
+def test_a_seed_left_to_chance_cannot_be_counted_on(
+    nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    answer = nnrun("train", "iris", "--set", "seed=null", "--seeds", 2, "--runs", tmp_path)
+
+    assert answer.returncode == 2
+    assert "NN103 seed: must be a number for --seeds to count on from, got null" in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_seed_at_all_is_refused(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+    assert nnrun("train", "iris", "--seeds", 0, "--runs", tmp_path).returncode == 2
+    assert not list(tmp_path.iterdir())

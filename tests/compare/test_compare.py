@@ -1,0 +1,333 @@
+"""Which run is better, whether that is real, and what is not to be compared at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnrun.compare import Comparison, compare, grouped, read
+from nnrun.compare.verdicts import TESTED, Verdict
+from nnrun.errors import RunError
+from nnrun.runs import layout
+
+Answers = Callable[[int], Any]
+
+
+def named(comparison: Comparison) -> list[str]:
+    return list(comparison.labels)
+
+
+def column(comparison: Comparison, name: str) -> tuple[Any, ...]:
+    return next(each.values for each in comparison.columns if each.name == name)
+
+
+def only(comparison: Comparison) -> Verdict:
+    [verdict] = comparison.verdicts
+    return verdict
+
+
+def test_the_better_run_comes_first_and_is_called_better(make: Any, answers: Answers) -> None:
+    """190 against 150 right answers of 200, on the same rows."""
+    found = compare([make.classifier("a", answers(150)), make.classifier("b", answers(190))])
+    verdict = only(found)
+
+    assert named(found) == ["b", "a"]
+    assert (verdict.first, verdict.second, verdict.verdict) == ("b", "a", "better")
+    assert verdict.estimate.effect == pytest.approx(0.2)
+    assert verdict.estimate.test == "McNemar"
+    # All 40 rows on which they differ are right with the same one.
+    assert verdict.estimate.p == pytest.approx(2 / 2**40)
+    assert verdict.sentence().startswith("b is better than a: test accuracy +0.2000, 95 % interval")
+
+
+def test_a_difference_that_may_be_chance_is_not_called_one(make: Any, answers: Answers) -> None:
+    """Three rows more, of which nothing follows."""
+    found = compare([make.classifier("a", answers(150)), make.classifier("b", answers(153))])
+
+    assert only(found).verdict == "no difference shown"
+    assert only(found).adjusted == pytest.approx(0.25)
+    assert only(found).sentence().startswith("no difference shown between b and a")
+
+
+def test_of_an_error_less_is_better(make: Any) -> None:
+    """The direction is the metric's, not the sort's."""
+    rng = np.random.default_rng(0)
+    found = compare(
+        [make.regression("a", rng.normal(0, 3, 100)), make.regression("b", rng.normal(0, 1, 100))]
+    )
+
+    assert found.metric == "mae"
+    assert named(found) == ["b", "a"]
+    assert only(found).verdict == "better"
+    assert only(found).metric == "test mean absolute error"
+    assert only(found).estimate.effect < 0
+
+
+def test_another_metric_can_be_asked_for(make: Any) -> None:
+    """Squared errors for a squared loss."""
+    runs = [make.regression("a", [1.0, 1.0, 1.0, 1.0]), make.regression("b", [0.0, 0.0, 0.0, 3.0])]
+
+    assert named(compare(runs)) == ["b", "a"]
+    assert named(compare(runs, metric="loss")) == ["a", "b"]
+    assert only(compare(runs, metric="test_loss")).metric == "test mean squared error"
+
+
+def test_an_unknown_metric_is_refused_with_those_there_are(make: Any, answers: Answers) -> None:
+    with pytest.raises(RunError, match="--metric f1: no run reports it; there is accuracy, loss"):
+        compare([make.classifier("a", answers(150))], metric="f1")
+
+
+def test_only_the_keys_that_differ_have_a_column(make: Any, answers: Answers) -> None:
+    """What is the same everywhere is said once."""
+    found = compare(
+        [
+            make.classifier("a", answers(150), training={"epochs": 3}),
+            make.classifier("b", answers(150), training={"epochs": 5}),
+        ]
+    )
+
+    assert [each.name for each in found.columns] == [
+        *("name", "status", "training.epochs", "best_epoch"),
+        *("train_accuracy", "test_accuracy", "train_loss", "test_loss", "seconds", "parameters"),
+    ]
+    assert column(found, "training.epochs") == (3, 5)
+    assert found.shared["training.optimizer"] == "adam"
+    assert "training.epochs" not in found.shared
+
+
+def test_models_of_as_many_layers_differ_by_the_layer(make: Any, answers: Answers) -> None:
+    """A whole model in each cell would hide the one number that differs."""
+
+    def model(units: int) -> list[Any]:
+        last = {"Dense": {"units": 2, "activation": "softmax"}}
+        return ["Flatten", {"Dense": {"units": units, "activation": "relu"}}, last]
+
+    found = compare(
+        [
+            make.classifier("a", answers(150), model=model(64)),
+            make.classifier("b", answers(151), model=model(4)),
+        ]
+    )
+
+    assert column(found, "model[1].Dense.units") == (4, 64)
+    assert found.shared["model[0]"] == "Flatten"
+    assert found.shared["model[1].Dense.activation"] == "relu"
+
+
+def test_seeds_of_one_experiment_are_one_row(make: Any, answers: Answers) -> None:
+    """With mean, spread and interval; beside another experiment."""
+    seeds = [make.classifier("a", answers(150 + seed), seed=seed) for seed in range(3)]
+    found = compare([*seeds, make.classifier("b", answers(100), training={"epochs": 9})])
+    [first, _] = column(found, "test_accuracy")
+
+    assert found.columns[1].values == ("3 seeds", "finished")
+    assert first["mean"] == pytest.approx(151 / 200)
+    assert first["std"] == pytest.approx(np.std([0.75, 0.755, 0.76], ddof=1))
+    assert first["low"] < first["mean"] < first["high"]
+    assert first["seeds"] == [0.75, 0.755, 0.76]
+
+
+def test_a_seed_that_was_run_twice_counts_once(make: Any, answers: Answers) -> None:
+    """The same run twice makes nothing surer."""
+    runs = [make.classifier("a", answers(150), seed=seed) for seed in (0, 0, 1)]
+    [entry, _] = grouped([*runs, make.classifier("b", answers(9), training={"epochs": 9})])
+
+    assert len(entry.runs) == 2
+
+
+def test_seeds_alone_are_a_row_each_and_one_sentence(make: Any, answers: Answers) -> None:
+    """As one row there would be nothing to compare."""
+    found = compare([make.classifier("a", answers(150 + seed), seed=seed) for seed in range(2)])
+
+    assert len(found.entries) == 2
+    assert found.seeds is not None
+    assert only(found).verdict == "no difference shown"
+
+
+def test_experiments_with_seeds_are_compared_over_their_seeds(make: Any, answers: Answers) -> None:
+    """McNemar's test knows two models; only seeds tell what another training would give."""
+    better = [
+        make.classifier("a", answers(190 + s), seed=s, training={"epochs": 9}) for s in (0, 1, 2)
+    ]
+    worse = [make.classifier("b", answers(150 + s), seed=s) for s in (0, 1, 2)]
+    verdict = only(compare([*worse, *better]))
+
+    assert (verdict.first, verdict.verdict) == ("a", "better")
+    assert verdict.estimate.test == "Welch's t-test over seeds"
+
+
+def test_one_seed_is_not_tested_against_several(make: Any, answers: Answers) -> None:
+    several = [make.classifier("a", answers(190), seed=seed) for seed in (0, 1)]
+    verdict = only(compare([*several, make.classifier("b", answers(9), training={"epochs": 9})]))
+
+    assert verdict.verdict == "not tested"
+    assert (
+        verdict.reason
+        == "one seed tells nothing of the spread over seeds; train it with --seeds too"
+    )
+
+
+def test_cross_validations_are_compared_fold_by_fold(make: Any) -> None:
+    """Each fold has its own difficulty, which both meet."""
+    first = make.folds("a", [0.90, 0.92, 0.91, 0.93])
+    second = make.folds("b", [0.80, 0.81, 0.81, 0.82], training={"epochs": 9})
+    verdict = only(compare([first, second]))
+
+    assert (verdict.first, verdict.verdict) == ("a", "better")
+    assert verdict.estimate.test == "corrected resampled t-test"
+    assert verdict.metric == "validation accuracy"
+
+
+def test_several_comparisons_are_corrected(make: Any, answers: Answers) -> None:
+    """One p of 0.03 is something; the best of ten is nothing."""
+    pairs = [answers(160), answers(154), answers(153)]
+    runs = [make.classifier(name, right) for name, right in zip("abc", pairs, strict=True)]
+    found = compare(runs)
+    values = {verdict.second: verdict for verdict in found.verdicts}
+
+    # Six and seven rows that one alone has right: 2/2⁶ and 2/2⁷.
+    assert values["b"].estimate.p == pytest.approx(2 / 64)
+    assert values["b"].adjusted == pytest.approx(2 / 64)
+    assert values["c"].adjusted == pytest.approx(2 * 2 / 128)
+    assert "Holm over 2" in values["b"].sentence()
+
+
+def incomparable(first: Any, second: Any) -> str:
+    found = compare([first, second])
+    verdict = only(found)
+    assert verdict.verdict == "not comparable"
+    assert not found.is_comparable
+    return verdict.reason
+
+
+def test_other_data_are_not_comparable(make: Any, answers: Answers) -> None:
+    other = make.classifier("b", answers(9), record={"data_digest": "other"})
+
+    assert incomparable(make.classifier("a", answers(9)), other) == "the data differ (data_digest)"
+
+
+def test_another_split_is_not_comparable(make: Any, answers: Answers) -> None:
+    other = make.classifier("b", answers(9), record={"split_digest": "other"})
+    reason = "the split differs: the rows held out are not the same (split_digest)"
+
+    assert incomparable(make.classifier("a", answers(9)), other) == reason
+
+
+def test_other_folds_are_not_comparable(make: Any) -> None:
+    other = make.folds("b", [0.1, 0.2], record={"split_digest": "other"})
+    reason = "the split differs: the folds are not the same (split_digest)"
+
+    assert incomparable(make.folds("a", [0.1, 0.2]), other) == reason
+
+
+def test_a_cross_validation_is_not_comparable_with_a_hold_out(make: Any, answers: Answers) -> None:
+    reason = "one is cross-validated, the other is not"
+
+    assert incomparable(make.classifier("a", answers(9)), make.folds("b", [0.01, 0.02])) == reason
+
+
+def test_another_metric_is_not_comparable(make: Any, answers: Answers) -> None:
+    reason = "the metric differs: b reports mae, loss, not accuracy"
+
+    assert incomparable(make.classifier("a", answers(9)), make.regression("b", [1.0])) == reason
+
+
+def test_where_metrics_cannot_be_compared_none_is_marked_as_best(
+    make: Any, answers: Answers
+) -> None:
+    """A star would say what the sentence below denies."""
+    other = make.classifier("b", answers(9), record={"data_digest": "other"})
+    found = compare([make.classifier("a", answers(150)), other])
+    marks = {each.name: found.best(each) for each in found.columns}
+
+    assert marks["test_accuracy"] is None
+
+
+def test_runs_that_can_be_compared_are_though_others_cannot(make: Any, answers: Answers) -> None:
+    runs = [
+        make.classifier("other", answers(200), record={"data_digest": "other"}),
+        make.classifier("a", answers(190)),
+        make.classifier("b", answers(150)),
+    ]
+    sentences = [verdict.sentence() for verdict in compare(runs).verdicts]
+
+    assert sentences[0].startswith("a is better than b")
+    assert sentences[1] == "other and a, b are not comparable: the data differ (data_digest)"
+
+
+def test_without_predictions_there_is_no_test(make: Any, answers: Answers) -> None:
+    first, second = make.classifier("a", answers(190)), make.classifier("b", answers(9))
+    (second.run.path / layout.PREDICTIONS).unlink()
+
+    assert only(compare([first, second])).reason == "the predictions are not there"
+
+
+@pytest.mark.parametrize("status", [layout.RUNNING, layout.FAILED, layout.INTERRUPTED])
+def test_what_is_not_finished_is_listed_and_not_judged(
+    make: Any, answers: Answers, status: str
+) -> None:
+    """Its metrics are of half a training."""
+    found = compare(
+        [make.classifier("a", answers(150)), make.classifier("b", answers(190), status=status)]
+    )
+
+    assert set(named(found)) == {"a", "b"}
+    assert found.verdicts == ()
+    assert status in found.columns[1].values
+
+
+def test_a_run_without_metrics_comes_last(make: Any, answers: Answers) -> None:
+    """It was stopped before its first epoch was over."""
+    empty = read(make.run("empty", {}, {}, status=layout.FAILED))
+    found = compare([empty, make.classifier("a", answers(150))])
+
+    assert named(found) == ["a", "empty"]
+    assert column(found, "test_accuracy") == (0.75, None)
+
+
+def test_a_column_can_be_sorted_by(make: Any, answers: Answers) -> None:
+    """The best first, or words in their order."""
+    runs = [make.classifier("b", answers(190)), make.classifier("a", answers(150))]
+
+    assert named(compare(runs, sort="name")) == ["a", "b"]
+    assert named(compare(runs, sort="test_loss")) == ["b", "a"]
+    with pytest.raises(
+        RunError, match="--sort size: there is no such column; there is name, status"
+    ):
+        compare(runs, sort="size")
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(make: Any, answers: Answers) -> None:
+    runs = [make.classifier("a", answers(190), training={"epochs": n}) for n in (3, 4)]
+
+    assert named(compare(runs)) == ["20260101-000000-a", "20260101-000001-a"]
+
+
+def test_of_very_many_only_the_best_are_tested(make: Any, answers: Answers) -> None:
+    """And it is said, because each test is paid for by all others."""
+    runs = [make.classifier(f"run{n}", answers(n), training={"epochs": n + 1}) for n in range(25)]
+    found = compare(runs)
+    *tested, rest = found.verdicts
+
+    assert len(tested) == TESTED - 1
+    assert rest.sentence() == "run24 and 5 more are not tested: of so many only the best 20 are"
+
+
+def test_a_metric_that_no_row_has_by_itself_is_tested_by_right_answers(
+    make: Any, answers: Answers
+) -> None:
+    """And the sentence says by what."""
+    training = {"loss": "binary_crossentropy", "metrics": ["AUC"]}
+    runs = []
+    for name, right in (("a", 190), ("b", 150)):
+        run = make.classifier(name, answers(right), training=training).run
+        auc = {"auc": right / 200, "loss": 1.0}
+        run.write_json(layout.METRICS, run.metrics() | {"train": auc, "test": auc})
+        runs.append(read(run))
+    found = compare(runs)
+
+    assert found.metric == "auc"
+    assert only(found).metric == "test accuracy"
