@@ -42,7 +42,7 @@ def _text(column: Column, value: Any) -> str:
     if is_spread(value):
         std = value.get("std")
         return number(value["mean"]) + ("" if std is None else f" ± {number(std)}")
-    return plain(value)
+    return number(value) if column.upwards is not None and type(value) is float else plain(value)
 
 
 def number(value: float) -> str:

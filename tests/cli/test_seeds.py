@@ -36,7 +36,7 @@ def test_a_seed_among_several_is_the_seed_alone(
     seeds: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:
     """To the byte: what was trained before in the same process leaves no trace."""
-    last = sorted(seeds[1].iterdir())[-1]
+    last = max(seeds[1].iterdir())
     nnrun("train", "iris", *EPOCHS, "--set", "seed=7", "--runs", tmp_path)
     [alone] = tmp_path.iterdir()
 
