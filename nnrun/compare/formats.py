@@ -57,7 +57,7 @@ def shared(comparison: Comparison) -> str:
     said = [
         f"{key} {plain(value)}"
         for key, value in comparison.shared.items()
-        if value not in (None, [], {}, "", False)
+        if value is not None and value is not False and value not in ([], {}, "")
     ]
     return "; ".join(said)
 
