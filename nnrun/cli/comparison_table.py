@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnrun.compare import Comparison, Entry, formats
-from nnrun.compare.verdicts import BETTER, SAME
+from nnrun.compare.statistics import LEVEL_OF_ROWS
 
 # A value of a spec is broken over lines at this width.
 WIDE = 30
@@ -109,8 +109,8 @@ def sentences(comparison: Comparison) -> list[str]:
     said += [verdict.sentence() for verdict in comparison.verdicts]
     if _are_models(comparison):
         said.append(
-            "one seed each, so these are differences of trained models; "
-            "`nnrun train SPEC --seeds 5` compares the experiments"
+            f"one seed each: p below {LEVEL_OF_ROWS} counts, and a difference is one of models; "
+            "`nnrun train SPEC --seeds 5` of each compares the experiments"
         )
     return said
 
@@ -128,6 +128,5 @@ def over_seeds(entry: Entry, metric: str) -> str:
 
 def _are_models(comparison: Comparison) -> bool:
     """Whether single models were tested, whose seeds may have made the difference."""
-    tested = any(verdict.verdict in (BETTER, SAME) for verdict in comparison.verdicts)
-    single = [e for e in comparison.entries if not (e.is_group or e.first.has_folds)]
-    return tested and len(single) > 1
+    estimates = (verdict.estimate for verdict in comparison.verdicts)
+    return any(each is not None and each.level == LEVEL_OF_ROWS for each in estimates)

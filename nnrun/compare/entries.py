@@ -67,11 +67,20 @@ class Entry:
 
     @cached_property
     def split(self) -> str:
-        """Equal where the same rows train and validate, or where they are drawn alike."""
+        """Equal where the same rows train and validate, or where each seed draws them alike.
+
+        The test rows, by which a training is judged, are the same for all seeds; the folds of a
+        cross-validation are what it is judged by.
+        """
         digests = {digest_of_split(run) for run in self.runs}
-        if len(digests) == 1:
+        rule = self.first.spec.get("validation") or {}
+        drawn = (rule.get("holdout") or {}).get("take") == "random" and not self.first.has_folds
+        if len(digests) == 1 and not drawn:
             return f"rows {digests.pop()}"
-        return f"drawn {json.dumps(self.first.spec.get('validation'), sort_keys=True)}"
+        part = {**(rule.get("kfold" if self.first.has_folds else "holdout") or {})}
+        # What becomes of the folds afterwards has no part in how they are drawn.
+        drawing = {key: part[key] for key in part if key not in ("smooth", "final")}
+        return f"drawn {json.dumps(drawing, sort_keys=True)}"
 
 
 def grouped(runs: Sequence[Facts]) -> list[Entry]:

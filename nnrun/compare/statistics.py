@@ -12,7 +12,11 @@ from scipy import stats
 from nnrun.records import Array
 
 CONFIDENCE = 0.95
-ALPHA = 1 - CONFIDENCE
+LEVEL = 0.05
+# A test over rows does not know the chance that lies in a training. Were it as large as the chance
+# that lies in the rows, a difference would have to be √2 times as large to be as rare: 2.77
+# standard errors instead of 1.96, which is a p of 0.0056.
+LEVEL_OF_ROWS = 0.005
 # Enough for the second digit of an interval; 25,000 rows take less than a second.
 RESAMPLES = 1999
 
@@ -26,6 +30,7 @@ class Estimate:
         low, high: ends of the 95 % interval of the effect.
         p: how likely an effect so large would be if there were none.
         test: what computed `p`.
+        level: below it `p` shows a difference.
     """
 
     effect: float
@@ -33,6 +38,7 @@ class Estimate:
     high: float
     p: float
     test: str
+    level: float = LEVEL
 
     @property
     def excludes_zero(self) -> bool:
@@ -45,18 +51,20 @@ def of_rows(first: Array, second: Array) -> Estimate:
 
     The interval is the percentile interval of a paired bootstrap over rows (B. Efron, R. Tibshirani:
     An Introduction to the Bootstrap, 1993, chapter 13). The test is McNemar's where a row is right
-    or wrong, else a permutation test that swaps the two models row by row.
+    or wrong, else Student's paired t-test over rows.
 
     Args:
         first, second: the score of each row, floats of shape `(rows,)`; their means are compared.
     """
-    effect = float(np.mean(first) - np.mean(second))
     if np.array_equal(first, second):
-        return Estimate(0.0, 0.0, 0.0, 1.0, "no row differs")
+        return Estimate(0.0, 0.0, 0.0, 1.0, "no row differs", LEVEL_OF_ROWS)
+    effect = float(np.mean(first) - np.mean(second))
     low, high = of_mean(first - second)
     if set(np.unique([first, second])) <= {0.0, 1.0}:
-        return Estimate(effect, low, high, mcnemar(first > 0, second > 0), "McNemar")
-    return Estimate(effect, low, high, _swapping(first, second), "paired permutation")
+        p, test = mcnemar(first > 0, second > 0), "McNemar"
+    else:
+        p, test = float(stats.ttest_rel(first, second).pvalue), "paired t-test over rows"
+    return Estimate(effect, low, high, p, test, LEVEL_OF_ROWS)
 
 
 def of_mean(values: Array) -> tuple[float, float]:
@@ -72,22 +80,6 @@ def of_mean(values: Array) -> tuple[float, float]:
         rng=np.random.default_rng(0),
     )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
-
-
-def _swapping(first: Array, second: Array) -> float:
-    def difference(one: Array, other: Array, axis: int) -> Array:
-        return np.asarray(np.mean(one - other, axis=axis))
-
-    found = stats.permutation_test(
-        (first, second),
-        difference,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, 10_000_000 // len(first)),
-        rng=np.random.default_rng(0),
-    )
-    return float(found.pvalue)
 
 
 def mcnemar(first: Array, second: Array) -> float:
@@ -112,7 +104,7 @@ def mcnemar(first: Array, second: Array) -> float:
     return float(stats.binomtest(only_first, only_first + only_second).pvalue)
 
 
-def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -> Estimate:
+def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -> Estimate | None:
     """The difference over the same folds: the corrected resampled t-test.
 
     Folds share training rows, so that their differences vary too little for an ordinary t-test;
@@ -122,53 +114,75 @@ def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -
     Args:
         first, second: the metric of each fold, in the same order; at least two.
         ratio: validation rows to training rows of a fold.
+
+    Returns:
+        None where all folds differ by the same, of which no test can say how likely it is.
     """
     differences = np.subtract(first, second)
     folds = len(differences)
     error = float(np.std(differences, ddof=1)) * math.sqrt(1 / folds + ratio)
-    effect, test = float(np.mean(differences)), "corrected resampled t-test"
-    if error == 0:
-        return _certain(effect, test)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, folds - 1)) * error
-    p = float(2 * stats.t.sf(abs(effect) / error, folds - 1))
+    effect = float(np.mean(differences))
+    return _by_t(effect, error, folds - 1, "corrected resampled t-test")
+
+
+def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
+    """The difference of two experiments, of which at least one was repeated with several seeds.
+
+    Of two with several seeds it is Welch's t-test, over the seeds. (B. L. Welch: The generalization
+    of 'Student's' problem when several different population variances are involved. Biometrika 34,
+    1947.) A single value is held against the spread of the others. (J. R. Crawford, D. C. Howell:
+    Comparing an Individual's Test Score Against Norms Derived from Small Samples. The Clinical
+    Neuropsychologist 12, 1998.)
+
+    Args:
+        first, second: the metric of each seed; one of them may have a single one.
+
+    Returns:
+        None where seeds make no difference, of which no test can say how likely it is.
+    """
+    effect = float(np.mean(first) - np.mean(second))
+    if min(len(first), len(second)) == 1:
+        several = max(first, second, key=len)
+        error = float(np.std(several, ddof=1)) * math.sqrt(1 + 1 / len(several))
+        return _by_t(effect, error, len(several) - 1, "t-test of one seed against several")
+    parts = [float(np.var(each, ddof=1)) / len(each) for each in (first, second)]
+    if _is_nothing(math.sqrt(sum(parts)), effect):
+        return _by_t(effect, 0.0, 1, "Welch's t-test over seeds")
+    found = stats.ttest_ind(first, second, equal_var=False)
+    ends = found.confidence_interval(CONFIDENCE)
+    p = float(found.pvalue)
+    return Estimate(effect, float(ends.low), float(ends.high), p, "Welch's t-test over seeds")
+
+
+def _by_t(effect: float, error: float, freedom: int, test: str) -> Estimate | None:
+    if _is_nothing(error, effect):
+        return None if effect else Estimate(0.0, 0.0, 0.0, 1.0, test)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    p = float(2 * stats.t.sf(abs(effect) / error, freedom))
     return Estimate(effect, effect - half, effect + half, p, test)
 
 
-def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """The difference of two experiments repeated with several seeds: Welch's t-test.
-
-    (B. L. Welch: The generalization of 'Student's' problem when several different population
-    variances are involved. Biometrika 34, 1947.)
-
-    Args:
-        first, second: the metric of each seed; at least two each.
-    """
-    effect = float(np.mean(first) - np.mean(second))
-    test = "Welch's t-test over seeds"
-    if np.ptp(first) == 0 and np.ptp(second) == 0:
-        return _certain(effect, test)
-    found = stats.ttest_ind(first, second, equal_var=False)
-    ends = found.confidence_interval(CONFIDENCE)
-    return Estimate(effect, float(ends.low), float(ends.high), float(found.pvalue), test)
+def _is_nothing(error: float, effect: float) -> bool:
+    """Whether a standard error is zero but for rounding."""
+    return error <= 1e-12 * abs(effect)
 
 
-def _certain(effect: float, test: str) -> Estimate:
-    """Where nothing varies, a difference is one or is none."""
-    return Estimate(effect, effect, effect, 0.0 if effect else 1.0, test)
-
-
-def holm(values: Sequence[float]) -> list[float]:
+def holm(values: Sequence[float], family: int) -> list[float]:
     """p-values of several comparisons, adjusted so that one false alarm among all is rare.
 
     (S. Holm: A simple sequentially rejective multiple test procedure. Scandinavian Journal of
     Statistics 6, 1979.)
 
+    Args:
+        values: of the comparisons that were tested.
+        family: how many might have been; the others count as having shown nothing.
+
     Example:
-        >>> holm([0.01, 0.04, 0.03])
+        >>> holm([0.01, 0.04, 0.03], family=3)
         [0.03, 0.06, 0.06]
     """
     adjusted, highest = [0.0] * len(values), 0.0
     for rank, place in enumerate(np.argsort(values, kind="stable")):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[place]))
+        highest = max(highest, min(1.0, (family - rank) * values[place]))
         adjusted[place] = highest
     return adjusted

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnrun.compare import scores, statistics
 from nnrun.compare.entries import Entry
-from nnrun.compare.statistics import ALPHA, Estimate
+from nnrun.compare.statistics import Estimate
 
 # So many of the best are tested against the very best; a test reads predictions.
 TESTED = 20
@@ -34,8 +34,8 @@ class Verdict:
         reason: why it is not tested or not comparable.
         metric: what was compared, in words.
         estimate: first minus second.
-        adjusted: its p after Holm, over all that were tested in one go.
-        comparisons: how many these were.
+        adjusted: its p after Holm.
+        comparisons: how many that was done for.
     """
 
     first: str
@@ -140,13 +140,15 @@ def _against_best(
                 untested.append(replace(verdict, verdict=UNTESTED, reason=reason))
             case (name, found):
                 tested.append((replace(verdict, metric=name, estimate=found), found))
-    adjusted = statistics.holm([found.p for _, found in tested])
+    # The best was found by looking at all, so that any pair might have been the one to be tested.
+    pairs = len(alike) * (len(alike) - 1) // 2
+    adjusted = statistics.holm([found.p for _, found in tested], family=pairs)
     verdicts = [
         replace(
             verdict,
-            verdict=BETTER if p < ALPHA and found.excludes_zero else SAME,
+            verdict=BETTER if p < found.level and found.excludes_zero else SAME,
             adjusted=p,
-            comparisons=len(tested),
+            comparisons=pairs,
         )
         for (verdict, found), p in zip(tested, adjusted, strict=True)
     ]
@@ -163,15 +165,18 @@ def estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
     Raises:
         RunError: predictions cannot be read.
     """
-    if first.is_group and second.is_group:
-        rows = first.first.judged
-        values = [entry.values(rows, metric) for entry in (first, second)]
-        return f"{rows} {metric}", statistics.of_seeds(*values)
     if first.is_group or second.is_group:
-        return "one seed tells nothing of the spread over seeds; train it with --seeds too"
+        return _of_seeds(first, second, metric)
     if first.first.has_folds:
         return _of_folds(first, second, metric)
     return _of_rows(first, second, metric)
+
+
+def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
+    rows = first.first.judged
+    values = [entry.values(rows, metric) for entry in (first, second)]
+    found = statistics.of_seeds(*values)
+    return (f"{rows} {metric}", found) if found else "no seed makes any difference"
 
 
 def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
@@ -184,7 +189,8 @@ def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
         return "fewer than two folds are there of both"
     sizes = [fold["validation"] / fold["train"] for fold in first.first.record["folds"]]
     one, other = zip(*both, strict=True)
-    return f"validation {metric}", statistics.of_folds(one, other, ratio=float(np.mean(sizes)))
+    found = statistics.of_folds(one, other, ratio=float(np.mean(sizes)))
+    return (f"validation {metric}", found) if found else "they differ by the same in every fold"
 
 
 def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:

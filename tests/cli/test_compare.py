@@ -93,7 +93,7 @@ def test_json_is_one_document(pair: tuple[Path, Path], nnrun: Callable[..., Any]
     assert document["comparable"] is True
     assert document["shared"]["dataset.name"] == "iris"
     assert {row["training.epochs"] for row in document["rows"]} == {12, 3}
-    assert set(verdict["estimate"]) == {"effect", "low", "high", "p", "test"}
+    assert set(verdict["estimate"]) == {"effect", "low", "high", "p", "test", "level"}
     assert nnrun("compare", *pair, "--format", "json").stdout == answer.stdout
 
 

@@ -159,15 +159,34 @@ def test_experiments_with_seeds_are_compared_over_their_seeds(make: Any, answers
     assert verdict.estimate.test == "Welch's t-test over seeds"
 
 
-def test_one_seed_is_not_tested_against_several(make: Any, answers: Answers) -> None:
-    several = [make.classifier("a", answers(190), seed=seed) for seed in (0, 1)]
+def test_one_seed_is_held_against_the_spread_of_several(make: Any, answers: Answers) -> None:
+    several = [make.classifier("a", answers(190 + seed), seed=seed) for seed in (0, 1, 2)]
     verdict = only(compare([*several, make.classifier("b", answers(9), training={"epochs": 9})]))
 
-    assert verdict.verdict == "not tested"
-    assert (
-        verdict.reason
-        == "one seed tells nothing of the spread over seeds; train it with --seeds too"
-    )
+    assert verdict.verdict == "better"
+    assert verdict.estimate.test == "t-test of one seed against several"
+
+
+def test_seeds_that_all_give_the_same_cannot_be_tested(make: Any, answers: Answers) -> None:
+    """Without a spread there is no saying how likely a difference is."""
+    first = [make.classifier("a", answers(190), seed=seed) for seed in (0, 1)]
+    second = [make.classifier("b", answers(9), seed=s, training={"epochs": 9}) for s in (0, 1)]
+
+    assert only(compare([*first, *second])).reason == "no seed makes any difference"
+
+
+def test_seeds_that_draw_their_own_rows_are_comparable(make: Any, answers: Answers) -> None:
+    """They are judged by the same test rows, and the rule that draws is the same."""
+    validation = {"holdout": {"size": 0.2}}
+    runs = [
+        make.classifier(
+            "a", answers(150 + seed), seed=seed, validation=validation,
+            record={"split_digest": str(seed)},
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+
+    assert only(compare(runs)).verdict == "no difference shown"
 
 
 def test_cross_validations_are_compared_fold_by_fold(make: Any) -> None:
@@ -183,16 +202,15 @@ def test_cross_validations_are_compared_fold_by_fold(make: Any) -> None:
 
 def test_several_comparisons_are_corrected(make: Any, answers: Answers) -> None:
     """One p of 0.03 is something; the best of ten is nothing."""
-    pairs = [answers(160), answers(154), answers(153)]
-    runs = [make.classifier(name, right) for name, right in zip("abc", pairs, strict=True)]
-    found = compare(runs)
-    values = {verdict.second: verdict for verdict in found.verdicts}
+    rights = [answers(170), answers(158), answers(157)]
+    runs = [make.classifier(name, right) for name, right in zip("abc", rights, strict=True)]
+    values = {verdict.second: verdict for verdict in compare(runs).verdicts}
 
-    # Six and seven rows that one alone has right: 2/2⁶ and 2/2⁷.
-    assert values["b"].estimate.p == pytest.approx(2 / 64)
-    assert values["b"].adjusted == pytest.approx(2 / 64)
-    assert values["c"].adjusted == pytest.approx(2 * 2 / 128)
-    assert "Holm over 2" in values["b"].sentence()
+    # Twelve and thirteen rows that one alone has right: 2/2¹² and 2/2¹³; three pairs in all.
+    assert values["b"].estimate.p == pytest.approx(2 / 2**12)
+    assert values["c"].adjusted == pytest.approx(3 * 2 / 2**13)
+    assert values["b"].adjusted == pytest.approx(2 * 2 / 2**12)
+    assert "Holm over 3" in values["b"].sentence()
 
 
 def incomparable(first: Any, second: Any) -> str:

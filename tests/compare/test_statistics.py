@@ -44,15 +44,26 @@ def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
     assert statistics.of_rows(first * 1.0, first * 1.0).p == 1.0
 
 
-def test_swapping_rows_by_hand() -> None:
-    """Five rows, all in favour of one: of the 32 ways to swap two are as extreme."""
-    first = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    second = first - np.array([0.5, 0.25, 0.125, 1.0, 0.75])
-    found = statistics.of_rows(first, second)
+# Student's sleep data, as in R's `sleep`: extra hours of sleep under two drugs, ten patients.
+FIRST = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+SECOND = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
-    assert found.test == "paired permutation"
-    assert found.effect == pytest.approx(0.525)
-    assert found.p == pytest.approx(2 / 32)
+
+def test_scores_per_row_are_compared_by_students_paired_test() -> None:
+    """R: `t.test(extra ~ group, data = sleep, paired = TRUE)`."""
+    found = statistics.of_rows(np.array(FIRST), np.array(SECOND))
+
+    assert found.test == "paired t-test over rows"
+    assert found.effect == pytest.approx(-1.58)
+    assert found.p == pytest.approx(0.002833, abs=5e-7)
+
+
+def test_a_single_training_has_to_show_more() -> None:
+    """A test over rows does not know the chance that lies in a training."""
+    found = statistics.of_rows(np.array(FIRST), np.array(SECOND))
+
+    assert found.level == 0.005
+    assert statistics.of_seeds(FIRST, SECOND).level == 0.05
 
 
 def test_the_bootstrap_interval_is_the_normal_one_where_rows_are_many() -> None:
@@ -98,30 +109,50 @@ def test_the_corrected_test_is_slower_to_believe_than_an_ordinary_one() -> None:
     assert statistics.of_folds(first, second, ratio=1 / 4).p > ordinary
 
 
-def test_welch_by_hand() -> None:
-    """1, 3 against 2, 6: the variances of the means are 1 and 4, so t is -2 / √5 on 25/17 degrees."""
-    found = statistics.of_seeds([1.0, 3.0], [2.0, 6.0])
+def test_welch_gives_the_answer_of_r() -> None:
+    """R: `t.test(extra ~ group, data = sleep)`."""
+    found = statistics.of_seeds(FIRST, SECOND)
 
-    assert found.effect == -2.0
-    assert found.p == pytest.approx(2 * stats.t.sf(2 / math.sqrt(5), 25 / 17), rel=1e-9)
-    assert found.high - found.effect == pytest.approx(
-        stats.t.ppf(0.975, 25 / 17) * math.sqrt(5), rel=1e-9
-    )
+    assert found.test == "Welch's t-test over seeds"
+    assert (found.low, found.high) == pytest.approx((-3.3654832, 0.2054832))
+    assert found.p == pytest.approx(0.07939, abs=5e-6)
 
 
-def test_what_does_not_vary_is_different_or_is_not() -> None:
-    """No t can be had of it."""
+def test_one_seed_is_held_against_the_spread_of_several() -> None:
+    """By hand: mean 2, spread 1, t = 3 / √(1 + 1/3) on two degrees of freedom."""
+    found = statistics.of_seeds([5.0], [1.0, 2.0, 3.0])
+    t = 3 / math.sqrt(4 / 3)
+
+    assert found.effect == 3.0
+    assert found.p == pytest.approx(1 - t / math.sqrt(2 + t**2))
+    assert statistics.of_seeds([1.0, 2.0, 3.0], [5.0]).effect == -3.0
+
+
+def test_what_does_not_vary_cannot_be_tested() -> None:
+    """Two folds of few rows easily differ by the same, and that proves nothing."""
+    assert statistics.of_folds([0.75, 0.5], [0.65, 0.4], ratio=1.0) is None
+    assert statistics.of_seeds([1.0, 1.0], [0.5, 0.5]) is None
+    assert statistics.of_seeds([1.0], [0.5, 0.5]) is None
+
+
+def test_no_difference_at_all_is_no_difference() -> None:
+    assert statistics.of_folds([1.0, 0.5], [1.0, 0.5], ratio=1.0).p == 1.0
     assert statistics.of_seeds([1.0, 1.0], [1.0, 1.0]).p == 1.0
-    assert statistics.of_seeds([1.0, 1.0], [0.5, 0.5]).p == 0.0
-    assert statistics.of_folds([1.0, 1.0], [1.0, 1.0], ratio=1.0).p == 1.0
 
 
 def test_holm_by_hand() -> None:
     """Times 4, 3, 2, 1 from the smallest on, and none below the one before it."""
-    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    found = statistics.holm([0.01, 0.04, 0.03, 0.005], family=4)
+
+    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_counts_comparisons_that_were_not_made() -> None:
+    """The best of many was found by looking at all of them."""
+    assert statistics.holm([0.01], family=10) == [0.1]
 
 
 def test_holm_leaves_a_single_comparison_alone() -> None:
-    assert statistics.holm([0.04]) == [0.04]
-    assert statistics.holm([]) == []
-    assert statistics.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert statistics.holm([0.04], family=1) == [0.04]
+    assert statistics.holm([], family=0) == []
+    assert statistics.holm([0.9, 0.8], family=2) == [1.0, 1.0]
