@@ -54,8 +54,11 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     there = sum(value is not None for value in metrics["validation"]["loss"]["folds"])
     count = f"{len(folds)} folds" if there == len(folds) else f"{there} of {len(folds)} folds"
     time = f"{seconds['total']:.1f} s in all, {seconds['training']:.1f} s of training"
+    trained = [epochs for epochs in metrics["fold_epochs"] if epochs is not None]
+    shortest, longest = min(trained), max(trained)
+    epochs = f"{shortest} to {longest}" if shortest < longest else str(longest)
     said = [
-        f"{run.status()}, {count} of {metrics['epochs']} epochs: {time}",
+        f"{run.status()}, {count} of {epochs} epochs: {time}",
         f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
         "± is the standard deviation (ddof 1); the interval allows for shared rows",
     ]
@@ -67,6 +70,8 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
         said.append(
             f"best epoch {best} of {metrics['epochs']} by the {curve}: {name} {number(value)}"
         )
+    if shortest < longest:
+        said.append(f"the mean curve ends at epoch {shortest}, with the first fold that stopped")
     if "final" in metrics:
         epochs = metrics["final"]["epochs"]
         said.append(f"test: one model, trained on all training rows for {epochs} epochs")

@@ -174,6 +174,7 @@ def _metrics(whole: Whole, metrics: dict[int, dict[str, Any]], mean: History) ->
     return {
         "schema_version": layout.SCHEMA_VERSION,
         "epochs": len(mean),
+        "fold_epochs": [metrics.get(fold.number, {}).get("epochs") for fold in whole.folds],
         "monitor": mean.monitor,
         "best_epoch": best,
         "ddof": averages.DDOF,

@@ -313,3 +313,22 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
     assert told in answer.stderr
     assert told in answer.stdout
     assert any(notice.startswith("leak: ") for notice in only(tmp_path).record()["notices"])
+
+
+def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
+    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+) -> None:
+    """Beyond the first that stopped, the mean of the others would jump; it is said, not hidden."""
+    answer = nnrun(
+        *("kfold", configs / "breast_cancer.yaml", "--runs", tmp_path),
+        *("--set", "validation.kfold.folds=3", "--set", "training.optimizer={Adam: 0.05}"),
+    )
+    run = only(tmp_path)
+    found = run.metrics()
+    trained = [len(fold.history()) for fold in folds(run)]
+
+    assert found["fold_epochs"] == trained
+    assert found["epochs"] == len(run.history()) == min(trained) < max(trained)
+    assert f"3 folds of {min(trained)} to {max(trained)} epochs" in answer.stdout
+    assert f"the mean curve ends at epoch {min(trained)}" in answer.stdout
+    assert "note: EarlyStopping chooses each fold's epoch by the rows that judge" in answer.stderr
