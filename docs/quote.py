@@ -63,8 +63,7 @@ def run_folder() -> None:
 
 
 def run_folder_of_folds() -> None:
-    """What a cross-validation has besides."""
-    print("| in `nnrun kfold` also | holds |\n|---|---|")
+    """The rows of what a cross-validation has besides."""
     for name, meaning in layout.MEANING_OF_FOLDS.items():
         print(f"| `{name}{'' if '.' in name else '/'}` | {meaning} |")
 

@@ -79,9 +79,12 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
 
 
 def unfinished(run: Run) -> list[str]:
-    """What is known of one that has no fold yet."""
+    """What is known of one that says nothing yet of its folds together."""
     record = run.record()
-    return [f"{record['name']}: {run.status()}, no fold finished", *ending(run)]
+    parts = [Run(run.path / layout.fold(fold["number"])) for fold in record["folds"]]
+    there = sum(p.holds(layout.RUN) and p.status() == layout.FINISHED for p in parts)
+    state = f"{record['name']}: {run.status()}, {there} of {len(parts)} folds finished"
+    return [state, *ending(run)]
 
 
 def ending(run: Run) -> list[str]:

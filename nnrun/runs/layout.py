@@ -35,7 +35,7 @@ MEANING = {
 }
 
 MEANING_OF_FOLDS = {
-    FOLDS: "a row per fold: status, rows, epochs, metrics",
+    FOLDS: "of a cross-validation: status, rows, epochs and metrics of each fold",
     "fold-*": "the run of each fold; its predicted rows are those that validate it",
     FINAL: "the run on all training rows, where the spec asks for it",
 }
