@@ -144,7 +144,8 @@ def _draw(comparison: Comparison, path: Path) -> None:
         plots.Compared(label, entry.history(), interval(entry, comparison.metric))
         for label, entry in zip(comparison.labels, comparison.entries, strict=True)
     ]
-    figure = plots.comparison(series[: plots.COMPARED], comparison.metric)
+    rows = comparison.entries[0].first.judged
+    figure = plots.comparison(series[: plots.COMPARED], comparison.metric, rows=rows)
     _save(path, lambda path: figure.savefig(path, metadata={"Software": None}))
 
 

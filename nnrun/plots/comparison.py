@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from nnrun.plots import curves, style, wording
 from nnrun.records import History
@@ -48,12 +49,13 @@ class Compared:
     interval: Ends | None
 
 
-def comparison(series: Sequence[Compared], metric: str) -> Figure:
+def comparison(series: Sequence[Compared], metric: str, *, rows: str) -> Figure:
     """Draws the curves of a metric, validation solid and training thin, and its intervals.
 
     Args:
         series: from the top, at most `COMPARED`.
         metric: Keras's name, such as `accuracy`.
+        rows: of the intervals, such as `test`.
     """
     height = max(4.2, 1.4 + 0.32 * len(series))
     figure = style.blank(10.5, height)
@@ -63,7 +65,7 @@ def comparison(series: Sequence[Compared], metric: str) -> Figure:
     style.name_axes(left, "epoch", name)
     style.title(left, "validation solid, training thin")
     _dots(right, series)
-    style.name_axes(right, name, "")
+    style.name_axes(right, f"{rows} {name}", "")
     style.title(right, "95 % intervals")
     style.settle(figure)
     return figure
@@ -96,6 +98,7 @@ def _dots(axes: Axes, series: Sequence[Compared]) -> None:
         axes.plot(each.interval.mean, place, "o", color=_colour(place), markersize=7)
     axes.set_yticks(range(len(series)), [each.label for each in series], parse_math=False)
     axes.set_ylim(len(series) - 0.5, -0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=list(style.ROUND)))
 
 
 def _colour(place: int) -> str:

@@ -28,7 +28,7 @@ COMPARED = [
 ]
 
 DRAWN: dict[str, Callable[[], Figure]] = {
-    "comparison": lambda: plots.comparison(COMPARED, "mae"),
+    "comparison": lambda: plots.comparison(COMPARED, "mae", rows="validation"),
     "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
     "confusion": lambda: plots.confusion(
         np.diag([7] * 46) + np.diag([2] * 45, k=1), [f"topic {i}" for i in range(46)]
