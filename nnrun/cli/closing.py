@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nnrun.cli import closing_folds, console
-from nnrun.cli.number import number
+from nnrun.number import number
 from nnrun.records import History
 from nnrun.runs import Run, layout
 

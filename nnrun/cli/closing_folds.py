@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.number import number
+from nnrun.number import number
 from nnrun.runs import Run, layout
 
 # So many folds have a line of their own.
@@ -51,31 +51,33 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     """How it went, which epoch is best, what leaks, and how to go on."""
     record, seconds = run.record(), metrics["seconds"]
     folds = record["folds"]
-    there = sum(value is not None for value in metrics["validation"]["loss"]["folds"])
-    count = f"{len(folds)} folds" if there == len(folds) else f"{there} of {len(folds)} folds"
     time = f"{seconds['total']:.1f} s in all, {seconds['training']:.1f} s of training"
     trained = [epochs for epochs in metrics["fold_epochs"] if epochs is not None]
+    there = len(trained)
+    count = f"{there} folds" if there == len(folds) else f"{there} of {len(folds)} folds"
     shortest, longest = min(trained), max(trained)
     epochs = f"{shortest} to {longest}" if shortest < longest else str(longest)
+    epochs += " epoch" if longest == 1 else " epochs"
     said = [
-        f"{run.status()}, {count} of {epochs} epochs: {time}",
+        f"{run.status()}, {count} of {epochs}: {time}",
         f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
         "± is the standard deviation (ddof 1); the interval allows for shared rows",
     ]
     if best := metrics["best_epoch"]:
-        name = metrics["monitor"]
-        curve, value = "mean curve", metrics["best"][name]
-        if "smoothed" in metrics:
-            curve, value = "smoothed mean curve", metrics["smoothed"][name]["lowest"]
-        said.append(
-            f"best epoch {best} of {metrics['epochs']} by the {curve}: {name} {number(value)}"
-        )
-    if shortest < longest:
-        said.append(f"the mean curve ends at epoch {shortest}, with the first fold that stopped")
+        said.append(f"best epoch {best} of {longest} by the {_best(metrics)}")
     if "final" in metrics:
         epochs = metrics["final"]["epochs"]
         said.append(f"test: one model, trained on all training rows for {epochs} epochs")
     return [*said, *ending(run)]
+
+
+def _best(metrics: dict[str, Any]) -> str:
+    """By what the best epoch was found, and how good it is."""
+    by, name = metrics["best_epoch_by"], metrics["monitor"]
+    if by == "median of folds":
+        return f"{by}, which were stopped at different epochs"
+    smoothed = metrics.get("smoothed", {}).get(name, {}).get("lowest")
+    return f"{by}: {name} {number(metrics['best'][name] if smoothed is None else smoothed)}"
 
 
 def unfinished(run: Run) -> list[str]:

@@ -140,12 +140,12 @@ def _draw(comparison: Comparison, path: Path) -> None:
     from nnrun import plots
     from nnrun.compare.intervals import interval
 
+    entries = comparison.entries[: plots.COMPARED]
     series = [
         plots.Compared(label, entry.history(), interval(entry, comparison.metric))
-        for label, entry in zip(comparison.labels, comparison.entries, strict=True)
+        for label, entry in zip(comparison.labels, entries, strict=False)
     ]
-    rows = comparison.entries[0].first.judged
-    figure = plots.comparison(series[: plots.COMPARED], comparison.metric, rows=rows)
+    figure = plots.comparison(series, comparison.metric, rows=entries[0].first.judged)
     _save(path, lambda path: figure.savefig(path, metadata={"Software": None}))
 
 

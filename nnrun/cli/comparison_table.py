@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nnrun.compare import Comparison, Entry, formats
-from nnrun.compare.statistics import LEVEL_OF_ROWS
+from nnrun.compare import Comparison, formats
 
 # A value of a spec is broken over lines at this width.
 WIDE = 30
@@ -24,7 +23,7 @@ def show(comparison: Comparison, out: Console) -> None:
         out.print(f"in common: {common}", markup=False, style="dim", soft_wrap=False)
     for table in _tables(comparison, out.width):
         out.print(table)
-    for sentence in sentences(comparison):
+    for sentence in formats.sentences(comparison):
         out.print(sentence, markup=False)
 
 
@@ -93,40 +92,3 @@ def _padded(column: _Column) -> Iterator[Text]:
         lines = (f"{line:>{width}}" if column.right else line for line in cell.split("\n"))
         style = "bold" if cell.endswith(formats.MARK) else ""
         yield Text("\n".join(f" {line} " for line in lines), style)
-
-
-def sentences(comparison: Comparison) -> list[str]:
-    """What is said below the table."""
-    said = []
-    if any(comparison.best(column) is not None for column in comparison.columns):
-        said.append(f"{formats.MARK} best of its column")
-    if any(entry.is_group for entry in comparison.entries):
-        said.append("± is the standard deviation over seeds (ddof 1)")
-    if comparison.seeds:
-        said.append(over_seeds(comparison.seeds, comparison.metric))
-    if len(comparison.entries) == 1:
-        said.append("one run has nothing to be compared with")
-    said += [verdict.sentence() for verdict in comparison.verdicts]
-    if _are_models(comparison):
-        said.append(
-            f"one seed each: p below {LEVEL_OF_ROWS} counts, and a difference is one of models; "
-            "`nnrun train SPEC --seeds 5` of each compares the experiments"
-        )
-    return said
-
-
-def over_seeds(entry: Entry, metric: str) -> str:
-    """Mean, spread and interval of several seeds in one sentence."""
-    rows = entry.first.judged
-    found = entry.spread(rows, metric)
-    mean, std, low, high = (formats.number(found[key]) for key in ("mean", "std", "low", "high"))
-    return (
-        f"{len(entry.runs)} seeds of {entry.name}: {rows} {metric} {mean} ± {std} (ddof 1), "
-        f"95 % interval {low} to {high}"
-    )
-
-
-def _are_models(comparison: Comparison) -> bool:
-    """Whether single models were tested, whose seeds may have made the difference."""
-    estimates = (verdict.estimate for verdict in comparison.verdicts)
-    return any(each is not None and each.level == LEVEL_OF_ROWS for each in estimates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -84,8 +85,12 @@ class Lanes:
             self._console.print(line, markup=False)
 
     def _log(self, line: str) -> None:
+        # A full disk is said by whoever has something to keep; it must not end what still works.
         if self.run:
-            with (self.run.path / layout.LOG).open("a", encoding="utf-8") as log:
+            with (
+                suppress(OSError),
+                (self.run.path / layout.LOG).open("a", encoding="utf-8") as log,
+            ):
                 log.write(f"{line}\n")
 
 

@@ -41,7 +41,7 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
 
 def _row(run: Run) -> list[str]:
     from nnrun.cli import closing_folds
-    from nnrun.cli.number import number
+    from nnrun.number import number
 
     metrics = run.metrics()
     judged = {name: number(value) for name, value in metrics.get("test", {}).items()}

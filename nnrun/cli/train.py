@@ -67,18 +67,15 @@ def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]
 
 def _sum_up(entries: list[dict[str, Any]]) -> None:
     """Says of each experiment what its seeds have in common, as far as they were finished."""
-    from nnrun.cli import comparison_table
-    from nnrun.compare import one_experiment, read
+    from nnrun.compare import experiments, formats, read
     from nnrun.compare.facts import finished
     from nnrun.runs import Run
 
     runs = [run for entry in entries if finished(run := read(Run(Path(entry["path"]))))]
-    for name in dict.fromkeys(run.name for run in runs):
-        experiment = one_experiment([run for run in runs if run.name == name])
-        if experiment:
+    for experiment in experiments(runs):
+        if experiment.is_group:
             metric = next(iter(experiment.first.reported))
-            sentence = comparison_table.over_seeds(experiment, metric)
-            console.stdout().print(sentence, markup=False)
+            console.stdout().print(formats.over_seeds(experiment, metric), markup=False)
 
 
 def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: bool) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnrun.cli.noise import Noise, quiet_tensorflow
 from nnrun.errors import NnrunError
-from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told
+from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.records import Logs
 from nnrun.runs import Run, create_part, layout
 
@@ -45,6 +45,7 @@ class _Worker:
         self._import_seconds = time.perf_counter() - began
         self._line = line
         self._noise = noise
+        line.send(Up())
         self._brief: Brief = line.recv()
         self._made_ready: tuple[str, Assembly] | None = None
         self._previous: Assembly | None = None

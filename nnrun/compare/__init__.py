@@ -1,6 +1,6 @@
 """Which run is better, and whether the difference is real. Reads runs; loads no TensorFlow."""
 
-from nnrun.compare.entries import Entry, grouped, one_experiment
+from nnrun.compare.entries import Entry, experiments, grouped
 from nnrun.compare.facts import Facts, read
 from nnrun.compare.table import Comparison, compare
 from nnrun.compare.verdicts import Verdict
@@ -11,7 +11,7 @@ __all__ = [
     "Facts",
     "Verdict",
     "compare",
+    "experiments",
     "grouped",
-    "one_experiment",
     "read",
 ]

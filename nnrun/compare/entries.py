@@ -84,25 +84,30 @@ class Entry:
 
 
 def grouped(runs: Sequence[Facts]) -> list[Entry]:
-    """Puts finished runs that differ by their seed alone into one row, in the order they came.
+    """A row per experiment; where all runs are of one, a row per seed.
 
-    A seed that was run twice counts once: its second run would be the first to the bit. Where all
-    runs would be one row there would be nothing to compare, so that each is a row then.
+    As one row there would be nothing to compare.
+    """
+    found = experiments(runs)
+    return [Entry((run,)) for run in found[0].runs] if len(found) == 1 else found
+
+
+def experiments(runs: Sequence[Facts]) -> list[Entry]:
+    """Puts finished runs that differ by their seed alone together, in the order they came.
+
+    A seed that was run twice counts once, the later run of the two: repeated to the bit it would
+    make the spread look smaller than it is.
     """
     groups: dict[str, list[Facts]] = {}
     for run in runs:
         groups.setdefault(_without_seed(run), []).append(run)
-    if len(groups) == 1:
-        return [Entry((run,)) for run in runs]
     return [_one_per_seed(members) for members in groups.values()]
 
 
 def one_experiment(runs: Sequence[Facts]) -> Entry | None:
     """All runs as one row, where they differ by their seed alone; else None."""
-    if len({_without_seed(run) for run in runs}) != 1:
-        return None
-    entry = _one_per_seed(runs)
-    return entry if entry.is_group else None
+    found = experiments(runs)
+    return found[0] if len(found) == 1 and found[0].is_group else None
 
 
 def _one_per_seed(runs: Sequence[Facts]) -> Entry:

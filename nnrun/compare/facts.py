@@ -80,6 +80,8 @@ class Facts:
     def keys(self) -> dict[str, Any]:
         """Its spec as dotted keys; a list is one value. Without its name and what it did not use."""
         own = {key: self.spec[key] for key in self.spec if key not in ("name", "description")}
+        if not own:
+            return {}
         unused = "validation.holdout" if self.has_folds else "validation.kfold"
         return {key: value for key, value in _flat(own, "") if not key.startswith(unused)}
 
@@ -98,15 +100,15 @@ def read(run: Run) -> Facts:
         RunError: one of them is broken.
     """
     record, metrics, spec = run.record(), run.metrics(), run.spec()
-    if not isinstance(metrics.get("validation", {}), dict) or not isinstance(spec, dict):
-        raise RunError(f"{run.path}: its files are not those of a run")
+    if not all(isinstance(metrics.get(rows, {}), dict) for rows in (*SPLITS, "seconds")):
+        raise RunError(f"{run.path / layout.METRICS}: holds something else than metrics")
     return Facts(run, record, metrics, spec, run.status())
 
 
 def started(facts: Facts) -> datetime:
     """When it began; runs without a time come first."""
     try:
-        return datetime.fromisoformat(str(facts.record.get("started")))
+        return datetime.fromisoformat(str(facts.record.get("started"))).replace(tzinfo=None)
     except ValueError:
         return datetime.min
 

@@ -10,8 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from nnrun.compare.entries import Entry
-from nnrun.compare.facts import plain
+from nnrun.compare.facts import SPLITS, plain
 from nnrun.compare.table import Column, Comparison, is_spread
+from nnrun.number import number
 
 SCHEMA_VERSION = 1
 MARK = "*"
@@ -43,13 +44,6 @@ def _text(column: Column, value: Any) -> str:
         std = value.get("std")
         return number(value["mean"]) + ("" if std is None else f" ± {number(std)}")
     return number(value) if column.upwards is not None and type(value) is float else plain(value)
-
-
-def number(value: float) -> str:
-    """Four decimals, or four digits of what is too small or too large for them."""
-    if value == 0 or 5e-5 <= abs(value) < 1e5:
-        return f"{value:.4f}"
-    return f"{value:.3e}"
 
 
 def shared(comparison: Comparison) -> str:
@@ -93,12 +87,45 @@ def as_markdown(comparison: Comparison) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *body)]
     common = shared(comparison)
     above = [f"In common: {_escaped(common)}", ""] if common else []
-    verdicts = [f"- {verdict.sentence()}" for verdict in comparison.verdicts]
-    return "\n".join([*above, *lines, *([""] if verdicts else []), *verdicts]) + "\n"
+    said = [f"- {sentence}" for sentence in sentences(comparison)]
+    return "\n".join([*above, *lines, "", *said]).rstrip("\n") + "\n"
 
 
 def _escaped(cell: str) -> str:
     return cell.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What can be said of the runs in words."""
+    said = []
+    if any(comparison.best(column) is not None for column in comparison.columns):
+        said.append(f"{MARK} best of its column")
+    if any(is_spread(value) for column in comparison.columns for value in column.values):
+        said.append("± is the standard deviation over folds or seeds (ddof 1)")
+    for run in comparison.repeated:
+        said.append(f"{run.run.path.name} repeats a seed, and is left out")
+    if comparison.seeds:
+        said.append(over_seeds(comparison.seeds, comparison.metric))
+    if len(comparison.entries) == 1:
+        said.append("one run has nothing to be compared with")
+    said += [verdict.sentence() for verdict in comparison.verdicts]
+    if any(verdict.is_of_rows for verdict in comparison.verdicts):
+        said.append(
+            "one seed each, so a difference is one of trained models: "
+            "`nnrun train SPEC --seeds 5` of each compares the experiments"
+        )
+    return said
+
+
+def over_seeds(entry: Entry, metric: str) -> str:
+    """Mean, spread and interval of several seeds in one sentence."""
+    rows = entry.first.judged
+    found = entry.spread(rows, metric)
+    mean, std, low, high = (number(found[key]) for key in ("mean", "std", "low", "high"))
+    return (
+        f"{len(entry.runs)} seeds of {entry.name}: {rows} {metric} {mean} ± {std} (ddof 1), "
+        f"95 % interval {low} to {high}"
+    )
 
 
 PAGE = """<!doctype html>
@@ -121,7 +148,7 @@ td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
 </tbody>
 </table>
 <ul>
-{verdicts}
+{sentences}
 </ul>
 </html>
 """
@@ -143,8 +170,8 @@ def as_html(comparison: Comparison) -> str:
         common=html.escape(f"In common: {common}" if common else ""),
         header="".join(f"<th>{html.escape(column.name)}</th>" for column in comparison.columns),
         body="\n".join(body),
-        verdicts="\n".join(
-            f"<li>{html.escape(verdict.sentence())}</li>" for verdict in comparison.verdicts
+        sentences="\n".join(
+            f"<li>{html.escape(sentence)}</li>" for sentence in sentences(comparison)
         ),
     )
 
@@ -166,7 +193,21 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             {"runs": _paths(entry), **_named(comparison, place)}
             for place, entry in enumerate(comparison.entries)
         ],
+        "seeds": _over_seeds(comparison),
+        "repeated": [str(run.run.path) for run in comparison.repeated],
         "verdicts": [asdict(verdict) for verdict in comparison.verdicts],
+    }
+
+
+def _over_seeds(comparison: Comparison) -> dict[str, Any] | None:
+    """What the seeds say together, where all runs are seeds of one experiment."""
+    entry = comparison.seeds
+    if entry is None:
+        return None
+    return {
+        rows: {name: entry.spread(rows, name) for name in entry.first.values(rows)}
+        for rows in SPLITS
+        if entry.first.values(rows)
     }
 
 

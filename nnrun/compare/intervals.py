@@ -33,7 +33,7 @@ def interval(entry: Entry, metric: str) -> Interval | None:
     if "low" in spread:
         return Interval(mean, spread["low"], spread["high"])
     found = scores.of_run(entry.first, metric)
-    if found is None or found.metric != metric or entry.first.judged != "test":
+    if found is None or not found.exact:
         return Interval(mean, None, None)
     low, high = statistics.of_mean(found.values)
     return Interval(mean, low, high)

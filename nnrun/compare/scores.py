@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnrun import targets
 from nnrun.compare.facts import Facts
+from nnrun.errors import RunError
 from nnrun.records import Array
 from nnrun.runs import layout
 from nnrun.training import classes
 
+RIGHT = "share of right answers"
 # Keras's, below which it takes no logarithm.
 EPSILON = 1e-7
 
@@ -21,55 +24,58 @@ class Scores:
     """What a run's predictions are worth, row by row.
 
     Args:
-        name: of the score, in words.
-        metric: that its mean is; empty where the score only stands in for the metric.
+        name: of the score, in words; that of the metric where it is the metric.
         upwards: whether more of it is better.
         rows: numbers of the rows, shape `(rows,)`.
         target: true classes or values, shape `(rows,)`.
         values: floats of shape `(rows,)`.
+        exact: whether their mean is the metric that the run has reported.
     """
 
     name: str
-    metric: str
+    upwards: bool
     rows: Array
     target: Array
     values: Array
+    exact: bool
 
 
 def of_run(facts: Facts, metric: str) -> Scores | None:
     """The score that belongs to a metric; None where the run kept no predictions.
 
     Of a metric that no row has by itself, such as AUC, the share of right answers stands in, and
-    for values the absolute error.
+    for values the absolute error. Whether the score is the metric is told by the number that the
+    run has reported: a loss may hold penalties, an accuracy have another border.
 
     Args:
         metric: as the history calls it.
 
     Raises:
-        RunError: the predictions cannot be read.
+        RunError: the predictions cannot be read, or are none.
     """
     if not facts.run.holds(layout.PREDICTIONS):
         return None
     found = facts.run.read_arrays(layout.PREDICTIONS)
+    if not {"row", "target", "output"} <= found.keys():
+        raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
     target, output = found["target"], found["output"]
-    own_name = facts.reported[metric]
+    name, values = _scored(facts, metric, target, output)
+    reported = facts.values(facts.judged).get(metric)
+    exact = reported is not None and math.isclose(np.mean(values), reported, rel_tol=1e-3)
+    return Scores(metric if exact else name, name == RIGHT, found["row"], target, values, exact)
+
+
+def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[str, Array]:
+    own_name = facts.reported.get(metric, "")
     if target.dtype.kind == "f":
-        name, values = _error(own_name, target, output[:, 0])
-        exact = own_name.replace("Absolute", "").replace("Squared", "") == "MeanError"
-    elif metric == "loss" and "Crossentropy" in own_name:
+        if "Squared" in own_name:
+            return "squared error", (target - output[:, 0]) ** 2
+        return "absolute error", np.abs(target - output[:, 0])
+    if "Crossentropy" in own_name:
         probability = np.clip(_of_target(target, output), EPSILON, 1 - EPSILON)
-        name, values, exact = "loss", -np.log(probability), True
-    else:
-        guess = classes.predicted(output, threshold=targets.threshold(facts.loss))
-        name, values = "accuracy", (guess == target).astype(float)
-        exact = own_name.lower().endswith(("accuracy", "acc")) and "TopK" not in own_name
-    return Scores(name, metric if exact else "", found["row"], target, values)
-
-
-def _error(own_name: str, target: Array, output: Array) -> tuple[str, Array]:
-    if "Squared" in own_name:
-        return "mean squared error", (target - output) ** 2
-    return "mean absolute error", np.abs(target - output)
+        return "cross-entropy", -np.log(probability)
+    guess = classes.predicted(output, threshold=targets.threshold(facts.loss))
+    return RIGHT, (guess == target).astype(float)
 
 
 def _of_target(target: Array, output: Array) -> Array:

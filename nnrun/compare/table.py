@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from nnrun.compare.entries import Entry, differing, grouped, one_experiment
@@ -61,6 +62,7 @@ class Comparison:
         columns: `name` and `status` first.
         verdicts: of the finished ones.
         seeds: all runs as one, where they differ by their seed alone.
+        repeated: runs that are left out, because another has the same spec and seed.
     """
 
     entries: tuple[Entry, ...]
@@ -69,6 +71,7 @@ class Comparison:
     columns: tuple[Column, ...]
     verdicts: tuple[Verdict, ...]
     seeds: Entry | None = None
+    repeated: tuple[Facts, ...] = ()
 
     def best(self, column: Column) -> Any:
         """The value to be marked; of metrics none where they cannot be compared."""
@@ -115,8 +118,16 @@ def compare(
             replace(column, values=tuple(column.values[place] for place in order))
             for column in columns
         )
-    seeds = one_experiment(runs)
-    return Comparison(tuple(entries), chosen, shared, columns, tuple(verdicts), seeds)
+    there = {id(run) for entry in entries for run in entry.runs}
+    return Comparison(
+        tuple(entries),
+        chosen,
+        shared,
+        columns,
+        tuple(verdicts),
+        one_experiment(runs),
+        tuple(run for run in runs if id(run) not in there),
+    )
 
 
 def _metric(entries: Sequence[Entry], wanted: str | None) -> str:
@@ -157,12 +168,16 @@ def _order(columns: Sequence[Column], name: str) -> list[int]:
 
 
 def _labels(entries: Sequence[Entry]) -> tuple[str, ...]:
-    names = [entry.name for entry in entries]
-    count = Counter(names)
-    return tuple(
-        name if count[name] == 1 else entry.first.run.path.name
-        for name, entry in zip(names, entries, strict=True)
-    )
+    paths = [entry.first.run.path for entry in entries]
+    labels = [entry.name for entry in entries]
+    # Folds of several runs share their folders' names too.
+    for longer in ([path.name for path in paths], [str(Path(*path.parts[-2:])) for path in paths]):
+        count = Counter(labels)
+        labels = [
+            label if count[label] == 1 else other
+            for label, other in zip(labels, longer, strict=True)
+        ]
+    return tuple(labels)
 
 
 def _columns(
@@ -183,7 +198,9 @@ def _columns(
         for rows, prefix in SPLITS.items():
             values = [entry.spread(rows, name) for entry in entries]
             if any(value["mean"] is not None for value in values):
-                cells = [value if "std" in value else value["mean"] for value in values]
+                cells = [
+                    value if value.get("std") is not None else value["mean"] for value in values
+                ]
                 found.append(column(f"{prefix}_{name}", cells, upwards=upwards))
     return (
         *found,

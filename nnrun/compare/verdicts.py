@@ -11,6 +11,7 @@ import numpy as np
 from nnrun.compare import scores, statistics
 from nnrun.compare.entries import Entry
 from nnrun.compare.statistics import Estimate
+from nnrun.errors import RunError
 
 # So many of the best are tested against the very best; a test reads predictions.
 TESTED = 20
@@ -64,9 +65,14 @@ class Verdict:
         times = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
         p = "p < 0.001" if self.adjusted < 0.001 else f"p = {self.adjusted:.3f}"
         return (
-            f"{said}: {self.metric} {found.effect:+.4f}, 95 % interval "
-            f"{found.low:+.4f} to {found.high:+.4f}, {p} ({found.test}{times})"
+            f"{said}: {self.metric} {found.effect:+.4f}, 95 % interval {found.low:+.4f} to "
+            f"{found.high:+.4f}, {p}, level {found.level} ({found.test}{times})"
         )
+
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether two trained models were tested, whose seeds may have made the difference."""
+        return self.estimate is not None and self.estimate.level == statistics.LEVEL_OF_ROWS
 
 
 def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) -> list[Verdict]:
@@ -90,7 +96,7 @@ def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) 
         verdict for alike in (first, *others) for verdict in _against_best(alike, metric, label)
     ]
     for alike in others:
-        reason = _incomparable(first[0], alike[0], metric)
+        reason = _incomparable(first[0], alike[0], metric, label)
         names = _listed([label(entry) for entry in alike])
         found.append(Verdict(label(first[0]), names, NOT_COMPARABLE, reason))
     return found
@@ -103,13 +109,13 @@ def _kind(entry: Entry, metric: str) -> tuple[Any, ...]:
     return judged, facts.record.get("data_digest"), facts.has_folds, entry.split, facts.judged
 
 
-def _incomparable(first: Entry, second: Entry, metric: str) -> str:
+def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Entry], str]) -> str:
     """Why two entries of different kinds cannot be compared."""
     facts, others = first.first, second.first
     for entry in (second, first):
         if entry.judged(metric) is None:
             names = ", ".join(entry.first.reported) or "no metric"
-            return f"the metric differs: {entry.name} reports {names}, not {metric}"
+            return f"the metric differs: {label(entry)} reports {names}, not {metric}"
     if facts.record.get("data_digest") != others.record.get("data_digest"):
         return "the data differ (data_digest)"
     if facts.has_folds != others.has_folds:
@@ -128,7 +134,7 @@ def _listed(names: Sequence[str]) -> str:
 def _against_best(
     alike: Sequence[Entry], metric: str, label: Callable[[Entry], str]
 ) -> list[Verdict]:
-    if not alike:
+    if not alike or alike[0].judged(metric) is None:
         return []
     best, *others = alike
     tested: list[tuple[Verdict, Estimate]] = []
@@ -175,6 +181,8 @@ def estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
 def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
     rows = first.first.judged
     values = [entry.values(rows, metric) for entry in (first, second)]
+    if [len(each) for each in values] != [len(first.runs), len(second.runs)]:
+        return f"{metric} is not a number for every seed"
     found = statistics.of_seeds(*values)
     return (f"{rows} {metric}", found) if found else "no seed makes any difference"
 
@@ -194,11 +202,17 @@ def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
 
 
 def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
-    one, other = (scores.of_run(entry.first, metric) for entry in (first, second))
+    try:
+        one, other = (scores.of_run(entry.first, metric) for entry in (first, second))
+    except RunError as error:
+        return str(error)
     if one is None or other is None:
         return "the predictions are not there"
     if one.name != other.name:
         return f"one is scored by {one.name}, the other by {other.name}"
     if not (np.array_equal(one.rows, other.rows) and np.array_equal(one.target, other.target)):
         return "the predictions are not of the same rows"
-    return f"test {one.name}", statistics.of_rows(one.values, other.values)
+    found = statistics.of_rows(one.values, other.values)
+    if found.effect and (found.effect > 0) != one.upwards:
+        return f"{metric} has no value per row, and by the {one.name} the order is the other"
+    return f"{first.first.judged} {one.name}", found

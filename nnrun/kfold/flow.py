@@ -15,7 +15,7 @@ from nnrun import crossval, intake, prepare, sanity, targets
 from nnrun.errors import RunError
 from nnrun.intake import Material
 from nnrun.kfold import record
-from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told
+from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.kfold.record import Whole
 from nnrun.records import Fold, Observer
 from nnrun.runs import Run, layout
@@ -90,14 +90,14 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
     assert rule is not None
     folds = crossval.folds(rule, material.dataset, seed=material.seed)
     jobs = [Job(layout.fold(fold.number), fold, material.spec) for fold in folds]
-    crew = _Crew(team, order, material, audience)
+    crew = _Crew(team, order, material, audience, jobs)
     audience.stage("building the model")
-    ready = crew.ready(jobs)
+    ready = crew.ready()
     notices = _notices(material, folds)
     run = order.folder(record.first(material, folds, ready, notices, order.overrides))
     whole = Whole(run, material, folds, order.began)
-    audience.run_began(run, len(jobs) + rule.final)
     with record.kept(whole):
+        audience.run_began(run, len(jobs) + rule.final)
         record.describe(whole, ready)
         for notice in notices:
             audience.notice(notice)
@@ -139,6 +139,9 @@ def _finally(whole: Whole, rule: KFold, crew: _Crew, audience: Audience) -> None
     everything = np.arange(len(whole.material.dataset.train))
     fold = Fold(everything, everything[:0])
     spec = final_spec(whole.material.spec, epochs)
+    kept = spec.training.callbacks
+    if gone := [each.name for each in whole.material.spec.training.callbacks if each not in kept]:
+        audience.notice(f"trained on all rows without {', '.join(gone)}: no row is left to watch")
     if not whole.has(layout.FINAL):
         crew.work(whole, [Job(layout.FINAL, fold, spec)])
     record.take_in_final(whole)
@@ -172,27 +175,31 @@ class _Crew:
     order: Order
     material: Material
     audience: Audience
+    jobs: Sequence[Job]
     gpus: int = 0
+    grows: bool = True
     epoch_seconds: list[float] = field(default_factory=list)
 
-    def ready(self, jobs: Sequence[Job]) -> Ready:
-        """Briefs the first workers and waits until one has built the model."""
-        for _ in range(len(self.team.workers), min(self.order.workers or 1, len(jobs))):
+    def ready(self) -> Ready:
+        """Hires the first workers and waits until one has built the model."""
+        for _ in range(len(self.team.workers), min(self.order.workers or 1, len(self.jobs))):
             self.team.hire()
-        for worker, job in zip(self.team.workers, jobs, strict=False):
-            self._brief(worker, job)
         while True:
             for worker, message in self.team.heard(TICK_SECONDS):
                 match message:
+                    case Up():
+                        self._brief(worker)
                     case Ready():
                         worker.ready, self.gpus = True, message.gpus
                         return message
                     case Refused(error=error):
                         raise error
-                    case Gone():
+                    case Gone() if not self.team.workers:
                         raise RunError(f"no worker could be started: {message.reason}")
 
-    def _brief(self, worker: Worker, first: Job) -> None:
+    def _brief(self, worker: Worker) -> None:
+        """Hands a worker the rows, once it listens: a pipe takes no more than it is read."""
+        first = self.jobs[worker.number % len(self.jobs)]
         worker.tell(Brief(self.material, first, self.order.overrides, worker.number))
 
     def work(self, whole: Whole, jobs: list[Job]) -> None:
@@ -215,7 +222,7 @@ class _Crew:
                     worker.job = waiting.popleft()
                     worker.tell(Begin(worker.job, whole.run.path))
             if waiting and self._is_worth_it(waiting):
-                self._brief(self.team.hire(), waiting[0])
+                self.team.hire()
             for worker, message in self.team.heard(TICK_SECONDS):
                 self._hear(worker, message, whole)
 
@@ -230,8 +237,8 @@ class _Crew:
         coming = sum(not worker.ready for worker in workers)
         if coming >= len(waiting):
             return False
-        if not workers:
-            return True
+        if not workers or not self.grows:
+            return not workers
         if self.order.workers is not None:
             return len(workers) < self.order.workers
         if coming or len(self.epoch_seconds) < 2 or len(workers) >= (self.gpus or _cores()):
@@ -242,6 +249,8 @@ class _Crew:
     def _hear(self, worker: Worker, message: Any, whole: Whole) -> None:
         job: Job | None = worker.job
         match message:
+            case Up():
+                self._brief(worker)
             case Ready():
                 worker.ready = True
             case Told(method=method, arguments=arguments) if job:
@@ -251,13 +260,25 @@ class _Crew:
             case Done(error=error) if job:
                 worker.job = None
                 self._end(job, error, whole)
-            case Refused(error=error):
-                raise error
             case Gone() if job:
                 whole.lost(job.part, message.reason)
                 self._end(job, message.reason, whole)
+            case Refused(error=error):
+                self._do_without(f"{error}")
             case Gone() if not worker.ready:
-                raise RunError(f"no further worker could be started: {message.reason}")
+                self._do_without(message.reason)
+
+    def _do_without(self, reason: str) -> None:
+        """Goes on with the workers there are when a further one could not be started.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not any(worker.ready for worker in self.team.workers):
+            raise RunError(f"no further worker could be started: {reason}")
+        if self.grows:
+            self.audience.notice(f"no further worker could be started: {reason}")
+        self.grows = False
 
     def _end(self, job: Job, error: str | None, whole: Whole) -> None:
         if error:

@@ -27,6 +27,11 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Up:
+    """A worker listens; the first that it says."""
+
+
+@dataclass(frozen=True)
 class Brief:
     """The first that a worker is told.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nnrun import averages, crossval, outcome, plots
-from nnrun.errors import NnrunError
+from nnrun.errors import NnrunError, RunError
 from nnrun.intake import Material
 from nnrun.kfold.messages import Ready
 from nnrun.outcome import Predictions
@@ -21,6 +21,9 @@ from nnrun.records import Fold, History, lowest_epoch
 from nnrun.runs import Run, environment, layout
 from nnrun.spec.loading import dump
 from nnrun.spec.validation import Smooth
+
+# So many failed parts are named before it is only said that there are more.
+NAMED = 5
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Whole:
     Args:
         began: when work on it began, by `time.perf_counter`.
         failed: why each part failed that did.
+        before: seconds that were spent on it before it was stopped.
     """
 
     run: Run
@@ -37,15 +41,28 @@ class Whole:
     folds: Sequence[Fold]
     began: float
     failed: dict[str, str] = field(default_factory=dict)
+    before: float = 0.0
+
+    def __post_init__(self) -> None:
+        known = self.run.metrics().get("seconds", {}).get("total")
+        parts = (run.metrics()["seconds"]["total"] for _, run in self.finished)
+        # After a kill there is no sum yet, but that of the folds that are there.
+        self.before = known if known is not None else sum(parts)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on it in all."""
+        return self.before + time.perf_counter() - self.began
 
     def part(self, name: str) -> Run:
         """The run of a fold, or of all rows."""
         return Run(self.run.path / name)
 
     def has(self, name: str) -> bool:
-        """Whether a part is there and finished."""
+        """Whether a part is there and finished, with all that is needed of it."""
         part = self.part(name)
-        return part.holds(layout.RUN) and part.status() == layout.FINISHED
+        needed = (layout.RUN, layout.METRICS, layout.JOURNAL, layout.PREDICTIONS)
+        return all(map(part.holds, needed)) and part.status() == layout.FINISHED
 
     def lost(self, name: str, reason: str) -> None:
         """Says in a part's record what it could not say itself any more."""
@@ -109,9 +126,14 @@ def kept(whole: Whole) -> Iterator[None]:
         raise
     except Exception as error:
         close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
+        # What stopped it must not be buried under what stops this.
+        with suppress(RunError):
+            summarise(whole)
         raise
     if whole.failed:
-        close(layout.FAILED, "; ".join(f"{part}: {why}" for part, why in whole.failed.items()))
+        reasons = [f"{part}: {why}" for part, why in whole.failed.items()]
+        more = [f"and {len(reasons) - NAMED} more"] if len(reasons) > NAMED else []
+        close(layout.FAILED, "; ".join([*reasons[:NAMED], *more]))
     else:
         close(layout.FINISHED)
 
@@ -157,7 +179,7 @@ def _journal(history: History) -> list[list[Any]]:
 
 
 def _metrics(whole: Whole, metrics: dict[int, dict[str, Any]], mean: History) -> dict[str, Any]:
-    best, smooth = _best(whole, mean)
+    by, best, smooth = _best(whole, metrics, mean)
     spreads = {
         rows: averages.spreads(
             [metrics.get(fold.number, {}).get(rows) for fold in whole.folds], whole.folds
@@ -166,7 +188,7 @@ def _metrics(whole: Whole, metrics: dict[int, dict[str, Any]], mean: History) ->
     }
     seconds = [each["seconds"] for each in metrics.values()]
     spent = {
-        "total": time.perf_counter() - whole.began,
+        "total": whole.seconds,
         "data": whole.material.seconds,
         "training": sum(each["training"] for each in seconds),
         "epoch_median": statistics.median(each["epoch_median"] for each in seconds),
@@ -177,47 +199,59 @@ def _metrics(whole: Whole, metrics: dict[int, dict[str, Any]], mean: History) ->
         "fold_epochs": [metrics.get(fold.number, {}).get("epochs") for fold in whole.folds],
         "monitor": mean.monitor,
         "best_epoch": best,
+        "best_epoch_by": by,
         "ddof": averages.DDOF,
         "confidence": averages.CONFIDENCE,
         **spreads,
         "last": mean.row(len(mean) - 1) if len(mean) else {},
-        "best": mean.row(best - 1) if best else {},
+        "best": mean.row(best - 1) if best and best <= len(mean) else {},
         **({"smoothed": smooth} if smooth else {}),
         "parameters": next(iter(metrics.values()))["parameters"],
         "seconds": {name: round(value, 4) for name, value in spent.items()},
     }
 
 
-def _best(whole: Whole, mean: History) -> tuple[int | None, dict[str, Any]]:
-    """The epoch of the lowest mean validation loss, smoothed where the spec says so."""
-    rule = _smooth(whole)
-    if rule is None:
-        return mean.best_epoch, {}
-    lowest: dict[str, Any] = {**rule.model_dump()}
+def _best(
+    whole: Whole, metrics: dict[int, dict[str, Any]], mean: History
+) -> tuple[str, int | None, dict[str, Any]]:
+    """By what the best epoch was found, that epoch, and the lowest points of the smoothed curves.
+
+    It is that of the lowest mean validation loss, smoothed where the spec says so. Where folds were
+    stopped at different epochs the mean curve ends too early to tell; then it is the median of the
+    epochs that were best for each fold.
+    """
+    rule = _smooth(whole, mean)
+    lowest: dict[str, Any] = {**rule.model_dump()} if rule else {}
     for name, values in mean.epochs.items():
-        if name.startswith("val_"):
+        if rule and name.startswith("val_"):
             points = averages.smoothed(values, rule)
             at = lowest_epoch(points)
             lowest[name] = {"lowest_epoch": at and at + rule.skip, "lowest": at and points[at - 1]}
-    best = lowest.get(mean.monitor, {}).get("lowest_epoch")
-    return best or mean.best_epoch, lowest
+    if len({each["epochs"] for each in metrics.values()}) > 1:
+        own = [each["best_epoch"] for each in metrics.values() if each["best_epoch"]]
+        return "median of folds", round(statistics.median(own)) if own else None, lowest
+    if rule:
+        return "smoothed mean curve", lowest.get(mean.monitor, {}).get("lowest_epoch"), lowest
+    return "mean curve", mean.best_epoch, lowest
 
 
-def _smooth(whole: Whole) -> Smooth | None:
+def _smooth(whole: Whole, mean: History) -> Smooth | None:
+    """How the mean curve is smoothed, where there is something left of it."""
     kfold = whole.material.spec.validation.kfold
-    return kfold.smooth if kfold else None
+    return kfold.smooth if kfold and kfold.smooth and kfold.smooth.skip < len(mean) else None
 
 
 def _draw(
     whole: Whole, histories: dict[int, History], mean: History, summary: dict[str, Any]
 ) -> None:
-    rule, best = _smooth(whole), summary["best_epoch"]
+    rule, best = _smooth(whole, mean), summary["best_epoch"]
+    best = best if best and best <= len(mean) else None
     for metric in mean.epochs:
         if f"val_{metric}" not in mean.epochs:
             continue
         figure = plots.folds(histories, mean, f"val_{metric}", best_epoch=best)
         whole.run.write_figure(metric, figure)
-        if rule and len(mean) > rule.skip:
+        if rule:
             points = averages.smoothed(mean.epochs[f"val_{metric}"], rule)
             figure = plots.smoothed(points, f"val_{metric}", skip=rule.skip, best_epoch=best)
             whole.run.write_figure(f"{metric}-smoothed", figure)
@@ -247,6 +281,6 @@ def take_in_final(whole: Whole) -> None:
     if whole.has(layout.FINAL):
         final = whole.part(layout.FINAL).metrics()
         known = whole.run.metrics()
-        known["seconds"]["total"] = round(time.perf_counter() - whole.began, 4)
+        known["seconds"]["total"] = round(whole.seconds, 4)
         told = {"test": final["test"], "final": {"epochs": final["epochs"]}}
         whole.run.write_json(layout.METRICS, known | told)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import yaml
@@ -111,7 +112,10 @@ class Run:
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty while there is none."""
-        return dict(self.read_json(layout.METRICS)) if self.holds(layout.METRICS) else {}
+        metrics = self.read_json(layout.METRICS) if self.holds(layout.METRICS) else {}
+        if not isinstance(metrics, dict):
+            raise RunError(f"{self.path / layout.METRICS}: holds no metrics")
+        return metrics
 
     def spec(self) -> dict[str, Any]:
         """What `spec.yaml` says, unchecked; empty while there is none.
@@ -149,7 +153,7 @@ class Run:
         try:
             with np.load(self.path / name, allow_pickle=False) as archive:
                 return dict(archive)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
     def history(self) -> History:

@@ -318,17 +318,36 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
 def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
     nnrun: Callable[..., Any], configs: Path, tmp_path: Path
 ) -> None:
-    """Beyond the first that stopped, the mean of the others would jump; it is said, not hidden."""
+    """Beyond the first that stopped, the mean of the others would jump.
+
+    A mean curve that was cut says nothing of the best epoch; the folds by themselves do.
+    """
     answer = nnrun(
-        *("kfold", configs / "breast_cancer.yaml", "--runs", tmp_path),
+        *("kfold", configs / "breast_cancer.yaml", "--runs", tmp_path, "--final"),
         *("--set", "validation.kfold.folds=3", "--set", "training.optimizer={Adam: 0.05}"),
     )
     run = only(tmp_path)
     found = run.metrics()
     trained = [len(fold.history()) for fold in folds(run)]
+    best = [fold.metrics()["best_epoch"] for fold in folds(run)]
 
     assert found["fold_epochs"] == trained
     assert found["epochs"] == len(run.history()) == min(trained) < max(trained)
+    assert found["best_epoch"] == sorted(best)[1]
     assert f"3 folds of {min(trained)} to {max(trained)} epochs" in answer.stdout
-    assert f"the mean curve ends at epoch {min(trained)}" in answer.stdout
+    assert f"best epoch {sorted(best)[1]} of {max(trained)} by the median of folds" in answer.stdout
+    assert f"for {sorted(best)[1]} epochs" in answer.stdout
     assert "note: EarlyStopping chooses each fold's epoch by the rows that judge" in answer.stderr
+    assert "trained on all rows without EarlyStopping: no row is left to watch" in answer.stderr
+
+
+def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
+    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+) -> None:
+    """A smoke run of two epochs, ten of which are to be left out."""
+    short = ("--set", "training.epochs=2")
+    answer = nnrun("kfold", configs / "boston-500.yaml", *short, "--runs", tmp_path)
+
+    assert answer.returncode == 0
+    assert "of 2 by the mean curve: val_loss " in answer.stdout
+    assert "smoothed" not in only(tmp_path).metrics()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun.runs import Run, layout, process
 
 EPOCHS = "training.epochs=25"
 
@@ -142,9 +142,39 @@ def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Callable[..., A
     before = (whole.path / layout.RUN).read_bytes()
     answer = nnrun("resume", whole.path)
 
+    document = nnrun("resume", whole.path, "--json")
+
     assert (answer.returncode, answer.stdout) == (0, "")
     assert answer.stderr.strip().endswith("is finished")
+    assert [run["status"] for run in json.loads(document.stdout)["runs"]] == ["finished"]
     assert (whole.path / layout.RUN).read_bytes() == before
+
+
+def test_a_fold_whose_files_are_gone_is_made_anew(
+    whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """To the same bytes."""
+    run = copy(whole, tmp_path)
+    (run.path / "fold-2" / layout.METRICS).unlink()
+    run.update(status=layout.INTERRUPTED)
+    answer = nnrun("resume", run.path)
+
+    assert answer.returncode == 0
+    assert run.metrics()["validation"] == whole.metrics()["validation"]
+    assert run.metrics()["seconds"]["total"] > whole.metrics()["seconds"]["total"]
+
+
+def test_resume_leaves_alone_what_is_still_at_work(
+    whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Two processes would write into one fold."""
+    run = copy(whole, tmp_path)
+    run.update(status=layout.INTERRUPTED)
+    Run(run.path / "fold-3").update(status=layout.RUNNING, process=process())
+    answer = nnrun("resume", run.path)
+
+    assert answer.returncode == 1
+    assert f"fold-3 is still running, as process {os.getpid()}" in answer.stderr
 
 
 def test_resume_does_not_mix_two_experiments_in_one_folder(
@@ -169,6 +199,27 @@ def test_resume_says_of_a_run_without_folds_what_can_be_done(
 
     assert answer.returncode == 1
     assert f"`nnrun train {trained[1] / layout.SPEC}` repeats it" in answer.stderr
+
+
+def test_a_further_worker_that_cannot_start_costs_nothing(
+    started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
+) -> None:
+    """The one that is there does all."""
+    spec = ("kfold", configs / "boston.yaml", "--set", "training.epochs=200", "--workers", 2)
+    process = started(*spec, "--runs", tmp_path)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_for(lambda: len(workers(children)) == 2)
+    os.kill(workers(children)[1], signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+
+    assert process.returncode == 0, err
+    assert statuses(Run(next(tmp_path.iterdir()))) == ["finished"] * 4
+
+
+def workers(children: Path) -> list[int]:
+    """Processes that were spawned to work; another one of Python's own watches over them."""
+    pids = [int(pid) for pid in children.read_text().split()]
+    return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_a_worker_that_dies_costs_its_fold_and_no_other(

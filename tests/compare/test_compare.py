@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.compare import Comparison, compare, grouped, read
+from nnrun.compare import Comparison, Facts, compare, grouped, read
+from nnrun.compare.formats import FORMATS, sentences
 from nnrun.compare.verdicts import TESTED, Verdict
 from nnrun.errors import RunError
-from nnrun.runs import layout
+from nnrun.runs import Run, layout
 
 Answers = Callable[[int], Any]
 
@@ -62,7 +63,7 @@ def test_of_an_error_less_is_better(make: Any) -> None:
     assert found.metric == "mae"
     assert named(found) == ["b", "a"]
     assert only(found).verdict == "better"
-    assert only(found).metric == "test mean absolute error"
+    assert only(found).metric == "test mae"
     assert only(found).estimate.effect < 0
 
 
@@ -72,7 +73,7 @@ def test_another_metric_can_be_asked_for(make: Any) -> None:
 
     assert named(compare(runs)) == ["b", "a"]
     assert named(compare(runs, metric="loss")) == ["a", "b"]
-    assert only(compare(runs, metric="test_loss")).metric == "test mean squared error"
+    assert only(compare(runs, metric="test_loss")).metric == "test loss"
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are(make: Any, answers: Answers) -> None:
@@ -334,18 +335,123 @@ def test_of_very_many_only_the_best_are_tested(make: Any, answers: Answers) -> N
     assert rest.sentence() == "run24 and 5 more are not tested: of so many only the best 20 are"
 
 
+def with_auc(make: Any, name: str, right: Any, auc: float) -> Facts:
+    run = make.classifier(name, right, training={"metrics": ["AUC"], "loss": "binary_crossentropy"})
+    found = {"auc": auc, "loss": 1.0}
+    run.run.write_json(layout.METRICS, run.run.metrics() | {"train": found, "test": found})
+    return read(run.run)
+
+
 def test_a_metric_that_no_row_has_by_itself_is_tested_by_right_answers(
     make: Any, answers: Answers
 ) -> None:
     """And the sentence says by what."""
-    training = {"loss": "binary_crossentropy", "metrics": ["AUC"]}
-    runs = []
-    for name, right in (("a", 190), ("b", 150)):
-        run = make.classifier(name, answers(right), training=training).run
-        auc = {"auc": right / 200, "loss": 1.0}
-        run.write_json(layout.METRICS, run.metrics() | {"train": auc, "test": auc})
-        runs.append(read(run))
-    found = compare(runs)
+    found = compare(
+        [with_auc(make, "a", answers(190), 0.99), with_auc(make, "b", answers(150), 0.8)]
+    )
 
     assert found.metric == "auc"
-    assert only(found).metric == "test accuracy"
+    assert only(found).verdict == "better"
+    assert only(found).metric == "test share of right answers"
+
+
+def test_what_stands_in_for_a_metric_does_not_speak_against_it(make: Any, answers: Answers) -> None:
+    """The one with more right answers has the lower AUC: neither is called better."""
+    runs = [with_auc(make, "a", answers(150), 0.99), with_auc(make, "b", answers(190), 0.8)]
+    reason = "auc has no value per row, and by the share of right answers the order is the other"
+
+    assert only(compare(runs)).verdict == "not tested"
+    assert only(compare(runs)).reason == reason
+
+
+def test_a_loss_with_penalties_is_not_taken_for_that_of_the_answers(
+    make: Any, answers: Answers
+) -> None:
+    """What the run reports is more than its predictions tell."""
+    runs = [make.classifier("a", answers(190)), make.classifier("b", answers(150))]
+
+    assert only(compare(runs, metric="loss")).metric == "test cross-entropy"
+
+
+def test_seeds_beside_a_run_with_another_metric_have_no_value_for_it(
+    make: Any, answers: Answers
+) -> None:
+    seeds = [make.classifier("a", answers(150 + seed), seed=seed) for seed in (0, 1)]
+    found = compare([*seeds, make.regression("b", [1.0, 2.0])])
+
+    assert column(found, "test_mae") == (None, 1.5)
+    assert [formats(found) for formats in FORMATS.values()]
+
+
+def test_a_seed_without_a_number_is_not_tested(make: Any, answers: Answers) -> None:
+    """It was lost in its last epoch, say."""
+    seeds = [make.classifier("a", answers(150 + seed), seed=seed) for seed in (0, 1)]
+    lost = seeds[1].run
+    lost.write_json(layout.METRICS, lost.metrics() | {"test": {"accuracy": None, "loss": None}})
+    others = [make.classifier("b", answers(9 + s), seed=s, training={"epochs": 9}) for s in (0, 1)]
+    found = compare([seeds[0], read(lost), *others])
+
+    assert only(found).reason == "accuracy is not a number for every seed"
+    assert compare([seeds[0], read(lost)]).seeds is not None
+
+
+def test_runs_that_both_lack_the_metric_are_not_tested_by_it(make: Any, answers: Answers) -> None:
+    plain = {"metrics": []}
+    runs = [
+        make.classifier("a", answers(150)),
+        *(make.regression(name, [1.0], training=plain) for name in "bc"),
+    ]
+    for run in runs[1:]:
+        only_loss = {"train": {"loss": 1.0}, "test": {"loss": 1.0}}
+        run.run.write_json(layout.METRICS, run.run.metrics() | only_loss)
+    found = compare([read(run.run) for run in runs])
+
+    assert [verdict.verdict for verdict in found.verdicts] == ["not comparable"]
+
+
+@pytest.mark.parametrize("rest", [b"", b"PK", b"PK\x03\x04"])
+def test_predictions_that_cannot_be_read_cost_the_test_alone(
+    make: Any, answers: Answers, rest: bytes
+) -> None:
+    """A disk was full; the other runs are compared all the same."""
+    runs = [make.classifier(name, answers(n)) for name, n in (("a", 190), ("b", 150), ("c", 149))]
+    (runs[2].run.path / layout.PREDICTIONS).write_bytes(rest)
+    verdicts = {verdict.second: verdict for verdict in compare(runs).verdicts}
+
+    assert verdicts["b"].verdict == "better"
+    assert verdicts["c"].verdict == "not tested"
+    assert "cannot be read" in verdicts["c"].reason
+
+
+def test_a_seed_that_is_left_out_is_named(make: Any, answers: Answers) -> None:
+    runs = [make.classifier("a", answers(150)), make.classifier("a", answers(150))]
+    other = make.classifier("b", answers(9), training={"epochs": 9})
+    found = compare([*runs, other])
+
+    assert [run.run.path for run in found.repeated] == [runs[0].run.path]
+    assert f"{runs[0].run.path.name} repeats a seed, and is left out" in sentences(found)
+
+
+def test_folds_of_one_name_are_told_apart_by_the_runs_they_are_of(
+    make: Any, answers: Answers
+) -> None:
+    """`nnrun compare A/fold-1 B/fold-1`."""
+    runs = []
+    for whole in ("A", "B"):
+        fold = make.classifier("a", answers(150), training={"epochs": len(runs) + 1})
+        moved = fold.run.path.parent / whole / "fold-1"
+        moved.parent.mkdir()
+        runs.append(read(Run(fold.run.path.rename(moved))))
+
+    assert set(named(compare(runs))) == {"A/fold-1", "B/fold-1"}
+
+
+def test_a_run_without_a_spec_shares_no_key_and_has_none_of_its_own(
+    make: Any, answers: Answers
+) -> None:
+    bare = make.classifier("bare", answers(150))
+    (bare.run.path / layout.SPEC).unlink()
+    found = compare([make.classifier("a", answers(190)), read(bare.run)])
+
+    assert found.shared["training.epochs"] == 3
+    assert "" not in [each.name for each in found.columns]
