@@ -76,7 +76,7 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize("engine", ["graph", "fit"])
+@pytest.mark.parametrize("engine", ["graph", pytest.param("fit", marks=pytest.mark.slow)])
 def test_no_fold_begins_with_what_another_has_learnt(study: Make, engine: str) -> None:
     """Large enough to learn three quarters by heart, in which each later fold is held out."""
     by_heart = study(

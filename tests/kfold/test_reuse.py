@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import keras
@@ -66,10 +67,16 @@ def fresh_and_reused(study: Any) -> tuple[Run, Run]:
     return fresh, reused
 
 
+QUICK = ("dropout and noise", "graph")
+
+
 @pytest.mark.parametrize(
-    "engine", ["graph", *(pytest.param(name, marks=pytest.mark.slow) for name in ("fit", "xla"))]
+    ("name", "engine"),
+    [
+        pytest.param(*pair, marks=() if pair == QUICK else pytest.mark.slow)
+        for pair in product(MODELS, ("graph", "fit", "xla"))
+    ],
 )
-@pytest.mark.parametrize("name", MODELS)
 def test_a_fold_is_the_same_whatever_was_trained_before(
     study: Make, name: str, engine: str
 ) -> None:
@@ -100,6 +107,7 @@ def test_mixed_precision_begins_anew_with_each_fold(study: Make) -> None:
     assert bits(reused) == bits(fresh)
 
 
+@pytest.mark.slow
 def test_a_callback_that_changed_the_learning_rate_leaves_it_to_no_other_fold(study: Make) -> None:
     decay = {"ReduceLROnPlateau": {"monitor": "val_loss", "patience": 0, "min_delta": 10}}
     fresh, reused = fresh_and_reused(
