@@ -81,6 +81,9 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         Misfit: the rows cannot be divided so.
     """
     y = dataset.train.y
+    if rule.folds is not None and rule.folds > len(y):
+        message = f"must be at most the {len(y)} training rows, got {rule.folds}"
+        raise Misfit("NN126", (*_KFOLD, "folds"), message)
     if rule.stratify:
         _check_classes(y, "NN126", (*_KFOLD, "stratify"))
     groups = None if rule.groups is None else _column(rule.groups, dataset)

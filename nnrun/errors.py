@@ -5,6 +5,7 @@ NnrunError            what a person can mend; printed without a traceback
     Misfit            a value of the spec does not fit the data; becomes a SpecError with its place
     DataError         a data set cannot be had or does not hold what it should
     DeviceError       the device asked for is not there
+    CommandError      a command asks for what is not there
     RunError          a run folder cannot be written or read
     NotARun           a folder that a person named holds no run
     TrainingError     training began and had to stop; the run is kept as failed
@@ -94,6 +95,10 @@ class DataError(NnrunError):
 
 class DeviceError(NnrunError):
     """The device asked for is not there."""
+
+
+class CommandError(NnrunError):
+    """A command asks for what is not there."""
 
 
 class RunError(NnrunError):

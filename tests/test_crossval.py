@@ -227,8 +227,7 @@ TEXTS = replace(DATASET, features=(), train=Split(Sequences(np.arange(60), np.ar
             {"folds": 61},
             DATASET,
             "folds",
-            "the 60 training rows cannot be divided so: Cannot have number of splits n_splits=61 "
-            "greater than the number of samples: n_samples=60.",
+            "must be at most the 60 training rows, got 61",
         ),
         (
             {"folds": 5, "stratify": True},

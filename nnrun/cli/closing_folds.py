@@ -61,8 +61,9 @@ def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     said = [
         f"{run.status()}, {count} of {epochs}: {time}",
         f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}",
-        "± is the standard deviation (ddof 1); the interval allows for shared rows",
     ]
+    if there > 1:
+        said.append("± is the standard deviation (ddof 1); the interval allows for shared rows")
     if best := metrics["best_epoch"]:
         said.append(f"best epoch {best} of {longest} by the {_best(metrics)}")
     if "final" in metrics:
@@ -82,11 +83,15 @@ def _best(metrics: dict[str, Any]) -> str:
 
 def unfinished(run: Run) -> list[str]:
     """What is known of one that says nothing yet of its folds together."""
-    record = run.record()
-    parts = [Run(run.path / layout.fold(fold["number"])) for fold in record["folds"]]
-    there = sum(p.holds(layout.RUN) and p.status() == layout.FINISHED for p in parts)
-    state = f"{record['name']}: {run.status()}, {there} of {len(parts)} folds finished"
-    return [state, *ending(run)]
+    return [f"{run.record()['name']}: {run.status()}, {progress(run)} finished", *ending(run)]
+
+
+def progress(run: Run) -> str:
+    """How many of the folds are there."""
+    folds = run.record()["folds"]
+    parts = [Run(run.path / layout.fold(fold["number"])) for fold in folds]
+    there = sum(part.holds(layout.RUN) and part.status() == layout.FINISHED for part in parts)
+    return f"{there} of {len(parts)} folds"
 
 
 def ending(run: Run) -> list[str]:

@@ -15,7 +15,7 @@ import typer
 
 from nnrun.cli import console
 from nnrun.cli.verb import Json, Runs, exit_codes
-from nnrun.errors import NnrunError, NotARun, RunError
+from nnrun.errors import CommandError, NnrunError, NotARun, RunError
 
 if TYPE_CHECKING:
     from nnrun.compare import Comparison, Facts
@@ -61,8 +61,9 @@ def compare(
         bool, typer.Option("--strict", help="Exit with 4 where runs cannot be compared.")
     ] = False,
     format_: Annotated[
-        Format, typer.Option("--format", help="What the answer is written as.")
-    ] = Format.table,
+        Format | None,
+        typer.Option("--format", help="By default a table, or what the end of FILE says."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Write the answer to a file.")
     ] = None,
@@ -79,11 +80,17 @@ def compare(
         conditions = [*where, *([f"status={status}"] if status else [])]
         runs = _chosen(_read(paths, root), conditions, last)
         comparison = comparing.compare(runs, metric=metric, sort=sort)
-        _answer(comparison, Format.json if json else format_, output)
+        _answer(comparison, Format.json if json else format_ or _named(output), output)
         if plot:
             _draw(comparison, plot)
-        if strict and not comparison.is_comparable:
+        if strict and (comparison.unfinished or not comparison.is_comparable):
             raise typer.Exit(INCOMPARABLE)
+
+
+def _named(output: Path | None) -> Format:
+    """The format that a file's name asks for."""
+    suffix = output.suffix.removeprefix(".") if output else ""
+    return Format(suffix) if suffix in set(Format) else Format.table
 
 
 def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
@@ -105,13 +112,20 @@ def _chosen(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) 
     """The runs that meet all conditions, of these the newest.
 
     Raises:
-        RunError: there is none.
+        CommandError: there is none.
     """
     from nnrun.compare.facts import holds, started
 
-    found = [run for run in runs if all(holds(run, condition) for condition in conditions)]
+    found, unknown = [], set(conditions)
+    for run in runs:
+        met = {condition: holds(run, condition) for condition in conditions}
+        unknown -= {condition for condition, is_met in met.items() if is_met is not None}
+        if all(met.values()):
+            found.append(run)
     if not found:
-        raise RunError(f"no run {'is left' if conditions else 'found'} to compare")
+        reason = f"no run {'is left' if conditions else 'found'} to compare"
+        keys = ", ".join(sorted(condition.partition("=")[0] for condition in unknown))
+        raise CommandError(f"{reason}; none has a key {keys}" if keys else reason)
     return sorted(found, key=started)[-last:] if last else found
 
 
@@ -145,13 +159,15 @@ def _draw(comparison: Comparison, path: Path) -> None:
         plots.Compared(label, entry.history(), interval(entry, comparison.metric))
         for label, entry in zip(comparison.labels, entries, strict=False)
     ]
-    figure = plots.comparison(series, comparison.metric, rows=entries[0].first.judged)
-    _save(path, lambda path: figure.savefig(path, metadata={"Software": None}))
+    judged = " or ".join(sorted({entry.first.judged for entry in entries}))
+    figure = plots.comparison(series, comparison.metric, rows=judged)
+    kind = path.suffix.removeprefix(".") or "png"
+    _save(path, lambda path: figure.savefig(path, format=kind))
 
 
 def _save(path: Path, write: Callable[[Path], object]) -> None:
     """Has a file written; what stood there stays until the new one is whole."""
-    passing = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    passing = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         write(passing)
         passing.replace(path)

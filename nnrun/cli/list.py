@@ -18,7 +18,7 @@ EXAMPLE = "Example: nnrun list --runs runs"
 
 
 def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
-    """List all runs with status and test metrics, oldest first."""
+    """List all runs with status and metrics, oldest first."""
     with exit_codes():
         from nnrun.cli import closing
         from nnrun.runs import find
@@ -40,7 +40,7 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
 
 
 def _row(run: Run) -> list[str]:
-    from nnrun.cli import closing_folds
+    from nnrun.cli import closing, closing_folds
     from nnrun.number import number
 
     metrics = run.metrics()
@@ -52,6 +52,8 @@ def _row(run: Run) -> list[str]:
         }
     epochs, best = len(run.history()), metrics.get("best_epoch")
     words = "  ".join(f"{name} {value}" for name, value in judged.items())
+    if closing.has_folds(run) and not metrics:
+        words = f"{closing_folds.progress(run)} finished"
     return [run.path.name, run.status(), str(epochs), str(best or "-"), words]
 
 
@@ -59,7 +61,7 @@ def _table(rows: list[Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("run", "status", "epochs", "best", "test")
+    table = Table("run", "status", "epochs", "best", "metrics")
     for row in rows:
         table.add_row(*map(escape, row))
     return table

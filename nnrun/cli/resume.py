@@ -32,6 +32,8 @@ def resume(
     with exit_codes():
         run = Run(path)
         known = run.record()
+        if "fold" in known:
+            raise RunError(f"{path} is a fold; `nnrun resume {path.resolve().parent}` goes on")
         if "folds" not in known:
             spec = path / layout.SPEC
             raise RunError(f"{path} is no K-fold run; `nnrun train {spec}` repeats it")

@@ -119,7 +119,9 @@ def _without_seed(run: Facts) -> str:
     if not finished(run) or not run.spec:
         return str(run.run.path)
     spec = {key: value for key, value in run.spec.items() if key not in ("seed", "description")}
-    return json.dumps([run.has_folds, run.record.get("data_digest"), spec], sort_keys=True)
+    # Folds of one cross-validation have its spec, but other rows.
+    known = [run.has_folds, run.record.get("fold"), run.record.get("data_digest"), spec]
+    return json.dumps(known, sort_keys=True)
 
 
 def differing(entries: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, list[Any]]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from nnrun import metrics as meanings
-from nnrun.errors import RunError
+from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, layout
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
@@ -113,23 +113,33 @@ def started(facts: Facts) -> datetime:
         return datetime.min
 
 
-def holds(facts: Facts, condition: str) -> bool:
-    """Whether `key=value` is so; the value may have `*` and `?` in it.
+def matching(wanted: str, names: Iterable[str]) -> str | None:
+    """The name that is meant: itself, or the only one that ends so, `epochs` of `training.epochs`."""
+    known = list(names)
+    if wanted in known:
+        return wanted
+    ending = [name for name in known if name.endswith(f".{wanted}")]
+    return ending[0] if len(ending) == 1 else None
+
+
+def holds(facts: Facts, condition: str) -> bool | None:
+    """Whether `key=value` is so, None where there is no such key; `*` and `?` stand for any.
 
     Args:
-        condition: a key of the spec, with dots, or `name`, `status` or `verb`.
+        condition: a key of the spec, with dots or its last word, or `name`, `status` or `verb`.
 
     Raises:
-        RunError: there is no `=` in it.
+        CommandError: there is no `=` in it.
     """
     from fnmatch import fnmatchcase  # noqa: PLC0415 - one caller in a thousand filters
 
     key, equals, pattern = condition.partition("=")
     if not equals:
-        raise RunError(f"--where {condition}: must be KEY=VALUE, such as name=iris")
+        raise CommandError(f"--where {condition}: must be KEY=VALUE, such as name=iris")
     own = {"name": facts.name, "status": facts.status, "verb": facts.record.get("verb")}
     found = {**facts.keys, **own}
-    return key in found and fnmatchcase(plain(found[key]), pattern)
+    name = matching(key, found)
+    return None if name is None else fnmatchcase(plain(found[name]), pattern)
 
 
 def plain(value: Any) -> str:

@@ -40,6 +40,8 @@ def _text(column: Column, value: Any) -> str:
         return "-"
     if column.name == "seconds":
         return f"{value:.1f}"
+    if column.name == "best_epoch":
+        return f"{value:.1f}".removesuffix(".0")
     if is_spread(value):
         std = value.get("std")
         return number(value["mean"]) + ("" if std is None else f" ± {number(std)}")
@@ -108,7 +110,7 @@ def sentences(comparison: Comparison) -> list[str]:
         said.append(over_seeds(comparison.seeds, comparison.metric))
     if len(comparison.entries) == 1:
         said.append("one run has nothing to be compared with")
-    said += [verdict.sentence() for verdict in comparison.verdicts]
+    said += [*comparison.unfinished, *(each.sentence() for each in comparison.verdicts)]
     if any(verdict.is_of_rows for verdict in comparison.verdicts):
         said.append(
             "one seed each, so a difference is one of trained models: "

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.compare.entries import Entry, differing, grouped, one_experiment
-from nnrun.compare.facts import SPLITS, Facts
+from nnrun.compare.facts import SPLITS, Facts, matching
 from nnrun.compare.verdicts import NOT_COMPARABLE, Verdict, judge
-from nnrun.errors import RunError
+from nnrun.errors import CommandError
 from nnrun.metrics import improves_upwards
 
 
@@ -76,7 +76,22 @@ class Comparison:
     def best(self, column: Column) -> Any:
         """The value to be marked; of metrics none where they cannot be compared."""
         is_metric = column.name.partition("_")[0] in SPLITS.values()
-        return column.best if self.is_comparable or not is_metric else None
+        if is_metric and not self.is_comparable:
+            return None
+        finished = (entry.finished for entry in self.entries)
+        values = tuple(
+            value for value, is_whole in zip(column.values, finished, strict=True) if is_whole
+        )
+        return replace(column, values=values).best
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """What is said of runs that are not judged, because they are no whole trainings."""
+        return tuple(
+            f"{label} is {entry.status}, and not judged"
+            for label, entry in zip(self.labels, self.entries, strict=True)
+            if not entry.finished
+        )
 
     @property
     def is_comparable(self) -> bool:
@@ -100,13 +115,15 @@ def compare(
         sort: the column to sort by; by default what they are judged by.
 
     Raises:
-        RunError: no run has such a metric, or there is no such column; or predictions cannot be
-            read.
+        CommandError: no run has such a metric, or there is no such column.
     """
     entries = grouped(runs)
     chosen = _metric(entries, metric)
     upwards = _upwards(entries, chosen)
-    entries = sorted(entries, key=lambda entry: _rank(entry.judged(chosen), upwards=upwards))
+    entries = sorted(
+        entries,
+        key=lambda entry: (not entry.finished, _rank(entry.judged(chosen), upwards=upwards)),
+    )
     labels = dict(zip(map(id, entries), _labels(entries), strict=True))
     verdicts = judge(entries, chosen, lambda entry: labels[id(entry)])
     shared, keys = differing(entries)
@@ -137,7 +154,9 @@ def _metric(entries: Sequence[Entry], wanted: str | None) -> str:
     for name in names:
         if wanted in (name, *(f"{split}_{name}" for split in SPLITS.values())):
             return name
-    raise RunError(f"--metric {wanted}: no run reports it; there is {', '.join(names) or 'none'}")
+    raise CommandError(
+        f"--metric {wanted}: no run reports it; there is {', '.join(names) or 'none'}"
+    )
 
 
 def _upwards(entries: Sequence[Entry], metric: str) -> bool:
@@ -155,10 +174,11 @@ def _rank(value: Any, *, upwards: bool | None) -> tuple[bool, Any]:
 
 def _order(columns: Sequence[Column], name: str) -> list[int]:
     """Places of the entries, sorted by a column."""
-    column = next((column for column in columns if column.name == name), None)
+    found = matching(name, [column.name for column in columns])
+    column = next((column for column in columns if column.name == found), None)
     if column is None:
         names = ", ".join(column.name for column in columns)
-        raise RunError(f"--sort {name}: there is no such column; there is {names}")
+        raise CommandError(f"--sort {name}: there is no such column; there is {names}")
     keys: list[tuple[bool, Any]]
     if all(isinstance(value, int | float | None) for value in column.means):
         keys = [_rank(value, upwards=column.upwards) for value in column.means]

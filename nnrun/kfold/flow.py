@@ -115,6 +115,7 @@ def _notices(material: Material, folds: tuple[Fold, ...]) -> list[str]:
         *targets.notices(spec),
         *prepare.notices(spec.dataset.prepare, validated=True),
         *_stopped_by_what_they_are_judged_by(spec),
+        *_smoothed_away(spec),
         *sanity.fold_notices(dataset, folds),
     ]
 
@@ -128,6 +129,13 @@ def _stopped_by_what_they_are_judged_by(spec: Experiment) -> Iterable[str]:
                 "EarlyStopping chooses each fold's epoch by the rows that judge the fold, "
                 "so validation looks a little better than it is"
             )
+
+
+def _smoothed_away(spec: Experiment) -> Iterable[str]:
+    """A curve of which smoothing would leave nothing."""
+    rule, epochs = spec.validation.kfold, spec.training.epochs
+    if rule and rule.smooth and rule.smooth.skip >= epochs:
+        yield f"not smoothed: of {epochs} epochs, skip: {rule.smooth.skip} leaves none"
 
 
 def _finally(whole: Whole, rule: KFold, crew: _Crew, audience: Audience) -> None:

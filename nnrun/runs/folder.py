@@ -143,7 +143,7 @@ class Run:
         """Reads a file of JSON."""
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise NotARun(f"{self.path} is no run: it has no {name}") from None
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error

@@ -143,6 +143,26 @@ def test_an_answer_can_go_to_a_file(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_the_end_of_a_files_name_says_what_is_written(
+    pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    nnrun("compare", *pair, "--output", tmp_path / "out.csv")
+    nnrun("compare", *pair, "--output", tmp_path / "out.html")
+
+    assert (tmp_path / "out.csv").read_text().startswith("name,status,")
+    assert (tmp_path / "out.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", ["plot", "plot.pdf"])
+def test_a_plot_may_have_any_name(
+    name: str, pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    answer = nnrun("compare", *pair, "--plot", tmp_path / name)
+
+    assert answer.returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_curves_and_intervals_are_drawn(
     root: Path, nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -202,7 +222,7 @@ def test_one_run_has_nothing_to_be_compared_with(
 def test_without_any_run_there_is_an_error(nnrun: Callable[..., Any], tmp_path: Path) -> None:
     answer = nnrun("compare", "--runs", tmp_path)
 
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert answer.stderr.strip() == "error: no run found to compare"
 
 
@@ -211,6 +231,7 @@ def test_without_any_run_there_is_an_error(nnrun: Callable[..., Any], tmp_path: 
     [
         (["--where", "name=iris-*"], ["iris-short"]),
         (["--where", "training.epochs=12"], ["iris", "iris"]),
+        (["--where", "epochs=12"], ["iris", "iris"]),
         (["--where", "training.epochs=12", "--where", "seed=1"], ["iris"]),
         (["--status", "finished", "--last", "1"], ["iris-short"]),
         (["--last", "2"], ["iris", "iris-short"]),
@@ -231,6 +252,7 @@ def test_runs_can_be_chosen(
     [
         (["--where", "iris"], "--where iris: must be KEY=VALUE, such as name=iris"),
         (["--status", "crashed"], "no run is left to compare"),
+        (["--where", "nonsense=3"], "no run is left to compare; none has a key nonsense"),
         (["--metric", "f1"], "--metric f1: no run reports it; there is accuracy, loss"),
         (["--sort", "size"], "--sort size: there is no such column; there is name, status"),
     ],
@@ -241,7 +263,7 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     answer = nnrun("compare", "--runs", root, *options)
 
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert message in answer.stderr
     assert answer.stdout == ""
 

@@ -349,5 +349,6 @@ def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
     answer = nnrun("kfold", configs / "boston-500.yaml", *short, "--runs", tmp_path)
 
     assert answer.returncode == 0
+    assert "note: not smoothed: of 2 epochs, skip: 10 leaves none" in answer.stderr
     assert "of 2 by the mean curve: val_loss " in answer.stdout
     assert "smoothed" not in only(tmp_path).metrics()

@@ -114,6 +114,7 @@ def test_a_killed_cross_validation_is_listed_as_crashed(
 
     assert halted["SIGKILL"].code == -signal.SIGKILL
     assert [each["status"] for each in json.loads(answer.stdout)["runs"]] == ["crashed"]
+    assert "1 of 4 folds finished" in nnrun("list", "--runs", run.path.parent).stdout
 
 
 @pytest.mark.parametrize("way", ["SIGINT", "SIGKILL"])
@@ -199,6 +200,15 @@ def test_resume_says_of_a_run_without_folds_what_can_be_done(
 
     assert answer.returncode == 1
     assert f"`nnrun train {trained[1] / layout.SPEC}` repeats it" in answer.stderr
+
+
+def test_resume_of_a_fold_names_the_run_that_it_is_of(
+    whole: Run, nnrun: Callable[..., Any]
+) -> None:
+    answer = nnrun("resume", whole.path / "fold-1")
+
+    assert answer.returncode == 1
+    assert f"is a fold; `nnrun resume {whole.path}` goes on" in answer.stderr
 
 
 def test_a_further_worker_that_cannot_start_costs_nothing(

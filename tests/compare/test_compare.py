@@ -11,7 +11,7 @@ import pytest
 from nnrun.compare import Comparison, Facts, compare, grouped, read
 from nnrun.compare.formats import FORMATS, sentences
 from nnrun.compare.verdicts import TESTED, Verdict
-from nnrun.errors import RunError
+from nnrun.errors import CommandError
 from nnrun.runs import Run, layout
 
 Answers = Callable[[int], Any]
@@ -77,7 +77,9 @@ def test_another_metric_can_be_asked_for(make: Any) -> None:
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are(make: Any, answers: Answers) -> None:
-    with pytest.raises(RunError, match="--metric f1: no run reports it; there is accuracy, loss"):
+    with pytest.raises(
+        CommandError, match="--metric f1: no run reports it; there is accuracy, loss"
+    ):
         compare([make.classifier("a", answers(150))], metric="f1")
 
 
@@ -288,14 +290,28 @@ def test_without_predictions_there_is_no_test(make: Any, answers: Answers) -> No
 def test_what_is_not_finished_is_listed_and_not_judged(
     make: Any, answers: Answers, status: str
 ) -> None:
-    """Its metrics are of half a training."""
-    found = compare(
-        [make.classifier("a", answers(150)), make.classifier("b", answers(190), status=status)]
-    )
+    """Its metrics are of half a training: it comes last, has no star, and it is said."""
+    half = make.classifier("half", answers(199), status=status)
+    found = compare([half, make.classifier("a", answers(150)), make.classifier("b", answers(190))])
+    marks = {each.name: found.best(each) for each in found.columns}
 
-    assert set(named(found)) == {"a", "b"}
-    assert found.verdicts == ()
-    assert status in found.columns[1].values
+    assert named(found) == ["b", "a", "half"]
+    assert marks["test_accuracy"] == 190 / 200
+    assert [verdict.second for verdict in found.verdicts] == ["a"]
+    assert f"half is {status}, and not judged" in sentences(found)
+
+
+def test_folds_of_one_cross_validation_are_not_taken_for_one_run(
+    make: Any, answers: Answers
+) -> None:
+    """They have one spec and one seed, but other rows."""
+    runs = [
+        make.classifier("a", answers(150), record={"fold": n, "split_digest": str(n)})
+        for n in (1, 2)
+    ]
+
+    assert compare(runs).repeated == ()
+    assert only(compare(runs)).verdict == "not comparable"
 
 
 def test_a_run_without_metrics_comes_last(make: Any, answers: Answers) -> None:
@@ -313,6 +329,8 @@ def test_a_column_can_be_sorted_by(make: Any, answers: Answers) -> None:
 
     assert named(compare(runs, sort="name")) == ["a", "b"]
     assert named(compare(runs, sort="test_loss")) == ["b", "a"]
+    other = make.classifier("c", answers(9), training={"epochs": 1})
+    assert named(compare([*runs, other], sort="epochs"))[0] == "c"
     with pytest.raises(
         RunError, match="--sort size: there is no such column; there is name, status"
     ):
