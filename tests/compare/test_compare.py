@@ -332,7 +332,7 @@ def test_a_column_can_be_sorted_by(make: Any, answers: Answers) -> None:
     other = make.classifier("c", answers(9), training={"epochs": 1})
     assert named(compare([*runs, other], sort="epochs"))[0] == "c"
     with pytest.raises(
-        RunError, match="--sort size: there is no such column; there is name, status"
+        CommandError, match="--sort size: there is no such column; there is name, status"
     ):
         compare(runs, sort="size")
 
