@@ -141,11 +141,15 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
 
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         # The status comes first: a second Ctrl-C ends at once, and what there is must not look lost.
         close(layout.INTERRUPTED)
-        run.write(layout.MODEL, assembly.model.save)
-        keep(recorder, assembly)
+        try:
+            run.write(layout.MODEL, assembly.model.save)
+            keep(recorder, assembly)
+        except ValueError:
+            # That second one, where it fell into the part of matplotlib that is not Python.
+            raise interrupt from None
         raise
     except Exception as error:
         close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))

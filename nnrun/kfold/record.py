@@ -120,9 +120,13 @@ def kept(whole: Whole) -> Iterator[None]:
 
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         close(layout.INTERRUPTED)
-        summarise(whole)
+        try:
+            summarise(whole)
+        except ValueError:
+            # A second Ctrl-C, where it fell into the part of matplotlib that is not Python.
+            raise interrupt from None
         raise
     except Exception as error:
         close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
