@@ -21,12 +21,18 @@ class Argument:
 
     Args:
         kind: which Keras names its value may be, or `file` for a path to write to.
+        doc: the first sentence of what Keras says of it.
+        types: JSON's words for what the value may be; none where that is not known.
+        choices: the words among which a value is one; none where there is no such list.
     """
 
     name: str
     required: bool
     default: Any = None
     kind: str | None = None
+    doc: str = ""
+    types: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,15 @@ def entry(kind: str, name: str) -> Entry | None:
 
 def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
     return {
-        name: Argument(name, "default" not in each, each.get("default"), each.get("kind"))
+        name: Argument(
+            name,
+            "default" not in each,
+            each.get("default"),
+            each.get("kind"),
+            each.get("doc", ""),
+            tuple(each.get("types", ())),
+            tuple(each.get("choices", ())),
+        )
         for name, each in found.items()
     }
 
