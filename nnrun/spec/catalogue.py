@@ -1,4 +1,4 @@
-"""What the installed Keras offers, read from a shipped file: names, arguments, other words.
+"""What the installed Keras offers, read from a file: names, arguments, other words.
 
 Kinds are Keras's modules: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
 `initializers`, `regularizers`, `constraints`, `activations`, `schedules`.
@@ -6,12 +6,11 @@ Kinds are Keras's modules: `layers`, `optimizers`, `losses`, `metrics`, `callbac
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from nnrun.spec import installed
 from nnrun.spec.component import Component
 
 
@@ -62,11 +61,7 @@ class Entry:
         return {**self.arguments, **self.inherited}
 
 
-@cache
-def _data() -> dict[str, Any]:
-    text = resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
+_data = cache(installed.catalogue)
 
 
 def keras_version() -> str:
