@@ -32,7 +32,7 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
     rule = validation.holdout
     if rule is None:
         return Fold(everything, everything[:0])
-    held = _size(rule, len(y))
+    held = held_out(rule, len(y))
     if rule.take == "first":
         return Fold(everything[held:], everything[:held])
     if rule.take == "last":
@@ -43,7 +43,12 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
     return Fold(np.sort(shuffled[held:]), np.sort(shuffled[:held]))
 
 
-def _size(rule: Holdout, rows: int) -> int:
+def held_out(rule: Holdout, rows: int) -> int:
+    """How many of so many training rows are held out.
+
+    Raises:
+        Misfit: all of them, or none.
+    """
     path = (*_HOLDOUT, "size")
     held = rule.size if isinstance(rule.size, int) else round(rule.size * rows)
     if held >= rows:
