@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import compare, devices, kfold, resume, show, train
+from nnrun.cli import compare, devices, kfold, resume, show, smoke, train
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -25,6 +25,7 @@ app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
+app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)

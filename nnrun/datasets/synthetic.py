@@ -31,12 +31,14 @@ def draw(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset:
     """
     known = profile(spec)
     rng = np.random.default_rng(seed)
-    splits = [
-        Split(_inputs(spec, known, rows, rng), _labels(known, rows, rng)) for rows in (train, test)
-    ]
+
+    def split(rows: int) -> Split:
+        return Split(_inputs(spec, known, rows, rng), _labels(known, rows, rng))
+
     return Dataset(
         spec.name,
-        *splits,
+        split(train),
+        split(test),
         classes=tuple(str(number) for number in known.classes),
         target=known.target,
     )
