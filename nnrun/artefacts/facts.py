@@ -63,8 +63,12 @@ def summary(kept: Kept) -> Iterator[str]:
 
 
 def log(kept: Kept) -> Iterator[str]:
-    """`log.txt` has a line for each epoch."""
-    epochs = len(kept.history()["loss"])
-    found = sum(line.startswith("epoch ") for line in kept.text(layout.LOG).splitlines())
-    if found != epochs:
-        yield f"has {found} lines of epochs, and should have {epochs}"
+    """`log.txt` has a line for each epoch, with the loss that the history has."""
+    losses = kept.history()["loss"]
+    lines = [line for line in kept.text(layout.LOG).splitlines() if line.startswith("epoch ")]
+    if len(lines) != len(losses):
+        yield f"has {len(lines)} lines of epochs, and should have {len(losses)}"
+        return
+    for epoch, (line, loss) in enumerate(zip(lines, losses, strict=True), start=1):
+        if loss is not None and f"  loss {loss:.4f}" not in line:
+            yield f"has another loss for epoch {epoch} than history.json"

@@ -57,6 +57,12 @@ class Outcome:
         return f"{self.data} rows" if self.data else ""
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """Its errors, each with the spec in front; a fault of a file has its place there already."""
+        spec = self.spec
+        return tuple(each if each.startswith(spec) else f"{spec}: {each}" for each in self.errors)
+
+    @property
     def result(self) -> str:
         """The status, and what was not looked at."""
         return ", ".join([self.status, *(f"{key} skipped" for key in self.skipped)])

@@ -29,8 +29,8 @@ def show(outcomes: Sequence[Outcome], out: Console, *, seconds: float) -> None:
         table.add_row(*map(escape, _cells(each)))
     out.print(table)
     for each in outcomes:
-        for error in each.errors:
-            out.print(f"{each.spec}: {error}", markup=False, soft_wrap=True)
+        for reason in each.reasons:
+            out.print(reason, markup=False, soft_wrap=True)
     out.print(_sentence(outcomes, seconds), markup=False)
 
 
@@ -38,7 +38,7 @@ def markdown(outcomes: Sequence[Outcome], *, seconds: float) -> str:
     """The same as GitHub shows it on the page of a workflow."""
     rows = [HEADER, ("---", "---", "---:", "---"), *map(_cells, outcomes)]
     lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
-    reasons = [f"- `{each.spec}`: {error}" for each in outcomes for error in each.errors]
+    reasons = [f"- {reason}" for each in outcomes for reason in each.reasons]
     parts = ["### nnrun smoke", "\n".join(lines), "\n".join(reasons), _sentence(outcomes, seconds)]
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -41,7 +41,7 @@ def try_all(loaded: Sequence[tuple[Loaded, Outcome]], keep: Path | None, *, stan
         from nnrun.smoke.trial import carry_out
 
         seconds = time.perf_counter() - began
-        trials = _Trials(root, watcher, stand_in, seconds, carry_out)
+        trials = Trials(root, watcher, stand_in, seconds, carry_out)
         for found, each in loaded:
             watcher.began(each.spec)
             try:
@@ -61,7 +61,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class _Trials:
+class Trials:
     """What all trials have in common.
 
     Args:

@@ -65,12 +65,12 @@ def _texts(spec: Words, highest: int, rows: int, rng: np.random.Generator) -> Se
     """Words of the numbers that the spec lets through; the highest of them always occurs."""
     longest = _LONGEST if spec.maxlen is None else max(1, min(_LONGEST, spec.maxlen - 1))
     lengths = rng.integers(min(_SHORTEST, longest), longest + 1, rows)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     lowest = min(max(spec.index_from + 1, spec.skip_top), highest)
     values = rng.integers(lowest, highest + 1, offsets[-1], dtype=np.int32)
     if spec.oov_char is not None:
         values[rng.random(len(values)) < _LEFT_OUT] = spec.oov_char
     if spec.start_char is not None and spec.skip_top <= spec.start_char <= highest:
         values[offsets[:-1]] = spec.start_char
-    values[-1] = highest
+    values[-1:] = highest
     return Sequences(values, offsets)
