@@ -82,7 +82,7 @@ class Outcome:
         error = {"error": "; ".join(self.errors)} if self.errors else {}
         return {
             "path": str(self.path) if self.path else None,
-            "name": self.name,
+            "name": self.name or None,
             "status": self.status,
             **error,
             **own,

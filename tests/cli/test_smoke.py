@@ -110,7 +110,7 @@ def test_the_reasons_stand_below_the_table_a_line_each(
         f"{misfit}:3:9: ",
     ]
     assert reasons[0].startswith(f"{specs['lost']}: the loss became ")
-    assert reasons[-1].startswith(f"{nowhere}: NN001 there is no file ")
+    assert reasons[-1].startswith(f"{nowhere}: NN001: there is no file ")
     assert re.fullmatch(r"3 of 8 passed in \d+\.\d s", last)
 
 
