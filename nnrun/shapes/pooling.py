@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nnrun.shapes.arguments import Arguments
+from nnrun.shapes.arguments import Arguments, Unsure
 from nnrun.shapes.grid import grid, spatial, windows
 from nnrun.shapes.layer import Outcome, Shape
 
@@ -33,5 +33,7 @@ def pooled_over_all(arguments: Arguments, shape: Shape, rank: int) -> Outcome:
 def pooled_to_a_size(arguments: Arguments, shape: Shape, rank: int) -> Outcome:
     """As many windows as are asked for."""
     sizes = arguments.counts("output_size", rank)
+    if len(shape) != rank + 1:
+        raise Unsure  # Keras lets it stand, and fails when it trains
     row = grid(arguments, shape, rank)
     return Outcome(replace(row, lengths=sizes).shape)
