@@ -17,7 +17,7 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from nnrun.runs import layout
+from nnrun import layout
 from nnrun.spec import dataset
 from nnrun.spec.base import Spec
 from nnrun.spec.experiment import Experiment

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import compare, devices, kfold, resume, show, train
+from nnrun.cli import check, compare, devices, kfold, resume, show, train
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
+app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
