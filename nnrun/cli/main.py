@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import compare, devices, explain, kfold, resume, show, train
+from nnrun.cli import compare, devices, explain, keys, kfold, resume, show, train
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -28,6 +28,7 @@ app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
+app.command("keys", epilog=keys.EXAMPLE)(keys.keys)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 
 
