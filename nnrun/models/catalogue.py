@@ -18,6 +18,8 @@ from typing import Any
 
 import keras
 
+from nnrun.models import documented
+
 # What cannot stand in YAML (base classes, functions, other frameworks), runs code that a file
 # holds, or is nnrun's own business.
 LEFT_OUT = {
@@ -90,21 +92,30 @@ def _activations() -> Iterator[tuple[str, Any]]:
 
 def _entry(section: str, cls: type) -> dict[str, Any]:
     own, inherited = _parameters(cls)
-    entry: dict[str, Any] = {
-        "doc": _sentence(cls.__doc__),
-        "arguments": {p.name: _argument(section, p) for p in own},
-    }
+    said = documented.descriptions(cls.__mro__)
+
+    def arguments(parameters: list[inspect.Parameter]) -> dict[str, Any]:
+        return {p.name: _argument(section, p, said.get(p.name, "")) for p in parameters}
+
+    entry: dict[str, Any] = {"doc": _sentence(cls.__doc__), "arguments": arguments(own)}
     if inherited:
-        entry["inherited"] = {p.name: _argument(section, p) for p in inherited}
+        entry["inherited"] = arguments(inherited)
     return entry
 
 
-def _argument(section: str, parameter: inspect.Parameter) -> dict[str, Any]:
+def _argument(section: str, parameter: inspect.Parameter, said: str) -> dict[str, Any]:
     argument: dict[str, Any] = {}
     if parameter.default is not inspect.Parameter.empty:
         argument["default"] = _plain(parameter.default)
-    kind = _kind(section, parameter.name)
-    return {**argument, "kind": kind} if kind else argument
+    if said:
+        argument["doc"] = documented.sentence(said)
+    if kind := _kind(section, parameter.name):
+        return {**argument, "kind": kind}
+    if types := documented.types(said, parameter.default):
+        argument["types"] = types
+    if choices := documented.choices(said, parameter.default):
+        argument["choices"] = choices
+    return argument
 
 
 def _kind(section: str, name: str) -> str | None:

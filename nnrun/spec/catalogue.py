@@ -1,4 +1,4 @@
-"""What the installed Keras offers, read from a shipped file: names, arguments, other words.
+"""What the installed Keras offers, read from a file: names, arguments, other words.
 
 Kinds are Keras's modules: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
 `initializers`, `regularizers`, `constraints`, `activations`, `schedules`.
@@ -6,12 +6,11 @@ Kinds are Keras's modules: `layers`, `optimizers`, `losses`, `metrics`, `callbac
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from nnrun.spec import installed
 from nnrun.spec.component import Component
 
 
@@ -21,12 +20,18 @@ class Argument:
 
     Args:
         kind: which Keras names its value may be, or `file` for a path to write to.
+        doc: the first sentence of what Keras says of it.
+        types: JSON's words for what the value may be; none where that is not known.
+        choices: the words among which a value is one; none where there is no such list.
     """
 
     name: str
     required: bool
     default: Any = None
     kind: str | None = None
+    doc: str = ""
+    types: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,7 @@ class Entry:
         return {**self.arguments, **self.inherited}
 
 
-@cache
-def _data() -> dict[str, Any]:
-    text = resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
+_data = cache(installed.catalogue)
 
 
 def keras_version() -> str:
@@ -99,7 +100,15 @@ def entry(kind: str, name: str) -> Entry | None:
 
 def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
     return {
-        name: Argument(name, "default" not in each, each.get("default"), each.get("kind"))
+        name: Argument(
+            name,
+            "default" not in each,
+            each.get("default"),
+            each.get("kind"),
+            each.get("doc", ""),
+            tuple(each.get("types", ())),
+            tuple(each.get("choices", ())),
+        )
         for name, each in found.items()
     }
 

@@ -56,8 +56,16 @@ DROPPING = frozenset(
         *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
     )
 )
-# Arguments of callbacks that are words and nothing else.
-WORDS = frozenset(("monitor", "mode"))
+# The words of JSON for types, as a person says them.
+TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a word",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
 # Has a number for a default and takes text such as '10,20' as well.
 MIXED = frozenset(("profile_batch",))
 
@@ -165,8 +173,9 @@ def _value(
         yield from _each("layers", value, path)
     elif argument.kind is not None:
         yield from component(argument.kind, value, path)
-    elif expected := _expected(kind, entry, argument, value):
-        yield Finding("NN114", path, f"must be {expected}, got {shown(value)}")
+    elif wanted := expected(kind, entry, argument, value):
+        suggestion = nearest(value, argument.choices) if isinstance(value, str) else None
+        yield Finding("NN114", path, f"must be {wanted}, got {shown(value)}", suggestion)
 
 
 def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
@@ -192,18 +201,38 @@ def _file(value: Any, path: Path) -> Iterator[Finding]:
         yield Finding("NN116", path, message)
 
 
-def _expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
+def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
     """What an argument must be, if its value is sure to be something else."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    given = _type(value)
     if kind == "layers" and argument.required and argument.name in COUNTS:
-        right = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        return None if right else "a whole number above 0"
+        return None if given == "integer" and value > 0 else "a whole number above 0"
     if entry.name in DROPPING and argument.name == "rate":
-        return None if number and 0 <= value <= 1 else "a number from 0 to 1"
-    if kind == "callbacks" and argument.name in WORDS:
-        return None if isinstance(value, str) else "a word"
-    if isinstance(argument.default, bool):
-        return None if isinstance(value, bool) else "true or false"
-    if isinstance(argument.default, (int, float)) and argument.name not in MIXED:
-        return "a number" if isinstance(value, str) else None
-    return None
+        right = given in ("integer", "number") and 0 <= value <= 1
+        return None if right else "a number from 0 to 1"
+    if argument.name in MIXED:
+        return None
+    if kind == "callbacks" and argument.name == "monitor":
+        return None if given == "string" else "a word"
+    if argument.choices and given == "string":
+        return None if value in argument.choices else listed(argument.choices, "or")
+    return None if _fits(given, argument.types) else _described(argument)
+
+
+def _type(value: Any) -> str:
+    """JSON's word for what a value is."""
+    types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    return "null" if value is None else types.get(type(value), "object")
+
+
+def _fits(given: str, types: tuple[str, ...]) -> bool:
+    return not types or given in types or (given == "integer" and "number" in types)
+
+
+def _described(argument: Argument) -> str:
+    """The types of an argument in words, such as `a whole number or a list`."""
+    said = [word for name, word in TYPES.items() if name in argument.types]
+    if "number" in argument.types and "integer" in argument.types:
+        said.remove(TYPES["integer"])
+    if argument.choices and TYPES["string"] in said:
+        said[said.index(TYPES["string"])] = ", ".join(argument.choices)
+    return listed(said, "or")

@@ -2,12 +2,31 @@
 
 import json
 from importlib import resources
+from typing import Any
 
 import keras
 import pytest
 
 from nnrun.models import catalogue as written
 from nnrun.spec import catalogue as shipped
+from nnrun.spec import components
+
+# What the arguments that a class needs may be, where it is built for the sake of another argument.
+NEEDED: dict[str, Any] = {
+    **dict.fromkeys(("units", "filters", "n", "num_heads", "key_dim", "groups", "axes"), 2),
+    **dict.fromkeys(("input_dim", "output_dim", "pool_size", "kernel_size", "output_size"), 2),
+    **dict.fromkeys(("height", "width", "num_bins", "head_dim", "num_query_heads", "size"), 2),
+    **dict.fromkeys(("num_key_value_heads", "max_number", "num_classes", "num_tokens"), 2),
+    **dict.fromkeys(("rate", "stddev", "factor", "height_factor", "width_factor", "scale"), 0.1),
+    **dict.fromkeys(("recall", "precision", "specificity", "sensitivity", "value"), 0.5),
+    **dict.fromkeys(("filename", "filepath", "backup_dir", "directory"), "x.keras"),
+    "target_class_ids": [0],
+    "bounding_box_format": "xyxy",
+    "source": "xyxy",
+    "target": "xywh",
+}
+# What some classes need though it has a default.
+ALSO = {"CategoryEncoding": {"num_tokens": 2}, "Discretization": {"bin_boundaries": [0.5]}}
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +60,52 @@ def test_inherited_arguments_are_those_that_keras_accepts():
     layer = keras.layers.LSTM(1, **{name: each["default"] for name, each in inherited.items()})
 
     assert isinstance(layer, keras.layers.Layer)
+
+
+def arguments() -> list[Any]:
+    """Every argument of every class that a value can be written for."""
+    return [
+        pytest.param(kind, name, argument, id=f"{name}.{argument.name}")
+        for kind in components.NOUNS
+        for name in shipped.names(kind)
+        if (entry := shipped.entry(kind, name)) and entry.name == name
+        for argument in entry.accepted.values()
+        if argument.kind is None
+    ]
+
+
+def test_every_default_is_of_the_types_and_among_the_choices_of_its_argument():
+    """A default that nnrun would refuse shows that a docstring was misread."""
+    refused = [
+        f"{name}.{argument.name}: {argument.default} is not {expected}"
+        for kind, name, argument in (each.values for each in arguments())
+        if not argument.required and argument.default is not None
+        for expected in [
+            components.expected(kind, shipped.entry(kind, name), argument, argument.default)
+        ]
+        if expected
+    ]
+
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "argument"), [each for each in arguments() if each.values[2].choices]
+)
+def test_keras_takes_every_choice(kind, name, argument):
+    cls = getattr(keras.optimizers if kind == "schedules" else getattr(keras, kind), name)
+    needed = [each for each in shipped.arguments(kind, name).values() if each.required]
+    if name == "OrbaxCheckpoint" or any(each.name not in NEEDED for each in needed):
+        pytest.skip(f"nothing to build a {name} from")
+
+    for choice in argument.choices:
+        others = {each.name: NEEDED[each.name] for each in needed} | ALSO.get(name, {})
+        assert cls(**others | {argument.name: choice})
+
+
+def test_most_arguments_have_a_sentence_and_types():
+    """What an editor shows and what a wrong value is measured by."""
+    every = [each.values[2] for each in arguments()]
+
+    assert sum(bool(argument.doc) for argument in every) > 0.8 * len(every)
+    assert sum(bool(argument.types) for argument in every) > 0.7 * len(every)
