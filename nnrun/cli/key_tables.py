@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -40,22 +41,21 @@ def markdown(section: Section) -> str:
         lines += [section.meaning, ""]
     if section.keys:
         columns = _columns(section)
-        titles = ["" if column == "meaning" else column for column in columns]
-        lines += [_row(titles), "|" + "---|" * len(columns)]
+        lines += [_row(columns), "|" + "---|" * len(columns)]
         lines += [_row([_cell(key, c, mark="`") for c in columns]) for key in section.keys]
         lines.append("")
     return "\n".join(lines)
 
 
 def plain(section: Section) -> dict[str, Any]:
-    """A section as JSON holds it; keys that say nothing of values are names."""
+    """A section as JSON holds it."""
     return asdict(section)
 
 
 def _columns(section: Section) -> list[str]:
-    """Those in which something stands."""
-    has_values = any(key.value for key in section.keys)
-    return ["key", "value", "default", "meaning"] if has_values else ["key", "meaning"]
+    """A name that is only listed has no value and no default."""
+    listed = all(key.value is None for key in section.keys)
+    return ["key", "meaning"] if listed else ["key", "value", "default", "meaning"]
 
 
 def _cell(key: Key, column: str, *, mark: str = "") -> str:
@@ -63,7 +63,7 @@ def _cell(key: Key, column: str, *, mark: str = "") -> str:
         case "key":
             return f"{mark}{key.name}{mark}"
         case "value":
-            return key.value
+            return key.value or ""
         case "default":
             return _default(key, mark)
     return key.meaning
@@ -77,5 +77,6 @@ def _default(key: Key, mark: str) -> str:
     return f"{mark}{json.dumps(key.default)}{mark}".replace('"', "")
 
 
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def _row(cells: Iterable[str]) -> str:
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"

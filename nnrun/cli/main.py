@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import compare, devices, explain, keys, kfold, resume, show, train
+from nnrun.cli import compare, devices, explain, keys, kfold, new, resume, show, train
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("new", epilog=new.EXAMPLE)(new.new)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from nnrun.errors import CommandError
 from nnrun.spec import catalogue, keys
 from nnrun.spec.catalogue import Argument
-from nnrun.spec.components import NOUNS
+from nnrun.spec.components import NOUNS, TYPES
 from nnrun.spec.keys import Key, Section
 from nnrun.spec.suggest import nearest
 from nnrun.spec.words import listed
@@ -101,8 +101,24 @@ def _keras(word: str) -> Iterator[Section]:
 
 
 def _argument(argument: Argument) -> Key:
-    value = _VALUES.get(argument.kind or "", "")
-    return Key(argument.name, "", value, required=argument.required, default=argument.default)
+    return Key(
+        argument.name,
+        argument.doc,
+        _value(argument),
+        required=argument.required,
+        default=argument.default,
+    )
+
+
+def _value(argument: Argument) -> str:
+    """What an argument may be, as far as that is known."""
+    if argument.kind:
+        return _VALUES[argument.kind]
+    if argument.choices:
+        return listed([f"`{choice}`" for choice in argument.choices], "or")
+    return listed(
+        [TYPES[each].removeprefix("a ") for each in argument.types if each != "null"], "or"
+    )
 
 
 def _openings() -> list[str]:

@@ -24,14 +24,14 @@ class Key:
     """One key, or one argument of a Keras name.
 
     Args:
-        value: what it may be, in words; empty for a name that is only listed.
+        value: what it may be, in words; None for a name that is only listed.
         default: a plain value; None also where there is none.
         fallback: what stands in for a default that is no value, such as the file's stem.
     """
 
     name: str
     meaning: str
-    value: str = ""
+    value: str | None = None
     required: bool = False
     default: Any = None
     fallback: str = ""
@@ -55,7 +55,9 @@ class Section:
 
 # These two are settled before the models see the spec.
 _STEM = "the file's stem"
-_EXTENDS = Key("extends", "A spec to build on, named as it lies beside this file.", "text")
+_EXTENDS = Key(
+    "extends", "A spec to build on, named as it lies beside this file.", "text", default=""
+)
 
 
 def parts() -> tuple[Section, ...]:
@@ -86,6 +88,11 @@ def nested(annotation: Any) -> tuple[type[Spec], ...]:
 def meaning(field: FieldInfo) -> str:
     """A field's description on one line."""
     return " ".join((field.description or "").split())
+
+
+def summary(cls: type[Spec]) -> str:
+    """The first paragraph of a model's docstring on one line."""
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def paragraph(cls: type[Spec]) -> str:

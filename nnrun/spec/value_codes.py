@@ -65,8 +65,8 @@ VALUES = {
     ),
     "NN109": Rule(
         "The data set is a registered one.",
-        reason="nnrun trains on the data sets that it can load by name. Files of your own cannot be "
-        "read yet.",
+        reason="A spec names one of the data sets that nnrun can load. Files of your own cannot be read "
+        "yet.",
         fix="Take the name that is suggested, or look for it in `nnrun keys datasets`.",
         example="dataset:\n  name: digits",
     ),
@@ -87,8 +87,8 @@ VALUES = {
     ),
     "NN112": Rule(
         "A Keras argument is one that the class takes.",
-        reason="Arguments have Keras's own names. Some layers of other libraries call the same thing "
-        "differently, and some names have changed over the years, such as `lr`.",
+        reason="Arguments have Keras's own names. Other libraries call some of them differently, and "
+        "some names of Keras have changed over the years, such as `lr`.",
         fix="Take the argument that is suggested, or look up those of a name: `nnrun keys Dense`.",
         example="training:\n  optimizer: {Adam: {learning_rate: 0.001}}",
     ),
