@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from nnrun.runs import layout
-from nnrun.spec.codes import RULES
+from nnrun.spec.lint_codes import ALL
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Faults that a file alone does not show.
@@ -76,7 +76,7 @@ def keys(group: str) -> None:
 
 def errors() -> None:
     """Every code with its rule, reason and remedy, and where it needs no data an example."""
-    for code, rule in RULES.items():
+    for code, rule in ALL.items():
         print(f"### {code}\n\n**{rule.rule}** {rule.reason}\n")
         if rule.symptom:
             print(f"What it looks like: {rule.symptom}\n")

@@ -13,7 +13,8 @@ from rich.console import Console
 from nnrun.cli import console
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
-from nnrun.spec.codes import RULES, Rule
+from nnrun.spec.lint_codes import ALL
+from nnrun.spec.rule import Rule
 
 EXAMPLE = "Example: nnrun explain NN104"
 INDENT = "    "
@@ -29,7 +30,7 @@ def explain(
 ) -> None:
     """Say what the code of a fault means, why it is one, and how to mend it."""
     with exit_codes():
-        found = {code: RULES[code] for code in map(_known, codes or ())} or RULES
+        found = {code: ALL[code] for code in map(_known, codes or ())} or ALL
         if json:
             rules = [{"code": code, **asdict(rule)} for code, rule in found.items()]
             console.print_json({"schema_version": 1, "codes": rules})
@@ -51,9 +52,9 @@ def _known(word: str) -> str:
         CommandError: there is no such code; with the nearest.
     """
     code = f"NN{word.upper().removeprefix('NN')}"
-    if code in RULES:
+    if code in ALL:
         return code
-    near = difflib.get_close_matches(code, RULES, n=1, cutoff=CLOSE)
+    near = difflib.get_close_matches(code, ALL, n=1, cutoff=CLOSE)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise CommandError(f"there is no code '{word}'{hint or ';'} `nnrun explain` lists all")
 

@@ -35,7 +35,7 @@ def commented(experiment: Experiment) -> str:
 
 def _part(part: Spec) -> Iterator[Line]:
     """The keys of one mapping."""
-    fields = type(part).model_fields
+    fields, written = type(part).model_fields, part.model_dump(exclude_unset=True)
     # Steps are read after what they are applied to.
     for name in sorted(fields, key=lambda name: name == "prepare"):
         value = getattr(part, name)
@@ -44,18 +44,19 @@ def _part(part: Spec) -> Iterator[Line]:
         elif isinstance(part, DatasetBase) and name == "name":
             yield f"{name}: {value}", summary(type(part))
         else:
-            yield from _used(name, value, meaning(fields[name]))
+            yield from _used(name, value, written[name], meaning(fields[name]))
 
 
-def _used(name: str, value: Any, means: str) -> Iterator[Line]:
+def _used(name: str, value: Any, written: Any, means: str) -> Iterator[Line]:
+    """A key that was said, with its value as the models write it."""
     if isinstance(value, Spec) and not isinstance(value, Component):
         yield f"{name}:", means
         yield from _before(INDENT, _part(value))
     elif isinstance(value, tuple) and not all(map(_is_bare, value)):
         yield f"{name}:", means
-        yield from _before(f"{INDENT}- ", map(_item, value))
+        yield from _before(f"{INDENT}- ", map(_item, value, written))
     else:
-        yield f"{name}: {inline(_plain(value))}", means
+        yield f"{name}: {inline(written)}", means
 
 
 def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
@@ -69,7 +70,7 @@ def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
             yield from _before(INDENT, _unused(key, inner))
         return
     value = field.examples[0] if needed and field.examples else default
-    yield f"{name}: {inline(_plain(value))}", meaning(field)
+    yield f"{name}: {inline(value)}", meaning(field)
 
 
 def _before(start: str, lines: Iterable[Line]) -> Iterator[Line]:
@@ -81,26 +82,15 @@ def _is_bare(value: Any) -> bool:
     return not (value.arguments if isinstance(value, Component) else isinstance(value, Spec))
 
 
-def _item(value: Any) -> Line:
+def _item(value: Any, written: Any) -> Line:
     """A list's item, with the name of a component or of a step before its braces."""
-    plain, means = _plain(value), summary(type(value)) if isinstance(value, Step) else ""
-    if not isinstance(plain, dict) or len(plain) != 1:
-        return inline(plain), means
-    [(name, arguments)] = plain.items()
-    return f"{name}: {inline(arguments)}", means
+    if isinstance(value, Step):
+        said = {key: given for key, given in value if key in value.model_fields_set - {"step"}}
+        return _named(value.step, said), summary(type(value))
+    if isinstance(value, Component):
+        return _named(value.name, value.arguments), ""
+    return inline(written), ""
 
 
-def _plain(value: Any) -> Any:
-    """What YAML holds of a value: of a step only what was said."""
-    match value:
-        case tuple():
-            return [_plain(each) for each in value]
-        case Component():
-            return {value.name: value.arguments} if value.arguments else value.name
-        case Step():
-            said = {key: given for key, given in value if key in value.model_fields_set}
-            del said["step"]
-            return {value.step: said} if said else value.step
-        case Spec():
-            return value.model_dump(exclude_unset=True)
-    return value
+def _named(name: str, arguments: dict[str, Any]) -> str:
+    return f"{name}: {inline(arguments)}" if arguments else name

@@ -1,4 +1,4 @@
-"""NN101 to NN118: a key, a name or a value that cannot be right, whatever the data."""
+"""NN101 to NN119: a key, a name or a value that cannot be right, whatever the data."""
 
 from __future__ import annotations
 
@@ -137,6 +137,14 @@ VALUES = {
         fix="Take the step that is suggested, or look for it in `nnrun keys steps`. More can often be "
         "done by a layer of the model.",
         example="dataset:\n  name: digits\n  prepare:\n    - rescale: 16\n    - flatten",
+    ),
+    "NN119": Rule(
+        "A gate compares a number that a run reports.",
+        reason="A gate under `expect` is a sign and a number, a range, or a number to equal. Anything "
+        "else could never hold, and a gate that is always open or always shut guards nothing.",
+        fix="Write it in quotes, because `>` by itself means something else in YAML. A size may have "
+        "kB, MB or GB after it.",
+        example="expect:\n  test_accuracy: '>= 0.9'\n  test_loss: 0.1 to 0.5",
     ),
 }
 """By code, in order."""

@@ -165,5 +165,5 @@ def test_an_unknown_word_is_refused_with_the_nearest(word: str, nearest: str) ->
 
 
 def test_a_word_near_to_none_gets_words_to_begin_with() -> None:
-    with pytest.raises(CommandError, match=r"; there are spec, steps, .* and validation"):
+    with pytest.raises(CommandError, match=r"; there are spec, steps, .* training, "):
         glossary.look_up("qqq")
