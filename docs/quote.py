@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -32,7 +33,16 @@ def refused(spec: str, *overrides: str) -> None:
     print(f"```console\n$ nnrun {' '.join(('train', spec, *overrides))}\n{answer}\n```")
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def new(name: str, source: str, *, lines: int) -> None:
+    """What `nnrun new` says, and the first lines of what it writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = _run("new", name, "--from", source, cwd=folder).stderr.strip()
+        text = (Path(folder) / f"{name}.yaml").read_text(encoding="utf-8")
+    print(f"```console\n$ nnrun new {name} --from {source}\n{answer}\n```")
+    print("```yaml\n" + "\n".join([*text.splitlines()[:lines], "…"]) + "\n```")
+
+
+def _run(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "88", "TERM": "dumb", "NO_COLOR": "1"}
     return subprocess.run(
         [sys.executable, "-m", "nnrun", *arguments],
@@ -40,6 +50,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env=environment,
+        cwd=cwd,
     )
 
 

@@ -72,7 +72,7 @@ def _cell(key: Key, column: str, *, mark: str = "") -> str:
 def _default(key: Key, mark: str) -> str:
     if key.fallback or key.required:
         return key.fallback or "needed"
-    if key.default in ("", []):
+    if key.default in ("", [], {}):
         return "none"
     return f"{mark}{json.dumps(key.default)}{mark}".replace('"', "")
 
