@@ -49,15 +49,18 @@ def test_a_data_set_has_a_spec_to_start_from(source: str) -> None:
     assert (experiment.name, experiment.dataset.name) == ("mine", source)
 
 
-@pytest.mark.parametrize("source", EMBEDDED)
 def test_what_needs_no_download_trains_as_it_is_written(
-    source: str, nnrun: Callable[..., Any], folder: Path
+    nnrun: Callable[..., Any], folder: Path
 ) -> None:
-    answer("mine", "--from", source)
-    short = ("--set", "training.epochs=1", "--runs", folder / "runs")
-    told = nnrun("train", "mine.yaml", *short, cwd=folder)
+    for source in EMBEDDED:
+        answer(f"my-{source}", "--from", source)
+    specs = sorted(folder.glob("*.yaml"))
+    short = ("--set", "training.epochs=1", "--runs", folder / "runs", "--json")
+    told = nnrun("train", *specs, *short, cwd=folder)
 
     assert told.returncode == 0, told.stderr
+    trained = {run["name"]: run["status"] for run in json.loads(told.stdout)["runs"]}
+    assert trained == dict.fromkeys((f"my-{source}" for source in EMBEDDED), "finished")
 
 
 def test_digits_are_what_one_starts_from_otherwise() -> None:
