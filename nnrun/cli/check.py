@@ -111,7 +111,7 @@ def _say(found: list[Checked], form: Format | None) -> None:
         out = console.stdout()
         for each in found:
             _say_one(each, out)
-        if len(found) > 1:
+        if len(found) > 1 or found[0].faults:
             out.print(_total(found), markup=False)
     if form is Format.GITHUB or (form is None and github.wanted()):
         for each in found:
@@ -138,7 +138,9 @@ def _total(found: list[Checked]) -> str:
     errors = sum(each.errors for each in found)
     warnings = sum(len(each.faults) for each in found) - errors
     counts = f"{_counted(errors, 'fault')}, {_counted(warnings, 'warning')}"
-    return f"{_counted(len(found), 'spec')}: {counts}"
+    first = next((fault.code for each in found for fault in each.faults), None)
+    more = f"; `nnrun explain {first}` says more" if first else ""
+    return f"{_counted(len(found), 'spec')}: {counts}{more}"
 
 
 def _counted(number: int, noun: str) -> str:
