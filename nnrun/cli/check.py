@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnrun.cli import console, github, shipped
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli.verb import Json, Overrides, exit_codes
 from nnrun.errors import Fault, SpecError
 from nnrun.spec.rendering import place_of, render
 
@@ -60,10 +60,7 @@ def check(
     specs: Annotated[
         list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
     ],
-    overrides: Annotated[
-        list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
-    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
     form: Annotated[
         Format | None,
         typer.Option(
