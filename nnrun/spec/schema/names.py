@@ -73,7 +73,7 @@ def _arguments(kind: str, name: str) -> Schema:
     entry = _entry(kind, name)
     needed = _needed(kind, entry)
     properties = {key: _argument(kind, entry, each) for key, each in entry.accepted.items()}
-    lone = _lone(kind, entry) if entry.first and {*needed} <= {entry.first} else None
+    lone = _lone(kind, entry) if {*needed} <= {entry.first} else None
     said = [f"`{key}` (needed)" if key in needed else f"`{key}`" for key in entry.arguments]
     more = f"\n\nArguments: {', '.join(said)}" if said else ""
     return {
@@ -116,16 +116,17 @@ def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
     return typed(argument.types, argument.choices)
 
 
-def _lone(kind: str, entry: Entry) -> Schema:
-    """The first argument without its name; a mapping would hold arguments by name, so it is none."""
-    first = next(iter(entry.arguments.values()))
+def _lone(kind: str, entry: Entry) -> Schema | None:
+    """The first argument without its name; a mapping holds arguments by name, so it is none."""
+    if entry.first is None:
+        return None
+    first = entry.arguments[entry.first]
     if first.kind == "schedules":
         return numeric({"type": "number"})
     if first.kind == "layers":
-        return {
-            "anyOf": [reference(f"layers.{ALONE}"), {"type": "array", "items": reference("layers")}]
-        }
+        several = {"type": "array", "items": reference("layers")}
+        return either(reference(f"layers.{ALONE}"), several)
     if first.kind not in (None, "file"):
         return reference(f"{first.kind}.{ALONE}")
-    types = [name for name in first.types or ANYTHING if name not in ("object", "null")]
-    return _value(kind, entry, replace(first, types=tuple(types)))
+    types = tuple(name for name in first.types or ANYTHING if name not in ("object", "null"))
+    return _value(kind, entry, replace(first, types=types)) if types else None
