@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.errors import Misfit
 from nnrun.records import Array, Inputs, Sequences
 from nnrun.spec.dataset import Flatten, MultiHot, Pad, Rescale, Standardize, Step
+from nnrun.spec.profile import check_steps
 
 # Below this many bytes rows are expanded once, above it batch by batch.
 EXPANDED_BYTES = 64 * 2**20
@@ -94,11 +94,12 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
     Raises:
         Misfit: a step cannot be applied to such data.
     """
-    _check_kinds(steps, x)
+    check_steps(steps, texts=isinstance(x, Sequences))
     shape = () if isinstance(x, Sequences) else x.shape[1:]
     fitted: tuple[FittedStep, ...] = ()
     for step in steps:
-        shape, state = _fit_step(step, shape, fitted, x, rows)
+        shape = step.shape_after(shape)
+        state = _learnt(step, fitted, x, rows)
         fitted = (*fitted, FittedStep(step, shape, state))
     indices = isinstance(steps[-1], Pad) if steps else False
     return Preparation(
@@ -127,40 +128,11 @@ def _is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
     return indices or not grows or expanded <= EXPANDED_BYTES
 
 
-def _check_kinds(steps: Sequence[Step], x: Inputs) -> None:
-    needs_sequences = [isinstance(step, MultiHot | Pad) for step in steps]
-    for index, needed in enumerate(needs_sequences):
-        if needed and (index > 0 or not isinstance(x, Sequences)):
-            raise Misfit(
-                "NN123",
-                ("dataset", "prepare", index),
-                f"{steps[index].step} takes rows of word indices and must be the first step",
-            )
-    if isinstance(x, Sequences) and not any(needs_sequences):
-        raise Misfit(
-            "NN123",
-            ("dataset", "prepare"),
-            "the rows differ in length; prepare must begin with multi_hot or pad",
-        )
-
-
-def _fit_step(
-    step: Step,
-    shape: tuple[int, ...],
-    before: tuple[FittedStep, ...],
-    x: Inputs,
-    rows: Array,
-) -> tuple[tuple[int, ...], dict[str, Array]]:
-    match step:
-        case MultiHot(dimension=dimension):
-            return (dimension,), {}
-        case Pad(maxlen=maxlen):
-            return (maxlen,), {}
-        case Flatten():
-            return (int(np.prod(shape)),), {}
-        case Standardize(fit=fit):
-            return shape, _moments(before, x, np.arange(len(x)) if fit == "all" else rows)
-    return shape, {}
+def _learnt(step: Step, before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str, Array]:
+    """What a step learns; most learn nothing."""
+    if not isinstance(step, Standardize):
+        return {}
+    return _moments(before, x, np.arange(len(x)) if step.fit == "all" else rows)
 
 
 def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str, Array]:

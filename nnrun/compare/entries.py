@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from nnrun import averages
-from nnrun.compare.facts import Facts, digest_of_split, finished
+from nnrun.compare.facts import TOLD, Facts, digest_of_split, finished
 from nnrun.records import History
 
 
@@ -118,7 +118,8 @@ def _without_seed(run: Facts) -> str:
     """Equal for runs of one experiment; a run that was not finished is a row of its own."""
     if not finished(run) or not run.spec:
         return str(run.run.path)
-    spec = {key: value for key, value in run.spec.items() if key not in ("seed", "description")}
+    ignored = {"seed", *TOLD} - {"name"}
+    spec = {key: value for key, value in run.spec.items() if key not in ignored}
     # Folds of one cross-validation have its spec, but other rows.
     known = [run.has_folds, run.record.get("fold"), run.record.get("data_digest"), spec]
     return json.dumps(known, sort_keys=True)

@@ -18,6 +18,10 @@ SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """The rows that a metric is of, as `metrics.json` and as a column calls them."""
 
 
+TOLD = frozenset(("name", "description", "expect", "lint"))
+"""Keys of a spec that change nothing about the training."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """One run as its files tell it.
@@ -79,7 +83,7 @@ class Facts:
     @cached_property
     def keys(self) -> dict[str, Any]:
         """Its spec as dotted keys; a list is one value. Without its name and what it did not use."""
-        own = {key: self.spec[key] for key in self.spec if key not in ("name", "description")}
+        own = {key: value for key, value in self.spec.items() if key not in TOLD}
         if not own:
             return {}
         unused = "validation.holdout" if self.has_folds else "validation.kfold"

@@ -52,6 +52,7 @@ RULES = {
         "An initializer, regularizer, constraint, activation or schedule is one of Keras's."
     ),
     "NN118": Rule("A prepare step is a known one."),
+    "NN119": Rule("A gate compares a number that a run reports."),
     "NN120": Rule("The hold-out fits the data."),
     "NN121": Rule("The output of the model fits the labels."),
     "NN122": Rule("The loss fits the labels."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -26,6 +27,10 @@ class Step(Spec):
 
     step: str
 
+    def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of one row after the step, given that before it."""
+        return shape
+
     @model_serializer
     def _written(self) -> Any:
         arguments = {k: getattr(self, k) for k in type(self).model_fields if k != "step"}
@@ -38,6 +43,10 @@ class MultiHot(Step):
     step: Literal["multi_hot"] = "multi_hot"
     dimension: PositiveInt
     """Columns; every index must be below it."""
+
+    def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """A column per word."""
+        return (self.dimension,)
 
 
 class Pad(Step):
@@ -52,6 +61,10 @@ class Pad(Step):
     """Where long rows are cut."""
     value: Index = 0
     """What short rows are filled with."""
+
+    def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """As many words in every row."""
+        return (self.maxlen,)
 
 
 class Standardize(Step):
@@ -75,6 +88,10 @@ class Flatten(Step):
     """Lays each row out in one dimension."""
 
     step: Literal["flatten"] = "flatten"
+
+    def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """One dimension."""
+        return (math.prod(shape),)
 
 
 STEPS: dict[str, type[Step]] = {

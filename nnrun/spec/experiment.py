@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Named
 from nnrun.spec.dataset import Dataset, Seed
+from nnrun.spec.expect import Condition
+from nnrun.spec.lint import Lint
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Validation
 
@@ -40,3 +42,7 @@ class Experiment(Spec):
         Validation, BeforeValidator(_nothing, json_schema_input_type=Validation | None)
     ] = Validation()
     """Which training rows are held out."""
+    expect: dict[str, Condition] = Field(default_factory=dict)
+    """What the run must reach, such as `test_accuracy: '>= 0.9'`; a miss is exit code 3."""
+    lint: Lint = Lint()
+    """Which warnings are meant to be so."""

@@ -8,9 +8,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from nnrun.spec import expect
 from nnrun.spec.dataset import STEPS, DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
+from nnrun.spec.lint_codes import LINT
 from nnrun.spec.rendering import render
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Path
@@ -220,6 +222,16 @@ def _component(path: Path, details: Details) -> Finding:
     return Finding("NN115", path, f"{message}, got {shown(details['input'])}")
 
 
+def _gate(path: Path, details: Details) -> Finding:
+    message = f"must be a comparison such as {expect.EXAMPLE}, got {shown(details['input'])}"
+    return Finding("NN119", path, message)
+
+
+def _lint_code(path: Path, details: Details) -> Finding:
+    word = details["input"]
+    return Finding("NN111", path, f"there is no warning {shown(word)}", nearest(word, LINT))
+
+
 _SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {
     "extra_forbidden": _unknown_key,
     "union_tag_invalid": _unknown_tag,
@@ -232,4 +244,6 @@ _SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {
     "too_short": _too_short,
     "clash": _clash,
     "component": _component,
+    "gate": _gate,
+    "lint_code": _lint_code,
 }

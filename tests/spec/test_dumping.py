@@ -19,6 +19,8 @@ from nnrun.spec.dataset import (
     Standardize,
 )
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.lint import Lint
+from nnrun.spec.lint_codes import LINT
 from nnrun.spec.loading import dump, load
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Holdout, Validation
@@ -86,6 +88,8 @@ experiments = st.builds(
     validation=st.builds(
         Validation, holdout=st.none() | st.builds(Holdout, size=counts | fractions)
     ),
+    expect=st.dictionaries(texts, st.sampled_from([">= 0.85", "0 to 1", "160305", "<2 MB"])),
+    lint=st.builds(Lint, ignore=st.lists(st.sampled_from(sorted(LINT))).map(tuple)),
 )
 
 
@@ -159,6 +163,9 @@ training:
 validation:
   holdout: null
   kfold: null
+expect: {}
+lint:
+  ignore: []
 """
 
 

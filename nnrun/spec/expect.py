@@ -1,0 +1,94 @@
+"""`expect`: what a run must reach, or its command ends with exit code 3."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from nnrun.spec.scalars import scalar
+
+EXAMPLE = "'>= 0.85' or '0.8 to 0.9'"
+_COMPARE = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*(\S.*?)\s*\Z")
+_RANGE = re.compile(r"\s*(\S.*?)\s+to\s+(\S.*?)\s*\Z")
+_UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9}
+_NUMBER = re.compile(r"(.*?)\s*([a-z]{0,2})\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A condition on a number, as it was written.
+
+    Args:
+        text: such as `>= 0.85`, `0.8 to 0.9` or `160305`.
+        low, high: comparisons that must hold, each an operator and a number.
+    """
+
+    text: str
+    conditions: tuple[tuple[str, float], ...]
+
+    def holds(self, value: float) -> bool:
+        """Whether a number passes; NaN never does."""
+        return all(_COMPARE[sign](value, limit) for sign, limit in self.conditions)
+
+
+def gate(value: Any) -> Gate:
+    """Reads a condition.
+
+    A number stands for equality; sizes may have `kB`, `MB` or `GB` after them, each a thousand times
+    the one before.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+        >>> gate("0.8 to 0.9").holds(0.85), gate("<= 2 MB").holds(2_100_000)
+        (True, False)
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Gate(str(value), (("==", value),))
+    if not isinstance(value, str):
+        value = ""
+    if found := _COMPARISON.match(value):
+        return Gate(value.strip(), ((found[1], _number(found[2])),))
+    if found := _RANGE.match(value):
+        low, high = _number(found[1]), _number(found[2])
+        if low > high:
+            raise ValueError(value)
+        return Gate(value.strip(), ((">=", low), ("<=", high)))
+    return Gate(value.strip(), (("==", _number(value.strip())),))
+
+
+def _number(text: str) -> float:
+    found = _NUMBER.match(text)
+    number = scalar(found[1]) if found else text
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if unit is None or isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise ValueError(text)
+    if number != number:  # noqa: PLR0124 - NaN, which nothing could be compared with
+        raise ValueError(text)
+    return number * unit
+
+
+def _parsed(value: Any) -> Gate:
+    try:
+        return value if isinstance(value, Gate) else gate(value)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("gate", "no condition") from None
+
+
+Condition = Annotated[
+    Gate, BeforeValidator(_parsed), PlainSerializer(lambda found: found.text, return_type=str)
+]
+"""A comparison such as `>= 0.85`, a range such as `0.8 to 0.9`, or a number to equal."""

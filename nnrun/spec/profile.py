@@ -1,0 +1,161 @@
+"""What is known of each data set before a row of it is read.
+
+The figures are those of the published data; a test compares each with the rows themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nnrun.errors import Misfit
+from nnrun.spec import dataset as specs
+from nnrun.spec.dataset import DatasetBase, MultiHot, Pad, Step, Words
+
+Kind = Literal["images", "table", "texts"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is known of the rows of a data set.
+
+    Args:
+        name: of the data set.
+        kind: `images`, `table` or `texts`.
+        train, test: how many rows; None where an argument leaves some out.
+        shape: of one row; None for texts, which differ in length.
+        classes: their numbers; empty for a regression.
+        target: what a label says.
+        highest: the largest pixel, or the largest word index where all words are kept.
+        uneven: whether some column varies ten times as much as another.
+    """
+
+    name: str
+    kind: Kind
+    train: int | None
+    test: int | None
+    shape: tuple[int, ...] | None
+    classes: Sequence[int] = range(0)
+    target: str = "class"
+    highest: int = 255
+    uneven: bool = False
+
+
+def profile(dataset: DatasetBase) -> Profile:
+    """What is known of a data set with its arguments."""
+    return _PROFILES[type(dataset)](dataset)
+
+
+def prepared(known: Profile, steps: Sequence[Step]) -> tuple[int, ...] | None:
+    """The shape of one row after some steps; None where it is not known.
+
+    Raises:
+        Misfit: a step cannot be applied to such rows.
+    """
+    check_steps(steps, texts=known.kind == "texts")
+    shape = known.shape
+    for step in steps:
+        shape = step.shape_after(shape or ())
+    return shape
+
+
+def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
+    """Refuses steps for texts where there are none, and texts without such a step.
+
+    Raises:
+        Misfit: with the place.
+    """
+    needs_texts = [isinstance(step, MultiHot | Pad) for step in steps]
+    for index, needed in enumerate(needs_texts):
+        if needed and (index > 0 or not texts):
+            path = ("dataset", "prepare", index)
+            message = f"{steps[index].step} takes rows of word indices and must be the first step"
+            raise Misfit("NN123", path, message)
+    if texts and not any(needs_texts):
+        message = "the rows differ in length; prepare must begin with multi_hot or pad"
+        raise Misfit("NN123", ("dataset", "prepare"), message)
+
+
+def _divided(rows: int, test_split: float) -> tuple[int, int]:
+    """Rows to train and to test on, as scikit-learn draws them."""
+    test = math.ceil(rows * test_split)
+    return rows - test, test
+
+
+def _cut(rows: int, test_split: float) -> tuple[int, int]:
+    """Rows to train and to test on, as Keras cuts them."""
+    train = int(rows * (1 - test_split))
+    return train, rows - train
+
+
+def _texts(dataset: Words, rows: tuple[int, int], classes: int, target: str, last: int) -> Profile:
+    train, test = rows if dataset.maxlen is None else (None, None)
+    highest = last if dataset.num_words is None else min(dataset.num_words - 1, last)
+    return Profile(dataset.name, "texts", train, test, None, range(classes), target, highest)
+
+
+def _imdb(dataset: specs.Imdb) -> Profile:
+    return _texts(dataset, (25_000, 25_000), 2, "sentiment", 88_586)
+
+
+def _reuters(dataset: specs.Reuters) -> Profile:
+    return _texts(dataset, _cut(11_228, dataset.test_split), 46, "topic", 30_981)
+
+
+def _boston_housing(dataset: specs.BostonHousing) -> Profile:
+    train, test = _cut(506, dataset.test_split)
+    target = "median price in 1000 $"
+    return Profile(dataset.name, "table", train, test, (13,), target=target, uneven=True)
+
+
+def _california_housing(dataset: specs.CaliforniaHousing) -> Profile:
+    rows = 20_640 if dataset.version == "large" else 600
+    train, test = _cut(rows, dataset.test_split)
+    return Profile(
+        dataset.name, "table", train, test, (8,), target="median price in $", uneven=True
+    )
+
+
+def _cifar100(dataset: specs.Cifar100) -> Profile:
+    classes, target = (100, "kind") if dataset.label_mode == "fine" else (20, "group")
+    return Profile(dataset.name, "images", 50_000, 10_000, (32, 32, 3), range(classes), target)
+
+
+def _images(
+    train: int, test: int, shape: tuple[int, ...], target: str
+) -> Callable[[DatasetBase], Profile]:
+    return lambda dataset: Profile(dataset.name, "images", train, test, shape, range(10), target)
+
+
+def _embedded(
+    rows: int, shape: tuple[int, ...], classes: int, target: str, *, uneven: bool = False
+) -> Callable[[specs.Embedded], Profile]:
+    def known(dataset: specs.Embedded) -> Profile:
+        train, test = _divided(rows, dataset.test_split)
+        kind: Kind = "images" if len(shape) > 1 else "table"
+        highest = 16 if shape == (8, 8) else 255
+        return Profile(
+            dataset.name, kind, train, test, shape, range(classes), target, highest, uneven
+        )
+
+    return known
+
+
+_PROFILES: dict[type[DatasetBase], Callable[..., Profile]] = {
+    specs.Imdb: _imdb,
+    specs.Reuters: _reuters,
+    specs.BostonHousing: _boston_housing,
+    specs.CaliforniaHousing: _california_housing,
+    specs.Mnist: _images(60_000, 10_000, (28, 28), "digit"),
+    specs.FashionMnist: _images(60_000, 10_000, (28, 28), "kind of clothing"),
+    specs.Cifar10: _images(50_000, 10_000, (32, 32, 3), "kind"),
+    specs.Cifar100: _cifar100,
+    specs.Digits: _embedded(1_797, (8, 8), 10, "digit"),
+    specs.Iris: _embedded(150, (4,), 3, "species"),
+    specs.Wine: _embedded(178, (13,), 3, "grower", uneven=True),
+    specs.BreastCancer: _embedded(569, (30,), 2, "diagnosis", uneven=True),
+    specs.Diabetes: _embedded(442, (10,), 0, "disease progression after one year", uneven=True),
+    specs.Mnist5k: _embedded(5_000, (28, 28), 10, "digit"),
+}

@@ -1,0 +1,93 @@
+"""What is known of a data set before it is read is what its rows say."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from nnrun import datasets, prepare
+from nnrun.datasets.registry import MODULES
+from nnrun.errors import DataError, Misfit
+from nnrun.records import Sequences
+from nnrun.spec.dataset import Dataset, DatasetBase
+from nnrun.spec.profile import prepared, profile
+
+NAMES = [get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES]
+VARIANTS: list[dict[str, Any]] = [
+    *({"name": name} for name in NAMES),
+    {"name": "cifar100", "label_mode": "coarse"},
+    {"name": "california_housing", "version": "small"},
+    {"name": "imdb", "num_words": 1000},
+    {"name": "reuters", "num_words": 1000, "test_split": 0.35},
+    {"name": "imdb", "maxlen": 100},
+    *({"name": name, "test_split": 0.33} for name in ("digits", "iris", "boston_housing")),
+]
+
+
+def of(value: dict[str, Any]) -> DatasetBase:
+    return TypeAdapter(Dataset).validate_python(value)
+
+
+@pytest.mark.usefixtures("full_data")
+@pytest.mark.parametrize("value", VARIANTS, ids=str)
+def test_a_profile_is_what_the_rows_say(value):
+    known = profile(of(value))
+    try:
+        dataset = datasets.load(of(value))
+    except DataError:
+        pytest.skip(f"{value['name']} is not in the cache")
+    x = dataset.train.x
+
+    assert len(known.classes) == len(dataset.classes)
+    assert known.target == dataset.target
+    assert known.train in (None, len(dataset.train))
+    assert known.test in (None, len(dataset.test))
+    assert (known.train is None) == ("maxlen" in value)
+    if isinstance(x, Sequences):
+        assert (known.kind, known.shape) == ("texts", None)
+        highest = max(int(part.x.values.max()) for part in (dataset.train, dataset.test))
+        assert known.highest == highest or "maxlen" in value
+        return
+    assert known.shape == x.shape[1:]
+    assert known.kind == ("images" if x.ndim > 2 else "table")
+    if x.ndim > 2:
+        assert known.highest == x.max()
+    else:
+        assert known.uneven == (np.ptp(x.std(axis=0)) > 9 * x.std(axis=0).min())
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("digits", ["flatten"]),
+        ("digits", [{"rescale": 16}]),
+        ("iris", ["standardize"]),
+        ("iris", []),
+        ("mnist_5k", ["rescale", "flatten", "standardize"]),
+    ],
+)
+def test_the_shape_after_the_steps_is_the_one_that_they_leave(name, steps):
+    spec = of({"name": name, "prepare": steps})
+    x = datasets.load(spec).train.x
+    fitted = prepare.fit(spec.prepare, x, rows=np.arange(len(x)))
+
+    assert prepared(profile(spec), spec.prepare) == fitted.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("imdb", []),
+        ("imdb", ["rescale"]),
+        ("iris", [{"pad": 3}]),
+        ("imdb", ["flatten", {"pad": 1}]),
+    ],
+)
+def test_steps_that_cannot_be_applied_are_refused(name, steps):
+    spec = of({"name": name, "prepare": steps})
+
+    with pytest.raises(Misfit, match=r"prepare must begin|must be the first step"):
+        prepared(profile(spec), spec.prepare)
