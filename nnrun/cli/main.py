@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import compare, devices, kfold, resume, show, train
+from nnrun.cli import compare, devices, kfold, resume, schema, show, train
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -27,6 +27,7 @@ app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
 
 

@@ -19,6 +19,7 @@ _TEXT = {
     "integer": (f"^({scalars.DECIMAL}|{scalars.BASED})$", "must be a whole number"),
     "number": (f"^({scalars.FLOAT}|{scalars.BASED})$", "must be a number"),
 }
+_SAID = frozenset(("description", "markdownDescription", "default"))
 
 
 def typed(types: Iterable[str], choices: Sequence[str] = ()) -> Schema:
@@ -90,6 +91,7 @@ def described(schema: Schema, text: str, default: Any = NEEDED) -> Schema:
         text = f"{text} Default: {default if isinstance(default, str) else json.dumps(default)}."
     # A reader of draft 07 sees nothing beside a reference.
     inner = {"anyOf": [schema]} if "$ref" in schema else schema
+    inner = {key: value for key, value in inner.items() if key not in _SAID}
     markdown = {"markdownDescription": text} if "`" in text else {}
     kept = {"default": default} if is_telling and default is not None else {}
     return {**inner, "description": text, **markdown, **kept}
