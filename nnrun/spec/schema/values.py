@@ -89,9 +89,9 @@ def described(schema: Schema, text: str, default: Any = NEEDED) -> Schema:
     is_telling = default is not NEEDED and default not in ("", [])
     if is_telling and "efault" not in text:
         text = f"{text} Default: {default if isinstance(default, str) else json.dumps(default)}."
+    inner = {key: value for key, value in schema.items() if key not in _SAID}
     # A reader of draft 07 sees nothing beside a reference.
-    inner = {"anyOf": [schema]} if "$ref" in schema else schema
-    inner = {key: value for key, value in inner.items() if key not in _SAID}
+    inner = {"anyOf": [inner]} if "$ref" in inner else inner
     markdown = {"markdownDescription": text} if "`" in text else {}
     kept = {"default": default} if is_telling and default is not None else {}
     return {**inner, "description": text, **markdown, **kept}
