@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 
 @pytest.fixture

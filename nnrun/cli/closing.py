@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nnrun import layout
 from nnrun.cli import closing_folds, console
 from nnrun.number import number
 from nnrun.records import History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 # A rise must last so many epochs and be so large before it is called over-fitting.
 RISING_EPOCHS = 3

@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, shipped
+from nnrun.cli import console, specs
 from nnrun.cli.verb import Json, Runs, exit_codes
 from nnrun.errors import Misfit, SpecError
-from nnrun.runs import Run
-from nnrun.spec.loading import Loaded, load
+from nnrun.spec.loading import Loaded
+
+if TYPE_CHECKING:
+    from nnrun.runs import Run
 
 EXAMPLE = "Example: nnrun kfold configs/boston.yaml --set training.epochs=20"
 
@@ -27,7 +29,7 @@ Workers = Annotated[
         help="Folds side by side; by default one, and more where long folds wait.",
     ),
 ]
-Folder = Callable[[dict[str, Any]], Run]
+Folder = Callable[[dict[str, Any]], "Run"]
 
 
 def kfold(
@@ -48,7 +50,7 @@ def kfold(
     """Cross-validate an experiment: a run per fold, and what they say together."""
     with exit_codes():
         also = ["validation.kfold.final=true"] if final else []
-        loaded = load(shipped.find(spec), overrides=[*overrides, *also])
+        loaded = specs.read(spec, [*overrides, *also])
 
         def folder(record: dict[str, Any]) -> Run:
             from nnrun import runs

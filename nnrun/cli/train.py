@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, shipped
+from nnrun.cli import console
+from nnrun.cli import specs as reading
 from nnrun.cli.verb import Json, Runs, exit_codes
 from nnrun.errors import Misfit, NnrunError, SpecError
-from nnrun.spec.loading import Loaded, load
+from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import Watcher
@@ -39,9 +40,7 @@ def train(
     with exit_codes():
         try:
             # All are read first: a typo in the last must not show after the first has trained.
-            loaded = [
-                each for spec in specs for each in _seeded(shipped.find(spec), overrides, seeds)
-            ]
+            loaded = [each for spec in specs for each in _seeded(spec, overrides, seeds)]
             codes = [_train(each, root, entries, quiet=json) for each in loaded]
             if seeds and not json:
                 _sum_up(entries)
@@ -53,7 +52,7 @@ def train(
 
 def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]:
     """The experiment; with `--seeds` once for each seed, from its own on."""
-    loaded = load(spec, overrides=overrides)
+    loaded = reading.read(spec, overrides)
     if seeds is None:
         return [loaded]
     first = loaded.experiment.seed
@@ -61,7 +60,7 @@ def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]
         message = "must be a number for --seeds to count on from, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
     return [
-        load(spec, overrides=[*overrides, f"seed={seed}"]) for seed in range(first, first + seeds)
+        reading.read(spec, [*overrides, f"seed={seed}"]) for seed in range(first, first + seeds)
     ]
 
 

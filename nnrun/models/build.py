@@ -56,3 +56,11 @@ def summary(model: keras.Model) -> str:
     # Keras prints 80 columns wherever there is no terminal, and cuts what is wider.
     model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines) + "\n"
+
+
+def build_anew(
+    layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str
+) -> keras.Model:
+    """An uncompiled model as `build` makes it, with names as in a process that built no other."""
+    keras.utils.clear_session()
+    return build(layers, input_shape, dtype=dtype)

@@ -96,10 +96,10 @@ class Keys:
     def _inner(self, schema: Schema, key: str) -> Schema:
         """What a reference, or one of several models with a name each, stands for."""
         match schema:
-            case {"discriminator": {"propertyName": "step"}}:
-                return reference("steps")
-            case {"discriminator": _, "oneOf": alternatives}:
+            case {"discriminator": {"propertyName": "name"}, "oneOf": alternatives}:
                 return self._named(alternatives, key)
+            case {"discriminator": _}:
+                return reference("steps")
         name = schema["$ref"].rpartition("/")[2]
         return reference(KINDS[key]) if name == "Component" else self._draft07(self.models[name])
 
@@ -115,7 +115,8 @@ class Keys:
 
 def _step(name: str, schema: Schema) -> Schema:
     """What may follow a step: its arguments, nothing, or a lone value."""
-    properties = {key: value for key, value in schema["properties"].items() if key != "step"}
+    arguments = STEPS[name].model_fields.keys() - {"step"}
+    properties = {key: each for key, each in schema["properties"].items() if key in arguments}
     needed = schema.get("required", [])
     first = first_argument(name)
     is_enough = first in properties and {*needed} <= {first}
