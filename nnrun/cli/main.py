@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import check, compare, devices, explain, keys, kfold, new, resume, show, train
+from nnrun.cli import (
+    check,
+    compare,
+    devices,
+    explain,
+    keys,
+    kfold,
+    new,
+    resume,
+    schema,
+    show,
+    train,
+)
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -29,6 +41,7 @@ app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
 app.command("keys", epilog=keys.EXAMPLE)(keys.keys)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)

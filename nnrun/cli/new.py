@@ -24,8 +24,6 @@ EXAMPLE = "Example: nnrun new my-net --from mnist"
 SUFFIXES = (".yaml", ".yml")
 # What people hope for, and what cannot be read yet.
 FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet png jpg jpeg images folder".split())
-# Lines that editors read, before anything else in the file.
-EDITOR: tuple[str, ...] = ()
 HINT = "# Keys with a '#' before them are not in use; their defaults are shown. To use one take '# ' away."
 
 
@@ -47,7 +45,8 @@ def new(
         start = _start(source)
         experiment = _renamed(load(start), path.name.removesuffix(path.suffix))
         header = list(_header(start, path))
-        _write(path, "\n".join((*EDITOR, *header, HINT, "", commented(experiment))))
+        text = "\n".join((*_editor(path.parent), *header, HINT, "", commented(experiment)))
+        _write(path, text)
         command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
         if json:
             console.print_json({"schema_version": 1, "path": str(path), "command": command})
@@ -99,9 +98,18 @@ def _renamed(loaded: Loaded, name: str) -> Experiment:
         raise CommandError(f"NAME {finding.message}") from None
 
 
+def _editor(folder: Path) -> tuple[str, ...]:
+    """The lines by which an editor finds the schema, where it lies beside the new file."""
+    from nnrun.spec import schema
+
+    return schema.header() if (folder / schema.FILE).is_file() else ()
+
+
 def _header(start: Path, path: Path) -> Iterator[str]:
     """What the spec to start from says of itself, with the commands that run the new file."""
-    lines = start.read_text(encoding="utf-8").splitlines()
+    from nnrun.spec import schema
+
+    lines = start.read_text(encoding="utf-8").splitlines()[len(schema.header()) :]
     for line in takewhile(lambda line: line.startswith("#"), lines):
         yield line.replace(f"configs/{start.name}", shlex.quote(str(path)))
 

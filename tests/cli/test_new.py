@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from nnrun.cli import shipped
 from nnrun.cli.main import app
-from nnrun.spec import keys
+from nnrun.spec import keys, schema
 from nnrun.spec.loading import load
 
 DATASETS = [section.title for section in keys.datasets()]
@@ -81,6 +81,15 @@ def test_the_file_opens_with_what_it_is_and_how_to_run_it() -> None:
     assert "#   nnrun kfold sub/mine.yaml" in lines
     assert "configs/" not in "".join(lines)
     assert told.stderr == "wrote sub/mine.yaml; now run\n  nnrun kfold sub/mine.yaml\n"
+
+
+def test_a_file_beside_the_schema_begins_with_the_lines_that_editors_look_for() -> None:
+    Path(schema.FILE).touch()
+    answer("mine")
+    lines = Path("mine.yaml").read_text(encoding="utf-8").splitlines()
+
+    assert tuple(lines[:2]) == schema.header()
+    assert lines[2].startswith("# Handwritten digits")
 
 
 @pytest.mark.parametrize(
