@@ -51,6 +51,7 @@ def told(arguments: Arguments, shape: Shape) -> Outcome:
     """Mean and variance are told, and so are no parameters."""
     if None in (arguments.values["mean"], arguments.values["variance"]):
         raise Unsure
+    _along(arguments, shape)
     return Outcome(shape)
 
 

@@ -13,7 +13,7 @@ from nnrun.spec.component import Component
 
 
 def _keras_says(stack: list[Component], row: Row) -> tuple[Traced, ...]:
-    model = build(stack, row.shape, dtype=row.dtype)  # type: ignore[arg-type]
+    model = build(stack, row.shape, dtype=row.dtype)
     layers = tuple(
         Traced(
             index,
