@@ -54,6 +54,13 @@ def _run(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess
     )
 
 
+def schema(file: str) -> None:
+    """What `nnrun schema` says when it writes a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = _run("schema", "-o", file, cwd=folder).stderr.strip()
+    print(f"```console\n$ nnrun schema -o {file}\n{answer}\n```")
+
+
 def file(path: str) -> None:
     """A file of this repository."""
     print(f"```yaml\n{Path(path).read_text(encoding='utf-8').strip()}\n```")

@@ -55,15 +55,18 @@ class Section:
 
 # These two are settled before the models see the spec.
 _STEM = "the file's stem"
-_EXTENDS = Key(
-    "extends", "A spec to build on, named as it lies beside this file.", "text", default=""
+EXTENDS = Key(
+    "extends",
+    "A spec to build on, relative to this file: mappings merge, anything else replaces.",
+    "text",
+    default="",
 )
 
 
 def parts() -> tuple[Section, ...]:
     """The top level and every mapping below it, but for data sets and steps."""
     top, *below = _walk(Experiment, ())
-    return (Section(top.title, top.meaning, (_EXTENDS, *top.keys)), *below)
+    return (Section(top.title, top.meaning, (EXTENDS, *top.keys)), *below)
 
 
 def datasets() -> tuple[Section, ...]:

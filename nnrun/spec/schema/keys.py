@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nnrun.spec.dataset import STEPS, first_argument
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.keys import EXTENDS
 from nnrun.spec.schema.values import (
     NEEDED,
     Schema,
@@ -20,7 +21,6 @@ from nnrun.spec.schema.values import (
     word,
 )
 
-EXTENDS = "A spec to build on, relative to this file: mappings merge, anything else replaces."
 # Which Keras names stand at a key.
 KINDS = {
     "model": "layers",
@@ -44,7 +44,7 @@ class Keys:
     def definitions(self) -> Iterator[tuple[str, Schema]]:
         """A whole spec, a spec that extends another, and the steps of `prepare`."""
         spec = self._draft07(self.whole)
-        extends = {"type": "string", "minLength": 1, "description": EXTENDS}
+        extends = {"type": "string", "minLength": 1, "description": EXTENDS.meaning}
         spec["properties"] = {"extends": extends, **spec["properties"]}
         # Without a name the file's stem is taken.
         spec["required"] = [key for key in spec["required"] if key != "name"]

@@ -22,8 +22,8 @@ from nnrun.spec.schema.values import (
 )
 from nnrun.spec.words import article
 
-# A spec that extends another may hold a part of these, and of nothing else that has a name: mappings
-# merge, and lists, of which all other kinds are parts, do not.
+# A spec that extends another may hold a part of these, because mappings merge. All other names are
+# parts of lists, which do not.
 MERGED = frozenset(("optimizers", "losses", "schedules"))
 
 # Names the definition of the words that stand alone; no class of Keras's is called so.
