@@ -81,6 +81,11 @@ UNREAD: list[tuple[str, dict[str, Any], Shape]] = [
     ("Conv2D", {**CONV, "data_format": "first"}, (8, 8, 3)),
     ("Conv2D", CONV, (8, 8, None)),
     ("Conv2DTranspose", {**CONV, "output_padding": 1}, (8, 8, 3)),
+    (
+        "Conv1DTranspose",
+        {"filters": 2, "kernel_size": 2, "padding": "same", "output_padding": 0},
+        (1, 3),
+    ),
     ("AdaptiveMaxPooling2D", {"output_size": 2}, (8, 3)),
     ("Cropping2D", {"cropping": [1, 2, 3]}, (8, 8, 3)),
     ("Reshape", {"target_shape": [-1, -1]}, (8,)),
