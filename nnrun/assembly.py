@@ -13,7 +13,7 @@ from nnrun.check.callbacks import check_monitors
 from nnrun.check.labels import check_output
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
-from nnrun.models.build import REFUSALS, build, summary
+from nnrun.models.build import REFUSALS, begin_anew, build, summary
 from nnrun.records import Observer, Split
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
@@ -95,9 +95,7 @@ def assemble(
 def _compiled(intake: Intake) -> tuple[keras.Model, str]:
     """The untrained model of a fold, and its summary."""
     spec, preparation = intake.spec, intake.preparation
-    # Layers are numbered through a process; a fresh session gives the same names each time.
-    keras.utils.clear_session()
-    keras.config.set_dtype_policy(spec.training.precision)
+    begin_anew(spec.training.precision)
     seeding.seed_everything(seeding.of_fold(intake.seed, intake.fold))
     model = build(spec.model, preparation.shape, dtype=preparation.dtype)
     described = summary(model)

@@ -28,12 +28,13 @@ def _built(each: Checked) -> Checked:
     about = each.about
     if about is None or about.row is None or each.loaded is None:
         return each
-    from nnrun.models.build import build_anew, summary
+    from nnrun.models.build import begin_anew, build, summary
     from nnrun.training.compile import compile_model
 
     try:
         shape = tuple(size or 0 for size in about.row.shape)
-        model = build_anew(about.spec.model, shape, dtype=about.row.dtype)
+        begin_anew(about.spec.training.precision)
+        model = build(about.spec.model, shape, dtype=about.row.dtype)
         described = summary(model)
         compile_model(model, about.spec.training)
     except Misfit as misfit:
