@@ -51,6 +51,7 @@ def transposed(arguments: Arguments, shape: Shape, rank: int) -> Outcome:
     channels, filters = known(row.channels), arguments.count("filters")
 
     def spread(length: int, stride: int, span: int, more: int | None) -> int:
+        # Keras lets a row stand of which nothing is left.
         return whole(_spread(length, stride, span, more, padding))
 
     weights = _kernel(arguments, rank) * channels * filters + _bias(arguments, filters)

@@ -213,11 +213,12 @@ def _numbers(shape: tuple[int | None, ...]) -> int:
 def loose(name: str) -> bool:
     """Whether Keras lets a layer stand on some rows that it cannot work on, or only by chance.
 
-    `LayerNormalization` stands along an axis of unknown length where it has nothing to learn.
+    `LayerNormalization` stands along an axis of unknown length where it has nothing to learn, and
+    a transposed convolution may leave nothing of a row.
     """
     kinds = ("Random", "Adaptive", "TimeDistributed", "LayerNormalization")
     pictures = name in ("Resizing", "CenterCrop", "AutoContrast", "Solarization")
-    return pictures or name.startswith(kinds)
+    return pictures or name.startswith(kinds) or name.endswith("Transpose")
 
 
 def compare(stack: list[Component], row: Row, keras_says: KerasSays) -> None:
