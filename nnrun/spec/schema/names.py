@@ -74,7 +74,7 @@ def _arguments(kind: str, name: str) -> Schema:
     needed = _needed(kind, entry)
     properties = {key: _argument(kind, entry, each) for key, each in entry.accepted.items()}
     lone = _lone(kind, entry) if {*needed} <= {entry.first} else None
-    said = [f"`{key}` (needed)" if key in needed else f"`{key}`" for key in entry.arguments]
+    said = [f"`{a.name}`{' (needed)' * a.required}" for a in entry.arguments.values()]
     more = f"\n\nArguments: {', '.join(said)}" if said else ""
     return {
         "description": entry.doc,
