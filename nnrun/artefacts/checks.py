@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from nnrun import layout
 from nnrun.artefacts import epochs, facts, predicted
 from nnrun.artefacts.kept import Kept
 from nnrun.errors import NnrunError
 from nnrun.intake import Intake
 from nnrun.keras_objects import reason
 from nnrun.models.build import REFUSALS
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 CHECKS: dict[str, Callable[[Kept], Iterator[str]]] = {
     layout.RUN: facts.record,

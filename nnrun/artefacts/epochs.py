@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from nnrun import plots
+from nnrun import layout, plots
 from nnrun.artefacts.kept import Kept, differing, lacking
-from nnrun.runs import layout
 
 METRICS = frozenset(
     "schema_version epochs monitor best_epoch initial last best train parameters seconds".split()

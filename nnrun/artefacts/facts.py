@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from nnrun import crossval, recording
+from nnrun import crossval, layout, recording
 from nnrun.artefacts.kept import Kept, differing, lacking
 from nnrun.errors import SpecError
-from nnrun.runs import layout
 from nnrun.spec.loading import load
 
 RECORD = frozenset(

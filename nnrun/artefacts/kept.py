@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnrun import layout
 from nnrun.errors import RunError
 from nnrun.intake import Intake
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec.words import shown
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nnrun import targets
+from nnrun import layout
 from nnrun.artefacts.kept import Kept
+from nnrun.check.labels import threshold
 from nnrun.intake import Intake
 from nnrun.models import saved
 from nnrun.records import Array
-from nnrun.runs import layout
 from nnrun.training import classes
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import Evaluator, probabilities
@@ -76,7 +76,7 @@ def _predictions(kept: Kept) -> dict[str, Array]:
 def _guess(kept: Kept) -> tuple[Array, Array]:
     """True and predicted classes, each of shape `(rows,)`."""
     found = _predictions(kept)
-    border = targets.threshold(kept.intake.spec.training.loss.name)
+    border = threshold(kept.intake.spec.training.loss.name)
     return found["target"], classes.predicted(found["output"], threshold=border)
 
 

@@ -1,4 +1,4 @@
-"""The outcomes of a smoke run as JUnit XML, which CI services show."""
+"""The trials of a smoke run as JUnit XML, which CI services show."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Sequence
 from datetime import datetime
 from xml.etree import ElementTree
 
-from nnrun.cli import outcome
-from nnrun.cli.outcome import Outcome
+from nnrun.cli import tried
+from nnrun.cli.tried import Tried
 
 SUITE = "nnrun.smoke"
 # XML 1.0 has no way to write most control characters.
 _UNWRITABLE = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def document(outcomes: Sequence[Outcome], *, began: datetime) -> str:
+def document(trials: Sequence[Tried], *, began: datetime) -> str:
     """One test suite, one test case per spec.
 
     A failed trial is a `failure`, a refused spec and a fault of ours an `error`, and a spec that was
     not tried to its end is `skipped`.
 
     Args:
-        outcomes: in the order of the command.
+        trials: in the order of the command.
         began: the local time.
     """
     suite = ElementTree.Element("testsuite", name=SUITE, hostname=platform.node())
     suite.set("timestamp", began.isoformat(timespec="seconds"))
-    suite.extend(_case(each) for each in outcomes)
-    _count(suite, outcomes)
+    suite.extend(_case(each) for each in trials)
+    _count(suite, trials)
     root = ElementTree.Element("testsuites", name="nnrun smoke")
-    _count(root, outcomes)
+    _count(root, trials)
     del root.attrib["skipped"]  # which only a suite counts
     root.append(suite)
     ElementTree.indent(root)
@@ -42,15 +42,15 @@ def document(outcomes: Sequence[Outcome], *, began: datetime) -> str:
     )
 
 
-def _count(element: ElementTree.Element, outcomes: Sequence[Outcome]) -> None:
-    kinds = [_kind(each) for each in outcomes]
-    element.set("tests", str(len(outcomes)))
+def _count(element: ElementTree.Element, trials: Sequence[Tried]) -> None:
+    kinds = [_kind(each) for each in trials]
+    element.set("tests", str(len(trials)))
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         element.set(attribute, str(kinds.count(kind)))
-    element.set("time", f"{sum(each.seconds for each in outcomes):.3f}")
+    element.set("time", f"{sum(each.seconds for each in trials):.3f}")
 
 
-def _case(each: Outcome) -> ElementTree.Element:
+def _case(each: Tried) -> ElementTree.Element:
     case = ElementTree.Element("testcase", name=_writable(each.spec), classname=SUITE)
     case.set("time", f"{each.seconds:.3f}")
     kind = _kind(each)
@@ -66,12 +66,12 @@ def _case(each: Outcome) -> ElementTree.Element:
     return case
 
 
-def _kind(each: Outcome) -> str | None:
-    if each.status in (outcome.INTERRUPTED, outcome.UNTRIED):
+def _kind(each: Tried) -> str | None:
+    if each.status in (tried.INTERRUPTED, tried.UNTRIED):
         return "skipped"
-    if each.status == outcome.REFUSED or each.trace:
+    if each.status == tried.REFUSED or each.trace:
         return "error"
-    return "failure" if each.status == outcome.FAILED else None
+    return "failure" if each.status == tried.FAILED else None
 
 
 def _writable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes a file that a person asked for."""
+"""A file that a person asked for, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def save(path: Path, write: Callable[[Path], object]) -> None:
 
     Args:
         path: as the person named it.
-        write: is given a passing name.
+        write: is given a passing name beside it.
 
     Raises:
         RunError: it cannot be written.

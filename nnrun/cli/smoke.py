@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
-from nnrun.cli import console, shipped
-from nnrun.cli.outcome import Outcome
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli import console
+from nnrun.cli import specs as reading
+from nnrun.cli.tried import Tried
+from nnrun.cli.verb import Json, Overrides, exit_codes
 from nnrun.errors import RunError, SpecError
-from nnrun.spec.loading import Loaded, load
+from nnrun.spec.loading import Loaded
 
 EXAMPLE = "Example: nnrun smoke configs/*.yaml --synthetic --junit smoke.xml"
 
@@ -28,10 +29,7 @@ def smoke(
     specs: Annotated[
         list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
     ],
-    overrides: Annotated[
-        list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
-    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Draw rows where the data are not in the cache.")
     ] = False,
@@ -44,24 +42,24 @@ def smoke(
     json: Json = False,
 ) -> None:
     """Try each experiment: one epoch on a few rows, then read every file back."""
-    closing = _Closing([Outcome(str(spec)) for spec in specs], junit=junit, json=json)
+    closing = _Closing([Tried(str(spec)) for spec in specs], junit=junit, json=json)
     with exit_codes():
         try:
-            loaded = _load(specs, overrides, closing.outcomes)
+            loaded = _load(specs, overrides, closing.trials)
             if loaded:
                 from nnrun.cli.smoke_trials import try_all
 
                 try_all(loaded, keep, stand_in=synthetic)
         finally:
             closing.say()
-        raise typer.Exit(max(each.code for each in closing.outcomes))
+        raise typer.Exit(max(each.code for each in closing.trials))
 
 
 @dataclass(frozen=True)
 class _Closing:
     """What is said at the end, however it ended."""
 
-    outcomes: Sequence[Outcome]
+    trials: Sequence[Tried]
     junit: Path | None
     json: bool
     began: datetime = field(default_factory=datetime.now)
@@ -77,21 +75,21 @@ class _Closing:
 
         seconds = time.perf_counter() - self.since
         if self.json:
-            runs = [each.as_json() for each in self.outcomes]
+            runs = [each.as_json() for each in self.trials]
             console.print_json({"schema_version": 1, "runs": runs})
         else:
-            smoke_report.show(self.outcomes, console.stdout(), seconds=seconds)
+            smoke_report.show(self.trials, console.stdout(), seconds=seconds)
         if self.junit:
             _write_junit(self.junit, self)
         if summary := os.environ.get(SUMMARY):
-            _append(Path(summary), smoke_report.markdown(self.outcomes, seconds=seconds))
+            _append(Path(summary), smoke_report.markdown(self.trials, seconds=seconds))
 
 
 def _write_junit(path: Path, closing: _Closing) -> None:
     from nnrun.cli.junit import document
     from nnrun.cli.saving import save
 
-    text = document(closing.outcomes, began=closing.began)
+    text = document(closing.trials, began=closing.began)
     save(path, lambda passing: passing.write_text(text, encoding="utf-8"))
 
 
@@ -104,13 +102,13 @@ def _append(path: Path, text: str) -> None:
 
 
 def _load(
-    specs: Sequence[Path], overrides: list[str], outcomes: Sequence[Outcome]
-) -> list[tuple[Loaded, Outcome]]:
+    specs: Sequence[Path], overrides: list[str], trials: Sequence[Tried]
+) -> list[tuple[Loaded, Tried]]:
     """The specs that can be loaded; of the others all faults are said at once."""
     loaded = []
-    for spec, each in zip(specs, outcomes, strict=True):
+    for spec, each in zip(specs, trials, strict=True):
         try:
-            found = load(shipped.find(spec), overrides=overrides)
+            found = reading.read(spec, overrides)
         except SpecError as error:
             each.refuse(error)
             console.print_error(error)

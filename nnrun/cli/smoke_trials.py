@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnrun.cli import console, outcome
+from nnrun.cli import console, tried
 from nnrun.cli.noise import quiet_tensorflow
-from nnrun.cli.outcome import Outcome
 from nnrun.cli.smoke_watcher import SmokeWatcher
+from nnrun.cli.tried import Tried
 from nnrun.errors import Misfit, NnrunError, SpecError
 from nnrun.spec.loading import Loaded
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nnrun.runs import Run
 
 
-def try_all(loaded: Sequence[tuple[Loaded, Outcome]], keep: Path | None, *, stand_in: bool) -> None:
+def try_all(loaded: Sequence[tuple[Loaded, Tried]], keep: Path | None, *, stand_in: bool) -> None:
     """Tries all of them, whatever becomes of each.
 
     Args:
@@ -78,31 +78,31 @@ class Trials:
     import_seconds: float
     carry_out: Callable[..., Run]
 
-    def attempt(self, loaded: Loaded, each: Outcome) -> None:
+    def attempt(self, loaded: Loaded, each: Tried) -> None:
         """Tries one experiment and notes how it went.
 
         Raises:
             KeyboardInterrupt: when that is noted.
         """
         began = time.perf_counter()
-        each.status = outcome.INTERRUPTED
+        each.status = tried.INTERRUPTED
         try:
             each.metrics = self._run(loaded, each, began)
-            each.status = outcome.PASSED
+            each.status = tried.PASSED
         except SpecError as error:
             each.refuse(error)
             console.print_error(error, self.watcher.console)
         except NnrunError as error:
-            each.status, each.errors = outcome.FAILED, (str(error),)
+            each.status, each.errors = tried.FAILED, (str(error),)
         except Exception as error:  # noqa: BLE001
             # Ours to mend; the other experiments are tried all the same.
-            each.status, each.errors = outcome.FAILED, (repr(error),)
+            each.status, each.errors = tried.FAILED, (repr(error),)
             each.trace = traceback.format_exc()
             self.watcher.console.print(each.trace, markup=False)
         finally:
             each.seconds = time.perf_counter() - began
 
-    def _run(self, loaded: Loaded, each: Outcome, began: float) -> dict[str, Any]:
+    def _run(self, loaded: Loaded, each: Tried, began: float) -> dict[str, Any]:
         """Trains and reads back; returns the metrics."""
         from nnrun import runs
         from nnrun.recording import Origin
@@ -110,10 +110,10 @@ class Trials:
 
         origin = Origin(loaded.overrides, began, self.import_seconds)
         try:
-            tried = rows.take_in(loaded.experiment, stand_in=self.stand_in)
-            each.data = tried.data
+            trial = rows.take_in(loaded.experiment, stand_in=self.stand_in)
+            each.data = trial.data
             run = self.carry_out(
-                tried,
+                trial,
                 lambda record: runs.create(self.root, each.name, now=origin.clock(), record=record),
                 origin=origin,
                 observer=self.watcher,

@@ -7,12 +7,12 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from nnrun import layout
 from nnrun.cli import console, smoke_report
 from nnrun.cli.noise import Noise
-from nnrun.cli.outcome import Outcome
 from nnrun.cli.progress import epoch_line
+from nnrun.cli.tried import Tried
 from nnrun.records import Logs
-from nnrun.runs import layout
 
 
 class SmokeWatcher:
@@ -52,7 +52,7 @@ class SmokeWatcher:
         """Names the spec that is tried."""
         self._bar.update(self._task, description=spec, stage="reading")
 
-    def ended(self, each: Outcome) -> None:
+    def ended(self, each: Tried) -> None:
         """Says how a trial went; what comes until the next one has a folder is in no log."""
         self._noise.leave_log()
         self.path = None

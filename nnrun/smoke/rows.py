@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnrun import crossval, datasets, intake
+from nnrun.check.rows import held_out
 from nnrun.datasets import synthetic
 from nnrun.errors import DataError
 from nnrun.intake import Intake, Material
@@ -160,7 +161,7 @@ def _shortened(validation: Validation, dataset: Dataset, rows: int) -> Validatio
     if rule is None:
         return validation
     few = len(dataset.train)
-    share = round(crossval.held_out(rule, rows) * few / rows)
+    share = round(held_out(rule, rows) * few / rows)
     least = _classes(dataset) if rule.stratify else 1
     size = max(least, min(share, few - least))
     holdout = Holdout(size=size, take=rule.take, stratify=rule.stratify)

@@ -18,7 +18,7 @@ from nnrun.spec.finding import Finding
 from nnrun.spec.merging import Override, Reading
 from nnrun.spec.tree import Node, Path
 
-__all__ = ["Loaded", "dump", "load"]
+__all__ = ["Loaded", "dump", "in_order", "load"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
     root = reading.file(path)
     faults = reading.faults
     if root is None:
-        raise SpecError(_in_order(faults, str(path)))
+        raise SpecError(in_order(faults, str(path)))
     for text in overrides:
         override = Override(text)
         root = override.on(root)
@@ -78,14 +78,21 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
     except ValidationError as error:
         known = {finding.path for finding in findings}
         findings += [found for found in messages.findings(error, raw) if found.path not in known]
-    faults += [finding.fault(root) for finding in findings]
+    # What a file that could not be read would have brought is not missing.
+    unread = any(fault.code == "NN008" for fault in faults)
+    faults += [found.fault(root) for found in findings if not (unread and found.code == "NN102")]
     if faults:
-        raise SpecError(_in_order(faults, str(path)))
+        raise SpecError(in_order(faults, str(path)))
     return experiment
 
 
-def _in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """File by file, each from top to bottom, overrides last; each fault once."""
+def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
+    """File by file, each from top to bottom, overrides last; each fault once.
+
+    Args:
+        faults: in any order.
+        first: the file to begin with.
+    """
     sources = [first, *(fault.place.source for fault in faults if fault.place)]
 
     def position(fault: Fault) -> tuple[bool, int, int, int]:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun import artefacts
+from nnrun import artefacts, layout
 from nnrun.artefacts.checks import CHECKS
 from nnrun.intake import Intake, take_in
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec.loading import load
 
 FILES = sorted({*layout.MEANING} - {layout.PLOTS})

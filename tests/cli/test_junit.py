@@ -7,22 +7,22 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nnrun.cli import junit, outcome
-from nnrun.cli.outcome import Outcome
+from nnrun.cli import junit, tried
+from nnrun.cli.tried import Tried
 
-OUTCOMES = [
-    Outcome("a.yaml", "a", outcome.PASSED, "synthetic", 1.5, skipped=("expect",)),
-    Outcome("b.yaml", "b", outcome.FAILED, "real", 0.25, ("<loss> & \x1b[1mcolour\x00",)),
-    Outcome("c & d.yaml", "", outcome.REFUSED, errors=("c.yaml:1:1: NN101 x", "c.yaml:2:1: y")),
-    Outcome("e.yaml", "e", outcome.FAILED, "real", 1.0, ("KeyError('x')",), trace="Traceback …"),
-    Outcome("f.yaml", "f", outcome.INTERRUPTED, "real", 2.0),
-    Outcome("g.yaml", "g"),
+TRIALS = [
+    Tried("a.yaml", "a", tried.PASSED, "synthetic", 1.5, skipped=("expect",)),
+    Tried("b.yaml", "b", tried.FAILED, "real", 0.25, ("<loss> & \x1b[1mcolour\x00",)),
+    Tried("c & d.yaml", "", tried.REFUSED, errors=("c.yaml:1:1: NN101 x", "c.yaml:2:1: y")),
+    Tried("e.yaml", "e", tried.FAILED, "real", 1.0, ("KeyError('x')",), trace="Traceback …"),
+    Tried("f.yaml", "f", tried.INTERRUPTED, "real", 2.0),
+    Tried("g.yaml", "g"),
 ]
 
 
 @pytest.fixture
 def root() -> ElementTree.Element:
-    return ElementTree.fromstring(junit.document(OUTCOMES, began=datetime(2026, 1, 2, 3, 4, 5)))
+    return ElementTree.fromstring(junit.document(TRIALS, began=datetime(2026, 1, 2, 3, 4, 5)))
 
 
 def test_the_suites_and_the_suite_count_the_same(root: ElementTree.Element) -> None:
@@ -46,7 +46,7 @@ def test_every_spec_is_a_case_with_its_seconds(root: ElementTree.Element) -> Non
 
     assert cases == [
         {"name": each.spec, "classname": "nnrun.smoke", "time": f"{each.seconds:.3f}"}
-        for each in OUTCOMES
+        for each in TRIALS
     ]
 
 

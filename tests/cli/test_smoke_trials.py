@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nnrun.cli.outcome import Outcome
 from nnrun.cli.smoke_trials import Trials
 from nnrun.cli.smoke_watcher import SmokeWatcher
+from nnrun.cli.tried import Tried
 from nnrun.errors import RunError
 from nnrun.runs import Run
 from nnrun.spec.loading import load
@@ -24,7 +24,7 @@ class Finished(Run):
         return {"epochs": 1}
 
 
-def attempted(error: BaseException | None, folder: Path) -> Outcome:
+def attempted(error: BaseException | None, folder: Path) -> Tried:
     """How a trial went that ended with an error, or none."""
 
     def carry_out(*_: Any, **__: Any) -> Run:
@@ -32,7 +32,7 @@ def attempted(error: BaseException | None, folder: Path) -> Outcome:
             raise error
         return Finished(folder)
 
-    each = Outcome("iris.yaml", "iris")
+    each = Tried("iris.yaml", "iris")
     with SmokeWatcher(1) as watcher:
         trials = Trials(folder, watcher, False, 0.0, carry_out)
         trials.attempt(load(IRIS), each)

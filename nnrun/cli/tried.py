@@ -19,7 +19,7 @@ _CODES = {PASSED: 0, FAILED: 1, REFUSED: 2}
 
 
 @dataclass
-class Outcome:
+class Tried:
     """A spec, and how its trial went as soon as there was one.
 
     Args:
