@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from os.path import commonprefix
+from itertools import groupby
 
 EDITS = 2  # letters put in, left out, replaced or swapped with their neighbour: a slip of the hand
 CLOSE = 0.7  # of difflib's ratio, for any word
@@ -65,7 +65,7 @@ def edits(one: str, other: str, *, most: int = EDITS) -> int | None:
 
 def _reaches(one: str, other: str, number: int) -> bool:
     """Whether so many edits are enough; letters that agree at the beginning never need one."""
-    same = len(commonprefix((one, other)))
+    same = _opening(one, other)
     one, other = one[same:], other[same:]
     if not one or not other:
         return len(one) + len(other) <= number
@@ -83,17 +83,19 @@ def _reaches(one: str, other: str, number: int) -> bool:
 def _mistyped(word: str, names: Sequence[str]) -> str | None:
     """The name that the fewest edits make of the word."""
     wanted = _fold(word)
-    found: list[tuple[tuple[int, int, int, bool], str]] = []
+    found: list[tuple[tuple[int, bool, int, int, bool], str]] = []
     for name in names:
         folded = _fold(name)
         number = edits(wanted, folded)
         # With every letter replaced, nothing of the word is left to go by.
         if number == 0 or (number and number < max(len(wanted), len(folded))):
-            opening = len(commonprefix((wanted, folded)))
+            # A letter pressed twice is likelier than another letter.
+            twice = _once(wanted) != _once(folded)
+            opening = _opening(wanted, folded)
             length = abs(len(wanted) - len(folded))
             # `accuracy` and `Accuracy` are two metrics: who writes small letters means the first.
             other_case = name.islower() != word.islower()
-            found.append(((number, -opening, length, other_case), name))
+            found.append(((number, twice, -opening, length, other_case), name))
     return min(found, key=lambda each: each[0])[1] if found else None
 
 
@@ -115,6 +117,17 @@ def _related(word: str, names: Sequence[str]) -> str | None:
 def _initials(name: str) -> str:
     words = name.split("_")
     return "".join(part[:1] for part in words).lower() if len(words) > 1 else ""
+
+
+def _opening(one: str, other: str) -> int:
+    """How many letters agree before the first that does not."""
+    pairs = enumerate(zip(one, other, strict=False))
+    shorter = min(len(one), len(other))
+    return next((at for at, (mine, yours) in pairs if mine != yours), shorter)
+
+
+def _once(word: str) -> str:
+    return "".join(letter for letter, _ in groupby(word))
 
 
 def _fold(word: str) -> str:

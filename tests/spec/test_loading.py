@@ -75,12 +75,12 @@ bad.yaml:9:5: NN113 model[3].Conv2D: Conv2D needs the argument 'kernel_size'
 bad.yaml:10:29: NN104 model[4].Bidirectional.layer: unknown layer 'LSTN'; did you mean 'LSTM'?
 bad.yaml:12:14: NN105 training.optimizer: unknown optimizer 'rmsprob'; did you mean 'rmsprop'?
 bad.yaml:13:9: NN115 training.loss: must be a loss such as 'binary_crossentropy', got a list
-bad.yaml:14:12: NN103 training.metrics: must be a list, got 'acc'
+bad.yaml:14:12: NN103 training.metrics: must be a list, got 'acc'; did you mean '[acc]'?
 bad.yaml:15:11: NN110 training.epochs: must be at least 1, got 0
 bad.yaml:16:15: NN103 training.batch_size: must be a whole number, got 'ten'
 bad.yaml:17:11: NN111 training.engine: must be auto, xla, graph or fit, got 'warp'
 bad.yaml:18:11: NN111 training.device: must be 'auto', 'cpu' or a GPU such as 'gpu:0', got 'tpu'
-bad.yaml:19:12: NN103 training.shuffle: must be true or false, got 'no'
+bad.yaml:19:12: NN103 training.shuffle: must be true or false, got 'no'; did you mean 'false'?
 bad.yaml:21:19: NN110 validation.holdout.size: must be a number of rows, or a fraction between 0 and 1, got 1.5
 bad.yaml:21:30: NN111 validation.holdout.take: must be first, last or random, got 'frist'; did you mean 'first'?
 """

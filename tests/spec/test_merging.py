@@ -193,7 +193,7 @@ def test_later_overrides_win(write):
         ("model.9.Dense.units=1", "1:7: NN009 model: is a list; its items are numbered 0 to 1, got '9'"),
         ("model.-1.Dense.units=1", "1:7: NN009 model: is a list; its items are numbered 0 to 1, got '-1'"),
         ("model.0.Dense.unit=3", "1:15: NN112 model[0].Dense.unit: Dense has no argument 'unit'; did you mean 'units'?"),
-        ("training.metrics=[acc, nope]", "1:24: NN107 training.metrics[1]: unknown metric 'nope'"),
+        ("training.metrics=[acc, mapee]", "1:24: NN107 training.metrics[1]: unknown metric 'mapee'; did you mean 'mape'?"),
     ],
 )  # fmt: skip
 def test_an_override_that_cannot_be_is_explained(write, override, message):
