@@ -38,7 +38,7 @@ def homes(key: str) -> tuple[Path, ...]:
         >>> homes("epochs"), homes("seed")
         ((('training',),), ((), ('dataset',)))
     """
-    return tuple(section for section, names in _sections().items() if key in names)
+    return tuple(section for section, names in sections().items() if key in names)
 
 
 def where(section: Path) -> str:
@@ -76,12 +76,12 @@ def _tag(model: type[BaseModel]) -> str | None:
 
 
 @cache
-def _sections() -> dict[Path, set[str]]:
-    sections: dict[Path, set[str]] = {}
+def sections() -> dict[Path, frozenset[str]]:
+    """Every part of a spec with its keys; `dataset` with those of all data sets."""
+    found: dict[Path, frozenset[str]] = {(): frozenset((EXTENDS,))}
     for section, model in _walk(Experiment, ()):
-        sections.setdefault(section, set()).update(model.model_fields)
-    sections[()].add(EXTENDS)
-    return sections
+        found[section] = found.get(section, frozenset()) | frozenset(model.model_fields)
+    return found
 
 
 def _walk(model: type[BaseModel], section: Path) -> Iterator[tuple[Path, type[BaseModel]]]:
