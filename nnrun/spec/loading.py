@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path as File
 from typing import Any
 
@@ -19,6 +20,8 @@ from nnrun.spec.merging import Override, Reading
 from nnrun.spec.tree import Node, Path, dotted
 
 __all__ = ["Loaded", "dump", "load"]
+
+MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,13 @@ def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
 
 def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
     raw: dict[str, Any] = {"name": name_of(path), **root.plain()}
-    findings = list(components.check(raw))
+    findings = list(islice(components.check(raw), MOST_FAULTS + 1))
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         known = {finding.path for finding in findings}
-        findings += [found for found in messages.findings(error, raw) if found.path not in known]
+        others = (each for each in messages.findings(error, raw) if each.path not in known)
+        findings += islice(others, MOST_FAULTS + 1)
     findings = _untold(told_once(findings), faults)
     lists = {dotted(finding.path) for finding in findings if finding.code == "NN103"}
     # What should be a list has no keys, and so none of them twice.
@@ -101,7 +105,7 @@ def _untold(findings: Sequence[Finding], faults: Sequence[Fault]) -> list[Findin
 
 
 def _in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """File by file, each from top to bottom, overrides last; each fault once.
+    """File by file, each from top to bottom, overrides last; each fault once, and not too many.
 
     What an alias repeats has the place of its anchor, and only a position in a list tells it apart.
     """
@@ -117,7 +121,12 @@ def _in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
         source = fault.place.source
         return source == "--set", sources.index(source), fault.place.line, fault.place.column
 
-    return tuple(sorted(once.values(), key=position))
+    found = sorted(once.values(), key=position)
+    if len(found) <= MOST_FAULTS:
+        return tuple(found)
+    last = found[MOST_FAULTS - 1]
+    more = "there is more that is wrong; it is told when this is mended"
+    return (*found[:MOST_FAULTS], Fault("NN007", "", more, last.place))
 
 
 def name_of(path: File) -> str:
