@@ -11,6 +11,7 @@ from nnrun.spec import catalogue, source
 from nnrun.spec.short_forms import expand
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Node, Path, dotted, mapping, sequence
+from nnrun.spec.words import shown
 
 _COMPONENTS: dict[Path, str] = {
     ("training", "optimizer"): "optimizers",
@@ -52,12 +53,19 @@ class Reading:
             return own
         chain = (*above, path.resolve())
         wanted = path.parent / extends.value
-        if wanted.resolve() in chain:
-            message = f"'{extends.value}' leads back to itself"
+        try:
+            again, there = wanted.resolve() in chain, wanted.is_file()
+            if not again and not there:
+                self._lost(wanted, extends)
+        except (OSError, ValueError, RuntimeError):
+            # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
+            message = f"no file can be read under the name {shown(extends.value)}"
             self._fault("NN008", "extends", message, extends.place)
             return own
-        if not wanted.is_file():
-            self._lost(wanted, extends)
+        if again:
+            message = f"'{extends.value}' leads back to itself"
+            self._fault("NN008", "extends", message, extends.place)
+        if again or not there:
             return own
         base = self.file(wanted, chain)
         return merged(_nameless(base), own) if base else None

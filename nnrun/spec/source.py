@@ -199,7 +199,8 @@ class _Reader:
     def key(self, event: Any, path: Path, depth: int, place: Place) -> str | None:
         """A key, which must be a word; anything else is a fault and is left out."""
         node = self.node(event, path, depth + 1)
-        if isinstance(node.value, str) and (node.value != "<<" or event.style):
+        alias = isinstance(event, yaml.AliasEvent)
+        if isinstance(node.value, str) and (node.value != "<<" or alias or event.style):
             return node.value
         if node.value == "<<":
             self.fault(
@@ -211,7 +212,8 @@ class _Reader:
         elif isinstance(node.value, (dict, tuple)):
             self.fault("NN002", "a key must be a word, not a list or a mapping", place, path)
         else:
-            message = f'a key must be a word; write "{event.value}" in quotes to make it one'
+            written = f"*{event.anchor}" if alias else event.value
+            message = f'a key must be a word; write "{written}" in quotes to make it one'
             self.fault("NN002", message, place, path)
         return None
 

@@ -25,7 +25,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
         >>> nearest("lr", ["beta_1", "learning_rate"])
         'learning_rate'
     """
-    names = list(allowed)
+    names = list(allowed) if _fold(word) else []
     return _mistyped(word, names) or _related(word, names)
 
 

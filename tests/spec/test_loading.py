@@ -148,6 +148,27 @@ def test_a_spec_is_a_mapping(folder, text, message):
     assert faults(folder / "x.yaml") == [f"{folder}/x.yaml:1:1: {message}"]
 
 
+def test_a_hundred_faults_are_told_and_that_there_are_more(folder):
+    """Nobody reads forty thousand, and to look for what was meant by each takes a minute."""
+    text = IMDB.replace("metrics: [binary_accuracy]", f"metrics: [{', '.join(['what'] * 300)}]")
+    (folder / "x.yaml").write_text(text, "utf-8")
+    found = faults(folder / "x.yaml")
+
+    assert len(found) == 101
+    assert found[-1].endswith("NN007: there is more that is wrong; it is told when this is mended")
+
+
+def test_what_is_wrong_with_a_misspelt_data_set_is_told_too(folder):
+    """Its name says which arguments it takes, also where a letter of it is wrong."""
+    text = IMDB.replace("name: imdb", "name: imbd").replace("num_words", "num_wrods")
+    (folder / "x.yaml").write_text(text, "utf-8")
+
+    assert [line.split(": ", 1)[1] for line in faults(folder / "x.yaml")] == [
+        "NN109 dataset: unknown data set 'imbd'; did you mean 'imdb'?",
+        "NN101 dataset.num_wrods: unknown key 'num_wrods'; did you mean 'num_words'?",
+    ]
+
+
 def test_a_fault_found_later_has_its_place(folder):
     loaded = load(folder / "imdb.yaml")
     fault = loaded.fault("NN120", ("validation", "holdout", "size"), "is more than there are")

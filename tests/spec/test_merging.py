@@ -130,6 +130,14 @@ def test_extends_must_lead_somewhere(write, extends, message):
     assert f"x.yaml:2:10: NN008 extends: {expected}" in faults(path)
 
 
+@pytest.mark.parametrize("name", ["ä" * 9000, '"\\0"'], ids=["long", "zero byte"])
+def test_a_name_that_no_file_can_have_is_refused(write, name):
+    path = write(f"extends: {name}\nseed: 1\n")
+    [fault] = faults(path)
+
+    assert fault.startswith("x.yaml:1:10: NN008 extends: no file can be read under the name")
+
+
 def test_a_circle_of_two_is_found(write):
     write("extends: x.yaml\n", "y.yaml")
     path = write("extends: y.yaml\n")

@@ -43,6 +43,7 @@ DASH = "the lines above are a list, so this line must begin with '- ', or be ind
         ("1: 2", '1:1: NN002: a key must be a word; write "1" in quotes to make it one'),
         ("[1]: 2", "1:1: NN002: a key must be a word, not a list or a mapping"),
         ("<<: {a: 1}", "1:1: NN008: '<<' does not merge here; write the keys out, or `extends: FILE`"),
+        ("a: &x 1\n*x : 2", "2:1: NN002: a key must be a word; write \"*x\" in quotes to make it one"),
         ("a: 1\n---\nb: 2", "2:1: NN004: holds several documents; a spec is one mapping"),
         ("a: 1\n...\nb: 2", "3:1: NN002: holds several documents, or text after its end"),
         ("x: 1\ny: 2\nx: 3", "3:1: NN005 x: written twice, first in line 1"),
