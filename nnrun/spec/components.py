@@ -6,15 +6,17 @@ Only what is sure to be wrong is a fault; Keras has the last word when the model
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from nnrun.spec import catalogue, codes
+from nnrun.spec import catalogue, codes, language, nesting, slips
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.finding import Finding
+from nnrun.spec.scalars import scalar
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Path
-from nnrun.spec.words import article, listed, shown
+from nnrun.spec.words import article, listed, offered, shown
 
 NOUNS = {
     "layers": "layer",
@@ -39,6 +41,14 @@ EXAMPLES = {
     "constraints": "'MaxNorm: 3'",
     "activations": "'relu'",
     "schedules": "'ExponentialDecay: {...}'",
+}
+# What Keras has and a spec has not.
+ABSENT = {
+    "Input": "there is no Input layer here: the data says what comes in",
+    "InputLayer": "there is no Input layer here: the data says what comes in",
+    "Sequential": "the model is one list of layers already; put them into it one by one",
+    "Lambda": "Lambda runs Python code, which a spec cannot hold",
+    "LambdaCallback": "LambdaCallback runs Python code, which a spec cannot hold",
 }
 # Arguments of layers that count something, wherever a layer requires them.
 COUNTS = frozenset(("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim"))
@@ -84,8 +94,25 @@ def check(spec: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _each(kind: str, values: Any, path: Path) -> Iterator[Finding]:
+    above: Any = None
     for index, value in enumerate(values if isinstance(values, list) else ()):
-        yield from component(kind, value, (*path, index))
+        at = (*path, index)
+        if beside := _beside(kind, above, value, at):
+            yield from beside
+        else:
+            yield from component(kind, value, at)
+            above = value
+
+
+def _beside(kind: str, above: Any, value: Any, path: Path) -> list[Finding]:
+    """An argument that stands beside the component above it, as an item of its own."""
+    if not isinstance(value, dict) or len(value) != 1 or not isinstance(above, dict):
+        return []
+    [key], [name] = value, list(above)[-1:] or [""]
+    if catalogue.knows(kind, key) or key not in catalogue.arguments(kind, name):
+        return []
+    message = f"is an argument of {name} above; write '{nesting.written(name, value)}'"
+    return [Finding("NN115", path, message, at=(*path, key), key=True)]
 
 
 def component(kind: str, value: Any, path: Path) -> Iterator[Finding]:
@@ -99,15 +126,15 @@ def component(kind: str, value: Any, path: Path) -> Iterator[Finding]:
         case _:
             noun = NOUNS[kind]
             message = f"must be {article(noun)} such as {EXAMPLES[kind]}, got {shown(value)}"
+            if isinstance(value, dict):
+                known = partial(catalogue.knows, kind)
+                message = nesting.advice(noun, value, known) or message
             yield Finding("NN115", path, message)
 
 
 def _named(kind: str, name: str, arguments: Any, path: Path, at: Path) -> Iterator[Finding]:
     if not catalogue.knows(kind, name):
-        message = f"unknown {NOUNS[kind]} {shown(name)}"
-        code = codes.UNKNOWN.get(kind, "NN117")
-        suggestion = nearest(name, catalogue.names(kind))
-        yield Finding(code, path, message, suggestion, at=at, key=at != path)
+        yield _unknown(kind, name, at, key=at != path, path=path)
         return
     if kind == "activations" and at != path:
         message = "must be a word such as 'relu'; one with arguments is a layer, such as LeakyReLU"
@@ -116,8 +143,30 @@ def _named(kind: str, name: str, arguments: Any, path: Path, at: Path) -> Iterat
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
     if isinstance(arguments, dict):
         yield from _arguments(kind, entry, arguments, at)
+    elif nesting.arguments_as_list(arguments, entry.accepted):
+        given = nesting.written(name, {key: v for each in arguments for key, v in each.items()})
+        message = f"must have its arguments in a mapping, not in a list: write '{given}'"
+        yield Finding("NN115", at, message)
     else:
         yield Finding("NN112", at, f"{name} takes no argument, got {shown(arguments)}")
+
+
+def _unknown(kind: str, name: str, at: Path, *, key: bool, path: Path) -> Finding:
+    code = codes.UNKNOWN.get(kind, "NN117")
+    message = f"unknown {NOUNS[kind]} {shown(name)}"
+    suggestion = None
+    if name in ABSENT:
+        message = ABSENT[name]
+    elif kind == "layers" and name in language.keys(("training",)):
+        message += "; it belongs under training"
+        return Finding(code, path, message, at=at, key=key, meant=(("training", name),))
+    else:
+        names = catalogue.names(kind)
+        known = partial(catalogue.knows, kind)
+        suggestion = nesting.called(name, known) or nearest(name, names)
+        own = [each for each in names if catalogue.meaning(kind, each) == each]
+        message += "" if suggestion else f"; there are {offered(name, own, kind)}"
+    return Finding(code, path, message, suggestion, at=at, key=key)
 
 
 def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: Path) -> Iterator[Finding]:
@@ -152,11 +201,11 @@ def _adapted(
 def _unknown_argument(entry: Entry, key: str, path: Path) -> Finding:
     accepted = entry.accepted
     message = f"{entry.name} has no argument {shown(key)}"
-    suggestion = nearest(key, accepted)
+    suggestion = nesting.assigned(key, accepted) or nearest(key, accepted)
     if not accepted:
         message = f"{entry.name} takes no arguments, got {shown(key)}"
-    elif suggestion is None and len(entry.arguments) <= 8 and entry.arguments:
-        message += f"; it takes {listed([shown(name) for name in entry.arguments], 'and')}"
+    elif suggestion is None:
+        message += f"; it takes {offered(key, list(entry.arguments or accepted), entry.name)}"
     return Finding("NN112", (*path, key), message, suggestion, key=True)
 
 
@@ -174,8 +223,12 @@ def _value(
     elif argument.kind is not None:
         yield from component(argument.kind, value, path)
     elif wanted := expected(kind, entry, argument, value):
-        suggestion = nearest(value, argument.choices) if isinstance(value, str) else None
-        yield Finding("NN114", path, f"must be {wanted}, got {shown(value)}", suggestion)
+        message, suggestion = f"must be {wanted}, got {shown(value)}", None
+        if isinstance(value, str):
+            suggestion = nearest(value, argument.choices) or slips.suggestion(value, wanted)
+            if not expected(kind, entry, argument, scalar(value)):
+                message += "; leave out the quotes"
+        yield Finding("NN114", path, message, suggestion)
 
 
 def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
@@ -187,7 +240,8 @@ def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         example = EXAMPLES["schedules"]
         message = f"must be a number or a schedule such as {example}, got {shown(value)}"
-        yield Finding("NN114", path, message)
+        message += slips.hint(value, slips.NUMBER)
+        yield Finding("NN114", path, message, slips.suggestion(value, slips.NUMBER))
 
 
 def _file(value: Any, path: Path) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from nnrun.errors import Fault
 from nnrun.spec.tree import Node, Path, dotted
@@ -16,6 +17,7 @@ class Finding:
         path: what is meant, as shown to the person.
         at: where to look, if not at `path`.
         key: look at the key, not at the value.
+        meant: keys that this one was most likely meant for, so that they are not missing too.
     """
 
     code: str
@@ -24,9 +26,24 @@ class Finding:
     suggestion: str | None = None
     at: Path | None = None
     key: bool = False
+    meant: tuple[Path, ...] = ()
 
     def fault(self, root: Node) -> Fault:
         """The fault, with its place in the file that was read."""
         at = self.path if self.at is None else self.at
         place = root.locate(at, key=self.key)
+        if not at:
+            # What the whole spec lacks stands in no line of it.
+            place = replace(place, length=1, text="")
         return Fault(self.code, dotted(self.path), self.message, place, self.suggestion)
+
+
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """Without what follows from another finding: a key that was only misspelt is not missing."""
+    meant = {path for finding in findings for path in finding.meant}
+    unread = ("extends",) in meant
+    return [
+        finding
+        for finding in findings
+        if finding.code != "NN102" or not (unread or finding.path in meant)
+    ]

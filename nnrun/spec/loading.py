@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path as File
 from typing import Any
 
 from pydantic import ValidationError
 
-from nnrun.errors import Fault, SpecError
+from nnrun.errors import Fault, Place, SpecError
 from nnrun.spec import components, messages
 from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.finding import Finding
+from nnrun.spec.finding import Finding, told_once
 from nnrun.spec.merging import Override, Reading
-from nnrun.spec.tree import Node, Path
+from nnrun.spec.tree import Node, Path, dotted
 
 __all__ = ["Loaded", "dump", "in_order", "load"]
+
+MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,17 @@ def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
 
 def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
     raw: dict[str, Any] = {"name": name_of(path), **root.plain()}
-    findings = list(components.check(raw))
+    findings = list(islice(components.check(raw), MOST_FAULTS + 1))
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         known = {finding.path for finding in findings}
-        findings += [found for found in messages.findings(error, raw) if found.path not in known]
+        others = (each for each in messages.findings(error, raw) if each.path not in known)
+        findings += islice(others, MOST_FAULTS + 1)
+    findings = _untold(told_once(findings), faults)
+    lists = {dotted(finding.path) for finding in findings if finding.code == "NN103"}
+    # What should be a list has no keys, and so none of them twice.
+    faults = [f for f in faults if f.code != "NN005" or f.path.rpartition(".")[0] not in lists]
     # What a file that could not be read would have brought is not missing.
     unread = any(fault.code == "NN008" for fault in faults)
     faults += [found.fault(root) for found in findings if not (unread and found.code == "NN102")]
@@ -86,13 +94,29 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
     return experiment
 
 
+def _untold(findings: Sequence[Finding], faults: Sequence[Fault]) -> list[Finding]:
+    """Without what is wrong with a value only because it has a tag."""
+    tagged = {fault.path for fault in faults if fault.code == "NN006"}
+
+    def told(path: Path) -> bool:
+        return any(dotted(path[:end]) in tagged for end in range(1, len(path) + 1))
+
+    return [finding for finding in findings if not (tagged and told(finding.path))]
+
+
 def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """File by file, each from top to bottom, overrides last; each fault once.
+    """File by file, each from top to bottom, overrides last; each fault once, and not too many.
+
+    What an alias repeats has the place of its anchor, and only a position in a list tells it apart.
 
     Args:
         faults: in any order.
         first: the file to begin with.
     """
+    once: dict[tuple[str, str, str, Place | None], Fault] = {}
+    for fault in faults:
+        path = re.sub(r"\[\d+\]", "[]", fault.path)
+        once.setdefault((fault.code, path, fault.message, fault.place), fault)
     sources = [first, *(fault.place.source for fault in faults if fault.place)]
 
     def position(fault: Fault) -> tuple[bool, int, int, int]:
@@ -101,7 +125,12 @@ def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
         source = fault.place.source
         return source == "--set", sources.index(source), fault.place.line, fault.place.column
 
-    return tuple(sorted(dict.fromkeys(faults), key=position))
+    found = sorted(once.values(), key=position)
+    if len(found) <= MOST_FAULTS:
+        return tuple(found)
+    last = found[MOST_FAULTS - 1]
+    more = "there is more that is wrong; it is told when this is mended"
+    return (*found[:MOST_FAULTS], Fault("NN007", "", more, last.place))
 
 
 def name_of(path: File) -> str:

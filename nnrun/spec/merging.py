@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path as File
 
@@ -10,6 +11,7 @@ from nnrun.spec import catalogue, source
 from nnrun.spec.short_forms import expand
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Node, Path, dotted, mapping, sequence
+from nnrun.spec.words import shown
 
 OVERRIDE = "--set"
 """The source of what a person gave on the command line."""
@@ -18,6 +20,9 @@ _COMPONENTS: dict[Path, str] = {
     ("training", "optimizer"): "optimizers",
     ("training", "loss"): "losses",
 }
+
+
+_POSITION = re.compile(r"\[(\d+)\]")
 
 
 class Reading:
@@ -51,18 +56,36 @@ class Reading:
             return own
         chain = (*above, path.resolve())
         wanted = path.parent / extends.value
-        if wanted.resolve() in chain:
-            message = f"'{extends.value}' leads back to itself"
+        try:
+            again, there = wanted.resolve() in chain, wanted.is_file()
+            if not again and not there:
+                self._lost(wanted, extends)
+        except (OSError, ValueError, RuntimeError):
+            # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
+            message = f"no file can be read under the name {shown(extends.value)}"
             self._fault("NN008", "extends", message, extends.place)
             return own
-        if not wanted.is_file():
-            names = [found.name for found in wanted.parent.glob("*.y*ml")]
-            suggestion = nearest(wanted.name, names)
-            message = f"there is no file '{wanted}'"
-            self._fault("NN008", "extends", message, extends.place, suggestion)
+        if again:
+            message = f"'{extends.value}' leads back to itself"
+            self._fault("NN008", "extends", message, extends.place)
+        if again or not there:
             return own
         base = self.file(wanted, chain)
         return merged(_nameless(base), own) if base else None
+
+    def _lost(self, wanted: File, extends: Node) -> None:
+        """Says that there is no such file, or not even its folder."""
+        folder = File(str(extends.value)).parent
+        if not wanted.parent.is_dir():
+            message = f"there is no folder '{wanted.parent}'"
+            self._fault("NN008", "extends", message, extends.place)
+            return
+        message = f"there is no file '{wanted}'"
+        if wanted.is_dir():
+            message = f"'{wanted}' is a folder, not a file"
+        near = nearest(wanted.name, [found.name for found in wanted.parent.glob("*.y*ml")])
+        suggestion = (folder / near).as_posix() if near else None
+        self._fault("NN008", "extends", message, extends.place, suggestion)
 
     def _fault(
         self, code: str, path: str, message: str, place: Place, suggestion: str | None = None
@@ -112,6 +135,11 @@ class Override:
         """The spec with the value set; unchanged where that cannot be done."""
         address, equals, value = self.text.partition("=")
         keys = address.strip().split(".")
+        if _POSITION.search(address):
+            dots = _POSITION.sub(r".\1", self.text, count=address.count("["))
+            message = "a position in a list is written with a dot"
+            self._fault((), message, 1, len(address), suggestion=dots)
+            return root
         if not equals or not all(keys):
             self._fault((), "must look like 'training.epochs=3'", 1, len(self.text))
             return root
@@ -120,8 +148,7 @@ class Override:
         self.faults += [self._shifted(fault, offset) for fault in document.faults]
         if document.faults:
             return root
-        place = self._place(offset + 1, max(len(value), 1))
-        new = document.root or Node(None, place)
+        new = document.root or Node(None, self._place(1))
         return expand(self._set(root, keys, self._placed(new, offset), ()))
 
     def _set(self, node: Node, keys: Sequence[str], new: Node, path: Path) -> Node:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import types
+import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from nnrun.spec import expect
+from nnrun.spec import catalogue, expect, language, nesting, slips, stray_keys
 from nnrun.spec.dataset import STEPS, DatasetBase
-from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
 from nnrun.spec.lint_codes import LINT
 from nnrun.spec.rendering import render
 from nnrun.spec.suggest import nearest
-from nnrun.spec.tree import Path
-from nnrun.spec.words import listed, shown
+from nnrun.spec.tree import Path, dotted
+from nnrun.spec.words import listed, offered, shown
 
 __all__ = ["findings", "render"]
 
@@ -29,16 +28,18 @@ _SENTENCES: dict[Path, str] = {
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
+    "int_type": slips.WHOLE,
+    "int_from_float": slips.WHOLE,
+    "float_type": slips.NUMBER,
+    "bool_type": slips.TRUTH,
     "string_type": "text",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "model_type": "a mapping",
-    "dict_type": "a mapping",
+    "tuple_type": slips.LIST,
+    "list_type": slips.LIST,
+    "model_type": slips.MAPPING,
+    "dict_type": slips.MAPPING,
 }
+# What kind of name a list holds, by its key.
+_LISTS = {"model": "layers", "metrics": "metrics", "callbacks": "callbacks"}
 
 
 def findings(error: ValidationError, raw: Any) -> Iterator[Finding]:
@@ -50,6 +51,8 @@ def findings(error: ValidationError, raw: Any) -> Iterator[Finding]:
     """
     seen: set[Path] = set()
     for details in (*error.errors(include_url=False), *_hidden(error, raw)):
+        if details["type"] == "too_short" and details["input"]:
+            continue  # pydantic counts only the entries in which it finds nothing wrong
         finding = _finding(details, raw)
         if finding.path not in seen:
             seen.add(finding.path)
@@ -57,19 +60,28 @@ def findings(error: ValidationError, raw: Any) -> Iterator[Finding]:
 
 
 def _hidden(error: ValidationError, raw: Any) -> list[Details]:
-    """What is wrong with `prepare` where the data set is unknown, so that pydantic stops there."""
+    """What else is wrong with a data set whose name is unknown or missing: pydantic stops there."""
     unread = any(
         details["loc"] == ("dataset",) and details["type"].startswith("union_tag")
         for details in error.errors(include_url=False)
     )
     dataset = raw.get("dataset")
-    if not unread or not isinstance(dataset, dict) or "prepare" not in dataset:
+    if not unread or not isinstance(dataset, dict):
         return []
+    known = language.data_sets()
+    name = dataset.get("name")
+    guess = nearest(name, known) if isinstance(name, str) else None
+    if guess is None:
+        # Of which data set they are is not known, so any argument of any may be right.
+        common = {"name", *DatasetBase.model_fields}
+        anywhere = set(language.keys(("dataset",))) - common
+        dataset = {key: value for key, value in dataset.items() if key not in anywhere}
     try:
-        DatasetBase.model_validate({"name": "", "prepare": dataset["prepare"]})
+        known.get(guess or "", DatasetBase).model_validate({**dataset, "name": guess or ""})
     except ValidationError as inner:
+        loc = ("dataset", guess) if guess else ("dataset",)
         found = inner.errors(include_url=False)
-        return [{**details, "loc": ("dataset", *details["loc"])} for details in found]
+        return [{**details, "loc": (*loc, *details["loc"])} for details in found]
     return []
 
 
@@ -83,7 +95,7 @@ def _finding(details: Details, raw: Any) -> Finding:
     if kind == "model_attributes_type":
         return _no_tag(path, details)
     if kind in _TYPES:
-        return Finding("NN103", path, f"must be {_TYPES[kind]}, got {shown(details['input'])}")
+        return _typed(path, details, _TYPES[kind])
     special = _SPECIAL.get(kind)
     return special(path, details) if special else Finding("NN103", path, str(details["msg"]))
 
@@ -111,80 +123,68 @@ def _missing(parent: Path, details: Details) -> Finding:
 def _described(path: Path, details: Details) -> Finding:
     value = details["input"]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    word = isinstance(value, str) and path != ("validation", "holdout", "size")
-    code = "NN110" if number and path[0] == "validation" else "NN111" if word else "NN103"
-    return Finding(code, path, f"must be {_SENTENCES[path]}, got {shown(value)}")
+    size = path == ("validation", "holdout", "size")
+    word = isinstance(value, str) and not size
+    code = "NN110" if number and size else "NN111" if word else "NN103"
+    suggestion = slips.suggestion(value, slips.NUMBER) if size else None
+    return Finding(code, path, f"must be {_SENTENCES[path]}, got {shown(value)}", suggestion)
 
 
-def _unknown_key(path: Path, details: Details) -> Finding:
-    key = str(path[-1])
-    if path == ("extends",):
-        # Only a file can extend another: an override stands nowhere that a path could be relative to.
-        return Finding("NN101", path, "only a file can say what it extends", key=True)
-    allowed = _keys(details["loc"][:-1])
-    suggestion = nearest(key, allowed)
-    message = f"unknown key {shown(key)}"
-    if suggestion is None and allowed:
-        message += f"; the keys here are {listed(allowed, 'and')}"
-    elif not allowed:
-        message += "; nothing can be set here"
-    return Finding("NN101", path, message, suggestion, key=True)
+def _typed(path: Path, details: Details, wanted: str) -> Finding:
+    value = details["input"]
+    said = wanted
+    if wanted == slips.MAPPING and (keys := language.keys(details["loc"])):
+        plural = "s" if len(keys) > 1 else ""
+        said += f" with the key{plural} {offered('', keys, dotted(path))}"
+    elif path == ("expect",):
+        said += " such as 'test_accuracy: 0.9 to 1'"
+    message = f"must be {said}, got {shown(value)}{slips.hint(value, wanted)}"
+    if wanted == slips.LIST and isinstance(value, dict):
+        message += _as_list(str(path[-1]), value)
+    return Finding("NN103", path, message, slips.suggestion(value, wanted))
 
 
-def _keys(loc: tuple[str | int, ...]) -> list[str]:
-    """The keys allowed at a pydantic location."""
-    models: list[type[BaseModel]] = [Experiment]
-    for part in loc:
-        holding = [model for model in models if part in model.model_fields]
-        tagged = [model for model in models if _tag(model) == part]
-        if tagged:
-            models = tagged
-        elif holding:
-            models = list(_models(holding[0].model_fields[str(part)].annotation))
-    keys = [key for key in models[0].model_fields if key != "step"] if models else []
-    return [*keys, "extends"] if models == [Experiment] else keys
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    """What selects a data set or a step among its kind."""
-    field = model.model_fields.get("step") or model.model_fields.get("name")
-    choices = get_args(field.annotation) if field else ()
-    return choices[0] if choices and isinstance(choices[0], str) else None
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-    else:
-        for inner in get_args(annotation):
-            yield from _models(inner)
+def _as_list(key: str, value: Mapping[str, Any]) -> str:
+    """How to make a list of a mapping, as far as it holds what the list should hold."""
+    [(inner, held), *others] = value.items() or [("", None)]
+    if isinstance(held, list) and not others:
+        return f"; the list stands right below {key}, without {shown(inner)}"
+    kind = _LISTS.get(key)
+    names = catalogue.names(kind) if kind else list(STEPS) if key == "prepare" else ()
+    return "; put '- ' before each name" if any(name in names for name in value) else ""
 
 
 def _unknown_tag(path: Path, details: Details) -> Finding:
     word = details["ctx"]["tag"]
     if "prepare" in path:
-        message = f"unknown step {shown(word)}"
-        suggestion = nearest(word, STEPS)
-        if suggestion is None:
-            message += f"; there are {listed(list(STEPS), 'and')}"
-        return Finding("NN118", path, message, suggestion, at=(*path, word), key=True)
-    names = [name.strip(" '") for name in details["ctx"]["expected_tags"].split(",")]
-    message = f"unknown data set {shown(word)}"
-    suggestion = nearest(word, names)
+        return _unknown("NN118", path, "step", word, list(STEPS), at=(*path, word), key=True)
+    names = list(language.data_sets())
+    return _unknown("NN109", path, "data set", word, names, at=(*path, "name"))
+
+
+def _unknown(
+    code: str, path: Path, noun: str, word: Any, names: list[str], *, at: Path, key: bool = False
+) -> Finding:
+    message = f"unknown {noun} {shown(word)}"
+    suggestion = nearest(str(word), names)
     if suggestion is None:
-        message += f"; there are {listed(names, 'and')}"
-    return Finding("NN109", path, message, suggestion, at=(*path, "name"))
+        message += f"; there are {offered(word, names, noun.replace(' ', '') + 's')}"
+    return Finding(code, path, message, suggestion, at=at, key=key)
 
 
 def _no_tag(path: Path, details: Details) -> Finding:
+    value = details["input"]
     if "prepare" in path:
+        if isinstance(value, dict) and (
+            advice := nesting.advice("step", value, STEPS.__contains__)
+        ):
+            return Finding("NN103", path, advice)
         message = "must be a step such as 'flatten' or 'multi_hot: 10000'"
-        return Finding("NN103", path, f"{message}, got {shown(details['input'])}")
-    if isinstance(details["input"], dict):
+        return Finding("NN103", path, f"{message}, got {shown(value)}")
+    if isinstance(value, dict):
         return Finding("NN102", (*path, "name"), "is missing", at=path, key=True)
-    message = f"must be a data set's name, or a mapping with a name, got {shown(details['input'])}"
-    return Finding("NN103", path, message)
+    message = f"must be a data set's name, or a mapping with a name, got {shown(value)}"
+    return Finding("NN103", path, f"{message}{slips.hint(value, slips.MAPPING)}")
 
 
 def _choice(path: Path, details: Details) -> Finding:
@@ -200,10 +200,12 @@ def _choice(path: Path, details: Details) -> Finding:
 def _bound(word: str, key: str) -> Callable[[Path, Details], Finding]:
     def finding(path: Path, details: Details) -> Finding:
         limit, value = details["ctx"][key], details["input"]
+        if isinstance(value, float) and math.isnan(value):
+            return Finding("NN103", path, "must be a number, got nan, which is none")
         if key == "gt" and isinstance(limit, int):
             message = f"must be at least {limit + 1}, got {shown(value)}"
         else:
-            message = f"must be {word} {limit}, got {shown(value)}"
+            message = f"must be {word} {limit:.10g}, got {shown(value)}"
         return Finding("NN110", path, message)
 
     return finding
@@ -233,7 +235,9 @@ def _lint_code(path: Path, details: Details) -> Finding:
 
 
 _SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {
-    "extra_forbidden": _unknown_key,
+    "extra_forbidden": lambda path, details: stray_keys.finding(
+        path, details["loc"][:-1], details["input"]
+    ),
     "union_tag_invalid": _unknown_tag,
     "union_tag_not_found": _no_tag,
     "literal_error": _choice,

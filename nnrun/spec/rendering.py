@@ -7,6 +7,7 @@ import unicodedata
 from nnrun.errors import Fault, Place
 
 WIDEST = 100  # columns of a source line that are shown
+LONGEST = 4 * WIDEST  # characters that are looked at: a line may hold a million
 INDENT = "    "
 TAB = "    "
 
@@ -46,7 +47,8 @@ def _excerpt(place: Place) -> tuple[str, str]:
     start = place.column - 1
     end = start + place.length
     before, meant, after = place.text[:start].lstrip(), place.text[start:end], place.text[end:]
-    before, meant, after = _safe(before), _safe(meant), _safe(after.rstrip())
+    before, meant = _safe(before[-LONGEST:]), _safe(meant[:LONGEST])
+    after = _safe(after.rstrip()[:LONGEST])
     room = WIDEST - min(_width(meant), WIDEST // 2)
     if _width(before) > room // 2 and _width(before + meant + after) > WIDEST:
         before = "…" + _tail(before, room // 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from nnrun.spec import catalogue
+from nnrun.spec import catalogue, nesting
 from nnrun.spec.dataset import STEPS, first_argument
 from nnrun.spec.tree import Node, mapping, sequence
 
@@ -86,6 +86,8 @@ def _arguments(kind: str, name: str, node: Node) -> Node:
         return replace(node, value={})
     if not isinstance(node.value, dict):
         if entry is None or entry.first is None:
+            return node
+        if nesting.arguments_as_list(node.plain(), entry.accepted):
             return node
         node = mapping({entry.first: node}, node)
     return _fields(node, _argument_rewrites(kind, name))

@@ -53,11 +53,21 @@ def read_file(path: File) -> Document:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"cannot be read as UTF-8 text: byte 0x{data[error.start]:02x} in line {line}"
-        place = Place(str(path), line, 1, 1, "")
-        return Document(None, (Fault("NN001", "", message, place),))
+        return Document(None, (_undecodable(path, data, error.start),))
     return read(text, source=str(path))
+
+
+def _undecodable(path: File, data: bytes, position: int) -> Fault:
+    """A byte that is no UTF-8, with the line around it as far as that can be read."""
+    message = f"is not UTF-8 text; save it as UTF-8 (byte 0x{data[position]:02x})"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Fault("NN001", "", "is UTF-16 text; save it as UTF-8", Place(str(path), 1, 1, 1, ""))
+    begin = data.rfind(b"\n", 0, position) + 1
+    line, _, _ = data[begin:].partition(b"\n")
+    before = data[begin:position].decode()
+    number = data.count(b"\n", 0, position) + 1
+    place = Place(str(path), number, len(before) + 1, 1, line.decode(errors="replace"))
+    return Fault("NN001", "", message, place)
 
 
 def _unreadable(path: File, error: OSError) -> Fault:
@@ -103,7 +113,9 @@ class _Reader:
         if found := _UNPRINTABLE.search(self.text):
             before = _BREAK.split(self.text[: found.start()])
             place = self.place(len(before) - 1, len(before[-1]))
-            raise self.stop("NN002", f"holds the character U+{ord(found[0]):04X}", place)
+            raise self.stop(
+                "NN002", f"holds the character U+{ord(found[0]):04X}; leave it out", place
+            )
         self.parser = _Loader(self.text)
         try:
             return self._document(root)
@@ -147,7 +159,8 @@ class _Reader:
         """A list or a mapping."""
         if depth > DEEPEST:
             message = f"more than {DEEPEST} lists and mappings inside each other"
-            raise self.stop("NN007", message, self.span(event), path)
+            # The path to it would fill the screen.
+            raise self.stop("NN007", message, self.span(event), path[:2])
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(event, path, depth)
         return self.mapping(event, path, depth)
@@ -186,14 +199,21 @@ class _Reader:
     def key(self, event: Any, path: Path, depth: int, place: Place) -> str | None:
         """A key, which must be a word; anything else is a fault and is left out."""
         node = self.node(event, path, depth + 1)
-        if isinstance(node.value, str) and (node.value != "<<" or event.style):
+        alias = isinstance(event, yaml.AliasEvent)
+        if isinstance(node.value, str) and (node.value != "<<" or alias or event.style):
             return node.value
         if node.value == "<<":
-            self.fault("NN008", "'<<' does not merge here; write `extends: FILE`", place, path)
+            self.fault(
+                "NN008",
+                "'<<' does not merge here; write the keys out, or `extends: FILE`",
+                place,
+                path,
+            )
         elif isinstance(node.value, (dict, tuple)):
             self.fault("NN002", "a key must be a word, not a list or a mapping", place, path)
         else:
-            message = f'a key must be a word; write "{event.value}" in quotes to make it one'
+            written = f"*{event.anchor}" if alias else event.value
+            message = f'a key must be a word; write "{written}" in quotes to make it one'
             self.fault("NN002", message, place, path)
         return None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nnrun.spec.suggest import FEW, few
+
 LONGEST = 60  # characters of a value that a message repeats
 
 
@@ -48,6 +50,23 @@ def listed(words: Sequence[str], conjunction: str) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
+
+
+def offered(word: Any, names: Sequence[str], part: str) -> str:
+    """The few names that are most like a word, and how to see the others.
+
+    Args:
+        part: what `nnrun keys` has to be asked for; empty for all of it.
+
+    Example:
+        >>> offered("x", ["first", "last", "random"], "validation.holdout")
+        'first, last and random'
+    """
+    if len(names) <= FEW + 1:
+        return listed(names, "and")
+    command = f"nnrun keys {part}".strip()
+    more = f"{len(names) - FEW} more (see '{command}')"
+    return f"{', '.join(few(str(word), names))} and {more}"
 
 
 def article(noun: str) -> str:

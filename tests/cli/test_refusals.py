@@ -109,7 +109,7 @@ CHANGES = {
     ),
     "a word for a list": (
         *("model:\n  - Dense: {units: 10, activation: softmax}\n", "model: Dense\n"),
-        "6:8: NN103 model: must be a list, got 'Dense'",
+        "6:8: NN103 model: must be a list, got 'Dense'; did you mean '[Dense]'?",
     ),
     "a word for an argument": (
         *("units: 10", "units: ten"),

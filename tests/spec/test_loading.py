@@ -75,12 +75,12 @@ bad.yaml:9:5: NN113 model[3].Conv2D: Conv2D needs the argument 'kernel_size'
 bad.yaml:10:29: NN104 model[4].Bidirectional.layer: unknown layer 'LSTN'; did you mean 'LSTM'?
 bad.yaml:12:14: NN105 training.optimizer: unknown optimizer 'rmsprob'; did you mean 'rmsprop'?
 bad.yaml:13:9: NN115 training.loss: must be a loss such as 'binary_crossentropy', got a list
-bad.yaml:14:12: NN103 training.metrics: must be a list, got 'acc'
+bad.yaml:14:12: NN103 training.metrics: must be a list, got 'acc'; did you mean '[acc]'?
 bad.yaml:15:11: NN110 training.epochs: must be at least 1, got 0
 bad.yaml:16:15: NN103 training.batch_size: must be a whole number, got 'ten'
 bad.yaml:17:11: NN111 training.engine: must be auto, xla, graph or fit, got 'warp'
 bad.yaml:18:11: NN111 training.device: must be 'auto', 'cpu' or a GPU such as 'gpu:0', got 'tpu'
-bad.yaml:19:12: NN103 training.shuffle: must be true or false, got 'no'
+bad.yaml:19:12: NN103 training.shuffle: must be true or false, got 'no'; did you mean 'false'?
 bad.yaml:21:19: NN110 validation.holdout.size: must be a number of rows, or a fraction between 0 and 1, got 1.5
 bad.yaml:21:30: NN111 validation.holdout.take: must be first, last or random, got 'frist'; did you mean 'first'?
 """
@@ -146,6 +146,27 @@ def test_a_spec_is_a_mapping(folder, text, message):
     (folder / "x.yaml").write_text(text, "utf-8")
 
     assert faults(folder / "x.yaml") == [f"{folder}/x.yaml:1:1: {message}"]
+
+
+def test_a_hundred_faults_are_told_and_that_there_are_more(folder):
+    """Nobody reads forty thousand, and to look for what was meant by each takes a minute."""
+    text = IMDB.replace("metrics: [binary_accuracy]", f"metrics: [{', '.join(['what'] * 300)}]")
+    (folder / "x.yaml").write_text(text, "utf-8")
+    found = faults(folder / "x.yaml")
+
+    assert len(found) == 101
+    assert found[-1].endswith("NN007: there is more that is wrong; it is told when this is mended")
+
+
+def test_what_is_wrong_with_a_misspelt_data_set_is_told_too(folder):
+    """Its name says which arguments it takes, also where a letter of it is wrong."""
+    text = IMDB.replace("name: imdb", "name: imbd").replace("num_words", "num_wrods")
+    (folder / "x.yaml").write_text(text, "utf-8")
+
+    assert [line.split(": ", 1)[1] for line in faults(folder / "x.yaml")] == [
+        "NN109 dataset: unknown data set 'imbd'; did you mean 'imdb'?",
+        "NN101 dataset.num_wrods: unknown key 'num_wrods'; did you mean 'num_words'?",
+    ]
 
 
 def test_a_fault_found_later_has_its_place(folder):

@@ -130,6 +130,14 @@ def test_extends_must_lead_somewhere(write, extends, message):
     assert f"x.yaml:2:10: NN008 extends: {expected}" in faults(path)
 
 
+@pytest.mark.parametrize("name", ["ä" * 9000, '"\\0"'], ids=["long", "zero byte"])
+def test_a_name_that_no_file_can_have_is_refused(write, name):
+    path = write(f"extends: {name}\nseed: 1\n")
+    [fault] = faults(path)
+
+    assert fault.startswith("x.yaml:1:10: NN008 extends: no file can be read under the name")
+
+
 def test_a_circle_of_two_is_found(write):
     write("extends: x.yaml\n", "y.yaml")
     path = write("extends: y.yaml\n")
@@ -193,7 +201,7 @@ def test_later_overrides_win(write):
         ("model.9.Dense.units=1", "1:7: NN009 model: is a list; its items are numbered 0 to 1, got '9'"),
         ("model.-1.Dense.units=1", "1:7: NN009 model: is a list; its items are numbered 0 to 1, got '-1'"),
         ("model.0.Dense.unit=3", "1:15: NN112 model[0].Dense.unit: Dense has no argument 'unit'; did you mean 'units'?"),
-        ("training.metrics=[acc, nope]", "1:24: NN107 training.metrics[1]: unknown metric 'nope'"),
+        ("training.metrics=[acc, mapee]", "1:24: NN107 training.metrics[1]: unknown metric 'mapee'; did you mean 'mape'?"),
     ],
 )  # fmt: skip
 def test_an_override_that_cannot_be_is_explained(write, override, message):

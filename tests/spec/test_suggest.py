@@ -1,0 +1,173 @@
+"""The nearest name, of whatever kind: where a slip of the hand leads back to it, it is found."""
+
+from __future__ import annotations
+
+import string
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnrun.spec import catalogue, language
+from nnrun.spec.components import NOUNS
+from nnrun.spec.dataset import STEPS
+from nnrun.spec.suggest import EDITS, edits, few, nearest
+
+# Every set of names among which a word is looked for.
+SETS: dict[str, list[str]] = {
+    **{kind: catalogue.names(kind) for kind in NOUNS},
+    "data sets": list(language.data_sets()),
+    "steps": list(STEPS),
+    "top level": language.keys(()),
+    "training": language.keys(("training",)),
+    "holdout": language.keys(("validation", "holdout")),
+    "kfold": language.keys(("validation", "kfold")),
+    "smooth": language.keys(("validation", "kfold", "smooth")),
+    **{name: language.keys(("dataset", name)) for name in language.data_sets()},
+    **{
+        f"arguments of {name}": list(catalogue.arguments("layers", name))
+        for name in ("Conv2D", "LSTM")
+    },
+    "arguments of Adam": list(catalogue.arguments("optimizers", "Adam")),
+}
+LETTERS = string.ascii_letters + string.digits + "_"
+
+
+def folded(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def distance(one: str, other: str) -> int:
+    """Optimal string alignment, by the whole table."""
+    table = [[max(row, column) for column in range(len(other) + 1)] for row in range(len(one) + 1)]
+    for row in range(1, len(one) + 1):
+        for column in range(1, len(other) + 1):
+            differs = one[row - 1] != other[column - 1]
+            table[row][column] = min(
+                table[row - 1][column] + 1,
+                table[row][column - 1] + 1,
+                table[row - 1][column - 1] + differs,
+            )
+            if row > 1 and column > 1 and one[row - 2 : row] == other[column - 2 : column][::-1]:
+                table[row][column] = min(table[row][column], table[row - 2][column - 2] + 1)
+    return table[-1][-1]
+
+
+@st.composite
+def slips(draw: st.DrawFn) -> tuple[list[str], str]:
+    """A set of names, and one of them with one or two slips."""
+    names = SETS[draw(st.sampled_from(sorted(SETS)))]
+    word = draw(st.sampled_from(names))
+    for _ in range(draw(st.integers(1, EDITS))):
+        at, letter = draw(st.integers(0, len(word))), draw(st.sampled_from(LETTERS))
+        word = draw(
+            st.sampled_from((
+                word[:at] + letter + word[at:],
+                word[:at] + word[at + 1 :],
+                word[:at] + letter + word[at + 1 :],
+                word[:at] + word[at : at + 2][::-1] + word[at + 2 :],
+            ))
+        )  # fmt: skip
+    return names, word
+
+
+words = st.text(st.sampled_from("abcA_1"), max_size=7)
+
+
+@given(one=words, other=words)
+def test_edits_are_the_optimal_string_alignment(one: str, other: str) -> None:
+    number = distance(one, other)
+
+    assert edits(one, other) == (number if number <= EDITS else None)
+
+
+@given(slips())
+def test_a_slip_of_the_hand_leads_back_to_the_nearest_name(case: tuple[list[str], str]) -> None:
+    """With the fewest edits; and where no other name is as near, it is the one that was meant."""
+    names, word = case
+    far = {name: distance(folded(word), folded(name)) for name in names}
+    within = {
+        name: number
+        for name, number in far.items()
+        if number == 0 or number < min(EDITS + 1, max(len(folded(word)), len(folded(name))))
+    }
+    best = [name for name, number in within.items() if number == min(within.values())]
+    found = nearest(word, names)
+
+    assert found in best or not best
+
+
+@pytest.mark.parametrize("names", SETS.values(), ids=SETS)
+def test_every_name_is_nearest_to_itself(names: list[str]) -> None:
+    assert [nearest(name, [name, *names]) for name in names] == names
+
+
+@pytest.mark.parametrize(
+    ("word", "suggestion"),
+    [
+        ("earlystopping", "EarlyStopping"),
+        ("early_stopping", "EarlyStopping"),
+        ("EARLY-STOPPING", "EarlyStopping"),
+        ("adamm", "adam"),
+        ("adma", "adam"),
+        ("Adamm", "Adam"),
+        ("mnits", "mnist"),
+        ("conv_2d", "Conv2D"),
+        ("lr", "learning_rate"),
+        ("learn_rate", "learning_rate"),
+        ("standardise", "standardize"),
+    ],
+)
+def test_ties_and_guesses_are_sensible(word: str, suggestion: str) -> None:
+    names = (
+        *(
+            "adamw",
+            "adamax",
+            "adam",
+            "Adam",
+            "Nadam",
+            "EarlyStopping",
+            "mnist",
+            "mnist_5k",
+            "Conv1D",
+        ),
+        *("Conv2D", "Conv3D", "beta_1", "learning_rate", "standardize", "accuracy", "Accuracy"),
+    )
+
+    assert nearest(word, names) == suggestion
+
+
+def test_small_letters_mean_the_word_in_small_letters() -> None:
+    """`accuracy` and `Accuracy` are two metrics."""
+    names = ["Accuracy", "accuracy"]
+
+    assert [nearest(word, names) for word in ("acuracy", "Acuracy")] == ["accuracy", "Accuracy"]
+
+
+@pytest.mark.parametrize("word", ["xy", "q", "", "_", "-"])
+def test_what_has_no_letter_in_common_is_no_suggestion(word: str) -> None:
+    assert nearest(word, ["l1", "l2", "n", "C"]) is None
+
+
+def test_the_few_are_the_most_alike() -> None:
+    assert few("MaxPool", catalogue.names("layers"))[:2] == ["MaxPool1D", "MaxPool2D"]
+
+
+def test_spellings_of_one_word_count_once_among_the_few() -> None:
+    assert few("acc", ["Accuracy", "accuracy", "AUC"]) == ["AUC", "Accuracy"]
+
+
+@pytest.mark.parametrize(
+    "word", ["Foo", "BatchNormalisationLayer", "x" * 100_000, "sparse_catagoricel"]
+)
+def test_a_suggestion_is_instant(word: str) -> None:
+    """Also among all names of layers, and on a slow machine."""
+    names = catalogue.names("layers")
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        nearest(word, names)
+        seconds.append(time.process_time() - start)
+
+    assert min(seconds) < 0.02
