@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all check format docs catalogue clean
+.PHONY: help demo test test-all check format docs catalogue schema clean
 
 help: ## What there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ docs: $(VENV)/developing ## Let the documentation quote the program as it is now
 catalogue: $(VENV)/developing ## Rewrite the catalogue of the installed Keras.
 	$(BIN)/python -m nnrun.models.catalogue > catalogue.tmp
 	mv catalogue.tmp nnrun/spec/catalogue.json
+
+schema: $(VENV)/developing ## Rewrite the schema that the shipped specs name, for editors.
+	$(BIN)/nnrun schema --output configs/nnrun.schema.json
 
 clean: ## Remove the environment.
 	rm -rf $(VENV)

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnrun import runs
+from nnrun import layout, runs
 from nnrun.records import History
-from nnrun.runs import layout
 from nnrun.spec.loading import dump, load
 
 SPEC = Path(__file__).parents[1] / "configs" / "digits.yaml"

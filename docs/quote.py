@@ -5,41 +5,44 @@ Each function prints Markdown for the cog blocks in README.md and docs/.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-from nnrun.runs import layout
-from nnrun.spec import dataset
-from nnrun.spec.base import Spec
-from nnrun.spec.experiment import Experiment
-from nnrun.spec.training import Training
-from nnrun.spec.validation import Holdout, KFold, Smooth
+from nnrun import layout
+from nnrun.spec.lint_codes import ALL
 
-NAMED = Experiment.model_fields["name"].description
 CONFIGS = Path(__file__).parent.parent / "configs"
+# Faults that a file alone does not show.
+OVERRIDES = {"NN009": ("--set", "model.7.Dense.units=64")}
 
 
 def command(*arguments: str) -> None:
     """A command and what it answers."""
-    print(f"```console\n$ nnrun {' '.join(arguments)}\n{_run(*arguments).stdout.strip()}\n```")
+    answer = "\n".join(line.rstrip() for line in _run(*arguments).stdout.strip().splitlines())
+    print(f"```console\n$ nnrun {' '.join(arguments)}\n{answer}\n```")
 
 
-def refused(spec: str) -> None:
+def refused(spec: str, *overrides: str) -> None:
     """What is said of a spec with faults."""
-    answer = _run("train", spec).stderr.strip()
-    print(f"```console\n$ nnrun train {spec}\n{answer}\n```")
+    answer = _run("check", spec, *overrides).stdout.strip()
+    print(f"```console\n$ nnrun {' '.join(('check', spec, *overrides))}\n{answer}\n```")
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def new(name: str, source: str, *, lines: int) -> None:
+    """What `nnrun new` says, and the first lines of what it writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = _run("new", name, "--from", source, cwd=folder).stderr.strip()
+        text = (Path(folder) / f"{name}.yaml").read_text(encoding="utf-8")
+    print(f"```console\n$ nnrun new {name} --from {source}\n{answer}\n```")
+    print("```yaml\n" + "\n".join([*text.splitlines()[:lines], "…"]) + "\n```")
+
+
+def _run(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "88", "TERM": "dumb", "NO_COLOR": "1"}
     return subprocess.run(
         [sys.executable, "-m", "nnrun", *arguments],
@@ -47,7 +50,15 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env=environment,
+        cwd=cwd,
     )
+
+
+def schema(file: str) -> None:
+    """What `nnrun schema` says when it writes a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = _run("schema", "-o", file, cwd=folder).stderr.strip()
+    print(f"```console\n$ nnrun schema -o {file}\n{answer}\n```")
 
 
 def file(path: str) -> None:
@@ -76,79 +87,27 @@ def shipped() -> None:
         print(f"| [`{path.stem}`](configs/{path.name}) | {spec['description']} |")
 
 
-def keys() -> None:
-    """Every key of a spec."""
-    for title, cls in (
-        ("The top level", Experiment),
-        ("`training`", Training),
-        ("`validation.holdout`", Holdout),
-        ("`validation.kfold`", KFold),
-        ("`validation.kfold.smooth`", Smooth),
-    ):
-        print(f"### {title}\n")
-        _table(cls)
+def keys(group: str) -> None:
+    """Tables of the keys of a group, such as `spec`, `steps` or `datasets`."""
+    print(_run("keys", group, "--markdown").stdout, end="")
+
+
+def errors() -> None:
+    """Every code with its rule, reason and remedy, and where it needs no data an example."""
+    for code, rule in ALL.items():
+        print(f"### {code}\n\n**{rule.rule}** {rule.reason}\n")
+        if rule.symptom:
+            print(f"What it looks like: {rule.symptom}\n")
+        _broken(code)
+        print(f"What to do: {rule.fix}\n")
+        if rule.example:
+            print(f"```yaml\n{rule.example}\n```\n")
+
+
+def _broken(code: str) -> None:
+    """A spec with that fault, where there is one, and what is said of it."""
+    path = f"docs/examples/errors/{code}.yaml"
+    if Path(path).is_file():
+        file(path)
+        refused(path, *OVERRIDES.get(code, ()))
         print()
-
-
-def datasets() -> None:
-    """Every data set with its arguments."""
-    for cls in _members(dataset.Dataset):
-        name = get_args(cls.model_fields["name"].annotation)[0]
-        print(f"### `{name}`\n\n{_paragraph(cls)}\n")
-        arguments = [key for key in cls.model_fields if key not in ("name", "prepare")]
-        if arguments:
-            _table(cls, arguments)
-            print()
-
-
-def steps() -> None:
-    """Every prepare step with its arguments."""
-    for name, cls in dataset.STEPS.items():
-        print(f"### `{name}`\n\n{_paragraph(cls)}\n")
-        arguments = [key for key in cls.model_fields if key != "step"]
-        if arguments:
-            _table(cls, arguments)
-            print()
-
-
-def _members(annotated: Any) -> tuple[type[Spec], ...]:
-    union = get_args(get_args(annotated)[0])
-    return tuple(cls for cls in (union or get_args(annotated)) if isinstance(cls, type))
-
-
-def _paragraph(cls: type[Spec]) -> str:
-    lines = (cls.__doc__ or "").strip().splitlines()
-    return " ".join(line.strip() for line in lines if line.strip())
-
-
-def _table(cls: type[Spec], names: list[str] | None = None) -> None:
-    print("| key | value | default | |\n|---|---|---|---|")
-    for name in names or cls.model_fields:
-        field = cls.model_fields[name]
-        print(f"| `{name}` | {_kind(field.annotation)} | {_default(field)} | {field.description} |")
-
-
-def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)
-    if value is PydanticUndefined:
-        return "the file's stem" if field.description == NAMED else "needed"
-    if isinstance(value, Spec) or value in ("", ()):
-        return "none"
-    return f"`{json.dumps(value)}`".replace('"', "")
-
-
-def _kind(annotation: Any) -> str:
-    """A type as a person would say it."""
-    words = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-    if annotation in words:
-        return words[annotation]
-    if get_origin(annotation) is Annotated:
-        return _kind(get_args(annotation)[0])
-    if get_origin(annotation) is Literal:
-        return " or ".join(f"`{word}`" for word in get_args(annotation))
-    if get_origin(annotation) is tuple:
-        return "list"
-    if get_origin(annotation) in (Union, UnionType):
-        kinds = [_kind(each) for each in get_args(annotation) if each is not type(None)]
-        return " or ".join(dict.fromkeys(kinds))
-    return "name, with arguments" if annotation.__name__ == "Component" else "mapping"

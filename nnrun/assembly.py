@@ -8,12 +8,13 @@ from pathlib import Path
 
 import keras
 
-from nnrun import keras_objects, targets
+from nnrun import keras_objects
+from nnrun.check.callbacks import check_monitors
+from nnrun.check.labels import check_output
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
-from nnrun.models.build import REFUSALS, build, summary
+from nnrun.models.build import REFUSALS, begin_anew, build, summary
 from nnrun.records import Observer, Split
-from nnrun.runs import layout
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
 from nnrun.training.engine import Engine
@@ -63,7 +64,7 @@ def assemble(
     observer.stage("building the model")
     spec = intake.spec
     model, described = _compiled(intake)
-    units = targets.check_output(intake.dataset, spec, tuple(model.output_shape))
+    units = check_output(intake.dataset, spec, tuple(model.output_shape[1:]))
     if previous:
         restart(previous.model, model)
         model, chosen = previous.model, previous.engine
@@ -94,15 +95,11 @@ def assemble(
 def _compiled(intake: Intake) -> tuple[keras.Model, str]:
     """The untrained model of a fold, and its summary."""
     spec, preparation = intake.spec, intake.preparation
-    # Layers are numbered through a process; a fresh session gives the same names each time.
-    keras.utils.clear_session()
-    keras.config.set_dtype_policy(spec.training.precision)
+    begin_anew(spec.training.precision)
     seeding.seed_everything(seeding.of_fold(intake.seed, intake.fold))
     model = build(spec.model, preparation.shape, dtype=preparation.dtype)
     described = summary(model)
     compile_model(model, spec.training)
-    callbacks.check_learning_rate(spec.training)
-    callbacks.check_files(spec.training.callbacks, layout.MEANING)
     callbacks.build(spec.training.callbacks, Path())
     return model, described
 
@@ -121,5 +118,5 @@ def _untrained(evaluator: Evaluator, rows: Rows, intake: Intake) -> dict[str, fl
         message = f"loss or metrics do not take the model's output: {keras_objects.reason(error)}"
         raise Misfit("NN122", ("training", "loss"), message) from error
     held_out = [f"val_{name}" for name in initial] if len(intake.fold.validation) else []
-    callbacks.check_monitors(training.callbacks, [*initial, *held_out])
+    check_monitors(training.callbacks, [*initial, *held_out])
     return initial

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.check.rows import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
 from nnrun.errors import Misfit
 from nnrun.records import Array, Dataset, Fold, Sequences
-from nnrun.spec.validation import Holdout, KFold, Validation
-
-_HOLDOUT = ("validation", "holdout")
-_KFOLD = ("validation", "kfold")
+from nnrun.spec.validation import KFold, Validation
 
 
 def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
@@ -32,7 +30,7 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
     rule = validation.holdout
     if rule is None:
         return Fold(everything, everything[:0])
-    held = _size(rule, len(y))
+    held = held_out(rule, len(y))
     if rule.take == "first":
         return Fold(everything[held:], everything[:held])
     if rule.take == "last":
@@ -43,22 +41,12 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
     return Fold(np.sort(shuffled[held:]), np.sort(shuffled[:held]))
 
 
-def _size(rule: Holdout, rows: int) -> int:
-    path = (*_HOLDOUT, "size")
-    held = rule.size if isinstance(rule.size, int) else round(rule.size * rows)
-    if held >= rows:
-        raise Misfit("NN120", path, f"must be less than the {rows} training rows, got {held}")
-    if held < 1:
-        raise Misfit("NN120", path, f"{rule.size} of {rows} training rows holds out none")
-    return held
-
-
 def _stratified(y: Array, held: int, seed: int) -> Fold:
     # scikit-learn takes a second to load, and few rules need it.
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-    path = (*_HOLDOUT, "stratify")
-    _check_classes(y, "NN120", path)
+    path = (*HOLDOUT, "stratify")
+    check_stratified(classes=y.dtype.kind != "f", kfold=False)
     try:
         train, validation = train_test_split(
             np.arange(len(y)), test_size=held, random_state=seed, stratify=y
@@ -81,11 +69,9 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         Misfit: the rows cannot be divided so.
     """
     y = dataset.train.y
-    if rule.folds is not None and rule.folds > len(y):
-        message = f"must be at most the {len(y)} training rows, got {rule.folds}"
-        raise Misfit("NN126", (*_KFOLD, "folds"), message)
+    check_folds(rule, len(y))
     if rule.stratify:
-        _check_classes(y, "NN126", (*_KFOLD, "stratify"))
+        check_stratified(classes=y.dtype.kind != "f", kfold=True)
     groups = None if rule.groups is None else _column(rule.groups, dataset)
     # One state for all repeats, as scikit-learn's repeated splitters have it.
     state = np.random.RandomState(seed) if rule.shuffle else None
@@ -97,7 +83,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         ]
     except ValueError as error:
         message = f"the {len(y)} training rows cannot be divided so: {error}"
-        raise Misfit("NN126", (*_KFOLD, "folds"), message) from error
+        raise Misfit("NN126", (*KFOLD, "folds"), message) from error
     return tuple(
         Fold(train, validation, number)
         for number, (train, validation) in enumerate(divided, start=1)
@@ -128,18 +114,13 @@ def _splitter(rule: KFold, state: Any) -> Any:
     return splitter(rule.folds, shuffle=rule.shuffle, random_state=state)
 
 
-def _check_classes(y: Array, code: str, path: tuple[str | int, ...]) -> None:
-    if y.dtype.kind == "f":
-        raise Misfit(code, path, "stratify needs classes, but the labels are values")
-
-
 def _column(name: str, dataset: Dataset) -> Array:
     """The values of a column, by which rows belong together; shape `(rows,)`."""
     x = dataset.train.x
     if isinstance(x, Sequences) or name not in dataset.features:
         columns = ", ".join(dataset.features) or "none"
         message = f"{dataset.name} has no column '{name}'; there is {columns}"
-        raise Misfit("NN126", (*_KFOLD, "groups"), message)
+        raise Misfit("NN126", (*KFOLD, "groups"), message)
     return np.asarray(x[:, dataset.features.index(name)])
 
 

@@ -52,6 +52,11 @@ class Fault:
     place: Place | None = None
     suggestion: str | None = None
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether the experiment can be run all the same."""
+        return self.code.startswith("NN2")
+
 
 class NnrunError(Exception):
     """What a person can mend; printed in one place, without a traceback."""

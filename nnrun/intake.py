@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from nnrun import crossval, datasets, prepare, sanity, targets
+from nnrun.check import labels, lint, subject
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Dataset, Fold
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.finding import Finding
+from nnrun.spec.tree import dotted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +85,9 @@ def read(spec: Experiment) -> Material:
     began = time.perf_counter()
     spec = spec if spec.seed is not None else spec.model_copy(update={"seed": secrets.randbits(31)})
     dataset = datasets.load(spec.dataset)
-    units = targets.output_units(spec.model)
+    units = labels.output_units(spec.model)
     if units is not None:
-        targets.check(dataset, spec, units)
+        labels.check(dataset, spec, units)
     sanity.check_numbers(dataset)
     sanity.check_word_indices(dataset, spec)
     digest = datasets.digest(dataset)
@@ -101,14 +105,18 @@ def of_fold(material: Material, fold: Fold) -> Intake:
     spec, dataset = material.spec, material.dataset
     steps = spec.dataset.prepare
     preparation = prepare.fit(steps, dataset.train.x, rows=fold.train)
-    notices = (
-        *targets.notices(spec),
-        *prepare.notices(steps, validated=len(fold.validation) > 0),
-        *sanity.notices(dataset, fold),
-    )
+    found = [*([] if fold.number else lint.findings(subject(spec))), *sanity.notices(dataset, fold)]
     known: dict[str, Any] = {**vars(material)}
     known["seconds"] += time.perf_counter() - began
-    return Intake(**known, fold=fold, preparation=preparation, notices=notices)
+    return Intake(**known, fold=fold, preparation=preparation, notices=told(found, spec))
+
+
+def told(findings: Iterable[Finding], spec: Experiment) -> tuple[str, ...]:
+    """What is said of findings, in a line each, without those that the spec takes back."""
+    return tuple(
+        f"{found.code} {dotted(found.path)}: {found.message}"
+        for found in lint.heeded([*findings], spec)
+    )
 
 
 def take_in(spec: Experiment) -> Intake:

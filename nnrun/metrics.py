@@ -7,6 +7,7 @@ same, and a person believes it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from nnrun.errors import Misfit
@@ -56,15 +57,12 @@ _NAME = re.compile(r"(?!val_)[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _TAKEN = frozenset({"loss", "epoch", "learning_rate", "confusion", "gallery", "predicted"})
 
 
-def check(training: Training, labels: Labels) -> None:
-    """Refuses a metric that would report nonsense, and a name that something else has.
+def misfits(training: Training, labels: Labels) -> Iterator[Misfit]:
+    """Metrics that would report nonsense, and names that something else has.
 
     Args:
         training: names the metrics and the loss.
         labels: what a metric gets to see.
-
-    Raises:
-        Misfit: with the place and what would fit.
     """
     for index, metric in enumerate(training.metrics):
         path = ("training", "metrics", index)
@@ -72,8 +70,9 @@ def check(training: Training, labels: Labels) -> None:
         if labels not in fitting:
             needs = f"needs {' or '.join(fitting)}" if fitting else "cannot judge a model's output"
             message = f"{metric.name} {needs}; with {training.loss.name} the labels are {labels}"
-            raise Misfit("NN125", path, message)
-        _check_name(metric, path)
+            yield Misfit("NN125", path, message)
+        elif misfit := _misnamed(metric, path):
+            yield misfit
 
 
 def taken(name: str) -> tuple[Labels, ...]:
@@ -91,14 +90,15 @@ def taken(name: str) -> tuple[Labels, ...]:
     return next((labels for labels, names in _TAKES.items() if own_name in names), _CLASSES)
 
 
-def _check_name(metric: Component, path: tuple[str | int, ...]) -> None:
+def _misnamed(metric: Component, path: tuple[str | int, ...]) -> Misfit | None:
     name = metric.arguments.get("name")
-    if name is not None and (name in _TAKEN or not _NAME.fullmatch(str(name))):
-        message = (
-            f"a metric cannot be called '{name}'; letters, digits, '_', '-' and '.' make a name, "
-            f"but not one that begins with val_, nor {', '.join(sorted(_TAKEN))}"
-        )
-        raise Misfit("NN114", (*path, metric.name, "name"), message)
+    if name is None or (name not in _TAKEN and _NAME.fullmatch(str(name))):
+        return None
+    message = (
+        f"a metric cannot be called '{name}'; letters, digits, '_', '-' and '.' make a name, "
+        f"but not one that begins with val_, nor {', '.join(sorted(_TAKEN))}"
+    )
+    return Misfit("NN114", (*path, metric.name, "name"), message)
 
 
 # Errors and distances; of anything else more is better.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nnrun import plots, targets
+from nnrun import layout, plots
+from nnrun.check.labels import are_probabilities, threshold
 from nnrun.records import Array, Dataset, Sequences, Split
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec.training import Training
 from nnrun.training import classes
 
@@ -58,14 +59,14 @@ def write(run: Run, found: Predictions, training: Training) -> None:
         )
         run.write_figure("predicted", figure)
         return
-    guess = classes.predicted(found.output, threshold=targets.threshold(training.loss.name))
+    guess = classes.predicted(found.output, threshold=threshold(training.loss.name))
     counts = classes.confusion(found.target, guess, names)
     header = ["true \\ predicted", *names]
     rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]
     run.write_table(layout.CONFUSION, [header, *rows])
     run.write_json(layout.REPORT, classes.report(found.target, guess, names))
     run.write_figure("confusion", plots.confusion(counts, names))
-    _gallery(run, found, guess, probable=targets.are_probabilities(training))
+    _gallery(run, found, guess, probable=are_probabilities(training))
 
 
 def _gallery(run: Run, found: Predictions, guess: Array, *, probable: bool) -> None:

@@ -107,21 +107,6 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
     )
 
 
-def notices(steps: Sequence[Step], *, validated: bool) -> list[str]:
-    """Says of a step that learns from rows it should not see.
-
-    Args:
-        steps: as written in the spec.
-        validated: whether some training rows validate.
-    """
-    return [
-        f"leak: {step.step}: {{fit: all}} learns from the rows that validate too, so validation "
-        "looks a little better than it is; leave out `fit: all` to have it honest"
-        for step in steps
-        if validated and isinstance(step, Standardize) and step.fit == "all"
-    ]
-
-
 def _is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
     expanded = len(x) * int(np.prod(shape)) * 4
     grows = isinstance(x, Sequences) or x.dtype.kind != "f"

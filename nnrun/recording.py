@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnrun import crossval, outcome, plots
+from nnrun import crossval, layout, outcome, plots
 from nnrun.assembly import Assembly
 from nnrun.errors import NnrunError
 from nnrun.outcome import Predictions
 from nnrun.records import History, Logs, Observer
-from nnrun.runs import Run, environment, layout
+from nnrun.runs import Run, environment
 from nnrun.spec.loading import dump
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import probabilities

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nnrun.errors import DataError, Misfit
+from nnrun.check.rows import check_words
+from nnrun.errors import DataError
 from nnrun.records import Array, Dataset, Fold, Inputs, Sequences, Split
-from nnrun.spec.dataset import MultiHot, Pad
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.finding import Finding
 
 # So many folds are named before it is only said that there are more.
 FEW = 5
@@ -18,7 +19,7 @@ FEW = 5
 DOMINANT = 0.9
 
 
-def notices(dataset: Dataset, fold: Fold) -> list[str]:
+def notices(dataset: Dataset, fold: Fold) -> list[Finding]:
     """What a person should know; nothing is changed.
 
     Args:
@@ -29,10 +30,11 @@ def notices(dataset: Dataset, fold: Fold) -> list[str]:
         *_constant_columns(dataset, fold),
         *_dominant_class(dataset, fold),
         *_repeated_rows(dataset, fold),
+        *_unseen_in_holdout(dataset, fold),
     ]
 
 
-def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
+def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Finding]:
     """What a person should know of a cross-validation as a whole; nothing is changed.
 
     Args:
@@ -65,23 +67,8 @@ def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
         Misfit: with the place and what would fit.
     """
     texts = [x for x in (dataset.train.x, dataset.test.x) if isinstance(x, Sequences)]
-    if not texts or not spec.dataset.prepare:
-        return
-    highest = max(int(x.values.max(initial=0)) for x in texts)
-    step, layer = spec.dataset.prepare[0], spec.model[0]
-    if isinstance(step, MultiHot) and highest >= step.dimension:
-        path: tuple[str | int, ...] = ("dataset", "prepare", 0)
-        raise Misfit("NN123", path, _too_small("multi_hot", step.dimension, highest))
-    rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
-    if isinstance(step, Pad) and isinstance(rows, int) and max(highest, step.value) >= rows:
-        raise Misfit("NN123", ("model", 0), _too_small("input_dim", rows, highest))
-
-
-def _too_small(what: str, given: int, highest: int) -> str:
-    return (
-        f"{what} is {given}, but the words are numbered up to {highest}; "
-        "raise it, or set dataset.num_words"
-    )
+    if texts:
+        check_words(spec, max(int(x.values.max(initial=0)) for x in texts))
 
 
 def _check_numbers(split: Split, rows: str) -> None:
@@ -96,7 +83,7 @@ def _check_numbers(split: Split, rows: str) -> None:
             )
 
 
-def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[str]:
+def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
     x = dataset.train.x
     # Pixels at the border of a picture are constant by nature.
     if isinstance(x, Sequences) or x.ndim != 2:
@@ -104,20 +91,23 @@ def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[str]:
     constant = np.flatnonzero(np.ptp(x[fold.train], axis=0) == 0)
     if len(constant):
         names = [dataset.features[i] if dataset.features else str(i) for i in constant]
-        yield f"constant in all training rows, so of no use: {', '.join(names)}"
+        yield _note("NN222", f"constant in all training rows, so of no use: {', '.join(names)}")
 
 
-def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[str]:
+def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
     if not dataset.classes:
         return
     number, rows = Counter(dataset.train.y[fold.train].tolist()).most_common(1)[0]
     share = rows / len(fold.train)
     if share >= DOMINANT:
         name = dataset.classes[number]
-        yield f"{share:.0%} of the training rows are of class {name}: so good is a constant answer"
+        message = (
+            f"{share:.0%} of the training rows are of class {name}: so good is a constant answer"
+        )
+        yield _note("NN223", message)
 
 
-def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[str]:
+def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
     """Rows that a model is tested on after it has learnt them."""
     learnt = set(_fingerprints(dataset.train.x, fold.train))
     held_out = (
@@ -127,10 +117,11 @@ def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[str]:
     for name, x, rows in held_out:
         repeated = _count(learnt, x, rows)
         if repeated:
-            yield f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
+            message = f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
+            yield _note("NN221", message)
 
 
-def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[str]:
+def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
     """Rows that validate a fold whose model has learnt the same row under another number."""
     all_rows = np.array([*_fingerprints(dataset.train.x, np.arange(len(dataset.train)))])
     repeated = sum(
@@ -138,13 +129,27 @@ def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[str]:
     )
     if repeated:
         rows = sum(len(fold.validation) for fold in folds)
-        yield (
+        yield _note(
+            "NN221",
             f"{repeated:,} of {rows:,} rows that validate are among the rows that train their fold; "
-            "`groups` keeps rows together"
+            "`groups` keeps rows together",
         )
 
 
-def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[str]:
+def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+    """Classes that a hold-out asks for and nothing has taught, as of data stored class by class."""
+    if not dataset.classes or fold.number:
+        return
+    y = dataset.train.y
+    unseen = np.setdiff1d(y[fold.validation], y[fold.train])
+    if len(unseen):
+        named = ", ".join(dataset.classes[index] for index in unseen[:FEW])
+        more = ", …" if len(unseen) > FEW else ""
+        message = f"classes validate that are not among the rows that train: {named}{more}"
+        yield _note("NN206", f"{message}; use take: random and stratify: true")
+
+
+def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
     """Classes that a fold is asked for and has never seen, as when the rows lie class by class."""
     if not dataset.classes:
         return
@@ -152,7 +157,10 @@ def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[str]:
     blind = [fold.number for fold in folds if not np.isin(y[fold.validation], y[fold.train]).all()]
     if blind:
         named = ", ".join(map(str, blind[:FEW])) + (", …" if len(blind) > FEW else "")
-        yield f"validated on classes that are not among its training rows: fold {named}; use stratify"
+        message = (
+            f"classes validate that are not among the rows that train: fold {named}; use stratify"
+        )
+        yield _note("NN206", message)
 
 
 def _count(learnt: set[int], x: Inputs, rows: Array) -> int:
@@ -163,3 +171,7 @@ def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
     if isinstance(x, Sequences):
         return (hash(x.row(row).tobytes()) for row in rows)
     return (hash(x[row].tobytes()) for row in rows)
+
+
+def _note(code: str, message: str) -> Finding:
+    return Finding(code, ("dataset",), message)

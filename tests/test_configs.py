@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnrun.cli import shipped
+from nnrun.spec import schema
 from nnrun.spec.loading import dump, load
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,14 @@ def test_a_shipped_spec_loads_under_the_name_of_its_file(path: Path) -> None:
 
 
 @every_spec
+def test_a_shipped_spec_begins_with_the_lines_that_editors_look_for(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+
+    assert tuple(lines[:2]) == schema.header()
+    assert (path.parent / schema.FILE).is_file()
+
+
+@every_spec
 def test_a_shipped_spec_says_what_it_shows_and_how_to_run_it(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     opening = lines[: next(number for number, line in enumerate(lines) if line[0] != "#")]
@@ -28,7 +37,7 @@ def test_a_shipped_spec_says_what_it_shows_and_how_to_run_it(path: Path) -> None
     validation = load(path).experiment.validation
     verb = "kfold" if validation.kfold else "train"
 
-    assert len(opening) >= 2
+    assert len(opening) >= 2 + len(schema.header())
     assert f"#   nnrun {verb} {path.relative_to(ROOT).as_posix()}" in opening
     assert load(path).experiment.description
 

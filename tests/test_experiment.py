@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 
 @pytest.fixture
@@ -50,6 +51,21 @@ def test_a_repeated_run_writes_the_same_spec_data_and_predictions(
         assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
     for key in ("last", "best", "train", "validation", "test", "initial"):
         assert again.metrics()[key] == first.metrics()[key]
+
+
+def test_settings_of_a_persons_own_change_nothing(
+    trained: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Keras reads `keras.json`, and a run must not depend on what is in it."""
+    (tmp_path / "keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
+    )
+    spec, runs = trained[1] / layout.SPEC, tmp_path / "runs"
+    answer = nnrun("train", spec, "--runs", runs, env={"KERAS_HOME": str(tmp_path)})
+    [again] = runs.iterdir()
+
+    assert answer.returncode == 0, answer.stderr
+    assert (again / layout.HISTORY).read_bytes() == (trained[1] / layout.HISTORY).read_bytes()
 
 
 def test_another_experiment_in_the_same_process_changes_nothing(three: tuple[Any, Path]) -> None:

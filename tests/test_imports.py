@@ -36,3 +36,12 @@ def test_reading_runs_loads_nothing_heavy(
     answer, loaded = probed(verb, *of, *form, cwd=tmp_path)
 
     assert (answer.returncode, loaded) == (0, set())
+
+
+def test_the_schema_is_written_without_anything_heavy(
+    probed: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Names and arguments are in the catalogue; Keras itself is not asked."""
+    answer, loaded = probed("schema", cwd=tmp_path)
+
+    assert (answer.returncode, loaded) == (0, set())

@@ -15,9 +15,10 @@ import yaml
 from matplotlib import image
 from sklearn import metrics as sk
 
+from nnrun import layout
 from nnrun.intake import Intake, take_in
 from nnrun.records import History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec.loading import load
 
 CLASSIFIER = {"loss", "accuracy", "confusion", "gallery"}

@@ -22,11 +22,15 @@ def table(x: list[list[float]], y: list[int], test: list[list[float]]) -> Datase
 ROWS = [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [4.0, 5.0], [5.0, 6.0]]
 
 
+def told(dataset: Dataset, fold: Fold) -> list[str]:
+    return [f"{found.code} {found.message}" for found in sanity.notices(dataset, fold)]
+
+
 def test_good_rows_need_no_word() -> None:
     """A notice that always comes is read by nobody."""
     dataset = table(ROWS, [0, 1, 0, 1, 0], [[9.0, 9.0]])
 
-    assert sanity.notices(dataset, TRAIN) == []
+    assert told(dataset, TRAIN) == []
 
 
 def test_a_missing_value_is_refused_with_its_row() -> None:
@@ -42,16 +46,16 @@ def test_a_column_that_never_changes_in_training_is_named() -> None:
     """It teaches nothing, whatever it does in rows held out."""
     dataset = table([[1, 7], [2, 7], [3, 7], [4, 7], [5, 8]], [0, 1, 0, 1, 0], [[9, 9]])
 
-    assert sanity.notices(dataset, TRAIN) == ["constant in all training rows, so of no use: b"]
+    assert told(dataset, TRAIN) == ["NN222 constant in all training rows, so of no use: b"]
 
 
 def test_a_class_that_outweighs_all_others_is_named() -> None:
     """An accuracy of 100 % is nothing where all rows are of one class."""
     dataset = table(ROWS, [1, 1, 1, 1, 0], [[9.0, 9.0]])
 
-    assert sanity.notices(dataset, TRAIN) == [
-        "100% of the training rows are of class yes: so good is a constant answer"
-    ]
+    note = "NN223 100% of the training rows are of class yes: so good is a constant answer"
+
+    assert note in told(dataset, TRAIN)
 
 
 def test_held_out_rows_that_were_learnt_are_counted() -> None:
@@ -59,9 +63,9 @@ def test_held_out_rows_that_were_learnt_are_counted() -> None:
     rows = [*ROWS[:4], ROWS[0]]
     dataset = table(rows, [0, 1, 0, 1, 0], [ROWS[1], ROWS[2], [9.0, 9.0]])
 
-    assert sanity.notices(dataset, TRAIN) == [
-        "1 of 1 validation rows are training rows too",
-        "2 of 3 test rows are training rows too",
+    assert told(dataset, TRAIN) == [
+        "NN221 1 of 1 validation rows are training rows too",
+        "NN221 2 of 3 test rows are training rows too",
     ]
 
 
@@ -71,9 +75,18 @@ def test_texts_are_compared_word_by_word() -> None:
     test = Sequences(np.array([3, 4, 3]), np.array([0, 2, 3]))
     dataset = Dataset("toy", Split(train, np.zeros(3)), Split(test, np.zeros(2)))
 
-    assert sanity.notices(dataset, Fold(np.arange(3), np.arange(0))) == [
-        "1 of 2 test rows are training rows too"
+    assert told(dataset, Fold(np.arange(3), np.arange(0))) == [
+        "NN221 1 of 2 test rows are training rows too"
     ]
+
+
+def test_held_out_classes_that_nothing_has_taught_are_named() -> None:
+    """Data is often stored class by class, and then the last rows are of a class of their own."""
+    dataset = table(ROWS, [0, 0, 0, 1, 1], [[9.0, 9.0]])
+    last, mixed = Fold(np.arange(3), np.arange(3, 5)), Fold(np.array([0, 1, 3]), np.array([2, 4]))
+
+    assert told(dataset, last)[-1].startswith("NN206 classes validate that are not among the rows")
+    assert told(dataset, mixed) == []
 
 
 @pytest.mark.usefixtures("full_data")
@@ -85,7 +98,7 @@ def test_imdb_repeats_some_reviews() -> None:
     dataset = load(Imdb(name="imdb"))
     everything = Fold(np.arange(25_000), np.arange(0))
 
-    [notice] = sanity.notices(dataset, everything)
+    [notice] = told(dataset, everything)
 
     assert notice.endswith("of 25,000 test rows are training rows too")
 

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nnrun import gates, layout
 from nnrun.cli import closing_folds, console
 from nnrun.number import number
 from nnrun.records import History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 # A rise must last so many epochs and be so large before it is called over-fitting.
 RISING_EPOCHS = 3
@@ -25,8 +26,10 @@ def as_json(run: Run) -> dict[str, Any]:
     record = run.record()
     error = {"error": record["error"]} if record.get("error") else {}
     status, metrics = run.status(), run.metrics()
+    expect = {"expect": record["expect"]} if record.get("expect") else {}
     return {"path": str(run.path), "name": record["name"], "status": status, **error} | {
-        "metrics": metrics
+        "metrics": metrics,
+        **expect,
     }
 
 
@@ -40,6 +43,23 @@ def show(run: Run, out: Console) -> None:
         said = closing_folds.unfinished(run) if whole else [_unfinished(run)]
     for sentence in said:
         out.print(sentence, markup=False)
+    if judged := gates.read(run):
+        out.print(_gates(judged))
+
+
+def _gates(judged: list[gates.Outcome]) -> Table:
+    missed = sum(not outcome.passed for outcome in judged)
+    title = f"{missed} of {len(judged)} expectations missed" if missed else "all expectations met"
+    table = Table("expect", "wanted", "got", "", title=title, title_justify="left")
+    for each in judged:
+        got = f"{each.got:,}" if isinstance(each.got, int) else number(each.got)
+        table.add_row(
+            escape(each.name),
+            escape(each.expected),
+            got,
+            "met" if each.passed else "[red]missed[/]",
+        )
+    return table
 
 
 def has_folds(run: Run) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from nnrun import layout
 from nnrun.cli import console
 from nnrun.number import number
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 # So many folds have a line of their own.
 LINES = 20
@@ -97,7 +98,7 @@ def progress(run: Run) -> str:
 def ending(run: Run) -> list[str]:
     """What leaks, what failed, where the files are, how to go on."""
     record, status = run.record(), run.status()
-    said = [notice for notice in record.get("notices", []) if notice.startswith("leak")]
+    said = [notice for notice in record.get("notices", []) if notice.startswith("NN214")]
     if error := record.get("error"):
         said.append(f"stopped: {error}")
     said.append(f"files in {console.short(run.path)}")

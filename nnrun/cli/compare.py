@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console
+from nnrun.cli.saving import save
 from nnrun.cli.verb import Json, Runs, exit_codes
-from nnrun.errors import CommandError, NnrunError, NotARun, RunError
+from nnrun.errors import CommandError, NnrunError, NotARun
 
 if TYPE_CHECKING:
     from nnrun.compare import Comparison, Facts
@@ -147,7 +146,7 @@ def _answer(comparison: Comparison, format_: Format, output: Path | None) -> Non
     if output is None:
         sys.stdout.write(text)
     else:
-        _save(output, lambda path: path.write_text(text, encoding="utf-8"))
+        save(output, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _draw(comparison: Comparison, path: Path) -> None:
@@ -162,18 +161,4 @@ def _draw(comparison: Comparison, path: Path) -> None:
     judged = " or ".join(sorted({entry.first.judged for entry in entries}))
     figure = plots.comparison(series, comparison.metric, rows=judged)
     kind = path.suffix.removeprefix(".") or "png"
-    _save(path, lambda path: figure.savefig(path, format=kind))
-
-
-def _save(path: Path, write: Callable[[Path], object]) -> None:
-    """Has a file written; what stood there stays until the new one is whole."""
-    passing = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(passing)
-        passing.replace(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RunError(f"{path}: cannot be written: {reason}") from error
-    finally:
-        with suppress(OSError):
-            passing.unlink()
+    save(path, lambda path: figure.savefig(path, format=kind))

@@ -11,7 +11,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.markup import escape
 
-from nnrun.errors import NnrunError, SpecError
+from nnrun.errors import Fault, NnrunError, SpecError
 
 
 def stdout() -> Console:
@@ -46,14 +46,25 @@ def print_error(error: NnrunError) -> None:
     if not isinstance(error, SpecError):
         console.print(f"[bold red]error:[/] {escape(str(error))}")
         return
+    from nnrun.cli import github
+
+    for fault in error.faults:
+        print_fault(fault, console)
+    if github.wanted():
+        for fault in error.faults:
+            console.print(github.annotation(fault), markup=False, soft_wrap=True)
+
+
+def print_fault(fault: Fault, out: Console) -> None:
+    """Says what is wrong, with the line and carets under the culprit."""
     # Rendering reads no file and needs no Keras, but only a refused spec needs it.
     from nnrun.spec.rendering import render
 
-    for fault in error.faults:
-        head, *source = render(fault).splitlines()
-        console.print(f"[bold]{escape(head)}[/]")
-        for line in source:
-            console.print(escape(line), style="dim" if "^" not in line else "red")
+    head, *source = render(fault).splitlines()
+    out.print(f"[bold]{escape(head)}[/]")
+    color = "yellow" if fault.is_warning else "red"
+    for line in source:
+        out.print(escape(line), style="dim" if "^" not in line else color)
 
 
 def short(path: Path) -> str:

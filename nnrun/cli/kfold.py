@@ -6,15 +6,18 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, shipped
-from nnrun.cli.verb import Json, Runs, exit_codes
+from nnrun import layout
+from nnrun.cli import console, specs
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, SpecError
-from nnrun.runs import Run
-from nnrun.spec.loading import Loaded, load
+from nnrun.spec.loading import Loaded
+
+if TYPE_CHECKING:
+    from nnrun.runs import Run
 
 EXAMPLE = "Example: nnrun kfold configs/boston.yaml --set training.epochs=20"
 
@@ -27,17 +30,15 @@ Workers = Annotated[
         help="Folds side by side; by default one, and more where long folds wait.",
     ),
 ]
-Folder = Callable[[dict[str, Any]], Run]
+Folder = Callable[[dict[str, Any]], "Run"]
 
 
 def kfold(
     spec: Annotated[
         Path, typer.Argument(metavar="SPEC", help="A YAML file, or a shipped spec by name.")
     ],
-    overrides: Annotated[
-        list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
-    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
+    expect: Expect = [],  # noqa: B006 - likewise
     final: Annotated[
         bool, typer.Option("--final", help="Then train on all training rows and test once.")
     ] = False,
@@ -48,7 +49,7 @@ def kfold(
     """Cross-validate an experiment: a run per fold, and what they say together."""
     with exit_codes():
         also = ["validation.kfold.final=true"] if final else []
-        loaded = load(shipped.find(spec), overrides=[*overrides, *also])
+        loaded = specs.read(spec, [*overrides, *specs.gates(expect), *also])
 
         def folder(record: dict[str, Any]) -> Run:
             from nnrun import runs
@@ -63,15 +64,19 @@ def conduct(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) 
 
     Raises:
         NnrunError: it cannot be done, or a fold failed.
-        typer.Exit: with 1 where a fold has failed.
+        typer.Exit: with 1 where a fold has failed, with 3 where a gate was missed.
     """
+    from nnrun import gates
     from nnrun.cli import closing
     from nnrun.cli.lanes import Lanes
 
     _check(loaded)
     lanes = Lanes()
+    judged: list[gates.Outcome] = []
     try:
         _run(loaded, folder, workers, lanes)
+        if lanes.run and lanes.run.status() == layout.FINISHED:
+            judged = gates.judge(lanes.run, loaded.experiment.expect)
     finally:
         if lanes.run:
             closing.log(lanes.run)
@@ -81,7 +86,9 @@ def conduct(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) 
             entries = [closing.as_json(lanes.run)] if lanes.run else []
             console.print_json({"schema_version": 1, "runs": entries})
     assert lanes.run is not None
-    raise typer.Exit(0 if lanes.run.status() == "finished" else 1)
+    missed = any(not outcome.passed for outcome in judged)
+    done = MISSED if missed else 0
+    raise typer.Exit(done if lanes.run.status() == layout.FINISHED else 1)
 
 
 def _check(loaded: Loaded) -> None:

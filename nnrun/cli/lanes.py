@@ -9,10 +9,11 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from nnrun import layout
 from nnrun.cli import console
 from nnrun.cli.progress import epoch_line, fitting
 from nnrun.records import Logs, Observer
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 # More finished folds than these leave the screen again.
 SHOWN = 12

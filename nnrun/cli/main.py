@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from nnrun import __version__
-from nnrun.cli import compare, devices, kfold, resume, show, train
+from nnrun.cli import (
+    check,
+    compare,
+    devices,
+    explain,
+    keys,
+    kfold,
+    new,
+    resume,
+    schema,
+    show,
+    train,
+)
 from nnrun.cli import list as list_
 from nnrun.cli.verb import INTERRUPTED
 
@@ -21,13 +33,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("new", epilog=new.EXAMPLE)(new.new)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
+app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
+app.command("keys", epilog=keys.EXAMPLE)(keys.keys)
+app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 
 
 def _version(wanted: bool) -> None:

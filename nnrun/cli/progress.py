@@ -7,10 +7,10 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from nnrun import layout
 from nnrun.cli import console
 from nnrun.cli.noise import Noise
 from nnrun.records import Logs
-from nnrun.runs import layout
 
 
 class Watcher:

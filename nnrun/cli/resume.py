@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnrun import layout
 from nnrun.cli import console, kfold
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import RunError
-from nnrun.runs import Run, layout, process
 from nnrun.spec.loading import load
+
+if TYPE_CHECKING:
+    from nnrun.runs import Run
 
 EXAMPLE = "Example: nnrun resume runs/20260101-120000-boston"
 
@@ -30,6 +33,8 @@ def resume(
 ) -> None:
     """Go on with a K-fold that was stopped or killed: finished folds stay, the others are made."""
     with exit_codes():
+        from nnrun.runs import Run, process
+
         run = Run(path)
         known = run.record()
         if "fold" in known:
@@ -58,6 +63,8 @@ def resume(
 
 def _check_rests(run: Run) -> None:
     """Refuses a run that is at work, or whose workers have not noticed yet that it was killed."""
+    from nnrun.runs import Run
+
     until = time.monotonic() + PATIENCE
     for part in (run, *(Run(found.parent) for found in run.path.glob(f"*/{layout.RUN}"))):
         # A worker stops by itself when nobody listens to it any more.

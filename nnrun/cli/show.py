@@ -22,8 +22,9 @@ def show(
         from rich.markup import escape
         from rich.table import Table
 
+        from nnrun import layout
         from nnrun.cli import closing
-        from nnrun.runs import Run, layout
+        from nnrun.runs import Run
 
         run = Run(path)
         record = run.record()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, shipped
-from nnrun.cli.verb import Json, Runs, exit_codes
+from nnrun.cli import console
+from nnrun.cli import specs as reading
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, NnrunError, SpecError
-from nnrun.spec.loading import Loaded, load
+from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import Watcher
@@ -23,10 +24,8 @@ def train(
     specs: Annotated[
         list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
     ],
-    overrides: Annotated[
-        list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
-    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
+    expect: Expect = [],  # noqa: B006 - likewise
     seeds: Annotated[
         int | None,
         typer.Option("--seeds", min=1, metavar="N", help="A run each with N seeds in a row."),
@@ -39,9 +38,8 @@ def train(
     with exit_codes():
         try:
             # All are read first: a typo in the last must not show after the first has trained.
-            loaded = [
-                each for spec in specs for each in _seeded(shipped.find(spec), overrides, seeds)
-            ]
+            changes = [*overrides, *reading.gates(expect)]
+            loaded = [each for spec in specs for each in _seeded(spec, changes, seeds)]
             codes = [_train(each, root, entries, quiet=json) for each in loaded]
             if seeds and not json:
                 _sum_up(entries)
@@ -53,7 +51,7 @@ def train(
 
 def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]:
     """The experiment; with `--seeds` once for each seed, from its own on."""
-    loaded = load(spec, overrides=overrides)
+    loaded = reading.read(spec, overrides)
     if seeds is None:
         return [loaded]
     first = loaded.experiment.seed
@@ -61,7 +59,7 @@ def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]
         message = "must be a number for --seeds to count on from, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
     return [
-        load(spec, overrides=[*overrides, f"seed={seed}"]) for seed in range(first, first + seeds)
+        reading.read(spec, [*overrides, f"seed={seed}"]) for seed in range(first, first + seeds)
     ]
 
 
@@ -80,6 +78,7 @@ def _sum_up(entries: list[dict[str, Any]]) -> None:
 
 def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: bool) -> int:
     """Trains one experiment and says how it went, however it went; returns an exit code."""
+    from nnrun import gates
     from nnrun.cli import closing
     from nnrun.cli.progress import Watcher
     from nnrun.runs import Run
@@ -87,6 +86,8 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
     watcher = Watcher()
     try:
         _run(loaded, root, watcher)
+        assert watcher.path
+        judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
         console.print_error(error)
         return error.exit_code
@@ -97,7 +98,7 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
             closing.log(run)
             if not quiet:
                 closing.show(run, console.stdout())
-    return 0
+    return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
 def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:

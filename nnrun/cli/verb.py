@@ -14,11 +14,24 @@ import typer
 from nnrun.cli import console
 from nnrun.errors import NnrunError
 
+MISSED = 3
 INTERRUPTED = 130
 TERMINATED = 143
 
 Runs = Annotated[
     Path, typer.Option("--runs", envvar="NNRUN_RUNS", help="Folder of all runs.", metavar="DIR")
+]
+Overrides = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
+]
+Expect = Annotated[
+    list[str],
+    typer.Option(
+        "--expect",
+        metavar="GATE",
+        help="What must be reached, such as 'test_accuracy >= 0.9', or exit with 3; may be repeated.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

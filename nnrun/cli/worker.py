@@ -14,11 +14,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnrun import layout
 from nnrun.cli.noise import Noise, quiet_tensorflow
 from nnrun.errors import NnrunError
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.records import Logs
-from nnrun.runs import Run, create_part, layout
+from nnrun.runs import Run, create_part
 
 if TYPE_CHECKING:
     from nnrun.assembly import Assembly

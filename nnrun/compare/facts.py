@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from nnrun import layout
 from nnrun import metrics as meanings
 from nnrun.errors import CommandError, RunError
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 

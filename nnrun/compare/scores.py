@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnrun import targets
+from nnrun import layout
+from nnrun.check import labels
 from nnrun.compare.facts import Facts
 from nnrun.errors import RunError
 from nnrun.records import Array
-from nnrun.runs import layout
 from nnrun.training import classes
 
 RIGHT = "share of right answers"
@@ -74,7 +74,7 @@ def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[st
     if "Crossentropy" in own_name:
         probability = np.clip(_of_target(target, output), EPSILON, 1 - EPSILON)
         return "cross-entropy", -np.log(probability)
-    guess = classes.predicted(output, threshold=targets.threshold(facts.loss))
+    guess = classes.predicted(output, threshold=labels.threshold(facts.loss))
     return RIGHT, (guess == target).astype(float)
 
 

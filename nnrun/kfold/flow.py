@@ -11,14 +11,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnrun import crossval, intake, prepare, sanity, targets
+from nnrun import crossval, intake, layout, sanity
+from nnrun.check import lint, subject
 from nnrun.errors import RunError
 from nnrun.intake import Material
 from nnrun.kfold import record
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.kfold.record import Whole
 from nnrun.records import Fold, Observer
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec import catalogue
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.validation import KFold, Validation
@@ -111,12 +112,11 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
 
 def _notices(material: Material, folds: tuple[Fold, ...]) -> list[str]:
     spec, dataset = material.spec, material.dataset
+    found = [*lint.findings(subject(spec)), *sanity.fold_notices(dataset, folds)]
     return [
-        *targets.notices(spec),
-        *prepare.notices(spec.dataset.prepare, validated=True),
+        *intake.told(found, spec),
         *_stopped_by_what_they_are_judged_by(spec),
         *_smoothed_away(spec),
-        *sanity.fold_notices(dataset, folds),
     ]
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from nnrun import averages, crossval, outcome, plots
+from nnrun import averages, crossval, layout, outcome, plots
 from nnrun.errors import NnrunError, RunError
 from nnrun.intake import Material
 from nnrun.kfold.messages import Ready
 from nnrun.outcome import Predictions
 from nnrun.records import Fold, History, lowest_epoch
-from nnrun.runs import Run, environment, layout
+from nnrun.runs import Run, environment
 from nnrun.spec.loading import dump
 from nnrun.spec.validation import Smooth
 

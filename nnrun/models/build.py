@@ -15,6 +15,20 @@ from nnrun.spec.component import Component
 REFUSALS = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError, tf.errors.OpError)
 
 
+def begin_anew(precision: str) -> None:
+    """Forgets earlier models and settings of a person's own, so that only the spec decides.
+
+    Args:
+        precision: Keras's dtype policy.
+    """
+    # Layers are numbered through a process; a fresh session gives the same names each time.
+    keras.utils.clear_session()
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy(precision)
+
+
 def build(
     layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
 ) -> keras.Model:

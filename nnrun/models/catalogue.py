@@ -87,7 +87,7 @@ def _classes(section: str) -> Iterator[tuple[str, type]]:
 def _activations() -> Iterator[tuple[str, Any]]:
     for name, value in sorted(vars(keras.activations).items()):
         if inspect.isfunction(value) and name not in ("get", "serialize", "deserialize"):
-            yield name, {"doc": _sentence(value.__doc__), "arguments": {}}
+            yield name, {"doc": documented.opening(value.__doc__), "arguments": {}}
 
 
 def _entry(section: str, cls: type) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _entry(section: str, cls: type) -> dict[str, Any]:
     def arguments(parameters: list[inspect.Parameter]) -> dict[str, Any]:
         return {p.name: _argument(section, p, said.get(p.name, "")) for p in parameters}
 
-    entry: dict[str, Any] = {"doc": _sentence(cls.__doc__), "arguments": arguments(own)}
+    entry: dict[str, Any] = {"doc": documented.opening(cls.__doc__), "arguments": arguments(own)}
     if inherited:
         entry["inherited"] = arguments(inherited)
     return entry
@@ -216,11 +216,6 @@ def _meaning(get: Callable[[str], Any], word: str, names: dict[type, str]) -> st
 def _snake(name: str) -> str:
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
-
-
-def _sentence(doc: str | None) -> str:
-    paragraph = inspect.cleandoc(doc or "").split("\n\n")[0]
-    return re.split(r"(?<=\.)\s", " ".join(paragraph.split()), maxsplit=1)[0]
 
 
 def text() -> str:

@@ -36,6 +36,8 @@ _CHOICES = re.compile(
     r"((?:[\s,{}`()]|or\b|and\b|None\b|default\b|\"[\w]*\"|'[\w]*')+)",
     re.IGNORECASE,
 )
+# Where a sentence ends: not behind an abbreviation.
+_END = re.compile(r"(?<=[.;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\betc\.)(?<!\bal\.)\s|\s- ")
 _QUOTED = re.compile(r"[\"'](\w+)[\"']")
 
 
@@ -53,8 +55,14 @@ def descriptions(classes: Sequence[type]) -> dict[str, str]:
 
 def sentence(text: str) -> str:
     """The first sentence, cut where it is long."""
-    first = re.split(r"(?<=[.;])\s|\s- ", text, maxsplit=1)[0].strip()
+    first = _END.split(text, maxsplit=1)[0].strip()
     return first if len(first) <= LONGEST else f"{first[: LONGEST - 1].rstrip()}…"
+
+
+def opening(doc: str | None) -> str:
+    """The first sentence of a docstring."""
+    paragraph = inspect.cleandoc(doc or "").split("\n\n")[0]
+    return _END.split(" ".join(paragraph.split()), maxsplit=1)[0]
 
 
 def types(text: str, default: Any) -> list[str]:

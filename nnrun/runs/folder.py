@@ -20,9 +20,9 @@ from zipfile import BadZipFile
 import numpy as np
 import yaml
 
+from nnrun import layout
 from nnrun.errors import NotARun, RunError
 from nnrun.records import Array, History
-from nnrun.runs import layout
 
 
 @dataclass(frozen=True)

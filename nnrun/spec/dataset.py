@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
@@ -22,8 +23,14 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Index = Annotated[int, Field(ge=0, lt=2**30)]
 
 
+# Under which `_step` hands a step's name to pydantic. No spec says it: a key `step` is unknown.
+_TAG = "(step)"
+
+
 class Step(Spec):
     """One step of `prepare`. What it learns, it learns from the training rows only."""
+
+    model_config = ConfigDict(alias_generator=lambda name: _TAG if name == "step" else name)
 
     step: str
 
@@ -108,15 +115,15 @@ def first_argument(name: str) -> str:
 def _step(value: Any) -> Any:
     """`flatten`, `multi_hot: 10000` and `pad: {maxlen: 256}` all name the step first."""
     if isinstance(value, str):
-        return {"step": value}
+        return {_TAG: value}
     if not isinstance(value, dict) or len(value) != 1:
         return value
     [(name, arguments)] = value.items()
     if isinstance(arguments, dict):
-        return {"step": name, **arguments}
+        return {_TAG: name, **arguments}
     if arguments is None or name not in STEPS:
-        return {"step": name}
-    return {"step": name, first_argument(name): arguments}
+        return {_TAG: name}
+    return {_TAG: name, first_argument(name): arguments}
 
 
 Prepare = Annotated[

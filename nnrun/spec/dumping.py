@@ -58,3 +58,21 @@ def dump(experiment: Experiment) -> str:
 def _component(value: Any) -> Any:
     """`Dense: {units: 16}` on one line."""
     return {k: _Inline(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def inline(value: Any) -> str:
+    """A plain value on one line.
+
+    Example:
+        >>> inline({"L2": {"l2": 1e-4}}), inline("1e-4"), inline(None)
+        ('{L2: {l2: 0.0001}}', "'1e-4'", 'null')
+    """
+    text: str = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=sys.maxsize,
+        default_flow_style=True,
+    )
+    return text.removesuffix("\n").removesuffix("\n...")

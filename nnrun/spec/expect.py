@@ -89,6 +89,8 @@ def _parsed(value: Any) -> Gate:
 
 
 Condition = Annotated[
-    Gate, BeforeValidator(_parsed), PlainSerializer(lambda found: found.text, return_type=str)
+    Gate,
+    BeforeValidator(_parsed, json_schema_input_type=str | float),
+    PlainSerializer(lambda found: found.text, return_type=str),
 ]
 """A comparison such as `>= 0.85`, a range such as `0.8 to 0.9`, or a number to equal."""

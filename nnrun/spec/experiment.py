@@ -38,7 +38,9 @@ class Experiment(Spec):
     """A stack of Keras layers; the input shape comes from the data."""
     training: Training
     """How the model is fitted."""
-    validation: Annotated[Validation, BeforeValidator(_nothing)] = Validation()
+    validation: Annotated[
+        Validation, BeforeValidator(_nothing, json_schema_input_type=Validation | None)
+    ] = Validation()
     """Which training rows are held out."""
     expect: dict[str, Condition] = Field(default_factory=dict)
     """What the run must reach, such as `test_accuracy: '>= 0.9'`; a miss is exit code 3."""

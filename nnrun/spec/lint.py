@@ -17,8 +17,16 @@ def _known(code: str) -> Any:
     return code
 
 
+# What an editor proposes; `_known` is what checks.
+_CODES = {
+    "enum": list(LINT),
+    "markdownEnumDescriptions": [rule.rule for rule in LINT.values()],
+}
+Code = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_CODES)]
+
+
 class Lint(Spec):
     """Warnings of `nnrun check` that are meant to be so."""
 
-    ignore: Annotated[tuple[Annotated[str, AfterValidator(_known)], ...], Field(strict=False)] = ()
+    ignore: Annotated[tuple[Code, ...], Field(strict=False)] = ()
     """Codes such as `NN203` that are not to be said of this spec."""

@@ -13,6 +13,9 @@ from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Node, Path, dotted, mapping, sequence
 from nnrun.spec.words import shown
 
+OVERRIDE = "--set"
+"""The source of what a person gave on the command line."""
+
 _COMPONENTS: dict[Path, str] = {
     ("training", "optimizer"): "optimizers",
     ("training", "loss"): "losses",
@@ -141,7 +144,7 @@ class Override:
             self._fault((), "must look like 'training.epochs=3'", 1, len(self.text))
             return root
         offset = len(address) + 1
-        document = source.read(value, source="--set")
+        document = source.read(value, source=OVERRIDE)
         self.faults += [self._shifted(fault, offset) for fault in document.faults]
         if document.faults:
             return root

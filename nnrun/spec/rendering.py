@@ -23,11 +23,23 @@ def render(fault: Fault) -> str:
     where = f"{_safe(place.source)}:{place.line}:{place.column}: " if place else ""
     path = f" {_safe(fault.path)}" if fault.path else ""
     hint = f"; did you mean '{_safe(fault.suggestion)}'?" if fault.suggestion else ""
-    head = f"{where}{fault.code}{path}: {_safe(fault.message)}{hint}"
+    level = "warning " if fault.is_warning else ""
+    head = f"{where}{level}{fault.code}{path}: {_safe(fault.message)}{hint}"
     if place is None or not place.text.strip():
         return head
     line, caret = _excerpt(place)
     return f"{head}\n{INDENT}{line}\n{INDENT}{caret}"
+
+
+def place_of(fault: Fault) -> dict[str, str | int | None]:
+    """Where a fault stands, for machines; lines and columns are counted from 1."""
+    place = fault.place
+    return {
+        "file": place.source if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "end_column": place.column + place.length if place else None,
+    }
 
 
 def _excerpt(place: Place) -> tuple[str, str]:

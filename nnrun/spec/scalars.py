@@ -8,9 +8,13 @@ Scalar = str | int | float | bool | None
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_DECIMAL = re.compile(r"[-+]?[0-9]+(_[0-9]+)*\Z")
-_BASED = re.compile(r"0(x[0-9a-fA-F]+|o[0-7]+)\Z")
-_FLOAT = re.compile(r"[-+]?(\.\d+|\d+(_\d+)*(\.\d*)?)([eE][-+]?\d+)?\Z", re.ASCII)
+# Written so that Python and ECMAScript, the dialect of JSON Schema, read them alike.
+DECIMAL = "[-+]?[0-9]+(_[0-9]+)*"
+BASED = "0(x[0-9a-fA-F]+|o[0-7]+)"
+FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(_[0-9]+)*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_DECIMAL = re.compile(rf"{DECIMAL}\Z")
+_BASED = re.compile(rf"{BASED}\Z")
+_FLOAT = re.compile(rf"{FLOAT}\Z")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z")
 _NANS = frozenset((".nan", ".NaN", ".NAN"))
 

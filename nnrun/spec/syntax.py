@@ -27,6 +27,10 @@ _EXPLANATIONS = (
     ("expected <document start>", "holds several documents, or text after its end"),
     ("block sequence entries are not allowed", "a list must begin on a line of its own"),
     ("unknown escape character", "unknown escape after '\\' in double quotes; use single quotes"),
+    (
+        "comment or line break",
+        "'>' and '|' begin a text of several lines; put what begins so in quotes",
+    ),
     ("cannot start any token", "this character must be put in quotes"),
     ("undefined tag handle", "tags that begin with '!' are not used here"),
     ("expected node content", "a value is missing here, or a ',' is one too many"),

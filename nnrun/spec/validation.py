@@ -22,7 +22,7 @@ def _clash(key: str, reason: str) -> PydanticCustomError:
 class Holdout(Spec):
     """One part of the training rows, never trained on."""
 
-    size: Annotated[PositiveInt | Fraction, Field(union_mode="left_to_right")]
+    size: Annotated[PositiveInt | Fraction, Field(union_mode="left_to_right", examples=[0.2])]
     """Rows, or a fraction of them."""
     take: Literal["first", "last", "random"] = "random"
     """Which rows."""

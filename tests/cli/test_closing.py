@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from nnrun import layout
 from nnrun.cli import closing
 from nnrun.records import History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
 

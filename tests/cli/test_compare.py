@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from matplotlib import image
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 
 @pytest.fixture(scope="module")

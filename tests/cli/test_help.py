@@ -18,7 +18,8 @@ def test_every_verb_has_a_sentence_and_an_example(verb: str) -> None:
     assert answer.exit_code == 0
     assert f"Example: nnrun {verb}" in answer.output or verb == "devices"
     assert "Example: nnrun " in answer.output
-    assert "--json" in answer.output
+    # The one verb whose answer is a document anyway.
+    assert "--json" in answer.output or verb == "schema"
 
 
 def test_help_names_every_verb() -> None:

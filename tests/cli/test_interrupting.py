@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
 PATIENCE = 240  # seconds that a loaded machine may take to write down what there is

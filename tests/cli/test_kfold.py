@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from nnrun import datasets
-from nnrun.runs import Run, layout
+from nnrun import datasets, layout
+from nnrun.runs import Run
 from nnrun.spec.dataset import Iris
 
 
@@ -307,12 +307,12 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
         *("kfold", configs / "boston.yaml", "--runs", tmp_path, "--set", "training.epochs=1"),
         *("--set", "dataset.prepare=[{standardize: {fit: all}}]"),
     )
-    told = "leak: standardize: {fit: all} learns from the rows that validate too"
+    told = "NN214 dataset.prepare[0]: leak: fit: all learns from the rows that validate too"
 
     assert answer.returncode == 0
     assert told in answer.stderr
     assert told in answer.stdout
-    assert any(notice.startswith("leak: ") for notice in only(tmp_path).record()["notices"])
+    assert any(notice.startswith("NN214") for notice in only(tmp_path).record()["notices"])
 
 
 def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(

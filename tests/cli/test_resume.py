@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout, process
+from nnrun import layout
+from nnrun.runs import Run, process
 
 EPOCHS = "training.epochs=25"
 

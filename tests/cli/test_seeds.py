@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 EPOCHS = ("--set", "training.epochs=3")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 
 def test_a_run_is_shown_with_metrics_seed_versions_and_files(

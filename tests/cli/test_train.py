@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout
+from nnrun import layout
+from nnrun.runs import Run
 
 NOISE = re.compile(
     r"tensorflow/|onednn|cuda|absl|XLA service|WARNING|^[IWE]0000", re.IGNORECASE | re.MULTILINE

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun import averages, runs
+from nnrun import averages, layout, runs
 from nnrun.compare import Facts, read
 from nnrun.records import Fold, History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import dump
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnrun import layout
 from nnrun.compare import Comparison, Facts, compare, grouped, read
 from nnrun.compare.formats import FORMATS, sentences
 from nnrun.compare.verdicts import TESTED, Verdict
 from nnrun.errors import CommandError
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 Answers = Callable[[int], Any]
 

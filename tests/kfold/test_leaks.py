@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.prepare import notices
 from nnrun.records import Array, Dataset, Split
-from nnrun.spec.dataset import Standardize
 
 FOLDS, SIZE = 4, 40
 ROWS = FOLDS * SIZE
@@ -88,11 +86,3 @@ def test_no_fold_begins_with_what_another_has_learnt(study: Make, engine: str) -
     found = np.mean([run.metrics()["validation"]["accuracy"] for run in runs])
     # Three standard errors of so many coins.
     assert found == pytest.approx(CHANCE, abs=3 * 0.5 / ROWS**0.5)
-
-
-def test_scaling_by_all_rows_is_reported_as_leaking() -> None:
-    """The tutorial's way can be had, but not without a word."""
-    told = notices((Standardize(step="standardize", fit="all"),), validated=True)
-
-    assert len(told) == 1
-    assert told[0].startswith("leak: ")

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun import datasets
-from nnrun.runs import Run, layout
+from nnrun import datasets, layout
+from nnrun.runs import Run
 from nnrun.spec.dataset import Digits, Iris
 
 Make = Callable[..., Any]

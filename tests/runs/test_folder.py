@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnrun import runs
+from nnrun import layout, runs
 from nnrun.errors import NotARun, RunError
 from nnrun.records import History
-from nnrun.runs import Run, layout
+from nnrun.runs import Run
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 RECORD = {"verb": "train", "seed": 0}

@@ -204,6 +204,17 @@ def test_loading_a_spec_loads_nothing_heavy(folder):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("step", ["{step: pad, maxlen: 3}", "{pad: {step: pad, maxlen: 3}}"])
+def test_a_step_is_named_by_its_key_only(folder, step):
+    """`step` is how the models tell steps apart, and no key of a spec."""
+    path = folder / "step.yaml"
+    path.write_text(IMDB.replace("- multi_hot: 10000", f"- {step}"), "utf-8")
+
+    [fault] = faults(path)
+
+    assert "unknown key 'step'; the keys here are maxlen, padding, truncating and value" in fault
+
+
 pieces = st.sampled_from(
     [*"[]{}:,-&*!|>'\"#%@ \n\t0", "\n  ", ": ", "- ", "&a ", "*a", "~", "1e999", "Dense", "units"]
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnrun.runs import layout
+from nnrun import layout
 
 STATUSES = {
     layout.RUNNING,

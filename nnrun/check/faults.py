@@ -1,0 +1,84 @@
+"""Every fault of an experiment, in the order of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from nnrun.check import labels, lint, reported, rows
+from nnrun.check.callbacks import file_misfits, learning_rate_misfits
+from nnrun.check.subject import Subject, subject
+from nnrun.errors import Fault, Misfit, SpecError
+from nnrun.spec.finding import Finding
+from nnrun.spec.loading import Loaded, in_order, load
+from nnrun.spec.profile import check_steps
+
+
+def read(path: Path, *, overrides: Sequence[str] = (), own: Collection[str] = ()) -> Loaded:
+    """Reads a spec and refuses all that is sure to fail, before anything heavy is loaded.
+
+    Args:
+        path: the file, as the person named it.
+        overrides: such as `training.epochs=3`, applied in order.
+        own: names that nnrun keeps for itself in a run folder.
+
+    Raises:
+        SpecError: with all that is wrong.
+    """
+    loaded = load(path, overrides=overrides)
+    found = tuple(fault for fault in faults(loaded, own=own) if not fault.is_warning)
+    if found:
+        raise SpecError(found)
+    return loaded
+
+
+def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
+    """What is wrong with an experiment, and warnings, each with its place.
+
+    Args:
+        loaded: free of faults in single values.
+        own: names that nnrun keeps for itself in a run folder.
+    """
+    about = subject(loaded.experiment)
+    wrong = [*map(_finding, _misfits(about, own)), *reported.gate_findings(loaded.experiment)]
+    # Half of the warnings would only repeat what is wrong in other words.
+    findings = wrong or lint.findings(about)
+    return in_order([found.fault(loaded.root) for found in findings], str(loaded.root.place.source))
+
+
+def _finding(misfit: Misfit) -> Finding:
+    return Finding(misfit.code, misfit.path, misfit.message)
+
+
+def _misfits(about: Subject, own: Collection[str]) -> Iterator[Misfit]:
+    spec, known = about.spec, about.known
+    yield from rows.split_misfits(spec, known)
+    yield from _preparation(about)
+    if about.trace:
+        yield from about.trace.misfits
+        yield from _output(about)
+    yield from file_misfits(spec.training.callbacks, own)
+    yield from learning_rate_misfits(spec.training)
+    yield from reported.watched_misfits(spec)
+
+
+def _preparation(about: Subject) -> Iterator[Misfit]:
+    spec, known = about.spec, about.known
+    texts = known.kind == "texts"
+    try:
+        check_steps(spec.dataset.prepare, texts=texts)
+        # Of rows that were chosen by length nobody knows which words are left.
+        if texts and known.train is not None:
+            rows.check_words(spec, known.highest)
+    except Misfit as misfit:
+        yield misfit
+
+
+def _output(about: Subject) -> Iterator[Misfit]:
+    assert about.trace
+    if about.trace.shape is not None:
+        yield from labels.output_misfits(about.known, about.spec, about.trace.shape)
+        return
+    units = labels.output_units(about.spec.model)
+    if units is not None:
+        yield from labels.misfits(about.known, about.spec, units)

@@ -1,0 +1,44 @@
+"""What `nnrun check --build` does besides: every model built and compiled by Keras."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nnrun.cli import console
+from nnrun.errors import Misfit
+
+if TYPE_CHECKING:
+    from nnrun.cli.check import Checked
+
+
+def built(found: list[Checked]) -> list[Checked]:
+    """The specs with what Keras has against them; prints the summary of each that it takes."""
+    from nnrun.cli.noise import Noise, quiet_tensorflow
+
+    quiet_tensorflow()
+    with Noise() as noise:
+        terminal = console.stderr(noise.terminal)
+        if terminal.is_terminal:
+            terminal.print("loading TensorFlow", end="\r", markup=False)
+        return [_built(each) for each in found]
+
+
+def _built(each: Checked) -> Checked:
+    about = each.about
+    if about is None or about.row is None or each.loaded is None:
+        return each
+    from nnrun.models.build import begin_anew, build, summary
+    from nnrun.training.compile import compile_model
+
+    try:
+        shape = tuple(size or 0 for size in about.row.shape)
+        begin_anew(about.spec.training.precision)
+        model = build(about.spec.model, shape, dtype=about.row.dtype)
+        described = summary(model)
+        compile_model(model, about.spec.training)
+    except Misfit as misfit:
+        fault = each.loaded.fault(misfit.code, misfit.path, misfit.message)
+        return replace(each, faults=(*each.faults, fault))
+    console.stdout().print(f"{about.spec.name}\n{described}", markup=False, end="")
+    return each

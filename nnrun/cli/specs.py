@@ -1,0 +1,44 @@
+"""How every verb reads the specs that it is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnrun import check, layout
+from nnrun.cli import shipped
+from nnrun.errors import CommandError
+from nnrun.spec.loading import Loaded
+
+_GATE = re.compile(r"\s*([\w-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=]))(\S.*?)\s*\Z")
+
+
+def read(spec: Path, overrides: Sequence[str]) -> Loaded:
+    """A spec by its file or its shipped name, free of all faults that can be found without data.
+
+    Raises:
+        SpecError: with all that is wrong.
+    """
+    return check.read(shipped.find(spec), overrides=overrides, own=layout.MEANING)
+
+
+def gates(texts: Sequence[str]) -> list[str]:
+    """What was given with `--expect`, as overrides.
+
+    Raises:
+        CommandError: it names nothing, or has no condition.
+
+    Example:
+        >>> gates(["test_accuracy>=0.9"])
+        ["expect.test_accuracy='>=0.9'"]
+    """
+    return [_gate(text) for text in texts]
+
+
+def _gate(text: str) -> str:
+    found = _GATE.match(text)
+    if found is None:
+        raise CommandError(f"--expect '{text}': must look like 'test_accuracy >= 0.9'")
+    condition = found[2].replace("'", "''")
+    return f"expect.{found[1]}='{condition}'"

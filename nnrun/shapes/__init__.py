@@ -1,0 +1,28 @@
+"""Output shapes and parameter counts of a stack of layers, without Keras.
+
+The rules are those of Keras's documentation of each layer, <https://keras.io/api/layers/>, and
+the tests hold them against Keras itself. They know less than Keras does, and say so: a layer
+without a rule, and an argument in a form that a rule does not read, leave it and all that follow
+unchecked. A misfit is reported only where Keras is sure to refuse the layer.
+"""
+
+# ruff: noqa: F401 - modules are imported for the rules that they enter
+from nnrun.shapes import (
+    borders,
+    convolution,
+    features,
+    normalization,
+    pictures,
+    pooling,
+    recurrent,
+    reshaping,
+    unchanged,
+    wrappers,
+)
+from nnrun.shapes.layer import RULES
+from nnrun.shapes.tracing import Row, Trace, Traced, trace
+
+KNOWN = frozenset(RULES)
+"""The layers that have a rule, by their names in Keras."""
+
+__all__ = ["KNOWN", "Row", "Trace", "Traced", "trace"]

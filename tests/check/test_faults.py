@@ -1,0 +1,114 @@
+"""What no single value shows is found before any row is read, and without Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnrun import check
+from nnrun.errors import SpecError
+
+SPEC = """\
+dataset: {name: digits, prepare: [{rescale: 16}, flatten]}
+model:
+  - Dense: {units: 64, activation: relu}
+  - Dense: {units: 10, activation: softmax}
+training:
+  optimizer: adam
+  loss: sparse_categorical_crossentropy
+  metrics: [accuracy]
+  epochs: 20
+validation: {holdout: {size: 0.2}}
+"""
+IMDB = """\
+dataset: {name: imdb, num_words: 1000, prepare: [multi_hot: 1000]}
+model: [Dense: {units: 1, activation: sigmoid}]
+training: {optimizer: adam, loss: binary_crossentropy, epochs: 2}
+validation: {holdout: {size: 10000, take: first}}
+"""
+PADDED = """\
+dataset: {name: imdb, num_words: 1000, prepare: [pad: 20]}
+model: [Embedding: {input_dim: 1000, output_dim: 8}, Flatten, Dense: {units: 1, activation: sigmoid}]
+training: {optimizer: adam, loss: binary_crossentropy, epochs: 2}
+validation: {holdout: {size: 10000, take: first}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "told"),
+    [
+        (SPEC, "units: 10", "units: 11", "NN121 model[1]: the model puts out 11, but digits has 10 "
+         "classes: units must be 10"),
+        (SPEC, ", flatten", "", "NN121 model[1]: the model puts out rows of shape (8, 10), but a "
+         "label is one number; a Flatten or a pooling layer may be missing"),
+        (SPEC, "units: 64", "units: 64}\n  - Conv2D: {filters: 3, kernel_size: 3", "NN124 model[1]: "
+         "Conv2D cannot follow an output of shape (64,): it takes rows of shape (height, width, "
+         "channels)"),
+        (SPEC, "sparse_categorical_crossentropy", "{CategoricalCrossentropy: {from_logits: true}}",
+         "NN122 training.loss: CategoricalCrossentropy takes logits, but the model ends in "
+         "probabilities: leave out either from_logits or the last activation"),
+        (SPEC, "digits", "diabetes", "NN122 training.loss: sparse_categorical_crossentropy needs "
+         "classes, but diabetes has a number per row (disease progression after one year); use a "
+         "loss such as mse"),
+        (SPEC, "[accuracy]", "[CategoricalAccuracy]", "NN125 training.metrics[0]: "
+         "CategoricalAccuracy needs one column per class; with sparse_categorical_crossentropy the "
+         "labels are class numbers"),
+        (SPEC, "size: 0.2", "size: 1437", "NN120 validation.holdout.size: must be less than the "
+         "1437 training rows, got 1437"),
+        (SPEC, "{holdout: {size: 0.2}}", "{kfold: {folds: 1438}}", "NN126 validation.kfold.folds: "
+         "must be at most the 1437 training rows, got 1438"),
+        (SPEC, "epochs: 20", "epochs: 20\n  callbacks: [EarlyStopping: {monitor: val_acc}]",
+         "NN125 training.callbacks[0]: EarlyStopping watches 'val_acc', but the history will hold "
+         "only loss, accuracy, val_loss, val_accuracy"),
+        (SPEC, "epochs: 20", "epochs: 20\n  callbacks: [CSVLogger: history.csv]",
+         "NN116 training.callbacks[0].CSVLogger.filename: nnrun itself writes 'history.csv' into "
+         "the run folder; take another name"),
+        (SPEC, "validation:", "expect: {test_acuracy: '>= 0.9'}\nvalidation:",
+         "NN119 expect.test_acuracy: no run reports 'test_acuracy'; there is test_loss, "
+         "test_accuracy, val_loss, val_accuracy, loss, accuracy, seconds and epochs, and more"),
+        (SPEC, "flatten", "{multi_hot: 10}", "NN123 dataset.prepare[1]: multi_hot takes rows of "
+         "word indices and must be the first step"),
+        (IMDB, "multi_hot: 1000", "multi_hot: 999", "NN123 dataset.prepare[0]: multi_hot is 999, "
+         "but the words are numbered up to 999; raise it, or set dataset.num_words"),
+        (IMDB, "[multi_hot: 1000]", "[]", "NN123 dataset.prepare: the rows differ in length; "
+         "prepare must begin with multi_hot or pad"),
+        (PADDED, "input_dim: 1000", "input_dim: 999", "NN123 model[0]: input_dim is 999, "
+         "but the words are numbered up to 999; raise it, or set dataset.num_words"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_found_with_its_place(text, old, new, told, faults):
+    assert old in text
+
+    [fault] = faults(text.replace(old, new))
+
+    assert f"{fault.code} {fault.path}: {fault.message}" == told
+    assert fault.place is not None
+    assert not fault.is_warning
+
+
+@pytest.mark.parametrize("text", [SPEC, IMDB, PADDED])
+def test_a_good_spec_has_none(text, faults):
+    assert faults(text) == []
+
+
+def test_all_faults_come_at_once_from_top_to_bottom(faults):
+    text = SPEC.replace("units: 10", "units: 9").replace("[accuracy]", "[MeanIoU: 10]")
+    found = faults(text.replace("size: 0.2", "size: 5000"))
+
+    assert [fault.code for fault in found] == ["NN121", "NN125", "NN120"]
+
+
+def test_reading_refuses_what_is_sure_to_fail_but_not_what_is_only_unwise(tmp_path: Path):
+    """`train`, `kfold` and `check` show the very same errors, because they read the same way."""
+    path = tmp_path / "x.yaml"
+    path.write_text(SPEC.replace("{rescale: 16}, ", ""))
+
+    assert check.read(path).experiment.name == "x"
+
+    path.write_text(SPEC.replace("units: 10", "units: 9"))
+
+    with pytest.raises(SpecError) as caught:
+        check.read(path)
+
+    assert [fault.code for fault in caught.value.faults] == ["NN121"]

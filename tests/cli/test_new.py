@@ -1,0 +1,188 @@
+"""`nnrun new`: a spec to start from, out of any shipped one and for any data set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from nnrun.cli import shipped
+from nnrun.cli.main import app
+from nnrun.spec import keys, schema
+from nnrun.spec.loading import load
+
+DATASETS = [section.title for section in keys.datasets()]
+EMBEDDED = [section.title for section in keys.datasets() if "No download." in section.meaning]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a person stands who has nothing yet."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def answer(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["new", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("source", shipped.names())
+def test_a_shipped_spec_is_written_out_under_another_name(source: str) -> None:
+    told = answer("mine", "--from", source)
+    start = load(shipped.folder() / f"{source}.yaml").experiment
+
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert load(Path("mine.yaml")).experiment == start.model_copy(update={"name": "mine"})
+
+
+@pytest.mark.parametrize("source", DATASETS)
+def test_a_data_set_has_a_spec_to_start_from(source: str) -> None:
+    told = answer("mine", "--from", source)
+    experiment = load(Path("mine.yaml")).experiment
+
+    assert told.exit_code == 0
+    assert (experiment.name, experiment.dataset.name) == ("mine", source)
+
+
+def test_what_needs_no_download_trains_as_it_is_written(
+    nnrun: Callable[..., Any], folder: Path
+) -> None:
+    for source in EMBEDDED:
+        answer(f"my-{source}", "--from", source)
+    specs = sorted(folder.glob("*.yaml"))
+    short = ("--set", "training.epochs=1", "--runs", folder / "runs", "--json")
+    told = nnrun("train", *specs, *short, cwd=folder)
+
+    assert told.returncode == 0, told.stderr
+    trained = {run["name"]: run["status"] for run in json.loads(told.stdout)["runs"]}
+    assert trained == dict.fromkeys((f"my-{source}" for source in EMBEDDED), "finished")
+
+
+def test_digits_are_what_one_starts_from_otherwise() -> None:
+    answer("mine")
+
+    assert load(Path("mine.yaml")).experiment.dataset.name == "digits"
+
+
+def test_the_file_opens_with_what_it_is_and_how_to_run_it() -> None:
+    told = answer("sub/mine", "--from", "boston_housing")
+    assert told.exit_code == 2
+
+    Path("sub").mkdir()
+    told = answer("sub/mine", "--from", "boston_housing")
+    lines = Path("sub/mine.yaml").read_text(encoding="utf-8").splitlines()
+
+    assert lines[0].startswith("# House prices from 13 features")
+    assert "#   nnrun kfold sub/mine.yaml" in lines
+    assert "configs/" not in "".join(lines)
+    assert told.stderr == "wrote sub/mine.yaml; now run\n  nnrun kfold sub/mine.yaml\n"
+
+
+def test_a_file_beside_the_schema_begins_with_the_lines_that_editors_look_for() -> None:
+    Path(schema.FILE).touch()
+    answer("mine")
+    lines = Path("mine.yaml").read_text(encoding="utf-8").splitlines()
+
+    assert tuple(lines[:2]) == schema.header()
+    assert lines[2].startswith("# Handwritten digits")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("a", "a.yaml"), ("a.yaml", "a.yaml"), ("a.yml", "a.yml"), ("v1.2", "v1.2.yaml")],
+)
+def test_the_name_may_be_the_file(name: str, file: str) -> None:
+    answer(name)
+
+    assert load(Path(file)).experiment.name == file.rpartition(".")[0]
+
+
+def test_json_says_where_it_is_and_what_runs_it() -> None:
+    assert json.loads(answer("mine", "--json").stdout) == {
+        "schema_version": 1,
+        "path": "mine.yaml",
+        "command": "nnrun train mine.yaml",
+    }
+
+
+@pytest.mark.parametrize("name", ["my net", "", ".hidden", "-x-", "..", "ä", "n" * 81])
+def test_a_name_that_no_run_can_have_is_refused(name: str, folder: Path) -> None:
+    refusal = answer("--", name)
+
+    assert refusal.exit_code == 2
+    assert refusal.stderr.startswith(
+        "error: NAME must be 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter"
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_left_as_it_is() -> None:
+    Path("mine.yaml").write_text("precious", encoding="utf-8")
+    refusal = answer("mine")
+
+    assert refusal.exit_code == 2
+    assert Path("mine.yaml").read_text(encoding="utf-8") == "precious"
+    assert refusal.stderr == (
+        "error: there is a file 'mine.yaml' already, and it is left as it is; take another name\n"
+    )
+
+
+def test_a_folder_that_is_not_there_is_named() -> None:
+    refusal = answer("no/mine")
+
+    assert refusal.exit_code == 2
+    assert refusal.stderr == "error: there is no folder 'no' to write mine.yaml in\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    folder.chmod(0o500)
+    refusal = answer("mine")
+    folder.chmod(0o700)
+
+    assert (refusal.exit_code, refusal.stderr) == (
+        2,
+        "error: 'mine.yaml' cannot be written: Permission denied\n",
+    )
+
+
+def test_what_stands_in_the_way_of_a_folder_is_named() -> None:
+    Path("file").touch()
+    refusal = answer("file/mine")
+
+    assert (refusal.exit_code, refusal.stderr) == (
+        2,
+        "error: 'file/mine.yaml' cannot be written: Not a directory\n",
+    )
+
+
+@pytest.mark.parametrize("source", ["csv", "data.csv", "../data/Prices.XLSX", "images"])
+def test_files_of_ones_own_are_refused_with_what_there_is(source: str) -> None:
+    refusal = answer("mine", "--from", source)
+
+    assert refusal.exit_code == 2
+    assert refusal.stderr == (
+        f"error: files of your own, such as '{source}', cannot be read yet; "
+        f"start from one of {', '.join(shipped.names())}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"), [("minst", "did you mean 'mnist'?"), ("zzz", "there are boston, ")]
+)
+def test_an_unknown_start_is_refused_with_the_nearest(source: str, hint: str) -> None:
+    refusal = answer("mine", "--from", source)
+
+    assert refusal.exit_code == 2
+    assert refusal.stderr.startswith(f"error: there is no spec or data set '{source}'; {hint}")
+
+
+def test_nothing_heavy_is_loaded_for_it(probed: Callable[..., Any], folder: Path) -> None:
+    told, loaded = probed("new", "mine", "--from", "mnist_5k", cwd=folder)
+
+    assert (told.returncode, loaded) == (0, set())

@@ -1,0 +1,338 @@
+"""What a person sees while typing a spec: the language server of VS Code, Neovim and others.
+
+The server is a package of npm's, installed once into the user's cache. Without node, npm or a
+network there is nothing to test with, and the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import platformdirs
+import pytest
+
+from nnrun.spec import catalogue, schema
+from nnrun.spec.dataset import STEPS
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.lint_codes import LINT
+from nnrun.spec.training import Training
+
+PACKAGE = "yaml-language-server@1.25.0"
+ROOT = Path(__file__).parents[2]
+SPECS = sorted((ROOT / "configs").glob("*.yaml"))
+CURSOR = "▮"
+DIGITS = """\
+name: small
+dataset: digits
+model:
+  - Flatten
+  - Dense: {units: 10, activation: softmax}
+training:
+  optimizer: adam
+  loss: sparse_categorical_crossentropy
+  epochs: 2
+"""
+
+
+def installed() -> Path:
+    """The server's program, installed where it is not yet."""
+    folder = platformdirs.user_cache_path("nnrun") / PACKAGE
+    program = Path("node_modules/yaml-language-server/bin/yaml-language-server")
+    if not (folder / program).exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as passing:
+            once = ["--fetch-retries=0", "--fetch-timeout=20000"]
+            npm = ["npm", "install", "--silent", "--no-fund", *once, "--prefix", passing, PACKAGE]
+            subprocess.run(npm, check=True, capture_output=True, timeout=60)
+            # Whole or not at all: another process may be installing it too.
+            shutil.copytree(passing, f"{passing}-whole", symlinks=True)
+            Path(f"{passing}-whole").rename(folder)
+    return folder / program
+
+
+class Editor:
+    """As much of an editor as asks a language server: JSON-RPC over its stdin and stdout."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self.server = subprocess.Popen(
+            ["node", str(program), "--stdio"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.folder = folder
+        self.opened = 0
+        self.arrived: Queue[dict[str, Any]] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        markdown = {"documentationFormat": ["markdown"], "snippetSupport": True}
+        document = {"completion": {"completionItem": markdown}, "hover": {}}
+        capabilities = {"textDocument": document, "workspace": {"configuration": True}}
+        root = {"processId": None, "rootUri": folder.as_uri()}
+        self.ask("initialize", {**root, "capabilities": capabilities})
+        self.tell("initialized", {})
+
+    def ask(self, method: str, parameters: Any) -> Any:
+        """Asks the server and waits for its answer."""
+        self._write({"id": method, "method": method, "params": parameters})
+        return self._wait(lambda message: message.get("id") == method)["result"]
+
+    def tell(self, method: str, parameters: Any) -> None:
+        """Tells the server what it does not answer."""
+        self._write({"method": method, "params": parameters})
+
+    def open(self, text: str) -> str:
+        """Opens a spec with the header; gives its address."""
+        self.opened += 1
+        uri = (self.folder / f"spec-{self.opened}.yaml").as_uri()
+        whole = "\n".join([*schema.header(), text])
+        document = {"uri": uri, "languageId": "yaml", "version": 1, "text": whole}
+        self.tell("textDocument/didOpen", {"textDocument": document})
+        return uri
+
+    def completed(self, text: str) -> dict[str, set[str]]:
+        """What is proposed at the cursor: the words that a person sees, and what they write."""
+        found: dict[str, set[str]] = {}
+        for item in self.ask("textDocument/completion", self._at_cursor(text))["items"]:
+            found.setdefault(item["label"], set()).add(item["insertText"])
+        return found
+
+    def hovered(self, text: str) -> str:
+        """What is shown for the word at the cursor."""
+        return str(self.ask("textDocument/hover", self._at_cursor(text))["contents"]["value"])
+
+    def marked(self, text: str) -> list[tuple[int, str]]:
+        """What is marked as wrong, with lines counted from 1 in the text without its header."""
+        uri = self.open(text)
+        found = self._wait(
+            lambda message: (
+                message.get("method") == "textDocument/publishDiagnostics"
+                and message["params"]["uri"] == uri
+            )
+        )["params"]["diagnostics"]
+        above = len(schema.header())
+        return [(each["range"]["start"]["line"] + 1 - above, each["message"]) for each in found]
+
+    def close(self) -> None:
+        """Ends the server."""
+        self.ask("shutdown", None)
+        self.tell("exit", None)
+        self.server.wait(10)
+
+    def _at_cursor(self, text: str) -> dict[str, Any]:
+        before = text[: text.index(CURSOR)].split("\n")
+        uri = self.open(text.replace(CURSOR, ""))
+        line = len(before) - 1 + len(schema.header())
+        return {
+            "textDocument": {"uri": uri},
+            "position": {"line": line, "character": len(before[-1])},
+        }
+
+    def _wait(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        while not wanted(message := self.arrived.get(timeout=30)):
+            if "method" in message and "id" in message:
+                self._write({"id": message["id"], "result": self._answer(message)})
+        return message
+
+    def _answer(self, message: dict[str, Any]) -> Any:
+        if message["method"] != "workspace/configuration":
+            return None
+        # The catalogue of everybody's schemas would be fetched from the network.
+        yaml = {"schemaStore": {"enable": False}}
+        return [yaml if i["section"] == "yaml" else None for i in message["params"]["items"]]
+
+    def _write(self, message: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        assert self.server.stdin
+        self.server.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.server.stdin.flush()
+
+    def _read(self) -> None:
+        stdout = self.server.stdout
+        assert stdout
+        while line := stdout.readline():
+            length = int(line.partition(b":")[2])
+            while stdout.readline().strip():
+                pass
+            self.arrived.put(json.loads(stdout.read(length)))
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
+    """An editor whose folder holds the schema."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("there is no node, or no npm")
+    try:
+        program = installed()
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip(f"{PACKAGE} cannot be installed; there may be no network")
+    folder = tmp_path_factory.mktemp("specs")
+    (folder / schema.FILE).write_text(schema.text(), encoding="utf-8")
+    editor = Editor(program, folder)
+    yield editor
+    editor.close()
+
+
+def test_every_top_level_key_is_proposed(editor: Editor) -> None:
+    assert editor.completed(CURSOR).keys() >= {*Experiment.model_fields, "extends"}
+
+
+def test_a_key_that_is_there_is_not_proposed_again(editor: Editor) -> None:
+    assert "dataset" not in editor.completed(DIGITS + CURSOR)
+
+
+def test_a_spec_that_extends_another_has_the_same_keys(editor: Editor) -> None:
+    proposed = editor.completed(f"extends: imdb.yaml\ntraining:\n  {CURSOR}")
+
+    assert proposed.keys() == Training.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("model:\n  - ▮", "layers"),
+        ("model:\n  - Den▮", "layers"),
+        ("model:\n  - Bidirectional:\n      layer:\n        ▮", "layers"),
+        ("model:\n  - Dense: {units: 1, activation: ▮}", "activations"),
+        ("model:\n  - Dense:\n      units: 1\n      activation: ▮", "activations"),
+        ("model:\n  - Dense:\n      units: 1\n      kernel_initializer: ▮", "initializers"),
+        (
+            "model:\n  - Dense:\n      units: 1\n      kernel_regularizer:\n        ▮",
+            "regularizers",
+        ),
+        ("training:\n  optimizer: ▮", "optimizers"),
+        ("training:\n  optimizer:\n    ▮", "optimizers"),
+        ("training:\n  optimizer:\n    SGD:\n      learning_rate:\n        ▮", "schedules"),
+        ("training:\n  loss: ▮", "losses"),
+        ("training:\n  callbacks:\n    - ▮", "callbacks"),
+    ],
+)
+def test_every_name_is_proposed_where_it_may_stand(editor: Editor, text: str, kind: str) -> None:
+    assert editor.completed(text).keys() >= set(catalogue.names(kind))
+
+
+def test_words_are_proposed_in_a_list_on_one_line(editor: Editor) -> None:
+    assert {"accuracy", "AUC", "mae"} <= editor.completed("training:\n  metrics: [▮]").keys()
+
+
+@pytest.mark.parametrize(
+    "before", ["", "      units: 3\n", "      units: 3\n      use_bias: false\n"]
+)
+def test_the_arguments_of_a_layer_are_proposed(editor: Editor, before: str) -> None:
+    proposed = editor.completed(f"model:\n  - Dense:\n{before}      {CURSOR}")
+    there = {line.partition(":")[0].strip() for line in before.splitlines()}
+
+    assert catalogue.arguments("layers", "Dense").keys() - there <= proposed.keys()
+    assert not there & proposed.keys()
+
+
+def test_arguments_on_one_line_are_proposed(editor: Editor) -> None:
+    proposed = editor.completed("model:\n  - Dense: {units: 3, a▮}")
+
+    assert catalogue.arguments("layers", "Dense").keys() - {"units"} <= proposed.keys()
+
+
+def test_a_layer_is_written_so_that_it_can_be_gone_on_with(editor: Editor) -> None:
+    """One that needs nothing also alone; one that needs an argument with room for it."""
+    proposed = editor.completed("model:\n  - ▮")
+
+    assert {text.strip() for text in proposed["Flatten"]} == {"Flatten", "Flatten:"}
+    assert {text.strip() for text in proposed["Dense"]} == {"Dense:"}
+
+
+def test_defaults_are_written_out(editor: Editor) -> None:
+    proposed = editor.completed("training:\n  ▮")
+
+    assert proposed["batch_size"] == {"batch_size: ${1:32}"}
+    assert proposed["callbacks"] == {"callbacks:\n  - "}
+
+
+def test_data_sets_their_arguments_and_steps_are_proposed(editor: Editor) -> None:
+    assert {"imdb", "digits"} <= editor.completed("dataset: ▮").keys()
+    assert {"imdb", "digits"} <= editor.completed("dataset:\n  name: ▮").keys()
+    proposed = editor.completed("dataset:\n  name: imdb\n  ▮").keys()
+    assert {"num_words", "prepare"} <= proposed
+    assert "test_split" not in proposed
+    assert editor.completed("dataset:\n  name: imdb\n  prepare:\n    - ▮").keys() >= STEPS.keys()
+
+
+def test_warnings_are_proposed_by_their_codes(editor: Editor) -> None:
+    assert editor.completed("lint:\n  ignore: [▮]").keys() >= LINT.keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs: 2", "epochs: 2\n  batch_s▮ize: 3", "Rows per gradient step. Default: 32."),
+        ("training:", "trai▮ning:", "How the model is fitted."),
+        (
+            "Dense",
+            "De▮nse",
+            "Just your regular densely-connected NN layer.\n\nArguments: `units` (needed), ",
+        ),
+        ("units", "un▮its", "Positive integer, dimensionality of the output space."),
+        ("activation", "activ▮ation", "Activation function to use."),
+        ("softmax", "soft▮max", "`softmax`: Softmax converts a vector of values"),
+        ("Flatten", "Flat▮ten", "`Flatten`: Flattens the input."),
+        ("digits", "dig▮its", "`digits`: 1,797 handwritten digits"),
+    ],
+)
+def test_a_word_is_explained(editor: Editor, old: str, new: str, said: str) -> None:
+    assert said in editor.hovered(DIGITS.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_nothing_is_marked_in_a_shipped_spec(editor: Editor, path: Path) -> None:
+    assert editor.marked(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "marks"),
+    [
+        ("name:", "nmae:", {(1, "Property nmae is not allowed.")}),
+        ("  epochs", "  epoch: 3\n  epochs", {(9, "Property epoch is not allowed.")}),
+        ("dataset: digits\n", "", {(1, 'Missing property "dataset".')}),
+        ("- Dense", "- Dens", {(5, "Property Dens is not allowed.")}),
+        ("units: 10,", "units: 10, unit: 3,", {(5, "Property unit is not allowed.")}),
+        ("units: 10", "units: ten", {(5, "must be a whole number")}),
+        ("epochs: 2", "epochs: 0", {(9, "Value is below the exclusive minimum of 0.")}),
+        ("epochs: 2", "epochs: 10_000", set()),
+        ("adam", "{Adam: {learning_rate: 1e-4}}", set()),
+        ("adam", "{Adam: {learning_rate: fast}}", {(7, "must be a number")}),
+        (
+            "dataset: digits",
+            "dataset: {name: iris, num_words: 3}",
+            {(2, "Property num_words is not allowed.")},
+        ),
+    ],
+)
+def test_a_mistake_is_marked_in_its_line(
+    editor: Editor, old: str, new: str, marks: set[tuple[int, str]]
+) -> None:
+    assert set(editor.marked(DIGITS.replace(old, new, 1))) == marks
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("softmax", "sofmax", 5),
+        ("Flatten", "Flaten", 4),
+        ("adam", "adma", 7),
+        ("digits", "digit", 2),
+    ],
+)
+def test_a_misspelt_name_is_marked_with_the_names_there_are(
+    editor: Editor, old: str, new: str, line: int
+) -> None:
+    [(marked, message)] = editor.marked(DIGITS.replace(old, new, 1))
+
+    assert marked == line
+    assert message.startswith("Value is not accepted. Valid values: ")
+    assert f'"{old}"' in message

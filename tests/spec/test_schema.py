@@ -1,0 +1,383 @@
+"""The schema takes every spec that nnrun takes, and refuses what a schema can refuse."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from nnrun.errors import Place, SpecError
+from nnrun.spec import catalogue, components, schema, short_forms, source
+from nnrun.spec.dataset import STEPS
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.loading import load
+from nnrun.spec.tree import Node
+
+ROOT = Path(__file__).parents[2]
+SPECS = sorted((ROOT / "configs").glob("*.yaml"))
+SCHEMA = schema.schema()
+VALIDATOR = Draft7Validator(SCHEMA)
+DIGITS = """\
+dataset: digits
+model:
+  - Flatten
+  - Dense: {units: 10, activation: softmax}
+training:
+  optimizer: adam
+  loss: sparse_categorical_crossentropy
+  epochs: 2
+"""
+NOWHERE = Place("x.yaml", 1, 1, 1, "")
+every_spec = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+
+
+def of(definition: str) -> Draft7Validator:
+    """Checks what one definition describes."""
+    address = {"$ref": f"#/definitions/{definition}"}
+    return Draft7Validator({**address, "definitions": SCHEMA["definitions"]})
+
+
+def plain(text: str) -> Any:
+    """YAML as nnrun reads it."""
+    root = source.read(text, source="x.yaml").root
+    assert root
+    return root.plain()
+
+
+def every_piece(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a document."""
+    if isinstance(value, dict):
+        yield value
+    for each in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
+        yield from every_piece(each)
+
+
+def test_it_is_draft_07() -> None:
+    Draft7Validator.check_schema(SCHEMA)
+
+    assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
+
+
+def test_every_reference_stands_alone_and_leads_somewhere() -> None:
+    """Readers of draft 07 ignore what stands beside a reference."""
+    references = [piece for piece in every_piece(SCHEMA) if isinstance(piece.get("$ref"), str)]
+
+    assert references
+    for piece in references:
+        assert piece.keys() == {"$ref"}
+        assert piece["$ref"].removeprefix("#/definitions/") in SCHEMA["definitions"]
+
+
+def test_every_key_and_argument_is_described() -> None:
+    """An editor shows the description to whoever points at a word."""
+    silent = []
+    for piece in every_piece(SCHEMA["definitions"]):
+        for key, each in piece.get("properties", {}).items():
+            address = each.get("$ref", "").removeprefix("#/definitions/")
+            if not SCHEMA["definitions"].get(address, each).get("description"):
+                silent.append(key)
+
+    assert silent == []
+
+
+def test_the_shipped_file_is_up_to_date() -> None:
+    """Renew it with `make schema`."""
+    shipped = json.loads(
+        resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
+    )
+    if catalogue.keras_version() != shipped["keras"]:
+        pytest.skip(f"the shipped schema describes Keras {shipped['keras']}")
+
+    assert (ROOT / "configs" / schema.FILE).read_text(encoding="utf-8") == schema.text()
+
+
+@pytest.mark.parametrize("kind", components.NOUNS)
+def test_every_name_of_the_catalogue_is_there_with_its_arguments(kind: str) -> None:
+    alone = set(SCHEMA["definitions"][f"{kind}.alone"]["enum"])
+    followed = SCHEMA["definitions"][kind].get("properties", {})
+
+    assert alone | followed.keys() == set(catalogue.names(kind))
+    for name, address in followed.items():
+        definition = SCHEMA["definitions"][address["$ref"].removeprefix("#/definitions/")]
+        accepted = catalogue.arguments(kind, name)
+
+        assert definition["anyOf"][0]["properties"].keys() == accepted.keys(), name
+        assert (
+            (name in alone)
+            or any(each.required for each in accepted.values())
+            or kind == "schedules"
+        )
+
+
+def test_every_step_is_there_with_its_arguments() -> None:
+    for name, cls in STEPS.items():
+        arguments = SCHEMA["definitions"][f"steps.{name}"]["anyOf"][0]["properties"]
+
+        assert arguments.keys() == cls.model_fields.keys() - {"step"}
+
+
+def test_every_top_level_key_is_there() -> None:
+    assert SCHEMA["definitions"]["spec"]["properties"].keys() == {
+        *Experiment.model_fields,
+        "extends",
+    }
+
+
+@every_spec
+@pytest.mark.parametrize("read", [plain, yaml.safe_load], ids=["nnrun", "YAML 1.1"])
+def test_a_shipped_spec_passes(path: Path, read: Callable[[str], Any]) -> None:
+    """Also as a reader of YAML 1.1 sees it, to whom `1e-4` is a word."""
+    assert list(VALIDATOR.iter_errors(read(path.read_text(encoding="utf-8")))) == []
+
+
+BROKEN = [
+    ("dataset: digits", "sede: 1\ndataset: digits", "$"),
+    ("dataset: digits\n", "", "$"),
+    ("dataset: digits", "dataset: digit", "$.dataset"),
+    ("dataset: digits", "dataset: {name: digits, num_words: 3}", "$.dataset"),
+    ("dataset: digits", "dataset: {prepare: [flatten]}", "$.dataset"),
+    ("dataset: digits", "dataset: {name: digits, prepare: [flaten]}", "$.dataset"),
+    ("dataset: digits", "dataset: {name: digits, prepare: [pad]}", "$.dataset"),
+    ("- Flatten", "- Flaten", "$.model[0]"),
+    ("- Flatten", "- Dense", "$.model[0]"),
+    ("- Flatten", "- {Flatten: null, Dense: 3}", "$.model[0]"),
+    ("- Flatten", "- Dense: {unit: 3}", "$.model[0].Dense"),
+    ("- Flatten", "- Dense: {}", "$.model[0].Dense"),
+    ("- Flatten", "- Dense:", "$.model[0].Dense"),
+    ("- Flatten", "- Dense: 0", "$.model[0].Dense"),
+    ("- Flatten", "- Dropout: 3", "$.model[0].Dropout"),
+    ("- Flatten", "- Bidirectional: {layer: {LSTN: 32}}", "$.model[0].Bidirectional"),
+    ("softmax", "sofmax", "$.model[1].Dense"),
+    ("units: 10", "units: ten", "$.model[1].Dense"),
+    ("units: 10", "units: 10, use_bias: 'no'", "$.model[1].Dense"),
+    ("units: 10", "units: 10, kernel_initializer: he_norml", "$.model[1].Dense"),
+    ("adam", "adma", "$.training.optimizer"),
+    ("adam", "{Adam: {learning_rate: fast}}", "$.training.optimizer"),
+    ("adam", "[adam]", "$.training.optimizer"),
+    ("sparse_categorical_crossentropy", "mes", "$.training.loss"),
+    ("epochs: 2", "epochs: 0", "$.training.epochs"),
+    ("epochs: 2", "epochs: many", "$.training.epochs"),
+    ("  epochs: 2\n", "", "$.training"),
+    ("epochs: 2", "epochs: 2\n  batchsize: 3", "$.training"),
+    ("epochs: 2", "epochs: 2\n  engine: warp", "$.training.engine"),
+    ("epochs: 2", "epochs: 2\n  callbacks: [ModelCheckpoint]", "$.training.callbacks[0]"),
+    ("epochs: 2", "epochs: 2\nvalidation: {holdout: {take: first}}", "$.validation"),
+    ("epochs: 2", "epochs: 2\nextends: 3", "$.extends"),
+]
+SHORT = [
+    ("layers", "Flatten"),
+    ("layers", "Flatten:"),
+    ("layers", "Dense: 16"),
+    ("layers", "Dense: {units: 16, name: first, dtype: float32, activity_regularizer: l2}"),
+    (
+        "layers",
+        "Dense: {units: 1, kernel_initializer: {HeNormal: {seed: 1}}, bias_initializer: Ones}",
+    ),
+    ("layers", "Dense: {units: 1, kernel_regularizer: {L2: 0.01}, activation: null}"),
+    ("layers", "Bidirectional: {layer: {LSTM: 32}}"),
+    ("layers", "TimeDistributed: Flatten"),
+    ("layers", "RNN: {cell: {StackedRNNCells: [LSTMCell: 3, GRUCell: 4]}}"),
+    ("layers", "RNN: {cell: [LSTMCell: 3, GRUCell: 4]}"),
+    ("layers", "Reshape: [28, 28, 1]"),
+    ("layers", "Activation: relu"),
+    ("optimizers", "rmsprop"),
+    ("optimizers", "SGD: 1e-2"),
+    ("optimizers", "LossScaleOptimizer: adam"),
+    ("losses", "mse"),
+    ("losses", "mse: {reduction: sum}"),
+    ("metrics", "accuracy"),
+    ("metrics", "accuracy:"),
+    ("metrics", "AUC: {num_thresholds: 10}"),
+    ("callbacks", "ModelCheckpoint: best.keras"),
+    ("steps", "flatten"),
+    ("steps", "standardize:"),
+    ("steps", "multi_hot: 10_000"),
+    ("steps", "pad: {maxlen: 10}"),
+]
+
+
+def check_jsonschema(*paths: Path) -> tuple[int, dict[str, Any]]:
+    """What the command of that name, which continuous integration runs, says of specs."""
+    file = str(ROOT / "configs" / schema.FILE)
+    command = [sys.executable, "-m", "check_jsonschema", "--output-format", "json"]
+    answer = subprocess.run(
+        [*command, "--schemafile", file, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.returncode, json.loads(answer.stdout)
+
+
+def test_a_checker_accepts_every_shipped_spec() -> None:
+    code, report = check_jsonschema(*SPECS)
+
+    assert (code, report) == (0, {"status": "ok", "errors": []})
+
+
+def test_a_checker_refuses_what_is_broken_at_its_place(tmp_path: Path) -> None:
+    """Each of these nnrun refuses too."""
+    expected = set()
+    for number, (old, new, place) in enumerate(BROKEN):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(DIGITS.replace(old, new, 1), encoding="utf-8")
+        expected.add((path.name, place))
+        with pytest.raises(SpecError):
+            load(path)
+    code, report = check_jsonschema(*tmp_path.iterdir())
+
+    assert code == 1
+    assert {(Path(each["filename"]).name, each["path"]) for each in report["errors"]} == expected
+
+
+@pytest.mark.parametrize(("kind", "text"), SHORT)
+@pytest.mark.parametrize("read", [plain, yaml.safe_load], ids=["nnrun", "YAML 1.1"])
+def test_every_short_form_passes(kind: str, text: str, read: Callable[[str], Any]) -> None:
+    assert list(of(kind).iter_errors(read(text))) == []
+
+
+VALUES = [
+    *(None, True, False, 0, 1, 3, -1, 0.5, 2.5, float("inf"), [], [3, 3], [0.1], {}),
+    *("relu", "he_normal", "l2", "max_norm", "adam", "valid", "same", "sum", "Flatten", "ten", ""),
+    *({"L2": 0.01}, {"Dense": 3}, {"HeNormal": {"seed": 1}}, {"MaxNorm": 2}, [{"LSTMCell": 3}]),
+    *(
+        {"SGD": 0.1},
+        {"ExponentialDecay": {"initial_learning_rate": 1, "decay_steps": 1, "decay_rate": 1}},
+    ),
+    *("channels_first", "val_loss", "epoch", "mean", "float32", "channels_last", "min", "auto"),
+]
+
+
+def node(value: Any) -> Node:
+    """A value as it would be read from a file."""
+    match value:
+        case dict():
+            return Node({key: node(each) for key, each in value.items()}, NOWHERE)
+        case list():
+            return Node(tuple(node(each) for each in value), NOWHERE)
+    return Node(value, NOWHERE)
+
+
+def is_taken(kind: str, name: str, argument: str, value: Any) -> bool:
+    """Whether nnrun finds nothing wrong with one argument."""
+    written = short_forms.component(kind, node({name: {argument: value}})).plain()
+    findings = components.component(kind, written, ())
+    return not any(finding.path[:2] == (name, argument) for finding in findings)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in components.NOUNS if kind != "activations"])
+def test_an_argument_takes_what_nnrun_takes_and_nothing_else(kind: str) -> None:
+    valid: dict[str, bool] = {}
+    differing = []
+    for name in dict.fromkeys(catalogue.meaning(kind, word) for word in catalogue.names(kind)):
+        properties = SCHEMA["definitions"][f"{kind}.{name}"]["anyOf"][0]["properties"]
+        for argument, value in itertools.product(catalogue.arguments(kind, name), VALUES):
+            piece = properties[argument]
+            case = json.dumps([piece, value])
+            if case not in valid:
+                whole = {**piece, "definitions": SCHEMA["definitions"]}
+                valid[case] = Draft7Validator(whole).is_valid(value)
+            if valid[case] != is_taken(kind, name, argument, value):
+                differing.append((name, argument, value))
+
+    assert differing == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in components.NOUNS if kind != "schedules"])
+def test_a_lone_value_is_taken_where_nnrun_takes_it(kind: str) -> None:
+    """It may stand for an argument that holds more than a word, and it may be one of several."""
+    refused = []
+    validator = of(kind)
+    for name, value in itertools.product(catalogue.names(kind), VALUES):
+        written = short_forms.component(kind, node({name: value})).plain()
+        if not list(components.component(kind, written, ())) and not validator.is_valid(
+            {name: value}
+        ):
+            refused.append((name, value))
+
+    assert refused == []
+
+
+def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document."""
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value if isinstance(value, list) else ())
+    )
+    for key, each in items:
+        yield (*path, key)
+        yield from paths(each, (*path, key))
+
+
+KEYS = sorted(
+    {
+        key
+        for piece in every_piece(SCHEMA["definitions"]["spec"])
+        for key in piece.get("properties", {})
+    }
+)
+# Written without quotes, the last two are numbers to nnrun.
+WORDS = ["imdb", "iris", "1e-4", "0o17"]
+PIECES = [*VALUES, *(plain(text) for _, text in SHORT), *WORDS, ["flatten"], {"name": "wine"}]
+
+
+@st.composite
+def changed(draw: st.DrawFn) -> Any:
+    """A shipped spec with some of its values taken away, replaced, or joined by others."""
+    spec = plain(draw(st.sampled_from(SPECS)).read_text(encoding="utf-8"))
+    for _ in range(draw(st.integers(1, 3))):
+        *above, last = draw(st.sampled_from(sorted(paths(spec), key=str)))
+        holder = spec
+        for key in above:
+            holder = holder[key]
+        change = draw(st.sampled_from(["remove", "replace", "add"]))
+        if change == "remove":
+            del holder[last]
+        elif change == "replace" or isinstance(holder, list):
+            holder[last] = copy.deepcopy(draw(st.sampled_from(PIECES)))
+        else:
+            holder[draw(st.sampled_from(KEYS))] = copy.deepcopy(draw(st.sampled_from(PIECES)))
+        if not spec:
+            break
+    return spec
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped specs, for others to extend."""
+    folder = tmp_path_factory.mktemp("specs")
+    for path in SPECS:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@settings(max_examples=400, deadline=None)
+@given(spec=changed(), extends=st.sampled_from([None, *(path.name for path in SPECS)]))
+def test_what_nnrun_accepts_passes(spec: Any, extends: str | None, folder: Path) -> None:
+    """Also with an extended spec below it, which may hold what it needs."""
+    spec = {**spec, **({"extends": extends} if extends else {})}
+    text = yaml.safe_dump(spec)
+    path = folder / "changed.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        load(path)
+    except SpecError:
+        return
+
+    assert [error.message for error in VALIDATOR.iter_errors(plain(text))] == []
+    assert [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))] == []
