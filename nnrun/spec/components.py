@@ -50,6 +50,8 @@ ABSENT = {
     "Lambda": "Lambda runs Python code, which a spec cannot hold",
     "LambdaCallback": "LambdaCallback runs Python code, which a spec cannot hold",
 }
+# What a first layer is told in Keras, and in a spec by nobody.
+SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Arguments of layers that count something, wherever a layer requires them.
 COUNTS = frozenset(("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim"))
 # Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
@@ -201,6 +203,9 @@ def _adapted(
 def _unknown_argument(entry: Entry, key: str, path: Path) -> Finding:
     accepted = entry.accepted
     message = f"{entry.name} has no argument {shown(key)}"
+    if key in SHAPES:
+        message += "; the data says what comes in"
+        return Finding("NN112", (*path, key), message, key=True)
     suggestion = nesting.assigned(key, accepted) or nearest(key, accepted)
     if not accepted:
         message = f"{entry.name} takes no arguments, got {shown(key)}"
