@@ -83,8 +83,22 @@ def read(spec: Experiment) -> Material:
         Misfit: spec and data do not go together.
     """
     began = time.perf_counter()
-    spec = spec if spec.seed is not None else spec.model_copy(update={"seed": secrets.randbits(31)})
-    dataset = datasets.load(spec.dataset)
+    return of_rows(spec, datasets.load(spec.dataset), began=began)
+
+
+def of_rows(spec: Experiment, dataset: Dataset, *, began: float) -> Material:
+    """Rows that are there already, taken for those of an experiment.
+
+    Args:
+        spec: the experiment.
+        dataset: its rows, or others of the same kind.
+        began: when getting them began, by `time.perf_counter`.
+
+    Raises:
+        DataError: the rows hold what is no number.
+        Misfit: spec and data do not go together.
+    """
+    spec = seeded(spec)
     units = labels.output_units(spec.model)
     if units is not None:
         labels.check(dataset, spec, units)
@@ -93,6 +107,13 @@ def read(spec: Experiment) -> Material:
     digest = datasets.digest(dataset)
     seconds = time.perf_counter() - began
     return Material(spec=spec, dataset=dataset, digest=digest, seconds=seconds)
+
+
+def seeded(spec: Experiment) -> Experiment:
+    """The experiment with a seed, drawn where the spec says `null`."""
+    if spec.seed is not None:
+        return spec
+    return spec.model_copy(update={"seed": secrets.randbits(31)})
 
 
 def of_fold(material: Material, fold: Fold) -> Intake:

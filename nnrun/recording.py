@@ -14,6 +14,7 @@ from typing import Any
 from nnrun import crossval, layout, outcome, plots
 from nnrun.assembly import Assembly
 from nnrun.errors import NnrunError
+from nnrun.intake import Intake
 from nnrun.outcome import Predictions
 from nnrun.records import History, Logs, Observer
 from nnrun.runs import Run, environment
@@ -116,7 +117,12 @@ def describe(run: Run, assembly: Assembly) -> None:
     """Writes what is known before the first epoch: spec, summary, fitted preparation."""
     run.write_text(layout.SPEC, dump(assembly.intake.spec))
     run.write_text(layout.SUMMARY, assembly.summary)
-    preparation = assembly.intake.preparation
+    run.write_json(layout.PREPARATION, prepared(assembly.intake))
+
+
+def prepared(intake: Intake) -> dict[str, Any]:
+    """What `prepare.json` says: the fitted steps, and what they make of a row."""
+    preparation = intake.preparation
     steps = [
         {
             "step": fitted.step.model_dump(),
@@ -126,8 +132,7 @@ def describe(run: Run, assembly: Assembly) -> None:
         for fitted in preparation.steps
     ]
     shape = {"shape": list(preparation.shape), "dtype": preparation.dtype}
-    names = {"classes": assembly.intake.dataset.classes}
-    run.write_json(layout.PREPARATION, {**shape, **names, "steps": steps})
+    return {**shape, "classes": intake.dataset.classes, "steps": steps}
 
 
 @contextmanager

@@ -40,9 +40,9 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def print_error(error: NnrunError) -> None:
-    """Says what is wrong; a spec's faults with their places."""
-    console = stderr()
+def print_error(error: NnrunError, console: Console | None = None) -> None:
+    """Says what is wrong, by default on stderr; a spec's faults with their places."""
+    console = console or stderr()
     if not isinstance(error, SpecError):
         console.print(f"[bold red]error:[/] {escape(str(error))}")
         return

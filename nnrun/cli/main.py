@@ -20,6 +20,7 @@ from nnrun.cli import (
     resume,
     schema,
     show,
+    smoke,
     train,
 )
 from nnrun.cli import list as list_
@@ -39,6 +40,7 @@ app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
+app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)

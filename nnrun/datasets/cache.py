@@ -48,6 +48,12 @@ def folder() -> Path:
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
 
 
+def is_there(file: File) -> bool:
+    """Whether something lies where a file is looked for; it is not opened."""
+    # A dangling link counts as there: a download would replace it, and it is not ours.
+    return os.path.lexists(file.path)
+
+
 def fetch(file: File) -> Path:
     """Finds a file in the cache, or downloads it into the cache.
 
@@ -60,8 +66,7 @@ def fetch(file: File) -> Path:
     Raises:
         DataError: it is not there and cannot be downloaded, or what is there is another file.
     """
-    # A dangling link counts as there: a download would replace it, and it is not ours.
-    if os.path.lexists(file.path):
+    if is_there(file):
         _check(file)
     else:
         _download(file)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 from nnrun.errors import DataError
 from nnrun.records import Dataset
@@ -42,16 +44,48 @@ def load(spec: specs.DatasetBase) -> Dataset:
         DataError: it cannot be had, or its arguments leave no row to train or to test on.
     """
     dataset = _loader(spec)(spec)
-    for rows, purpose in ((dataset.train, "train"), (dataset.test, "test")):
-        if not len(rows):
-            raise DataError(f"{spec.name}: {_selection(spec)} leaves no row to {purpose} on")
+    check_filled(spec, dataset)
     return dataset
 
 
+def check_filled(spec: specs.DatasetBase, dataset: Dataset) -> None:
+    """Refuses rows of which none are left.
+
+    Raises:
+        DataError: with the arguments that have done it.
+    """
+    for rows, purpose in ((dataset.train, "train"), (dataset.test, "test")):
+        if not len(rows):
+            raise DataError(f"{spec.name}: {_selection(spec)} leaves no row to {purpose} on")
+
+
+def missing(spec: specs.DatasetBase) -> tuple[Path, ...]:
+    """Where a data set's files are looked for and are not; its words count among them.
+
+    Nothing is downloaded or opened, so this answers offline.
+    """
+    # It brings along what downloads, which takes longer to load than the question to answer.
+    from nnrun.datasets import cache  # noqa: PLC0415
+
+    return tuple(
+        file.path
+        for file in vars(_module(spec)).values()
+        if isinstance(file, cache.File) and file.dataset == spec.name and not cache.is_there(file)
+    )
+
+
+def is_cached(spec: specs.DatasetBase) -> bool:
+    """Whether `load` will do without a download, as for the data sets that libraries carry."""
+    return not missing(spec)
+
+
 def _loader(spec: specs.DatasetBase) -> Callable[[specs.DatasetBase], Dataset]:
-    module = import_module(f"nnrun.datasets.{MODULES[type(spec)]}")
-    loader: Callable[[specs.DatasetBase], Dataset] = getattr(module, spec.name)
+    loader: Callable[[specs.DatasetBase], Dataset] = getattr(_module(spec), spec.name)
     return loader
+
+
+def _module(spec: specs.DatasetBase) -> ModuleType:
+    return import_module(f"nnrun.datasets.{MODULES[type(spec)]}")
 
 
 def _selection(spec: specs.DatasetBase) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from nnrun import datasets
-from nnrun.datasets import cache, registry
+from nnrun.datasets import registry
 from nnrun.errors import DataError
 from nnrun.records import Dataset, Sequences
 from nnrun.spec import dataset as specs
@@ -26,11 +26,8 @@ def spec(name: str, **arguments: Any) -> specs.DatasetBase:
 @pytest.fixture(scope="module", params=sorted(SPECS))
 def dataset(request: pytest.FixtureRequest) -> Dataset:
     """Each data set whose files are here."""
-    module = import_module(f"nnrun.datasets.{registry.MODULES[SPECS[request.param]]}")
-    files = [value for value in vars(module).values() if isinstance(value, cache.File)]
-    for file in files:
-        if file.dataset == request.param and not file.path.exists():
-            pytest.skip(f"{file.name} is not in the cache of the tests")
+    if not datasets.is_cached(spec(request.param)):
+        pytest.skip(f"{request.param} is not in the cache of the tests")
     return datasets.load(spec(request.param))
 
 
@@ -128,6 +125,47 @@ def test_a_length_that_no_text_has_is_refused() -> None:
         datasets.load(spec("imdb", maxlen=3))
 
     assert str(caught.value) == "imdb: maxlen: 3 leaves no row to train on"
+
+
+DOWNLOADED = {
+    "imdb": 2,  # the words of the index are a file of their own
+    "reuters": 2,
+    "california_housing": 1,
+    "mnist": 1,
+    "fashion_mnist": 4,
+    "cifar10": 1,
+    "cifar100": 1,
+}
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_every_file_that_would_be_downloaded_is_known_to_be_missing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+
+    missing = datasets.missing(spec(name))
+
+    assert len(missing) == DOWNLOADED.get(name, 0)
+    assert datasets.is_cached(spec(name)) == (name not in DOWNLOADED)
+    assert all(path.is_relative_to(tmp_path / "datasets") for path in missing)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(DOWNLOADED))
+def test_a_data_set_is_cached_once_all_of_its_files_are_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they are the published ones is looked at when they are read."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    first, *others = datasets.missing(spec(name))
+    first.parent.mkdir(parents=True)
+    first.touch()
+
+    assert datasets.missing(spec(name)) == tuple(others)
+    for path in others:
+        path.touch()
+    assert datasets.is_cached(spec(name))
 
 
 def test_looking_up_a_data_set_costs_nothing() -> None:

@@ -1,0 +1,301 @@
+"""`nnrun smoke`: many experiments, one process, and a verdict on each."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from nnrun.runs import Run, find
+
+ROOT = Path(__file__).parents[2]
+SPECS = sorted((ROOT / "configs").glob("*.yaml"))
+
+IRIS = """\
+name: {name}
+dataset: {{name: iris}}
+model: [Dense: {{units: 3, activation: softmax}}]
+training:
+  optimizer: {optimizer}
+  loss: sparse_categorical_crossentropy
+  epochs: 3
+"""
+LOST = "{SGD: {learning_rate: 1.0e+38}}"
+
+
+@dataclass(frozen=True)
+class Smoked:
+    """What the command answered and left."""
+
+    answer: subprocess.CompletedProcess[str]
+    folder: Path
+
+    @property
+    def rows(self) -> dict[str, list[str]]:
+        """The cells of each row of the table, by the spec."""
+        lines = [line for line in self.answer.stdout.splitlines() if line.startswith("│")]
+        cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+        return {Path(row[0]).stem: row[1:] for row in cells}
+
+
+@pytest.fixture(scope="module")
+def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One that passes, one that expects too much, one that loses its loss, three that are broken."""
+    folder = tmp_path_factory.mktemp("specs")
+    texts = {
+        "expects": IRIS.format(name="expects", optimizer="adam")
+        + "expect: {test_accuracy: '>= 2'}\n",
+        "lost": IRIS.format(name="lost", optimizer=LOST),
+        "broken": IRIS.format(name="broken", optimizer="adamm").replace("units: 3", "unit: 3"),
+        "misfit": IRIS.format(name="misfit", optimizer="adam").replace("units: 3", "units: 4"),
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return {name: folder / f"{name}.yaml" for name in (*texts, "nowhere")}
+
+
+@pytest.fixture(scope="module")
+def smoked(
+    nnrun: Callable[..., Any], specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Smoked:
+    """All that can happen, in one command with an empty cache."""
+    folder = tmp_path_factory.mktemp("smoked")
+    summary = folder / "summary.md"
+    summary.write_text("Before.\n")
+    answer = nnrun(
+        *("smoke", *specs.values(), "digits", "boston", "imdb", "--synthetic"),
+        *("--junit", folder / "junit.xml", "--keep", folder / "runs", "--set", "seed=5"),
+        env={"KERAS_HOME": str(folder / "none"), "GITHUB_STEP_SUMMARY": str(summary)},
+    )
+    return Smoked(answer, folder)
+
+
+def test_every_spec_has_its_row(smoked: Smoked) -> None:
+    rows = {name: [data, result] for name, (data, _, result) in smoked.rows.items()}
+
+    assert rows == {
+        "expects": ["real rows", "passed, expect skipped"],
+        "lost": ["real rows", "failed"],
+        "broken": ["", "refused"],
+        "misfit": ["", "refused"],
+        "nowhere": ["", "refused"],
+        "digits": ["real rows", "passed"],
+        "boston": ["real rows", "passed"],
+        "imdb": ["synthetic rows", "passed"],
+    }
+
+
+def test_the_exit_code_is_the_highest(smoked: Smoked) -> None:
+    """A failed run is 1, a refused spec 2."""
+    assert smoked.answer.returncode == 2
+
+
+def test_the_reasons_stand_below_the_table_a_line_each(
+    smoked: Smoked, specs: dict[str, Path]
+) -> None:
+    *reasons, last = smoked.answer.stdout.rpartition("┘\n")[2].splitlines()
+    broken, misfit, nowhere = (str(specs[name]) for name in ("broken", "misfit", "nowhere"))
+
+    assert [reason.partition("NN")[0] for reason in reasons[1:-1]] == [
+        f"{broken}:3:17: ",
+        f"{broken}:5:14: ",
+        f"{misfit}:3:9: ",
+    ]
+    assert reasons[0].startswith(f"{specs['lost']}: the loss became ")
+    assert reasons[-1].startswith(f"{nowhere}: NN001: there is no file ")
+    assert re.fullmatch(r"3 of 8 passed in \d+\.\d s", last)
+
+
+def test_the_faults_of_a_refused_spec_are_shown_with_their_places(smoked: Smoked) -> None:
+    """Those found while loading, and those found against the data."""
+    err = smoked.answer.stderr
+
+    assert "did you mean 'units'?" in err
+    assert "the model puts out 4, but iris has 3 classes: units must be 3" in err
+    assert err.count("^^^") >= 2
+    assert "Traceback" not in err
+
+
+def test_off_a_terminal_there_is_a_line_per_trial_and_no_noise(
+    smoked: Smoked, specs: dict[str, Path]
+) -> None:
+    lines = [
+        re.sub(r"\d+\.\d\d s$", "", line)
+        for line in smoked.answer.stderr.splitlines()
+        if line.startswith(("passed", "failed"))
+    ]
+
+    assert lines == [
+        f"passed, expect skipped  {specs['expects']}  real rows  ",
+        f"failed  {specs['lost']}  real rows  ",
+        "passed  digits  real rows  ",
+        "passed  boston  real rows  ",
+        "passed  imdb  synthetic rows  ",
+    ]
+    assert not re.search("TensorFlow|rebuild|cuda|XLA", smoked.answer.stderr, re.IGNORECASE)
+
+
+def test_junit_has_a_case_per_spec(smoked: Smoked) -> None:
+    root = ElementTree.parse(smoked.folder / "junit.xml").getroot()
+    kinds = {
+        Path(case.attrib["name"]).stem: [sign.tag for sign in case if sign.tag != "system-out"]
+        for case in root.iter("testcase")
+    }
+
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("8", "1", "3")
+    assert kinds == {
+        "expects": [],
+        "lost": ["failure"],
+        "broken": ["error"],
+        "misfit": ["error"],
+        "nowhere": ["error"],
+        "digits": [],
+        "boston": [],
+        "imdb": [],
+    }
+
+
+def test_the_summary_of_github_is_added_to(smoked: Smoked) -> None:
+    summary = (smoked.folder / "summary.md").read_text()
+
+    assert summary.startswith("Before.\n### nnrun smoke\n\n| spec | data | seconds | result |\n")
+    assert "| imdb | synthetic rows | " in summary
+
+
+def test_kept_runs_say_that_they_are_trials(smoked: Smoked) -> None:
+    """Nobody may take the accuracy on made-up rows for a result."""
+    records = {run.record()["name"]: run.record() for run in find(smoked.folder / "runs")}
+
+    assert {name: record["data"] for name, record in records.items()} == {
+        **dict.fromkeys(("expects", "lost", "digits", "boston"), "real"),
+        "imdb": "synthetic",
+    }
+    assert {record["verb"] for record in records.values()} == {"smoke"}
+    assert {record["seed"] for record in records.values()} == {5}
+    assert {len(run.history()) for run in find(smoked.folder / "runs")} == {1}
+    assert records["boston"]["fold"] == 1
+
+
+def test_nothing_is_downloaded_and_no_cache_is_made(smoked: Smoked) -> None:
+    assert not (smoked.folder / "none" / "datasets").exists()
+
+
+@pytest.fixture(scope="module")
+def answered(
+    nnrun: Callable[..., Any], specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Smoked:
+    """One that passes and one whose data are not there, for programs."""
+    folder = tmp_path_factory.mktemp("answered")
+    answer = nnrun(
+        *("smoke", specs["expects"], "mnist", "--json"),
+        env={"KERAS_HOME": str(folder / "none"), "TMPDIR": str(folder)},
+    )
+    return Smoked(answer, folder)
+
+
+def test_json_has_an_entry_per_spec(answered: Smoked, specs: dict[str, Path]) -> None:
+    document = json.loads(answered.answer.stdout)
+    first, second = document["runs"]
+
+    assert document["schema_version"] == 1
+    assert {"path", "name", "status", "metrics", "spec", "data", "seconds", "skipped"} == {*first}
+    assert (first["spec"], first["name"]) == (str(specs["expects"]), "expects")
+    assert (first["status"], first["data"], first["path"]) == ("passed", "real", None)
+    assert first["skipped"] == ["expect"]
+    assert first["metrics"]["epochs"] == 1
+    assert 0 < first["seconds"] < 300
+    assert (second["status"], second["metrics"], second["data"]) == ("failed", {}, None)
+
+
+def test_data_that_are_not_there_fail_the_spec_and_no_other(answered: Smoked) -> None:
+    path = answered.folder / "none" / "datasets" / "mnist.npz"
+
+    assert answered.answer.returncode == 1
+    assert json.loads(answered.answer.stdout)["runs"][1]["error"] == (
+        f"mnist: {path} is not there, and a smoke run downloads nothing; "
+        "--synthetic draws rows of the same shape instead"
+    )
+
+
+def test_the_run_folders_are_gone_unless_they_are_kept(answered: Smoked) -> None:
+    assert not list(answered.folder.glob("nnrun-smoke-*"))
+
+
+def test_only_broken_specs_are_refused_at_once(
+    probed: Callable[..., Any], specs: dict[str, Path], tmp_path: Path
+) -> None:
+    """There is nothing to load TensorFlow for."""
+    answer, loaded = probed("smoke", specs["broken"], cwd=tmp_path)
+
+    assert (answer.returncode, loaded) == (2, set())
+    assert answer.stdout.endswith(" s\n")
+    assert "0 of 1 passed in " in answer.stdout
+
+
+def test_a_junit_file_that_cannot_be_written_is_said(
+    nnrun: Callable[..., Any], specs: dict[str, Path], tmp_path: Path
+) -> None:
+    """And the table is printed all the same."""
+    path = tmp_path / "nowhere" / "junit.xml"
+    answer = nnrun("smoke", specs["broken"], "--junit", path)
+
+    assert "0 of 1 passed" in answer.stdout
+    assert answer.stderr.endswith(f"error: {path}: cannot be written: No such file or directory\n")
+    assert answer.returncode == 1
+
+
+def test_an_interrupt_ends_with_what_was_done_so_far(
+    started: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
+) -> None:
+    """The table, and JUnit for whoever reads it."""
+    specs = ["iris"] * 60
+    process = started(
+        *("smoke", *specs, "--keep", tmp_path / "runs", "--junit", tmp_path / "junit.xml")
+    )
+    wait_for(lambda: len(find(tmp_path / "runs")) > 1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=240)
+    results = [line.split("│")[4].strip() for line in out.splitlines() if line.startswith("│")]
+    skipped = ElementTree.parse(tmp_path / "junit.xml").getroot()[0].attrib["skipped"]
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert results[0] == "passed"
+    assert results.count("interrupted") <= 1
+    assert results[-1] == "not tried"
+    assert len(results) == 60
+    assert int(skipped) == 60 - results.count("passed")
+
+
+@pytest.mark.slow
+def test_every_shipped_spec_passes_without_data_or_network(
+    nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    offline = {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    answer = nnrun(
+        *("smoke", *SPECS, "--synthetic", "--json"),
+        env={"KERAS_HOME": str(tmp_path), **offline},
+    )
+    statuses = {run["name"]: run["status"] for run in json.loads(answer.stdout)["runs"]}
+
+    assert statuses == {path.stem: "passed" for path in SPECS}
+    assert answer.returncode == 0
+    assert not (tmp_path / "datasets").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("full_data")
+def test_every_shipped_spec_passes_on_real_rows(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+    answer = nnrun("smoke", *SPECS, "--json", "--keep", tmp_path)
+
+    assert {run["data"] for run in json.loads(answer.stdout)["runs"]} == {"real"}
+    assert answer.returncode == 0
+    assert {Run(run.path).status() for run in find(tmp_path)} == {"finished"}

@@ -1,0 +1,65 @@
+"""A fault of ours in one trial does not stop the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnrun.cli.smoke_trials import Trials
+from nnrun.cli.smoke_watcher import SmokeWatcher
+from nnrun.cli.tried import Tried
+from nnrun.errors import RunError
+from nnrun.runs import Run
+from nnrun.spec.loading import load
+
+IRIS = Path(__file__).parents[2] / "configs" / "iris.yaml"
+
+
+class Finished(Run):
+    """A run that was made, as far as a trial is concerned."""
+
+    def metrics(self) -> dict[str, Any]:
+        return {"epochs": 1}
+
+
+def attempted(error: BaseException | None, folder: Path) -> Tried:
+    """How a trial went that ended with an error, or none."""
+
+    def carry_out(*_: Any, **__: Any) -> Run:
+        if error:
+            raise error
+        return Finished(folder)
+
+    each = Tried("iris.yaml", "iris")
+    with SmokeWatcher(1) as watcher:
+        trials = Trials(folder, watcher, False, 0.0, carry_out)
+        trials.attempt(load(IRIS), each)
+    return each
+
+
+def test_a_fault_of_ours_is_noted_with_its_traceback(tmp_path: Path) -> None:
+    each = attempted(ZeroDivisionError("ours"), tmp_path)
+
+    assert (each.status, each.code) == ("failed", 1)
+    assert each.errors == ("ZeroDivisionError('ours')",)
+    assert each.trace.startswith("Traceback (most recent call last):\n")
+    assert each.trace.endswith("ZeroDivisionError: ours\n")
+
+
+def test_what_a_person_can_mend_has_no_traceback(tmp_path: Path) -> None:
+    each = attempted(RunError("model.keras: is not there"), tmp_path)
+
+    assert (each.status, each.errors, each.trace) == ("failed", ("model.keras: is not there",), "")
+
+
+def test_what_passes_has_its_metrics(tmp_path: Path) -> None:
+    each = attempted(None, tmp_path)
+
+    assert (each.status, each.metrics, each.data) == ("passed", {"epochs": 1}, "real")
+
+
+def test_an_interrupt_is_noted_and_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        attempted(KeyboardInterrupt(), tmp_path)
