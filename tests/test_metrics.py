@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
 from nnrun import metrics
-from nnrun.errors import Misfit
 from nnrun.metrics import Labels
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
@@ -22,6 +20,10 @@ def training(metric: str, **arguments: Any) -> Training:
         metrics=(Component(name=metric, arguments=arguments),),
         epochs=1,
     )
+
+
+def told(training: Training, labels: Labels) -> list[str]:
+    return [misfit.message for misfit in metrics.misfits(training, labels)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def training(metric: str, **arguments: Any) -> Training:
 )
 def test_a_metric_that_fits_passes(metric: str, labels: Labels) -> None:
     """Words and Keras's own names alike."""
-    metrics.check(training(metric), labels)
+    assert not told(training(metric), labels)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +76,7 @@ def test_a_metric_that_would_report_nonsense_is_refused(
     metric: str, labels: Labels, message: str
 ) -> None:
     """Keras broadcasts one against the other and reports a number."""
-    with pytest.raises(Misfit, match=re.escape(message)):
-        metrics.check(training(metric), labels)
+    assert told(training(metric), labels) == [message]
 
 
 def test_every_metric_of_keras_has_its_labels() -> None:
@@ -88,10 +89,11 @@ def test_every_metric_of_keras_has_its_labels() -> None:
 @pytest.mark.parametrize("name", ["../../evil", "a/b", "val_x", "loss", "epoch", "confusion", ""])
 def test_a_name_that_is_no_name_is_refused(name: str) -> None:
     """It becomes a column, a key and a file; each of these would break one of them."""
-    with pytest.raises(Misfit, match=f"a metric cannot be called '{re.escape(name)}'"):
-        metrics.check(training("mae", name=name), "values")
+    [message] = told(training("mae", name=name), "values")
+
+    assert message.startswith(f"a metric cannot be called '{name}'")
 
 
 def test_a_name_of_ones_own_is_kept() -> None:
     """Two of one kind must be told apart."""
-    metrics.check(training("mae", name="price_error"), "values")
+    assert not told(training("mae", name="price_error"), "values")

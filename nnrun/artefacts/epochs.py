@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from nnrun import layout, plots
+from nnrun import layout
 from nnrun.artefacts.kept import Kept, differing, lacking
+from nnrun.plots.reading import size
 
 METRICS = frozenset(
     "schema_version epochs monitor best_epoch initial last best train parameters seconds".split()
@@ -64,7 +65,7 @@ def metrics(kept: Kept) -> Iterator[str]:
 def pictures(kept: Kept) -> Iterator[str]:
     """`plots/` has a curve per metric and what shows the predictions, each a whole picture."""
     for name in _pictures(kept):
-        width, height = plots.size(kept.present(layout.plot(name)))
+        width, height = size(kept.present(layout.plot(name)))
         if min(width, height) < LEAST_PIXELS:
             yield f"{name} is of {width} x {height} pixels"
 

@@ -9,7 +9,6 @@ from nnrun.plots.confusion import confusion
 from nnrun.plots.curves import curve
 from nnrun.plots.folds import folds, smoothed
 from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
-from nnrun.plots.reading import size
 from nnrun.plots.regression import predicted_against_true
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "folds",
     "pictures",
     "predicted_against_true",
-    "size",
     "smoothed",
     "texts",
 ]
