@@ -39,7 +39,8 @@ def _download(file: File) -> None:
     with _workplace(file) as folder, placing.alone(file):
         # It may have come while we waited.
         if file.is_there:
-            return check(file)
+            check(file)
+            return
         # Hashed before it gets its name, so that the name never stands for half a file.
         complete = Path(folder) / file.path.name
         _receive(file, complete)

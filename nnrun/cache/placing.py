@@ -108,7 +108,8 @@ def put(complete: Path, file: File) -> None:
 def _rename(complete: Path, file: File) -> None:
     """For file systems that know no links, such as those of memory cards."""
     if file.is_there:
-        return check(file)
+        check(file)
+        return
     try:
         complete.rename(file.path)
     except OSError as error:
