@@ -196,7 +196,7 @@ class Server:
         return Handler
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self
 

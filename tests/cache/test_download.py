@@ -190,6 +190,37 @@ def test_a_download_with_another_hash_is_not_kept(
     assert names(target.parent) == []
 
 
+def test_the_answer_of_a_server_that_has_no_such_file_is_said(server: Any, target: Path) -> None:
+    """It helps with a mistyped mirror."""
+    file = replace(FILE, url=f"{server.address}/moved.npz")
+
+    assert message(file) == (
+        f"some: {target} is not there and could not be downloaded from {file.url} "
+        f"(404 Not Found). {advice()}"
+    )
+    assert names(target.parent) == []
+
+
+def test_a_mirror_is_asked_instead_of_the_publisher(
+    server: Any, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put("some.npz", BYTES)
+    monkeypatch.setenv("NNRUN_MIRROR", server.address)
+
+    assert fetch(FILE).read_bytes() == BYTES
+
+
+def test_what_a_mirror_answers_must_have_the_published_hash(
+    server: Any, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a mirror needs no trust."""
+    server.put("some.npz", b"what was publishe!")
+    monkeypatch.setenv("NNRUN_MIRROR", server.address)
+
+    assert f"its hash is not {HASH}" in message(FILE)
+    assert names(target.parent) == []
+
+
 def test_half_a_download_is_not_kept(published: Callable[..., File], target: Path) -> None:
     """The connection breaks after a few bytes."""
     file = published(BYTES[:5], length=len(BYTES))

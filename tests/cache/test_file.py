@@ -30,8 +30,7 @@ def test_a_look_tells_four_states(file: File, target: Path) -> None:
     target.symlink_to("nowhere")
     seen.append(file.look())
 
-    assert seen == [State.CACHED if s == "cached" else State(s) for s in map(str, seen)]
-    assert seen == ["not cached", "cached", "another file", "unreadable"]
+    assert seen == [State.ABSENT, State.CACHED, State.OTHER, State.UNREADABLE]
 
 
 def test_the_published_file_is_taken(file: File, target: Path) -> None:
