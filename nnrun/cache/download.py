@@ -71,8 +71,7 @@ def _receive(file: File, path: Path) -> None:
         download(file.address, str(path), None)
     except OSError as error:  # every error of requests is one
         raise DataError(
-            f"{file.dataset}: {file.path} is not there and could not be downloaded from "
-            f"{file.address} ({_reason(error)}). {_advice(file)}"
+            f"{file.dataset}: {file.path} is not there and {_why(error, file)}"
         ) from error
     finally:
         if progress:
@@ -84,12 +83,12 @@ def _receive(file: File, path: Path) -> None:
         )
 
 
-def _reason(error: OSError) -> str:
-    """What the disk says, else what the server says, else what requests calls it."""
-    if error.strerror:
-        return error.strerror
-    response = getattr(error, "response", None)
-    return type(error).__name__ if response is None else f"{response.status_code} {response.reason}"
+def _why(error: OSError, file: File) -> str:
+    if not hasattr(error, "response"):  # that of the disk; those of requests all have one
+        return f"cannot be written: {error.strerror or error}"
+    answer = error.response
+    said = type(error).__name__ if answer is None else f"{answer.status_code} {answer.reason}"
+    return f"could not be downloaded from {file.address} ({said}). {_advice(file)}"
 
 
 def _advice(file: File) -> str:

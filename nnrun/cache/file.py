@@ -91,7 +91,8 @@ def check(file: File) -> None:
         difference = _difference(file)
     except OSError as error:
         raise DataError(
-            f"{file.dataset}: {file.path} cannot be read: {error.strerror or error}"
+            f"{file.dataset}: {file.path} cannot be read: {error.strerror or error}. It was left as "
+            "it is. Make it readable, or move it away to have it downloaded."
         ) from error
     if difference:
         raise DataError(

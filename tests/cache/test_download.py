@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,7 +136,8 @@ def test_a_link_to_nowhere_is_kept(published: Callable[..., File], target: Path)
     target.symlink_to(target.parent / "absent")
 
     assert (message(published(BYTES)), target.is_symlink()) == (
-        f"some: {target} cannot be read: No such file or directory",
+        f"some: {target} cannot be read: No such file or directory. It was left as it is. Make it "
+        "readable, or move it away to have it downloaded.",
         True,
     )
 
@@ -229,6 +231,22 @@ def test_half_a_download_is_not_kept(published: Callable[..., File], target: Pat
         f"some: {target} is not there and could not be downloaded from {file.url} "
         f"(ChunkedEncodingError). {advice()}"
     )
+    assert names(target.parent) == []
+
+
+def test_a_full_disk_is_not_taken_for_a_missing_network(
+    published: Callable[..., File], target: Path
+) -> None:
+    """The system lets this process write files of 100 kB at most."""
+    file = published(bytes(300_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        said = message(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert said == f"some: {target} is not there and cannot be written: File too large"
     assert names(target.parent) == []
 
 

@@ -61,7 +61,10 @@ def test_half_a_file_is_told_from_another(file: File, target: Path) -> None:
 def test_a_folder_in_its_place_is_said_and_kept(file: File, target: Path) -> None:
     target.mkdir()
 
-    assert fault(file) == f"some: {target} cannot be read: Is a directory"
+    assert fault(file) == (
+        f"some: {target} cannot be read: Is a directory. It was left as it is. Make it readable, "
+        "or move it away to have it downloaded."
+    )
 
 
 @pytest.mark.parametrize("mirror", ["http://mirror.invalid/keras", "http://mirror.invalid/keras/"])
