@@ -59,7 +59,7 @@ def alone(file: File) -> Iterator[None]:
     """
     path = file.path.with_name(f".nnrun-lock-{file.path.name}")
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError:
         yield
         return

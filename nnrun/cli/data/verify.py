@@ -44,22 +44,26 @@ def verify(
 
 def _verified(file: File, *, quiet: bool) -> dict[str, Any]:
     """Reads one file and says at once what it is, because the next may take a second."""
-    from nnrun.cache.file import check
     from nnrun.cli.data.names import as_json
 
-    if not file.is_there:
-        state, message = "absent", f"is not there; `nnrun data fetch {file.dataset}` downloads it"
-        message = f"{file.dataset}: {file.path} {message}"
-    else:
-        state, message = "right", f"{file.dataset}: {file.path} is the published file"
-        try:
-            check(file)
-        except DataError as error:
-            state, message = "wrong", str(error)
+    state, message = _judged(file)
     if not quiet:
         style = None if state == "right" else "red"
         console.stdout().print(message, markup=False, style=style)
     return as_json(file, state=state, message=message)
+
+
+def _judged(file: File) -> tuple[str, str]:
+    from nnrun.cache.file import check
+
+    about = f"{file.dataset}: {file.path}"
+    if not file.is_there:
+        return "absent", f"{about} is not there; `nnrun data fetch {file.dataset}` downloads it"
+    try:
+        check(file)
+    except DataError as error:
+        return "wrong", str(error)
+    return "right", f"{about} is the published file"
 
 
 def _say_what_has_no_file(names: list[str] | None, found: list[dict[str, Any]]) -> None:
