@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all check format docs catalogue schema clean
+.PHONY: help demo test test-all check format docs catalogue schema broken clean
 
 help: ## What there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ catalogue: $(VENV)/developing ## Rewrite the catalogue of the installed Keras.
 
 schema: $(VENV)/developing ## Rewrite the schema that the shipped specs name, for editors.
 	$(BIN)/nnrun schema --output configs/nnrun.schema.json
+
+broken: $(VENV)/developing ## Rewrite what is told of each broken spec in tests/broken.
+	$(BIN)/python tests/broken/renew.py
 
 clean: ## Remove the environment.
 	rm -rf $(VENV)

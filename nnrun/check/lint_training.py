@@ -53,7 +53,7 @@ def waiting_for_longer_than_the_training(about: Subject) -> Iterator[Finding]:
         for name in ("patience", "start_from_epoch"):
             default = accepted[name].default if name in accepted else 0
             waits = callback.arguments.get(name, default)
-            if waits >= epochs:
+            if isinstance(waits, int | float) and waits >= epochs:
                 message = f"{name} {waits} is not reached in {epochs} epochs: it can never act"
                 yield Finding("NN208", ("training", "callbacks", index), message)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import nnrun
 from nnrun.errors import Fault, SpecError
 from nnrun.spec.suggest import nearest
+from nnrun.spec.words import nearby
 
 _PACKAGE = Path(nnrun.__file__).parent
 
@@ -32,10 +33,11 @@ def find(spec: Path) -> Path:
         return spec
     if str(spec) in names():
         return folder() / f"{spec}.yaml"
-    nearby = (
+    beside = (
         sorted(path.name for path in spec.parent.glob("*.y*ml")) if spec.parent.is_dir() else []
     )
-    guess = nearest(spec.name, nearby)
-    message = f"there is no file '{spec}'; shipped specs are {', '.join(names())}"
+    guess = nearest(spec.name, beside)
+    some = nearby(spec.stem, names(), f"in {folder()}")
+    message = f"there is no file '{spec}'; shipped specs are {some}"
     suggestion = str(spec.parent / guess) if guess else nearest(spec.stem, names())
     raise SpecError((Fault("NN001", "", message, None, suggestion),))

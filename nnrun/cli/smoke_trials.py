@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnrun.cli import console, tried
+from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.noise import quiet_tensorflow
 from nnrun.cli.smoke_watcher import SmokeWatcher
 from nnrun.cli.tried import Tried
@@ -33,7 +34,7 @@ def try_all(loaded: Sequence[tuple[Loaded, Tried]], keep: Path | None, *, stand_
     Raises:
         KeyboardInterrupt: what was noted until then stays.
     """
-    with _folder(keep) as root, SmokeWatcher(len(loaded)) as watcher:
+    with _folder(keep) as root, SmokeWatcher(len(loaded)) as watcher, Interrupts() as interrupts:
         began = time.perf_counter()
         watcher.stage("loading TensorFlow")
         quiet_tensorflow()
@@ -41,7 +42,7 @@ def try_all(loaded: Sequence[tuple[Loaded, Tried]], keep: Path | None, *, stand_
         from nnrun.smoke.trial import carry_out
 
         seconds = time.perf_counter() - began
-        trials = Trials(root, watcher, stand_in, seconds, carry_out)
+        trials = Trials(root, watcher, stand_in, seconds, carry_out, interrupts)
         for found, each in loaded:
             watcher.began(each.spec)
             try:
@@ -70,6 +71,7 @@ class Trials:
         stand_in: whether made-up rows may stand in for files that are not there.
         import_seconds: spent loading TensorFlow and Keras.
         carry_out: trains and reads back, as `smoke.trial` has it.
+        interrupts: entered.
     """
 
     root: Path
@@ -77,6 +79,7 @@ class Trials:
     stand_in: bool
     import_seconds: float
     carry_out: Callable[..., Run]
+    interrupts: Interrupts
 
     def attempt(self, loaded: Loaded, each: Tried) -> None:
         """Tries one experiment and notes how it went.
@@ -88,19 +91,24 @@ class Trials:
         each.status = tried.INTERRUPTED
         try:
             each.metrics = self._run(loaded, each, began)
+            self.interrupts.raise_again()
             each.status = tried.PASSED
-        except SpecError as error:
-            each.refuse(error)
-            console.print_error(error, self.watcher.console)
-        except NnrunError as error:
-            each.status, each.errors = tried.FAILED, (str(error),)
-        except Exception as error:  # noqa: BLE001
-            # Ours to mend; the other experiments are tried all the same.
-            each.status, each.errors = tried.FAILED, (repr(error),)
-            each.trace = traceback.format_exc()
-            self.watcher.console.print(each.trace, markup=False)
+        except Exception as error:  # noqa: BLE001 - the other experiments are tried all the same
+            self.interrupts.raise_again()
+            self._note(each, error)
         finally:
             each.seconds = time.perf_counter() - began
+
+    def _note(self, each: Tried, error: Exception) -> None:
+        if isinstance(error, SpecError):
+            each.refuse(error)
+            console.print_error(error, self.watcher.console)
+            return
+        each.status, each.errors = tried.FAILED, (str(error),)
+        if not isinstance(error, NnrunError):
+            # Ours to mend.
+            each.errors, each.trace = (repr(error),), "".join(traceback.format_exception(error))
+            self.watcher.console.print(each.trace, markup=False)
 
     def _run(self, loaded: Loaded, each: Tried, began: float) -> dict[str, Any]:
         """Trains and reads back; returns the metrics."""

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from nnrun.spec import catalogue, codes, language, nesting, slips
+from nnrun.spec.arguments import expected, may_be_null
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.finding import Finding
 from nnrun.spec.scalars import scalar
@@ -50,8 +51,8 @@ ABSENT = {
     "Lambda": "Lambda runs Python code, which a spec cannot hold",
     "LambdaCallback": "LambdaCallback runs Python code, which a spec cannot hold",
 }
-# Arguments of layers that count something, wherever a layer requires them.
-COUNTS = frozenset(("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim"))
+# What a first layer is told in Keras, and in a spec by nobody.
+SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
 ADAPTED = {
     "Normalization": ("mean", "variance"),
@@ -60,24 +61,6 @@ ADAPTED = {
     "StringLookup": ("vocabulary",),
     "TextVectorization": ("vocabulary",),
 }
-DROPPING = frozenset(
-    (
-        *("Dropout", "AlphaDropout", "GaussianDropout"),
-        *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
-    )
-)
-# The words of JSON for types, as a person says them.
-TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "a word",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "null",
-}
-# Has a number for a default and takes text such as '10,20' as well.
-MIXED = frozenset(("profile_batch",))
 
 
 def check(spec: dict[str, Any]) -> Iterator[Finding]:
@@ -201,6 +184,9 @@ def _adapted(
 def _unknown_argument(entry: Entry, key: str, path: Path) -> Finding:
     accepted = entry.accepted
     message = f"{entry.name} has no argument {shown(key)}"
+    if key in SHAPES:
+        message += "; the data says what comes in"
+        return Finding("NN112", (*path, key), message, key=True)
     suggestion = nesting.assigned(key, accepted) or nearest(key, accepted)
     if not accepted:
         message = f"{entry.name} takes no arguments, got {shown(key)}"
@@ -212,7 +198,7 @@ def _unknown_argument(entry: Entry, key: str, path: Path) -> Finding:
 def _value(
     kind: str, entry: Entry, argument: Argument, value: Any, path: Path
 ) -> Iterator[Finding]:
-    if value is None and not argument.required:
+    if value is None and may_be_null(argument):
         return
     if argument.kind == "file":
         yield from _file(value, path)
@@ -253,40 +239,3 @@ def _file(value: Any, path: Path) -> Iterator[Finding]:
     if outside or ".." in windows.parts or value.startswith("~") or "://" in value:
         message = f"must be a path inside the run folder, got {shown(value)}"
         yield Finding("NN116", path, message)
-
-
-def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
-    """What an argument must be, if its value is sure to be something else."""
-    given = _type(value)
-    if kind == "layers" and argument.required and argument.name in COUNTS:
-        return None if given == "integer" and value > 0 else "a whole number above 0"
-    if entry.name in DROPPING and argument.name == "rate":
-        right = given in ("integer", "number") and 0 <= value <= 1
-        return None if right else "a number from 0 to 1"
-    if argument.name in MIXED:
-        return None
-    if kind == "callbacks" and argument.name == "monitor":
-        return None if given == "string" else "a word"
-    if argument.choices and given == "string":
-        return None if value in argument.choices else listed(argument.choices, "or")
-    return None if _fits(given, argument.types) else _described(argument)
-
-
-def _type(value: Any) -> str:
-    """JSON's word for what a value is."""
-    types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
-    return "null" if value is None else types.get(type(value), "object")
-
-
-def _fits(given: str, types: tuple[str, ...]) -> bool:
-    return not types or given in types or (given == "integer" and "number" in types)
-
-
-def _described(argument: Argument) -> str:
-    """The types of an argument in words, such as `a whole number or a list`."""
-    said = [word for name, word in TYPES.items() if name in argument.types]
-    if "number" in argument.types and "integer" in argument.types:
-        said.remove(TYPES["integer"])
-    if argument.choices and TYPES["string"] in said:
-        said[said.index(TYPES["string"])] = ", ".join(argument.choices)
-    return listed(said, "or")

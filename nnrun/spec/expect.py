@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ def gate(value: Any) -> Gate:
         (True, False)
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise ValueError(value)  # which no figure of a run could equal
         return Gate(str(value), (("==", value),))
     if not isinstance(value, str):
         value = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnrun.errors import Fault
@@ -36,14 +35,3 @@ class Finding:
             # What the whole spec lacks stands in no line of it.
             place = replace(place, length=1, text="")
         return Fault(self.code, dotted(self.path), self.message, place, self.suggestion)
-
-
-def told_once(findings: Sequence[Finding]) -> list[Finding]:
-    """Without what follows from another finding: a key that was only misspelt is not missing."""
-    meant = {path for finding in findings for path in finding.meant}
-    unread = ("extends",) in meant
-    return [
-        finding
-        for finding in findings
-        if finding.code != "NN102" or not (unread or finding.path in meant)
-    ]

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from nnrun.errors import CommandError
 from nnrun.spec import catalogue, keys
+from nnrun.spec.arguments import TYPES
 from nnrun.spec.catalogue import Argument
-from nnrun.spec.components import NOUNS, TYPES
+from nnrun.spec.components import NOUNS
 from nnrun.spec.keys import Key, Section
 from nnrun.spec.suggest import nearest
 from nnrun.spec.words import listed

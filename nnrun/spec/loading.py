@@ -12,12 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnrun.errors import Fault, Place, SpecError
-from nnrun.spec import components, messages
+from nnrun.spec import components, consequences, messages
 from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.finding import Finding, told_once
+from nnrun.spec.finding import Finding
 from nnrun.spec.merging import Override, Reading
-from nnrun.spec.tree import Node, Path, dotted
+from nnrun.spec.tree import Node, Path
 
 __all__ = ["Loaded", "dump", "in_order", "load"]
 
@@ -64,7 +64,7 @@ def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
     root = reading.file(path)
     faults = reading.faults
     if root is None:
-        raise SpecError(in_order(faults, str(path)))
+        raise SpecError(_told(faults, str(path)))
     for text in overrides:
         override = Override(text)
         root = override.on(root)
@@ -82,30 +82,23 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
         known = {finding.path for finding in findings}
         others = (each for each in messages.findings(error, raw) if each.path not in known)
         findings += islice(others, MOST_FAULTS + 1)
-    findings = _untold(told_once(findings), faults)
-    lists = {dotted(finding.path) for finding in findings if finding.code == "NN103"}
-    # What should be a list has no keys, and so none of them twice.
-    faults = [f for f in faults if f.code != "NN005" or f.path.rpartition(".")[0] not in lists]
-    # What a file that could not be read would have brought is not missing.
-    unread = any(fault.code == "NN008" for fault in faults)
-    faults += [found.fault(root) for found in findings if not (unread and found.code == "NN102")]
-    if faults:
-        raise SpecError(in_order(faults, str(path)))
+    findings, read = consequences.without(findings, faults)
+    if told := [*read, *(finding.fault(root) for finding in findings)]:
+        raise SpecError(_told(told, str(path)))
     return experiment
 
 
-def _untold(findings: Sequence[Finding], faults: Sequence[Fault]) -> list[Finding]:
-    """Without what is wrong with a value only because it has a tag."""
-    tagged = {fault.path for fault in faults if fault.code == "NN006"}
-
-    def told(path: Path) -> bool:
-        return any(dotted(path[:end]) in tagged for end in range(1, len(path) + 1))
-
-    return [finding for finding in findings if not (tagged and told(finding.path))]
+def _told(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
+    """As many faults as a person reads, in order, and whether there are more."""
+    found = in_order(faults, first)
+    if len(found) <= MOST_FAULTS:
+        return found
+    more = "there is more that is wrong; it is told when this is mended"
+    return (*found[:MOST_FAULTS], Fault("NN007", "", more, found[MOST_FAULTS - 1].place))
 
 
 def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """File by file, each from top to bottom, overrides last; each fault once, and not too many.
+    """File by file, each from top to bottom, overrides last; each fault once.
 
     What an alias repeats has the place of its anchor, and only a position in a list tells it apart.
 
@@ -125,12 +118,7 @@ def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
         source = fault.place.source
         return source == "--set", sources.index(source), fault.place.line, fault.place.column
 
-    found = sorted(once.values(), key=position)
-    if len(found) <= MOST_FAULTS:
-        return tuple(found)
-    last = found[MOST_FAULTS - 1]
-    more = "there is more that is wrong; it is told when this is mended"
-    return (*found[:MOST_FAULTS], Fault("NN007", "", more, last.place))
+    return tuple(sorted(once.values(), key=position))
 
 
 def name_of(path: File) -> str:

@@ -12,6 +12,14 @@ from nnrun.spec.words import listed, offered, shown
 
 Meant = tuple[Path, ...]
 
+# What Keras's `fit` takes, and where a spec has it.
+_OF_FIT = {
+    "validation_split": "it is the size under validation.holdout",
+    "validation_data": "which rows validate is said under validation",
+    "initial_epoch": "a run begins with the first epoch",
+    "verbose": "progress is shown wherever there is a terminal",
+}
+
 
 def finding(path: Path, loc: tuple[str | int, ...], value: Any) -> Finding:
     """What to do with a key that is not among those allowed.
@@ -61,6 +69,8 @@ def _elsewhere(key: str, parent: Path) -> tuple[str, Meant] | None:
     if homes := language.homes(key):
         places = listed([language.where(home) for home in homes], "or")
         return f"; it belongs {places}", tuple((*home, key) for home in homes)
+    if parent == ("training",) and key in _OF_FIT:
+        return f"; {_OF_FIT[key]}", ()
     if parent == ("training",) and key in catalogue.arguments("optimizers", "SGD"):
         return f"; it is an argument of the optimizer, as in 'SGD: {{{key}: …}}'", ()
     return None

@@ -62,11 +62,19 @@ def offered(word: Any, names: Sequence[str], part: str) -> str:
         >>> offered("x", ["first", "last", "random"], "validation.holdout")
         'first, last and random'
     """
+    command = f"nnrun keys {part}".strip()
+    return nearby(word, names, f"see '{command}'")
+
+
+def nearby(word: Any, names: Sequence[str], more: str) -> str:
+    """The few names that are most like a word.
+
+    Args:
+        more: where the others can be seen, if there are any.
+    """
     if len(names) <= FEW + 1:
         return listed(names, "and")
-    command = f"nnrun keys {part}".strip()
-    more = f"{len(names) - FEW} more (see '{command}')"
-    return f"{', '.join(few(str(word), names))} and {more}"
+    return f"{', '.join(few(str(word), names))} and {len(names) - FEW} more ({more})"
 
 
 def article(noun: str) -> str:

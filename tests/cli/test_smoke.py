@@ -26,6 +26,7 @@ model: [Dense: {{units: 3, activation: softmax}}]
 training:
   optimizer: {optimizer}
   loss: sparse_categorical_crossentropy
+  metrics: [accuracy]
   epochs: 3
 """
 LOST = "{SGD: {learning_rate: 1.0e+38}}"
@@ -111,7 +112,7 @@ def test_the_reasons_stand_below_the_table_a_line_each(
     ]
     assert reasons[0].startswith(f"{specs['lost']}: the loss became ")
     assert reasons[-1].startswith(f"{nowhere}: NN001: there is no file ")
-    assert re.fullmatch(r"3 of 8 passed in \d+\.\d s", last)
+    assert re.fullmatch(r"4 of 8 passed in \d+\.\d s", last)
 
 
 def test_the_faults_of_a_refused_spec_are_shown_with_their_places(smoked: Smoked) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.smoke_trials import Trials
 from nnrun.cli.smoke_watcher import SmokeWatcher
 from nnrun.cli.tried import Tried
@@ -24,17 +27,22 @@ class Finished(Run):
         return {"epochs": 1}
 
 
-def attempted(error: BaseException | None, folder: Path) -> Tried:
-    """How a trial went that ended with an error, or none."""
+def attempted(
+    error: BaseException | None, folder: Path, *, interrupt: signal.Signals | None = None
+) -> Tried:
+    """How a trial went that ended with an error, or none, and lost an interrupt before."""
 
     def carry_out(*_: Any, **__: Any) -> Run:
+        if interrupt:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(interrupt)
         if error:
             raise error
         return Finished(folder)
 
     each = Tried("iris.yaml", "iris")
-    with SmokeWatcher(1) as watcher:
-        trials = Trials(folder, watcher, False, 0.0, carry_out)
+    with SmokeWatcher(1) as watcher, Interrupts() as interrupts:
+        trials = Trials(folder, watcher, False, 0.0, carry_out, interrupts)
         trials.attempt(load(IRIS), each)
     return each
 
@@ -63,3 +71,30 @@ def test_what_passes_has_its_metrics(tmp_path: Path) -> None:
 def test_an_interrupt_is_noted_and_goes_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         attempted(KeyboardInterrupt(), tmp_path)
+
+
+@pytest.mark.parametrize("error", [None, SystemError("bad argument"), RunError("torn")], ids=repr)
+def test_an_interrupt_that_became_another_error_is_still_one(
+    error: Exception | None, tmp_path: Path
+) -> None:
+    """As where Ctrl-C falls into TensorFlow while it traces a function."""
+    with pytest.raises(KeyboardInterrupt):
+        attempted(error, tmp_path, interrupt=signal.SIGINT)
+
+
+def test_the_signals_are_handled_as_before_when_all_is_over(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    attempted(None, tmp_path)
+
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """In the background of a shell Ctrl-C is meant for another."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        each = attempted(None, tmp_path, interrupt=signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert each.status == "passed"

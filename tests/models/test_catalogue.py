@@ -10,6 +10,7 @@ import pytest
 from nnrun.models import catalogue as written
 from nnrun.spec import catalogue as shipped
 from nnrun.spec import components
+from nnrun.spec.arguments import expected as expected_of
 
 # What the arguments that a class needs may be, where it is built for the sake of another argument.
 NEEDED: dict[str, Any] = {
@@ -80,9 +81,7 @@ def test_every_default_is_of_the_types_and_among_the_choices_of_its_argument():
         f"{name}.{argument.name}: {argument.default} is not {expected}"
         for kind, name, argument in (each.values for each in arguments())
         if not argument.required and argument.default is not None
-        for expected in [
-            components.expected(kind, shipped.entry(kind, name), argument, argument.default)
-        ]
+        for expected in [expected_of(kind, shipped.entry(kind, name), argument, argument.default)]
         if expected
     ]
 

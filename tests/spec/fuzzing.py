@@ -24,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from nnrun import check, layout
 from nnrun.errors import SpecError
 from nnrun.spec.loading import dump, load
 from nnrun.spec.rendering import render
@@ -195,7 +196,7 @@ SHIPPED = [path.read_text("utf-8") for path in sorted(CONFIGS.glob("*.yaml"))]
 
 
 def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
-    """Whether a spec loads; if it does, it must load again as it is written down."""
+    """Whether a spec loads; if it does, it can be checked, and loads again as it is written down."""
     path.write_bytes(data)
     try:
         loaded = load(path, overrides=overrides)
@@ -204,6 +205,9 @@ def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
         if not told or not all(told):
             raise ValueError("refused without a word") from error
         return "refused"
+    told = [render(fault) for fault in check.faults(loaded, own=layout.MEANING)]
+    if not all(told):
+        raise ValueError("a fault without a word")
     path.write_text(dump(loaded.experiment), "utf-8")
     load(path)
     return "loaded"

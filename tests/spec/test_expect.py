@@ -47,6 +47,8 @@ def test_a_condition_holds_for_what_it_says(text, passing, failing):
         None,
         [1],
         ".nan",
+        float("nan"),
+        float("inf"),
         "~",
     ],
 )

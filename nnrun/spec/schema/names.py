@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nnrun.spec import catalogue, components
+from nnrun.spec import arguments, catalogue, components
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.schema.values import (
     Schema,
@@ -88,7 +88,8 @@ def _argument(kind: str, entry: Entry, argument: Argument) -> Schema:
     said = argument.doc or f"Keras does not describe `{argument.name}`."
     if argument.required:
         return described(value, said)
-    return described(nullable(value), said, argument.default)
+    value = nullable(value) if arguments.may_be_null(argument) else value
+    return described(value, said, argument.default)
 
 
 def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
@@ -104,12 +105,12 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
 
 
 def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
-    """What `components.expected` lets through."""
-    if kind == "layers" and argument.required and argument.name in components.COUNTS:
+    """What `arguments.expected` lets through."""
+    if kind == "layers" and argument.required and argument.name in arguments.COUNTS:
         return numeric({"type": "integer", "exclusiveMinimum": 0})
-    if entry.name in components.DROPPING and argument.name == "rate":
+    if entry.name in arguments.DROPPING and argument.name == "rate":
         return numeric({"type": "number", "minimum": 0, "maximum": 1})
-    if argument.name in components.MIXED:
+    if argument.name in arguments.MIXED:
         return {}
     if kind == "callbacks" and argument.name == "monitor":
         return {"type": "string"}
