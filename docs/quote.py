@@ -5,6 +5,7 @@ Each function prints Markdown for the cog blocks in README.md and docs/.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,11 @@ def command(*arguments: str) -> None:
     """A command and what it answers."""
     answer = "\n".join(line.rstrip() for line in _run(*arguments).stdout.strip().splitlines())
     print(f"```console\n$ nnrun {' '.join(arguments)}\n{answer}\n```")
+
+
+def declined(*arguments: str) -> None:
+    """A command that cannot be carried out, and why."""
+    print(f"```console\n$ nnrun {' '.join(arguments)}\n{_run(*arguments).stderr.strip()}\n```")
 
 
 def refused(spec: str, *overrides: str) -> None:
@@ -85,6 +91,18 @@ def shipped() -> None:
     for path in sorted(CONFIGS.glob("*.yaml")):
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
         print(f"| [`{path.stem}`](configs/{path.name}) | {spec['description']} |")
+
+
+def data() -> None:
+    """The data sets with their files, as they are published."""
+    print("| data set | rows | kind | files |\n|---|---|---|---|")
+    for each in json.loads(_run("data", "list", "--json").stdout)["datasets"]:
+        files = "<br>".join(
+            f"[{file['url'].rpartition('/')[2]}]({file['url']}), {file['bytes']:,} bytes"
+            for file in each["files"]
+        )
+        name, rows = each["name"], f"{each['rows']:,}"
+        print(f"| `{name}` | {rows} | {each['kind']} | {files or 'embedded'} |")
 
 
 def keys(group: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -142,3 +146,70 @@ def probed(environment: dict[str, str]) -> Callable[..., tuple[Answer, set[str]]
         return answer, set(loaded.split())
 
     return run
+
+
+class Server:
+    """A web server of this machine, which answers with what a test has put there, else with 404.
+
+    `asked` holds the names of all files asked for. While `gate` is closed, an answer gets slow
+    after the first half of its bytes.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self._bodies: dict[str, tuple[bytes, int]] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def put(self, name: str, body: bytes, *, length: int | None = None) -> None:
+        """From now on answers with these bytes, and says that there are `length` of them."""
+        self._bodies[name] = body, length or len(body)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                name = self.path.rpartition("/")[2]
+                server.asked.append(name)
+                if name in server._bodies:
+                    self.answer(*server._bodies[name])
+                else:
+                    self.send_error(404)
+
+            def answer(self, body: bytes, length: int) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    sent = self.wfile.write(body[: len(body) // 2])
+                    # Slow, but never so slow that whoever asks gives up.
+                    while not server.gate.wait(0.1):
+                        sent += self.wfile.write(body[sent : sent + 1])
+                    self.wfile.write(body[sent:])
+
+            def log_message(self, *_: object) -> None:
+                """Says nothing."""
+
+        return Handler
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gate.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A web server of this machine, asked without any proxy."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with Server() as server:
+        yield server

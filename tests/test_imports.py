@@ -10,10 +10,20 @@ import pytest
 
 from nnrun.cli.main import app
 
-VERBS = [str(command.name) for command in app.registered_commands]
+VERBS = [
+    *([str(command.name)] for command in app.registered_commands),
+    *(
+        [str(group.name), str(command.name)]
+        for group in app.registered_groups
+        if group.typer_instance
+        for command in group.typer_instance.registered_commands
+    ),
+]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([v, "--help"] for v in VERBS)])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], *([*verb, "--help"] for verb in VERBS)]
+)
 def test_help_loads_nothing_heavy(
     arguments: list[str], probed: Callable[..., Any], tmp_path: Path
 ) -> None:

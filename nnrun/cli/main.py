@@ -24,6 +24,7 @@ from nnrun.cli import (
     train,
 )
 from nnrun.cli import list as list_
+from nnrun.cli.data.app import app as data
 from nnrun.cli.verb import INTERRUPTED
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
+app.add_typer(data, name="data")
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
 app.command("keys", epilog=keys.EXAMPLE)(keys.keys)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)

@@ -6,16 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nnrun.datasets import cache, shuffling
+from nnrun.cache.download import fetch
+from nnrun.cache.published import CALIFORNIA_HOUSING
+from nnrun.datasets import shuffling
 from nnrun.records import Array, Dataset
 from nnrun.spec.dataset import CaliforniaHousing
 
-BLOCKS = cache.File(
-    "california_housing",
-    "california_housing.npz",
-    cache.KERAS_ORIGIN + "california_housing.npz",
-    "sha256:1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
-)
 _SMALL = 600  # rows of the small version, the first ones of the file
 
 
@@ -29,7 +25,7 @@ def california_housing(spec: CaliforniaHousing) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    x, y = read(cache.fetch(BLOCKS))
+    x, y = read(fetch(CALIFORNIA_HOUSING))
     rows = _SMALL if spec.version == "small" else len(x)
     train, test = shuffling.split(x[:rows], y[:rows], test_split=spec.test_split, seed=spec.seed)
     return Dataset(spec.name, train, test, target="median price in $")

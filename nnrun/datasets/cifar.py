@@ -10,23 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.datasets import cache
+from nnrun.cache.download import fetch
+from nnrun.cache.published import CIFAR10, CIFAR100
 from nnrun.records import Dataset, Split
 from nnrun.spec.dataset import Cifar10, Cifar100
-
-# Keras keeps the archives under these names, and so finds ours and we find its.
-ARCHIVE_10 = cache.File(
-    "cifar10",
-    "cifar-10-batches-py-target_archive",
-    "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-    "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-)
-ARCHIVE_100 = cache.File(
-    "cifar100",
-    "cifar-100-python-target_archive",
-    "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-    "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
-)
 
 Batch = dict[bytes, Any]
 
@@ -40,7 +27,7 @@ def cifar10(spec: Cifar10) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    return read_cifar10(cache.fetch(ARCHIVE_10), spec)
+    return read_cifar10(fetch(CIFAR10), spec)
 
 
 def cifar100(spec: Cifar100) -> Dataset:
@@ -53,7 +40,7 @@ def cifar100(spec: Cifar100) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    return read_cifar100(cache.fetch(ARCHIVE_100), spec)
+    return read_cifar100(fetch(CIFAR100), spec)
 
 
 def read_cifar10(archive: Path, spec: Cifar10) -> Dataset:

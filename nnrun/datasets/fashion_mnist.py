@@ -7,22 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from nnrun.datasets import cache
+from nnrun.cache.download import fetch
+from nnrun.cache.published import (
+    FASHION_TEST_IMAGES,
+    FASHION_TEST_LABELS,
+    FASHION_TRAIN_IMAGES,
+    FASHION_TRAIN_LABELS,
+)
 from nnrun.records import Array, Dataset, Split
 from nnrun.spec.dataset import FashionMnist
 
-
-def _file(name: str, md5: str) -> cache.File:
-    return cache.File(
-        "fashion_mnist", f"fashion-mnist/{name}", cache.KERAS_ORIGIN + name, f"md5:{md5}"
-    )
-
-
-# Keras states no hashes for these; the sums are those that the authors publish.
-TRAIN_IMAGES = _file("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d")
-TRAIN_LABELS = _file("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe")
-TEST_IMAGES = _file("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79")
-TEST_LABELS = _file("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310")
 KINDS = (
     "T-shirt/top",
     "Trouser",
@@ -46,8 +40,8 @@ def fashion_mnist(spec: FashionMnist) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    train = Split(_images(cache.fetch(TRAIN_IMAGES)), _labels(cache.fetch(TRAIN_LABELS)))
-    test = Split(_images(cache.fetch(TEST_IMAGES)), _labels(cache.fetch(TEST_LABELS)))
+    train = Split(_images(fetch(FASHION_TRAIN_IMAGES)), _labels(fetch(FASHION_TRAIN_LABELS)))
+    test = Split(_images(fetch(FASHION_TEST_IMAGES)), _labels(fetch(FASHION_TEST_LABELS)))
     return Dataset(spec.name, train, test, classes=KINDS, target="kind of clothing")
 
 

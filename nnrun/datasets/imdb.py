@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnrun.datasets import cache, words
+from nnrun.cache.download import fetch
+from nnrun.cache.published import IMDB, IMDB_WORDS
+from nnrun.datasets import words
 from nnrun.records import Dataset
 from nnrun.spec.dataset import Imdb
-
-REVIEWS = cache.File(
-    "imdb",
-    "imdb.npz",
-    cache.KERAS_ORIGIN + "imdb.npz",
-    "sha256:69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
-)
-WORD_INDEX = cache.File(
-    "imdb",
-    "imdb_word_index.json",
-    cache.KERAS_ORIGIN + "imdb_word_index.json",
-    "md5:bfafd718b763782e994055a2d397834f",
-)
 
 
 def imdb(spec: Imdb) -> Dataset:
@@ -31,7 +20,7 @@ def imdb(spec: Imdb) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    path = cache.fetch(REVIEWS)  # unpickled below only because its hash is right
+    path = fetch(IMDB)  # unpickled below only because its hash is right
     rng = np.random.RandomState(spec.seed)  # one for both halves, as in Keras
     with np.load(path, allow_pickle=True) as file:
         train = words.indexed(file["x_train"], file["y_train"], spec, rng)
@@ -43,5 +32,5 @@ def imdb(spec: Imdb) -> Dataset:
         test,
         classes=("negative", "positive"),
         target="sentiment",
-        vocabulary=words.vocabulary(WORD_INDEX, spec),
+        vocabulary=words.vocabulary(IMDB_WORDS, spec),
     )

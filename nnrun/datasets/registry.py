@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from nnrun.cache import published
 from nnrun.errors import DataError
 from nnrun.records import Dataset
 from nnrun.spec import dataset as specs
@@ -64,14 +65,7 @@ def missing(spec: specs.DatasetBase) -> tuple[Path, ...]:
 
     Nothing is downloaded or opened, so this answers offline.
     """
-    # It brings along what downloads, which takes longer to load than the question to answer.
-    from nnrun.datasets import cache  # noqa: PLC0415
-
-    return tuple(
-        file.path
-        for file in vars(_module(spec)).values()
-        if isinstance(file, cache.File) and file.dataset == spec.name and not cache.is_there(file)
-    )
+    return tuple(file.path for file in published.of(spec.name) if not file.is_there)
 
 
 def is_cached(spec: specs.DatasetBase) -> bool:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnrun.datasets import cache, shuffling, words
+from nnrun.cache.download import fetch
+from nnrun.cache.published import REUTERS, REUTERS_WORDS
+from nnrun.datasets import shuffling, words
 from nnrun.records import Dataset
 from nnrun.spec.dataset import Reuters
 
-NEWSWIRES = cache.File(
-    "reuters",
-    "reuters.npz",
-    cache.KERAS_ORIGIN + "reuters.npz",
-    "sha256:d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
-)
-WORD_INDEX = cache.File(
-    "reuters",
-    "reuters_word_index.json",
-    cache.KERAS_ORIGIN + "reuters_word_index.json",
-    "md5:4d44cc38712099c9e383dc6e5f11a921",
-)
 TOPICS = tuple(  # in the order of the labels
     """
     cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves
@@ -39,7 +29,7 @@ def reuters(spec: Reuters) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    path = cache.fetch(NEWSWIRES)  # unpickled below only because its hash is right
+    path = fetch(REUTERS)  # unpickled below only because its hash is right
     rng = np.random.RandomState(spec.seed)
     with np.load(path, allow_pickle=True) as file:
         [rows] = words.known(spec, words.indexed(file["x"], file["y"], spec, rng))
@@ -50,5 +40,5 @@ def reuters(spec: Reuters) -> Dataset:
         test,
         classes=TOPICS,
         target="topic",
-        vocabulary=words.vocabulary(WORD_INDEX, spec),
+        vocabulary=words.vocabulary(REUTERS_WORDS, spec),
     )

@@ -9,7 +9,8 @@ from itertools import chain
 
 import numpy as np
 
-from nnrun.datasets import cache
+from nnrun.cache.download import fetch
+from nnrun.cache.file import File
 from nnrun.records import Array, Sequences, Split
 from nnrun.spec.dataset import Words
 
@@ -59,7 +60,7 @@ def cut(split: Split, row: int) -> tuple[Split, Split]:
     )
 
 
-def vocabulary(index: cache.File, spec: Words) -> Callable[[], Mapping[int, str]]:
+def vocabulary(index: File, spec: Words) -> Callable[[], Mapping[int, str]]:
     """A function that reads the word of each index; nothing is read before it is called."""
     marks = {spec.oov_char: "<unknown>", spec.start_char: "<start>"}
     return partial(
@@ -70,10 +71,8 @@ def vocabulary(index: cache.File, spec: Words) -> Callable[[], Mapping[int, str]
     )
 
 
-def _read_vocabulary(
-    index: cache.File, index_from: int, marks: Mapping[int, str]
-) -> Mapping[int, str]:
-    ranks: dict[str, int] = json.loads(cache.fetch(index).read_text(encoding="utf-8"))
+def _read_vocabulary(index: File, index_from: int, marks: Mapping[int, str]) -> Mapping[int, str]:
+    ranks: dict[str, int] = json.loads(fetch(index).read_text(encoding="utf-8"))
     words = {rank + index_from: word for word, rank in ranks.items()}
     # A mark goes before a word: it stands in every text, the word of that index in few.
     return {0: "<pad>", **words, **marks}

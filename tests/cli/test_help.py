@@ -8,12 +8,21 @@ from typer.testing import CliRunner
 from nnrun import __version__
 from nnrun.cli.main import app
 
-VERBS = {str(command.name): command for command in app.registered_commands}
+GROUPS = {str(group.name): group.typer_instance for group in app.registered_groups}
+VERBS = [
+    *(str(command.name) for command in app.registered_commands),
+    *(
+        f"{name} {command.name}"
+        for name, group in GROUPS.items()
+        if group
+        for command in group.registered_commands
+    ),
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_sentence_and_an_example(verb: str) -> None:
-    answer = CliRunner().invoke(app, [verb, "--help"])
+    answer = CliRunner().invoke(app, [*verb.split(), "--help"])
 
     assert answer.exit_code == 0
     assert f"Example: nnrun {verb}" in answer.output or verb == "devices"
@@ -25,7 +34,7 @@ def test_every_verb_has_a_sentence_and_an_example(verb: str) -> None:
 def test_help_names_every_verb() -> None:
     answer = CliRunner().invoke(app, ["--help"])
 
-    assert all(f"\n  {verb} " in answer.output for verb in VERBS)
+    assert all(f"\n  {verb} " in answer.output for verb in {verb.split()[0] for verb in VERBS})
 
 
 def test_an_unknown_verb_is_a_usage_error() -> None:

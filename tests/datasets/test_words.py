@@ -9,7 +9,8 @@ import keras
 import pytest
 
 from nnrun import datasets
-from nnrun.datasets import cache, words
+from nnrun.cache.file import File
+from nnrun.datasets import words
 from nnrun.records import Sequences, Split
 from nnrun.spec.dataset import Imdb, Reuters
 
@@ -97,7 +98,7 @@ def test_the_vocabulary_follows_the_arguments(
 
 def test_the_vocabulary_survives_pickling_and_reads_nothing_before_it_is_called() -> None:
     """A data set travels to another process; the words are fetched where they are shown."""
-    absent = cache.File("imdb", "absent.json", "https://data.invalid/absent.json", "md5:0")
+    absent = File("imdb", "absent.json", "https://data.invalid/absent.json", "md5:0", 1)
     vocabulary = words.vocabulary(absent, Imdb(name="imdb"))
 
     assert pickle.loads(pickle.dumps(vocabulary)).args == vocabulary.args

@@ -1,0 +1,85 @@
+"""Every file that is published for a data set, with its hash; embedded data sets have none.
+
+Names below `datasets/` are those that Keras gives, so it finds ours and we find its.
+"""
+
+from __future__ import annotations
+
+from nnrun.cache.file import File
+
+_KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_TORONTO = "https://www.cs.toronto.edu/~kriz/"
+
+
+def _keras(dataset: str, name: str, published: str, size: int, *, below: str = "") -> File:
+    return File(dataset, below + name, _KERAS + name, published, size)
+
+
+def _clothing(name: str, md5: str, size: int) -> File:
+    # Keras states no hashes for these; the sums are those that the authors publish.
+    return _keras("fashion_mnist", name, f"md5:{md5}", size, below="fashion-mnist/")
+
+
+IMDB = _keras(
+    "imdb",
+    "imdb.npz",
+    "sha256:69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
+    17_464_789,
+)
+IMDB_WORDS = _keras(
+    "imdb", "imdb_word_index.json", "md5:bfafd718b763782e994055a2d397834f", 1_641_221
+)
+REUTERS = _keras(
+    "reuters",
+    "reuters.npz",
+    "sha256:d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
+    2_110_848,
+)
+REUTERS_WORDS = _keras(
+    "reuters", "reuters_word_index.json", "md5:4d44cc38712099c9e383dc6e5f11a921", 550_378
+)
+CALIFORNIA_HOUSING = _keras(
+    "california_housing",
+    "california_housing.npz",
+    "sha256:1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
+    743_530,
+)
+MNIST = _keras(
+    "mnist",
+    "mnist.npz",
+    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    11_490_434,
+)
+FASHION_TRAIN_IMAGES = _clothing(
+    "train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880
+)
+FASHION_TRAIN_LABELS = _clothing(
+    "train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe", 29_515
+)
+FASHION_TEST_IMAGES = _clothing(
+    "t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79", 4_422_102
+)
+FASHION_TEST_LABELS = _clothing(
+    "t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310", 5_148
+)
+CIFAR10 = File(
+    "cifar10",
+    "cifar-10-batches-py-target_archive",
+    _TORONTO + "cifar-10-python.tar.gz",
+    "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    170_498_071,
+)
+CIFAR100 = File(
+    "cifar100",
+    "cifar-100-python-target_archive",
+    _TORONTO + "cifar-100-python.tar.gz",
+    "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+    169_001_437,
+)
+
+FILES = tuple(value for value in tuple(globals().values()) if isinstance(value, File))
+
+
+def of(dataset: str) -> tuple[File, ...]:
+    """The files of a data set; none where a library carries it."""
+    return tuple(file for file in FILES if file.dataset == dataset)

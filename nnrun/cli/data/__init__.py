@@ -1,0 +1,1 @@
+"""`nnrun data`: the files of the data sets, without an experiment."""
