@@ -11,6 +11,7 @@ import typer
 from nnrun import __version__
 from nnrun.cli import (
     check,
+    clean,
     compare,
     devices,
     explain,
@@ -41,6 +42,7 @@ app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("clean", epilog=clean.EXAMPLE)(clean.clean)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)
 app.command("keys", epilog=keys.EXAMPLE)(keys.keys)
