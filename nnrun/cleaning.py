@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from nnrun import compare, layout, runs
+from nnrun import layout, runs
 from nnrun.errors import CommandError
 from nnrun.number import size
 from nnrun.runs import Run
@@ -159,21 +159,6 @@ def _time(written: object) -> datetime | None:
     except ValueError:
         return None
     return found.astimezone().replace(tzinfo=None) if found.tzinfo else found
-
-
-def standings(facts: Iterable[compare.Facts]) -> dict[Path, Standing]:
-    """Ranks the runs of each experiment's name; its cross-validations among themselves."""
-    groups: dict[tuple[str, bool], list[compare.Facts]] = {}
-    for run in facts:
-        groups.setdefault((run.name, run.has_folds), []).append(run)
-    found = {}
-    for members in groups.values():
-        metric, ranked = compare.ranking(members)
-        places = {run.run.path: place for place, run in enumerate(ranked, start=1)}
-        for run in members:
-            path = run.run.path
-            found[path] = Standing(places.get(path), len(ranked), metric)
-    return found
 
 
 def plan(

@@ -159,8 +159,8 @@ def _subjects(root: Path) -> Iterator[Subject]:
 
 def _standings(subjects: Iterable[Subject]) -> dict[Path, Standing]:
     """Which runs are the best; one that cannot be read is told and has no place, so it stays."""
-    from nnrun.cleaning import standings
     from nnrun.compare import read
+    from nnrun.standings import standings
 
     found = []
     for subject in subjects:
