@@ -47,7 +47,7 @@ def clean(
             "--keep-best",
             min=1,
             metavar="N",
-            help="All but the N best of each name, as compare ranks them; who has no rank goes.",
+            help="Only runs that are none of the N best of their name, as compare ranks them.",
         ),
     ] = None,
     older_than: Annotated[
@@ -64,7 +64,11 @@ def clean(
     ] = None,
     status: Annotated[
         list[Status] | None,
-        typer.Option("--status", help="Only runs that ended so; may be repeated."),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only failed, interrupted or crashed ones; may be repeated.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and why; remove nothing.")
@@ -73,9 +77,9 @@ def clean(
     root: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Remove run folders by rule: those of which every rule given says so.
+    """Remove runs by rule: those of which every rule given says so.
 
-    A running run is never removed, nor what is no run. Without --yes it asks first.
+    Nothing that is running or is no run is ever removed. Without --yes it asks first.
     """
     with exit_codes():
         from nnrun import cleaning, runs
@@ -182,7 +186,10 @@ def _is_agreed(*, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise CommandError("nothing is removed without --yes where nobody can be asked")
     console.stderr().print("remove all these? [y/N] ", end="", markup=False)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    console.stderr().print("nothing is removed", markup=False)
+    return False
 
 
 def _removed(plan: Plan, remains: Iterable[Path]) -> dict[Path, str]:
