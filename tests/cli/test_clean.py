@@ -326,7 +326,16 @@ def test_what_cannot_be_removed_does_not_keep_the_others(make: Any, clean: Any, 
     assert not other.path.exists()
 
 
-def removing(command: list[str], environment: dict[str, str], root: Path) -> None:
+def fill(folder: Path) -> None:
+    """So many files that to delete them takes longer than to notice that it began."""
+    for part in map(str, range(3)):
+        (folder / part).mkdir()
+        (folder / part / "first").touch()
+        for number in range(50_000):  # links cost no space
+            os.link(folder / part / "first", folder / part / f"{number}")
+
+
+def kill_while_removing(command: list[str], environment: dict[str, str], root: Path) -> None:
     """Kills the command as soon as a run is on its way out."""
     process = subprocess.Popen([sys.executable, "-m", "nnrun", *command], env=environment)
     while process.poll() is None and not any(root.glob(".*")):
@@ -339,9 +348,10 @@ def test_a_kill_leaves_no_half_run_and_the_next_clean_removes_the_rest(
     make: Any, clean: Any, nnrun: Callable[..., Any], environment: dict[str, str], root: Path
 ) -> None:
     run, kept = make("a", status=layout.FAILED), make("b")
-    for number in range(30_000):
-        os.link(run.path / layout.RUN, run.path / f"{number}")
-    removing(["clean", "--status", "failed", "--yes", "--runs", str(root)], environment, root)
+    fill(run.path)
+    kill_while_removing(
+        ["clean", "--status", "failed", "--yes", "--runs", str(root)], environment, root
+    )
     [hidden] = [path for path in root.iterdir() if path != kept.path]
     listed = json.loads(nnrun("list", "--json", "--runs", root).stdout)["runs"]
     compared = nnrun("compare", "--runs", root)
