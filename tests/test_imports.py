@@ -32,7 +32,7 @@ def test_help_loads_nothing_heavy(
     assert (answer.returncode, loaded) == (0, set())
 
 
-@pytest.mark.parametrize("verb", ["list", "show"])
+@pytest.mark.parametrize("verb", ["list", "show", "clean"])
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
 def test_reading_runs_loads_nothing_heavy(
     verb: str,
@@ -42,7 +42,8 @@ def test_reading_runs_loads_nothing_heavy(
     tmp_path: Path,
 ) -> None:
     """A thousand runs are listed while Keras would still load."""
-    of = {"list": ["--runs", trained[1].parent], "show": [trained[1]]}[verb]
+    root = ["--runs", trained[1].parent]
+    of = {"list": root, "show": [trained[1]], "clean": ["--keep-best", 1, *root]}[verb]
     answer, loaded = probed(verb, *of, *form, cwd=tmp_path)
 
     assert (answer.returncode, loaded) == (0, set())

@@ -11,6 +11,7 @@ import typer
 from nnrun import __version__
 from nnrun.cli import (
     check,
+    clean,
     compare,
     devices,
     explain,
@@ -44,6 +45,7 @@ app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)
 app.command("list", epilog=list_.EXAMPLE)(list_.list_runs)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("clean", epilog=clean.EXAMPLE)(clean.clean)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.add_typer(data, name="data")
 app.command("devices", epilog=devices.EXAMPLE)(devices.devices)

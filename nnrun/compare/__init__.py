@@ -2,7 +2,7 @@
 
 from nnrun.compare.entries import Entry, experiments, grouped
 from nnrun.compare.facts import Facts, read
-from nnrun.compare.table import Comparison, compare
+from nnrun.compare.table import Comparison, compare, ranking
 from nnrun.compare.verdicts import Verdict
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "compare",
     "experiments",
     "grouped",
+    "ranking",
     "read",
 ]

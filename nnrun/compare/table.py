@@ -119,11 +119,7 @@ def compare(
     """
     entries = grouped(runs)
     chosen = _metric(entries, metric)
-    upwards = _upwards(entries, chosen)
-    entries = sorted(
-        entries,
-        key=lambda entry: (not entry.finished, _rank(entry.judged(chosen), upwards=upwards)),
-    )
+    entries = _best_first(entries, chosen)
     labels = dict(zip(map(id, entries), _labels(entries), strict=True))
     verdicts = judge(entries, chosen, lambda entry: labels[id(entry)])
     shared, keys = differing(entries)
@@ -144,6 +140,33 @@ def compare(
         tuple(verdicts),
         one_experiment(runs),
         tuple(run for run in runs if id(run) not in there),
+    )
+
+
+def ranking(runs: Sequence[Facts]) -> tuple[str, list[Facts]]:
+    """What `compare` judges runs by, and those that it can judge, each by itself, the best first.
+
+    Returns:
+        The metric, empty where no run has any; and the runs that are finished and have a number
+        for it. Of two that are as good the later one of `runs` comes first.
+    """
+    entries = [Entry((run,)) for run in runs]
+    metric = _metric(entries, None)
+    ranked = _best_first(entries[::-1], metric)
+    return metric, [entry.first for entry in ranked if _is_judged(entry, metric)]
+
+
+def _is_judged(entry: Entry, metric: str) -> bool:
+    is_missing, _ = _rank(entry.judged(metric), upwards=None)
+    return entry.finished and not is_missing
+
+
+def _best_first(entries: Sequence[Entry], metric: str) -> list[Entry]:
+    """Finished ones first; where two are as good they stay in the order they came."""
+    upwards = _upwards(entries, metric)
+    return sorted(
+        entries,
+        key=lambda entry: (not entry.finished, _rank(entry.judged(metric), upwards=upwards)),
     )
 
 

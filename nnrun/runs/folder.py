@@ -50,7 +50,7 @@ class Run:
             save(passing)
             passing.replace(target)
         except OSError as error:
-            raise RunError(f"{target}: cannot be written: {_reason(error)}") from error
+            raise RunError(f"{target}: cannot be written: {reason(error)}") from error
         finally:
             # Still there when `save` was ended by anything, a second Ctrl-C included.
             with suppress(OSError):
@@ -92,7 +92,7 @@ class Run:
             with (self.path / layout.JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(text.getvalue())
         except OSError as error:
-            message = f"{self.path / layout.JOURNAL}: cannot be written: {_reason(error)}"
+            message = f"{self.path / layout.JOURNAL}: cannot be written: {reason(error)}"
             raise RunError(message) from error
 
     def update(self, **changes: Any) -> None:
@@ -194,7 +194,7 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, Any]) -
         root.mkdir(parents=True, exist_ok=True)
         path = next(path for path in _candidates(root / stem) if _made(path))
     except OSError as error:
-        raise RunError(f"{root}: no run folder can be made here: {_reason(error)}") from error
+        raise RunError(f"{root}: no run folder can be made here: {reason(error)}") from error
     return _begun(path, name, now, record)
 
 
@@ -217,7 +217,7 @@ def create_part(
             shutil.rmtree(path)
         path.mkdir()
     except OSError as error:
-        raise RunError(f"{path}: the folder cannot be made: {_reason(error)}") from error
+        raise RunError(f"{path}: the folder cannot be made: {reason(error)}") from error
     return _begun(path, name, now, record)
 
 
@@ -239,10 +239,13 @@ def process() -> dict[str, Any]:
 
 
 def find(root: Path) -> list[Run]:
-    """All runs of a folder, oldest first; what is no run is passed over."""
+    """All runs of a folder, oldest first; what is no run, or hidden, is passed over."""
     if not root.is_dir():
         return []
-    return [Run(path) for path in sorted(root.iterdir()) if (path / layout.RUN).is_file()]
+    shown = (path for path in root.iterdir() if not path.name.startswith("."))
+    # Where another person lets nobody look in, looking for a file would fail.
+    open_ = (path for path in sorted(shown) if os.access(path, os.X_OK))
+    return [Run(path) for path in open_ if (path / layout.RUN).is_file()]
 
 
 def _candidates(path: Path) -> Iterator[Path]:
@@ -288,5 +291,6 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Why a file cannot be read or written, without its name."""
     return error.strerror or str(error)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nnrun import runs
 from nnrun.runs import Run
 
 
@@ -19,16 +20,23 @@ def test_runs_are_listed_with_their_test_metrics(
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert [cell.strip() for cell in answer.stdout.splitlines()[3].split("│")[1:-1]] == [
-        *(path.name, "finished", "3", "3"),
+        *(path.name, "finished", "3", "3", f"{runs.size(path) / 1000:.1f} kB"),
         f"loss {test['loss']:.4f}  accuracy {test['accuracy']:.4f}",
     ]
+    assert answer.stdout.splitlines()[-1] == f"1 run, {runs.size(path) / 1000:.1f} kB"
 
 
 def test_json_gives_every_run(nnrun: Callable[..., Any], three: tuple[Any, Path]) -> None:
-    answer = nnrun("list", "--json", env={"NNRUN_RUNS": str(three[1])})
+    """As the verb that trained it gave it, and with the bytes that it takes by now."""
+    answer = json.loads(nnrun("list", "--json", env={"NNRUN_RUNS": str(three[1])}).stdout)
+    trained = json.loads(three[0].stdout)["runs"]
+    sizes = [runs.size(Path(run["path"])) for run in trained]
 
-    assert json.loads(answer.stdout)["schema_version"] == 1
-    assert json.loads(answer.stdout)["runs"] == json.loads(three[0].stdout)["runs"]
+    assert answer["schema_version"] == 1
+    assert answer["runs"] == [
+        run | {"bytes": size} for run, size in zip(trained, sizes, strict=True)
+    ]
+    assert answer["bytes"] == sum(sizes)
 
 
 def test_without_runs_it_says_so(nnrun: Callable[..., Any], tmp_path: Path) -> None:
@@ -44,7 +52,7 @@ def test_without_runs_a_program_still_gets_a_document(
 ) -> None:
     answer = nnrun("list", "--json", cwd=tmp_path)
 
-    assert json.loads(answer.stdout) == {"schema_version": 1, "runs": []}
+    assert json.loads(answer.stdout) == {"schema_version": 1, "runs": [], "bytes": 0}
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
