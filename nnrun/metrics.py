@@ -24,7 +24,7 @@ _VALUES: tuple[Labels, ...] = ("values", *_CLASSES)
 _ANY_CLASSES: tuple[Labels, ...] = (*_NUMBERS, *_CLASSES)
 
 # What `accuracy` means depends on the labels; Keras finds out by itself.
-_WORDS = frozenset({"accuracy", "acc", "crossentropy", "ce"})
+_WORDS = frozenset({"accuracy", "acc"})
 # These compare for equality, or take no labels at all.
 _NEVER = frozenset({"Accuracy", "Mean", "Sum", "IoU", "MeanIoU"})
 _TAKES: dict[tuple[Labels, ...], frozenset[str]] = {
@@ -102,7 +102,7 @@ def _misnamed(metric: Component, path: tuple[str | int, ...]) -> Misfit | None:
 
 
 # Errors and distances; of anything else more is better.
-_DOWNWARDS = re.compile(r"Error|Crossentropy|Hinge|Divergence|Poisson|^False|^crossentropy$|^ce$")
+_DOWNWARDS = re.compile(r"Error|Crossentropy|Hinge|Divergence|Poisson|^False")
 
 
 def improves_upwards(name: str) -> bool:

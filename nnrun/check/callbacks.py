@@ -9,6 +9,10 @@ from nnrun.errors import Misfit
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
+from nnrun.spec.words import listed
+
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+"""Arguments of an optimizer of which Keras takes one."""
 
 
 def file_misfits(components: Sequence[Component], own: Collection[str]) -> Iterator[Misfit]:
@@ -20,10 +24,38 @@ def file_misfits(components: Sequence[Component], own: Collection[str]) -> Itera
     """
     for index, component in enumerate(components):
         for name, value in files(component).items():
-            if PurePath(value).parts[0] in own:
-                path = ("training", "callbacks", index, component.name, name)
+            path = ("training", "callbacks", index, component.name, name)
+            parts = PurePath(value).parts
+            if not parts:
+                yield Misfit("NN116", path, "is the run folder itself; take a name inside it")
+            elif parts[0] in own:
                 message = f"nnrun itself writes '{value}' into the run folder; take another name"
                 yield Misfit("NN116", path, message)
+            elif misnamed := _misnamed(component, value):
+                yield Misfit("NN114", path, misnamed)
+
+
+def _misnamed(component: Component, value: str) -> str | None:
+    """What Keras has against the name of a checkpoint."""
+    if component.name != "ModelCheckpoint":
+        return None
+    weights = component.arguments.get("save_weights_only") is True
+    suffix = ".weights.h5" if weights else ".keras"
+    return None if value.endswith(suffix) else f"must end in '{suffix}', got '{value}'"
+
+
+def optimizer_misfits(training: Training) -> Iterator[Misfit]:
+    """Arguments of the optimizer that exclude each other, or that a callback waits for."""
+    given = training.optimizer.arguments
+    clipped = [name for name in CLIPS if given.get(name) is not None]
+    path: tuple[str | int, ...] = ("training", "optimizer", training.optimizer.name)
+    if len(clipped) > 1:
+        message = f"{listed(clipped, 'and')} exclude each other; leave one"
+        yield Misfit("NN114", (*path, clipped[1]), message)
+    for index, component in enumerate(training.callbacks):
+        if component.name == "SwapEMAWeights" and given.get("use_ema") is not True:
+            message = "SwapEMAWeights needs an optimizer with use_ema: true"
+            yield Misfit("NN114", ("training", "callbacks", index), message)
 
 
 def learning_rate_misfits(training: Training) -> Iterator[Misfit]:
@@ -58,11 +90,13 @@ def monitor_misfits(components: Sequence[Component], names: Sequence[str]) -> It
     for index, component in enumerate(components):
         monitor = catalogue.monitor(component)
         if monitor is not None and monitor not in names:
+            held_out = any(name.startswith("val_") for name in names)
+            hint = "" if held_out else "; `nnrun train` validates by validation.holdout alone"
             yield Misfit(
                 "NN125",
                 ("training", "callbacks", index),
                 f"{component.name} watches '{monitor}', but the history will hold only "
-                f"{', '.join(names)}",
+                f"{', '.join(names)}{hint if monitor.startswith('val_') else ''}",
             )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from nnrun.check import labels, lint, reported, rows
-from nnrun.check.callbacks import file_misfits, learning_rate_misfits
+from nnrun.check import labels, lint, reported, rows, stack
+from nnrun.check.callbacks import file_misfits, learning_rate_misfits, optimizer_misfits
 from nnrun.check.subject import Subject, subject
 from nnrun.errors import Fault, Misfit, SpecError
 from nnrun.spec.finding import Finding
@@ -54,11 +54,14 @@ def _misfits(about: Subject, own: Collection[str]) -> Iterator[Misfit]:
     spec, known = about.spec, about.known
     yield from rows.split_misfits(spec, known)
     yield from _preparation(about)
-    if about.trace:
+    alone = [*stack.misfits(spec.model)]
+    yield from alone
+    if about.trace and not alone:
         yield from about.trace.misfits
         yield from _output(about)
     yield from file_misfits(spec.training.callbacks, own)
     yield from learning_rate_misfits(spec.training)
+    yield from optimizer_misfits(spec.training)
     yield from reported.watched_misfits(spec)
 
 

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from nnrun.cli.check import Checked
 
 
-def built(found: list[Checked]) -> list[Checked]:
-    """The specs with what Keras has against them; prints the summary of each that it takes."""
+def built(found: list[Checked], *, quiet: bool) -> list[Checked]:
+    """The specs with what Keras has against them.
+
+    Args:
+        found: checked without Keras.
+        quiet: leave out the summaries, which are printed of those that Keras takes.
+    """
     from nnrun.cli.noise import Noise, quiet_tensorflow
 
     quiet_tensorflow()
@@ -21,10 +26,10 @@ def built(found: list[Checked]) -> list[Checked]:
         terminal = console.stderr(noise.terminal)
         if terminal.is_terminal:
             terminal.print("loading TensorFlow", end="\r", markup=False)
-        return [_built(each) for each in found]
+        return [_built(each, quiet=quiet) for each in found]
 
 
-def _built(each: Checked) -> Checked:
+def _built(each: Checked, *, quiet: bool) -> Checked:
     about = each.about
     if about is None or about.row is None or each.loaded is None:
         return each
@@ -40,5 +45,6 @@ def _built(each: Checked) -> Checked:
     except Misfit as misfit:
         fault = each.loaded.fault(misfit.code, misfit.path, misfit.message)
         return replace(each, faults=(*each.faults, fault))
-    console.stdout().print(f"{about.spec.name}\n{described}", markup=False, end="")
+    if not quiet:
+        console.stdout().print(f"{about.spec.name}\n{described}", markup=False, end="")
     return each

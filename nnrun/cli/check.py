@@ -77,13 +77,14 @@ def check(
     json: Json = False,
 ) -> None:
     """Say all that is wrong with specs, without data and without TensorFlow."""
+    form = Format.JSON if json else form
     with exit_codes():
         found = [_checked(spec, overrides) for spec in specs]
         if build:
             from nnrun.cli.building import built
 
-            found = built(found)
-        _say(found, Format.JSON if json else form)
+            found = built(found, quiet=form in (Format.JSON, Format.GITHUB))
+        _say(found, form)
         wrong = any(each.errors or (strict and each.faults) for each in found)
         raise typer.Exit(2 if wrong else 0)
 
@@ -126,8 +127,10 @@ def _say_one(each: Checked, out: Any) -> None:
 def _fine(each: Checked) -> str:
     about = each.about
     word = "fine" if not each.faults else _counted(len(each.faults), "warning")
-    if about is None or about.trace is None or about.trace.parameters is None:
+    if about is None or about.trace is None:
         return word
+    if about.trace.parameters is None:
+        return f"{word}, shapes from model[{about.trace.unchecked}] on not checked"
     return f"{word}, {about.trace.parameters:,} parameters"
 
 

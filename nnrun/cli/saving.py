@@ -20,13 +20,18 @@ def save(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         RunError: it cannot be written.
     """
+    # A link stays one: what it points at is exchanged. So does a device, which is written to.
+    path, named = path.resolve(), path
     passing = path.with_name(f".{os.getpid()}.{path.name}")
     try:
+        if path.exists() and not path.is_file():
+            write(path)
+            return
         write(passing)
         passing.replace(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise RunError(f"{path}: cannot be written: {reason}") from error
+        raise RunError(f"{named}: cannot be written: {reason}") from error
     finally:
         with suppress(OSError):
             passing.unlink()

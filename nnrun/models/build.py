@@ -52,6 +52,9 @@ def build(
             reason = keras_objects.reason(error)
             message = f"{component.name} cannot follow an output of shape {shape}: {reason}"
             raise Misfit("NN124", ("model", index), message) from error
+        if isinstance(outputs, (tuple, list, dict)):
+            message = f"{component.name} puts out {len(outputs)} values, and a stack has one"
+            raise Misfit("NN124", ("model", index), message)
         if outputs is before:
             message = f"Keras would leave {component.name} out of the model without a word"
             raise Misfit("NN124", ("model", index), message)

@@ -41,7 +41,7 @@ SHORTHANDS = (
     *("l1_l2", "swish", "hard_swish"),
 )
 # What `Model.compile` takes to mean one of several, after a look at the labels.
-COMPILE_WORDS = ("acc", "accuracy", "ce", "crossentropy")
+COMPILE_WORDS = ("acc", "accuracy")
 FILES = frozenset(("backup_dir", "directory", "filename", "filepath", "log_dir"))
 SUFFIXES = ("activation", "initializer", "regularizer", "constraint")  # of arguments of layers
 KINDS = {

@@ -25,8 +25,17 @@ TYPES = {
     "object": "a mapping",
     "null": "null",
 }
+# Keras takes `SAME` for `same`, as older programs write it.
+ANY_CASE = frozenset(("padding",))
 # Has a number for a default and takes text such as '10,20' as well.
 MIXED = frozenset(("profile_batch",))
+
+
+def choices(argument: Argument) -> tuple[str, ...]:
+    """The words among which a value is one, in every spelling that Keras takes."""
+    if argument.name not in ANY_CASE:
+        return argument.choices
+    return (*argument.choices, *(choice.upper() for choice in argument.choices))
 
 
 def may_be_null(argument: Argument) -> bool:
@@ -50,7 +59,9 @@ def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | N
     if kind == "callbacks" and argument.name == "monitor":
         return None if given == "string" else "a word"
     if argument.choices and given == "string":
-        return None if value in argument.choices else listed(argument.choices, "or")
+        return None if value in choices(argument) else listed(argument.choices, "or")
+    if given == "number" and value != value:  # noqa: PLR0124 - NaN, with which nothing can be done
+        return _described(argument) if argument.types else None
     return None if _fits(given, argument.types) else _described(argument)
 
 

@@ -92,16 +92,30 @@ def _cut(rows: int, test_split: float) -> tuple[int, int]:
 
 def _texts(dataset: Words, rows: tuple[int, int], classes: int, target: str, last: int) -> Profile:
     train, test = rows if dataset.maxlen is None else (None, None)
-    highest = last if dataset.num_words is None else min(dataset.num_words - 1, last)
+    highest = _highest(dataset, last)
     return Profile(dataset.name, "texts", train, test, None, range(classes), target, highest)
 
 
+def _highest(dataset: Words, last: int) -> int:
+    """The largest index, given the rank of the rarest word, as Keras's `load_data` numbers them."""
+    rarest, skip = last + dataset.index_from, dataset.skip_top
+    start, unknown = dataset.start_char, dataset.oov_char
+    # Without a limit Keras takes the largest index for one, and so leaves that word out.
+    limit = dataset.num_words or max(rarest, start or 0)
+    kept = [index for index in (min(rarest, limit - 1), start) if index is not None]
+    kept = [index for index in kept if skip <= index < limit]
+    # What is left out is known by this number.
+    if unknown is not None and (skip or limit <= max(rarest, start or 0)):
+        kept.append(unknown)
+    return max(kept, default=0)
+
+
 def _imdb(dataset: specs.Imdb) -> Profile:
-    return _texts(dataset, (25_000, 25_000), 2, "sentiment", 88_586)
+    return _texts(dataset, (25_000, 25_000), 2, "sentiment", 88_584)
 
 
 def _reuters(dataset: specs.Reuters) -> Profile:
-    return _texts(dataset, _cut(11_228, dataset.test_split), 46, "topic", 30_981)
+    return _texts(dataset, _cut(11_228, dataset.test_split), 46, "topic", 30_979)
 
 
 def _boston_housing(dataset: specs.BostonHousing) -> Profile:

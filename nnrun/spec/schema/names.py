@@ -114,7 +114,7 @@ def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
         return {}
     if kind == "callbacks" and argument.name == "monitor":
         return {"type": "string"}
-    return typed(argument.types, argument.choices)
+    return typed(argument.types, arguments.choices(argument))
 
 
 def _lone(kind: str, entry: Entry) -> Schema | None:
