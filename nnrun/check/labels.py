@@ -107,7 +107,7 @@ def misfits(dataset: Labelled, spec: Experiment, units: int) -> Iterator[Misfit]
             "leave out either from_logits or the last activation"
         )
         yield Misfit("NN122", _LOSS, message)
-    if units == 1 and _is_softmax(spec.model[-1]):
+    if units == 1 and units in allowed and _is_softmax(spec.model[-1]):
         message = "softmax over one unit always puts out 1; use sigmoid"
         yield Misfit("NN121", ("model", last), message)
     # Metrics are judged by the labels that there are once the width is right.
@@ -193,4 +193,6 @@ def _wrong_units(
     has = f"{classes} classes" if classes else "1 value"
     wanted = " or ".join(map(str, allowed))
     message = f"the model puts out {units}, but {dataset.name} has {has}: units must be {wanted}"
+    if classes == 2 and units == 1:
+        message += ", or the loss binary_crossentropy"
     return Misfit("NN121", ("model", last_with_units(spec.model)), message)

@@ -13,15 +13,21 @@ from nnrun.spec.finding import Finding
 from nnrun.spec.tree import Path
 
 # Layers that bring their input to a size of about 1.
-SCALING = frozenset(
-    "Rescaling Normalization BatchNormalization LayerNormalization GroupNormalization "
+NORMALIZING = frozenset(
+    "Normalization BatchNormalization LayerNormalization GroupNormalization "
     "RMSNormalization UnitNormalization".split()
 )
+# Layers with weights; where BatchNormalization follows them, the size of what comes in is lost.
+LINEAR_LAYERS = frozenset("Dense Conv1D Conv2D SeparableConv2D DepthwiseConv2D".split())
+# Pixels up to here are of a size that weights are made for.
+LARGE = 5.0
 # Layers that hand values on as large as they come.
 PASSING = frozenset(
     "Flatten Reshape Permute RepeatVector Identity Resizing CenterCrop ZeroPadding1D ZeroPadding2D "
     "Cropping1D Cropping2D MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D "
-    "RandomFlip RandomRotation RandomZoom RandomTranslation RandomCrop".split()
+    "RandomFlip RandomRotation RandomZoom RandomTranslation RandomCrop RandomContrast "
+    "RandomBrightness Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D "
+    "SpatialDropout2D".split()
 )
 DROPOUTS = frozenset("Dropout AlphaDropout GaussianDropout GaussianNoise".split())
 # Activations that give probabilities, or numbers between two borders.
@@ -87,26 +93,48 @@ def sigmoid_for_a_categorical_loss(about: Subject) -> Iterator[Finding]:
 def pixels_not_scaled(about: Subject) -> Iterator[Finding]:
     """NN203."""
     known = about.known
-    if known.kind == "images" and known.highest > 1 and not _is_scaled(about):
+    if known.kind != "images" or _is_normalized(about):
+        return
+    highest = _brightest(about)
+    if highest > LARGE:
+        scaled = any(isinstance(step, Rescale) for step in about.spec.dataset.prepare)
+        how = "as they are" if highest == known.highest else f"as numbers up to {highest:,.0f}"
+        divides = "rescale divides: " if scaled else ""
         message = (
-            f"pixels from 0 to {known.highest} reach the first layer as they are; "
-            f"add rescale: {known.highest}"
+            f"pixels from 0 to {known.highest} reach the first layer {how}; "
+            f"{divides}{'write' if scaled else 'add'} rescale: {known.highest}"
         )
         yield Finding("NN203", _preparation(about), message, key=True)
 
 
 def columns_of_very_different_size(about: Subject) -> Iterator[Finding]:
     """NN204."""
-    if about.known.uneven and not _is_scaled(about):
+    if about.known.uneven and not _is_normalized(about):
         message = f"the columns of {about.known.name} differ much in size; add standardize"
         yield Finding("NN204", _preparation(about), message, key=True)
 
 
-def _is_scaled(about: Subject) -> bool:
-    if any(isinstance(step, Standardize | Rescale) for step in about.spec.dataset.prepare):
+def _is_normalized(about: Subject) -> bool:
+    """Whether what comes in is brought to a size of about 1, whatever it was."""
+    if any(isinstance(step, Standardize) for step in about.spec.dataset.prepare):
         return True
-    first = next((layer for layer in about.spec.model if layer.name not in PASSING), None)
-    return first is not None and first.name in SCALING
+    names = [layer.name for layer in about.spec.model if layer.name not in {*PASSING, "Rescaling"}]
+    behind = names[1:2] if names and names[0] in LINEAR_LAYERS else names[:1]
+    return bool(behind) and behind[0] in NORMALIZING
+
+
+def _brightest(about: Subject) -> float:
+    """The largest pixel that the first layer with weights gets to see."""
+    highest = float(about.known.highest)
+    for step in about.spec.dataset.prepare:
+        highest = highest / step.divisor if isinstance(step, Rescale) else highest
+    for layer in about.spec.model:
+        if layer.name == "Rescaling":
+            scale, offset = (layer.arguments.get(name, 0) for name in ("scale", "offset"))
+            highest = abs(highest * scale + offset) if isinstance(scale, int | float) else 1.0
+        elif layer.name not in PASSING:
+            break
+    return highest
 
 
 def _preparation(about: Subject) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from nnrun import metrics
@@ -19,6 +20,9 @@ LARGEST_RATE = {
     **dict.fromkeys(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion"), 0.1),
     "SGD": 2.0,
 }
+# What a gate may ask to be one number exactly.
+COUNTED = frozenset(("epochs", "best_epoch", "parameters"))
+SHARES = range(1001)  # thousandths
 # Callbacks that choose an epoch by what they watch.
 CHOOSING = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
 
@@ -49,6 +53,9 @@ def waiting_for_longer_than_the_training(about: Subject) -> Iterator[Finding]:
     """NN208."""
     epochs = about.spec.training.epochs
     for index, callback in enumerate(about.spec.training.callbacks):
+        # At the end of the training it still puts the best weights back.
+        if callback.arguments.get("restore_best_weights") is True:
+            continue
         accepted = catalogue.arguments("callbacks", callback.name)
         for name in ("patience", "start_from_epoch"):
             default = accepted[name].default if name in accepted else 0
@@ -92,8 +99,11 @@ def learning_rate_out_of_size(about: Subject) -> Iterator[Finding]:
     """NN212."""
     optimizer = about.spec.training.optimizer
     rate, largest = optimizer.arguments.get("learning_rate"), _largest(optimizer)
-    if isinstance(rate, (int, float)) and largest is not None and rate >= largest:
-        path = ("training", "optimizer", optimizer.name, "learning_rate")
+    path = ("training", "optimizer", optimizer.name, "learning_rate")
+    if isinstance(rate, (int, float)) and rate <= 0:
+        message = f"{rate} leaves the weights as they are, or makes them worse; it must be above 0"
+        yield Finding("NN212", path, message)
+    elif isinstance(rate, (int, float)) and largest is not None and rate >= largest:
         usual = 0.01 if largest > 1 else 0.001
         yield Finding("NN212", path, f"{rate} is large for {optimizer.name}; usual is {usual}")
 
@@ -135,6 +145,29 @@ def choosing_by_the_rows_that_train(about: Subject) -> Iterator[Finding]:
             )
 
 
+def gates_that_cannot_be_met(about: Subject) -> Iterator[Finding]:
+    """NN224."""
+    for name, gate in about.spec.expect.items():
+        exact = len(gate.conditions) == 1 and gate.conditions[0][0] == "=="
+        if exact and name not in COUNTED:
+            number = gate.conditions[0][1]
+            message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
+            yield Finding("NN224", ("expect", name), message)
+        elif _is_share(name, about.spec) and not any(gate.holds(share / 1000) for share in SHARES):
+            message = f"{name} lies between 0 and 1, so '{gate.text}' is never met"
+            yield Finding("NN224", ("expect", name), message)
+
+
+def _is_share(name: str, spec: Experiment) -> bool:
+    """Whether a name is that of a metric which is a share of rows."""
+    base = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
+    metrics_of_it = [each for each in spec.training.metrics if base in metrics.logged_as(each)]
+    return any(
+        re.search("accuracy|^acc$|precision|recall|^auc$", base, re.IGNORECASE)
+        for _ in metrics_of_it
+    )
+
+
 RULES = {
     "NN205": fewer_rows_than_a_batch,
     "NN207": stopped_without_the_best_weights,
@@ -144,4 +177,5 @@ RULES = {
     "NN213": nothing_validates,
     "NN214": fitted_on_all_rows,
     "NN220": choosing_by_the_rows_that_train,
+    "NN224": gates_that_cannot_be_met,
 }

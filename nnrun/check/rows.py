@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Misfit
-from nnrun.spec.dataset import MultiHot, Pad
+from nnrun.spec.dataset import Embedded, MultiHot, Pad
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import Profile
 from nnrun.spec.validation import Holdout, KFold
@@ -54,12 +54,15 @@ def check_stratified(*, classes: bool, kfold: bool) -> None:
 
 def split_misfits(spec: Experiment, known: Profile) -> Iterator[Misfit]:
     """What is wrong with the hold-out and the folds of a data set that is known."""
+    if misfit := _divided_misfit(spec, known):
+        yield misfit
+        return
     holdout, kfold = spec.validation.holdout, spec.validation.kfold
     try:
         if holdout and holdout.stratify:
             check_stratified(classes=len(known.classes) > 0, kfold=False)
         if holdout and known.train is not None:
-            held_out(holdout, known.train)
+            _check_proportions(holdout, known, held_out(holdout, known.train))
     except Misfit as misfit:
         yield misfit
     try:
@@ -69,6 +72,34 @@ def split_misfits(spec: Experiment, known: Profile) -> Iterator[Misfit]:
             check_folds(kfold, known.train)
     except Misfit as misfit:
         yield misfit
+
+
+def _divided_misfit(spec: Experiment, known: Profile) -> Misfit | None:
+    """A `test_split` that leaves too few rows on one side."""
+    share = getattr(spec.dataset, "test_split", None)
+    if share is None or known.train is None or known.test is None:
+        return None
+    # The embedded sets are divided in proportion to the classes.
+    least = max(1, len(known.classes) if isinstance(spec.dataset, Embedded) else 1)
+    few, purpose = min((known.train, "train"), (known.test, "test"))
+    if few >= least:
+        return None
+    classes = f" for {least} classes" if least > 1 else ""
+    message = f"{share} leaves {max(few, 0)} rows to {purpose} on{classes}"
+    return Misfit("NN120", ("dataset", "test_split"), message)
+
+
+def _check_proportions(rule: Holdout, known: Profile, held: int) -> None:
+    """Refuses fewer rows than classes on either side, where each has its share.
+
+    Raises:
+        Misfit: with the place.
+    """
+    assert known.train is not None
+    few, classes = min(held, known.train - held), len(known.classes)
+    if rule.stratify and few < classes:
+        message = f"cannot keep the proportions of {classes} classes in {few} rows"
+        raise Misfit("NN120", (*HOLDOUT, "stratify"), message)
 
 
 def check_words(spec: Experiment, highest: int) -> None:

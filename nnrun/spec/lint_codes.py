@@ -58,7 +58,8 @@ LINT: dict[str, Rule] = {
     ),
     "NN208": Rule(
         rule="A callback that waits has enough epochs to wait.",
-        reason="With a patience as long as the training it can never act.",
+        reason="With a patience as long as the training it can never act; only EarlyStopping with "
+        "`restore_best_weights: true` does something at the end all the same.",
         symptom="All epochs are trained as if the callback were not there.",
         fix="Make `patience` smaller than `training.epochs`, or train for longer.",
     ),
@@ -76,15 +77,16 @@ LINT: dict[str, Rule] = {
         fix="Give the first an activation, such as `Dense: {units: 64, activation: relu}`.",
     ),
     "NN211": Rule(
-        rule="No hidden layer is narrower than the number of classes.",
+        rule="No hidden layer is far narrower than the number of classes.",
         reason="What a layer has no room for cannot be told apart any more behind it.",
         symptom="Training and validation accuracy both stop rising early, at a low value.",
-        fix="Give hidden layers at least as many units as there are classes.",
+        fix="Give hidden layers at least as many units as there are classes; a warning comes where there "
+        "are four classes and more to a unit.",
     ),
     "NN212": Rule(
         rule="The learning rate is of a usual size.",
-        reason="Above 0.1 the steps of Adam, RMSprop and their kind leap over every minimum; "
-        "above 10 those of SGD do.",
+        reason="From about 0.1 on, the steps of Adam, RMSprop and their kind leap over every minimum, "
+        "from about 2 on those of SGD; at 0 nothing is learnt, and below it the loss is raised.",
         symptom="The loss jumps, becomes NaN, or stays where a constant answer would be.",
         fix="Leave the learning rate out, or begin with 0.001 (SGD: 0.01).",
     ),
@@ -157,6 +159,13 @@ LINT: dict[str, Rule] = {
         reason="Where nine of ten rows are of one class, always naming it is right nine times.",
         symptom="A high accuracy of a model that has learnt nothing.",
         fix="Look at precision and recall in `classification_report.json`.",
+    ),
+    "NN224": Rule(
+        rule="A gate can be met.",
+        reason="A number alone asks for equality, which a metric with many decimals hardly ever has; "
+        "and an accuracy is a share between 0 and 1, not a percentage.",
+        symptom="Every run ends with exit code 3.",
+        fix="Write a comparison or a range, such as `test_accuracy: '>= 0.9'`.",
     ),
 }
 

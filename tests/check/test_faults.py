@@ -69,6 +69,23 @@ validation: {holdout: {size: 10000, take: first}}
          "test_accuracy, val_loss, val_accuracy, loss, accuracy, seconds and epochs, and more"),
         (SPEC, "flatten", "{multi_hot: 10}", "NN123 dataset.prepare[1]: multi_hot takes rows of "
          "word indices and must be the first step"),
+        (SPEC, "name: digits", "name: digits, test_split: 0.001", "NN120 dataset.test_split: 0.001 "
+         "leaves 2 rows to test on for 10 classes"),
+        (SPEC, "{size: 0.2}", "{size: 3, stratify: true}", "NN120 validation.holdout.stratify: cannot "
+         "keep the proportions of 10 classes in 3 rows"),
+        (SPEC, "epochs: 20", "epochs: 20\n  callbacks: [TensorBoard: {log_dir: ./}]",
+         "NN116 training.callbacks[0].TensorBoard.log_dir: is the run folder itself; take a name "
+         "inside it"),
+        (SPEC, "epochs: 20", "epochs: 20\n  callbacks: [ModelCheckpoint: best.h5]",
+         "NN114 training.callbacks[0].ModelCheckpoint.filepath: must end in '.keras', got 'best.h5'"),
+        (SPEC, "epochs: 20", "epochs: 20\n  callbacks: [SwapEMAWeights]", "NN114 "
+         "training.callbacks[0]: SwapEMAWeights needs an optimizer with use_ema: true"),
+        (SPEC, "adam", "{Adam: {clipnorm: 1.0, clipvalue: 1.0}}", "NN114 "
+         "training.optimizer.Adam.clipvalue: clipnorm and clipvalue exclude each other; leave one"),
+        (SPEC, "units: 64,", "units: 64}\n  - Dropout: {rate: 0.5, name: x}\n  - Dense: {name: x, "
+         "units: 8,", "NN124 model[2].Dense.name: there is a layer of the name 'x' already, model[1]"),
+        (SPEC, "units: 64,", "units: 64}\n  - Concatenate\n  - Dense: {units: 8,",
+         "NN124 model[1]: Concatenate takes several inputs, and a stack has one"),
         (IMDB, "multi_hot: 1000", "multi_hot: 999", "NN123 dataset.prepare[0]: multi_hot is 999, "
          "but the words are numbered up to 999; raise it, or set dataset.num_words"),
         (IMDB, "[multi_hot: 1000]", "[]", "NN123 dataset.prepare: the rows differ in length; "

@@ -64,8 +64,8 @@ CASES = {
     ),
     "NN207": (watching("EarlyStopping"), watching(f"EarlyStopping: {{{BEST}}}")),
     "NN208": (
+        watching("ReduceLROnPlateau: {patience: 20}"),
         watching(f"EarlyStopping: {{patience: 20, {BEST}}}"),
-        watching(f"EarlyStopping: {{patience: 19, {BEST}}}"),
     ),
     "NN209": (
         watching(f"EarlyStopping: {{monitor: val_accuracy, mode: min, {BEST}}}"),
@@ -101,6 +101,7 @@ CASES = {
         watching(f"EarlyStopping: {{monitor: loss, {BEST}}}"),
         watching(f"EarlyStopping: {{monitor: val_loss, {BEST}}}"),
     ),
+    "NN224": (f"{DIGITS}expect: {{test_accuracy: 0.9}}\n", f"{DIGITS}expect: {{test_accuracy: '>= 0.9'}}\n"),
 }  # fmt: skip
 # Said of the rows themselves, once they are read; tests/test_sanity.py calls each up.
 OF_ROWS = {"NN206", "NN221", "NN222", "NN223"}
@@ -163,6 +164,61 @@ def test_every_warning_tells_its_reason_its_symptom_and_its_fix(code: str) -> No
     assert all(
         text.endswith((".", "`")) for text in (rule.rule, rule.reason, rule.symptom, rule.fix)
     )
+
+
+PICTURES = """\
+dataset: {name: cifar10}
+model: [%s, GlobalAveragePooling2D, Dense: {units: 10, activation: softmax}]
+training: {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 5}
+validation: {holdout: {size: 0.2}}
+"""
+CONV = "Conv2D: {filters: 8, kernel_size: 3, activation: relu}"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ((), False),
+        (("rescale: 16", "rescale: 0.0039"), True),
+        (("rescale: 16", "rescale: 4"), False),
+        (("rescale: 16", "rescale: 1"), True),
+    ],
+)
+def test_pixels_are_judged_by_the_size_that_they_have_in_the_end(change, told, faults):
+    """`rescale` divides; who writes the factor makes it worse."""
+    text = DIGITS.replace(*change) if change else DIGITS
+
+    assert [fault.code for fault in faults(text)] == ["NN203"] * told
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        (CONV, True),
+        (f"RandomFlip, RandomContrast: 0.1, Rescaling: 0.0039, {CONV}", False),
+        (f"Rescaling: 255, {CONV}", True),
+        ("Conv2D: {filters: 8, kernel_size: 3, use_bias: false}, BatchNormalization, ReLU", False),
+        (f"Dropout: 0.1, BatchNormalization, {CONV}", False),
+    ],
+)
+def test_what_the_model_itself_scales_is_seen(layers, told, faults):
+    assert [fault.code for fault in faults(PICTURES % layers)] == ["NN203"] * told
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [("test_accuracy: '>= 90'", True), ("val_accuracy: '> 1'", True), ("test_accuracy: 0.8 to 1", False),
+     ("model_bytes: 1 MB", True), ("parameters: 4810", False), ("loss: '>= 2'", False)],
+)  # fmt: skip
+def test_a_gate_that_is_never_met_is_told(gate, told, faults):
+    assert [fault.code for fault in faults(f"{DIGITS}expect: {{{gate}}}\n")] == ["NN224"] * told
+
+
+def test_a_learning_rate_that_teaches_nothing_is_told(faults):
+    for rate in ("0", "-0.1", "0.0"):
+        text = but(DIGITS, ("optimizer: adam", f"optimizer: {{SGD: {{learning_rate: {rate}}}}}"))
+
+        assert [fault.code for fault in faults(text)] == ["NN212"]
 
 
 MISTAKE = """\
