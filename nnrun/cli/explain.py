@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from dataclasses import asdict
 from typing import Annotated
@@ -15,10 +14,10 @@ from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
 from nnrun.spec.lint_codes import ALL
 from nnrun.spec.rule import Rule
+from nnrun.spec.suggest import edits
 
 EXAMPLE = "Example: nnrun explain NN104"
 INDENT = "    "
-CLOSE = 0.51  # of difflib's ratio: more than the two letters that all codes have
 
 
 def explain(
@@ -54,8 +53,8 @@ def _known(word: str) -> str:
     code = f"NN{word.upper().removeprefix('NN')}"
     if code in ALL:
         return code
-    near = difflib.get_close_matches(code, ALL, n=1, cutoff=CLOSE)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    near = next((each for each in ALL if edits(code, each, most=1) is not None), None)
+    hint = f"; did you mean '{near}'?" if near else ""
     raise CommandError(f"there is no code '{word}'{hint or ';'} `nnrun explain` lists all")
 
 

@@ -61,8 +61,9 @@ def _case(each: Tried) -> ElementTree.Element:
         if kind != "skipped":
             sign.set("type", each.status)
             sign.text = _writable(each.trace or "\n".join(each.errors))
-    if said := [each.rows, *(f"{key} skipped" for key in each.skipped)]:
-        ElementTree.SubElement(case, "system-out").text = _writable("\n".join(filter(None, said)))
+    said = "\n".join(filter(None, [each.rows, *(f"{key} skipped" for key in each.skipped)]))
+    if said:
+        ElementTree.SubElement(case, "system-out").text = _writable(said)
     return case
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -74,8 +75,12 @@ def main() -> None:
     Taking TensorFlow apart in an orderly way takes a second and frees nothing that the end of the
     process does not free; everything a person keeps has been written and closed by then.
     """
+    # A shell that has closed them, `>&-`, wants to hear nothing.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - as long as it runs
     try:
-        app(prog_name="nnrun")
+        _answered()
     except SystemExit as end:
         # CPython ends by the signal itself where Ctrl-C fell into an `exec`, though it was handled.
         if "tensorflow" not in sys.modules and end.code != INTERRUPTED:
@@ -83,3 +88,27 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)
+
+
+def _answered() -> None:
+    """Runs the command; an answer that cannot be written is said instead of lost.
+
+    Raises:
+        SystemExit: always.
+    """
+    try:
+        try:
+            app(prog_name="nnrun")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Files have their names in their errors; only standard output has none.
+        if (
+            error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+            or error.filename
+        ):
+            raise
+        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
+        # What is left in the buffer would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(1) from None

@@ -13,6 +13,7 @@ import typer
 from nnrun.cli import console, shipped
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
+from nnrun.spec.language import FILES
 from nnrun.spec.suggest import nearest
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: nnrun new my-net --from mnist"
 
 SUFFIXES = (".yaml", ".yml")
-# What people hope for, and what cannot be read yet.
-FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet png jpg jpeg images folder".split())
 HINT = "# Keys with a '#' before them are not in use; their defaults are shown. To use one take '# ' away."
 
 

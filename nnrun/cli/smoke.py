@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from nnrun.cli import console
+from nnrun.cli import console, github
 from nnrun.cli import specs as reading
-from nnrun.cli.tried import Tried
+from nnrun.cli.tried import FAILED, Tried
 from nnrun.cli.verb import Json, Overrides, exit_codes
-from nnrun.errors import RunError, SpecError
+from nnrun.errors import Fault, RunError, SpecError
 from nnrun.spec.loading import Loaded
 
 EXAMPLE = "Example: nnrun smoke configs/*.yaml --synthetic --junit smoke.xml"
@@ -79,6 +79,10 @@ class _Closing:
             console.print_json({"schema_version": 1, "runs": runs})
         else:
             smoke_report.show(self.trials, console.stdout(), seconds=seconds)
+            # A refused spec has had its annotations, each with its line.
+            for each in self.trials if github.wanted() else ():
+                for error in each.errors if each.status == FAILED else ():
+                    print(github.annotation(Fault("smoke", "", error), Path(each.spec)))
         if self.junit:
             _write_junit(self.junit, self)
         if summary := os.environ.get(SUMMARY):

@@ -51,6 +51,16 @@ ABSENT = {
     "Lambda": "Lambda runs Python code, which a spec cannot hold",
     "LambdaCallback": "LambdaCallback runs Python code, which a spec cannot hold",
 }
+_CROSSENTROPY = (
+    "there is binary_crossentropy for two classes, and sparse_categorical_crossentropy or "
+    "categorical_crossentropy for more"
+)
+ABSENT |= {
+    "Linear": "Keras calls it Dense",
+    **dict.fromkeys(
+        ("crossentropy", "cross_entropy", "CrossEntropy", "CrossEntropyLoss", "ce"), _CROSSENTROPY
+    ),
+}
 # What a first layer is told in Keras, and in a spec by nobody.
 SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
@@ -146,10 +156,15 @@ def _unknown(kind: str, name: str, at: Path, *, key: bool, path: Path) -> Findin
     else:
         names = catalogue.names(kind)
         known = partial(catalogue.knows, kind)
-        suggestion = nesting.called(name, known) or nearest(name, names)
+        suggestion = nesting.called(name, known, partial(_first, kind)) or nearest(name, names)
         own = [each for each in names if catalogue.meaning(kind, each) == each]
         message += "" if suggestion else f"; there are {offered(name, own, kind)}"
     return Finding(code, path, message, suggestion, at=at, key=key)
+
+
+def _first(kind: str, name: str) -> str | None:
+    entry = catalogue.entry(kind, name)
+    return entry.first if entry else None
 
 
 def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: Path) -> Iterator[Finding]:
@@ -212,6 +227,8 @@ def _value(
         message, suggestion = f"must be {wanted}, got {shown(value)}", None
         if isinstance(value, str):
             suggestion = nearest(value, argument.choices) or slips.suggestion(value, wanted)
+            if "array" in argument.types:
+                suggestion = slips.as_list(value) or suggestion
             if not expected(kind, entry, argument, scalar(value)):
                 message += "; leave out the quotes"
         yield Finding("NN114", path, message, suggestion)
@@ -223,7 +240,7 @@ def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
     elif argument.required:
         message = f"must be a schedule such as {EXAMPLES['schedules']}, got {shown(value)}"
         yield Finding("NN115", path, message)
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 - NaN
         example = EXAMPLES["schedules"]
         message = f"must be a number or a schedule such as {example}, got {shown(value)}"
         message += slips.hint(value, slips.NUMBER)

@@ -14,6 +14,8 @@ from nnrun.spec.dataset import DatasetBase, Step
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Path, dotted
 
+FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet png jpg jpeg images folder".split())
+"""What people hope to be read, and cannot be yet."""
 EXTENDS = "extends"  # settled before the models see a spec
 
 

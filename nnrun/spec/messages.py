@@ -9,11 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnrun.spec import catalogue, expect, language, nesting, slips, stray_keys
+from nnrun.spec.codes import RULES
 from nnrun.spec.dataset import STEPS, DatasetBase
 from nnrun.spec.finding import Finding
 from nnrun.spec.lint_codes import LINT
 from nnrun.spec.rendering import render
-from nnrun.spec.suggest import nearest
+from nnrun.spec.suggest import edits, nearest
 from nnrun.spec.tree import Path, dotted
 from nnrun.spec.words import listed, offered, shown
 
@@ -141,7 +142,11 @@ def _typed(path: Path, details: Details, wanted: str) -> Finding:
     message = f"must be {said}, got {shown(value)}{slips.hint(value, wanted)}"
     if wanted == slips.LIST and isinstance(value, dict):
         message += _as_list(str(path[-1]), value)
-    return Finding("NN103", path, message, slips.suggestion(value, wanted))
+    suggestion = slips.suggestion(value, wanted)
+    if path[-1:] == ("divisor",) and suggestion and "/" in value:
+        # Who writes `1/255` means the factor, and `rescale` divides.
+        suggestion = value.rpartition("/")[2].strip(" .")
+    return Finding("NN103", path, message, suggestion)
 
 
 def _as_list(key: str, value: Mapping[str, Any]) -> str:
@@ -166,6 +171,9 @@ def _unknown(
     code: str, path: Path, noun: str, word: Any, names: list[str], *, at: Path, key: bool = False
 ) -> Finding:
     message = f"unknown {noun} {shown(word)}"
+    if noun == "data set" and str(word).rpartition(".")[2].lower() in language.FILES:
+        message = f"files of your own, such as {shown(word)}, cannot be read yet"
+        return Finding(code, path, message, at=at, key=key)
     suggestion = nearest(str(word), names)
     if suggestion is None:
         message += f"; there are {offered(word, names, noun.replace(' ', '') + 's')}"
@@ -231,7 +239,10 @@ def _gate(path: Path, details: Details) -> Finding:
 
 def _lint_code(path: Path, details: Details) -> Finding:
     word = details["input"]
-    return Finding("NN111", path, f"there is no warning {shown(word)}", nearest(word, LINT))
+    if word in RULES:
+        return Finding("NN111", path, f"{word} is a fault, not a warning, and cannot be ignored")
+    near = next((code for code in LINT if edits(str(word), code, most=1) is not None), None)
+    return Finding("NN111", path, f"there is no warning {shown(word)}", near)
 
 
 _SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {

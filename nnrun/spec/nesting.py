@@ -12,7 +12,8 @@ Known = Callable[[str], bool]
 
 # Other programs' keys for what is called by its name here.
 _TAGS = ("type", "name", "class_name", "class", "layer", "kind")
-_CALL = re.compile(r"(\w+)\((.*)\)\Z")
+_CALL = re.compile(r"(?:\w+\.)*(\w+)(?:\((.*)\))?\Z")
+_BETWEEN = re.compile(r",(?![^(\[]*[)\]])")  # commas that stand in no brackets
 _SHORT = 3  # arguments that are repeated in a message
 
 
@@ -48,20 +49,37 @@ def written(name: str, arguments: dict[str, Any]) -> str:
     return f"{name}: {{{inner if short else '…'}}}"
 
 
-def called(text: str, known: Known) -> str | None:
-    """A call as in Python, written as in a spec.
+def called(text: str, known: Known, first: Callable[[str], str | None]) -> str | None:
+    """A call or a name as in Python, written as in a spec.
+
+    Args:
+        known: whether a word is a name.
+        first: what the first argument of a name is called.
 
     Example:
-        >>> called("Dense(16)", lambda name: name == "Dense")
-        'Dense: 16'
+        >>> known, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get
+        >>> called("Dense(16)", known, first), called("keras.layers.Dense", known, first)
+        ('Dense: 16', 'Dense')
+        >>> called("Dense(16, activation='relu')", known, first)
+        'Dense: {units: 16, activation: relu}'
     """
     found = _CALL.match(text[:LONGEST])
     if found is None or not known(found[1]):
         return None
-    name, inner = found[1], found[2].strip()
-    if "=" in inner:
-        return f"{name}: {{{re.sub(' *= *', ': ', inner)}}}"
-    return f"{name}: {inner}" if inner else name
+    name, inner = found[1], (found[2] or "").strip()
+    parts = [_plain(part) for part in _BETWEEN.split(inner) if part.strip()]
+    if not parts or (len(parts) == 1 and "=" not in inner):
+        return f"{name}: {parts[0]}" if parts else name
+    if "=" not in parts[0] and (own := first(name)):
+        parts[0] = f"{own}={parts[0]}"
+    if not all("=" in part for part in parts):
+        return f"{name}: {{…}}"
+    return f"{name}: {{{', '.join(re.sub(' *= *', ': ', part) for part in parts)}}}"
+
+
+def _plain(part: str) -> str:
+    """An argument without quotes, its brackets those of a list."""
+    return part.strip().replace("'", "").replace('"', "").replace("(", "[").replace(")", "]")
 
 
 def assigned(text: str, accepted: Iterable[str]) -> str | None:

@@ -13,7 +13,9 @@ LIST, MAPPING, NUMBER, TRUTH, WHOLE = (
 _TRUE, _FALSE = frozenset(("yes", "on", "y")), frozenset(("no", "off", "n"))
 _THOUSANDS = re.compile(r"\d{1,3}([ ,']\d{3})+\Z", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(\.\d+)?) ?%\Z", re.ASCII)
+_QUOTIENT = re.compile(r"(\d{1,6}\.?\d{0,6}) ?/ ?(\d{1,6}\.?\d{0,6})\Z", re.ASCII)
 _COMMA = re.compile(r"(\d{1,9}),(\d{1,9})\Z", re.ASCII)
+_TUPLE = re.compile(r"\(([^()\[\]{}]{0,80})\)\Z", re.ASCII)
 _WORD = re.compile(r"[\w./-]{1,40}\Z")
 
 
@@ -46,9 +48,22 @@ def suggestion(value: Any, wanted: str) -> str | None:
         return "true" if word in _TRUE else "false" if word in _FALSE else None
     if wanted == LIST and _WORD.match(value):
         return f"[{value}]"
+    if wanted == NUMBER and (found := _QUOTIENT.match(value)) and float(found[2]):
+        return f"{float(found[1]) / float(found[2]):.6g}"
     if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
         return re.sub("[ ,']", "", value)
     return _fraction(value) if wanted == NUMBER else None
+
+
+def as_list(value: Any) -> str | None:
+    """A tuple of Python's as YAML writes a list.
+
+    Example:
+        >>> as_list("(3, 3)"), as_list("three")
+        ('[3, 3]', None)
+    """
+    found = _TUPLE.match(value) if isinstance(value, str) else None
+    return f"[{found[1].strip().rstrip(',')}]" if found else None
 
 
 def _fraction(text: str) -> str | None:

@@ -24,6 +24,7 @@ MOST_VALUES = 100_000  # after aliases have been written out
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_HALF_A_TUPLE = re.compile(r"\(-?[\d.]+\Z")  # what is left of one between commas
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -148,6 +149,9 @@ class _Reader:
             self.fault("NN006", message, self.span(event), path)
         if isinstance(event, yaml.ScalarEvent):
             plain = not event.style
+            if plain and _HALF_A_TUPLE.match(event.value):
+                message = "YAML has no tuples; write a list such as [28, 28, 1]"
+                raise self.stop("NN103", message, self.span(event), path)
             node = Node(scalar(event.value) if plain else event.value, self.span(event))
         else:
             node = self.collection(event, path, depth)

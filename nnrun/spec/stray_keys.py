@@ -63,7 +63,7 @@ def _elsewhere(key: str, parent: Path) -> tuple[str, Meant] | None:
     if parent == ("dataset",):
         if key in language.data_sets():
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
-        return None
+        return ("; files of your own cannot be read yet", ()) if key in language.FILES else None
     if "prepare" in parent:
         return None
     if homes := language.homes(key):

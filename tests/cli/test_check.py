@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +165,42 @@ def test_building_shows_what_keras_makes_of_it(nnrun: Callable[..., Any], folder
     assert "Total params: 4,810" in answer.stdout
     assert "deep.yaml:4:5: NN124 model[1]: LSTM" in answer.stdout
     assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("verb", ["check", "keys", "explain", "schema", "list"])
+def test_an_answer_that_cannot_be_written_is_said(verb: str, folder: Path, environment) -> None:
+    """A full disk behind `>`."""
+    arguments = ["good.yaml"] if verb == "check" else []
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        answer = subprocess.run(
+            [sys.executable, "-m", "nnrun", verb, *arguments],
+            cwd=folder, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert answer.returncode == (0 if verb == "list" else 1)
+    told = "error: standard output cannot be written: No space left on device\n"
+    assert answer.stderr == (told if verb != "list" else "no runs in runs\n")
+
+
+def test_a_closed_output_is_no_error(folder: Path, environment) -> None:
+    command = f"{sys.executable} -m nnrun check good.yaml >&-"
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, check=False)
+
+    assert answer.returncode == 0
+
+
+def test_what_puts_out_several_values_is_refused(nnrun: Callable[..., Any], folder: Path) -> None:
+    """By the check itself, and by Keras where a check does not know the layer."""
+    model = "  - Reshape: [8, 8]\n  - LSTM: {units: 4, return_state: true}\n  - Dense: {units: 64"
+    (folder / "state.yaml").write_text(GOOD.replace("  - Dense: {units: 64", model))
+    answer = nnrun("check", "state.yaml", "good.yaml", cwd=folder)
+
+    assert answer.returncode == 2
+    assert "state.yaml:4:5: NN124 model[1]: LSTM puts out its state too" in answer.stdout
+    assert "good.yaml: fine" in answer.stdout
+
+
+def test_building_for_machines_prints_one_document(nnrun: Callable[..., Any], folder: Path) -> None:
+    answer = nnrun("check", "--build", "--json", "good.yaml", cwd=folder)
+
+    assert json.loads(answer.stdout)["specs"][0]["valid"]

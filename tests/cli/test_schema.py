@@ -77,3 +77,15 @@ def test_a_file_that_cannot_be_written_is_said(name: str, reason: str, folder: P
     assert (told.exit_code, told.stdout) == (1, "")
     assert told.stderr == f"error: {name}: cannot be written: {reason}\n"
     assert [path.name for path in Path().iterdir()] == ["full"]
+
+
+def test_a_link_stays_a_link_and_a_device_a_device(folder: Path) -> None:
+    """As root, exchanging them would take `/dev/null` away from everybody."""
+    (folder / "there.json").write_text("old", encoding="utf-8")
+    (folder / "link.json").symlink_to("there.json")
+
+    assert answer("-o", "link.json").exit_code == 0
+    assert (folder / "link.json").is_symlink()
+    assert (folder / "there.json").read_text(encoding="utf-8") == schema.text()
+    assert answer("-o", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()

@@ -82,7 +82,7 @@ def test_every_word_of_the_catalogue_passes_but_for_what_it_needs():
         ("optimizers", "adan", "NN105 : unknown optimizer 'adan' (adam)"),
         ("optimizers", "Adam: fast", "NN114 Adam.learning_rate: must be a number or a schedule such as 'ExponentialDecay: {...}', got 'fast' (None)"),
         ("optimizers", "Adam: {beta_1: '0.9'}", "NN114 Adam.beta_1: must be a number, got '0.9'; leave out the quotes (None)"),
-        ("losses", "cross_entropy", "NN106 : unknown loss 'cross_entropy' (binary_crossentropy)"),
+        ("losses", "binary_cross_entropi", "NN106 : unknown loss 'binary_cross_entropi' (binary_crossentropy)"),
         ("metrics", "accuracy: 3", "NN112 accuracy: accuracy takes no argument, got 3 (None)"),
         ("metrics", "accuracy: {name: x}", "NN112 accuracy.name: accuracy takes no arguments, got 'name' (None)"),
         ("callbacks", "EarlyStopping: 3", "NN114 EarlyStopping.monitor: must be a word, got 3 (None)"),
