@@ -37,10 +37,12 @@ def text():
 
 def test_the_shipped_catalogue_is_up_to_date(text):
     """Renew it with `python -m nnrun.models.catalogue > nnrun/spec/catalogue.json`."""
-    if shipped.keras_version() != keras.__version__:
-        pytest.skip(f"the shipped catalogue describes Keras {shipped.keras_version()}")
+    file = resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
+    described = json.loads(file)["keras"]
+    if described != keras.__version__:
+        pytest.skip(f"the shipped catalogue describes Keras {described}")
 
-    assert resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8") == text
+    assert file == text
 
 
 def test_the_catalogue_is_small(text):
