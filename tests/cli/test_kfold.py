@@ -253,6 +253,7 @@ def test_folds_side_by_side_are_trained_at_the_same_time(in_pairs: tuple[Any, Ru
     assert len(processes) == 2
 
 
+@pytest.mark.slow
 def test_every_fold_that_fails_is_reported(
     nnrun: Callable[..., Any], configs: Path, tmp_path: Path
 ) -> None:
@@ -315,6 +316,7 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
     assert any(notice.startswith("NN214") for notice in only(tmp_path).record()["notices"])
 
 
+@pytest.mark.slow
 def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
     nnrun: Callable[..., Any], configs: Path, tmp_path: Path
 ) -> None:
@@ -341,6 +343,7 @@ def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
     assert "trained on all rows without EarlyStopping: no row is left to watch" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
     nnrun: Callable[..., Any], configs: Path, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_data_set_has_a_spec_to_start_from(source: str) -> None:
     assert (experiment.name, experiment.dataset.name) == ("mine", source)
 
 
+@pytest.mark.slow
 def test_what_needs_no_download_trains_as_it_is_written(
     nnrun: Callable[..., Any], folder: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Callable[..., A
     assert (whole.path / layout.RUN).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_fold_whose_files_are_gone_is_made_anew(
     whole: Run, nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -212,6 +213,7 @@ def test_resume_of_a_fold_names_the_run_that_it_is_of(
     assert f"is a fold; `nnrun resume {whole.path}` goes on" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_further_worker_that_cannot_start_costs_nothing(
     started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
 ) -> None:

@@ -200,6 +200,7 @@ for number, _ in enumerate(study.runs(), start=1):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the size of the process from /proc")
 def test_twenty_folds_take_no_more_memory_than_two(request: pytest.FixtureRequest) -> None:
     """In MB: what a fold leaves behind would stand here twenty times."""

@@ -255,7 +255,7 @@ TRIED = settings(
 )
 
 
-@settings(TRIED, max_examples=300)
+@settings(TRIED, max_examples=120)
 @given(stacks())
 def test_a_stack_is_followed_as_keras_builds_it(
     keras_says: KerasSays, drawn: tuple[list[Component], Row]
@@ -263,7 +263,7 @@ def test_a_stack_is_followed_as_keras_builds_it(
     compare(*drawn, keras_says)
 
 
-@settings(TRIED, max_examples=200)
+@settings(TRIED, max_examples=80)
 @given(stacks(), st.integers(0, 15))
 def test_a_length_that_is_not_known_changes_nothing_that_is_said(
     drawn: tuple[list[Component], Row], unknown: int
