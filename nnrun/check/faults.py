@@ -14,18 +14,25 @@ from nnrun.spec.loading import Loaded, in_order, load
 from nnrun.spec.profile import check_steps
 
 
-def read(path: Path, *, overrides: Sequence[str] = (), own: Collection[str] = ()) -> Loaded:
+def read(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    gates: Sequence[str] = (),
+    own: Collection[str] = (),
+) -> Loaded:
     """Reads a spec and refuses all that is sure to fail, before anything heavy is loaded.
 
     Args:
         path: the file, as the person named it.
         overrides: such as `training.epochs=3`, applied in order.
+        gates: overrides of `expect`, as `--expect` gives them.
         own: names that nnrun keeps for itself in a run folder.
 
     Raises:
         SpecError: with all that is wrong.
     """
-    loaded = load(path, overrides=overrides)
+    loaded = load(path, overrides=overrides, gates=gates)
     found = tuple(fault for fault in faults(loaded, own=own) if not fault.is_warning)
     if found:
         raise SpecError(found)

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from nnrun.errors import Fault
-from nnrun.spec.merging import OVERRIDE
+from nnrun.spec.merging import GATE, OVERRIDE
 
 
 def wanted() -> bool:
@@ -30,7 +30,7 @@ def annotation(fault: Fault, spec: Path | None = None) -> str:
     """
     place, level = fault.place, "warning" if fault.is_warning else "error"
     where = {"file": str(spec) if spec else None, "title": fault.code}
-    if place and place.source != OVERRIDE:
+    if place and place.source not in (OVERRIDE, GATE):
         end = place.column + place.length
         where = {
             "file": place.source,

@@ -49,7 +49,7 @@ def kfold(
     """Cross-validate an experiment: a run per fold, and what they say together."""
     with exit_codes():
         also = ["validation.kfold.final=true"] if final else []
-        loaded = specs.read(spec, [*overrides, *specs.gates(expect), *also])
+        loaded = specs.read(spec, [*overrides, *also], expect)
 
         def folder(record: dict[str, Any]) -> Run:
             from nnrun import runs

@@ -14,13 +14,21 @@ from nnrun.spec.loading import Loaded
 _GATE = re.compile(r"\s*([\w-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=]))(\S.*?)\s*\Z")
 
 
-def read(spec: Path, overrides: Sequence[str]) -> Loaded:
+def read(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
     """A spec by its file or its shipped name, free of all faults that can be found without data.
+
+    Args:
+        spec: as the person named it.
+        overrides: as given with `--set`.
+        expect: as given with `--expect`.
 
     Raises:
         SpecError: with all that is wrong.
+        CommandError: an expectation names nothing, or has no condition.
     """
-    return check.read(shipped.find(spec), overrides=overrides, own=layout.MEANING)
+    return check.read(
+        shipped.find(spec), overrides=overrides, gates=gates(expect), own=layout.MEANING
+    )
 
 
 def gates(texts: Sequence[str]) -> list[str]:

@@ -38,8 +38,7 @@ def train(
     with exit_codes():
         try:
             # All are read first: a typo in the last must not show after the first has trained.
-            changes = [*overrides, *reading.gates(expect)]
-            loaded = [each for spec in specs for each in _seeded(spec, changes, seeds)]
+            loaded = [each for spec in specs for each in _seeded(spec, overrides, expect, seeds)]
             codes = [_train(each, root, entries, quiet=json) for each in loaded]
             if seeds and not json:
                 _sum_up(entries)
@@ -49,9 +48,9 @@ def train(
         raise typer.Exit(max(codes))
 
 
-def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]:
+def _seeded(spec: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:
     """The experiment; with `--seeds` once for each seed, from its own on."""
-    loaded = reading.read(spec, overrides)
+    loaded = reading.read(spec, overrides, expect)
     if seeds is None:
         return [loaded]
     first = loaded.experiment.seed
@@ -59,7 +58,8 @@ def _seeded(spec: Path, overrides: list[str], seeds: int | None) -> list[Loaded]
         message = "must be a number for --seeds to count on from, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
     return [
-        reading.read(spec, [*overrides, f"seed={seed}"]) for seed in range(first, first + seeds)
+        reading.read(spec, [*overrides, f"seed={seed}"], expect)
+        for seed in range(first, first + seeds)
     ]
 
 

@@ -16,7 +16,7 @@ from nnrun.spec import components, consequences, messages
 from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
-from nnrun.spec.merging import Override, Reading
+from nnrun.spec.merging import GATE, OVERRIDE, Override, Reading
 from nnrun.spec.tree import Node, Path
 
 __all__ = ["Loaded", "dump", "in_order", "load"]
@@ -50,12 +50,13 @@ class Loaded:
         return Finding(code, path, message, suggestion, key=key).fault(self.root)
 
 
-def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
+def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:
     """Reads and checks a spec.
 
     Args:
         path: the file, as the person named it.
         overrides: such as `training.epochs=3`, applied in order.
+        gates: overrides of `expect`, as `--expect` gives them.
 
     Raises:
         SpecError: with all that is wrong, in the order of the file.
@@ -65,12 +66,12 @@ def load(path: File, *, overrides: Sequence[str] = ()) -> Loaded:
     faults = reading.faults
     if root is None:
         raise SpecError(_told(faults, str(path)))
-    for text in overrides:
-        override = Override(text)
+    given = [*(Override(text) for text in overrides), *(Override(text, GATE) for text in gates)]
+    for override in given:
         root = override.on(root)
         faults += override.faults
     experiment = _checked(root, path, faults)
-    return Loaded(experiment, tuple(overrides), root)
+    return Loaded(experiment, (*overrides, *gates), root)
 
 
 def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
@@ -116,7 +117,12 @@ def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
         if fault.place is None:
             return False, -1, 0, 0
         source = fault.place.source
-        return source == "--set", sources.index(source), fault.place.line, fault.place.column
+        return (
+            source in (OVERRIDE, GATE),
+            sources.index(source),
+            fault.place.line,
+            fault.place.column,
+        )
 
     return tuple(sorted(once.values(), key=position))
 

@@ -13,8 +13,8 @@ from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Node, Path, dotted, mapping, sequence
 from nnrun.spec.words import shown
 
-OVERRIDE = "--set"
-"""The source of what a person gave on the command line."""
+OVERRIDE, GATE = "--set", "--expect"
+"""The sources of what a person gave on the command line."""
 
 _COMPONENTS: dict[Path, str] = {
     ("training", "optimizer"): "optimizers",
@@ -125,10 +125,16 @@ def _is_another(base: dict[str, Node], over: dict[str, Node], path: Path) -> boo
 
 
 class Override:
-    """One `--set a.b=v`."""
+    """One `--set a.b=v`.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        text: as above.
+        source: named in every place.
+    """
+
+    def __init__(self, text: str, source: str = OVERRIDE) -> None:
         self.text = text
+        self.source = source
         self.faults: list[Fault] = []
 
     def on(self, root: Node) -> Node:
@@ -144,7 +150,7 @@ class Override:
             self._fault((), "must look like 'training.epochs=3'", 1, len(self.text))
             return root
         offset = len(address) + 1
-        document = source.read(value, source=OVERRIDE)
+        document = source.read(value, source=self.source)
         self.faults += [self._shifted(fault, offset) for fault in document.faults]
         if document.faults:
             return root
@@ -206,7 +212,7 @@ class Override:
         return before + 1, len(key)
 
     def _place(self, column: int, length: int = 1) -> Place:
-        return Place("--set", 1, column, max(length, 1), self.text)
+        return Place(self.source, 1, column, max(length, 1), self.text)
 
     def _placed(self, node: Node, offset: int) -> Node:
         """The node with its places in the text of the override."""

@@ -67,6 +67,17 @@ def test_gates_that_are_met_leave_the_exit_code_alone(
     assert run["expect"][0]["got"] == run["metrics"]["validation"]["accuracy"]["mean"]
 
 
+def test_a_gate_on_what_nothing_reports_is_refused_where_it_was_given(
+    nnrun: Callable[..., Any], spec: Path
+) -> None:
+    answer = nnrun("train", spec, "--expect", "test_acc >= 0.9")
+
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(
+        "--expect:1:8: NN119 expect.test_acc: no run reports 'test_acc'"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "override"),
     [
