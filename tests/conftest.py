@@ -21,16 +21,19 @@ Answer = subprocess.CompletedProcess[str]
 PUBLISHED = Path(__file__).parents[2] / "shared" / "keras-home" / "datasets"
 
 
+# At once and not in a hook: a `conftest.py` below may import Keras, which then settles on a folder.
+HOME = Path(tempfile.mkdtemp(prefix="nnrun-keras-home-"))
+os.environ["KERAS_HOME"] = str(HOME)
+# Links, because Keras writes into the folder and deletes what it takes for outdated.
+for _file in PUBLISHED.rglob("*.*"):
+    _link = HOME / "datasets" / _file.relative_to(PUBLISHED)
+    _link.parent.mkdir(parents=True, exist_ok=True)
+    _link.symlink_to(_file)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Gives this process a `KERAS_HOME` of its own, before anything can import Keras."""
-    home = Path(tempfile.mkdtemp(prefix="nnrun-keras-home-"))
-    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
-    os.environ["KERAS_HOME"] = str(home)
-    # Links, because Keras writes into the folder and deletes what it takes for outdated.
-    for file in PUBLISHED.rglob("*.*"):
-        link = home / "datasets" / file.relative_to(PUBLISHED)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(file)
+    """Takes the `KERAS_HOME` of this process away again at the end."""
+    config.add_cleanup(lambda: shutil.rmtree(HOME, ignore_errors=True))
 
 
 @pytest.fixture
