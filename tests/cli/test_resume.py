@@ -118,7 +118,7 @@ def test_a_killed_cross_validation_is_listed_as_crashed(
     assert "1 of 4 folds finished" in nnrun("list", "--runs", run.path.parent).stdout
 
 
-@pytest.mark.parametrize("way", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("way", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGKILL"])
 def test_resume_makes_the_missing_folds_and_no_other(
     way: str, halted: dict[str, Halted], whole: Run, nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:

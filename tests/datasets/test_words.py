@@ -21,6 +21,11 @@ SELECTIONS: list[dict[str, Any]] = [
     {"num_words": 3000, "maxlen": 120, "seed": 7},
     {"start_char": None, "index_from": 0, "skip_top": 5, "oov_char": 9},
 ]
+# Of imdb, which takes seconds each time, only the plain and the richest every day.
+IMDB = [
+    pytest.param(each, marks=() if each in (SELECTIONS[0], SELECTIONS[3]) else pytest.mark.slow)
+    for each in SELECTIONS
+]
 SHARES: list[dict[str, Any]] = [
     {"test_split": 0.33},
     {"test_split": 0.1, "maxlen": 80, "oov_char": None},
@@ -33,7 +38,7 @@ def rows(split: Split) -> list[list[int]]:
 
 
 @pytest.mark.usefixtures("full_data")
-@pytest.mark.parametrize("arguments", SELECTIONS, ids=str)
+@pytest.mark.parametrize("arguments", IMDB, ids=str)
 def test_imdb_is_that_of_keras(arguments: dict[str, Any]) -> None:
     """Same reviews, same order, same words."""
     ours = datasets.load(Imdb(name="imdb", **arguments))
