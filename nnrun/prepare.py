@@ -16,7 +16,7 @@ import numpy as np
 
 from nnrun.records import Array, Inputs, Sequences
 from nnrun.spec.dataset import Flatten, MultiHot, Pad, Rescale, Standardize, Step
-from nnrun.spec.profile import check_steps
+from nnrun.spec.profile import check_steps, dtype_after
 
 # Below this many bytes rows are expanded once, above it batch by batch.
 EXPANDED_BYTES = 64 * 2**20
@@ -101,10 +101,8 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
         shape = step.shape_after(shape)
         state = _learnt(step, fitted, x, rows)
         fitted = (*fitted, FittedStep(step, shape, state))
-    indices = isinstance(steps[-1], Pad) if steps else False
-    return Preparation(
-        fitted, shape, "int32" if indices else "float32", _is_small(x, shape, indices=indices)
-    )
+    dtype = dtype_after(steps)
+    return Preparation(fitted, shape, dtype, _is_small(x, shape, indices=dtype == "int32"))
 
 
 def _is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:

@@ -25,14 +25,20 @@ def file_misfits(components: Sequence[Component], own: Collection[str]) -> Itera
     for index, component in enumerate(components):
         for name, value in files(component).items():
             path = ("training", "callbacks", index, component.name, name)
-            parts = PurePath(value).parts
-            if not parts:
-                yield Misfit("NN116", path, "is the run folder itself; take a name inside it")
-            elif parts[0] in own:
-                message = f"nnrun itself writes '{value}' into the run folder; take another name"
-                yield Misfit("NN116", path, message)
-            elif misnamed := _misnamed(component, value):
-                yield Misfit("NN114", path, misnamed)
+            if reason := _outside(value, own):
+                yield Misfit("NN116", path, reason)
+            elif reason := _misnamed(component, value):
+                yield Misfit("NN114", path, reason)
+
+
+def _outside(value: str, own: Collection[str]) -> str | None:
+    """Why a callback may not write there."""
+    parts = PurePath(value).parts
+    if not parts:
+        return "is the run folder itself; take a name inside it"
+    if parts[0] in own:
+        return f"nnrun itself writes '{value}' into the run folder; take another name"
+    return None
 
 
 def _misnamed(component: Component, value: str) -> str | None:

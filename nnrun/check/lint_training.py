@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import starmap
 
 from nnrun import metrics
 from nnrun.check import rows
@@ -22,7 +23,6 @@ LARGEST_RATE = {
 }
 # What a gate may ask to be one number exactly.
 COUNTED = frozenset(("epochs", "best_epoch", "parameters"))
-SHARES = range(1001)  # thousandths
 # Callbacks that choose an epoch by what they watch.
 CHOOSING = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
 
@@ -153,7 +153,7 @@ def gates_that_cannot_be_met(about: Subject) -> Iterator[Finding]:
             number = gate.conditions[0][1]
             message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
             yield Finding("NN224", ("expect", name), message)
-        elif _is_share(name, about.spec) and not any(gate.holds(share / 1000) for share in SHARES):
+        elif _is_share(name, about.spec) and any(starmap(_never_of_a_share, gate.conditions)):
             message = f"{name} lies between 0 and 1, so '{gate.text}' is never met"
             yield Finding("NN224", ("expect", name), message)
 
@@ -161,11 +161,16 @@ def gates_that_cannot_be_met(about: Subject) -> Iterator[Finding]:
 def _is_share(name: str, spec: Experiment) -> bool:
     """Whether a name is that of a metric which is a share of rows."""
     base = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
-    metrics_of_it = [each for each in spec.training.metrics if base in metrics.logged_as(each)]
-    return any(
+    reported = any(base in metrics.logged_as(each) for each in spec.training.metrics)
+    return reported and bool(
         re.search("accuracy|^acc$|precision|recall|^auc$", base, re.IGNORECASE)
-        for _ in metrics_of_it
     )
+
+
+def _never_of_a_share(sign: str, limit: float) -> bool:
+    """Whether no number from 0 to 1 fulfils a condition."""
+    never = {">=": limit > 1, ">": limit >= 1, "<=": limit < 0, "<": limit <= 0}
+    return never.get(sign, False)
 
 
 RULES = {

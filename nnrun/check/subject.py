@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from nnrun.errors import Misfit
 from nnrun.shapes import Row, Trace, trace
-from nnrun.spec.dataset import Pad
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.profile import Profile, prepared, profile
+from nnrun.spec.profile import Profile, dtype_after, prepared, profile
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,5 @@ def subject(spec: Experiment) -> Subject:
         shape = prepared(known, steps)
     except Misfit:
         return Subject(spec, known, None, None)
-    words = bool(steps) and isinstance(steps[-1], Pad)
-    row = Row(shape or (), "int32" if words else "float32")
+    row = Row(shape or (), dtype_after(steps))
     return Subject(spec, known, row, trace(spec.model, row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +49,7 @@ class Checked:
         """How many faults keep it from being run."""
         return sum(not fault.is_warning for fault in self.faults)
 
-    @property
+    @cached_property
     def about(self) -> Subject | None:
         """What is known of the experiment, where it can be run."""
         from nnrun import check

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnrun import layout
-from nnrun.cli import console, kfold
+from nnrun.cli import console, kfold, specs
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import RunError
-from nnrun.spec.loading import load
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
@@ -57,7 +56,7 @@ def resume(
             return run
 
         # With the overrides of the beginning, for the records of the folds that are still to come.
-        loaded = replace(load(path / layout.SPEC), overrides=tuple(known["overrides"]))
+        loaded = replace(specs.read(path / layout.SPEC, []), overrides=tuple(known["overrides"]))
         kfold.conduct(loaded, folder, workers=workers, json=json)
 
 

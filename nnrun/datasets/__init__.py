@@ -1,6 +1,6 @@
 """The data sets: one module each, or one per close family; none of them imports Keras."""
 
 from nnrun.datasets.digest import digest
-from nnrun.datasets.registry import check_filled, is_cached, load, missing
+from nnrun.datasets.registry import check_filled, load, missing
 
-__all__ = ["check_filled", "digest", "is_cached", "load", "missing"]
+__all__ = ["check_filled", "digest", "load", "missing"]

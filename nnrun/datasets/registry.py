@@ -68,11 +68,6 @@ def missing(spec: specs.DatasetBase) -> tuple[Path, ...]:
     return tuple(file.path for file in published.of(spec.name) if not file.is_there)
 
 
-def is_cached(spec: specs.DatasetBase) -> bool:
-    """Whether `load` will do without a download, as for the data sets that libraries carry."""
-    return not missing(spec)
-
-
 def _loader(spec: specs.DatasetBase) -> Callable[[specs.DatasetBase], Dataset]:
     loader: Callable[[specs.DatasetBase], Dataset] = getattr(_module(spec), spec.name)
     return loader

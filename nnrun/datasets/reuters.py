@@ -6,9 +6,10 @@ import numpy as np
 
 from nnrun.cache.download import fetch
 from nnrun.cache.published import REUTERS, REUTERS_WORDS
-from nnrun.datasets import shuffling, words
+from nnrun.datasets import words
 from nnrun.records import Dataset
 from nnrun.spec.dataset import Reuters
+from nnrun.spec.profile import boundary
 
 TOPICS = tuple(  # in the order of the labels
     """
@@ -33,7 +34,7 @@ def reuters(spec: Reuters) -> Dataset:
     rng = np.random.RandomState(spec.seed)
     with np.load(path, allow_pickle=True) as file:
         [rows] = words.known(spec, words.indexed(file["x"], file["y"], spec, rng))
-    train, test = words.cut(rows, shuffling.boundary(len(rows), spec.test_split))
+    train, test = words.cut(rows, boundary(len(rows), spec.test_split))
     return Dataset(
         spec.name,
         train,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnrun.records import Array, Split
+from nnrun.spec.profile import boundary
 
 
 def split(x: Array, y: Array, *, test_split: float, seed: int) -> tuple[Split, Split]:
@@ -19,8 +20,3 @@ def split(x: Array, y: Array, *, test_split: float, seed: int) -> tuple[Split, S
     order = np.random.RandomState(seed).permutation(len(x))
     cut = boundary(len(x), test_split)
     return Split(x[order[:cut]], y[order[:cut]]), Split(x[order[cut:]], y[order[cut:]])
-
-
-def boundary(rows: int, test_split: float) -> int:
-    """The first row kept for testing, rounded as Keras rounds it."""
-    return int(rows * (1 - test_split))

@@ -64,11 +64,6 @@ class Entry:
 _data = cache(installed.catalogue)
 
 
-def keras_version() -> str:
-    """The Keras version that the catalogue describes."""
-    return str(_data()["keras"])
-
-
 def names(kind: str) -> list[str]:
     """Every word that names something of a kind: classes first, then other words for them."""
     return [*_data()[kind], *_data()["aliases"][kind]]

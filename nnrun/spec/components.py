@@ -224,14 +224,15 @@ def _value(
     elif argument.kind is not None:
         yield from component(argument.kind, value, path)
     elif wanted := expected(kind, entry, argument, value):
-        message, suggestion = f"must be {wanted}, got {shown(value)}", None
-        if isinstance(value, str):
-            suggestion = nearest(value, argument.choices) or slips.suggestion(value, wanted)
-            if "array" in argument.types:
-                suggestion = slips.as_list(value) or suggestion
-            if not expected(kind, entry, argument, scalar(value)):
-                message += "; leave out the quotes"
-        yield Finding("NN114", path, message, suggestion)
+        message = f"must be {wanted}, got {shown(value)}"
+        if not isinstance(value, str):
+            yield Finding("NN114", path, message)
+            return
+        if not expected(kind, entry, argument, scalar(value)):
+            message += "; leave out the quotes"
+        meant = nearest(value, argument.choices) or slips.suggestion(value, wanted)
+        listed_so = slips.as_list(value) if "array" in argument.types else None
+        yield Finding("NN114", path, message, listed_so or meant)
 
 
 def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:

@@ -61,6 +61,16 @@ def prepared(known: Profile, steps: Sequence[Step]) -> tuple[int, ...] | None:
     return shape
 
 
+def dtype_after(steps: Sequence[Step]) -> Literal["int32", "float32"]:
+    """The type in which a model sees rows after some steps: word indices stay whole numbers."""
+    return "int32" if steps and isinstance(steps[-1], Pad) else "float32"
+
+
+def boundary(rows: int, test_split: float) -> int:
+    """The first row kept for testing, rounded as Keras rounds it."""
+    return int(rows * (1 - test_split))
+
+
 def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
     """Refuses steps for texts where there are none, and texts without such a step.
 
@@ -86,7 +96,7 @@ def _divided(rows: int, test_split: float) -> tuple[int, int]:
 
 def _cut(rows: int, test_split: float) -> tuple[int, int]:
     """Rows to train and to test on, as Keras cuts them."""
-    train = int(rows * (1 - test_split))
+    train = boundary(rows, test_split)
     return train, rows - train
 
 

@@ -208,6 +208,7 @@ def test_what_the_model_itself_scales_is_seen(layers, told, faults):
 @pytest.mark.parametrize(
     ("gate", "told"),
     [("test_accuracy: '>= 90'", True), ("val_accuracy: '> 1'", True), ("test_accuracy: 0.8 to 1", False),
+     ("test_accuracy: 0.9991 to 0.9994", False), ("test_accuracy: '< 0'", True),
      ("model_bytes: 1 MB", True), ("parameters: 4810", False), ("loss: '>= 2'", False)],
 )  # fmt: skip
 def test_a_gate_that_is_never_met_is_told(gate, told, faults):

@@ -76,7 +76,7 @@ def test_every_class_of_the_profile_occurs_about_equally_often(value: dict[str, 
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_are_of_the_type_and_shape_of_the_real_ones(name: str) -> None:
     """Where those are at hand."""
-    if not datasets.is_cached(of({"name": name})):
+    if datasets.missing(of({"name": name})):
         pytest.skip(f"{name} is not in the cache of the tests")
     real, made_up = datasets.load(of({"name": name})), drawn({"name": name})
     for theirs, ours in ((real.train, made_up.train), (real.test, made_up.test)):
