@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -118,6 +118,7 @@ def describe(run: Run, assembly: Assembly) -> None:
     run.write_text(layout.SPEC, dump(assembly.intake.spec))
     run.write_text(layout.SUMMARY, assembly.summary)
     run.write_json(layout.PREPARATION, prepared(assembly.intake))
+    run.update()
 
 
 def prepared(intake: Intake) -> dict[str, Any]:
@@ -146,21 +147,27 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
 
     try:
         yield
+        close(layout.FINISHED)
     except KeyboardInterrupt as interrupt:
         # The status comes first: a second Ctrl-C ends at once, and what there is must not look lost.
         close(layout.INTERRUPTED)
         try:
             run.write(layout.MODEL, assembly.model.save)
             keep(recorder, assembly)
+            run.update()
         except ValueError:
             # That second one, where it fell into the part of matplotlib that is not Python.
             raise interrupt from None
         raise
     except Exception as error:
-        close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
-        keep(recorder, assembly)
+        # What stopped it must not be buried under what stops this, which may well be the same.
+        with suppress(NnrunError):
+            close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
+            keep(recorder, assembly)
+            run.update()
         raise
-    close(layout.FINISHED)
+    finally:
+        run.release()
 
 
 def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
@@ -170,6 +177,7 @@ def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
     if not len(history):
         return
     best = history.best_epoch
+    run.end_journal()
     run.write_json(layout.HISTORY, history.epochs)
     run.write_json(
         layout.METRICS,

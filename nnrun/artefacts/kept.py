@@ -33,7 +33,7 @@ class Kept:
         Raises:
             RunError: it is not there.
         """
-        if not self.run.holds(name):
+        if not (self.run.path / name).is_file():
             raise RunError(f"{name}: is not there")
         return self.run.path / name
 
@@ -51,12 +51,14 @@ class Kept:
 
     def text(self, name: str) -> str:
         """What a file of text says; of bytes that are no text, TensorFlow writes some."""
-        return self.present(name).read_text(encoding="utf-8", errors="replace")
+        path = self.present(name)
+        # The log goes on after the end of the run, so that there is no digest of it.
+        content = path.read_bytes() if name == layout.LOG else self.run.read_bytes(name)
+        return content.decode("utf-8", errors="replace")
 
     def table(self, name: str) -> tuple[list[str], list[list[str]]]:
         """The header and the rows of a file of comma-separated values."""
-        with self.present(name).open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        header, *rows = list(csv.reader(self.text(name).splitlines())) or [[]]
         return header, rows
 
     def history(self) -> dict[str, list[float | None]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nnrun import averages, crossval, layout, outcome, plots
-from nnrun.errors import NnrunError, RunError
+from nnrun.errors import NnrunError
 from nnrun.intake import Material
 from nnrun.kfold.messages import Ready
 from nnrun.outcome import Predictions
@@ -108,6 +108,7 @@ def describe(whole: Whole, ready: Ready) -> None:
     """Writes what is known before the first fold."""
     whole.run.write_text(layout.SPEC, dump(whole.material.spec))
     whole.run.write_text(layout.SUMMARY, ready.summary)
+    whole.run.update()
 
 
 @contextmanager
@@ -120,26 +121,34 @@ def kept(whole: Whole) -> Iterator[None]:
 
     try:
         yield
+        close(*_outcome(whole))
     except KeyboardInterrupt as interrupt:
         close(layout.INTERRUPTED)
         try:
             summarise(whole)
+            whole.run.update()
         except ValueError:
             # A second Ctrl-C, where it fell into the part of matplotlib that is not Python.
             raise interrupt from None
         raise
     except Exception as error:
-        close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
         # What stopped it must not be buried under what stops this.
-        with suppress(RunError):
+        with suppress(NnrunError):
+            close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
             summarise(whole)
+            whole.run.update()
         raise
-    if whole.failed:
-        reasons = [f"{part}: {why}" for part, why in whole.failed.items()]
-        more = [f"and {len(reasons) - NAMED} more"] if len(reasons) > NAMED else []
-        close(layout.FAILED, "; ".join([*reasons[:NAMED], *more]))
-    else:
-        close(layout.FINISHED)
+    finally:
+        whole.run.release()
+
+
+def _outcome(whole: Whole) -> tuple[str, str | None]:
+    """The status of one that came to its end, and what failed in it."""
+    if not whole.failed:
+        return layout.FINISHED, None
+    reasons = [f"{part}: {why}" for part, why in whole.failed.items()]
+    more = [f"and {len(reasons) - NAMED} more"] if len(reasons) > NAMED else []
+    return layout.FAILED, "; ".join([*reasons[:NAMED], *more])
 
 
 def summarise(whole: Whole) -> None:

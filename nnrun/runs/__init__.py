@@ -1,7 +1,8 @@
 """Run folders: the plain files that are the truth about every run."""
 
-from nnrun.runs.folder import Run, create, create_part, find, process
+from nnrun.runs.making import create, create_part, find, taken
 from nnrun.runs.removal import is_at_work, leftovers, removable, remove, remove_leftover, size
+from nnrun.runs.run import Run, process
 
 __all__ = [
     "Run",
@@ -15,4 +16,5 @@ __all__ = [
     "remove",
     "remove_leftover",
     "size",
+    "taken",
 ]

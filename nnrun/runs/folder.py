@@ -1,40 +1,42 @@
-"""Creates, writes and reads a run folder. Nothing else writes below `runs/`."""
+"""A folder whose files are written whole or not at all, and read as they were written."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 import os
-import platform
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
-import yaml
 
 from nnrun import layout
 from nnrun.errors import NotARun, RunError
-from nnrun.records import Array, History
+from nnrun.runs import lock, seals
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run folder."""
+class Folder:
+    """The folder of a run, and its record.
+
+    `run.json` lists the digest of every file that is whole, and has one of itself. What is not
+    listed does not count yet; what is listed and different was damaged or edited, and is refused.
+
+    Args:
+        path: the folder.
+        lock: held by the process that works on the run.
+    """
 
     path: Path
+    lock: lock.Lock | None = field(default=None, compare=False, repr=False)
+    _written: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def write(self, name: str, save: Callable[[Path], Any]) -> None:
         """Lets `save` write a file under a passing name and moves it into place.
 
-        Whoever reads the folder sees the old file or the new one, never half of one.
+        Whoever reads the folder sees the old file or the new one, never half of one. The next
+        `update` lists the file; one that was listed already is listed again at once.
 
         Args:
             name: from `layout`.
@@ -43,252 +45,165 @@ class Run:
         Raises:
             RunError: the disk is full, or the folder is gone or may not be written.
         """
+        self._check_there()
+        listed = self.is_listed(name)
+        if listed:
+            self._unlist(name)
+        with self._passing(name) as passing:
+            save(passing)
+            self._written[name] = seals.of_file(passing)
+        if listed:
+            self.update()
+
+    @contextmanager
+    def _passing(self, name: str) -> Iterator[Path]:
+        """A passing name; what is written there replaces the file."""
         target = self.path / name
         passing = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
         try:
-            target.parent.mkdir(exist_ok=True)
-            save(passing)
+            if target.parent != self.path:
+                target.parent.mkdir(exist_ok=True)
+            yield passing
+            _to_disk(passing)
             passing.replace(target)
         except OSError as error:
-            raise RunError(f"{target}: cannot be written: {reason(error)}") from error
+            raise self._unwritable(name, error) from error
         finally:
             # Still there when `save` was ended by anything, a second Ctrl-C included.
             with suppress(OSError):
                 passing.unlink()
 
-    def write_text(self, name: str, text: str) -> None:
-        """Writes a file of text."""
-        self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
+    def _check_there(self) -> None:
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: the folder of the run is gone")
 
-    def write_json(self, name: str, value: Any) -> None:
-        """Writes a file of JSON; a number that is none, such as NaN, becomes `null`."""
-        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-        self.write_text(name, text + "\n")
-
-    def write_table(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Writes a file of comma-separated values, the header being the first row."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        self.write_text(name, text.getvalue())
-
-    def write_arrays(self, name: str, **arrays: Array) -> None:
-        """Writes a NumPy archive that loads without pickle."""
-        self.write(name, lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
-
-    def write_figure(self, name: str, figure: Any) -> None:
-        """Writes a plot; equal figures give equal bytes."""
-        self.write(
-            layout.plot(name), lambda path: figure.savefig(path, metadata={"Software": None})
-        )
-
-    def append_epoch(self, history: History) -> None:
-        """Adds the last epoch of a history to the journal, in one write."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if len(history) == 1:
-            writer.writerow(["epoch", *history.epochs])
-        writer.writerow([len(history), *history.row(len(history) - 1).values()])
-        try:
-            with (self.path / layout.JOURNAL).open("a", encoding="utf-8") as journal:
-                journal.write(text.getvalue())
-        except OSError as error:
-            message = f"{self.path / layout.JOURNAL}: cannot be written: {reason(error)}"
-            raise RunError(message) from error
+    def _unwritable(self, name: str, error: OSError) -> RunError:
+        if not self.path.is_dir():
+            return RunError(f"{self.path}: the folder of the run is gone")
+        return RunError(f"{self.path / name}: cannot be written: {reason(error)}")
 
     def update(self, **changes: Any) -> None:
-        """Changes entries of `run.json`."""
-        self.write_json(layout.RUN, {**self.record(), **changes})
+        """Changes entries of `run.json`, and lists what was written since the last time."""
+        known = self.record()
+        files = {**known.get("files", {}), **self._written}
+        self.write_record({**known, **changes, "files": dict(sorted(files.items()))})
+        self._written.clear()
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Writes `run.json` anew."""
+        with self._passing(layout.RUN) as passing:
+            passing.write_text(as_json(seals.sealed(record)), encoding="utf-8", newline="")
+
+    def _unlist(self, name: str) -> None:
+        self._written.pop(name, None)
+        if self.is_listed(name):
+            record = self.record()
+            files = {other: seal for other, seal in record["files"].items() if other != name}
+            self.write_record({**record, "files": files})
+
+    def is_listed(self, name: str) -> bool:
+        """Whether `run.json` says what such a file should be."""
+        return name in self.record().get("files", {})
 
     def record(self) -> dict[str, Any]:
         """What `run.json` says.
 
         Raises:
-            RunError: the folder holds no run.
+            NotARun: the folder holds no run.
+            RunError: the file is not as it was written.
         """
-        record = self.read_json(layout.RUN)
-        if not isinstance(record, dict) or not {"name", "status"} <= record.keys():
-            raise RunError(f"{self.path / layout.RUN}: does not say which run this is")
-        return record
-
-    def metrics(self) -> dict[str, Any]:
-        """What `metrics.json` says; empty while there is none."""
-        metrics = self.read_json(layout.METRICS) if self.holds(layout.METRICS) else {}
-        if not isinstance(metrics, dict):
-            raise RunError(f"{self.path / layout.METRICS}: holds no metrics")
-        return metrics
-
-    def spec(self) -> dict[str, Any]:
-        """What `spec.yaml` says, unchecked; empty while there is none.
-
-        Raises:
-            RunError: it is no YAML, or no mapping.
-        """
-        if not self.holds(layout.SPEC):
-            return {}
-        try:
-            text = (self.path / layout.SPEC).read_text(encoding="utf-8")
-            # Ten times as fast where PyYAML was built with it.
-            spec = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise RunError(f"{self.path / layout.SPEC}: cannot be read: {error}") from error
-        if not isinstance(spec, dict):
-            raise RunError(f"{self.path / layout.SPEC}: is no spec")
-        return spec
+        path = self.path / layout.RUN
+        # Read often, and parsed only where it has changed.
+        stamp = _stamp(path)
+        if stamp is None or self._known.get("stamp") != stamp:
+            record = self._parsed(layout.RUN, self._bytes(layout.RUN))
+            if not isinstance(record, dict) or not {"name", "status"} <= record.keys():
+                raise RunError(f"{path}: does not say which run this is")
+            if not seals.is_whole(record) or not isinstance(record.get("files"), dict):
+                raise RunError(f"{path}: was damaged or edited, so nothing here can be relied on")
+            del record[seals.SEAL]
+            self._known.update(stamp=stamp, record=record)
+        return dict(self._known["record"])
 
     def holds(self, name: str) -> bool:
-        """Whether such a file is there."""
-        return (self.path / name).is_file()
+        """Whether such a file counts: it is listed, or it is the list itself."""
+        return (self.path / name).is_file() and (name == layout.RUN or self.is_listed(name))
 
-    def read_json(self, name: str) -> Any:
-        """Reads a file of JSON."""
+    def read_bytes(self, name: str) -> bytes:
+        """What a listed file holds.
+
+        Raises:
+            RunError: it is not there, or not as it was written.
+        """
+        content = self._bytes(name)
+        if self.record()["files"].get(name) != seals.of_bytes(content):
+            raise self._damaged(name)
+        return content
+
+    def _bytes(self, name: str) -> bytes:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            return (self.path / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise NotARun(f"{self.path} is no run: it has no {name}") from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / name}: cannot be read: {error}") from error
+        except OSError as error:
+            raise RunError(f"{self.path / name}: cannot be read: {reason(error)}") from error
 
-    def read_arrays(self, name: str) -> dict[str, Array]:
-        """Reads a NumPy archive, without pickle."""
+    def _damaged(self, name: str) -> RunError:
+        return RunError(f"{self.path / name}: was damaged or edited since the run wrote it")
+
+    def whole(self, name: str) -> Path:
+        """The path of a listed file that is as it was written, for those who read by path.
+
+        Raises:
+            RunError: it is not.
+        """
+        path = self.path / name
         try:
-            with np.load(self.path / name, allow_pickle=False) as archive:
-                return dict(archive)
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            if self.record()["files"].get(name) != seals.of_file(path):
+                raise self._damaged(name)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {reason(error)}") from error
+        return path
+
+    def _parsed(self, name: str, content: bytes) -> Any:
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
-    def history(self) -> History:
-        """All epochs that were trained, also of a run that was killed."""
-        history = History()
-        if not self.holds(layout.JOURNAL):
-            return history
-        with (self.path / layout.JOURNAL).open(encoding="utf-8", newline="") as journal:
-            # A disk that was full leaves half a line at the end, which is no epoch.
-            whole = (line for line in journal if line.endswith("\n"))
-            names, *rows = list(csv.reader(whole)) or [[]]
-        for row in rows:
-            # The first column counts the epochs.
-            history.append(dict(zip(names[1:], map(float, row[1:]), strict=False)))
-        return history
+    def release(self) -> None:
+        """Lets other processes work on the run."""
+        if self.lock:
+            self.lock.release()
 
-    def status(self) -> str:
-        """`running`, `finished`, `failed`, `interrupted`; or `crashed`, when its process is gone."""
-        record = self.record()
-        status = str(record["status"])
-        return layout.CRASHED if status == layout.RUNNING and _is_gone(record) else status
+    def sweep(self) -> None:
+        """Removes what killed processes have left half written."""
+        for passing in (*self.path.glob(".*"), *self.path.glob("*/.*")):
+            with suppress(OSError):
+                passing.unlink()
 
 
-def create(root: Path, name: str, *, now: datetime, record: Mapping[str, Any]) -> Run:
-    """A new run folder whose record says `running`.
-
-    Args:
-        root: the folder of all runs; made where it is missing.
-        name: the experiment's.
-        now: part of the folder's name.
-        record: what `run.json` says from the start.
-
-    Raises:
-        RunError: the folder cannot be made.
-    """
-    stem = f"{now:%Y%m%d-%H%M%S}-{name}"
+def _to_disk(path: Path) -> None:
+    """Waits until a file would outlive a power cut, so that no name ever leads to half of one."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        path = next(path for path in _candidates(root / stem) if _made(path))
-    except OSError as error:
-        raise RunError(f"{root}: no run folder can be made here: {reason(error)}") from error
-    return _begun(path, name, now, record)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def create_part(
-    whole: Run, part: str, name: str, *, now: datetime, record: Mapping[str, Any]
-) -> Run:
-    """A new run folder inside another, such as a fold's; what is left of an unfinished one goes.
-
-    Args:
-        whole: the run that it is a part of.
-        part: the folder's name, from `layout`.
-        name, now, record: as of `create`.
-
-    Raises:
-        RunError: the folder cannot be made.
-    """
-    path = whole.path / part
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Changes with a file; None where it cannot be looked at."""
     try:
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir()
-    except OSError as error:
-        raise RunError(f"{path}: the folder cannot be made: {reason(error)}") from error
-    return _begun(path, name, now, record)
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _begun(path: Path, name: str, now: datetime, record: Mapping[str, Any]) -> Run:
-    run = Run(path)
-    start = {"schema_version": layout.SCHEMA_VERSION, "name": name, "status": layout.RUNNING}
-    times = {"started": now.isoformat(timespec="seconds"), "ended": None}
-    try:
-        run.write_json(layout.RUN, {**start, **times, **record, "process": process()})
-    except RunError:
-        path.rmdir()  # without its record it is no run
-        raise
-    return run
-
-
-def process() -> dict[str, Any]:
-    """The one at work now, so that a run whose process is gone can be told from a running one."""
-    return {"pid": os.getpid(), "host": platform.node()}
-
-
-def find(root: Path) -> list[Run]:
-    """All runs of a folder, oldest first; what is no run, or hidden, is passed over."""
-    if not root.is_dir():
-        return []
-    shown = (path for path in root.iterdir() if not path.name.startswith("."))
-    # Where another person lets nobody look in, looking for a file would fail.
-    open_ = (path for path in sorted(shown) if os.access(path, os.X_OK))
-    return [Run(path) for path in open_ if (path / layout.RUN).is_file()]
-
-
-def _candidates(path: Path) -> Iterator[Path]:
-    yield path
-    number = 2
-    while True:
-        yield path.with_name(f"{path.name}-{number}")
-        number += 1
-
-
-def _made(path: Path) -> bool:
-    """Makes a folder that was not there; two runs of one second cannot both succeed."""
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return False
-    return True
-
-
-def _is_gone(record: Mapping[str, Any]) -> bool:
-    process = record.get("process", {})
-    # On Windows signal 0 would not ask but interrupt.
-    if os.name == "nt" or process.get("host") != platform.node():
-        return False
-    try:
-        os.kill(int(process["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case dict():
-            return {key: _finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-    return value
+def as_json(value: Any) -> str:
+    """A value as a file of JSON; a number that is none, such as NaN, becomes `null`."""
+    return json.dumps(seals.finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def reason(error: OSError) -> str:

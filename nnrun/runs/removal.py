@@ -9,7 +9,10 @@ from pathlib import Path
 
 from nnrun import layout
 from nnrun.errors import NnrunError, RunError
-from nnrun.runs.folder import Run, find, reason
+from nnrun.runs import lock
+from nnrun.runs.folder import reason
+from nnrun.runs.making import find
+from nnrun.runs.run import Run
 
 # Before the name of a run that is being deleted. What starts with a dot is no run, so half of one
 # is never taken for a whole.
@@ -91,9 +94,13 @@ def remove(run: Run) -> None:
         raise RunError(f"{run.path} cannot be removed: {locked} is read-only")
     hidden = run.path.with_name(f"{_GOING}{run.path.name}")
     try:
+        held = lock.take(run.path)
+        if held is None:
+            raise RunError(f"{run.path} cannot be removed: it is running")
         run.path.rename(hidden)
     except OSError as error:
         raise RunError(f"{run.path} cannot be removed: {reason(error)}") from error
+    held.release()
     remove_leftover(hidden)
 
 

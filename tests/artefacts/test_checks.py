@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -92,6 +93,14 @@ def test_an_empty_file_is_noticed(name: str, run: Run, intake: Intake) -> None:
 
 # Files that only another one can tell to be of another run.
 WITNESSES = {layout.HISTORY: layout.JOURNAL, layout.PREDICTIONS: layout.MODEL}
+
+
+def put(run: Run, name: str, content: bytes) -> None:
+    """Writes a file as a run writes it, so that the record of the run takes it for its own."""
+    run.write(name, lambda path: path.write_bytes(content))
+    run.update()
+
+
 BOSTON = [name for name in FILES if name not in (layout.CONFUSION, layout.REPORT)]
 
 
@@ -100,7 +109,7 @@ def test_a_file_of_another_data_set_is_noticed(
     name: str, run: Run, intake: Intake, other: Callable[[str], Run]
 ) -> None:
     """It is whole, and of the right form, but not of this run."""
-    shutil.copy(other("boston").path / name, run.path / name)
+    put(run, name, (other("boston").path / name).read_bytes())
 
     assert of_file(WITNESSES.get(name, name), artefacts.faults(run, intake))
 
@@ -110,7 +119,7 @@ def test_a_file_of_another_model_on_the_same_rows_is_noticed(
     name: str, run: Run, intake: Intake, other: Callable[[str], Run]
 ) -> None:
     """Of the same rows, steps, classes and epochs: what was learnt is all that differs."""
-    shutil.copy(other("logits").path / name, run.path / name)
+    put(run, name, (other("logits").path / name).read_bytes())
 
     assert of_file(WITNESSES.get(name, name), artefacts.faults(run, intake))
 
@@ -129,10 +138,11 @@ def test_all_faults_are_found_at_once(run: Run, intake: Intake) -> None:
 
 def changed(run: Run, name: str, **changes: Any) -> None:
     run.write_json(name, {**run.read_json(name), **changes})
+    run.update()
 
 
 def test_a_run_that_is_not_finished_is_noticed(run: Run, intake: Intake) -> None:
-    changed(run, layout.RUN, status="running", ended=None, seed=7)
+    run.update(status="running", ended=None, seed=7)
 
     assert artefacts.faults(run, intake) == (
         "run.json: status is 'running', and should be 'finished'",
@@ -143,15 +153,15 @@ def test_a_run_that_is_not_finished_is_noticed(run: Run, intake: Intake) -> None
 
 def test_rows_that_are_others_now_are_noticed(run: Run, intake: Intake) -> None:
     """The data set may have changed since."""
-    changed(run, layout.RUN, data_digest="0")
+    run.update(data_digest="0")
 
     [fault] = artefacts.faults(run, intake)
     assert fault.startswith("run.json: data_digest is '0', and should be '")
 
 
 def test_an_epoch_too_many_is_noticed(run: Run, intake: Intake) -> None:
-    with (run.path / layout.JOURNAL).open("a") as journal:
-        journal.write("4,0.1,0.1,0.1,0.1\n")
+    journal = (run.path / layout.JOURNAL).read_bytes()
+    put(run, layout.JOURNAL, journal + b"4,0.1,0.1,0.1,0.1\n")
 
     assert artefacts.faults(run, intake) == ("history.csv: has 4 rows, and should have 3",)
 
@@ -188,7 +198,9 @@ def test_predictions_in_another_order_are_noticed(run: Run, intake: Intake) -> N
 def test_an_archive_with_pickles_is_not_unpacked(run: Run, intake: Intake) -> None:
     """Whoever sends a run folder must not be able to run code by it."""
     objects = np.array([{"row": 1}], dtype=object)
-    np.savez(run.path / layout.PREDICTIONS, row=objects, target=objects, output=objects)
+    archive = io.BytesIO()
+    np.savez(archive, row=objects, target=objects, output=objects)
+    put(run, layout.PREDICTIONS, archive.getvalue())
 
     [fault, *_] = of_file(layout.PREDICTIONS, artefacts.faults(run, intake))
     assert "Object arrays cannot be loaded when allow_pickle=False" in fault
@@ -205,14 +217,14 @@ def test_a_metric_that_was_no_number_is_no_fault(run: Run, intake: Intake) -> No
     *lines, end = journal.read_text().splitlines()
     cells = end.split(",")
     cells[lines[0].split(",").index("val_loss")] = "nan"
-    journal.write_text("\n".join([*lines, ",".join(cells)]) + "\n")
+    put(run, layout.JOURNAL, ("\n".join([*lines, ",".join(cells)]) + "\n").encode())
 
     assert artefacts.faults(run, intake) == ()
 
 
 def test_json_that_is_no_mapping_is_said(run: Run, intake: Intake) -> None:
     for name in MAPPINGS:
-        (run.path / name).write_text(json.dumps([1, 2]))
+        put(run, name, json.dumps([1, 2]).encode())
 
     found = artefacts.faults(run, intake)
 

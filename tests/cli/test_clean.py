@@ -48,6 +48,8 @@ def make(root: Path, configs: Path) -> Callable[..., Run]:
         made.write_json(layout.METRICS, {"train": metrics, "test": metrics, "epochs": 1})
         made.write_text(layout.LOG, "x" * size)
         made.update(status=status)
+        if status != layout.RUNNING:
+            made.release()
         return made
 
     return run
@@ -305,7 +307,10 @@ def test_a_run_that_cannot_be_ranked_is_told_and_stays(make: Any, clean: Any, ro
     (broken.path / layout.METRICS).write_text("[]")
     answer = clean("--keep-best", 1, "--yes")
 
-    assert f"skipped: {broken.path / layout.METRICS}: holds no metrics" in answer.stderr
+    assert (
+        f"skipped: {broken.path / layout.METRICS}: was damaged or edited since the run wrote it"
+        in answer.stderr
+    )
     assert {*root.iterdir()} == {broken.path, best.path}
     assert poor.path.name in answer.stdout
 

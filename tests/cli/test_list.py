@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,9 @@ def test_an_option_wins_over_the_environment(
 
 def test_a_broken_run_does_not_hide_the_others(nnrun: Callable[..., Any], tmp_path: Path) -> None:
     """A disk that failed once may leave such a folder for good."""
-    for name, record in (("good", '{"name": "good", "status": "finished"}'), ("broken", '{"sta')):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text(record)
+    runs.create(tmp_path, "good", now=datetime(2026, 1, 1), record={})
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text('{"sta')
     answer = nnrun("list", "--runs", tmp_path)
 
     assert answer.returncode == 0

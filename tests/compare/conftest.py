@@ -77,6 +77,7 @@ class Maker:
         run.write_arrays(
             layout.PREDICTIONS, row=np.arange(len(answers)), target=target, output=output
         )
+        run.update()
         return read(run)
 
     def regression(self, name: str, errors: Sequence[float], **changes: Any) -> Facts:
@@ -88,6 +89,7 @@ class Maker:
         target = np.linspace(10.0, 20.0, len(off))
         output = (target + off)[:, None]
         run.write_arrays(layout.PREDICTIONS, row=np.arange(len(off)), target=target, output=output)
+        run.update()
         return read(run)
 
     def folds(self, name: str, values: Sequence[float], **changes: Any) -> Facts:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from nnrun import layout, runs
 from nnrun.errors import NotARun, RunError
 from nnrun.records import History
-from nnrun.runs import Run
+from nnrun.runs import Run, lock
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 RECORD = {"verb": "train", "seed": 0}
@@ -69,14 +71,38 @@ def test_a_new_run_says_that_it_is_running(run: Run) -> None:
         "verb": "train",
         "seed": 0,
         "process": record["process"],
+        "files": {},
     }
     assert run.status() == layout.RUNNING
 
 
 def test_a_run_whose_process_is_gone_has_crashed(run: Run) -> None:
-    """A killed process cannot say so itself."""
+    """A killed process cannot say so itself; and its number may be that of another by now."""
+    program = (
+        "import os, sys; from datetime import datetime; from pathlib import Path\n"
+        "from nnrun import runs\n"
+        "made = runs.create(Path(sys.argv[1]), 'a', now=datetime(2026, 1, 1), record={})\n"
+        "made.update(process={**runs.process(), 'pid': os.getppid()})\n"
+        "print(made.status(), flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    root = run.path.parent / "others"
+    command = [sys.executable, "-c", program, str(root)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert answer.stdout == "running\n"
+    assert Run(next(root.iterdir())).status() == layout.CRASHED
+
+
+def test_without_locks_the_number_of_the_process_has_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems have none."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
+    monkeypatch.setattr(lock, "fcntl", None)
+    assert run.status() == layout.RUNNING
+
     run.update(process=run.record()["process"] | {"pid": gone.pid})
 
     assert run.status() == layout.CRASHED
@@ -142,6 +168,7 @@ def test_the_passing_name_has_the_ending_of_the_file(run: Run) -> None:
 def test_what_is_no_number_becomes_null(run: Run) -> None:
     """JSON knows no NaN; Python would write one, and other programs could not read the file."""
     run.write_json(layout.METRICS, {"a": float("nan"), "b": [float("inf"), 1.5], "c": {"d": None}})
+    run.update()
 
     assert run.metrics() == {"a": None, "b": [None, 1.5], "c": {"d": None}}
 
@@ -259,3 +286,151 @@ def test_a_run_whose_record_cannot_be_written_leaves_no_folder(tmp_path: Path) -
 
 def names(run: Run) -> list[str]:
     return sorted(path.name for path in run.path.iterdir())
+
+
+@pytest.fixture
+def ended(run: Run) -> Run:
+    """With some files, closed as every run is."""
+    journal(run, {"loss": 0.5, "val_loss": 0.25}, {"loss": 0.125, "val_loss": 0.375})
+    run.write_text(layout.SPEC, "name: digits\n")
+    run.write_json(layout.METRICS, {"loss": 0.125})
+    run.write_arrays(layout.PREDICTIONS, target=np.arange(40), output=np.ones((40, 2)))
+    run.end_journal()
+    run.update(status=layout.FINISHED)
+    run.release()
+    return Run(run.path)
+
+
+READERS = {
+    layout.RUN: Run.record,
+    layout.SPEC: Run.spec,
+    layout.METRICS: Run.metrics,
+    layout.JOURNAL: Run.history,
+    layout.PREDICTIONS: lambda run: run.read_arrays(layout.PREDICTIONS),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_changed_bit_is_read_as_it_was(name: str, ended: Run) -> None:
+    """A disk that rots, or an editor: what is said of the run is what the run said, or nothing."""
+    path = ended.path / name
+    written = path.read_bytes()
+    right = str(READERS[name](Run(ended.path)))
+    refused = 0
+    for bit in range(0, len(written) * 8, 37):
+        changed = bytearray(written)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            assert str(READERS[name](Run(ended.path))) == right
+        except RunError:
+            refused += 1
+
+    # Between the words of JSON a tab for a space changes nothing that is said.
+    assert refused > len(written) * 8 // 37 * 0.7
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_shortened_file_is_read_as_whole(name: str, ended: Run) -> None:
+    path = ended.path / name
+    written = path.read_bytes()
+    for length in range(0, len(written) - 1, 23):
+        path.write_bytes(written[:length])
+        with pytest.raises(RunError):
+            READERS[name](Run(ended.path))
+
+
+@pytest.mark.parametrize("name", [layout.SPEC, layout.METRICS])
+def test_an_edited_file_is_named(name: str, ended: Run) -> None:
+    (ended.path / name).write_text("{}")
+    with pytest.raises(RunError) as error:
+        READERS[name](ended)
+
+    path = ended.path / name
+    assert str(error.value) == f"{path}: was damaged or edited since the run wrote it"
+
+
+def test_a_file_that_was_not_listed_does_not_count(run: Run) -> None:
+    """A kill between the metrics and the record leaves numbers that nobody has signed."""
+    run.write_json(layout.METRICS, {"loss": 0.5})
+    assert Run(run.path).metrics() == {}
+
+    run.update()
+    assert Run(run.path).metrics() == {"loss": 0.5}
+
+
+def test_every_bit_of_a_growing_table_is_checked(run: Run) -> None:
+    """It has no digest yet: each of its lines has a checksum of all lines so far."""
+    journal(run, {"loss": 1 / 3, "val_loss": 2e-9}, {"loss": 0.1, "val_loss": 0.5})
+    path = run.path / layout.JOURNAL
+    written = path.read_bytes()
+    known = [{}, *({name: v[:n] for name, v in run.history().epochs.items()} for n in range(3))]
+    for bit in range(len(written) * 8):
+        changed = bytearray(written)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            assert Run(run.path).history().epochs in known
+        except RunError:
+            continue
+
+
+def test_a_lost_line_of_a_growing_table_is_noticed(run: Run) -> None:
+    journal(run, {"loss": 3.0}, {"loss": 2.0}, {"loss": 1.0})
+    path = run.path / layout.JOURNAL
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], *lines[3:]]))
+
+    with pytest.raises(RunError, match=r"history\.csv: line 3 is not as it was written$"):
+        run.history()
+
+
+def test_a_metric_that_comes_later_gets_its_column(run: Run) -> None:
+    """A callback may add one; the epochs before have none."""
+    journal(run, {"loss": 2.0}, {"loss": 1.0, "learning_rate": 0.5})
+    found = run.history().epochs
+
+    assert found["loss"] == [2.0, 1.0]
+    assert found["learning_rate"][1:] == [0.5]
+
+
+def test_the_table_of_an_ended_run_has_no_checksums(ended: Run) -> None:
+    """It is for people and spreadsheets."""
+    text = (ended.path / layout.JOURNAL).read_text()
+
+    assert text == "epoch,loss,val_loss\n1,0.5,0.25\n2,0.125,0.375\n"
+
+
+def test_half_a_line_is_replaced_by_the_next_epoch(run: Run) -> None:
+    """A disk was full for a while."""
+    journal(run, {"loss": 2.0})
+    path = run.path / layout.JOURNAL
+    path.write_text(path.read_text() + "2,1.")
+    run.append_epoch(History({"loss": [2.0, 1.0]}))
+
+    assert run.history().epochs == {"loss": [2.0, 1.0]}
+
+
+def test_equal_arrays_are_equal_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the time is; of a clock before 1980 a ZIP archive knows nothing."""
+    run.write_arrays(layout.PREDICTIONS, target=np.arange(3))
+    before = (run.path / layout.PREDICTIONS).read_bytes()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    run.write_arrays(layout.PREDICTIONS, target=np.arange(3))
+
+    assert (run.path / layout.PREDICTIONS).read_bytes() == before
+
+
+def test_a_run_at_work_is_left_to_whoever_has_it(run: Run) -> None:
+    with pytest.raises(RunError, match=f"is still running, as process {os.getpid()}$"):
+        runs.taken(run.path)
+
+    run.release()
+    assert runs.taken(run.path).path == run.path
+
+
+def test_a_folder_that_is_gone_is_said(run: Run) -> None:
+    """Somebody cleaned up while it was trained."""
+    shutil.rmtree(run.path)
+    with pytest.raises(RunError, match=r"the folder of the run is gone$"):
+        run.append_epoch(History({"loss": [1.0]}))

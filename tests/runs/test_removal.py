@@ -30,13 +30,8 @@ def run(root: Path) -> Run:
     runs.create_part(whole, layout.fold(1), "a", now=NOW, record={}).update(status=layout.FINISHED)
     whole.write_text(layout.plot("loss"), "x" * 1000)
     whole.update(status=layout.FINISHED)
+    whole.release()
     return whole
-
-
-def gone_process() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def test_the_size_is_that_of_all_files(run: Run) -> None:
@@ -89,11 +84,15 @@ def test_a_running_run_is_refused(root: Path) -> None:
 
 def test_a_cross_validation_is_at_work_while_a_fold_is(run: Run) -> None:
     """A worker outlives the process that was killed for some seconds, and writes its fold."""
-    run.update(status=layout.RUNNING, process={**runs.process(), "pid": gone_process()})
+    run.update(status=layout.RUNNING)
     assert (run.status(), runs.is_at_work(run)) == (layout.CRASHED, False)
 
     Run(run.path / "fold-1").update(status=layout.RUNNING)
+    fold = runs.taken(run.path / "fold-1")
     assert (run.status(), runs.is_at_work(run)) == (layout.CRASHED, True)
+
+    fold.release()
+    assert not runs.is_at_work(run)
 
 
 def test_a_broken_fold_is_not_at_work(run: Run) -> None:

@@ -1,0 +1,166 @@
+"""What a run folder says, and how it is said."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from nnrun import layout
+from nnrun.errors import RunError
+from nnrun.records import Array, History
+from nnrun.runs import arrays, journal, lock, seals
+from nnrun.runs.folder import Folder, as_json
+
+
+class Run(Folder):
+    """One run folder, by what is in it."""
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file of text."""
+        self.write(name, lambda path: path.write_text(text, encoding="utf-8", newline=""))
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a file of JSON; a number that is none, such as NaN, becomes `null`."""
+        self.write_text(name, as_json(value))
+
+    def write_table(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Writes a file of comma-separated values, the header being the first row."""
+        self.write_text(name, journal.text(rows))
+
+    def write_arrays(self, name: str, **values: Array) -> None:
+        """Writes a NumPy archive that loads without pickle; equal arrays give equal bytes."""
+        self.write(name, lambda path: arrays.save(path, values))
+
+    def write_figure(self, name: str, figure: Any) -> None:
+        """Writes a plot; equal figures give equal bytes."""
+        self.write(
+            layout.plot(name), lambda path: figure.savefig(path, metadata={"Software": None})
+        )
+
+    def begin_journal(self, history: History) -> None:
+        """Writes the table of epochs so that it can grow; what it said before counts no more."""
+        self._check_there()
+        self._unlist(layout.JOURNAL)
+        with self._passing(layout.JOURNAL) as passing:
+            passing.write_text(journal.growing(history), encoding="utf-8", newline="")
+
+    def append_epoch(self, history: History) -> None:
+        """Adds the last epoch of a history to the table, in one write.
+
+        Raises:
+            RunError: the disk is full, or the folder is gone or may not be written.
+        """
+        path = self.path / layout.JOURNAL
+        try:
+            line = journal.next_line(path, history) if len(history) > 1 else None
+            if line is None:
+                self.begin_journal(history)
+                return
+            with path.open("a", encoding="utf-8", newline="") as file:
+                file.write(line)
+        except OSError as error:
+            raise self._unwritable(layout.JOURNAL, error) from error
+
+    def end_journal(self) -> None:
+        """Writes the table of epochs as it stays, and lists it."""
+        text = journal.text(journal.table(self.history()))
+        # Listed first: until it is in place, the growing table is still told by its checksums.
+        self._written[layout.JOURNAL] = seals.of_bytes(text.encode())
+        self.update()
+        with self._passing(layout.JOURNAL) as passing:
+            passing.write_text(text, encoding="utf-8", newline="")
+
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` says; empty while there is none."""
+        metrics = self.read_json(layout.METRICS) if self.holds(layout.METRICS) else {}
+        if not isinstance(metrics, dict):
+            raise RunError(f"{self.path / layout.METRICS}: holds no metrics")
+        return metrics
+
+    def spec(self) -> dict[str, Any]:
+        """What `spec.yaml` says, unchecked; empty while there is none.
+
+        Raises:
+            RunError: it is no YAML, or no mapping, or was damaged or edited.
+        """
+        if not self.holds(layout.SPEC):
+            return {}
+        try:
+            text = self.read_bytes(layout.SPEC).decode("utf-8")
+            # Ten times as fast where PyYAML was built with it.
+            spec = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except (ValueError, yaml.YAMLError, RecursionError) as error:
+            raise RunError(f"{self.path / layout.SPEC}: cannot be read: {error}") from error
+        if not isinstance(spec, dict):
+            raise RunError(f"{self.path / layout.SPEC}: is no spec")
+        return spec
+
+    def read_json(self, name: str) -> Any:
+        """Reads a file of JSON."""
+        return self.record() if name == layout.RUN else self._parsed(name, self.read_bytes(name))
+
+    def read_arrays(self, name: str) -> dict[str, Array]:
+        """Reads a NumPy archive, without pickle."""
+        try:
+            return arrays.load(self.read_bytes(name))
+        except ValueError as error:
+            raise RunError(f"{self.path / name}: cannot be read: {error}") from error
+
+    def history(self) -> History:
+        """All epochs that were trained, also of a run that was killed.
+
+        Raises:
+            RunError: the table was damaged or edited.
+        """
+        if not (self.path / layout.JOURNAL).is_file():
+            return History()
+        content = self._bytes(layout.JOURNAL)
+        text = content.decode("utf-8", errors="replace")
+        if self.record()["files"].get(layout.JOURNAL) == seals.of_bytes(content):
+            return journal.read(text)
+        if journal.is_growing(text):
+            try:
+                return journal.read_growing(text)
+            except ValueError as error:
+                raise RunError(f"{self.path / layout.JOURNAL}: {error}") from error
+        # Half a first line is no epoch; and the table of all folds together, which is written at
+        # once, counts as soon as it is listed.
+        if not self.is_listed(layout.JOURNAL) and ("\n" not in text or "folds" in self.record()):
+            return History()
+        raise self._damaged(layout.JOURNAL)
+
+    def status(self) -> str:
+        """`running`, `finished`, `failed`, `interrupted`; or `crashed`, when its process is gone."""
+        record = self.record()
+        status = str(record["status"])
+        if status != layout.RUNNING:
+            return status
+        process = record.get("process", {})
+        # A lock of another machine is not seen on every file system.
+        if process.get("host") != platform.node():
+            return layout.RUNNING
+        held = lock.is_taken(self.path)
+        is_gone = _is_gone(process) if held is None else not held
+        return layout.CRASHED if is_gone else layout.RUNNING
+
+
+def process() -> dict[str, Any]:
+    """The one at work now, so that a run whose process is gone can be told from a running one."""
+    return {"pid": os.getpid(), "host": platform.node()}
+
+
+def _is_gone(process: Mapping[str, Any]) -> bool:
+    # On Windows signal 0 would not ask but interrupt.
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(int(process["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, KeyError, TypeError, ValueError):
+        return False
+    return False
