@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun import gates, layout
+from nnrun import gates, inert, layout
 from nnrun.cli import closing_folds, console
 from nnrun.number import number
 from nnrun.records import History
@@ -113,7 +113,7 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
         name = metrics["monitor"]
         said.append(f"best epoch {best} of {epochs}: {name} {number(metrics['best'][name])}")
     if error := record.get("error"):
-        said.append(f"stopped: {error}")
+        said.append(f"stopped: {inert.line(error)}")
     warning = overfitting(run.history())
     if warning and not _restored(metrics):
         said.append(warning)
