@@ -12,7 +12,7 @@ from typing import Any
 
 from nnrun import layout
 from nnrun.errors import NotARun, RunError
-from nnrun.runs import lock, seals
+from nnrun.runs import kinds, lock, plain_files, seals
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Folder:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            return (self.path / name).read_bytes()
+            return plain_files.read(self.path / name)
         except (FileNotFoundError, NotADirectoryError):
             raise NotARun(f"{self.path} is no run: it has no {name}") from None
         except OSError as error:
@@ -167,7 +167,7 @@ class Folder:
 
     def _parsed(self, name: str, content: bytes) -> Any:
         try:
-            return json.loads(content)
+            return kinds.parsed(name, content)
         except (ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
