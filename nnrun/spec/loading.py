@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from nnrun.errors import Fault, Place, SpecError
 from nnrun.spec import components, consequences, messages
-from nnrun.spec.dumping import dump
+from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
 from nnrun.spec.merging import GATE, OVERRIDE, Override, Reading
 from nnrun.spec.tree import Node, Path
 
-__all__ = ["Loaded", "dump", "in_order", "load"]
+__all__ = ["Loaded", "digest", "dump", "in_order", "load"]
 
 MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
 
