@@ -81,7 +81,8 @@ def run_folder() -> None:
 
 def run_folder_of_folds() -> None:
     """The rows of what a cross-validation has besides."""
-    for name, meaning in layout.MEANING_OF_FOLDS.items():
+    others = layout.MEANING_OF_FOLDS | layout.MEANING_OF_UNFINISHED
+    for name, meaning in others.items():
         print(f"| `{name}{'' if '.' in name else '/'}` | {meaning} |")
 
 

@@ -73,11 +73,13 @@ def fit_fold(assembly: Assembly, folder: Folder, *, origin: Origin, observer: Ob
     """Trains one fold, judges it and records it; arguments and errors as of `train`."""
     with tf.device(devices.tensorflow_name(assembly.device)):
         run = folder(recording.first_record(assembly, origin))
-        recorder = Recorder(run, observer, origin)
+        growing = callbacks.growing(assembly.intake.spec.training.callbacks)
+        recorder = Recorder(run, observer, origin, growing)
         observer.run_began(run.path)
         with recording.kept(recorder, assembly):
             for notice in assembly.intake.notices:
                 recorder.notice(notice)
+            recorder.begin()
             recording.describe(run, assembly)
             fit(assembly, recorder)
             recording.finish(recorder, assembly)
@@ -91,11 +93,20 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
         TrainingError: the loss is lost, memory ran out, or a callback failed.
     """
     intake, training = assembly.intake, assembly.intake.spec.training
-    callbacks.make_folders(training.callbacks, recorder.run.path)
-    listeners = callbacks.build(training.callbacks, recorder.run.path)
+    start, path = recorder.start, recorder.run.path
+    callbacks.make_folders(training.callbacks, path)
+    listeners = callbacks.build(training.callbacks, path)
+    if start:
+        callbacks.go_on(listeners, path, start.sizes)
     try:
         assembly.trainer.fit(
-            assembly.train, intake.fold, seed=intake.seed, callbacks=listeners, observer=recorder
+            assembly.train,
+            intake.fold,
+            seed=intake.seed,
+            callbacks=listeners,
+            observer=recorder,
+            start=start.state if start else None,
+            reached=recorder.reached,
         )
     except tf.errors.ResourceExhaustedError as error:
         message = f"out of memory with batch_size {training.batch_size}; a smaller one needs less"

@@ -15,6 +15,7 @@ MODEL = "model.keras"
 SUMMARY = "summary.txt"
 LOG = "log.txt"
 PLOTS = "plots"
+CHECKPOINT = "checkpoint"
 FOLDS = "folds.csv"
 FINAL = "final"
 
@@ -40,6 +41,14 @@ MEANING_OF_FOLDS = {
     FINAL: "the run on all training rows, where the spec asks for it",
 }
 """What a cross-validation has besides; the other files speak of all its folds together."""
+
+MEANING_OF_UNFINISHED = {
+    CHECKPOINT: "what `nnrun resume` goes on from; gone when the run ends well",
+}
+"""What a run has while it trains, and when it was stopped."""
+
+OWN = frozenset((*MEANING, *MEANING_OF_FOLDS, *MEANING_OF_UNFINISHED))
+"""Names that callbacks may not write to."""
 
 SCHEMA_VERSION = 1
 

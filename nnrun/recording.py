@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnrun import crossval, layout, outcome, plots
+from nnrun import checkpoints, crossval, layout, outcome, plots
 from nnrun.assembly import Assembly
+from nnrun.checkpoints import Checkpoint, Rhythm
 from nnrun.errors import NnrunError
 from nnrun.intake import Intake
 from nnrun.outcome import Predictions
 from nnrun.records import History, Logs, Observer
 from nnrun.runs import Run, environment
-from nnrun.spec.loading import dump
+from nnrun.spec.loading import digest, dump
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import probabilities
+from nnrun.training.state import State
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,58 @@ class Origin:
 
 @dataclass
 class Recorder:
-    """Passes on what happens, and writes each epoch down as it ends."""
+    """Passes on what happens, and writes each epoch down as it ends.
+
+    Args:
+        growing: files in the run folder that callbacks add to.
+        start: the checkpoint from which the run goes on, if it does.
+        before: seconds spent on the run until then.
+    """
 
     run: Run
     observer: Observer
     origin: Origin
+    growing: Sequence[str] = ()
+    start: Checkpoint | None = None
+    before: float = 0.0
     history: History = field(default_factory=History)
     epoch_seconds: list[float] = field(default_factory=list)
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def begin(self) -> None:
+        """Finds the checkpoint to go on from, and lets the table of epochs end with it.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        self.start, damaged = checkpoints.newest(self.run)
+        for sentence in damaged:
+            self.notice(sentence)
+        if self.start:
+            self.history = History({**self.start.history.epochs})
+            self.epoch_seconds = [*self.start.epoch_seconds]
+            self.before = self.start.seconds
+            self.notice(f"going on after epoch {len(self.history)}")
+        elif (self.run.path / layout.JOURNAL).exists():
+            self.notice("going on from the beginning, as there is no checkpoint")
+        self.run.begin_journal(self.history)
+
+    def reached(self, capture: Callable[[], State]) -> None:
+        """Keeps what training has reached, if it is time to."""
+        if self.rhythm.is_due:
+            with self.rhythm.measured():
+                self.keep_checkpoint(capture())
+
+    def keep_checkpoint(self, state: State) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            RunError: the disk is full, or the folder is gone or may not be written.
+        """
+        seconds = self.before + time.perf_counter() - self.origin.began
+        sizes = {name: (self.run.path / name).stat().st_size for name in self.growing}
+        checkpoint = Checkpoint(state, self.history, tuple(self.epoch_seconds), seconds, sizes)
+        checkpoints.write(self.run, checkpoint)
 
     def stage(self, text: str) -> None:
         """Passes it on."""
@@ -80,7 +127,7 @@ class Recorder:
     def seconds(self, assembly: Assembly) -> dict[str, float]:
         """Where the time went, in seconds."""
         spent = {
-            "total": time.perf_counter() - self.origin.began,
+            "total": self.before + time.perf_counter() - self.origin.began,
             "import": self.origin.import_seconds,
             "data": assembly.intake.seconds,
             "build": assembly.seconds,
@@ -97,6 +144,8 @@ def first_record(assembly: Assembly, origin: Origin) -> dict[str, Any]:
         "verb": "kfold" if fold.number else "train",
         **({"fold": fold.number} if fold.number else {}),
         "seed": intake.seed,
+        "epochs": intake.spec.training.epochs,
+        "spec_digest": digest(intake.spec),
         "overrides": list(origin.overrides),
         "engine": assembly.engine,
         "device": assembly.device,
@@ -166,6 +215,9 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
             keep(recorder, assembly)
             run.update()
         raise
+    else:
+        # Only now: a kill before would have had to go on from it.
+        checkpoints.clear(run)
     finally:
         run.release()
 

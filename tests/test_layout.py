@@ -17,7 +17,7 @@ def test_every_file_is_explained() -> None:
     """`nnrun show` and the documentation read the meaning from here."""
     words = {value for name, value in vars(layout).items() if name.isupper() and type(value) is str}
 
-    assert words - STATUSES == {*layout.MEANING, *layout.MEANING_OF_FOLDS} - {"fold-*"}
+    assert words - STATUSES == layout.OWN - {"fold-*"}
 
 
 def test_plots_lie_in_a_folder_of_their_own() -> None:

@@ -99,7 +99,7 @@ def _checked(spec: Path, overrides: list[str]) -> Checked:
         loaded = load(path, overrides=overrides)
     except SpecError as error:
         return Checked(spec, None, error.faults)
-    return Checked(path, loaded, check.faults(loaded, own=layout.MEANING))
+    return Checked(path, loaded, check.faults(loaded, own=layout.OWN))
 
 
 def _say(found: list[Checked], form: Format | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from nnrun import layout
 from nnrun.cli import console, specs
+from nnrun.cli.train import Folder
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, SpecError
 from nnrun.spec.loading import Loaded
@@ -30,7 +30,6 @@ Workers = Annotated[
         help="Folds side by side; by default one, and more where long folds wait.",
     ),
 ]
-Folder = Callable[[dict[str, Any]], "Run"]
 
 
 def kfold(

@@ -10,68 +10,146 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnrun import layout
-from nnrun.cli import console, kfold, specs
+from nnrun.cli import console, kfold, specs, train
 from nnrun.cli.verb import Json, exit_codes
-from nnrun.errors import RunError
+from nnrun.errors import CommandError, RunError
+from nnrun.spec.loading import Loaded, digest
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
 
-EXAMPLE = "Example: nnrun resume runs/20260101-120000-boston"
+EXAMPLE = "Example: nnrun resume runs/20260101-120000-digits"
 
 # Seconds that a worker may take to notice that it is alone.
 PATIENCE = 10.0
-# Whoever goes on with other rows or another split would mix two experiments in one folder.
-_MUST_AGREE = {"data_digest": "the data are others", "split_digest": "the folds are others"}
 
 
 def resume(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a K-fold run.")],
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, metavar="N", help="Train on until there are N epochs."),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also where spec, data or versions are not what they were."),
+    ] = False,
     workers: kfold.Workers = None,
     json: Json = False,
 ) -> None:
-    """Go on with a K-fold that was stopped or killed: finished folds stay, the others are made."""
+    """Go on with a run that was stopped or killed, to the same bytes; or with more epochs."""
     with exit_codes():
-        from nnrun.runs import Run, process
+        from nnrun.runs import Run, taken
 
-        run = Run(path)
-        known = run.record()
+        known = Run(path).record()
         if "fold" in known:
             raise RunError(f"{path} is a fold; `nnrun resume {path.resolve().parent}` goes on")
-        if "folds" not in known:
-            spec = path / layout.SPEC
-            raise RunError(f"{path} is no K-fold run; `nnrun train {spec}` repeats it")
-        _check_rests(run)
-        if run.status() == layout.FINISHED:
-            _say_finished(run, json=json)
-            return
-
-        def folder(record: dict[str, Any]) -> Run:
-            # Once more, because another process may have begun while this one loaded TensorFlow.
-            _check_rests(run)
-            for key, reason in _MUST_AGREE.items():
-                if known.get(key) != record[key]:
-                    raise RunError(f"{path} cannot be gone on with: {reason} than when it began")
-            run.update(status=layout.RUNNING, ended=None, error=None, process=process())
-            return run
-
-        # With the overrides of the beginning, for the records of the folds that are still to come.
-        loaded = replace(specs.read(path / layout.SPEC, []), overrides=tuple(known["overrides"]))
-        kfold.conduct(loaded, folder, workers=workers, json=json)
+        run = taken(path)
+        try:
+            _wait_for_workers(run)
+            loaded = _spec(run, epochs, force=force)
+            if known["status"] == layout.FINISHED and _enough(run, loaded):
+                _say_finished(run, json=json)
+            else:
+                _go_on(run, loaded, workers, force=force, json=json)
+        finally:
+            run.release()
 
 
-def _check_rests(run: Run) -> None:
-    """Refuses a run that is at work, or whose workers have not noticed yet that it was killed."""
+def _wait_for_workers(run: Run) -> None:
+    """Workers of a killed cross-validation stop as soon as they notice that nobody listens.
+
+    Raises:
+        RunError: one has not within some seconds.
+    """
     from nnrun.runs import Run
 
     until = time.monotonic() + PATIENCE
-    for part in (run, *(Run(found.parent) for found in run.path.glob(f"*/{layout.RUN}"))):
-        # A worker stops by itself when nobody listens to it any more.
-        while part is not run and part.status() == layout.RUNNING and time.monotonic() < until:
+    for part in (Run(found.parent) for found in run.path.glob(f"*/{layout.RUN}")):
+        while _is_at_work(part):
+            if time.monotonic() > until:
+                pid = part.record().get("process", {}).get("pid")
+                raise RunError(f"{part.path} is still running, as process {pid}")
             time.sleep(0.1)
-        if part.status() == layout.RUNNING:
-            pid = part.record()["process"]["pid"]
-            raise RunError(f"{part.path} is still running, as process {pid}")
+
+
+def _is_at_work(part: Run) -> bool:
+    try:
+        return part.status() == layout.RUNNING
+    except RunError:
+        # A damaged fold is made again.
+        return False
+
+
+def _spec(run: Run, epochs: int | None, *, force: bool) -> Loaded:
+    """The experiment as it is to be gone on with, with the overrides of its beginning.
+
+    Raises:
+        RunError: it is not the one that the run began with, or it is not there.
+        SpecError: it was edited, and is none any more.
+        CommandError: there are more epochs already.
+    """
+    known, path = run.record(), run.path / layout.SPEC
+    if not path.is_file():
+        raise RunError(f"{run.path} was stopped before its first step; train it again")
+    loaded = specs.read(path, [])
+    same = digest(loaded.experiment) == known.get("spec_digest")
+    if not force and not (same and loaded.experiment.training.epochs == known.get("epochs")):
+        raise RunError(
+            f"{path}: is not what the run began with; `nnrun resume {run.path} --force` goes on "
+            f"with it as it is, `nnrun train {path}` begins anew"
+        )
+    more = [] if epochs is None else [f"training.epochs={epochs}"]
+    if epochs is not None and epochs < (done := _epochs(run)):
+        raise CommandError(f"{run.path} has {done} epochs already, so --epochs must be more")
+    overrides = [each for each in known["overrides"] if not (more and _sets_epochs(each))]
+    return replace(specs.read(path, more), overrides=(*overrides, *more))
+
+
+def _sets_epochs(override: str) -> bool:
+    return override.startswith("training.epochs=")
+
+
+def _epochs(run: Run) -> int:
+    """How many epochs a run has, or the fold that has most."""
+    from nnrun.runs import Run
+
+    parts = [Run(found.parent) for found in run.path.glob(f"fold-*/{layout.RUN}")]
+    return max(len(part.history()) for part in (run, *parts))
+
+
+def _enough(run: Run, loaded: Loaded) -> bool:
+    return bool(run.record().get("epochs") == loaded.experiment.training.epochs)
+
+
+def _go_on(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
+    known = run.record()
+
+    def folder(record: dict[str, Any]) -> Run:
+        from nnrun import reopening
+
+        different = list(reopening.differences(known, record))
+        if different and not force:
+            reasons = "; ".join(different)
+            raise RunError(f"{run.path} cannot go on to the same bytes: {reasons} (see --force)")
+        if "folds" in known:
+            reopening.reopen(run, record)
+        else:
+            # Keras is loaded by now; of a cross-validation it never is in this process.
+            from nnrun import extending
+
+            extending.reopen(run, loaded.experiment.training, record)
+        return run
+
+    if "folds" in known:
+        kfold.conduct(loaded, folder, workers=workers, json=json)
+    entries: list[dict[str, Any]] = []
+    try:
+        code = train.conduct(loaded, folder, entries, quiet=json)
+    finally:
+        if json:
+            console.print_json({"schema_version": 1, "runs": entries})
+    raise typer.Exit(code)
 
 
 def _say_finished(run: Run, *, json: bool) -> None:

@@ -26,9 +26,7 @@ def read(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Lo
         SpecError: with all that is wrong.
         CommandError: an expectation names nothing, or has no condition.
     """
-    return check.read(
-        shipped.find(spec), overrides=overrides, gates=gates(expect), own=layout.MEANING
-    )
+    return check.read(shipped.find(spec), overrides=overrides, gates=gates(expect), own=layout.OWN)
 
 
 def gates(texts: Sequence[str]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,9 @@ from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import Watcher
+    from nnrun.runs import Run
+
+Folder = Callable[[dict[str, Any]], "Run"]
 
 EXAMPLE = "Example: nnrun train configs/digits.yaml --set training.epochs=5"
 
@@ -39,7 +44,7 @@ def train(
         try:
             # All are read first: a typo in the last must not show after the first has trained.
             loaded = [each for spec in specs for each in _seeded(spec, overrides, expect, seeds)]
-            codes = [_train(each, root, entries, quiet=json) for each in loaded]
+            codes = [conduct(each, _new(each, root), entries, quiet=json) for each in loaded]
             if seeds and not json:
                 _sum_up(entries)
         finally:
@@ -76,8 +81,31 @@ def _sum_up(entries: list[dict[str, Any]]) -> None:
             console.stdout().print(formats.over_seeds(experiment, metric), markup=False)
 
 
-def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: bool) -> int:
-    """Trains one experiment and says how it went, however it went; returns an exit code."""
+def _new(loaded: Loaded, root: Path) -> Folder:
+    """Makes a new run folder."""
+
+    def folder(record: dict[str, Any]) -> Run:
+        from nnrun import runs
+
+        return runs.create(root, loaded.experiment.name, now=datetime.now(), record=record)
+
+    return folder
+
+
+def conduct(
+    loaded: Loaded, folder: Folder, entries: list[dict[str, Any]], *, quiet: bool = False
+) -> int:
+    """Trains one experiment and says how it went, however it went.
+
+    Args:
+        loaded: the experiment.
+        folder: makes the run folder, or opens one that is to be gone on with.
+        entries: the run is added to them.
+        quiet: prints no table.
+
+    Returns:
+        An exit code.
+    """
     from nnrun import gates
     from nnrun.cli import closing
     from nnrun.cli.progress import Watcher
@@ -85,7 +113,7 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
 
     watcher = Watcher()
     try:
-        _run(loaded, root, watcher)
+        _run(loaded, folder, watcher)
         assert watcher.path
         judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
@@ -101,7 +129,7 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
     return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
-def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
+def _run(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
     began = time.perf_counter()
     try:
         from nnrun.cli.noise import quiet_tensorflow
@@ -113,17 +141,11 @@ def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
             quiet_tensorflow()
-            from nnrun import experiment, runs
+            from nnrun import experiment
             from nnrun.recording import Origin
 
             origin = Origin(loaded.overrides, began, time.perf_counter() - imported)
-            name, clock = loaded.experiment.name, origin.clock
-            experiment.train(
-                intake,
-                lambda record: runs.create(root, name, now=clock(), record=record),
-                origin=origin,
-                observer=watcher,
-            )
+            experiment.train(intake, folder, origin=origin, observer=watcher)
     except Misfit as misfit:
         fault = loaded.fault(misfit.code, misfit.path, misfit.message)
         raise SpecError((fault,)) from misfit

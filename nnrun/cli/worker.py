@@ -19,7 +19,7 @@ from nnrun.cli.noise import Noise, quiet_tensorflow
 from nnrun.errors import NnrunError
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.records import Logs
-from nnrun.runs import Run, create_part
+from nnrun.runs import Run, create_part, taken
 
 if TYPE_CHECKING:
     from nnrun.assembly import Assembly
@@ -99,9 +99,7 @@ class _Worker:
             self._previous = self._assembly(job)
             self._experiment.fit_fold(
                 self._previous,
-                lambda record: create_part(
-                    whole, job.part, job.spec.name, now=datetime.now(), record=record
-                ),
+                lambda record: _folder(whole, job, record),
                 origin=Origin(self._brief.overrides, began, self._import_seconds),
                 observer=_Relay(self._line, self._noise),
             )
@@ -127,6 +125,19 @@ class _Worker:
             if part == job.part:
                 return self._previous
         return self._prepare(job)
+
+
+def _folder(whole: Run, job: Job, record: dict[str, Any]) -> Run:
+    """The folder of a job: the one that a stopped run has begun, where it can go on, or a new one."""
+    from nnrun import extending, reopening
+
+    path = whole.path / job.part
+    with suppress(NnrunError):
+        if reopening.is_same(Run(path).record(), record):
+            run = taken(path)
+            extending.reopen(run, job.spec.training, record)
+            return run
+    return create_part(whole, job.part, job.spec.name, now=datetime.now(), record=record)
 
 
 class _Relay:

@@ -150,7 +150,7 @@ def _finally(whole: Whole, rule: KFold, crew: _Crew, audience: Audience) -> None
     kept = spec.training.callbacks
     if gone := [each.name for each in whole.material.spec.training.callbacks if each not in kept]:
         audience.notice(f"trained on all rows without {', '.join(gone)}: no row is left to watch")
-    if not whole.has(layout.FINAL):
+    if not whole.has(layout.FINAL, spec):
         crew.work(whole, [Job(layout.FINAL, fold, spec)])
     record.take_in_final(whole)
 

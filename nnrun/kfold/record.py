@@ -19,7 +19,8 @@ from nnrun.kfold.messages import Ready
 from nnrun.outcome import Predictions
 from nnrun.records import Fold, History, lowest_epoch
 from nnrun.runs import Run, environment
-from nnrun.spec.loading import dump
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.loading import digest, dump
 from nnrun.spec.validation import Smooth
 
 # So many failed parts are named before it is only said that there are more.
@@ -44,10 +45,8 @@ class Whole:
     before: float = 0.0
 
     def __post_init__(self) -> None:
-        known = self.run.metrics().get("seconds", {}).get("total")
-        parts = (run.metrics()["seconds"]["total"] for _, run in self.finished)
-        # After a kill there is no sum yet, but that of the folds that are there.
-        self.before = known if known is not None else sum(parts)
+        # Of one that was stopped: what the folds took that are there.
+        self.before = sum(run.metrics()["seconds"]["total"] for _, run in self.finished)
 
     @property
     def seconds(self) -> float:
@@ -58,15 +57,28 @@ class Whole:
         """The run of a fold, or of all rows."""
         return Run(self.run.path / name)
 
-    def has(self, name: str) -> bool:
-        """Whether a part is there and finished, with all that is needed of it."""
+    def has(self, name: str, spec: Experiment | None = None) -> bool:
+        """Whether a part is there and finished, with all that is needed of it.
+
+        Args:
+            name: from `layout`.
+            spec: what it should be of, by default the experiment as a whole.
+        """
+        spec = spec or self.material.spec
         part = self.part(name)
-        needed = (layout.RUN, layout.METRICS, layout.JOURNAL, layout.PREDICTIONS)
-        return all(map(part.holds, needed)) and part.status() == layout.FINISHED
+        try:
+            record = part.record()
+            for needed in (layout.METRICS, layout.JOURNAL, layout.PREDICTIONS):
+                part.read_bytes(needed)
+        except NnrunError:
+            # Damaged, or not there: it is made again.
+            return False
+        wanted = (layout.FINISHED, spec.training.epochs, digest(spec))
+        return (record["status"], record.get("epochs"), record.get("spec_digest")) == wanted
 
     def lost(self, name: str, reason: str) -> None:
         """Says in a part's record what it could not say itself any more."""
-        if self.part(name).holds(layout.RUN):
+        with suppress(NnrunError):
             self.part(name).update(status=layout.FAILED, error=reason)
 
     @property
@@ -88,6 +100,8 @@ def first(
     return {
         "verb": "kfold",
         "seed": material.seed,
+        "epochs": material.spec.training.epochs,
+        "spec_digest": digest(material.spec),
         "overrides": list(overrides),
         "engine": ready.engine,
         "device": ready.device,
@@ -291,7 +305,7 @@ def _write_predictions(whole: Whole) -> None:
 
 def take_in_final(whole: Whole) -> None:
     """Adds the test of the model that was trained on all rows, if it could be."""
-    if whole.has(layout.FINAL):
+    if whole.part(layout.FINAL).holds(layout.METRICS):
         final = whole.part(layout.FINAL).metrics()
         known = whole.run.metrics()
         known["seconds"]["total"] = round(whole.seconds, 4)

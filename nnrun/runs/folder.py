@@ -49,15 +49,19 @@ class Folder:
         listed = self.is_listed(name)
         if listed:
             self._unlist(name)
-        with self._passing(name) as passing:
+        with self.replacing(name) as passing:
             save(passing)
             self._written[name] = seals.of_file(passing)
         if listed:
             self.update()
 
     @contextmanager
-    def _passing(self, name: str) -> Iterator[Path]:
-        """A passing name; what is written there replaces the file."""
+    def replacing(self, name: str) -> Iterator[Path]:
+        """A passing name; what is written there replaces the file, which is not listed.
+
+        Raises:
+            RunError: the disk is full, or the folder is gone or may not be written.
+        """
         target = self.path / name
         passing = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
         try:
@@ -89,9 +93,14 @@ class Folder:
         self.write_record({**known, **changes, "files": dict(sorted(files.items()))})
         self._written.clear()
 
+    def reopen(self, **changes: Any) -> None:
+        """Changes entries of `run.json`; no file counts any more, as the run is at work again."""
+        self._written.clear()
+        self.write_record({**self.record(), **changes, "files": {}})
+
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Writes `run.json` anew."""
-        with self._passing(layout.RUN) as passing:
+        with self.replacing(layout.RUN) as passing:
             passing.write_text(as_json(seals.sealed(record)), encoding="utf-8", newline="")
 
     def _unlist(self, name: str) -> None:

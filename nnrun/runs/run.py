@@ -45,7 +45,7 @@ class Run(Folder):
         """Writes the table of epochs so that it can grow; what it said before counts no more."""
         self._check_there()
         self._unlist(layout.JOURNAL)
-        with self._passing(layout.JOURNAL) as passing:
+        with self.replacing(layout.JOURNAL) as passing:
             passing.write_text(journal.growing(history), encoding="utf-8", newline="")
 
     def append_epoch(self, history: History) -> None:
@@ -71,7 +71,7 @@ class Run(Folder):
         # Listed first: until it is in place, the growing table is still told by its checksums.
         self._written[layout.JOURNAL] = seals.of_bytes(text.encode())
         self.update()
-        with self._passing(layout.JOURNAL) as passing:
+        with self.replacing(layout.JOURNAL) as passing:
             passing.write_text(text, encoding="utf-8", newline="")
 
     def metrics(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from typing import Any
 
@@ -76,3 +77,16 @@ def inline(value: Any) -> str:
         default_flow_style=True,
     )
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+# They change no number of a run: how many epochs there are is compared by itself.
+_NOT_TRAINED_BY = ("description", "expect", "lint")
+
+
+def digest(experiment: Experiment) -> str:
+    """The SHA-256 of all of an experiment that decides its numbers, but how many epochs there are."""
+    training = experiment.training.model_copy(update={"epochs": 1})
+    fields = type(experiment).model_fields
+    rest = {key: fields[key].get_default(call_default_factory=True) for key in _NOT_TRAINED_BY}
+    same = experiment.model_copy(update={"training": training, **rest})
+    return hashlib.sha256(dump(same).encode()).hexdigest()

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from nnrun.errors import Fault, Place, SpecError
 from nnrun.spec import components, consequences, messages
-from nnrun.spec.dumping import dump
+from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Reading
 from nnrun.spec.finding import Finding
 from nnrun.spec.merging import GATE, OVERRIDE, Override
 from nnrun.spec.tree import Node, Path
 
-__all__ = ["MOST_FAULTS", "Loaded", "dump", "foremost", "load"]
+__all__ = ["MOST_FAULTS", "Loaded", "digest", "dump", "foremost", "in_order", "load"]
 
 MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
 

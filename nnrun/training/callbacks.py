@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,37 @@ def _built(index: int, component: Component, folder: Path) -> Any:
     if isinstance(callback, keras.callbacks.LearningRateScheduler):
         callback.schedule = _per_epoch(callback.schedule)
     return callback
+
+
+def growing(components: Sequence[Component]) -> tuple[str, ...]:
+    """The files inside the run folder that callbacks add a line to for each epoch."""
+    loggers = (component for component in components if component.name == "CSVLogger")
+    return tuple(value for component in loggers for value in files(component).values())
+
+
+def go_on(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> None:
+    """Prepares callbacks for the rest of a training that was stopped.
+
+    Args:
+        listeners: made by `build`.
+        folder: the run folder.
+        sizes: what the files of `growing` held at the end of the last epoch that counts, in bytes.
+
+    Raises:
+        OSError: a file cannot be changed.
+    """
+    for name, size in sizes.items():
+        path = folder / name
+        # Of a file that is shorter, lines are lost for good; zeros would not bring them back.
+        if path.is_file() and path.stat().st_size > size:
+            with path.open("r+b") as file:
+                file.truncate(size)
+    for listener in listeners:
+        if isinstance(listener, keras.callbacks.CSVLogger):
+            listener.append = True
+        if isinstance(listener, keras.callbacks.BackupAndRestore):
+            # What it would restore is older or newer than what the training goes on from.
+            shutil.rmtree(listener.backup_dir, ignore_errors=True)
 
 
 def make_folders(components: Sequence[Component], folder: Path) -> None:

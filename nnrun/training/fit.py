@@ -13,12 +13,13 @@ from nnrun.errors import TrainingError
 from nnrun.prepare import Preparation
 from nnrun.records import Fold, Logs, Observer
 from nnrun.spec.training import Training
-from nnrun.training import streamed
+from nnrun.training import state, streamed
 from nnrun.training.compiled import CompiledLoop
 from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import Rows
 from nnrun.training.schedule import Schedule
+from nnrun.training.state import State
 
 
 class Trainer:
@@ -53,9 +54,17 @@ class Trainer:
         )
 
     def fit(
-        self, rows: Rows, fold: Fold, *, seed: int, callbacks: list[Any], observer: Observer
+        self,
+        rows: Rows,
+        fold: Fold,
+        *,
+        seed: int,
+        callbacks: list[Any],
+        observer: Observer,
+        start: State | None = None,
+        reached: Callable[[Callable[[], State]], None] | None = None,
     ) -> None:
-        """Trains on the fold's rows and validates after each epoch.
+        """Trains on a fold's rows and validates after each epoch.
 
         Args:
             rows: all training rows, on the device.
@@ -63,29 +72,54 @@ class Trainer:
             seed: of the order of the rows.
             callbacks: Keras's.
             observer: is told of every epoch.
+            start: what was reached before, to be gone on from.
+            reached: is told at the end of every epoch how to get at what was reached.
 
         Raises:
             TrainingError: the loss is not a number any more.
+            ValueError: `start` is of another model, or of other callbacks.
         """
         schedule = Schedule(fold, self._training, seed)
         watch = _Watch(observer, schedule)
+
+        def entered() -> None:
+            # When the others have begun, which makes them forget what they knew.
+            if start:
+                state.restore(start, self._model, callbacks)
+
+        def ended(epoch: int, logs: Logs) -> None:
+            watch.ended(epoch, logs)
+            if reached:
+                reached(lambda: state.capture(self._model, callbacks, epochs=epoch + 1))
+
         # The first hook notes an epoch before a callback can fail; the last sees the learning rate
-        # that a callback has added to it.
-        first = streamed.Hooks(watch.began, observer.steps_done, watch.trained)
-        last = streamed.Hooks(_nothing, _nothing, watch.ended)
+        # that a callback has added to it, and what all of them have come to.
+        first = streamed.Hooks(
+            began=watch.began, stepped=observer.steps_done, ended=watch.trained, entered=_nothing
+        )
+        last = streamed.Hooks(began=_nothing, stepped=_nothing, ended=ended, entered=entered)
+        begin = 0 if start is None else schedule.epochs if start.stopped else start.epochs
         try:
-            self._fit(rows, schedule, [first, *callbacks, last], report=observer.steps_done)
+            self._fit(rows, schedule, [first, *callbacks, last], begin, report=observer.steps_done)
         finally:
             watch.flush()
 
     def _fit(
-        self, rows: Rows, schedule: Schedule, callbacks: list[Any], *, report: Callable[[int], None]
+        self,
+        rows: Rows,
+        schedule: Schedule,
+        callbacks: list[Any],
+        begin: int,
+        *,
+        report: Callable[[int], None],
     ) -> None:
         if self._loop is None:
             validation = schedule.fold.validation
-            streamed.fit(self._model, rows, self._preparation, schedule, validation, callbacks)
+            streamed.fit(
+                self._model, rows, self._preparation, schedule, validation, callbacks, begin=begin
+            )
         else:
-            self._fit_compiled(self._loop, rows, schedule, callbacks, report=report)
+            self._fit_compiled(self._loop, rows, schedule, callbacks, begin, report=report)
 
     def _fit_compiled(
         self,
@@ -93,6 +127,7 @@ class Trainer:
         rows: Rows,
         schedule: Schedule,
         callbacks: list[Any],
+        begin: int,
         *,
         report: Callable[[int], None],
     ) -> None:
@@ -104,7 +139,7 @@ class Trainer:
         model.stop_training = False
         logs: dict[str, float] = {}
         listeners.on_train_begin()
-        for epoch in range(schedule.epochs):
+        for epoch in range(begin, schedule.epochs):
             listeners.on_epoch_begin(epoch)
             logs = loop.epoch(rows, schedule.order(epoch), report=report)
             logs |= self._validated(rows, schedule.fold, listeners)

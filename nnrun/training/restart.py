@@ -14,12 +14,12 @@ def restart(model: keras.Model, fresh: keras.Model) -> None:
         model: compiled, perhaps trained; its variables stay the same objects.
         fresh: compiled and never trained.
     """
-    for old, new in zip(_variables(model), _variables(fresh), strict=True):
+    for old, new in zip(variables(model), variables(fresh), strict=True):
         old.assign(new)
 
 
-def _variables(model: keras.Model) -> list[Any]:
-    """All that training changes; metrics begin anew with each epoch."""
+def variables(model: keras.Model) -> list[Any]:
+    """All variables that training changes; metrics begin anew with each epoch."""
     return [
         *model.trainable_variables,
         # Seeds of layers such as dropout are among these.

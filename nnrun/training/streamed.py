@@ -22,6 +22,8 @@ def fit(
     schedule: Schedule,
     validation: Array,
     callbacks: list[Any],
+    *,
+    begin: int = 0,
 ) -> None:
     """Trains batch by batch, every callback called for every batch.
 
@@ -31,13 +33,14 @@ def fit(
         schedule: the batches of each epoch, the same as the compiled loop's.
         validation: rows that validate, perhaps none.
         callbacks: Keras's.
+        begin: the epoch to begin with, counted from 0.
     """
 
     def expanded(indices: Any) -> Any:
         return batch(preparation, rows.tensors, indices)
 
     def batches() -> Iterator[Array]:
-        for epoch in range(schedule.epochs):
+        for epoch in range(begin, schedule.epochs):
             order = schedule.order(epoch)
             for start in range(0, len(order), schedule.batch_size):
                 yield order[start : start + schedule.batch_size]
@@ -48,6 +51,7 @@ def fit(
     model.fit(
         training_data.map(expanded).prefetch(2),
         epochs=schedule.epochs,
+        initial_epoch=begin,
         steps_per_epoch=schedule.steps,
         validation_data=held_out.batch(EVALUATION_ROWS).map(expanded) if len(validation) else None,
         callbacks=callbacks,
@@ -63,11 +67,17 @@ class Hooks(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
         began: called with the epoch.
         stepped: called with the steps done.
         ended: called with the epoch and its logs.
+        entered: called as training begins.
     """
 
-    def __init__(self, began: Any, stepped: Any, ended: Any) -> None:
+    def __init__(self, *, began: Any, stepped: Any, ended: Any, entered: Any) -> None:
         super().__init__()
         self._began, self._stepped, self._ended = began, stepped, ended
+        self._entered = entered
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Tells that training begins."""
+        self._entered()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Tells of the epoch that begins."""

@@ -19,6 +19,6 @@ def faults(tmp_path: Path) -> Callable[[str], list[Fault]]:
     def of(text: str) -> list[Fault]:
         path = tmp_path / "x.yaml"
         path.write_text(text, "utf-8")
-        return [*check.faults(load(path), own=layout.MEANING)]
+        return [*check.faults(load(path), own=layout.OWN)]
 
     return of

@@ -205,7 +205,7 @@ def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
         if not told or not all(told):
             raise ValueError("refused without a word") from error
         return "refused"
-    told = [render(fault) for fault in check.faults(loaded, own=layout.MEANING)]
+    told = [render(fault) for fault in check.faults(loaded, own=layout.OWN)]
     if not all(told):
         raise ValueError("a fault without a word")
     path.write_text(dump(loaded.experiment), "utf-8")

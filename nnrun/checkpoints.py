@@ -1,0 +1,186 @@
+"""What a run keeps while it trains, so that it can go on to the same bytes after any end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnrun import layout
+from nnrun.records import Array, History
+from nnrun.runs import Run, arrays
+from nnrun.training.state import State
+
+# Of the time since training began, what all checkpoints together may take.
+SHARE = 0.05
+# Should the newest turn out to be damaged, there is one before it.
+KEPT = 2
+
+_ABOUT = "about"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state of training with what the run folder knew of it.
+
+    Args:
+        state: of model, optimizer and callbacks.
+        history: of all epochs so far.
+        epoch_seconds: how long each of them took.
+        seconds: spent on the run in all.
+        sizes: bytes of the files that callbacks add to, by their names in the run folder.
+    """
+
+    state: State
+    history: History
+    epoch_seconds: tuple[float, ...]
+    seconds: float
+    sizes: Mapping[str, int]
+
+
+class Rhythm:
+    """Says when a checkpoint is due.
+
+    After the first epoch, and then whenever all of them together, the next included, take no more
+    than `SHARE` of the time. So a slow epoch is always kept, and of fast ones every so many.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._spent = self._last = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to write one now."""
+        return self._spent + self._last <= SHARE * (time.perf_counter() - self._began)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Within it one is written."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._last = time.perf_counter() - began
+            self._spent += self._last
+
+
+def write(run: Run, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint and lets go of those before the last.
+
+    Raises:
+        RunError: the disk is full, or the folder is gone or may not be written.
+    """
+    values: dict[str, Array] = {}
+    about = json.dumps(_about(checkpoint, values))
+    values[_ABOUT] = np.frombuffer(about.encode(), np.uint8)
+    name = f"{layout.CHECKPOINT}/epoch-{checkpoint.state.epochs}.npz"
+    with run.replacing(name) as passing:
+        # Stored as they are: weights are noise, which takes time to pack and stays as large.
+        arrays.save(passing, values, compressed=False)
+    for _, path in _all(run)[KEPT:]:
+        with suppress(OSError):
+            path.unlink()
+
+
+def newest(run: Run) -> tuple[Checkpoint | None, list[str]]:
+    """The last good checkpoint of a run, and what is wrong with those after it."""
+    damaged: list[str] = []
+    for _, path in _all(run):
+        try:
+            return _read(path), damaged
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            damaged.append(f"{path.relative_to(run.path)} is damaged: {error}")
+    return None, damaged
+
+
+def clear(run: Run) -> None:
+    """Removes all checkpoints; what may not be removed stays."""
+    shutil.rmtree(run.path / layout.CHECKPOINT, ignore_errors=True)
+
+
+def _all(run: Run) -> list[tuple[int, Path]]:
+    """Those there are with the number of their epoch, the newest first."""
+    found = []
+    for path in (run.path / layout.CHECKPOINT).glob("epoch-*.npz"):
+        number = path.stem.removeprefix("epoch-")
+        if number.isdecimal():
+            found.append((int(number), path))
+    return sorted(found, reverse=True)
+
+
+def _about(checkpoint: Checkpoint, values: dict[str, Array]) -> dict[str, Any]:
+    """All of a checkpoint but its arrays, which are put into `values` under names of their own."""
+    state = checkpoint.state
+    for index, variable in enumerate(state.variables):
+        values[f"variable-{index}"] = variable
+    return {
+        "epochs": state.epochs,
+        "stopped": state.stopped,
+        "variables": len(state.variables),
+        "callbacks": [
+            {
+                name: _packed(value, f"callback-{index}-{name}", values)
+                for name, value in each.items()
+            }
+            for index, each in enumerate(state.callbacks)
+        ],
+        "history": checkpoint.history.epochs,
+        "epoch_seconds": list(checkpoint.epoch_seconds),
+        "seconds": checkpoint.seconds,
+        "sizes": dict(checkpoint.sizes),
+    }
+
+
+def _packed(value: Any, name: str, values: dict[str, Array]) -> Any:
+    """A value as JSON has it; arrays by their names."""
+    match value:
+        case list() | tuple():
+            return {
+                "arrays": [_packed(each, f"{name}-{n}", values) for n, each in enumerate(value)]
+            }
+        case np.ndarray():
+            values[name] = value
+            return {"array": name}
+        case np.generic():
+            values[name] = np.asarray(value)
+            return {"scalar": name}
+    return value
+
+
+def _unpacked(value: Any, values: Mapping[str, Array]) -> Any:
+    match value:
+        case {"arrays": list(parts)}:
+            return [_unpacked(part, values) for part in parts]
+        case {"array": str(name)}:
+            return values[name]
+        case {"scalar": str(name)}:
+            return values[name][()]
+    return value
+
+
+def _read(path: Path) -> Checkpoint:
+    values = arrays.load(path.read_bytes())
+    about = json.loads(values[_ABOUT].tobytes())
+    return Checkpoint(
+        State(
+            about["epochs"],
+            about["stopped"],
+            tuple(values[f"variable-{index}"] for index in range(about["variables"])),
+            tuple(
+                {name: _unpacked(value, values) for name, value in each.items()}
+                for each in about["callbacks"]
+            ),
+        ),
+        History(about["history"]),
+        tuple(about["epoch_seconds"]),
+        about["seconds"],
+        about["sizes"],
+    )
