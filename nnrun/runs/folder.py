@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnrun import layout
+from nnrun import inert, layout
 from nnrun.errors import NotARun, RunError
 from nnrun.runs import kinds, lock, plain_files, seals
 
@@ -212,7 +212,9 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def as_json(value: Any) -> str:
     """A value as a file of JSON; a number that is none, such as NaN, becomes `null`."""
-    return json.dumps(seals.finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(seals.finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # Nor half a letter, such as the name of a file has that is no UTF-8.
+    return inert.json(text) + "\n"
 
 
 def reason(error: OSError) -> str:

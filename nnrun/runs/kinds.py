@@ -91,7 +91,7 @@ def is_text(value: Any) -> bool:
 
 def is_word(value: Any) -> bool:
     """Whether it is text on one line, as a name is."""
-    return isinstance(value, str) and len(value) <= 1000 and len(value.splitlines()) == 1
+    return isinstance(value, str) and len(value) <= 1000 and "\n" not in value and value != ""
 
 
 def nothing_or(kind: Kind) -> Kind:

@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from nnrun import layout
+from nnrun.errors import RunError
 
 MEGABYTE = 1_000_000
 LARGEST = 4_000 * MEGABYTE
@@ -47,3 +48,18 @@ def read(path: Path) -> bytes:
         if os.fstat(file.fileno()).st_size > most:
             raise OSError(errno.EFBIG, f"it is larger than {most // MEGABYTE:,} MB", str(path))
         return file.read()
+
+
+def check_all(folder: Path) -> None:
+    """Looks at everything in a folder before it is written to.
+
+    Raises:
+        RunError: something in it is a link, a pipe or a device, through which what is meant for the
+            folder would go elsewhere.
+    """
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            found = Path(parent, name).lstat().st_mode
+            if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
+                what = "a link" if stat.S_ISLNK(found) else "a pipe or a device"
+                raise RunError(f"{Path(parent, name)}: is {what}, so nothing is written here")
