@@ -12,7 +12,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from nnrun.spec import catalogue, codes, language, nesting, slips
-from nnrun.spec.arguments import expected, may_be_null
+from nnrun.spec.arguments import READ, expected, may_be_null
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.finding import Finding
 from nnrun.spec.scalars import scalar
@@ -70,8 +70,9 @@ ABSENT |= {
 # By these keys Keras finds and makes any object, where it takes a mapping for one.
 CONFIGURED = frozenset(("class_name", "registered_name", "module", "custom_objects"))
 NEVER_CODE = "a spec names what Keras has, and never runs code"
-# A field such as `{epoch:02d}`; another could become `..`, whatever stands around it.
-_FIELDS = re.compile(r"\{\w+(?::0?\d*(?:\.\d+)?[defg]?)?\}")
+# A field such as `{epoch:02d}`; another could become `..`, whatever stands around it, or so wide
+# that it fills the memory.
+_FIELDS = re.compile(r"\{[A-Za-z_]\w*(?::0?\d{0,2}(?:\.\d{1,2})?[defg]?)?\}", re.ASCII)
 # What a first layer is told in Keras, and in a spec by nobody.
 SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
@@ -231,7 +232,7 @@ def _value(
         return
     if _is_configured(value) and argument.kind is None:
         yield Finding("NN114", path, f"must be a plain value, got the making of one; {NEVER_CODE}")
-    elif path[-1] == "vocabulary" and isinstance(value, str):
+    elif argument.name in READ and not isinstance(value, list):
         message = f"must be a list of words, got {shown(value)}; no file is read for it"
         yield Finding("NN114", path, message)
     elif argument.kind == "file":

@@ -27,8 +27,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = keras.Sequential(
         [
             keras.Input((3,)),
-            keras.layers.Dense(2, activation="relu", kernel_regularizer="l2"),
-            keras.layers.Dense(1),
+            keras.layers.Dense(2, activation="relu", kernel_regularizer="l2", name="first"),
+            keras.layers.Dense(1, name="last"),
         ]
     )
     model.compile("adam", "mse", metrics=["mae"])
@@ -76,8 +76,8 @@ def assert_refused(path: Path, reason: str) -> None:
 def test_a_model_is_read_with_what_it_was_compiled_with(good: Path) -> None:
     model = saved.read(good)
 
-    assert [layer.name for layer in model.layers] == ["dense", "dense_1"]
-    assert model.optimizer.name == "adam"
+    assert [layer.name for layer in model.layers] == ["first", "last"]
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
 
 
 def test_a_lambda_does_not_run(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnrun.errors import SpecError
+from nnrun.spec import catalogue, components, source
 from nnrun.spec.components import NEVER_CODE
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
@@ -115,6 +116,29 @@ def test_nor_is_one_inside_of_a_layer(layer: str, made: str, tmp_path: Path) -> 
     assert fault.endswith(NEVER_CODE)
 
 
+@pytest.mark.parametrize("made", MADE)
+def test_nor_is_one_as_any_argument_that_keras_has(made: str) -> None:
+    """Of many arguments no type is known, and Keras looks for such mappings where it likes."""
+    value = source.read(made, source="x.yaml").root.plain()
+    arguments = [
+        (kind, name, argument)
+        for kind in components.NOUNS
+        for name in catalogue.names(kind)
+        for argument in catalogue.arguments(kind, name)
+    ]
+    taken = [
+        (kind, name, argument)
+        for kind, name, argument in arguments
+        if not any(
+            finding.path[:2] == (name, argument)
+            for finding in components.component(kind, {name: {argument: value}}, ())
+        )
+    ]
+
+    assert len(arguments) > 1000
+    assert taken == []
+
+
 def test_nor_is_one_inside_of_an_optimizer_or_a_loss(tmp_path: Path) -> None:
     for kind, part in {
         "optimizers": "{Adam: {learning_rate: {class_name: x}}}",
@@ -162,6 +186,7 @@ def test_no_file_is_read_into_a_layer(layer: str, tmp_path: Path) -> None:
     [
         *("/tmp/x.keras", "../x.keras", "a/../../x.keras", "~/x.keras", "gs://x/y.keras", "C:/x.keras"),
         *("a/{epoch!s:.>2.0}/{epoch!s:.>2.0}/x.keras", "{epoch.__class__}.keras", "{epoch!r}.keras"),
+        *("{epoch:9999999d}.keras", "{loss:.999999999f}.keras", "{epoch:c}{epoch:c}/x.keras", "{0}.keras"),
         *("{loss[0]}.keras", "{epoch:{epoch}}.keras", "{epoch:.>5}.keras", "{}.keras", "{epoch.keras"),
     ],
 )  # fmt: skip
