@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import lzma
+import math
+import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -16,13 +20,18 @@ from nnrun.models.build import REFUSALS
 from nnrun.spec.words import shown
 
 # What Keras raises over a file that is damaged, or not one of its own.
-_DAMAGE = (*REFUSALS, BadZipFile, OSError, KeyError, EOFError, RuntimeError)
+_DAMAGE = (
+    *(*REFUSALS, BadZipFile, OSError, KeyError, EOFError, RuntimeError, MemoryError),
+    *(zlib.error, lzma.LZMAError),
+)
 
-_CONFIG = "config.json"
-_MEMBERS = frozenset(("metadata.json", _CONFIG, "model.weights.h5"))
-_LARGEST_CONFIG = 64_000_000  # bytes
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_MEMBERS = frozenset(("metadata.json", _CONFIG, _WEIGHTS))
+_LARGEST_CONFIG = 8_000_000  # bytes; that of ResNet-152 has 700,000
+_LONGEST_REASON = 200  # characters; Keras likes to repeat all that it has read
 # More bytes than these are believed only of a file that is not packed much smaller.
 _MUCH, _MOST_PACKED = 100_000_000, 100
+_LOCKED = 1  # a flag of zip
 # They hold Python of whoever made the file, or load more files that do.
 _CODE = frozenset(
     ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
@@ -45,7 +54,14 @@ def read(path: Path) -> keras.Model:
             f"{path}: is no model that Keras has saved, or a part of it is lost"
         ) from error
     except _DAMAGE as error:
-        raise RunError(f"{path}: cannot be read: {keras_objects.reason(error)}") from error
+        raise RunError(f"{path}: cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of what Keras says; those after it tell how to take less care."""
+    said = keras_objects.reason(error).removeprefix("Exception encountered: ")
+    first = said.partition(". ")[0].removesuffix(".")
+    return first if len(first) <= _LONGEST_REASON else f"{first[: _LONGEST_REASON - 1]}…"
 
 
 def _check(path: Path) -> None:
@@ -68,9 +84,29 @@ def _check(path: Path) -> None:
             raise RunError(f"{path}: would unpack to {total:,} bytes, more than it can hold")
         if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
             raise RunError(f"{path}: describes itself in more words than a model can need")
+        if any(member.flag_bits & _LOCKED for member in members):
+            raise RunError(f"{path}: is locked with a password")
+        room = archive.getinfo(_WEIGHTS).file_size
         config = json.loads(archive.read(_CONFIG))
+    if not isinstance(config, dict):
+        raise RunError(f"{path}: describes no model")
     if code := next(_code(config), None):
         raise RunError(f"{path}: holds {code}, and code in a file is never run")
+    # In a thread of its own, because Keras notes there what it has not made, and makes it later.
+    with ThreadPoolExecutor(1) as thread:
+        weights = thread.submit(_weights, config).result()
+    # The shortest weight takes a byte.
+    if weights > room:
+        raise RunError(f"{path}: describes more weights than the {room:,} bytes that it holds")
+
+
+def _weights(config: dict[str, Any]) -> int:
+    """How many weights a model has, of which none is made: there may be no room for them."""
+    # An optimizer makes some at once; it can have no more than some times as many.
+    config["compile_config"] = None
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    return sum(math.prod(variable.shape) for variable in model.variables)
 
 
 def _is_asset(name: str) -> bool:

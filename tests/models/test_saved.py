@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from nnrun.errors import RunError
@@ -190,6 +191,105 @@ def test_what_would_fill_the_memory_is_refused(name: str, good: Path, tmp_path: 
 
     with pytest.raises(RunError, match=r"would unpack to 150,\d{3},\d{3} bytes"):
         saved.read(path)
+
+
+WIDE = {"wide": 10**9, "wider": 10**12, "beyond numbers": 10**400}
+
+
+@pytest.mark.parametrize("kind", WIDE)
+def test_a_model_that_is_larger_than_its_file_is_refused(
+    kind: str, good: Path, tmp_path: Path
+) -> None:
+    """Before a single weight is made: room for this one was made for minutes."""
+
+    def change(config: Any) -> Any:
+        config["config"]["layers"][1]["config"]["units"] = WIDE[kind]
+        del config["config"]["layers"][2]["build_config"]
+        return config
+
+    with zipfile.ZipFile(good) as archive:
+        room = archive.getinfo("model.weights.h5").file_size
+    assert_refused(
+        rewritten(good, tmp_path / "a.keras", change),
+        f"describes more weights than the {room:,} bytes that it holds",
+    )
+
+
+def test_what_was_only_measured_is_never_made(good: Path, tmp_path: Path) -> None:
+    """Keras keeps a list of weights to make, for the next occasion."""
+
+    def change(config: Any) -> Any:
+        config["config"]["layers"][1]["config"]["units"] = 10**12
+        del config["config"]["layers"][2]["build_config"]
+        return config
+
+    with pytest.raises(RunError):
+        saved.read(rewritten(good, tmp_path / "a.keras", change))
+    with keras.StatelessScope():
+        """Keras makes them at the end of such a scope."""
+    assert saved.read(good)(np.zeros((1, 3))).shape == (1, 1)
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"1", b"null", b'"x"'])
+def test_a_configuration_of_nothing_is_refused(content: bytes, good: Path, tmp_path: Path) -> None:
+    path = with_members(good, tmp_path / "a.keras", **{"config.json": content})
+
+    assert_refused(path, "describes no model")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_inside_of_what_is_packed_is_refused(
+    method: int, good: Path, tmp_path: Path
+) -> None:
+    """Each way of packing fails with errors of its own."""
+    path = tmp_path / "a.keras"
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    whole = bytearray(path.read_bytes())
+    start = whole.find(b"config.json") + 40
+    whole[start : start + 60] = b"\xff" * 60
+    path.write_bytes(whole)
+
+    assert_refused(path, "cannot be read: ")
+
+
+def test_a_locked_file_is_refused(good: Path, tmp_path: Path) -> None:
+    whole = bytearray(good.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        for found in re.finditer(re.escape(signature), bytes(whole)):
+            whole[found.start() + flags] |= 1
+    path = tmp_path / "a.keras"
+    path.write_bytes(whole)
+
+    assert_refused(path, "is locked with a password")
+
+
+def test_nobody_is_told_to_take_less_care(good: Path, tmp_path: Path) -> None:
+    """As Keras tells, after the first sentence."""
+
+    def change(config: Any) -> Any:
+        layer = config["config"]["layers"][1]
+        layer.update(class_name="StringLookup", config={"vocabulary": "/etc/passwd"})
+        return config
+
+    with pytest.raises(RunError) as refusal:
+        saved.read(rewritten(good, tmp_path / "a.keras", change))
+
+    assert str(refusal.value).endswith(
+        "cannot be read: Requested the loading of a vocabulary file outside of the model archive"
+    )
+
+
+def test_nobody_is_shown_all_that_a_file_says(good: Path, tmp_path: Path) -> None:
+    def change(config: Any) -> Any:
+        config["config"]["layers"][1]["config"] = {"words": "x" * 100_000}
+        return config
+
+    with pytest.raises(RunError) as refusal:
+        saved.read(rewritten(good, tmp_path / "a.keras", change))
+
+    assert len(str(refusal.value)) < len(str(tmp_path)) + 300
 
 
 def test_a_configuration_nested_too_deep_is_refused(good: Path, tmp_path: Path) -> None:
