@@ -105,6 +105,7 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
         crew.work(whole, [job for job in jobs if not whole.has(job.part)])
         audience.stage("drawing")
         record.summarise(whole)
+        run.update()
         if rule.final:
             _finally(whole, rule, crew, audience)
     return run
