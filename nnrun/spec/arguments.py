@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from nnrun.spec.catalogue import Argument, Entry
@@ -29,6 +30,9 @@ TYPES = {
 ANY_CASE = frozenset(("padding",))
 # Of which Keras takes the name of a file too, and reads it into the model.
 READ = frozenset(("vocabulary",))
+# What TensorFlow takes for a part of the name of an operation; a metric's name has a rule of its own.
+NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+NAMED = frozenset(("layers", "optimizers", "losses"))
 # Has a number for a default and takes text such as '10,20' as well.
 MIXED = frozenset(("profile_batch",))
 
@@ -60,6 +64,11 @@ def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | N
         return None
     if kind == "callbacks" and argument.name == "monitor":
         return None if given == "string" else "a word"
+    if kind in NAMED and argument.name == "name":
+        right = given == "string" and re.match(NAME, value) and not value.endswith("\n")
+        return (
+            None if right else "1 to 100 letters, digits, '_', '-' or '.', a letter or digit first"
+        )
     if argument.choices and given == "string":
         return None if value in choices(argument) else listed(argument.choices, "or")
     if given == "number" and value != value:  # noqa: PLR0124 - NaN, with which nothing can be done

@@ -146,3 +146,23 @@ def test_the_kind_of_an_argument_is_known():
 )
 def test_the_nearest_word_is_suggested_if_it_is_near(word, suggestion):
     assert nearest(word, ["Dropout", "Dense", "Flatten"]) == suggestion
+
+
+@pytest.mark.parametrize(
+    "name", ["größe", "漢字", "two words", "a/b", "a|b", "a:b", "_a", "-a", ".a", "a\\n", "a\\e[2J", "", "x" * 101]
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["layers", "optimizers", "losses"])
+def test_a_name_that_tensorflow_cannot_take_is_told(kind, name):
+    """It stopped the training, with a fault of the loss and a message about something else."""
+    component = {"layers": "Flatten", "optimizers": "Adam", "losses": "MeanSquaredError"}[kind]
+    [finding] = found(kind, f'{component}: {{name: "{name}"}}')
+
+    assert finding.startswith(
+        f"NN114 {component}.name: must be 1 to 100 letters, digits, '_', '-' or '.', a letter or "
+        "digit first, got "
+    )
+
+
+@pytest.mark.parametrize("name", ["a", "1x", "a.b", "a-b", "A_b_", "x" * 100, "null"])
+def test_a_name_that_tensorflow_takes_passes(name):
+    assert found("layers", f"Flatten: {{name: {name}}}") == []

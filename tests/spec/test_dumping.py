@@ -7,6 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnrun.spec.arguments import NAME
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import (
     Flatten,
@@ -62,7 +63,12 @@ def component(name, /, **arguments):
 
 layers = st.one_of(
     component("Flatten"),
-    component("Dense", units=counts, name=texts, activation=st.sampled_from(["relu", "tanh"])),
+    component(
+        "Dense",
+        units=counts,
+        name=st.from_regex(NAME, fullmatch=True),
+        activation=st.sampled_from(["relu", "tanh"]),
+    ),
     component("Dense", units=counts, kernel_regularizer=component("L2", l2=numbers).map(written)),
     component("Dropout", rate=st.floats(0, 1)),
     component("Reshape", target_shape=st.lists(counts, max_size=3)),

@@ -114,6 +114,8 @@ def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
         return {}
     if argument.name in arguments.READ:
         return typed(("array", "null"), ())
+    if kind in arguments.NAMED and argument.name == "name":
+        return {"type": ["string", "null"], "pattern": arguments.NAME}
     if kind == "callbacks" and argument.name == "monitor":
         return {"type": "string"}
     return typed(argument.types, arguments.choices(argument))
