@@ -52,7 +52,8 @@ def _shown(found: re.Match[str]) -> str:
 def json(document: str) -> str:
     """A document of JSON that says the same, with such characters escaped.
 
-    Those that JSON itself leaves as they are: the first 32 it escapes.
+    Those that JSON itself leaves as they are: the first 32 it escapes. So does YAML, in whose
+    double quotes these escapes mean the same.
     """
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 

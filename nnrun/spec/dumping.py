@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from nnrun import inert
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.scalars import scalar
 
@@ -53,7 +54,8 @@ def dump(experiment: Experiment) -> str:
     text: str = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize
     )
-    return text
+    # PyYAML leaves marks that turn a line around; whatever holds one stands in double quotes.
+    return inert.json(text)
 
 
 def _component(value: Any) -> Any:

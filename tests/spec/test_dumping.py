@@ -182,3 +182,11 @@ def test_line_ends_and_control_characters_survive(folder, text):
     path.write_text(dump(minimal(description=text)), "utf-8", newline="")
 
     assert load(path).experiment.description == text
+
+
+def test_what_turns_a_line_around_is_written_as_an_escape():
+    """A person who reads `spec.yaml` must see what nnrun reads."""
+    text = "a\u202eb\u2066c\u200f"
+    written = r'description: "a\u202eb\u2066c\u200f"'
+
+    assert written in dump(minimal(description=text))
