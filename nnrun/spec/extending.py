@@ -11,7 +11,7 @@ from pathlib import Path as File
 from pathlib import PureWindowsPath
 
 from nnrun.errors import Fault, Place
-from nnrun.spec import source
+from nnrun.spec import files, source
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.merging import merged
 from nnrun.spec.short_forms import expand
@@ -92,8 +92,8 @@ def _refused(extends: Node, path: File, chain: tuple[File, ...]) -> Fault | None
                 message = f"'{named}' leads back to itself"
             elif not wanted.is_file():
                 message, suggestion = _lost(wanted, named)
-            elif wanted.suffix not in source.ENDINGS:
-                message = f"'{named}' does not end in {' or '.join(source.ENDINGS)}"
+            elif wanted.suffix not in files.ENDINGS:
+                message = f"'{named}' does not end in {' or '.join(files.ENDINGS)}"
         except (OSError, ValueError, RuntimeError):
             # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
             message = f"no file can be read under the name {shown(named)}"

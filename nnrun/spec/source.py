@@ -5,9 +5,7 @@ Reads PyYAML's events rather than its nodes: depth, size and aliases are limited
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any
@@ -15,15 +13,13 @@ from typing import Any
 import yaml
 
 from nnrun.errors import Fault, Place
-from nnrun.spec import syntax
+from nnrun.spec import files, syntax
 from nnrun.spec.scalars import scalar
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Node, Path, dotted
 
-LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 50  # mappings and lists inside each other
 MOST_VALUES = 50_000  # after aliases have been written out, of all files of a spec together
-ENDINGS = (".yaml", ".yml")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -55,47 +51,20 @@ def read_file(path: File, *, most: int = MOST_VALUES) -> Document:
         path: as the person named it.
         most: values that it may hold.
     """
-    start = Place(str(path), 1, 1, 1, "")
     try:
-        data = _bytes(path)
+        data = files.content(path)
     except OSError as error:
         return Document(None, (_unreadable(path, error),))
-    except _StopError as error:
-        return Document(None, (Fault("NN001", "", str(error), start),))
-    if len(data) > LARGEST_FILE:
-        message = f"larger than {LARGEST_FILE:,} bytes, which no spec needs"
-        return Document(None, (Fault("NN007", "", message, start),))
+    if len(data) > files.LARGEST:
+        message = f"larger than {files.LARGEST:,} bytes, which no spec needs"
+        place = Place(str(path), 1, 1, 1, "")
+        return Document(None, (Fault("NN007", "", message, place),))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         text = data.decode(errors="replace")
         return Document(None, (_undecodable(path, data, error.start),), text)
     return replace(read(text, source=str(path), most=most), text=text)
-
-
-def _bytes(path: File) -> bytes:
-    """What a file holds, and a byte more than it may.
-
-    Raises:
-        OSError: it cannot be read.
-        _StopError: it is no file that holds a spec.
-    """
-    # `nnrun check /dev/stdin`, and what a shell makes of `<(…)`.
-    is_piped = path.parts[:2] == ("/", "dev")
-    # What a link leads to may be anything of this machine, and errors quote what they are about.
-    if path.is_symlink() and not is_piped and path.resolve().suffix not in ENDINGS:
-        raise _StopError("is a link to what is no YAML file")
-    # A pipe that nobody writes to would be waited for.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISDIR(found):
-            raise IsADirectoryError
-        if not stat.S_ISREG(found) and not is_piped:
-            raise _StopError("is a pipe or a device, not a file")
-        if hasattr(os, "set_blocking"):
-            os.set_blocking(stream.fileno(), True)
-        return stream.read(LARGEST_FILE + 1)
 
 
 def _undecodable(path: File, data: bytes, position: int) -> Fault:
@@ -119,6 +88,8 @@ def _unreadable(path: File, error: OSError) -> Fault:
             return Fault("NN001", "", "there is no such file", place, nearest(path.name, names))
         case IsADirectoryError():
             return Fault("NN001", "", "is a folder, not a file", place)
+        case files.NoFile():
+            return Fault("NN001", "", str(error), place)
     return Fault("NN001", "", f"cannot be read: {error.strerror}", place)
 
 
