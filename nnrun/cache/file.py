@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
+from io import BufferedReader
 from pathlib import Path
 
 from nnrun.errors import DataError
@@ -105,7 +108,10 @@ def content(file: File) -> bytes:
         DataError: it is another file, or cannot be read.
     """
     try:
-        found = file.path.read_bytes()
+        if file.look() is State.OTHER:
+            check(file)  # piece by piece, for there is no saying how large it is
+        with _opened(file.path) as stream:
+            found = stream.read()
         algorithm = file.hash.partition(":")[0]
         if f"{algorithm}:{hashlib.new(algorithm, found).hexdigest()}" == file.hash:
             return found
@@ -130,13 +136,21 @@ def _another(file: File, difference: str) -> DataError:
     )
 
 
+def _opened(path: Path) -> BufferedReader:
+    """Opens a file; a pipe would be waited for, and a device may never end."""
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise OSError(errno.EINVAL, "It is a pipe or a device")
+    return path.open("rb")
+
+
 def hash_of(path: Path, algorithm: str) -> str:
     """The hash of a file as a `File` states it, such as `sha256:...`.
 
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with _opened(path) as file:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
 

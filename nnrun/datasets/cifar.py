@@ -43,7 +43,7 @@ def cifar100(spec: Cifar100) -> Dataset:
 
 
 def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
-    """Reads an archive that is trusted: its batches are pickles."""
+    """Reads an archive that is trusted, and closes it: its batches are pickles."""
     trains = [f"data_batch_{number}" for number in range(1, 6)]
     batches = _batches(archive, "cifar-10-batches-py", [*trains, "test_batch", "batches.meta"])
     return Dataset(
@@ -56,7 +56,7 @@ def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
 
 
 def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
-    """Reads an archive that is trusted: its batches are pickles."""
+    """Reads an archive that is trusted, and closes it: its batches are pickles."""
     batches = _batches(archive, "cifar-100-python", ["train", "test", "meta"])
     labels = f"{spec.label_mode}_labels".encode()
     return Dataset(
@@ -72,7 +72,8 @@ def _batches(archive: IO[bytes], folder: str, names: Sequence[str]) -> dict[str,
     wanted = {f"{folder}/{name}": name for name in names}
     batches = {}
     # In the order of the archive: it is packed as one stream, and a step back unpacks it again.
-    with tarfile.open(fileobj=archive, mode="r:gz") as tar:
+    # Closed at the end, because the archive is as large as what is made of it.
+    with archive, tarfile.open(fileobj=archive, mode="r:gz") as tar:
         for member in tar:
             file = tar.extractfile(member) if member.name in wanted else None
             if file is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,3 +113,28 @@ def test_bytes_of_another_file_are_not_handed_on(file: File, target: Path) -> No
     target.mkdir()
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         content(file)
+
+
+@pytest.mark.parametrize("judge", [check, content])
+def test_a_pipe_in_its_place_is_not_waited_for(
+    file: File, target: Path, judge: Callable[[File], object]
+) -> None:
+    os.mkfifo(target)
+
+    with pytest.raises(DataError, match=r"cannot be read: It is a pipe or a device\. It was left"):
+        judge(file)
+
+
+def test_what_is_larger_than_the_published_file_does_not_fill_the_memory(
+    file: File, target: Path
+) -> None:
+    """As long as it is no published one."""
+    with target.open("wb") as stream:
+        stream.truncate(50_000_000)
+
+    tracemalloc.start()
+    with pytest.raises(DataError, match="is not the file that is published"):
+        content(file)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000_000

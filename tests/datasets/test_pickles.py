@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import json
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,29 @@ def test_a_planted_pickle_is_not_read(
     with pytest.raises(DataError, match="is not the file that is published at"):
         datasets.load(PICKLES[name](name=name))
     assert not Path("canary").exists()
+
+
+OPENED = """
+import json, sys
+from nnrun import datasets
+from nnrun.spec.dataset import Imdb, Reuters
+
+opened = []
+sys.addaudithook(lambda event, what: opened.append(str(what[0])) if event == "open" else None)
+datasets.load({"imdb": Imdb, "reuters": Reuters}[sys.argv[1]](name=sys.argv[1]))
+print(json.dumps(opened))
+"""
+
+
+@pytest.mark.usefixtures("full_data")
+@pytest.mark.parametrize("name", ["imdb", "reuters"])
+def test_what_is_unpickled_is_opened_once(name: str) -> None:
+    """A file that is opened to be hashed and again to be loaded can be another one by then."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED, name], capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(done.stdout).count(str(published.of(name)[0].path)) == 1
 
 
 def test_pickles_are_only_read_from_bytes_that_were_hashed() -> None:
