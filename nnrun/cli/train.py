@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import Watcher
+    from nnrun.experiment import Folder
 
 EXAMPLE = "Example: nnrun train configs/digits.yaml --set training.epochs=5"
 
@@ -78,14 +80,19 @@ def _sum_up(entries: list[dict[str, Any]]) -> None:
 
 def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: bool) -> int:
     """Trains one experiment and says how it went, however it went; returns an exit code."""
-    from nnrun import gates
+    from nnrun import gates, runs
     from nnrun.cli import closing
     from nnrun.cli.progress import Watcher
     from nnrun.runs import Run
 
     watcher = Watcher()
     try:
-        _run(loaded, root, watcher)
+        name = loaded.experiment.name
+        carry_out(
+            loaded,
+            lambda record: runs.create(root, name, now=datetime.now(), record=record),
+            watcher,
+        )
         assert watcher.path
         judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
@@ -101,7 +108,13 @@ def _train(loaded: Loaded, root: Path, entries: list[dict[str, Any]], *, quiet: 
     return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
-def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
+def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
+    """Trains one experiment into a folder.
+
+    Raises:
+        NnrunError: it cannot be done, or has failed; the folder keeps what there is.
+        KeyboardInterrupt: likewise.
+    """
     began = time.perf_counter()
     try:
         from nnrun.cli.noise import quiet_tensorflow
@@ -113,17 +126,11 @@ def _run(loaded: Loaded, root: Path, watcher: Watcher) -> None:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
             quiet_tensorflow()
-            from nnrun import experiment, runs
+            from nnrun import experiment
             from nnrun.recording import Origin
 
             origin = Origin(loaded.overrides, began, time.perf_counter() - imported)
-            name, clock = loaded.experiment.name, origin.clock
-            experiment.train(
-                intake,
-                lambda record: runs.create(root, name, now=clock(), record=record),
-                origin=origin,
-                observer=watcher,
-            )
+            experiment.train(intake, folder, origin=origin, observer=watcher)
     except Misfit as misfit:
         fault = loaded.fault(misfit.code, misfit.path, misfit.message)
         raise SpecError((fault,)) from misfit
