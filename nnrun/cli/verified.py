@@ -62,8 +62,8 @@ def _table(verified: Verified) -> Table:
         found = judged.of(what)
         worst = max(found, key=lambda each: (each.error is not None, each.largest, each.differing))
         verdict = worst.verdict(judged.tolerance)
-        differing = sum(each.differing for each in found)
-        by = _number(worst.largest) if differing else "-"
+        differing = _differing(found)
+        by = _largest(found) if differing else "-"
         word = f"[{_COLORS[verdict]}]{verdict}[/]"
         table.add_row(what, _extent(found), f"{differing:,}", by, word)
     return table
@@ -78,8 +78,18 @@ def _extent(found: Sequence[Comparison]) -> str:
     )
 
 
-def _number(value: float) -> str:
-    return "-" if math.isinf(value) else f"{value:.1e}"
+def _differing(found: Sequence[Comparison]) -> int:
+    """How many values differ: two files of one kind say much the same, parts do not."""
+    counts: dict[str, int] = {}
+    for each in found:
+        counts[each.part] = max(counts.get(each.part, 0), each.differing)
+    return sum(counts.values())
+
+
+def _largest(found: Sequence[Comparison]) -> str:
+    """The largest difference that can be measured, if any."""
+    measured = [each.largest for each in found if each.differing and math.isfinite(each.largest)]
+    return f"{max(measured):.1e}" if measured else "-"
 
 
 def sentences(verified: Verified) -> Iterator[str]:

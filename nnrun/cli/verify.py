@@ -12,7 +12,7 @@ import typer
 from nnrun.cli import console
 from nnrun.cli.kfold import Workers
 from nnrun.cli.verb import MISSED, Json, exit_codes
-from nnrun.errors import NnrunError
+from nnrun.errors import NnrunError, SpecError
 
 if TYPE_CHECKING:
     from nnrun.cli.verified import Verified
@@ -69,7 +69,13 @@ def _found(path: Path, each: Callable[..., Answered], *, quiet: bool) -> Answere
         return each(path, quiet=quiet)
     except NnrunError as error:
         console.print_error(error)
-        return {"path": str(path), "verdict": None, "error": str(error)}, error.exit_code
+        return {"path": str(path), "verdict": None, "error": _words(error)}, error.exit_code
+
+
+def _words(error: NnrunError) -> str:
+    if isinstance(error, SpecError):
+        return "; ".join(f"{fault.code} {fault.path}: {fault.message}" for fault in error.faults)
+    return str(error)
 
 
 class _Files:
