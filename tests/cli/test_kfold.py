@@ -367,7 +367,7 @@ def test_a_cross_validation_is_verified_with_every_fold(
     models = [each["part"] for each in entry["comparisons"] if each["what"] == "weights"]
 
     assert (answer.returncode, entry["verdict"], entry["damaged"]) == (0, "identical", [])
-    assert models == ["final", *(layout.fold(number) for number in range(1, 5))]
+    assert models == ["final", *(fold.path.name for fold in folds(run))]
     assert {each["what"] for each in entry["comparisons"] if not each["part"]} == {
         "history",
         "metrics",
