@@ -113,7 +113,7 @@ def conduct(
 
     watcher = Watcher()
     try:
-        _run(loaded, folder, watcher)
+        carry_out(loaded, folder, watcher)
         assert watcher.path
         judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
@@ -129,7 +129,13 @@ def conduct(
     return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
-def _run(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
+def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
+    """Trains one experiment into a folder.
+
+    Raises:
+        NnrunError: it cannot be done, or has failed; the folder keeps what there is.
+        KeyboardInterrupt: likewise.
+    """
     began = time.perf_counter()
     try:
         from nnrun.cli.noise import quiet_tensorflow
