@@ -15,7 +15,7 @@ import numpy as np
 
 from nnrun import layout
 from nnrun.records import Array, History
-from nnrun.runs import Run, arrays
+from nnrun.runs import Run, arrays, kinds, plain_files
 from nnrun.training.state import State
 
 # Of the time since training began, what all checkpoints together may take.
@@ -24,6 +24,16 @@ SHARE = 0.05
 KEPT = 2
 
 _ABOUT = "about"
+_IS_ABOUT = kinds.having(
+    epochs=kinds.is_count,
+    stopped=lambda value: isinstance(value, bool),
+    variables=kinds.is_count,
+    callbacks=kinds.each(lambda value: isinstance(value, dict)),
+    history=kinds.by_name(kinds.each(kinds.is_number)),
+    epoch_seconds=kinds.each(kinds.is_number),
+    seconds=kinds.is_number,
+    sizes=kinds.by_name(kinds.is_count),
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def newest(run: Run) -> tuple[Checkpoint | None, list[str]]:
     for _, path in _all(run):
         try:
             return _read(path), damaged
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             damaged.append(f"{path.relative_to(run.path)} is damaged: {error}")
     return None, damaged
 
@@ -167,8 +177,11 @@ def _unpacked(value: Any, values: Mapping[str, Array]) -> Any:
 
 
 def _read(path: Path) -> Checkpoint:
-    values = arrays.load(path.read_bytes())
+    values = arrays.load(plain_files.read(path))
     about = json.loads(values[_ABOUT].tobytes())
+    kinds.check_depth(about)
+    if not _IS_ABOUT(about):
+        raise ValueError("it does not say what a checkpoint says")
     return Checkpoint(
         State(
             about["epochs"],

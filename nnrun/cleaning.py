@@ -156,9 +156,9 @@ def read(run: Run) -> Subject:
 def _time(written: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(str(written))
-    except ValueError:
+        return found.astimezone().replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone().replace(tzinfo=None) if found.tzinfo else found
 
 
 def plan(

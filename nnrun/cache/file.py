@@ -88,18 +88,46 @@ def check(file: File) -> None:
         DataError: it is another file, or cannot be read.
     """
     try:
+        difference = "" if has_hash(file.path, file.hash) else _difference(file)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if difference:
+        raise _another(file, difference)
+
+
+def content(file: File) -> bytes:
+    """The bytes of a published file, which are those that were hashed.
+
+    A file that is hashed and then opened again may be another one by then, and some of the
+    published ones are pickles, which can run anything.
+
+    Raises:
+        DataError: it is another file, or cannot be read.
+    """
+    try:
+        found = file.path.read_bytes()
+        algorithm = file.hash.partition(":")[0]
+        if f"{algorithm}:{hashlib.new(algorithm, found).hexdigest()}" == file.hash:
+            return found
         difference = _difference(file)
     except OSError as error:
-        raise DataError(
-            f"{file.dataset}: {file.path} cannot be read: {error.strerror or error}. It was left as "
-            "it is. Make it readable, or move it away to have it downloaded."
-        ) from error
-    if difference:
-        raise DataError(
-            f"{file.dataset}: {file.path} is not the file that is published at {file.url}: "
-            f"{difference}. It was left as it is. Move it away to have it downloaded, or set "
-            "KERAS_HOME to a folder whose datasets/ holds the published file."
-        )
+        raise _unreadable(file, error) from error
+    raise _another(file, difference)
+
+
+def _unreadable(file: File, error: OSError) -> DataError:
+    return DataError(
+        f"{file.dataset}: {file.path} cannot be read: {error.strerror or error}. It was left as "
+        "it is. Make it readable, or move it away to have it downloaded."
+    )
+
+
+def _another(file: File, difference: str) -> DataError:
+    return DataError(
+        f"{file.dataset}: {file.path} is not the file that is published at {file.url}: "
+        f"{difference}. It was left as it is. Move it away to have it downloaded, or set "
+        "KERAS_HOME to a folder whose datasets/ holds the published file."
+    )
 
 
 def hash_of(path: Path, algorithm: str) -> str:
@@ -122,8 +150,6 @@ def has_hash(path: Path, published: str) -> bool:
 
 
 def _difference(file: File) -> str:
-    if has_hash(file.path, file.hash):
-        return ""
     size = file.path.stat().st_size
     if size < file.bytes:
         return f"it breaks off after {size:,} of {file.bytes:,} bytes, or is something else"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from nnrun.check import labels, lint, reported, rows, stack
@@ -10,7 +11,7 @@ from nnrun.check.callbacks import file_misfits, learning_rate_misfits, optimizer
 from nnrun.check.subject import Subject, subject
 from nnrun.errors import Fault, Misfit, SpecError
 from nnrun.spec.finding import Finding
-from nnrun.spec.loading import Loaded, in_order, load
+from nnrun.spec.loading import MOST_FAULTS, Loaded, foremost, load
 from nnrun.spec.profile import check_steps
 
 
@@ -50,7 +51,8 @@ def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
     wrong = [*map(_finding, _misfits(about, own)), *reported.gate_findings(loaded.experiment)]
     # Half of the warnings would only repeat what is wrong in other words.
     findings = wrong or lint.findings(about)
-    return in_order([found.fault(loaded.root) for found in findings], str(loaded.root.place.source))
+    few = islice(findings, MOST_FAULTS + 1)
+    return foremost([found.fault(loaded.root) for found in few], str(loaded.root.place.source))
 
 
 def _finding(misfit: Misfit) -> Finding:

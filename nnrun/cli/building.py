@@ -23,9 +23,7 @@ def built(found: list[Checked], *, quiet: bool) -> list[Checked]:
 
     quiet_tensorflow()
     with Noise() as noise:
-        terminal = console.stderr(noise.terminal)
-        if terminal.is_terminal:
-            terminal.print("loading TensorFlow", end="\r", markup=False)
+        console.say_meanwhile("loading TensorFlow", console.stderr(noise.terminal))
         return [_built(each, quiet=quiet) for each in found]
 
 

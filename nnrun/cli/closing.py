@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun import gates, layout
+from nnrun import gates, inert, layout
 from nnrun.cli import closing_folds, console
+from nnrun.errors import RunError
 from nnrun.number import number
 from nnrun.records import History
 from nnrun.runs import Run
@@ -19,6 +21,24 @@ from nnrun.runs import Run
 # A rise must last so many epochs and be so large before it is called over-fitting.
 RISING_EPOCHS = 3
 RISE = 0.02
+
+
+@contextmanager
+def complete(run: Run) -> Iterator[None]:
+    """Of a run that lacks something, which may be somebody else's, it is said what.
+
+    Raises:
+        RunError: it says too little to be shown.
+    """
+    values = run.metrics().get("validation", {}).values()
+    if run.metrics() and has_folds(run) != any(isinstance(value, dict) for value in values):
+        message = f"is not of the run that {layout.RUN} describes"
+        raise RunError(f"{run.path / layout.METRICS}: {message}")
+    try:
+        yield
+    except (KeyError, IndexError, ValueError) as error:
+        missing = inert.line(str(error))
+        raise RunError(f"{run.path}: does not say all that a run says: {missing}") from error
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -36,11 +56,15 @@ def as_json(run: Run) -> dict[str, Any]:
 def show(run: Run, out: Console) -> None:
     """Prints metrics, best epoch, a word on over-fitting, and where the files are."""
     metrics, whole = run.metrics(), has_folds(run)
-    if metrics:
-        out.print((closing_folds.table if whole else _table)(run, metrics))
-        said = (closing_folds.sentences if whole else _sentences)(run, metrics)
-    else:
-        said = closing_folds.unfinished(run) if whole else [_unfinished(run)]
+    table, said = None, []
+    with complete(run):
+        if metrics:
+            table = (closing_folds.table if whole else _table)(run, metrics)
+            said = (closing_folds.sentences if whole else _sentences)(run, metrics)
+        else:
+            said = closing_folds.unfinished(run) if whole else [_unfinished(run)]
+    if table:
+        out.print(table)
     for sentence in said:
         out.print(sentence, markup=False)
     if judged := gates.read(run):
@@ -113,7 +137,7 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
         name = metrics["monitor"]
         said.append(f"best epoch {best} of {epochs}: {name} {number(metrics['best'][name])}")
     if error := record.get("error"):
-        said.append(f"stopped: {error}")
+        said.append(f"stopped: {inert.line(error)}")
     warning = overfitting(run.history())
     if warning and not _restored(metrics):
         said.append(warning)

@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun import layout
+from nnrun import inert, layout
 from nnrun.cli import console
 from nnrun.number import number
 from nnrun.runs import Run
@@ -100,7 +100,7 @@ def ending(run: Run) -> list[str]:
     record, status = run.record(), run.status()
     said = [notice for notice in record.get("notices", []) if notice.startswith("NN214")]
     if error := record.get("error"):
-        said.append(f"stopped: {error}")
+        said.append(f"stopped: {inert.line(error)}")
     said.append(f"files in {console.short(run.path)}")
     if status not in (layout.FINISHED, layout.RUNNING):
         said.append(f"go on with the missing folds: nnrun resume {console.short(run.path)}")

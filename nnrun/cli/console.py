@@ -5,13 +5,40 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.control import Control
 from rich.markup import escape
+from rich.segment import ControlType, Segment
+from rich.text import Text
 
+from nnrun import inert
 from nnrun.errors import Fault, NnrunError, SpecError
+
+
+class InertConsole(Console):
+    """A console on which no text can steer the terminal, whoever wrote it.
+
+    Whatever is printed becomes text here, before its width is measured, and segments here, after
+    that; what Rich itself tells the terminal goes by as a control code and not as text.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text of a string, with pictures in place of control characters."""
+        return super().render_str(inert.text(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The segments of anything, none of which holds a control character."""
+        for segment in super().render(renderable, options):
+            if segment.control or inert.is_inert(segment.text):
+                yield segment
+            else:
+                yield Segment(inert.text(segment.text), segment.style)
 
 
 def stdout() -> Console:
@@ -27,7 +54,14 @@ def stderr(file: IO[str] | None = None) -> Console:
 def _console(file: IO[str]) -> Console:
     # Off a terminal Rich assumes 80 columns and would break lines that scripts read.
     width = None if file.isatty() or "COLUMNS" in os.environ else 120
-    return Console(file=file, width=width, highlight=False, soft_wrap=not file.isatty())
+    return InertConsole(file=file, width=width, highlight=False, soft_wrap=not file.isatty())
+
+
+def say_meanwhile(text: str, console: Console) -> None:
+    """Says what takes a while, on a line that the next one is written over."""
+    if console.is_terminal:
+        console.print(text, markup=False, end="")
+        console.control(Control(ControlType.CARRIAGE_RETURN))
 
 
 def print_json(value: Any) -> None:
@@ -37,7 +71,7 @@ def print_json(value: Any) -> None:
 
 def as_json(value: Any) -> str:
     """One document, with the line end of the last line."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return inert.json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def print_error(error: NnrunError, console: Console | None = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nnrun import inert
 from nnrun.errors import Fault
 from nnrun.spec.merging import GATE, OVERRIDE
 
@@ -46,7 +47,7 @@ def annotation(fault: Fault, spec: Path | None = None) -> str:
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return inert.text(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _escaped(text: str) -> str:

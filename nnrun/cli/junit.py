@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from xml.etree import ElementTree
 
+from nnrun import inert
 from nnrun.cli import tried
 from nnrun.cli.tried import Tried
 
@@ -76,4 +77,4 @@ def _kind(each: Tried) -> str | None:
 
 
 def _writable(text: str) -> str:
-    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return inert.text(_UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text))

@@ -9,7 +9,7 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from nnrun import layout
+from nnrun import inert, layout
 from nnrun.cli import console
 from nnrun.cli.progress import epoch_line, fitting
 from nnrun.records import Logs, Observer
@@ -34,9 +34,9 @@ class Lanes:
         self._console = console.stderr()
         self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[metrics]}"),
+            TextColumn("{task.fields[metrics]}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
             disable=not self._draws,
@@ -97,7 +97,7 @@ class Lanes:
                 suppress(OSError),
                 (self.run.path / layout.LOG).open("a", encoding="utf-8") as log,
             ):
-                log.write(f"{line}\n")
+                log.write(f"{inert.text(line)}\n")
 
 
 class _Lane:

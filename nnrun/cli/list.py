@@ -48,18 +48,19 @@ def _row(run: Run, taken: int) -> list[str]:
     from nnrun.cli import closing, closing_folds
     from nnrun.number import number, size
 
-    metrics = run.metrics()
-    judged = {name: number(value) for name, value in metrics.get("test", {}).items()}
-    if not judged and "ddof" in metrics:
-        judged = {
-            f"val_{name}": closing_folds.mean(spread)
-            for name, spread in metrics["validation"].items()
-        }
-    epochs, best = len(run.history()), metrics.get("best_epoch")
-    words = "  ".join(f"{name} {value}" for name, value in judged.items())
-    if closing.has_folds(run) and not metrics:
-        words = f"{closing_folds.progress(run)} finished"
-    return [run.path.name, run.status(), str(epochs), str(best or "-"), size(taken), words]
+    with closing.complete(run):
+        metrics = run.metrics()
+        judged = {name: number(value) for name, value in metrics.get("test", {}).items()}
+        if not judged and "ddof" in metrics:
+            judged = {
+                f"val_{name}": closing_folds.mean(spread)
+                for name, spread in metrics["validation"].items()
+            }
+        epochs, best = len(run.history()), metrics.get("best_epoch")
+        words = "  ".join(f"{name} {value}" for name, value in judged.items())
+        if closing.has_folds(run) and not metrics:
+            words = f"{closing_folds.progress(run)} finished"
+        return [run.path.name, run.status(), str(epochs), str(best or "-"), size(taken), words]
 
 
 def _print(rows: list[Any], total: int) -> None:

@@ -28,10 +28,12 @@ from nnrun.cli import (
 )
 from nnrun.cli import list as list_
 from nnrun.cli.data.app import app as data
+from nnrun.cli.usage import Verbs
 from nnrun.cli.verb import INTERRUPTED
 
 app = typer.Typer(
     name="nnrun",
+    cls=Verbs,
     help="Keras experiments from one YAML file: train, record, repeat.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -81,6 +83,8 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - as long as it runs
+        # A name with a letter that the terminal's encoding lacks is no reason to say nothing.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         _answered()
     except SystemExit as end:

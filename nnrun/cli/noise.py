@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Self
 
+from nnrun import inert
 from nnrun.errors import RunError
 
 
@@ -53,7 +54,7 @@ class Noise:
 
     def note(self, line: str) -> None:
         """Adds a line to the log."""
-        self._write(f"{line}\n".encode())
+        self._write(f"{inert.text(line)}\n".encode())
 
     def _write(self, text: bytes) -> None:
         try:

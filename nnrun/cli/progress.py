@@ -32,18 +32,16 @@ class Watcher:
 
     def reading(self, dataset: str) -> None:
         """Names the data set that is read before there is a bar; a download shows its own."""
-        terminal = console.stderr()
-        if terminal.is_terminal:
-            terminal.print(f"reading {dataset}", markup=False, end="\r")
+        console.say_meanwhile(f"reading {dataset}", console.stderr())
 
     def __enter__(self) -> Self:
         terminal = self._noise.__enter__().terminal
         self._console = console.stderr(terminal)
         self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[metrics]}"),
+            TextColumn("{task.fields[metrics]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,

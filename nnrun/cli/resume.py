@@ -40,10 +40,12 @@ def resume(
     """Go on with a run that was stopped or killed, to the same bytes; or with more epochs."""
     with exit_codes():
         from nnrun.runs import Run, taken
+        from nnrun.runs.plain_files import check_all
 
         known = Run(path).record()
         if "fold" in known:
             raise RunError(f"{path} is a fold; `nnrun resume {path.resolve().parent}` goes on")
+        check_all(path)
         run = taken(path)
         try:
             _wait_for_workers(run)

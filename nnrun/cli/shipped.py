@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nnrun
@@ -29,7 +30,7 @@ def find(spec: Path) -> Path:
     Raises:
         SpecError: there is neither.
     """
-    if spec.exists():
+    if os.path.lexists(spec):
         return spec
     if str(spec) in names():
         return folder() / f"{spec}.yaml"

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nnrun import inert
 from nnrun.cli import tried
 from nnrun.cli.tried import Tried
 
@@ -37,8 +38,8 @@ def show(trials: Sequence[Tried], out: Console, *, seconds: float) -> None:
 def markdown(trials: Sequence[Tried], *, seconds: float) -> str:
     """The same as GitHub shows it on the page of a workflow."""
     rows = [HEADER, ("---", "---", "---:", "---"), *map(_cells, trials)]
-    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
-    reasons = [f"- {reason}" for each in trials for reason in each.reasons]
+    lines = [f"| {' | '.join(map(inert.markdown, row))} |" for row in rows]
+    reasons = [f"- {inert.markdown(reason)}" for each in trials for reason in each.reasons]
     parts = ["### nnrun smoke", "\n".join(lines), "\n".join(reasons), _sentence(trials, seconds)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -51,10 +52,6 @@ def line(each: Tried) -> str:
 def _cells(each: Tried) -> tuple[str, ...]:
     untimed = each.status in (tried.REFUSED, tried.UNTRIED)
     return each.spec, each.rows, "" if untimed else f"{each.seconds:.2f}", each.result
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
 
 
 def _sentence(trials: Sequence[Tried], seconds: float) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from nnrun import layout
 from nnrun import metrics as meanings
 from nnrun.errors import CommandError, RunError
-from nnrun.runs import Run
+from nnrun.runs import Run, kinds
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
+from nnrun.spec.words import shown
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """The rows that a metric is of, as `metrics.json` and as a column calls them."""
@@ -105,9 +106,74 @@ def read(run: Run) -> Facts:
         RunError: one of them is broken.
     """
     record, metrics, spec = run.record(), run.metrics(), run.spec()
-    if not all(isinstance(metrics.get(rows, {}), dict) for rows in (*SPLITS, "seconds")):
-        raise RunError(f"{run.path / layout.METRICS}: holds something else than metrics")
+    if metrics and ("folds" in record) != _has_spreads(metrics):
+        raise RunError(
+            f"{run.path / layout.METRICS}: is not of the run that {layout.RUN} describes"
+        )
+    try:
+        _check_spec(spec)
+    except ValueError as error:
+        raise RunError(f"{run.path / layout.SPEC}: {error}") from error
     return Facts(run, record, metrics, spec, run.status())
+
+
+def _has_spreads(metrics: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, dict) for value in metrics.get("validation", {}).values())
+
+
+def _check_spec(spec: Mapping[str, Any]) -> None:
+    """Refuses what no spec looks like; whether it can be run is not asked.
+
+    Raises:
+        ValueError: it holds what a spec cannot, or too much of it.
+    """
+    kinds.check_depth(spec)
+    parts = {
+        "training": _has_training,
+        "validation": kinds.nothing_or(kinds.by_name(kinds.nothing_or(_is_mapping))),
+        "dataset": _is_mapping,
+        "model": _are_components,
+    }
+    for key, is_right in parts.items():
+        if key in spec and not is_right(spec[key]):
+            raise ValueError(f"{key} cannot be {shown(spec[key])}")
+    if not _is_plain(spec):
+        raise ValueError("holds what no spec can")
+
+
+def _has_training(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _are_components(value.get("metrics", []))
+        and _is_component(value.get("loss", ""))
+    )
+
+
+def _are_components(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_component, value))
+
+
+def _is_component(value: Any) -> bool:
+    match value:
+        case str():
+            return True
+        case dict() if len(value) == 1:
+            return all(isinstance(each, dict | None) for each in value.values())
+    return False
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is all words and numbers, as the checker of a spec reads YAML."""
+    match value:
+        case dict():
+            return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+        case list():
+            return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def started(facts: Facts) -> datetime:
@@ -182,7 +248,7 @@ def _mean(value: Any) -> float | None:
 def _component(written: Any) -> Component:
     if isinstance(written, dict):
         [(name, arguments)] = written.items()
-        return Component(name=name, arguments=arguments)
+        return Component(name=name, arguments=arguments or {})
     return Component(name=str(written), arguments={})
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from nnrun import inert
 from nnrun.compare.entries import Entry
 from nnrun.compare.facts import SPLITS, plain
 from nnrun.compare.table import Column, Comparison, is_spread
@@ -63,7 +64,7 @@ def as_csv(comparison: Comparison) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = [part for column in comparison.columns for part in _parts(column)]
-    writer.writerow([name for name, _ in columns])
+    writer.writerow([inert.cell(name) for name, _ in columns])
     writer.writerows(zip(*(values for _, values in columns), strict=True))
     return out.getvalue()
 
@@ -80,21 +81,17 @@ def _parts(column: Column) -> list[tuple[str, list[Any]]]:
 
 
 def _csv(value: Any) -> Any:
-    return None if value is None else plain(value)
+    return None if value is None else inert.cell(plain(value))
 
 
 def as_markdown(comparison: Comparison) -> str:
     """A table and the verdicts, as GitHub shows them."""
-    header, *body = [[_escaped(cell) for cell in row] for row in rows(comparison)]
+    header, *body = [[inert.markdown(cell) for cell in row] for row in rows(comparison)]
     lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *body)]
     common = shared(comparison)
-    above = [f"In common: {_escaped(common)}", ""] if common else []
-    said = [f"- {sentence}" for sentence in sentences(comparison)]
+    above = [f"In common: {inert.markdown(common)}", ""] if common else []
+    said = [f"- {inert.markdown(sentence)}" for sentence in sentences(comparison)]
     return "\n".join([*above, *lines, "", *said]).rstrip("\n") + "\n"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -169,19 +166,21 @@ def as_html(comparison: Comparison) -> str:
     common = shared(comparison)
     return PAGE.format(
         title="nnrun compare",
-        common=html.escape(f"In common: {common}" if common else ""),
-        header="".join(f"<th>{html.escape(column.name)}</th>" for column in comparison.columns),
+        common=_html(f"In common: {common}" if common else ""),
+        header="".join(f"<th>{_html(column.name)}</th>" for column in comparison.columns),
         body="\n".join(body),
-        sentences="\n".join(
-            f"<li>{html.escape(sentence)}</li>" for sentence in sentences(comparison)
-        ),
+        sentences="\n".join(f"<li>{_html(sentence)}</li>" for sentence in sentences(comparison)),
     )
+
+
+def _html(text: str) -> str:
+    return html.escape(inert.text(text))
 
 
 def _cell(cell: str, *, number: bool) -> str:
     kinds = [*(["number"] if number else []), *(["best"] if cell.endswith(MARK) else [])]
     attribute = f' class="{" ".join(kinds)}"' if kinds else ""
-    return f"<td{attribute}>{html.escape(cell)}</td>"
+    return f"<td{attribute}>{_html(cell)}</td>"
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

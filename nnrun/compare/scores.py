@@ -59,10 +59,24 @@ def of_run(facts: Facts, metric: str) -> Scores | None:
     if not {"row", "target", "output"} <= found.keys():
         raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
     target, output = found["target"], found["output"]
+    if not _are_predictions(found["row"], target, output):
+        raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
     name, values = _scored(facts, metric, target, output)
     reported = facts.values(facts.judged).get(metric)
     exact = reported is not None and math.isclose(np.mean(values), reported, rel_tol=1e-3)
     return Scores(metric if exact else name, name == RIGHT, found["row"], target, values, exact)
+
+
+def _are_predictions(rows: Array, target: Array, output: Array) -> bool:
+    """Whether the arrays are of one length, and each class has a column."""
+    count = len(rows) if rows.ndim == 1 else 0
+    if not count or target.shape != (count,) or output.ndim != 2 or len(output) != count:
+        return False
+    kinds = (rows.dtype.kind, target.dtype.kind, output.dtype.kind)
+    if kinds[0] not in "iu" or kinds[1] not in "iuf" or kinds[2] != "f" or not output.shape[1]:
+        return False
+    classes = max(2, output.shape[1])
+    return kinds[1] == "f" or bool((target >= 0).all() and (target < classes).all())
 
 
 def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[str, Array]:

@@ -188,14 +188,18 @@ def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
 
 
 def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
+    values = [entry.first.folds(metric) for entry in (first, second)]
+    known = first.first.record["folds"]
+    if len({len(known), *map(len, values)}) > 1 or not all(fold["train"] for fold in known):
+        return "their metrics are not of as many folds as they have"
     both = [
         (one, other)
-        for one, other in zip(first.first.folds(metric), second.first.folds(metric), strict=True)
+        for one, other in zip(*values, strict=True)
         if one is not None and other is not None
     ]
     if len(both) < 2:
         return "fewer than two folds are there of both"
-    sizes = [fold["validation"] / fold["train"] for fold in first.first.record["folds"]]
+    sizes = [fold["validation"] / fold["train"] for fold in known]
     one, other = zip(*both, strict=True)
     found = statistics.of_folds(one, other, ratio=float(np.mean(sizes)))
     return (f"validation {metric}", found) if found else "they differ by the same in every fold"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pickle
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from nnrun.cache.download import fetch
+from nnrun.cache.download import fetched
 from nnrun.cache.published import CIFAR10, CIFAR100
 from nnrun.records import Dataset, Split
 from nnrun.spec.dataset import Cifar10, Cifar100
@@ -27,7 +26,7 @@ def cifar10(spec: Cifar10) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    return read_cifar10(fetch(CIFAR10), spec)
+    return read_cifar10(fetched(CIFAR10), spec)
 
 
 def cifar100(spec: Cifar100) -> Dataset:
@@ -40,10 +39,10 @@ def cifar100(spec: Cifar100) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    return read_cifar100(fetch(CIFAR100), spec)
+    return read_cifar100(fetched(CIFAR100), spec)
 
 
-def read_cifar10(archive: Path, spec: Cifar10) -> Dataset:
+def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
     """Reads an archive that is trusted: its batches are pickles."""
     trains = [f"data_batch_{number}" for number in range(1, 6)]
     batches = _batches(archive, "cifar-10-batches-py", [*trains, "test_batch", "batches.meta"])
@@ -56,7 +55,7 @@ def read_cifar10(archive: Path, spec: Cifar10) -> Dataset:
     )
 
 
-def read_cifar100(archive: Path, spec: Cifar100) -> Dataset:
+def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
     """Reads an archive that is trusted: its batches are pickles."""
     batches = _batches(archive, "cifar-100-python", ["train", "test", "meta"])
     labels = f"{spec.label_mode}_labels".encode()
@@ -69,11 +68,11 @@ def read_cifar100(archive: Path, spec: Cifar100) -> Dataset:
     )
 
 
-def _batches(archive: Path, folder: str, names: Sequence[str]) -> dict[str, Batch]:
+def _batches(archive: IO[bytes], folder: str, names: Sequence[str]) -> dict[str, Batch]:
     wanted = {f"{folder}/{name}": name for name in names}
     batches = {}
     # In the order of the archive: it is packed as one stream, and a step back unpacks it again.
-    with tarfile.open(archive, "r:gz") as tar:
+    with tarfile.open(fileobj=archive, mode="r:gz") as tar:
         for member in tar:
             file = tar.extractfile(member) if member.name in wanted else None
             if file is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnrun.cache.download import fetch
+from nnrun.cache.download import fetched
 from nnrun.cache.published import IMDB, IMDB_WORDS
 from nnrun.datasets import words
 from nnrun.records import Dataset
@@ -20,9 +20,9 @@ def imdb(spec: Imdb) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    path = fetch(IMDB)  # unpickled below only because its hash is right
+    content = fetched(IMDB)  # unpickled below only because its hash is right
     rng = np.random.RandomState(spec.seed)  # one for both halves, as in Keras
-    with np.load(path, allow_pickle=True) as file:
+    with np.load(content, allow_pickle=True) as file:
         train = words.indexed(file["x_train"], file["y_train"], spec, rng)
         test = words.indexed(file["x_test"], file["y_test"], spec, rng)
     train, test = words.known(spec, train, test)

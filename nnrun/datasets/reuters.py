@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnrun.cache.download import fetch
+from nnrun.cache.download import fetched
 from nnrun.cache.published import REUTERS, REUTERS_WORDS
 from nnrun.datasets import words
 from nnrun.records import Dataset
@@ -30,9 +30,9 @@ def reuters(spec: Reuters) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    path = fetch(REUTERS)  # unpickled below only because its hash is right
+    content = fetched(REUTERS)  # unpickled below only because its hash is right
     rng = np.random.RandomState(spec.seed)
-    with np.load(path, allow_pickle=True) as file:
+    with np.load(content, allow_pickle=True) as file:
         [rows] = words.known(spec, words.indexed(file["x"], file["y"], spec, rng))
     train, test = words.cut(rows, boundary(len(rows), spec.test_split))
     return Dataset(

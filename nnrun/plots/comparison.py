@@ -96,7 +96,8 @@ def _dots(axes: Axes, series: Sequence[Compared]) -> None:
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color=_colour(place), linewidth=2)
         axes.plot(each.interval.mean, place, "o", color=_colour(place), markersize=7)
-    axes.set_yticks(range(len(series)), [each.label for each in series], parse_math=False)
+    labels = [wording.shortened(each.label) for each in series]
+    axes.set_yticks(range(len(series)), labels, parse_math=False)
     axes.set_ylim(len(series) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=list(style.ROUND)))
 

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from nnrun.plots import wording
+
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart.
 TRAINING = "#0072B2"
 VALIDATION = "#D55E00"
@@ -71,8 +73,8 @@ def dress(axes: Axes) -> None:
 
 def name_axes(axes: Axes, x: str, y: str) -> None:
     """Writes the axes' names as they are: a `$` in them is a dollar, not mathematics."""
-    axes.set_xlabel(x, color=INK, fontsize=LARGE, parse_math=False)
-    axes.set_ylabel(y, color=INK, fontsize=LARGE, parse_math=False)
+    for name, write in ((x, axes.set_xlabel), (y, axes.set_ylabel)):
+        write(wording.shortened(name), color=INK, fontsize=LARGE, parse_math=False)
 
 
 def title(axes: Axes, text: str) -> None:

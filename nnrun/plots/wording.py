@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 ELLIPSIS = "…"
+LABEL = 80
+"""Characters of the longest name for which a plot has room."""
 
 
 def spaced(metric: str) -> str:
@@ -15,13 +17,15 @@ def spaced(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def shortened(name: str, limit: int) -> str:
+def shortened(name: str, limit: int = LABEL) -> str:
     """A name of at most `limit` characters; both ends stay, as either may tell names apart.
 
     Example:
         >>> shortened("comp.sys.ibm.pc.hardware", 16)
         'comp.sys.…rdware'
     """
+    # Of a control character matplotlib complains on the terminal, where it would be obeyed.
+    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
     if len(name) <= limit:
         return name
     tail = (limit - 1) * 2 // 5

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnrun import layout
+from nnrun import inert, layout
 from nnrun.errors import NotARun, RunError
-from nnrun.runs import lock, seals
+from nnrun.runs import kinds, lock, plain_files, seals
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Folder:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            return (self.path / name).read_bytes()
+            return plain_files.read(self.path / name)
         except (FileNotFoundError, NotADirectoryError):
             raise NotARun(f"{self.path} is no run: it has no {name}") from None
         except OSError as error:
@@ -176,7 +176,7 @@ class Folder:
 
     def _parsed(self, name: str, content: bytes) -> Any:
         try:
-            return json.loads(content)
+            return kinds.parsed(name, content)
         except (ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
@@ -212,7 +212,9 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def as_json(value: Any) -> str:
     """A value as a file of JSON; a number that is none, such as NaN, becomes `null`."""
-    return json.dumps(seals.finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(seals.finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # Nor half a letter, such as the name of a file has that is no UTF-8.
+    return inert.json(text) + "\n"
 
 
 def reason(error: OSError) -> str:

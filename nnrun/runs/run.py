@@ -121,7 +121,11 @@ class Run(Folder):
         content = self._bytes(layout.JOURNAL)
         text = content.decode("utf-8", errors="replace")
         if self.record()["files"].get(layout.JOURNAL) == seals.of_bytes(content):
-            return journal.read(text)
+            try:
+                return journal.read(text)
+            except ValueError as error:
+                message = f"{self.path / layout.JOURNAL}: holds no epochs: {error}"
+                raise RunError(message) from error
         if journal.is_growing(text):
             try:
                 return journal.read_growing(text)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nnrun.runs import plain_files
+
 # Under which a record keeps its own digest.
 SEAL = "seal"
 
@@ -22,9 +24,9 @@ def of_file(path: Path) -> str:
     """The SHA-256 of a file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no file.
     """
-    with path.open("rb") as file:
+    with plain_files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

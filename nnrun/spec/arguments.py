@@ -27,6 +27,8 @@ TYPES = {
 }
 # Keras takes `SAME` for `same`, as older programs write it.
 ANY_CASE = frozenset(("padding",))
+# Of which Keras takes the name of a file too, and reads it into the model.
+READ = frozenset(("vocabulary",))
 # Has a number for a default and takes text such as '10,20' as well.
 MIXED = frozenset(("profile_batch",))
 

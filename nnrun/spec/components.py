@@ -5,13 +5,14 @@ Only what is sure to be wrong is a fault; Keras has the last word when the model
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from nnrun.spec import catalogue, codes, language, nesting, slips
-from nnrun.spec.arguments import expected, may_be_null
+from nnrun.spec.arguments import READ, expected, may_be_null
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.finding import Finding
 from nnrun.spec.scalars import scalar
@@ -48,8 +49,13 @@ ABSENT = {
     "Input": "there is no Input layer here: the data says what comes in",
     "InputLayer": "there is no Input layer here: the data says what comes in",
     "Sequential": "the model is one list of layers already; put them into it one by one",
-    "Lambda": "Lambda runs Python code, which a spec cannot hold",
-    "LambdaCallback": "LambdaCallback runs Python code, which a spec cannot hold",
+    **{
+        name: f"{name} runs Python code, and a spec never does"
+        for name in (
+            *("Lambda", "LambdaCallback", "TFSMLayer", "JaxLayer", "FlaxLayer"),
+            "TorchModuleWrapper",
+        )
+    },
 }
 _CROSSENTROPY = (
     "there is binary_crossentropy for two classes, and sparse_categorical_crossentropy or "
@@ -61,6 +67,12 @@ ABSENT |= {
         ("crossentropy", "cross_entropy", "CrossEntropy", "CrossEntropyLoss", "ce"), _CROSSENTROPY
     ),
 }
+# By these keys Keras finds and makes any object, where it takes a mapping for one.
+CONFIGURED = frozenset(("class_name", "registered_name", "module", "custom_objects"))
+NEVER_CODE = "a spec names what Keras has, and never runs code"
+# A field such as `{epoch:02d}`; another could become `..`, whatever stands around it, or so wide
+# that it fills the memory.
+_FIELDS = re.compile(r"\{[A-Za-z_]\w*(?::0?\d{0,2}(?:\.\d{1,2})?[defg]?)?\}", re.ASCII)
 # What a first layer is told in Keras, and in a spec by nobody.
 SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
@@ -121,7 +133,8 @@ def component(kind: str, value: Any, path: Path) -> Iterator[Finding]:
             message = f"must be {article(noun)} such as {EXAMPLES[kind]}, got {shown(value)}"
             if isinstance(value, dict):
                 known = partial(catalogue.knows, kind)
-                message = nesting.advice(noun, value, known) or message
+                own = f"{message}; {NEVER_CODE}" if CONFIGURED & value.keys() else message
+                message = nesting.advice(noun, value, known) or own
             yield Finding("NN115", path, message)
 
 
@@ -159,6 +172,8 @@ def _unknown(kind: str, name: str, at: Path, *, key: bool, path: Path) -> Findin
         suggestion = nesting.called(name, known, partial(_first, kind)) or nearest(name, names)
         own = [each for each in names if catalogue.meaning(kind, each) == each]
         message += "" if suggestion else f"; there are {offered(name, own, kind)}"
+        if not suggestion and (name in CONFIGURED or not name.isidentifier() or name[:2] == "__"):
+            message += f"; {NEVER_CODE}"
     return Finding(code, path, message, suggestion, at=at, key=key)
 
 
@@ -215,7 +230,12 @@ def _value(
 ) -> Iterator[Finding]:
     if value is None and may_be_null(argument):
         return
-    if argument.kind == "file":
+    if _is_configured(value) and argument.kind is None:
+        yield Finding("NN114", path, f"must be a plain value, got the making of one; {NEVER_CODE}")
+    elif argument.name in READ and not isinstance(value, list):
+        message = f"must be a list of words, got {shown(value)}; no file is read for it"
+        yield Finding("NN114", path, message)
+    elif argument.kind == "file":
         yield from _file(value, path)
     elif argument.kind == "schedules":
         yield from _schedule(argument, value, path)
@@ -233,6 +253,16 @@ def _value(
         meant = nearest(value, argument.choices) or slips.suggestion(value, wanted)
         listed_so = slips.as_list(value) if "array" in argument.types else None
         yield Finding("NN114", path, message, listed_so or meant)
+
+
+def _is_configured(value: Any) -> bool:
+    """Whether there is a mapping in it that Keras would make an object of."""
+    match value:
+        case dict():
+            return bool(CONFIGURED & value.keys()) or any(map(_is_configured, value.values()))
+        case list():
+            return any(map(_is_configured, value))
+    return False
 
 
 def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
@@ -256,4 +286,7 @@ def _file(value: Any, path: Path) -> Iterator[Finding]:
     outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root
     if outside or ".." in windows.parts or value.startswith("~") or "://" in value:
         message = f"must be a path inside the run folder, got {shown(value)}"
+        yield Finding("NN116", path, message)
+    elif set(_FIELDS.sub("", value)) & set("{}"):
+        message = f"may have fields such as {{epoch:02d}} in it and no others, got {shown(value)}"
         yield Finding("NN116", path, message)

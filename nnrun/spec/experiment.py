@@ -14,8 +14,11 @@ from nnrun.spec.lint import Lint
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Validation
 
-# Part of a folder's name on every system, so neither a separator nor a leading dot or dash.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")]
+# Part of a folder's name on every system: no separator, no dot or dash before it, and none of the
+# dots after it that Windows drops. The time stands before it, so that even `CON` is no device there.
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?$")
+]
 
 
 def _nothing(value: Any) -> Any:

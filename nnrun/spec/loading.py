@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path as File
 from typing import Any
@@ -15,11 +15,12 @@ from nnrun.errors import Fault, Place, SpecError
 from nnrun.spec import components, consequences, messages
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.extending import Reading
 from nnrun.spec.finding import Finding
-from nnrun.spec.merging import GATE, OVERRIDE, Override, Reading
+from nnrun.spec.merging import GATE, OVERRIDE, Override
 from nnrun.spec.tree import Node, Path
 
-__all__ = ["Loaded", "digest", "dump", "in_order", "load"]
+__all__ = ["MOST_FAULTS", "Loaded", "digest", "dump", "foremost", "in_order", "load"]
 
 MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
 
@@ -65,7 +66,7 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     root = reading.file(path)
     faults = reading.faults
     if root is None:
-        raise SpecError(_told(faults, str(path)))
+        raise SpecError(foremost(faults, str(path)))
     given = [*(Override(text) for text in overrides), *(Override(text, GATE) for text in gates)]
     for override in given:
         root = override.on(root)
@@ -85,15 +86,19 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
         findings += islice(others, MOST_FAULTS + 1)
     findings, read = consequences.without(findings, faults)
     if told := [*read, *(finding.fault(root) for finding in findings)]:
-        raise SpecError(_told(told, str(path)))
+        raise SpecError(foremost(told, str(path)))
     return experiment
 
 
-def _told(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
+def foremost(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     """As many faults as a person reads, in order, and whether there are more."""
     found = in_order(faults, first)
     if len(found) <= MOST_FAULTS:
         return found
+    if all(fault.is_warning for fault in found):
+        last = found[MOST_FAULTS - 1]
+        more = f"{last.message}; there are more warnings, told when these are heeded"
+        return (*found[: MOST_FAULTS - 1], replace(last, message=more))
     more = "there is more that is wrong; it is told when this is mended"
     return (*found[:MOST_FAULTS], Fault("NN007", "", more, found[MOST_FAULTS - 1].place))
 
@@ -135,4 +140,4 @@ def name_of(path: File) -> str:
         'my-net'
     """
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip(".-")
-    return name[:80] or "experiment"
+    return name[:80].rstrip(".") or "experiment"

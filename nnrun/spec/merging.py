@@ -1,17 +1,14 @@
-"""`extends` and `--set`: one spec on top of another, every value with the place it came from."""
+"""One spec on top of another, and `--set` on top of both; every value keeps its place."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path as File
 
 from nnrun.errors import Fault, Place
 from nnrun.spec import catalogue, source
 from nnrun.spec.short_forms import expand
-from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import Node, Path, dotted, mapping, sequence
-from nnrun.spec.words import shown
 
 OVERRIDE, GATE = "--set", "--expect"
 """The sources of what a person gave on the command line."""
@@ -23,80 +20,6 @@ _COMPONENTS: dict[Path, str] = {
 
 
 _POSITION = re.compile(r"\[(\d+)\]")
-
-
-class Reading:
-    """Reads a spec and what it extends; `faults` fills while it goes."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-
-    def file(self, path: File, above: tuple[File, ...] = ()) -> Node | None:
-        """A file on top of what it extends, short forms written out."""
-        document = source.read_file(path)
-        self.faults += document.faults
-        root = document.root
-        if root is None or root.value is None:
-            if not document.faults:
-                self._fault("NN003", "", "holds nothing", Place(str(path), 1, 1, 1, ""))
-            return None
-        if not isinstance(root.value, dict):
-            what = "a list" if isinstance(root.value, tuple) else "a single value"
-            message = f"must be a mapping such as 'model: [...]', got {what}"
-            self._fault("NN004", "", message, root.place)
-            return None
-        extends = root.value.get("extends")
-        own = mapping({k: v for k, v in root.value.items() if k != "extends"}, root)
-        return self._on_top(expand(own), extends, path, above) if extends else expand(own)
-
-    def _on_top(self, own: Node, extends: Node, path: File, above: tuple[File, ...]) -> Node | None:
-        if not isinstance(extends.value, str) or not extends.value:
-            message = "must be the name of one file, relative to this one"
-            self._fault("NN008", "extends", message, extends.place)
-            return own
-        chain = (*above, path.resolve())
-        wanted = path.parent / extends.value
-        try:
-            again, there = wanted.resolve() in chain, wanted.is_file()
-            if not again and not there:
-                self._lost(wanted, extends)
-        except (OSError, ValueError, RuntimeError):
-            # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
-            message = f"no file can be read under the name {shown(extends.value)}"
-            self._fault("NN008", "extends", message, extends.place)
-            return own
-        if again:
-            message = f"'{extends.value}' leads back to itself"
-            self._fault("NN008", "extends", message, extends.place)
-        if again or not there:
-            return own
-        base = self.file(wanted, chain)
-        return merged(_nameless(base), own) if base else None
-
-    def _lost(self, wanted: File, extends: Node) -> None:
-        """Says that there is no such file, or not even its folder."""
-        folder = File(str(extends.value)).parent
-        if not wanted.parent.is_dir():
-            message = f"there is no folder '{wanted.parent}'"
-            self._fault("NN008", "extends", message, extends.place)
-            return
-        message = f"there is no file '{wanted}'"
-        if wanted.is_dir():
-            message = f"'{wanted}' is a folder, not a file"
-        near = nearest(wanted.name, [found.name for found in wanted.parent.glob("*.y*ml")])
-        suggestion = (folder / near).as_posix() if near else None
-        self._fault("NN008", "extends", message, extends.place, suggestion)
-
-    def _fault(
-        self, code: str, path: str, message: str, place: Place, suggestion: str | None = None
-    ) -> None:
-        self.faults.append(Fault(code, path, message, place, suggestion))
-
-
-def _nameless(base: Node) -> Node:
-    """A spec's name is its own: two experiments of one name would be taken for one."""
-    assert isinstance(base.value, dict)
-    return mapping({key: node for key, node in base.value.items() if key != "name"}, base)
 
 
 def merged(base: Node, over: Node, path: Path = ()) -> Node:
@@ -145,6 +68,10 @@ class Override:
             dots = _POSITION.sub(r".\1", self.text, count=address.count("["))
             message = "a position in a list is written with a dot"
             self._fault((), message, 1, len(address), suggestion=dots)
+            return root
+        if len(keys) > source.DEEPEST:
+            message = f"more than {source.DEEPEST} keys inside each other"
+            self._fault((), message, 1, len(address))
             return root
         if not equals or not all(keys):
             self._fault((), "must look like 'training.epochs=3'", 1, len(self.text))

@@ -25,7 +25,9 @@ Details = Mapping[str, Any]
 # What must be true of a value that several types would take, or that a pattern describes.
 _SENTENCES: dict[Path, str] = {
     ("validation", "holdout", "size"): "a number of rows, or a fraction between 0 and 1",
-    ("name",): "1 to 80 letters, digits, '_', '-' or '.', beginning with a letter, a digit or '_'",
+    (
+        "name",
+    ): "1 to 80 letters, digits, '_', '-' or '.', without '-' or '.' before or '.' after them",
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {

@@ -58,8 +58,11 @@ READING = {
     "NN008": Rule(
         "`extends` names a file that can be read and does not lead back.",
         reason="The other file is looked for beside this one, not in the folder that you are in. "
-        "Two files that extend each other have no beginning.",
-        fix="Write the path as it leads from this file to the other. There is one file, not a list "
+        "Two files that extend each other have no beginning. A path that begins at `/` or `~` is one "
+        "of this machine, and a spec is carried to others. Of a file that is no spec nothing is shown, "
+        "because a spec may be a stranger's and the file a person's.",
+        fix="Write the path as it leads from this file to the other, which ends in .yaml or .yml; "
+        "`..` is the folder above. There is one file, not a list "
         "of them. YAML's own merge key (`<<`) is not used here.",
         example="extends: configs/digits.yaml",
     ),

@@ -5,8 +5,10 @@ Reads PyYAML's events rather than its nodes: depth, size and aliases are limited
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any
 
@@ -20,7 +22,8 @@ from nnrun.spec.tree import Node, Path, dotted
 
 LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 50  # mappings and lists inside each other
-MOST_VALUES = 100_000  # after aliases have been written out
+MOST_VALUES = 50_000  # after aliases have been written out, of all files of a spec together
+ENDINGS = (".yaml", ".yml")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -30,32 +33,69 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 @dataclass(frozen=True)
 class Document:
-    """What a text holds: its root where it could be read, and what is wrong with it."""
+    """What a text holds: its root where it could be read, and what is wrong with it.
+
+    Args:
+        text: of a file, as far as it could be read.
+    """
 
     root: Node | None
     faults: tuple[Fault, ...] = ()
+    text: str = ""
 
 
 class _StopError(Exception):
     """Nothing after this fault can be trusted."""
 
 
-def read_file(path: File) -> Document:
-    """Reads a file; whatever is wrong with it is in the faults."""
+def read_file(path: File, *, most: int = MOST_VALUES) -> Document:
+    """Reads a file; whatever is wrong with it is in the faults.
+
+    Args:
+        path: as the person named it.
+        most: values that it may hold.
+    """
     start = Place(str(path), 1, 1, 1, "")
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
+        data = _bytes(path)
     except OSError as error:
         return Document(None, (_unreadable(path, error),))
+    except _StopError as error:
+        return Document(None, (Fault("NN001", "", str(error), start),))
     if len(data) > LARGEST_FILE:
         message = f"larger than {LARGEST_FILE:,} bytes, which no spec needs"
         return Document(None, (Fault("NN007", "", message, start),))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return Document(None, (_undecodable(path, data, error.start),))
-    return read(text, source=str(path))
+        text = data.decode(errors="replace")
+        return Document(None, (_undecodable(path, data, error.start),), text)
+    return replace(read(text, source=str(path), most=most), text=text)
+
+
+def _bytes(path: File) -> bytes:
+    """What a file holds, and a byte more than it may.
+
+    Raises:
+        OSError: it cannot be read.
+        _StopError: it is no file that holds a spec.
+    """
+    # `nnrun check /dev/stdin`, and what a shell makes of `<(…)`.
+    is_piped = path.parts[:2] == ("/", "dev")
+    # What a link leads to may be anything of this machine, and errors quote what they are about.
+    if path.is_symlink() and not is_piped and path.resolve().suffix not in ENDINGS:
+        raise _StopError("is a link to what is no YAML file")
+    # A pipe that nobody writes to would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(stream.fileno()).st_mode
+        if stat.S_ISDIR(found):
+            raise IsADirectoryError
+        if not stat.S_ISREG(found) and not is_piped:
+            raise _StopError("is a pipe or a device, not a file")
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(stream.fileno(), True)
+        return stream.read(LARGEST_FILE + 1)
 
 
 def _undecodable(path: File, data: bytes, position: int) -> Fault:
@@ -82,15 +122,16 @@ def _unreadable(path: File, error: OSError) -> Fault:
     return Fault("NN001", "", f"cannot be read: {error.strerror}", place)
 
 
-def read(text: str, *, source: str, root: Path = ()) -> Document:
+def read(text: str, *, source: str, root: Path = (), most: int = MOST_VALUES) -> Document:
     """Reads YAML text of one document.
 
     Args:
         text: what to read.
         source: named in every place.
         root: the path of the text's root, for text that is part of a spec.
+        most: values that it may hold.
     """
-    reader = _Reader(text, source)
+    reader = _Reader(text, source, most)
     try:
         node = reader.document(root)
     except _StopError:
@@ -101,8 +142,9 @@ def read(text: str, *, source: str, root: Path = ()) -> Document:
 class _Reader:
     """Reads one text; `faults` fills while it goes."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, most: int) -> None:
         self.source = source
+        self.most = most
         self.lines = _BREAK.split(text)
         self.faults: list[Fault] = []
         self.anchors: dict[str, Node] = {}
@@ -122,7 +164,8 @@ class _Reader:
             return self._document(root)
         except yaml.MarkedYAMLError as error:
             line, column, message = syntax.explain(error, self.lines)
-            raise self.stop("NN002", message, self.place(line, column)) from None
+            code = "NN007" if message == syntax.TOO_DEEP else "NN002"
+            raise self.stop(code, message, self.place(line, column)) from None
 
     def _document(self, root: Path) -> Node | None:
         self.next()
@@ -233,7 +276,7 @@ class _Reader:
     def count(self, values: int, event: Any, path: Path) -> None:
         """Keeps the number of values within the limit."""
         self.values += values
-        if self.values > MOST_VALUES:
+        if self.values > self.most:
             message = f"more than {MOST_VALUES:,} values once aliases are written out"
             raise self.stop("NN007", message, self.span(event), path)
 

@@ -15,6 +15,7 @@ _SECOND = (
     "a second ':' in one line; put what comes after the first in {…}, or in quotes if it is text"
 )
 _GLUED = "a space is missing after the ':'"
+TOO_DEEP = "far too many lists and mappings inside each other"
 _NO_COLON = "a key needs a ':' after it"
 # From what PyYAML says (in C, then in Python) to what a person should do.
 _EXPLANATIONS = (
@@ -32,6 +33,7 @@ _EXPLANATIONS = (
         "'>' and '|' begin a text of several lines; put what begins so in quotes",
     ),
     ("cannot start any token", "this character must be put in quotes"),
+    ("exceeded maximum nesting depth", TOO_DEEP),
     ("undefined tag handle", "tags that begin with '!' are not used here"),
     ("expected node content", "a value is missing here, or a ',' is one too many"),
     ("expected alphabetic or numeric", "'*' and '&' need a name after them; or put it in quotes"),

@@ -75,8 +75,10 @@ def go_on(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> N
     """
     for name, size in sizes.items():
         path = folder / name
+        # The names come from a checkpoint, and that may come from anywhere.
+        is_inside = path.resolve().is_relative_to(folder.resolve())
         # Of a file that is shorter, lines are lost for good; zeros would not bring them back.
-        if path.is_file() and path.stat().st_size > size:
+        if is_inside and path.is_file() and path.stat().st_size > size:
             with path.open("r+b") as file:
                 file.truncate(size)
     for listener in listeners:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.cache.file import File, State, check
+from nnrun.cache.download import fetched
+from nnrun.cache.file import File, State, check, content
 from nnrun.errors import DataError
 
 BYTES = b"what was published"
@@ -86,3 +87,26 @@ def test_without_a_mirror_the_publisher_is_asked(
         monkeypatch.setenv("NNRUN_MIRROR", mirror)
 
     assert file.address == file.url
+
+
+def test_the_bytes_that_are_read_are_those_that_were_hashed(file: File, target: Path) -> None:
+    """Some published files are pickles: another must not come between the hash and the reading."""
+    target.write_bytes(BYTES)
+    opened = fetched(file)
+    target.write_bytes(b"another file")
+
+    assert opened.read() == BYTES
+
+
+def test_bytes_of_another_file_are_not_handed_on(file: File, target: Path) -> None:
+    target.write_bytes(b"another file")
+
+    with pytest.raises(DataError, match="it breaks off after 12 of 18 bytes, or is something else"):
+        content(file)
+    target.write_bytes(BYTES.upper())
+    with pytest.raises(DataError, match="its hash is not sha256:"):
+        content(file)
+    target.unlink()
+    target.mkdir()
+    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+        content(file)

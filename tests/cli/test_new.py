@@ -111,13 +111,13 @@ def test_json_says_where_it_is_and_what_runs_it() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["my net", "", ".hidden", "-x-", "..", "ä", "n" * 81])
+@pytest.mark.parametrize("name", ["my net", "", ".hidden", "-x-", "..", "x.", "ä", "n" * 81])
 def test_a_name_that_no_run_can_have_is_refused(name: str, folder: Path) -> None:
     refusal = answer("--", name)
 
     assert refusal.exit_code == 2
     assert refusal.stderr.startswith(
-        "error: NAME must be 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter"
+        "error: NAME must be 1 to 80 letters, digits, '_', '-' or '.', without '-' or '.' before"
     )
     assert list(folder.iterdir()) == []
 

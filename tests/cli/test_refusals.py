@@ -47,7 +47,7 @@ FILES = {
     ),
     "billion laughs": (
         BOMB + GOOD,
-        "6:10: NN007 a5[0]: more than 100,000 values once aliases are written out",
+        "5:35: NN007 a4[5]: more than 50,000 values once aliases are written out",
     ),
     "a tag that runs code": (
         GOOD + "description: !!python/object/apply:os.system ['touch ran']\n",

@@ -37,7 +37,7 @@ def test_a_row_per_spec_then_the_reasons_then_a_sentence() -> None:
     ]
 
 
-def test_markdown_is_a_table_that_no_bar_breaks() -> None:
+def test_markdown_is_a_table_that_neither_bar_nor_bracket_breaks() -> None:
     assert smoke_report.markdown(TRIALS, seconds=3.04) == (
         "### nnrun smoke\n\n"
         "| spec | data | seconds | result |\n"
@@ -46,7 +46,7 @@ def test_markdown_is_a_table_that_no_bar_breaks() -> None:
         "| b\\|c.yaml | real rows | 0.25 | failed |\n"
         "| d.yaml |  |  | refused |\n"
         "| e.yaml |  |  | not tried |\n\n"
-        "- b|c.yaml: out of [memory]\n"
+        "- b\\|c.yaml: out of \\[memory\\]\n"
         "- d.yaml:1:1: NN101 x\n"
         "- d.yaml:2:1: NN102 y\n\n"
         "1 of 4 passed in 3.0 s\n"

@@ -63,14 +63,14 @@ def archive_100(tmp_path: Path) -> Path:
 
 def test_the_batches_are_put_in_order(archive_10: Path) -> None:
     """Row 0 is the first of batch 1, wherever that stands in the archive."""
-    dataset = cifar.read_cifar10(archive_10, Cifar10(name="cifar10"))
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
 
     assert dataset.train.y.tolist() == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
 
 
 def test_the_colours_come_last(archive_10: Path) -> None:
     """The archive holds a plane per colour, Keras's layers want a colour per pixel."""
-    dataset = cifar.read_cifar10(archive_10, Cifar10(name="cifar10"))
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
     images = np.asarray(dataset.train.x)
 
     assert (images.shape, images.dtype) == ((10, 32, 32, 3), np.uint8)
@@ -79,14 +79,14 @@ def test_the_colours_come_last(archive_10: Path) -> None:
 
 def test_the_test_batch_is_for_testing(archive_10: Path) -> None:
     """One axis of labels, unlike in Keras."""
-    dataset = cifar.read_cifar10(archive_10, Cifar10(name="cifar10"))
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
 
     assert (len(dataset.test), dataset.test.y.tolist()) == (1, [1])
 
 
 def test_the_classes_are_named_by_the_archive(archive_10: Path) -> None:
     """The names come with the images, so they cannot be out of step."""
-    dataset = cifar.read_cifar10(archive_10, Cifar10(name="cifar10"))
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
 
     assert dataset.classes == ("airplane", "automobile")
 
@@ -103,6 +103,6 @@ def test_cifar100_has_kinds_and_groups(
     archive_100: Path, spec: Cifar100, labels: list[int], classes: tuple[str, ...]
 ) -> None:
     """`label_mode` chooses the labels and their names together."""
-    dataset = cifar.read_cifar100(archive_100, spec)
+    dataset = cifar.read_cifar100(archive_100.open("rb"), spec)
 
     assert (dataset.train.y.tolist(), dataset.classes) == (labels, classes)

@@ -96,3 +96,46 @@ print("matplotlib.pyplot" in sys.modules)
     process = subprocess.run(command, check=True, capture_output=True, text=True)
 
     assert process.stdout == "False\n"
+
+
+NAMES = {
+    "mathematics": "$\\frac{$",
+    "a brace": "x_{",
+    "dollars": "$5 to $6",
+    "an escape": "a\x1b]0;owned\x07\x9b31m",
+    "a NUL": "a\0b",
+    "turned around": "a\u202eb",
+    "lines": "a\n" * 1000,
+    "half a character": "a\udc80b",
+    "nothing": "",
+    "hidden from legends": "_a",
+    "a long word": "x" * 20_000,
+}
+
+
+def called(name: str) -> dict[str, Callable[[], Figure]]:
+    """Every plot with a name wherever a person's or a stranger's may stand."""
+    history = History({name: [2.0, 1.0], f"val_{name}": [3.0, 2.0]})
+    compared = [plots.Compared(name, history, None), plots.Compared("b", history, None)]
+    return {
+        "comparison": lambda: plots.comparison(compared, name, rows=name),
+        "curve": lambda: plots.curve(history, name, best_epoch=1),
+        "confusion": lambda: plots.confusion(np.eye(2, dtype=int), [name, f"{name}2"]),
+        "pictures": lambda: plots.pictures(np.zeros((1, 8, 8)), [name], [name]),
+        "texts": lambda: plots.texts([name], [name], ["b"]),
+        "predicted_against_true": lambda: plots.predicted_against_true(PRICES, PRICES, name=name),
+        "folds": lambda: plots.folds({1: history}, history, name, best_epoch=1),
+        "smoothed": lambda: plots.smoothed([2.0, 1.0], name, skip=1, best_epoch=2),
+    }
+
+
+def test_every_plot_is_called_names():
+    assert called("a").keys() == DRAWN.keys()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_plot_is_drawn_whatever_things_are_called(kind, tmp_path):
+    """Without a warning too, which would print the name as it is."""
+    for draw in called(NAMES[kind]).values():
+        assert saved(draw(), tmp_path / "a.png").startswith(b"\x89PNG")

@@ -64,7 +64,7 @@ def test_every_word_of_the_catalogue_passes_but_for_what_it_needs():
     ("kind", "text", "message"),
     [
         ("layers", "dense: 3", "NN104 : unknown layer 'dense' (Dense)"),
-        ("layers", "Lambda: 'x: x'", "NN104 : Lambda runs Python code, which a spec cannot hold (None)"),
+        ("layers", "Lambda: 'x: x'", "NN104 : Lambda runs Python code, and a spec never does (None)"),
         ("layers", "Dense: {unitz: 3}", "NN112 Dense.unitz: Dense has no argument 'unitz' (units)"),
         ("layers", "Dense: -1", "NN114 Dense.units: must be a whole number above 0, got -1 (None)"),
         ("layers", "Dense: true", "NN114 Dense.units: must be a whole number above 0, got true (None)"),

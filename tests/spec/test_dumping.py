@@ -79,7 +79,7 @@ trainings = st.builds(
 )
 experiments = st.builds(
     Experiment,
-    name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", fullmatch=True),
+    name=st.from_regex(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?", fullmatch=True),
     description=texts,
     seed=st.none() | st.integers(0, 2**32 - 1),
     dataset=datasets,

@@ -88,7 +88,7 @@ def test_a_billion_laughs_are_refused():
     [fault] = faults("\n".join(lines))
 
     assert "NN007" in fault
-    assert fault.endswith("more than 100,000 values once aliases are written out")
+    assert fault.endswith("more than 50,000 values once aliases are written out")
 
 
 @pytest.mark.parametrize("text", ["[" * 60, "{a: " * 60, "- " * 60 + "x", "? " * 60])

@@ -112,6 +112,8 @@ def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
         return numeric({"type": "number", "minimum": 0, "maximum": 1})
     if argument.name in arguments.MIXED:
         return {}
+    if argument.name in arguments.READ:
+        return typed(("array", "null"), ())
     if kind == "callbacks" and argument.name == "monitor":
         return {"type": "string"}
     return typed(argument.types, arguments.choices(argument))

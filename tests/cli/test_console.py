@@ -1,0 +1,93 @@
+"""Nothing that is printed can steer the terminal, however it gets onto it."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nnrun.cli import console
+from nnrun.cli.console import InertConsole
+from nnrun.errors import Fault, Place, RunError, SpecError
+
+NAME = "a\x1b]0;owned\x07\x1b[2J\x9b31m\rb\u202ec\x7f"
+SHOWN = "a␛]0;owned␇␛[2J�31m␍b�c␡"
+STYLE = re.compile("\x1b\\[[0-9;]*m")
+
+
+def printed(*renderables: RenderableType, markup: bool = True) -> str:
+    """What a terminal gets, without colours."""
+    out = io.StringIO()
+    InertConsole(file=out, force_terminal=True, width=200, highlight=False).print(
+        *renderables, markup=markup
+    )
+    return STYLE.sub("", out.getvalue())
+
+
+def table(cell: RenderableType) -> Table:
+    made = Table("run")
+    made.add_row(cell)
+    return made
+
+
+@pytest.mark.parametrize(
+    "renderable", [NAME, table(NAME), Table(NAME), Table(title=NAME)], ids=["text", "cell", "heading", "title"]
+)  # fmt: skip
+def test_text_is_shown_and_not_obeyed(renderable: RenderableType) -> None:
+    assert "\x1b" not in printed(renderable)
+    assert SHOWN in printed(renderable) or isinstance(renderable, Table)
+
+
+def test_text_that_is_made_elsewhere_is_not_obeyed_either() -> None:
+    """Rich takes some control characters out of it, and leaves others in."""
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed(Text(NAME), table(Text(NAME)))
+    )
+
+
+def test_a_hostile_name_leaves_a_table_in_shape() -> None:
+    lines = printed(table(NAME)).splitlines()
+
+    assert len({len(line) for line in lines}) == 1
+    assert any(SHOWN in line for line in lines)
+
+
+def test_what_is_written_over_can_still_be() -> None:
+    """The one control code that we mean."""
+    out = io.StringIO()
+    console.say_meanwhile(
+        f"reading {NAME}", InertConsole(file=out, force_terminal=True, width=200, highlight=False)
+    )
+
+    assert out.getvalue() == f"reading {SHOWN}\r"
+
+
+def test_errors_are_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_error(RunError(f"{NAME}[red]: is no run"))
+
+    assert capsys.readouterr().err == f"error: {SHOWN}[red]: is no run\n"
+
+
+def test_annotations_are_shown_and_not_obeyed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    place = Place(f"{NAME}.yaml", 1, 1, 1, NAME)
+    console.print_error(SpecError((Fault("NN101", NAME, f"{NAME}\n::stop-commands::x", place),)))
+    said = capsys.readouterr().err
+
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", said)
+    assert [line for line in said.splitlines() if line.startswith("::")] == [
+        f"::error file={SHOWN}.yaml,line=1,col=1,endColumn=2,title=NN101::"
+        f"{SHOWN}: {SHOWN}%0A::stop-commands::x"
+    ]
+
+
+def test_json_is_lossless_and_holds_no_control_character() -> None:
+    assert console.as_json({"name": "\x1b\x9b\u202e\udcff"}) == (
+        '{\n  "name": "\\u001b\\u009b\\u202e\\udcff"\n}\n'
+    )

@@ -1,0 +1,274 @@
+"""Somebody else's run folder, sealed as it should be: shown without obeying it, or refused.
+
+Whoever sends a run can seal it too, so that digests say nothing about what stands in it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from nnrun import layout, runs
+from nnrun.cli.main import app
+from nnrun.records import History
+from nnrun.runs import Run, seals
+
+NAME = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e<script>|[red]*_`=1\udcff"
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+METRICS = {
+    "schema_version": 1,
+    "epochs": 2,
+    "monitor": "loss",
+    "best_epoch": 2,
+    "initial": {"loss": 3.0},
+    "last": {"loss": 1.0},
+    "best": {"loss": 1.0},
+    "train": {"loss": 1.0, NAME: 0.5},
+    "test": {"loss": 1.0, NAME: 0.5},
+    "parameters": 10,
+    "seconds": {"total": 1.0, "training": 0.5},
+}
+SPREAD = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "folds": [0.5, 0.5]}
+FOLDS = {
+    **METRICS,
+    "fold_epochs": [2, 2],
+    "best_epoch_by": NAME,
+    "ddof": 1,
+    **{rows: {"loss": SPREAD, NAME: SPREAD} for rows in ("initial", "train", "validation")},
+}
+RECORD: dict[str, Any] = {
+    "verb": "train",
+    "seed": 1,
+    "overrides": [NAME],
+    "engine": NAME,
+    "device": NAME,
+    "data_digest": "data",
+    "split_digest": "split",
+    "rows": {"train": 8, "test": 2},
+    "notices": [NAME],
+    "parameters": 10,
+    "versions": {NAME: NAME},
+    "commit": NAME,
+    "error": f"{NAME}\n::error::x",
+    "expect": [{"name": NAME, "expected": NAME, "got": 1.0, "passed": True}],
+}
+PARTS = {"folds": [{"number": n, "train": 8, "validation": 2} for n in (1, 2)]}
+SPEC = f"""\
+name: odd
+dataset: {{name: iris, odd: {json.dumps(NAME.replace(chr(0xDCFF), ""))}}}
+model: [{{Dense: {{units: 3, name: "=1+1"}}}}]
+training: {{loss: mse, metrics: [accuracy], epochs: 2}}
+"""
+
+
+def made(root: Path, record: dict[str, Any], metrics: dict[str, Any], name: str = NAME) -> Run:
+    """A run with such a record and such metrics, sealed."""
+    run = runs.create(root, "odd", now=datetime(2026, 1, 2), record=record)
+    run.write_text(layout.SPEC, SPEC)
+    history = History({"loss": [2.0, 1.0]})
+    run.begin_journal(history)
+    run.end_journal()
+    run.write_json(layout.METRICS, metrics)
+    rows = np.arange(2)
+    run.write_arrays(layout.PREDICTIONS, row=rows, target=rows, output=np.eye(2))
+    run.update(status=layout.FINISHED, ended="2026-01-02T00:01:00")
+    run.release()
+    rewritten(run.path / layout.RUN, lambda known: known | {"name": name})
+    place = len([*root.iterdir()])
+    return Run(run.path.rename(run.path.with_name(f"2026010{place}-000000-{name}")))
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Changes a record and seals it again."""
+    known = json.loads(path.read_text("utf-8"))
+    changed = change({key: value for key, value in known.items() if key != seals.SEAL})
+    path.write_text(json.dumps(seals.sealed(changed)), "utf-8")
+
+
+def answer(*arguments: object, root: Path) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"NNRUN_RUNS": str(root)})
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a training and a cross-validation, both with hostile names everywhere."""
+    root = tmp_path_factory.mktemp("runs")
+    made(root, RECORD, METRICS)
+    made(root, RECORD | PARTS | {"verb": "kfold"}, FOLDS)
+    rewritten_spec = {**METRICS, "test": {"loss": 2.0, NAME: 0.4}}
+    made(root, {**RECORD, "data_digest": "others"}, rewritten_spec, f"{NAME}2")
+    return root
+
+
+FORMATS = ("table", "json", "csv", "md", "html")
+VERBS: dict[str, tuple[str, ...]] = {
+    "list": ("list",),
+    "list --json": ("list", "--json"),
+    "show": ("show", "RUN"),
+    "show a cross-validation": ("show", "FOLDS"),
+    "show --json": ("show", "RUN", "--json"),
+    **{f"compare --format {name}": ("compare", "--format", name) for name in FORMATS},
+    "compare by a metric that is not there": ("compare", "--metric", NAME + "x"),
+    "compare what is no run": ("compare", "NOTHING"),
+    "clean --dry-run": ("clean", "--keep-best", "1", "--dry-run"),
+    "clean --dry-run --json": ("clean", "--older-than", "1h", "--dry-run", "--json"),
+    "clean what is no run": ("clean", f"{NAME}/x", "--dry-run"),
+    "resume": ("resume", "RUN"),
+    "resume a cross-validation": ("resume", "FOLDS"),
+    "check": ("check", "SPEC"),
+    "check --json": ("check", "SPEC", "--json"),
+    "check --format github": ("check", "SPEC", "--format", "github"),
+    "check what is not there": ("check", f"{NAME}.yaml"),
+    "train": ("train", "SPEC"),
+    "smoke": ("smoke", "SPEC"),
+    "smoke --json": ("smoke", "SPEC", "--json"),
+    "an unknown option": ("show", f"--{NAME}"),
+    "an unknown verb": (NAME,),
+    "explain": ("explain", NAME),
+    "keys": ("keys", NAME),
+    "data": ("data", "verify", NAME),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_verb_obeys_a_name(verb: str, odd: Path, tmp_path: Path) -> None:
+    """Neither on the screen nor in a file, and none fails for it."""
+    first, folds, *_ = sorted(path for path in odd.iterdir())
+    spec = tmp_path / f"{NAME}.yaml"
+    spec.write_text(SPEC.replace("units", "unitz").replace("iris", '"a\\e[31m"'), "utf-8")
+    named = {"RUN": first, "FOLDS": folds, "SPEC": spec, "NOTHING": tmp_path / NAME}
+    found = answer(*(named.get(word, word) for word in VERBS[verb]), root=odd)
+    said = found.stdout + found.stderr
+
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exc_info
+    assert said
+    assert not STEERING.search(said)
+    assert not [line for line in said.splitlines() if line.startswith("::error::x")]
+
+
+def test_html_holds_no_tag_of_a_name(odd: Path) -> None:
+    page = answer("compare", "--format", "html", root=odd).stdout
+
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_markdown_holds_no_tag_and_no_column_of_a_name(odd: Path) -> None:
+    page = answer("compare", "--format", "md", root=odd).stdout
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+
+    assert "<script" not in page
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+
+
+def test_a_spreadsheet_finds_no_formula(odd: Path) -> None:
+    cells = answer("compare", "--format", "csv", root=odd).stdout
+
+    assert not re.search(r"""(^|[,\n])"?[=+@]""", cells)
+
+
+def test_json_says_the_name_as_it_is(odd: Path) -> None:
+    names = [run["name"] for run in json.loads(answer("list", "--json", root=odd).stdout)["runs"]]
+
+    assert names == [NAME, NAME, f"{NAME}2"]
+
+
+def test_a_name_is_drawn_letter_by_letter(odd: Path, tmp_path: Path) -> None:
+    """Of two dollars Matplotlib makes mathematics, and fails where that is none."""
+    root = shutil.copytree(odd, tmp_path / "runs")
+    for number, path in enumerate(sorted(root.iterdir())):
+        rewritten(path / layout.RUN, lambda known, n=number: known | {"name": f"$\\frac{{$ {{{n}"})
+    drawn = answer("compare", "--plot", tmp_path / "plot.png", root=root)
+
+    assert (drawn.exit_code, drawn.exception) == (0, None)
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+ODD: tuple[Any, ...] = (
+    *(None, True, 0, -1, 2**62, 1e300, "", "x", "1", "../../x", "a\nb", [], {}, [None], [[]], {"a": {}}),
+    *([1, "x", None], {"mean": 1}, {"mean": "x", "std": [], "low": {}, "high": 1, "folds": 3}),
+    *([{"number": "../../x", "train": 1, "validation": 1}], {"pid": "x", "host": 1}),
+)  # fmt: skip
+
+
+def places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every mapping or list with each of its keys or positions."""
+    keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    for key in list(keys):
+        yield tree, key
+        yield from places(tree[key])
+
+
+def twisted(rng: random.Random, tree: dict[str, Any]) -> dict[str, Any]:
+    """The same with some values of other kinds, or without them."""
+    tree = json.loads(json.dumps(tree))
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        holder, key = rng.choice(list(places(tree)))
+        if rng.random() < 0.25:
+            del holder[key]
+        else:
+            holder[key] = copy.deepcopy(rng.choice(ODD))
+        if not tree:
+            break
+    return tree
+
+
+def spoil(rng: random.Random, run: Path) -> None:
+    """Changes the record, the metrics or the spec of a run, and seals it again."""
+    what = rng.choice((layout.RUN, layout.METRICS, layout.METRICS, layout.SPEC))
+    if what == layout.RUN:
+        rewritten(run / what, lambda known: twisted(rng, known))
+        return
+    path = run / what
+    if what == layout.METRICS:
+        path.write_text(json.dumps(twisted(rng, json.loads(path.read_text("utf-8")))), "utf-8")
+    else:
+        spec = {"name": "odd", "dataset": {"name": "iris"}, "model": [{"Dense": {"units": 3}}]}
+        spec |= {"training": {"loss": {"Huber": {"delta": 1}}, "metrics": ["mae", {"AUC": {}}]}}
+        spec |= {"validation": {"holdout": {"size": 2, "take": "random"}, "kfold": {"folds": 2}}}
+        path.write_text(json.dumps(twisted(rng, spec)), "utf-8")
+    digest = seals.of_file(path)
+    rewritten(run / layout.RUN, lambda known: known | {"files": {**known["files"], what: digest}})
+
+
+def assert_all_answer(root: Path) -> None:
+    """No verb ends in a traceback."""
+    last = max(root.iterdir())
+    for words in (
+        ("list",),
+        ("list", "--json"),
+        ("show", last),
+        ("show", last, "--json"),
+        *(("compare", "--format", name) for name in FORMATS),
+        ("clean", "--keep-best", "1", "--older-than", "1h", "--dry-run"),
+    ):
+        found = answer(*words, root=root)
+        assert isinstance(found.exception, SystemExit | None), (words, found.exc_info)
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(15), pytest.param(range(15, 300), marks=pytest.mark.slow)], ids=["some", "many"]
+)  # fmt: skip
+def test_values_of_another_kind_never_end_in_a_traceback(
+    seeds: range, odd: Path, tmp_path: Path
+) -> None:
+    for seed in seeds:
+        rng = random.Random(seed)
+        root = shutil.copytree(odd, tmp_path / str(seed))
+        spoil(rng, rng.choice(sorted(root.iterdir())))
+        try:
+            assert_all_answer(root)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+        shutil.rmtree(root)

@@ -1,0 +1,115 @@
+"""Whatever lies in a run folder, nobody waits for it and no memory is filled with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnrun import layout, runs
+from nnrun.errors import NnrunError, RunError
+from nnrun.runs import Run, plain_files, seals
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A finished run, with a file to be read by each way there is."""
+    made = runs.create(tmp_path / "runs", "a", now=datetime(2026, 1, 2), record={})
+    made.write_json(layout.METRICS, {"epochs": 1})
+    made.write_arrays(layout.PREDICTIONS, row=np.arange(3))
+    made.write_text(layout.SPEC, "name: a\n")
+    made.write_text(layout.MODEL, "model")
+    made.update(status=layout.FINISHED)
+    made.release()
+    return Run(made.path)
+
+
+READERS = {
+    layout.RUN: lambda run: run.record(),
+    layout.METRICS: lambda run: run.metrics(),
+    layout.PREDICTIONS: lambda run: run.read_arrays(layout.PREDICTIONS),
+    layout.SPEC: lambda run: run.spec(),
+    layout.MODEL: lambda run: run.whole(layout.MODEL),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("what", ["pipe", "zero", "folder", "link to a pipe", "round", "gone"])
+def test_what_is_no_file_is_refused_at_once(name: str, what: str, run: Run, tmp_path: Path) -> None:
+    path = run.path / name
+    path.unlink()
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    elif what == "link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+    elif what in ("zero", "round"):
+        path.symlink_to({"zero": "/dev/zero", "round": name}[what])
+    try:
+        READERS[name](Run(run.path))
+    except NnrunError:
+        return
+    assert READERS[name](Run(run.path)) == {}
+
+
+@pytest.mark.parametrize("name", [layout.RUN, layout.METRICS])
+def test_two_hundred_megabytes_are_not_read(name: str, run: Run) -> None:
+    """Its size is known before: the file is full of holes and takes no room."""
+    with (run.path / name).open("ab") as file:
+        file.truncate(200_000_000)
+
+    with pytest.raises(RunError, match=f"{name}: cannot be read: it is larger than 16 MB"):
+        READERS[name](Run(run.path))
+
+
+DEEP = b'{"name":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+LESS_DEEP = b'{"name":' + b"[" * 500 + b"]" * 500 + b"}"
+
+
+@pytest.mark.parametrize("name", [layout.RUN, layout.METRICS])
+@pytest.mark.parametrize(
+    "content",
+    [DEEP, LESS_DEEP, b'{"epochs": NaN}', b'{"epochs": Infinity}', b'{"epochs": 1e999}',
+     b'{"epochs": ' + b"9" * 400 + b"}", b'{"epochs": ' + b"9" * 9000 + b"}", b"\xff", b"[", b"\0"],
+    ids=["deep", "less deep", "NaN", "Infinity", "1e999", "400 digits", "9000 digits", "Latin-1", "half", "NUL"],
+)  # fmt: skip
+def test_what_nnrun_never_writes_is_refused(name: str, content: bytes, run: Run) -> None:
+    (run.path / name).write_bytes(content)
+    record = json.loads((run.path / layout.RUN).read_bytes()) if name != layout.RUN else None
+    if record:
+        files = record["files"] | {name: seals.of_bytes(content)}
+        sealed = seals.sealed(record | {"files": files})
+        (run.path / layout.RUN).write_text(json.dumps(sealed))
+
+    with pytest.raises(RunError, match=f"{name}: cannot be read: "):
+        READERS[name](Run(run.path))
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "link deep inside"])
+def test_a_folder_is_written_to_only_where_nothing_leads_out_of_it(
+    what: str, run: Run, tmp_path: Path
+) -> None:
+    """`log.txt` as a link to a person's own file would be added to."""
+    path = run.path / layout.LOG
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "link":
+        path.symlink_to(tmp_path / "mine")
+    else:
+        path = run.path / layout.CHECKPOINT / "x"
+        path.parent.mkdir()
+        path.symlink_to("/")
+    said = "a pipe or a device" if what == "pipe" else "a link"
+
+    with pytest.raises(RunError, match=f"{path}: is {said}, so nothing is written here"):
+        plain_files.check_all(run.path)
+
+
+def test_an_ordinary_folder_is_written_to(run: Run) -> None:
+    plain_files.check_all(run.path)
