@@ -17,6 +17,8 @@ from forkserver import Answer, ForkServer
 from injector import Action, Call, Fault
 
 KILLS = (Action.KILL, Action.HALF_THEN_KILL)
+PERSISTENT = (Action.FAIL_ON, Action.HALF_THEN_FAIL)
+MATTERING = ("open", "write", "rename", "link", "fsync", "truncate")
 
 
 @dataclass(frozen=True)
@@ -121,23 +123,18 @@ def _of_the_words(answer: Answer, fault: Fault) -> Iterator[str]:
         return
     reason = os.strerror(fault.error)
     if answer.code == 0 and reason not in answer.err:
-        yield "ended with 0 and did not say that it failed"
+        yield f"did not say that it could not {failed.name} {final(failed.path).name}"
     elif answer.code and lines and not _names(lines[0], answer.calls[fault.number - 1 :], reason):
         yield f"does not name the file and the reason: {lines[0]}"
 
 
 def _failed(calls: Sequence[Call], fault: Fault) -> Call | None:
-    """The call that failed first, where a run cannot do without it."""
+    """The first call that failed and mattered: tidying up does not, nor making what is there."""
     if fault.action in (*KILLS, Action.HALF_ONCE):
         return None
-    deleting = ("unlink", "rmdir")
-    spared = fault.error in (errno.ENOSPC, errno.EDQUOT)
-    for call in calls[fault.number - 1 :]:
-        if call.name not in deleting:
-            return call
-        if not spared and fault.action is Action.FAIL_ONCE:
-            return None
-    return None
+    later = calls[fault.number - 1 :]
+    failed = later if fault.action in PERSISTENT else later[:1]
+    return next((call for call in failed if call.name in MATTERING), None)
 
 
 def _names(line: str, failed: Sequence[Call], reason: str) -> bool:
@@ -170,5 +167,5 @@ def _is_excused(broken: str, answer: Answer, fault: Fault) -> bool:
 def _could_not_say(calls: Sequence[Call], fault: Fault) -> bool:
     """Whether the record itself could not be written."""
     later = calls[fault.number - 1 :]
-    failed = later if fault.action in (Action.FAIL_ON, Action.HALF_THEN_FAIL) else later[:1]
+    failed = later if fault.action in PERSISTENT else later[:1]
     return any("run." in call.path.name for call in failed)

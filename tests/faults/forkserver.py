@@ -259,6 +259,8 @@ def _become(request: Mapping[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", 1)  # noqa: SIM115
     sys.argv = ["nnrun", *request["run"]]
+    # A shell that runs the tests in the background has it ignored, and a child inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A worker that is spawned would run the main module again.
     sys.modules["__main__"] = types.ModuleType("__main__")
     if "watched" in request:
