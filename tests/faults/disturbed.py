@@ -159,8 +159,8 @@ def _is_excused(broken: str, answer: Answer, fault: Fault) -> bool:
     passing = "a passing file" in broken
     gone = answer.code == -9
     locked = fault.action is Action.FAIL_ON and fault.error == errno.EROFS
-    # Lines are added to a journal; a reader passes over half of one.
-    halved = "history.csv" in broken or "own.csv" in broken
+    # Keras adds lines to it one by one.
+    halved = "own.csv" in broken
     return (passing and (gone or locked)) or (gone and halved)
 
 

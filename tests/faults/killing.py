@@ -207,11 +207,11 @@ class Case:
 
 
 def _run(root: Path) -> Path | None:
-    """The run folder, if it has a record that can be read."""
-    for record in root.glob("*/run.json"):
-        with suppress(ValueError):
-            json.loads(record.read_text())
-            return record.parent
+    """The run folder, if it has a spec, and a record that can be read."""
+    for spec in root.glob("*/spec.yaml"):
+        with suppress(OSError, ValueError):
+            json.loads((spec.parent / "run.json").read_text())
+            return spec.parent
     return None
 
 
