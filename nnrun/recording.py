@@ -34,12 +34,14 @@ class Origin:
         began: when work on it began, by `time.perf_counter`.
         import_seconds: spent loading TensorFlow and Keras.
         clock: tells the local time.
+        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
     """
 
     overrides: tuple[str, ...]
     began: float
     import_seconds: float
     clock: Callable[[], datetime] = datetime.now
+    heed: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -123,6 +125,7 @@ class Recorder:
         self.epoch_seconds.append(seconds)
         self.run.append_epoch(self.history)
         self.observer.epoch_ended(epoch, logs, seconds)
+        self.origin.heed()
 
     def seconds(self, assembly: Assembly) -> dict[str, float]:
         """Where the time went, in seconds."""
@@ -195,7 +198,8 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
         run.update(status=status, ended=now.isoformat(timespec="seconds"), error=error)
 
     try:
-        yield
+        with _heeding(recorder.origin):
+            yield
         close(layout.FINISHED)
     except KeyboardInterrupt as interrupt:
         # The status comes first: a second Ctrl-C ends at once, and what there is must not look lost.
@@ -220,6 +224,16 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
         checkpoints.clear(run)
     finally:
         run.release()
+
+
+@contextmanager
+def _heeding(origin: Origin) -> Iterator[None]:
+    """An error that TensorFlow, or Matplotlib, has made of an interrupt is taken for one."""
+    try:
+        yield
+    except Exception:
+        origin.heed()
+        raise
 
 
 def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
