@@ -22,6 +22,7 @@ from nnrun.runs import Run, environment
 from nnrun.spec.loading import digest, dump
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import probabilities
+from nnrun.training.restart import seeds
 from nnrun.training.state import State
 
 
@@ -278,6 +279,7 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     output = evaluator.outputs(assembly.test or assembly.train, rows)
     output = probabilities(output) if puts_out_logits(intake.spec.training) else output
     run.write(layout.MODEL, assembly.model.save)
+    run.update(layer_seeds=[each.numpy().tolist() for each in seeds(assembly.model)])
     recorder.stage("drawing")
     outcome.write(run, Predictions(intake.dataset, split, rows, output), intake.spec.training)
     keep(recorder, assembly, **evaluations)
