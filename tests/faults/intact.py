@@ -47,18 +47,22 @@ def other(server: ForkServer, folder: Path) -> Path:
     return _finished(server, "train", spec)
 
 
-def made(server: ForkServer, folder: Path) -> list[Intact]:
-    """A finished run, one of the same spec interrupted, one killed, and a cross-validation."""
+def trained(server: ForkServer, folder: Path) -> list[Intact]:
+    """A finished run, one of the same spec that was interrupted, and one that was killed."""
     slow = specs.written(folder, "digits", SLOW)
-    boston = specs.written(folder, "boston", specs.BOSTON)
     whole = _finished(server, "train", slow)
     known, _ = contents(whole)
     return [
         Intact("finished", whole),
         Intact("interrupted", _stopped(server, folder, slow, signal.SIGINT), known),
-        Intact("cross-validation", _finished(server, "kfold", boston)),
         Intact("killed", _stopped(server, folder, slow, signal.SIGKILL), known),
     ]
+
+
+def cross_validated(server: ForkServer, folder: Path) -> Intact:
+    """A finished cross-validation."""
+    boston = specs.written(folder, "boston", specs.BOSTON)
+    return Intact("cross-validation", _finished(server, "kfold", boston))
 
 
 def _finished(server: ForkServer, verb: str, spec: Path) -> Path:

@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,11 +80,20 @@ class Reference:
     history: bytes
 
 
-def refer(subject: Subject, server: ForkServer, folder: Path) -> Reference:
-    """Runs an experiment undisturbed, in a fork and in a fresh process, which must agree."""
+def refer(
+    subject: Subject, server: ForkServer, folder: Path, *, ways: Sequence[bool] = (True, False)
+) -> Reference:
+    """Runs an experiment undisturbed.
+
+    Args:
+        subject: the experiment.
+        server: whose forks run the command.
+        folder: for the spec and the runs.
+        ways: in a fork, in a fresh process; where it is both, they must agree.
+    """
     spec = specs.written(folder, subject.name, dict(subject.spec))
     seconds, known = {}, {}
-    for forked in (True, False):
+    for forked in ways:
         root = folder / f"{subject.name}-{forked}"
         arguments = (subject.verb, spec, "--runs", root)
         answer = (server.start(*arguments) if forked else fresh(folder, *arguments)).answer()
@@ -93,10 +102,11 @@ def refer(subject: Subject, server: ForkServer, folder: Path) -> Reference:
         seconds[forked] = answer.seconds
         known[forked], broken = contents(run)
         assert not broken, broken
-    differing = list(differences(known[True], known[False], whole=True))
-    assert not differing, f"a fork computes something else than a fresh process: {differing}"
+    for each in known.values():
+        differing = list(differences(each, known[ways[0]], whole=True))
+        assert not differing, f"a fork computes something else than a fresh process: {differing}"
     history = (run / "history.json").read_bytes()
-    return Reference(subject.name, subject.verb, spec, seconds, known[True], history)
+    return Reference(subject.name, subject.verb, spec, seconds, known[ways[0]], history)
 
 
 @dataclass

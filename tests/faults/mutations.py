@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 
 from forkserver import HEAVY, LIGHT, Answer, ForkServer
-from intact import Intact, made, other
+from intact import Intact, cross_validated, other, trained
 from mutating import mutate
 from shown import Shown, wrong
 
@@ -125,8 +125,8 @@ def _of_the_end(answer: Answer) -> Iterator[str]:
         yield f"ended with {answer.code}"
     if "Traceback" in answer.err:
         yield f"a traceback: {answer.err.strip().splitlines()[-1]}"
-    elif answer.code in (1, 2) and "error:" not in answer.err:
-        yield f"ended with {answer.code} and did not say why: {answer.err[-200:]}"
+    elif answer.code in (1, 2) and not answer.err.strip():
+        yield f"ended with {answer.code} and did not say why"
 
 
 def main() -> int:
@@ -153,9 +153,8 @@ def _all(arguments: argparse.Namespace, folder: Path) -> int:
     with ExitStack() as stack:
         light = stack.enter_context(ForkServer(folder, modules=LIGHT))
         heavy = stack.enter_context(ForkServer(folder, modules=HEAVY))
-        bench = Bench(
-            folder, light, heavy, made(heavy, folder), other(heavy, folder), arguments.seed
-        )
+        intact = [*trained(heavy, folder), cross_validated(heavy, folder)]
+        bench = Bench(folder, light, heavy, intact, other(heavy, folder), arguments.seed)
         bench.look()
         failed = 0
         with ThreadPoolExecutor(arguments.jobs) as pool:
