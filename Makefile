@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all check format docs catalogue schema broken clean
+.PHONY: help demo test test-all faults soak check format docs catalogue schema broken clean
 
 help: ## What there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,16 @@ test: $(VENV)/developing ## Run the tests.
 
 test-all: $(VENV)/developing ## Run the slow tests too.
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+faults: $(VENV)/developing ## Let every write fail, kill and change runs, in hours: nothing may be lost.
+	$(BIN)/python tests/faults/starts.py --count 20
+	$(BIN)/python tests/faults/writes.py --subject digits callbacks boston kfold resumed resumed-kfold
+	$(BIN)/python tests/faults/kills.py --verb train --kills 100
+	$(BIN)/python tests/faults/kills.py --verb kfold --kills 100
+	$(BIN)/python tests/faults/mutations.py --count 1000
+
+soak: $(VENV)/developing ## Train for half an hour: memory and open files must not grow.
+	$(BIN)/python tests/faults/soak.py --minutes 10
 
 check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: what CI checks.
 	$(BIN)/ruff format --check .

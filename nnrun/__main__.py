@@ -1,6 +1,6 @@
 """`python -m nnrun` is the `nnrun` command."""
 
-from nnrun.cli.main import main
+from nnrun.cli.entry import main
 
 # A worker process imports this module too, under another name.
 if __name__ == "__main__":

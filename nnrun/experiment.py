@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -15,14 +16,18 @@ from nnrun.assembly import Assembly, assemble
 from nnrun.errors import TrainingError
 from nnrun.intake import Intake
 from nnrun.models.build import REFUSALS
+from nnrun.number import size
 from nnrun.recording import Origin, Recorder
 from nnrun.records import Observer
 from nnrun.runs import Run
 from nnrun.training import callbacks, devices
 
+FLOAT_BYTES = 4
 # What callbacks and kernels raise in the middle of training.
 FROM_KERAS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
 
+
+TOO_LARGE = (tf.errors.ResourceExhaustedError, MemoryError)
 
 Folder = Callable[[dict[str, Any]], Run]
 """Makes the run folder, given what its record says from the start."""
@@ -62,11 +67,15 @@ def prepare(
 
     Raises:
         Misfit: the model cannot be built.
+        TrainingError: rows or model do not fit into memory.
     """
     wanted = intake.spec.training.device
     chosen = devices.choose(device if wanted == "auto" else wanted)
-    with tf.device(devices.tensorflow_name(chosen)):
-        return assemble(intake, chosen, observer, previous=previous)
+    try:
+        with tf.device(devices.tensorflow_name(chosen)):
+            return assemble(intake, chosen, observer, previous=previous)
+    except TOO_LARGE as error:
+        raise TrainingError(_too_large(intake)) from error
 
 
 def fit_fold(assembly: Assembly, folder: Folder, *, origin: Origin, observer: Observer) -> Run:
@@ -108,14 +117,25 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
             start=start.state if start else None,
             reached=recorder.reached,
         )
-    except tf.errors.ResourceExhaustedError as error:
-        message = f"out of memory with batch_size {training.batch_size}; a smaller one needs less"
-        raise TrainingError(message) from error
+    except TOO_LARGE as error:
+        raise TrainingError(_too_large(intake)) from error
     except FROM_KERAS as error:
         # Whole into the log, because only the first line of it helps a person.
         traceback.print_exc()
         reason = keras_objects.reason(error)
         raise TrainingError(f"{_where(error, assembly)} failed: {reason}") from error
+
+
+def _too_large(intake: Intake) -> str:
+    """What would not fit into memory, and what to change."""
+    batch_size, shape = intake.spec.training.batch_size, intake.preparation.shape
+    rows = len(intake.dataset.train) + len(intake.dataset.test)
+    row = math.prod(shape) * FLOAT_BYTES
+    return (
+        f"out of memory: {rows:,} rows, prepared {size(rows * row)} in all, and batch_size "
+        f"{batch_size:,}, {size(min(batch_size, rows) * row)} a step before the first layer; "
+        "a smaller batch_size, smaller layers or fewer columns need less"
+    )
 
 
 def _where(error: BaseException, assembly: Assembly) -> str:

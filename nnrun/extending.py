@@ -13,7 +13,7 @@ from nnrun.checkpoints import Checkpoint
 from nnrun.models import saved
 from nnrun.runs import Run
 from nnrun.spec.training import Training
-from nnrun.training import callbacks, state
+from nnrun.training import callbacks, restart, state
 
 # Of these the next epochs need to know nothing but the epoch; others carry something along.
 FORGETFUL = frozenset(("CSVLogger", "LearningRateScheduler", "RemoteMonitor", "TerminateOnNaN"))
@@ -45,6 +45,8 @@ def _carries_only_its_model(training: Training) -> bool:
 
 def _keep_model_as_checkpoint(run: Run, training: Training) -> None:
     model: keras.Model = saved.read(run.whole(layout.MODEL))
+    for seed, value in zip(restart.seeds(model), run.record()["layer_seeds"], strict=True):
+        seed.assign(value)
     history, metrics = run.history(), run.metrics()
     model.stop_training = False
     seconds = metrics.get("seconds", {})

@@ -16,6 +16,7 @@ import numpy as np
 
 from nnrun import crossval, datasets, prepare, sanity, targets
 from nnrun.check import labels, lint, subject
+from nnrun.errors import DataError
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Dataset, Fold
 from nnrun.spec.experiment import Experiment
@@ -83,7 +84,11 @@ def read(spec: Experiment) -> Material:
         Misfit: spec and data do not go together.
     """
     began = time.perf_counter()
-    return of_rows(spec, datasets.load(spec.dataset), began=began)
+    try:
+        return of_rows(spec, datasets.load(spec.dataset), began=began)
+    except MemoryError as error:
+        name = spec.dataset.name
+        raise DataError(f"out of memory while reading {name}: its rows need more") from error
 
 
 def of_rows(spec: Experiment, dataset: Dataset, *, began: float) -> Material:

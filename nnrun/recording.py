@@ -22,6 +22,7 @@ from nnrun.runs import Run, environment
 from nnrun.spec.loading import digest, dump
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import probabilities
+from nnrun.training.restart import seeds
 from nnrun.training.state import State
 
 
@@ -34,12 +35,14 @@ class Origin:
         began: when work on it began, by `time.perf_counter`.
         import_seconds: spent loading TensorFlow and Keras.
         clock: tells the local time.
+        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
     """
 
     overrides: tuple[str, ...]
     began: float
     import_seconds: float
     clock: Callable[[], datetime] = datetime.now
+    heed: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -123,6 +126,7 @@ class Recorder:
         self.epoch_seconds.append(seconds)
         self.run.append_epoch(self.history)
         self.observer.epoch_ended(epoch, logs, seconds)
+        self.origin.heed()
 
     def seconds(self, assembly: Assembly) -> dict[str, float]:
         """Where the time went, in seconds."""
@@ -195,7 +199,8 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
         run.update(status=status, ended=now.isoformat(timespec="seconds"), error=error)
 
     try:
-        yield
+        with _heeding(recorder.origin):
+            yield
         close(layout.FINISHED)
     except KeyboardInterrupt as interrupt:
         # The status comes first: a second Ctrl-C ends at once, and what there is must not look lost.
@@ -220,6 +225,16 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
         checkpoints.clear(run)
     finally:
         run.release()
+
+
+@contextmanager
+def _heeding(origin: Origin) -> Iterator[None]:
+    """An error that TensorFlow, or Matplotlib, has made of an interrupt is taken for one."""
+    try:
+        yield
+    except Exception:
+        origin.heed()
+        raise
 
 
 def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:
@@ -264,6 +279,7 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     output = evaluator.outputs(assembly.test or assembly.train, rows)
     output = probabilities(output) if puts_out_logits(intake.spec.training) else output
     run.write(layout.MODEL, assembly.model.save)
+    run.update(layer_seeds=[each.numpy().tolist() for each in seeds(assembly.model)])
     recorder.stage("drawing")
     outcome.write(run, Predictions(intake.dataset, split, rows, output), intake.spec.training)
     keep(recorder, assembly, **evaluations)

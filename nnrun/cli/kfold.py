@@ -73,7 +73,7 @@ def conduct(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) 
     lanes = Lanes()
     judged: list[gates.Outcome] = []
     try:
-        _run(loaded, folder, workers, lanes)
+        carry_out(loaded, folder, workers, lanes)
         if lanes.run and lanes.run.status() == layout.FINISHED:
             judged = gates.judge(lanes.run, loaded.experiment.expect)
     finally:
@@ -99,7 +99,19 @@ def _check(loaded: Loaded) -> None:
         raise SpecError((loaded.fault("NN102", ("validation", "kfold"), message, key=True),))
 
 
-def _run(loaded: Loaded, folder: Folder, workers: int | None, lanes: Any) -> None:
+def carry_out(loaded: Loaded, folder: Folder, workers: int | None, lanes: Any) -> None:
+    """Cross-validates an experiment into a folder.
+
+    Args:
+        loaded: with a `validation.kfold`.
+        folder: makes the run folder, or reads one that is to be gone on with.
+        workers: how many processes side by side; None for as many as are worth it.
+        lanes: the audience, not yet entered.
+
+    Raises:
+        NnrunError: it cannot be done; a fold that fails is in the run's status.
+        KeyboardInterrupt: as soon as what there is has been kept.
+    """
     began = time.perf_counter()
     from nnrun.cli import worker
     from nnrun.workers import Team

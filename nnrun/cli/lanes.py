@@ -22,9 +22,14 @@ EVERY_SECONDS = 10.0
 
 
 class Lanes:
-    """The audience of a cross-validation. `run` is its run as soon as there is one."""
+    """The audience of a cross-validation. `run` is its run as soon as there is one.
 
-    def __init__(self) -> None:
+    Args:
+        subject: what is said when the run begins; by default where its folder is.
+    """
+
+    def __init__(self, subject: str | None = None) -> None:
+        self._subject = subject
         self.run: Run | None = None
         self._console = console.stderr()
         self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
@@ -57,7 +62,7 @@ class Lanes:
         """From now on there is a log to write to."""
         self.run, self._parts = run, parts
         self._bar.update(self._whole, description="folds", total=parts, completed=0)
-        self.say(f"run {console.short(run.path)}")
+        self.say(self._subject or f"run {console.short(run.path)}")
 
     def notice(self, text: str) -> None:
         """Says what a person should know, on a terminal too."""

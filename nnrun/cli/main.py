@@ -24,6 +24,7 @@ from nnrun.cli import (
     show,
     smoke,
     train,
+    verify,
 )
 from nnrun.cli import list as list_
 from nnrun.cli.data.app import app as data
@@ -43,6 +44,7 @@ app.command("new", epilog=new.EXAMPLE)(new.new)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
+app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)

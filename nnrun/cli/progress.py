@@ -17,9 +17,13 @@ class Watcher:
     """An Observer that draws; while it is entered, TensorFlow's noise goes to the log.
 
     `path` is the run's folder as soon as there is one.
+
+    Args:
+        subject: what is said when the run begins; by default where its folder is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, subject: str | None = None) -> None:
+        self._subject = subject
         self.path: Path | None = None
         self._noise = Noise()
         self._steps = 1
@@ -60,7 +64,7 @@ class Watcher:
         """From now on there is a log to write to."""
         self.path = path
         self._noise.move_to(path / layout.LOG)
-        self._say(f"run {console.short(path)}")
+        self._say(self._subject or f"run {console.short(path)}")
 
     def notice(self, text: str) -> None:
         """Says what a person should know, on a terminal too."""

@@ -12,6 +12,7 @@ import typer
 
 from nnrun.cli import console
 from nnrun.cli import specs as reading
+from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, NnrunError, SpecError
 from nnrun.spec.loading import Loaded
@@ -113,7 +114,7 @@ def conduct(
 
     watcher = Watcher()
     try:
-        _run(loaded, folder, watcher)
+        carry_out(loaded, folder, watcher)
         assert watcher.path
         judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
@@ -129,7 +130,13 @@ def conduct(
     return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
-def _run(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
+def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
+    """Trains one experiment into a folder.
+
+    Raises:
+        NnrunError: it cannot be done, or has failed; the folder keeps what there is.
+        KeyboardInterrupt: likewise.
+    """
     began = time.perf_counter()
     try:
         from nnrun.cli.noise import quiet_tensorflow
@@ -137,14 +144,17 @@ def _run(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
 
         watcher.reading(loaded.experiment.dataset.name)
         intake = take_in(loaded.experiment)
-        with watcher:
+        with watcher, Interrupts() as interrupts:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
             quiet_tensorflow()
             from nnrun import experiment
             from nnrun.recording import Origin
 
-            origin = Origin(loaded.overrides, began, time.perf_counter() - imported)
+            # Packages that load catch what they should not, and go on.
+            interrupts.raise_again()
+            spent = time.perf_counter() - imported
+            origin = Origin(loaded.overrides, began, spent, heed=interrupts.raise_again)
             experiment.train(intake, folder, origin=origin, observer=watcher)
     except Misfit as misfit:
         fault = loaded.fault(misfit.code, misfit.path, misfit.message)

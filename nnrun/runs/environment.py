@@ -8,6 +8,8 @@ import subprocess
 from importlib import metadata
 from typing import Any
 
+from nnrun.runs import machine
+
 PACKAGES = ("nnrun", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -19,6 +21,7 @@ def describe() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
+        **machine.describe(),
         "commit": _commit(),
     }
 

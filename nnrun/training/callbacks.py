@@ -53,7 +53,43 @@ def _built(index: int, component: Component, folder: Path) -> Any:
         raise Misfit("NN114", ("training", "callbacks", index), message) from error
     if isinstance(callback, keras.callbacks.LearningRateScheduler):
         callback.schedule = _per_epoch(callback.schedule)
+    if isinstance(callback, (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)):
+        take = callback.set_model
+        callback.set_model = lambda model: take(_SavedWhole(model))
     return callback
+
+
+class _SavedWhole:
+    """A model that saves under a passing name first, so that a kill leaves no half of a file."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_model":
+            super().__setattr__(name, value)
+        else:
+            setattr(self._model, name, value)
+
+    def save(self, filepath: str, **more: Any) -> None:
+        """As Keras's."""
+        self._whole(self._model.save, filepath, **more)
+
+    def save_weights(self, filepath: str, **more: Any) -> None:
+        """As Keras's."""
+        self._whole(self._model.save_weights, filepath, **more)
+
+    def _whole(self, save: Any, filepath: str, **more: Any) -> None:
+        target = Path(filepath)
+        passing = target.with_name(f".{target.name}")
+        try:
+            save(str(passing), **more)
+            passing.replace(target)
+        finally:
+            passing.unlink(missing_ok=True)
 
 
 def growing(components: Sequence[Component]) -> tuple[str, ...]:

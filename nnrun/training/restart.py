@@ -18,6 +18,11 @@ def restart(model: keras.Model, fresh: keras.Model) -> None:
         old.assign(new)
 
 
+def seeds(model: keras.Model) -> list[Any]:
+    """The variables from which layers draw; Keras saves all others with the model."""
+    return [each for each in variables(model) if each.name == "seed_generator_state"]
+
+
 def variables(model: keras.Model) -> list[Any]:
     """All variables that training changes; metrics begin anew with each epoch."""
     return [

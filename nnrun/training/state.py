@@ -68,7 +68,7 @@ def restore(state: State, model: keras.Model, callbacks: Sequence[Any]) -> None:
         variable.assign(_native(value, variable))
     for callback, attributes in zip(callbacks, state.callbacks, strict=True):
         # A checkpoint may come from anywhere: text in it could say where a callback writes to.
-        if not all(name in vars(callback) and _is_state(attributes[name]) for name in attributes):
+        if not all(map(_is_state, attributes.values())):
             raise ValueError("the checkpoint is of other callbacks")
         vars(callback).update(attributes)
 

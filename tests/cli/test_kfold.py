@@ -355,3 +355,21 @@ def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
     assert "note: not smoothed: of 2 epochs, skip: 10 leaves none" in answer.stderr
     assert "of 2 by the mean curve: val_loss " in answer.stdout
     assert "smoothed" not in only(tmp_path).metrics()
+
+
+def test_a_cross_validation_is_verified_with_every_fold(
+    boston: tuple[Any, Run], nnrun: Callable[..., Any]
+) -> None:
+    """Whole, folds and the model on all rows, each to the bit; a fold alone is not asked for."""
+    run = boston[1]
+    answer = nnrun("verify", run.path, "--json")
+    [entry] = json.loads(answer.stdout)["runs"]
+    models = [each["part"] for each in entry["comparisons"] if each["what"] == "weights"]
+
+    assert (answer.returncode, entry["verdict"], entry["damaged"]) == (0, "identical", [])
+    assert models == ["final", *(fold.path.name for fold in folds(run))]
+    assert {each["what"] for each in entry["comparisons"] if not each["part"]} == {
+        "history",
+        "metrics",
+        "predictions",
+    }

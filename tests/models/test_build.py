@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from nnrun.errors import Misfit
-from nnrun.models.build import build, summary
+from nnrun.models.build import begin_anew, build, summary
 from nnrun.prepare import Preparation
 from nnrun.records import Fold, Logs
 from nnrun.spec import catalogue
@@ -272,3 +275,21 @@ def test_the_summary_counts_the_parameters() -> None:
 
     assert "Total params: 70" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def traced_step() -> weakref.ref[Any]:
+    """The graph of a training step of a model that nobody needs any more."""
+    model = build([Component(name="Dense", arguments={"units": 1})], VECTOR)
+    model.compile(loss="mse")
+    batch = (tf.zeros((2, *VECTOR)), tf.zeros((2, 1)))
+    step = tf.function(lambda: model.train_step(batch))
+    return weakref.ref(step.get_concrete_function().graph)
+
+
+def test_the_graph_of_an_earlier_training_does_not_stay_in_memory() -> None:
+    """Or many runs in one process would take more and more of it."""
+    graph = traced_step()
+    begin_anew("float32")
+    gc.collect()
+
+    assert graph() is None

@@ -1,0 +1,227 @@
+"""Trains in one process again and again: memory and open files must not grow.
+
+    python tests/faults/soak.py --minutes 10 --ways runs folds epochs
+
+`runs` trains run after run, as one `nnrun train` of many specs or seeds does; `folds` trains fold
+after fold of one cross-validation, as a worker of `nnrun kfold` does; `epochs` is one run with many
+epochs. The first third of the time is for warming up. Over the rest a line is fitted through the
+resident memory, which may rise by 2 %, and as many files must be open at the end as after the first
+third.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import specs
+
+MOST_GROWTH = 0.02
+EVERY_SECONDS = 1.0
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The process at one moment.
+
+    Args:
+        seconds: since it began.
+        bytes: resident.
+        files: open.
+    """
+
+    seconds: float
+    bytes: int
+    files: int
+
+
+def sample(began: float) -> Sample:
+    """How it is now, after what is not needed any more has been freed."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    files = len(list(Path("/proc/self/fd").iterdir()))
+    return Sample(time.monotonic() - began, pages * PAGE, files)
+
+
+class Enough(KeyboardInterrupt):
+    """The time is over; a run that is being trained ends as by Ctrl-C."""
+
+
+@dataclass
+class Watch:
+    """Takes samples for some time."""
+
+    seconds: float
+    began: float = field(default_factory=time.monotonic)
+    samples: list[Sample] = field(default_factory=list)
+
+    def turn(self) -> None:
+        """Takes a sample.
+
+        Raises:
+            Enough: the time is over.
+        """
+        self.samples.append(sample(self.began))
+        if self.samples[-1].seconds > self.seconds:
+            raise Enough
+
+
+def judged(name: str, samples: list[Sample]) -> tuple[str, bool]:
+    """What the samples say, as a line, and whether it is well."""
+    settled = [each for each in samples if each.seconds > samples[-1].seconds / 3]
+    times = np.array([each.seconds for each in settled])
+    sizes = np.array([each.bytes for each in settled]) / 1e6
+    slope, start = np.polyfit(times - times[0], sizes, 1)
+    growth = slope * (times[-1] - times[0]) / start
+    first, last = settled[0], settled[-1]
+    turns = len(settled) - 1
+    is_well = growth <= MOST_GROWTH and last.files == first.files
+    line = (
+        f"{name}: {len(samples)} turns in {last.seconds:.0f} s, after warming up "
+        f"{first.bytes / 1e6:.1f} MB and {first.files} files, at the end {last.bytes / 1e6:.1f} MB "
+        f"and {last.files} files; {growth:+.2%}, {slope * 60:+.2f} MB a minute, "
+        f"{1000 * slope * (times[-1] - times[0]) / max(1, turns):+.1f} kB a turn"
+    )
+    return line + ("" if is_well else "  GROWS"), is_well
+
+
+def runs(folder: Path, watch: Watch) -> None:
+    """Run after run, as `nnrun train A A A …` has them in one process."""
+    from nnrun.cli.main import app
+
+    spec = specs.written(folder, "digits", specs.DIGITS)
+    while True:
+        app(["train", str(spec), "--runs", str(folder / "runs")], standalone_mode=False)
+        shutil.rmtree(folder / "runs")
+        watch.turn()
+
+
+def folds(folder: Path, watch: Watch) -> None:
+    """Fold after fold with one model, as a worker of `nnrun kfold` has them."""
+    from nnrun import crossval, experiment, intake
+
+    material = intake.read(_loaded(folder, "boston", specs.BOSTON))
+    rule = material.spec.validation.kfold
+    assert rule
+    parts = itertools.cycle(crossval.folds(rule, material.dataset, seed=material.seed))
+    observer, previous = Observed(), None
+    for fold in parts:
+        taken = intake.of_fold(material, fold)
+        previous = experiment.prepare(taken, observer, previous=previous)
+        experiment.fit_fold(previous, _folder(folder), origin=_origin(), observer=observer)
+        shutil.rmtree(folder / "runs")
+        watch.turn()
+
+
+def epochs(folder: Path, watch: Watch) -> None:
+    """One run of very many epochs."""
+    from nnrun import experiment, intake
+
+    spec = specs.DIGITS | {"training": specs.DIGITS["training"] | {"epochs": 10**7}}
+    taken = intake.take_in(_loaded(folder, "long", spec))
+    experiment.train(taken, _folder(folder), origin=_origin(), observer=Observed(watch))
+
+
+def _loaded(folder: Path, name: str, spec: dict[str, Any]) -> Any:
+    from nnrun.spec.loading import load
+
+    return load(specs.written(folder, name, spec)).experiment
+
+
+def _folder(folder: Path) -> Callable[[dict[str, Any]], Any]:
+    from nnrun.runs import create
+
+    return lambda record: create(folder / "runs", "soak", now=datetime.now(), record=record)
+
+
+def _origin() -> Any:
+    from nnrun.recording import Origin
+
+    return Origin((), time.perf_counter(), 0.0)
+
+
+class Observed:
+    """An Observer that has a sample taken now and then, if it has a watch."""
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch
+        self._last = time.monotonic()
+
+    def stage(self, text: str) -> None: ...
+
+    def run_began(self, path: Path) -> None: ...
+
+    def notice(self, text: str) -> None: ...
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
+
+    def steps_done(self, step: int) -> None: ...
+
+    def epoch_ended(self, epoch: int, logs: Any, seconds: float) -> None:
+        if self._watch and time.monotonic() - self._last > EVERY_SECONDS:
+            self._last = time.monotonic()
+            self._watch.turn()
+
+
+WAYS = {"runs": runs, "folds": folds, "epochs": epochs}
+
+
+def soaked(way: str, seconds: float) -> list[Sample]:
+    """Trains in one way for some time."""
+    from nnrun.cli.noise import quiet_tensorflow
+
+    quiet_tensorflow()
+    folder = Path(tempfile.mkdtemp(prefix="nnrun-soak-")).resolve()
+    os.environ["KERAS_HOME"] = str(folder / "keras")
+    watch = Watch(seconds)
+    with Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
+        try:
+            WAYS[way](folder, watch)
+        except KeyboardInterrupt:
+            if watch.samples[-1].seconds < seconds:
+                raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return watch.samples
+
+
+def main() -> int:
+    """Reads the arguments and trains, each way in a process of its own; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=10, help="for each way")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--samples", type=Path, help="write all samples into this file of CSV")
+    arguments = parser.parse_args()
+    if len(arguments.ways) > 1:
+        minutes = ["--minutes", str(arguments.minutes)]
+        command = [sys.executable, __file__, *minutes]
+        codes = [subprocess.call([*command, "--ways", way]) for way in arguments.ways]
+        return max(codes)
+    samples = soaked(arguments.ways[0], arguments.minutes * 60)
+    if arguments.samples:
+        rows = [f"{each.seconds:.1f},{each.bytes},{each.files}\n" for each in samples]
+        arguments.samples.write_text("seconds,bytes,files\n" + "".join(rows))
+    line, is_well = judged(arguments.ways[0], samples)
+    print(line)
+    return int(not is_well)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
