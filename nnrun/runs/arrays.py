@@ -73,7 +73,11 @@ def _check_header(file: IO[bytes], size: int) -> None:
     read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
         version, np.lib.format.read_array_header_2_0
     )
-    shape, _, dtype = read(file)
+    try:
+        shape, _, dtype = read(file)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        # NumPy's own words name an address in memory, or how to take less care.
+        raise ValueError("an array in it has no header that can be read") from None
     if dtype.hasobject:
         raise ValueError("it holds objects, which would be code")
     if math.prod(shape) * max(dtype.itemsize, 1) > size:

@@ -87,3 +87,19 @@ def test_what_packs_well_is_read_all_the_same(tmp_path: Path) -> None:
     arrays.save(path, {"row": np.ones(5_000_000), "none": np.zeros((0, 3))})
 
     assert arrays.load(path.read_bytes())["row"].sum() == 5_000_000
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"__import__('os').system('true')", b"(" * 60_000, b"{'descr': '<f8', 'shape': (10**12,)}", b"", b" " * 60_000],
+    ids=["a call", "deep", "a sum", "nothing", "long"],
+)  # fmt: skip
+def test_a_header_that_is_none_is_refused_in_few_words(header: bytes) -> None:
+    """NumPy tells an address in memory of the first, and of the last how to take less care."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        length = len(header).to_bytes(2, "little")
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + length + header)
+
+    with pytest.raises(ValueError, match="an array in it has no header that can be read"):
+        arrays.load(packed.getvalue())
