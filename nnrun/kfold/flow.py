@@ -17,7 +17,7 @@ from nnrun.errors import RunError
 from nnrun.intake import Material
 from nnrun.kfold import record
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
-from nnrun.kfold.record import Whole
+from nnrun.kfold.whole import Whole
 from nnrun.records import Fold, Observer
 from nnrun.runs import Run
 from nnrun.spec import catalogue
