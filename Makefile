@@ -11,8 +11,11 @@ help: ## What there is to make.
 demo: $(VENV)/installed ## Train the digits experiment: real data, no download of any.
 	$(BIN)/nnrun train configs/digits.yaml
 
+# Two at a time, as on two cores; the tests of a file stay together, because they share runs.
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: $(VENV)/developing ## Run the tests.
-	$(BIN)/python -m pytest
+	$(TEST)
 
 test-all: $(VENV)/developing ## Run the slow tests too.
 	$(BIN)/python -m pytest -m "slow or not slow"
@@ -33,7 +36,7 @@ check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cog --check -P -I docs README.md docs/*.md
-	$(BIN)/python -m pytest
+	$(TEST)
 
 format: $(VENV)/developing ## Format the code and mend what lint can mend.
 	$(BIN)/ruff format .

@@ -18,7 +18,7 @@ from nnrun.training.restart import variables
 
 # What a callback sets anew whenever training begins. Keras turns the sign of `min_delta` at the end
 # of the first epoch of every training, and would turn a restored one back.
-_SET_ANEW = frozenset(("params", "_model", "model", "min_delta"))
+_SET_ANEW = frozenset(("params", "_model", "model", "min_delta", "_current_epoch"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def restore(state: State, model: keras.Model, callbacks: Sequence[Any]) -> None:
         variable.assign(_native(value, variable))
     for callback, attributes in zip(callbacks, state.callbacks, strict=True):
         # A checkpoint may come from anywhere: text in it could say where a callback writes to.
-        if not all(map(_is_state, attributes.values())):
+        if not all(name in vars(callback) and _is_state(attributes[name]) for name in attributes):
             raise ValueError("the checkpoint is of other callbacks")
         vars(callback).update(attributes)
 

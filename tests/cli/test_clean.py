@@ -47,7 +47,8 @@ def make(root: Path, configs: Path) -> Callable[..., Run]:
         metrics = {"loss": 1 - accuracy, "accuracy": accuracy}
         made.write_json(layout.METRICS, {"train": metrics, "test": metrics, "epochs": 1})
         made.write_text(layout.LOG, "x" * size)
-        made.update(status=status)
+        # That it has crashed a run cannot say itself: it is running, and nobody holds it.
+        made.update(status=layout.RUNNING if status == layout.CRASHED else status)
         if status != layout.RUNNING:
             made.release()
         return made

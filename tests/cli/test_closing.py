@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from nnrun import layout
+from nnrun import layout, runs
 from nnrun.cli import closing
 from nnrun.records import History
-from nnrun.runs import Run
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
 
@@ -57,9 +57,10 @@ def test_a_log_that_cannot_be_written_hides_nothing(tmp_path: Path) -> None:
     """A full disk ended the run; a traceback on top would bury the reason."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    (tmp_path / layout.RUN).write_text('{"name": "x", "status": "failed"}')
-    (tmp_path / layout.LOG).symlink_to("/dev/full")
+    run = runs.create(tmp_path, "x", now=datetime(2026, 1, 1), record={})
+    run.update(status=layout.FAILED)
+    (run.path / layout.LOG).symlink_to("/dev/full")
 
-    closing.log(Run(tmp_path))
+    closing.log(run)
 
-    assert (tmp_path / layout.RUN).is_file()
+    assert run.status() == layout.FAILED

@@ -78,7 +78,7 @@ def test_a_fold_is_a_run_whose_files_count(kept: Run) -> None:
     """And a finished cross-validation has all of its folds."""
     shutil.copytree(kept.path, kept.path / "fold-1")
     (kept.path / "fold-1" / layout.SPEC).write_text("name: x\n")
-    kept.update(folds=[{"number": 1}, {"number": 2}])
+    kept.update(folds=[{"number": n, "train": 1, "validation": 1} for n in (1, 2)])
 
     assert found(kept) == [
         (f"fold-1/{layout.SPEC}", EDITED),
