@@ -152,7 +152,7 @@ def _subjects(root: Path) -> Iterator[Subject]:
     from nnrun.cleaning import read
     from nnrun.runs import removable
 
-    if (root / layout.RUN).is_file():
+    if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also of a name that is too long
         raise CommandError(f"{root} is itself a run, and its parts go only with it")
     for run in removable(root):
         try:

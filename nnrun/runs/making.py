@@ -100,7 +100,8 @@ def taken(path: Path) -> Run:
 
 def find(root: Path) -> list[Run]:
     """All runs of a folder, oldest first; what is no run, or hidden, is passed over."""
-    if not root.is_dir():
+    # Unlike `Path.is_dir`, this takes a name that no file system takes for no folder.
+    if not os.path.isdir(root):  # noqa: PTH112
         return []
     shown = (path for path in root.iterdir() if not path.name.startswith("."))
     # Where another person lets nobody look in, looking for a file would fail.

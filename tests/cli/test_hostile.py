@@ -272,3 +272,17 @@ def test_values_of_another_kind_never_end_in_a_traceback(
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
         shutil.rmtree(root)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("list",), 0), (("compare",), 2), (("clean", "--older-than", "1d", "--dry-run"), 0)],
+    ids=["list", "compare", "clean"],
+)
+def test_a_folder_whose_name_no_system_takes_holds_no_runs(
+    words: tuple[str, ...], code: int
+) -> None:
+    found = answer(*words, root=Path("x" * 5000))
+
+    assert isinstance(found.exception, SystemExit | None), found.exc_info
+    assert found.exit_code == code
