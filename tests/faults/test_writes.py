@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import writes
 from disturbed import MADE
 from forkserver import ForkServer
-
 
 pytestmark = pytest.mark.slow  # not all of them pass yet on a loaded machine
 
