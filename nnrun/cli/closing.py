@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -102,10 +102,20 @@ def _unfinished(run: Run) -> str:
 
 
 def log(run: Run) -> None:
-    """Writes the same at the end of the run's log, where the disk still takes it."""
-    # A full disk has ended the run and been said; saying it again must not hide the reason.
-    with suppress(OSError), (run.path / layout.LOG).open("a", encoding="utf-8") as file:
-        show(run, console.stderr(file))
+    """Writes the same at the end of the run's log, or says why that cannot be written."""
+    try:
+        with (run.path / layout.LOG).open("a", encoding="utf-8") as file:
+            show(run, console.stderr(file))
+    except OSError as error:
+        # What has ended a run has been said; saying it again must not hide the reason.
+        if run.status() == layout.FINISHED:
+            say_log_is_lost(run, error, console.stderr())
+
+
+def say_log_is_lost(run: Run, error: OSError, out: Console) -> None:
+    """Says that a line is missing in the log; all else of the run is there."""
+    path = console.short(run.path / layout.LOG)
+    out.print(f"note: {path}: cannot be written: {error.strerror or error}", markup=False)
 
 
 def _table(run: Run, metrics: dict[str, Any]) -> Table:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from nnrun import inert, layout
-from nnrun.cli import console
+from nnrun.cli import closing, console
 from nnrun.cli.progress import epoch_line, fitting
 from nnrun.records import Logs, Observer
 from nnrun.runs import Run
@@ -46,6 +45,7 @@ class Lanes:
         self._lanes: dict[str, _Lane] = {}
         self._ended: list[str] = []
         self._parts = 0
+        self._log_is_lost = False
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -91,13 +91,16 @@ class Lanes:
             self._console.print(line, markup=False)
 
     def _log(self, line: str) -> None:
-        # A full disk is said by whoever has something to keep; it must not end what still works.
-        if self.run:
-            with (
-                suppress(OSError),
-                (self.run.path / layout.LOG).open("a", encoding="utf-8") as log,
-            ):
+        if not self.run:
+            return
+        try:
+            with (self.run.path / layout.LOG).open("a", encoding="utf-8") as log:
                 log.write(f"{inert.text(line)}\n")
+        except OSError as error:
+            # A log that is not whole must not end what still works.
+            if not self._log_is_lost:
+                closing.say_log_is_lost(self.run, error, self._console)
+            self._log_is_lost = True
 
 
 class _Lane:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,13 @@ class _SavedWhole:
         try:
             save(str(passing), **more)
             passing.replace(target)
+        except OSError as error:
+            # A write that fails does not say to which file.
+            raise OSError(error.errno, error.strerror or str(error), filepath) from error
         finally:
-            passing.unlink(missing_ok=True)
+            # What may not be deleted must not hide why it could not be written.
+            with suppress(OSError):
+                passing.unlink()
 
 
 def growing(components: Sequence[Component]) -> tuple[str, ...]:

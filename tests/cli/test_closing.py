@@ -9,7 +9,9 @@ import pytest
 
 from nnrun import layout, runs
 from nnrun.cli import closing
+from nnrun.cli.lanes import Lanes
 from nnrun.records import History
+from nnrun.runs import Run
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
 
@@ -53,14 +55,46 @@ def test_numbers_stay_readable_at_any_size(value: float | None, said: str) -> No
     assert closing.number(value) == said
 
 
-def test_a_log_that_cannot_be_written_hides_nothing(tmp_path: Path) -> None:
-    """A full disk ended the run; a traceback on top would bury the reason."""
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    run = runs.create(tmp_path, "x", now=datetime(2026, 1, 1), record={})
-    run.update(status=layout.FAILED)
-    (run.path / layout.LOG).symlink_to("/dev/full")
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Run:
+    """A finished run whose log cannot be written, here because a folder has its name."""
+    run = runs.create(tmp_path, "digits", now=datetime(2026, 1, 1), record={"verb": "train"})
+    run.update(status=layout.FINISHED)
+    (run.path / layout.LOG).mkdir()
+    return run
 
-    closing.log(run)
 
-    assert run.status() == layout.FAILED
+def test_a_log_that_cannot_be_written_is_said(
+    unwritable: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All else of the run is there, so it is no failure; nor is it to be found out later."""
+    closing.log(unwritable)
+
+    path = unwritable.path / layout.LOG
+    assert capsys.readouterr().err == f"note: {path}: cannot be written: Is a directory\n"
+
+
+def test_of_a_run_that_failed_the_reason_alone_is_said(
+    unwritable: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk ended the run; more of the same on top would bury it."""
+    unwritable.update(status=layout.FAILED)
+    closing.log(unwritable)
+
+    assert capsys.readouterr().err == ""
+
+
+def test_of_a_cross_validation_it_is_said_once(
+    unwritable: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each fold has lines of its own for the log."""
+    lanes = Lanes()
+    lanes.run = unwritable
+    lanes.say("fold 1")
+    lanes.say("fold 2")
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {unwritable.path / layout.LOG}: cannot be written: Is a directory",
+        "fold 1",
+        "fold 2",
+    ]

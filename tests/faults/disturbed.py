@@ -133,8 +133,11 @@ def _failed(calls: Sequence[Call], fault: Fault) -> Call | None:
     if fault.action in (*KILLS, Action.HALF_ONCE):
         return None
     later = calls[fault.number - 1 :]
-    failed = later if fault.action in PERSISTENT else later[:1]
-    return next((call for call in failed if call.name in MATTERING), None)
+    if fault.action not in PERSISTENT:
+        # Whoever tries again at once has not failed.
+        again = len(later) > 1 and (later[0].name, later[0].path) == (later[1].name, later[1].path)
+        later = [] if again and later[0].name == "open" else later[:1]
+    return next((call for call in later if call.name in MATTERING), None)
 
 
 def _names(line: str, failed: Sequence[Call], reason: str) -> bool:

@@ -259,6 +259,23 @@ def test_a_checkpoint_holds_the_weights_of_its_epoch(tmp_path: Path) -> None:
     assert np.array_equal(again.get_weights()[0], net.get_weights()[0])
 
 
+def test_a_checkpoint_that_cannot_be_written_is_named_and_leaves_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """A full disk does not say of which file it had no room for the rest."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    best = tmp_path / "best.keras"
+    best.write_text("of an earlier epoch")
+    (tmp_path / ".best.keras").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        trained(spec({"ModelCheckpoint": {"filepath": "best.keras"}}), tmp_path)
+
+    assert caught.value.filename == str(best)
+    assert files(tmp_path) == {"best.keras"}
+    assert best.read_text() == "of an earlier epoch"
+
+
 def test_a_checkpoint_every_two_steps_is_written_by_fit(tmp_path: Path) -> None:
     """Four steps an epoch; only Keras's own loop calls a callback between them."""
     checkpoint = {"filepath": "{epoch}-{batch}.keras", "save_freq": 2}
