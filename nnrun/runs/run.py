@@ -131,9 +131,9 @@ class Run(Folder):
                 return journal.read_growing(text)
             except ValueError as error:
                 raise RunError(f"{self.path / layout.JOURNAL}: {error}") from error
-        # Half a first line is no epoch; and the table of all folds together, which is written at
-        # once, counts as soon as it is listed.
-        if not self.is_listed(layout.JOURNAL) and ("\n" not in text or "folds" in self.record()):
+        # The table of all folds together is written at once, and counts as soon as it is listed. Of
+        # any other the first line is moved into place whole: half of it is no kill, but damage.
+        if "folds" in self.record() and not self.is_listed(layout.JOURNAL):
             return History()
         raise self._damaged(layout.JOURNAL)
 

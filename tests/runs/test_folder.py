@@ -434,3 +434,14 @@ def test_a_folder_that_is_gone_is_said(run: Run) -> None:
     shutil.rmtree(run.path)
     with pytest.raises(RunError, match=r"the folder of the run is gone$"):
         run.append_epoch(History({"loss": [1.0]}))
+
+
+def test_half_a_first_line_is_damage_and_not_a_run_without_epochs(run: Run) -> None:
+    """It is moved into place whole, so that no kill leaves half of it."""
+    journal(run, {"loss": 2.0}, {"loss": 1.0})
+    path = run.path / layout.JOURNAL
+    written = path.read_bytes()
+    for length in range(written.index(b"\n")):
+        path.write_bytes(written[:length])
+        with pytest.raises(RunError, match=r"history\.csv: was damaged or edited"):
+            run.history()
