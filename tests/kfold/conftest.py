@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import crossval, experiment, intake
+from nnrun import crossval, datasets, experiment, intake
 from nnrun.assembly import Assembly
 from nnrun.intake import Material
 from nnrun.recording import Origin
@@ -49,7 +49,7 @@ class Study:
 
     @property
     def material(self) -> Material:
-        return Material(spec=self.spec, dataset=self.dataset, digest="", seconds=0.0)
+        return Material(spec=self.spec, dataset=self.dataset, digest=datasets.digest(self.dataset), seconds=0.0)
 
     @property
     def folds(self) -> tuple[Fold, ...]:
