@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from nnrun import layout
 from nnrun.records import Array, History
-from nnrun.runs import Run, arrays, kinds, plain_files
+from nnrun.runs import Run, arrays, kinds, plain_files, seals
 from nnrun.training.state import State
 
 # Of the time since training began, what all checkpoints together may take.
@@ -32,8 +32,21 @@ _IS_ABOUT = kinds.having(
     history=kinds.by_name(kinds.each(kinds.is_number)),
     epoch_seconds=kinds.each(kinds.is_number),
     seconds=kinds.is_number,
-    sizes=kinds.by_name(kinds.is_count),
+    grown=kinds.by_name(kinds.having(size=kinds.is_count, digest=kinds.is_text)),
 )
+
+
+@dataclass(frozen=True)
+class Grown:
+    """How far a file had grown that a callback adds to.
+
+    Args:
+        size: in bytes.
+        digest: of so many bytes.
+    """
+
+    size: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -45,14 +58,14 @@ class Checkpoint:
         history: of all epochs so far.
         epoch_seconds: how long each of them took.
         seconds: spent on the run in all.
-        sizes: bytes of the files that callbacks add to, by their names in the run folder.
+        grown: the files that callbacks add to, by their names in the run folder.
     """
 
     state: State
     history: History
     epoch_seconds: tuple[float, ...]
     seconds: float
-    sizes: Mapping[str, int]
+    grown: Mapping[str, Grown]
 
 
 class Rhythm:
@@ -91,39 +104,72 @@ def write(run: Run, checkpoint: Checkpoint) -> None:
     values: dict[str, Array] = {}
     about = json.dumps(_about(checkpoint, values))
     values[_ABOUT] = np.frombuffer(about.encode(), np.uint8)
-    name = f"{layout.CHECKPOINT}/epoch-{checkpoint.state.epochs}.npz"
-    with run.replacing(name) as passing:
+    with run.replacing(layout.checkpoint(checkpoint.state.epochs)) as passing:
         # Stored as they are: weights are noise, which takes time to pack and stays as large.
         arrays.save(passing, values, compressed=False)
-    for _, path in _all(run)[KEPT:]:
+    for _, path in run.checkpoints()[KEPT:]:
         with suppress(OSError):
             path.unlink()
 
 
+def grown(run: Run, names: Iterable[str]) -> dict[str, Grown]:
+    """How far the files have grown that callbacks add to; they would outlive a power cut by now.
+
+    Raises:
+        RunError: one of them cannot be read.
+    """
+    found = {}
+    for name in names:
+        content = run.settled(name)
+        found[name] = Grown(len(content), seals.of_bytes(content))
+    return found
+
+
 def newest(run: Run) -> tuple[Checkpoint | None, list[str]]:
-    """The last good checkpoint of a run, and what is wrong with those after it."""
-    damaged: list[str] = []
-    for _, path in _all(run):
+    """The last checkpoint of a run that can be gone on from, and why those after it cannot."""
+    reasons: list[str] = []
+    for _, path in run.checkpoints():
         try:
-            return _read(path), damaged
+            found = _read(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            damaged.append(f"{path.relative_to(run.path)} is damaged: {error}")
-    return None, damaged
+            reasons.append(f"{path.relative_to(run.path)} is damaged: {error}")
+            continue
+        if not (changed := _changed(run, found)):
+            return found, reasons
+        name = path.relative_to(run.path)
+        reasons.append(f"{name} does not count, as {changed} was damaged or edited")
+    return None, reasons
+
+
+def _changed(run: Run, checkpoint: Checkpoint) -> str:
+    """A file that callbacks add to, if it does not begin as it was when this was written."""
+    for name, known in checkpoint.grown.items():
+        path = run.path / name
+        # The names come from a file, and that may come from anywhere.
+        if path.resolve().is_relative_to(run.path.resolve()):
+            try:
+                content = plain_files.read(path)[: known.size]
+            except OSError:
+                return name
+            if seals.of_bytes(content) != known.digest:
+                return name
+    return ""
+
+
+def forget(run: Run, *, after: int) -> None:
+    """Removes the checkpoints of later epochs, from which the run does not go on.
+
+    Raises:
+        RunError: they may not be removed.
+    """
+    for epochs, path in run.checkpoints():
+        if epochs > after:
+            run.remove(path)
 
 
 def clear(run: Run) -> None:
     """Removes all checkpoints; what may not be removed stays."""
     shutil.rmtree(run.path / layout.CHECKPOINT, ignore_errors=True)
-
-
-def _all(run: Run) -> list[tuple[int, Path]]:
-    """Those there are with the number of their epoch, the newest first."""
-    found = []
-    for path in (run.path / layout.CHECKPOINT).glob("epoch-*.npz"):
-        number = path.stem.removeprefix("epoch-")
-        if number.isdecimal():
-            found.append((int(number), path))
-    return sorted(found, reverse=True)
 
 
 def _about(checkpoint: Checkpoint, values: dict[str, Array]) -> dict[str, Any]:
@@ -145,7 +191,7 @@ def _about(checkpoint: Checkpoint, values: dict[str, Array]) -> dict[str, Any]:
         "history": checkpoint.history.epochs,
         "epoch_seconds": list(checkpoint.epoch_seconds),
         "seconds": checkpoint.seconds,
-        "sizes": dict(checkpoint.sizes),
+        "grown": {name: asdict(each) for name, each in checkpoint.grown.items()},
     }
 
 
@@ -195,5 +241,5 @@ def _read(path: Path) -> Checkpoint:
         History(about["history"]),
         tuple(about["epoch_seconds"]),
         about["seconds"],
-        about["sizes"],
+        {name: Grown(**each) for name, each in about["grown"].items()},
     )

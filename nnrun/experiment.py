@@ -106,7 +106,8 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
     callbacks.make_folders(training.callbacks, path)
     listeners = callbacks.build(training.callbacks, path)
     if start:
-        callbacks.go_on(listeners, path, start.sizes)
+        sizes = {name: grown.size for name, grown in start.grown.items()}
+        callbacks.go_on(listeners, path, sizes)
     try:
         assembly.trainer.fit(
             assembly.train,

@@ -57,6 +57,6 @@ def _keep_model_as_checkpoint(run: Run, training: Training) -> None:
         history,
         (seconds.get("epoch_median", 0.0),) * len(history),
         seconds.get("total", 0.0),
-        {name: (run.path / name).stat().st_size for name in growing},
+        checkpoints.grown(run, growing),
     )
     checkpoints.write(run, checkpoint)

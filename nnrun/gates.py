@@ -84,5 +84,5 @@ def _size(run: Run) -> int | None:
     """Bytes of the model's file; of a K-fold that of its final model, or of its first fold."""
     for part in ("", f"{layout.FINAL}/", f"{layout.fold(1)}/"):
         if run.holds(f"{part}{layout.MODEL}"):
-            return (run.path / f"{part}{layout.MODEL}").stat().st_size
+            return run.whole(f"{part}{layout.MODEL}").stat().st_size
     return None

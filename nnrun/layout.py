@@ -65,6 +65,11 @@ def fold(number: int) -> str:
     return f"fold-{number}"
 
 
+def checkpoint(epochs: int) -> str:
+    """The file of what is kept after an epoch, such as `checkpoint/epoch-7.npz`."""
+    return f"{CHECKPOINT}/epoch-{epochs}.npz"
+
+
 def plot(name: str) -> str:
     """The file of a plot, such as `plots/loss.png`."""
     return f"{PLOTS}/{name}.png"

@@ -81,6 +81,8 @@ class Recorder:
             self.notice(f"going on after epoch {len(self.history)}")
         elif (self.run.path / layout.JOURNAL).exists():
             self.notice("going on from the beginning, as there is no checkpoint")
+        # A damaged one would stay there as if the table had lost epochs.
+        checkpoints.forget(self.run, after=len(self.history))
         self.run.begin_journal(self.history)
 
     def reached(self, capture: Callable[[], State]) -> None:
@@ -96,8 +98,10 @@ class Recorder:
             RunError: the disk is full, or the folder is gone or may not be written.
         """
         seconds = self.before + time.perf_counter() - self.origin.began
-        sizes = {name: (self.run.path / name).stat().st_size for name in self.growing}
-        checkpoint = Checkpoint(state, self.history, tuple(self.epoch_seconds), seconds, sizes)
+        grown = checkpoints.grown(self.run, self.growing)
+        checkpoint = Checkpoint(state, self.history, tuple(self.epoch_seconds), seconds, grown)
+        # Whatever happens to the machine, the table of epochs reaches as far as a checkpoint.
+        self.run.settled(layout.JOURNAL)
         checkpoints.write(self.run, checkpoint)
 
     def stage(self, text: str) -> None:

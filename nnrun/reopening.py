@@ -47,5 +47,8 @@ def reopen(run: Run, now: Mapping[str, Any]) -> None:
         RunError: its record is damaged, or cannot be written.
     """
     run.sweep()
+    known = run.record()
     changes = {"status": layout.RUNNING, "ended": None, "error": None, "process": process()}
-    run.reopen(**now, **changes, resumed=run.record().get("resumed", 0) + 1)
+    # The epochs of a run stay its own; the averages of a cross-validation are made anew.
+    still = [] if "folds" in known else [layout.JOURNAL]
+    run.reopen(**now, **changes, resumed=known.get("resumed", 0) + 1, still=still)

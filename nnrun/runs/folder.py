@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,10 +94,31 @@ class Folder:
         self.write_record({**known, **changes, "files": dict(sorted(files.items()))})
         self._written.clear()
 
-    def reopen(self, **changes: Any) -> None:
-        """Changes entries of `run.json`; no file counts any more, as the run is at work again."""
+    def reopen(self, *, still: Sequence[str] = (), **changes: Any) -> None:
+        """Changes entries of `run.json`; no file counts any more, as the run is at work again.
+
+        Args:
+            still: names of files that count until they are written anew.
+        """
         self._written.clear()
-        self.write_record({**self.record(), **changes, "files": {}})
+        known = self.record()
+        files = {name: known["files"][name] for name in still if name in known["files"]}
+        self.write_record({**known, **changes, "files": files})
+
+    def remove(self, path: Path) -> None:
+        """Removes a file that is not listed, or the folder that stands in its place.
+
+        Raises:
+            RunError: it may not be removed.
+        """
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            name = path.relative_to(self.path)
+            raise RunError(f"{self.path / name}: cannot be removed: {reason(error)}") from error
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Writes `run.json` anew."""
@@ -135,8 +157,11 @@ class Folder:
         return dict(self._known["record"])
 
     def holds(self, name: str) -> bool:
-        """Whether such a file counts: it is listed, or it is the list itself."""
-        return (self.path / name).is_file() and (name == layout.RUN or self.is_listed(name))
+        """Whether such a file counts: it is listed, or it is the list itself.
+
+        One that is listed and gone is damage: whoever reads it is told so.
+        """
+        return (self.path / layout.RUN).is_file() and (name == layout.RUN or self.is_listed(name))
 
     def read_bytes(self, name: str) -> bytes:
         """What a listed file holds.
@@ -149,11 +174,25 @@ class Folder:
             raise self._damaged(name)
         return content
 
+    def settled(self, name: str) -> bytes:
+        """What a growing file holds, once it would outlive a power cut.
+
+        Raises:
+            RunError: the disk is full, or the folder is gone or may not be read.
+        """
+        try:
+            _to_disk(self.path / name)
+        except OSError as error:
+            raise self._unwritable(name, error) from error
+        return self._bytes(name)
+
     def _bytes(self, name: str) -> bytes:
         try:
             return plain_files.read(self.path / name)
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotARun(f"{self.path} is no run: it has no {name}") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if name == layout.RUN:
+                raise NotARun(f"{self.path} is no run: it has no {name}") from None
+            raise RunError(f"{self.path / name}: is gone") from error
         except OSError as error:
             raise RunError(f"{self.path / name}: cannot be read: {reason(error)}") from error
 

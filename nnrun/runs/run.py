@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -44,9 +45,10 @@ class Run(Folder):
     def begin_journal(self, history: History) -> None:
         """Writes the table of epochs so that it can grow; what it said before counts no more."""
         self._check_there()
-        self._unlist(layout.JOURNAL)
+        # It is told by its checksums before it is listed no more.
         with self.replacing(layout.JOURNAL) as passing:
             passing.write_text(journal.growing(history), encoding="utf-8", newline="")
+        self._unlist(layout.JOURNAL)
 
     def append_epoch(self, history: History) -> None:
         """Adds the last epoch of a history to the table, in one write.
@@ -116,7 +118,28 @@ class Run(Folder):
         Raises:
             RunError: the table was damaged or edited.
         """
-        if not (self.path / layout.JOURNAL).is_file():
+        history = self._told()
+        # A growing table may end anywhere, but not before what was kept after it had been written.
+        if not self.is_listed(layout.JOURNAL):
+            for kept, path in self.checkpoints():
+                if kept > len(history):
+                    name = path.relative_to(self.path)
+                    message = f"ends at epoch {len(history)}, but {name} is of a later one"
+                    raise RunError(f"{self.path / layout.JOURNAL}: {message}")
+        return history
+
+    def checkpoints(self) -> list[tuple[int, Path]]:
+        """What the run can go on from: the epochs done by then and the file, the newest first."""
+        found = []
+        for path in (self.path / layout.CHECKPOINT).glob("epoch-*.npz"):
+            number = path.stem.removeprefix("epoch-")
+            if number.isdecimal():
+                found.append((int(number), path))
+        return sorted(found, reverse=True)
+
+    def _told(self) -> History:
+        """What the table of epochs says."""
+        if not self.is_listed(layout.JOURNAL) and not (self.path / layout.JOURNAL).is_file():
             return History()
         content = self._bytes(layout.JOURNAL)
         text = content.decode("utf-8", errors="replace")

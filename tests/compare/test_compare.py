@@ -282,9 +282,10 @@ def test_runs_that_can_be_compared_are_though_others_cannot(make: Any, answers: 
 
 def test_without_predictions_there_is_no_test(make: Any, answers: Answers) -> None:
     first, second = make.classifier("a", answers(190)), make.classifier("b", answers(9))
-    (second.run.path / layout.PREDICTIONS).unlink()
+    path = second.run.path / layout.PREDICTIONS
+    path.unlink()
 
-    assert only(compare([first, second])).reason == "the predictions are not there"
+    assert only(compare([first, second])).reason == f"{path}: is gone"
 
 
 @pytest.mark.parametrize("status", [layout.RUNNING, layout.FAILED, layout.INTERRUPTED])

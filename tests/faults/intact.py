@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,30 @@ class Intact:
     name: str
     run: Path
     whole: Mapping[str, Said] | None = None
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Of the table of epochs while it grows; afterwards it is known by its digest."""
+        lines = _table(self.run).splitlines(keepends=True)
+        return lines if lines[0].endswith(b",crc32\n") else []
+
+    def earlier(self, folder: Path) -> Iterator[Intact]:
+        """Copies as a kill after each of the epochs before would have left this run."""
+        for count in range(1, len(self.lines)):
+            name = f"{self.name}-{count}"
+            run = Path(shutil.copytree(self.run, folder / name / self.run.name))
+            (run / "history.csv").write_bytes(b"".join(self.lines[:count]))
+            yield Intact(name, run, self.whole)
+
+    def as_of(self, run: Path) -> str:
+        """The name of the earlier one whose table a changed copy has, or of this one.
+
+        What has lost whole lines at its end is no other than the table of an earlier kill.
+        """
+        table = _table(run)
+        whole = table[: table.rfind(b"\n") + 1].splitlines(keepends=True)
+        is_cut = 0 < len(whole) < len(self.lines) and whole == self.lines[: len(whole)]
+        return f"{self.name}-{len(whole)}" if is_cut else self.name
 
     def disagreements(self, run: Path) -> Iterator[str]:
         """What a copy, resumed, says otherwise than an undisturbed run, as sentences."""
@@ -86,6 +111,11 @@ def _wait_for_epochs(pending: Pending, root: Path, epochs: int) -> None:
     while not any(_lines(path) > epochs for path in root.glob("*/history.csv")):
         assert time.monotonic() < until, "waited in vain for an epoch"
         assert not pending.ended(0.02), "ended before it could be stopped"
+
+
+def _table(run: Path) -> bytes:
+    path = run / "history.csv"
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _lines(path: Path) -> int:

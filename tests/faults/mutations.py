@@ -15,7 +15,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -58,12 +58,17 @@ class Bench:
     def look(self) -> None:
         """Notes what each command shows of the intact runs."""
         for intact in self.intact:
-            for command in COMMANDS:
-                for json in (False, True):
-                    with self._copy(intact) as run:
-                        answer = self._answer(command, run, json=json)
-                        shown = Shown.of(answer, run.parent, json=json)
-                    self.shown[intact.name, command, json] = shown
+            self._note(intact, COMMANDS)
+            for earlier in intact.earlier(self.folder):
+                self._note(earlier, LOOKING)
+
+    def _note(self, intact: Intact, commands: Sequence[str]) -> None:
+        for command in commands:
+            for json in (False, True):
+                with self._copy(intact) as run:
+                    answer = self._answer(command, run, json=json)
+                    shown = Shown.of(answer, run.parent, json=json)
+                self.shown[intact.name, command, json] = shown
 
     @contextmanager
     def _copy(self, intact: Intact) -> Iterator[Path]:
@@ -101,7 +106,7 @@ class Bench:
         # A run that was gone on with has new numbers, which are compared in its folder.
         is_new = command == "resume" and intact.whole is not None
         if answer.code == 0 and not shown.is_marked and not is_new:
-            known = self.shown[intact.name, command, json]
+            known = self.shown[intact.as_of(run), command, json]
             found = islice(wrong(shown, known), MOST)
             yield from (f"{about}: {each}" for each in found)
 

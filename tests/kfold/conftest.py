@@ -49,7 +49,9 @@ class Study:
 
     @property
     def material(self) -> Material:
-        return Material(spec=self.spec, dataset=self.dataset, digest=datasets.digest(self.dataset), seconds=0.0)
+        return Material(
+            spec=self.spec, dataset=self.dataset, digest=datasets.digest(self.dataset), seconds=0.0
+        )
 
     @property
     def folds(self) -> tuple[Fold, ...]:

@@ -9,11 +9,12 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nnrun import layout, runs
+from nnrun import layout, reopening, runs
 from nnrun.errors import NotARun, RunError
 from nnrun.records import History
 from nnrun.runs import Run, lock
@@ -445,3 +446,68 @@ def test_half_a_first_line_is_damage_and_not_a_run_without_epochs(run: Run) -> N
         path.write_bytes(written[:length])
         with pytest.raises(RunError, match=r"history\.csv: was damaged or edited"):
             run.history()
+
+
+def keep_checkpoint(run: Run, epochs: int) -> Path:
+    path = run.path / layout.checkpoint(epochs)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.mark.parametrize("lines", range(3))
+def test_a_table_that_ends_before_its_checkpoint_has_lost_lines(run: Run, lines: int) -> None:
+    """A kill can leave it longer than the checkpoint, never shorter."""
+    journal(run, {"loss": 3.0}, {"loss": 2.0}, {"loss": 1.0})
+    keep_checkpoint(run, 2)
+    path = run.path / layout.JOURNAL
+    header, *epochs = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([header, *epochs[: lines + 1]]))
+
+    if lines + 1 >= 2:
+        assert len(run.history()) == lines + 1
+    else:
+        with pytest.raises(
+            RunError, match=r"history\.csv: ends at epoch 1, but checkpoint/epoch-2"
+        ):
+            run.history()
+
+
+def test_a_table_that_is_gone_has_lost_its_lines_too(run: Run) -> None:
+    journal(run, {"loss": 2.0})
+    keep_checkpoint(run, 1)
+    (run.path / layout.JOURNAL).unlink()
+    with pytest.raises(
+        RunError, match=r"ends at epoch 0, but checkpoint/epoch-1\.npz is of a later"
+    ):
+        run.history()
+
+
+def test_a_run_that_is_opened_again_has_its_epochs_all_the_time(
+    ended: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at it, or kills it, between two writes finds them."""
+    before = ended.history()
+    seen = []
+    write = Run.replacing
+
+    def looking(run: Run, name: str) -> Any:
+        seen.append(Run(run.path).history())
+        return write(run, name)
+
+    monkeypatch.setattr(Run, "replacing", looking)
+    reopening.reopen(ended, {})
+    ended.begin_journal(before)
+
+    assert [*seen, Run(ended.path).history()] == [before] * 4
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_stands_in_place_of_a_file_is_removed(run: Run, kind: str) -> None:
+    path = keep_checkpoint(run, 1)
+    if kind == "folder":
+        path.unlink()
+        path.mkdir()
+        (path / "x").touch()
+    run.remove(path)
+    assert not path.exists()

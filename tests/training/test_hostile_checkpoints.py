@@ -25,7 +25,7 @@ ABOUT: dict[str, Any] = {
     "history": {"loss": [1.0]},
     "epoch_seconds": [0.1],
     "seconds": 0.1,
-    "sizes": {},
+    "grown": {},
 }
 
 
@@ -105,3 +105,13 @@ def test_nobody_waits_for_a_checkpoint_that_is_a_pipe(run: Run) -> None:
     assert found
     assert found.state.epochs == 1
     assert len(damaged) == 2
+
+
+def test_those_that_a_run_does_not_go_on_from_are_removed(run: Run) -> None:
+    """Else the table of epochs, begun again, would look as if it had lost some."""
+    put(run, json.dumps(ABOUT))
+    for epochs in (2, 3):
+        (run.path / layout.checkpoint(epochs)).write_bytes(b"damaged")
+    checkpoints.forget(run, after=1)
+
+    assert [epochs for epochs, _ in run.checkpoints()] == [1]
