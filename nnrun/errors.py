@@ -13,6 +13,8 @@ NnrunError            what a person can mend; printed without a traceback
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -120,3 +122,17 @@ class TrainingError(NnrunError):
     """Training began and had to stop; what was reached is kept as a failed run."""
 
     exit_code = 1
+
+
+@contextmanager
+def heeding(heed: Callable[[], None]) -> Iterator[None]:
+    """Within it, an error that TensorFlow or Matplotlib has made of an interrupt is taken for one.
+
+    Args:
+        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
+    """
+    try:
+        yield
+    except Exception:
+        heed()
+        raise

@@ -14,7 +14,7 @@ from typing import Any
 from nnrun import checkpoints, crossval, layout, outcome, plots
 from nnrun.assembly import Assembly
 from nnrun.checkpoints import Checkpoint, Rhythm
-from nnrun.errors import NnrunError
+from nnrun.errors import NnrunError, heeding
 from nnrun.intake import Intake
 from nnrun.outcome import Predictions
 from nnrun.records import History, Logs, Observer
@@ -203,7 +203,7 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
         run.update(status=status, ended=now.isoformat(timespec="seconds"), error=error)
 
     try:
-        with _heeding(recorder.origin):
+        with heeding(recorder.origin.heed):
             yield
         close(layout.FINISHED)
     except KeyboardInterrupt as interrupt:
@@ -229,16 +229,6 @@ def kept(recorder: Recorder, assembly: Assembly) -> Iterator[None]:
         checkpoints.clear(run)
     finally:
         run.release()
-
-
-@contextmanager
-def _heeding(origin: Origin) -> Iterator[None]:
-    """An error that TensorFlow, or Matplotlib, has made of an interrupt is taken for one."""
-    try:
-        yield
-    except Exception:
-        origin.heed()
-        raise
 
 
 def keep(recorder: Recorder, assembly: Assembly, **evaluations: Any) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from nnrun import layout
 from nnrun.cli import console, specs
+from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.train import Folder
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, SpecError
@@ -117,12 +118,14 @@ def carry_out(loaded: Loaded, folder: Folder, workers: int | None, lanes: Any) -
     from nnrun.workers import Team
 
     try:
-        with lanes, Team(worker.main) as team:
+        with lanes, Interrupts() as interrupts, Team(worker.main) as team:
             # First of all, because loading TensorFlow takes longer than all that comes before it.
             team.hire()
             from nnrun.kfold.flow import Order, cross_validate
 
-            order = Order(loaded.experiment, loaded.overrides, workers, folder, began)
+            interrupts.raise_again()
+            heed = interrupts.raise_again
+            order = Order(loaded.experiment, loaded.overrides, workers, folder, began, heed)
             cross_validate(order, team, lanes)
     except Misfit as misfit:
         fault = loaded.fault(misfit.code, misfit.path, misfit.message)

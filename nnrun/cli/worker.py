@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnrun import layout
+from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.noise import Noise, quiet_tensorflow
 from nnrun.errors import NnrunError
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
@@ -28,16 +29,17 @@ if TYPE_CHECKING:
 def main(line: Connection) -> None:
     """Works until there is nothing more to do, or the one who asked is gone."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Noise() as noise, suppress(KeyboardInterrupt, EOFError, OSError):
+    ends = suppress(KeyboardInterrupt, EOFError, OSError)
+    with Noise() as noise, ends, Interrupts() as interrupts:
         # What Keras prints belongs into the log of the fold, not into an answer.
         sys.stdout = sys.stderr
-        _Worker(line, noise).work()
+        _Worker(line, noise, interrupts).work()
     # Taking TensorFlow apart takes a second and frees nothing that the end does not free.
     os._exit(0)
 
 
 class _Worker:
-    def __init__(self, line: Connection, noise: Noise) -> None:
+    def __init__(self, line: Connection, noise: Noise, interrupts: Interrupts) -> None:
         began = time.perf_counter()
         quiet_tensorflow()
         from nnrun import experiment
@@ -46,6 +48,7 @@ class _Worker:
         self._import_seconds = time.perf_counter() - began
         self._line = line
         self._noise = noise
+        self._heed = interrupts.raise_again
         line.send(Up())
         self._brief: Brief = line.recv()
         self._made_ready: tuple[str, Assembly] | None = None
@@ -100,12 +103,13 @@ class _Worker:
             self._experiment.fit_fold(
                 self._previous,
                 lambda record: _folder(whole, job, record),
-                origin=Origin(self._brief.overrides, began, self._import_seconds),
+                origin=Origin(self._brief.overrides, began, self._import_seconds, heed=self._heed),
                 observer=_Relay(self._line, self._noise),
             )
         except NnrunError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001
+            self._heed()
             # Ours to mend; the log of the fold has all of it, and the other folds go on.
             traceback.print_exc()
             return repr(error)

@@ -59,6 +59,7 @@ class Order:
         workers: how many processes side by side; None lets `_is_worth_it` decide.
         folder: makes the run folder, or reads one that is to be gone on with.
         began: when work on it began, by `time.perf_counter`.
+        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
     """
 
     spec: Experiment
@@ -66,6 +67,7 @@ class Order:
     workers: int | None
     folder: Callable[[dict[str, Any]], Run]
     began: float
+    heed: Callable[[], None] = lambda: None
 
 
 def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
@@ -97,7 +99,7 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
     notices = _notices(material, folds)
     run = order.folder(record.first(material, folds, ready, notices, order.overrides))
     whole = Whole(run, material, folds, order.began)
-    with record.kept(whole):
+    with record.kept(whole, order.heed):
         audience.run_began(run, len(jobs) + rule.final)
         record.describe(whole, ready)
         for notice in notices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnrun import averages, crossval, layout, outcome, plots
-from nnrun.errors import NnrunError
+from nnrun.errors import NnrunError, heeding
 from nnrun.intake import Material
 from nnrun.kfold.messages import Ready
 from nnrun.kfold.whole import Whole
@@ -63,15 +63,21 @@ def describe(whole: Whole, ready: Ready) -> None:
 
 
 @contextmanager
-def kept(whole: Whole) -> Iterator[None]:
-    """Whatever ends the cross-validation, its folder says so and keeps the folds there are."""
+def kept(whole: Whole, heed: Callable[[], None]) -> Iterator[None]:
+    """Whatever ends the cross-validation, its folder says so and keeps the folds there are.
+
+    Args:
+        whole: the cross-validation.
+        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
+    """
 
     def close(status: str, error: str | None = None) -> None:
         now = datetime.now().isoformat(timespec="seconds")
         whole.run.update(status=status, ended=now, error=error)
 
     try:
-        yield
+        with heeding(heed):
+            yield
         close(*_outcome(whole))
     except KeyboardInterrupt as interrupt:
         close(layout.INTERRUPTED)

@@ -11,10 +11,7 @@ from forkserver import LIGHT, ForkServer
 from intact import other, trained
 from mutations import Bench
 
-COUNT = 24
-
-
-pytestmark = pytest.mark.slow  # not all of them pass yet on a loaded machine
+COUNT = 16
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 import writes
 from disturbed import MADE
 from forkserver import ForkServer
-
-pytestmark = pytest.mark.slow  # not all of them pass yet on a loaded machine
 
 
 def test_a_failing_call_leaves_nothing_half_written(server: ForkServer, bench: Path) -> None:
