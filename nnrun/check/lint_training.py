@@ -25,6 +25,8 @@ LARGEST_RATE = {
 COUNTED = frozenset(("epochs", "best_epoch", "parameters"))
 # Callbacks that choose an epoch by what they watch.
 CHOOSING = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
+# An address from which nothing leaves this machine.
+THIS_MACHINE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
 
 
 def fewer_rows_than_a_batch(about: Subject) -> Iterator[Finding]:
@@ -145,6 +147,15 @@ def choosing_by_the_rows_that_train(about: Subject) -> Iterator[Finding]:
             )
 
 
+def told_to_another_machine(about: Subject) -> Iterator[Finding]:
+    """NN225."""
+    for index, callback in enumerate(about.spec.training.callbacks):
+        root = str(callback.arguments.get("root", "http://localhost"))
+        if callback.name == "RemoteMonitor" and not THIS_MACHINE.match(root):
+            message = f"the metrics of every epoch are sent to {root}"
+            yield Finding("NN225", ("training", "callbacks", index), message)
+
+
 def gates_that_cannot_be_met(about: Subject) -> Iterator[Finding]:
     """NN224."""
     for name, gate in about.spec.expect.items():
@@ -183,4 +194,5 @@ RULES = {
     "NN214": fitted_on_all_rows,
     "NN220": choosing_by_the_rows_that_train,
     "NN224": gates_that_cannot_be_met,
+    "NN225": told_to_another_machine,
 }

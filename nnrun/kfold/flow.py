@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import statistics
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from nnrun import crossval, intake, layout, sanity
-from nnrun.check import lint, subject
+from nnrun import crossval, intake, layout
 from nnrun.errors import RunError
 from nnrun.intake import Material
-from nnrun.kfold import record
+from nnrun.kfold import notices, record
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.kfold.whole import Whole
 from nnrun.records import Fold, Observer
@@ -96,13 +95,13 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
     crew = _Crew(team, order, material, audience, jobs)
     audience.stage("building the model")
     ready = crew.ready()
-    notices = _notices(material, folds)
-    run = order.folder(record.first(material, folds, ready, notices, order.overrides))
+    told = notices.of(material, folds)
+    run = order.folder(record.first(material, folds, ready, told, order.overrides))
     whole = Whole(run, material, folds, order.began)
     with record.kept(whole, order.heed):
         audience.run_began(run, len(jobs) + rule.final)
         record.describe(whole, ready)
-        for notice in notices:
+        for notice in told:
             audience.notice(notice)
         crew.work(whole, [job for job in jobs if not whole.has(job.part)])
         audience.stage("drawing")
@@ -111,34 +110,6 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
         if rule.final:
             _finally(whole, rule, crew, audience)
     return run
-
-
-def _notices(material: Material, folds: tuple[Fold, ...]) -> list[str]:
-    spec, dataset = material.spec, material.dataset
-    found = [*lint.findings(subject(spec)), *sanity.fold_notices(dataset, folds)]
-    return [
-        *intake.told(found, spec),
-        *_stopped_by_what_they_are_judged_by(spec),
-        *_smoothed_away(spec),
-    ]
-
-
-def _stopped_by_what_they_are_judged_by(spec: Experiment) -> Iterable[str]:
-    """Callbacks that choose an epoch by the rows that the fold is then judged by."""
-    for callback in spec.training.callbacks:
-        monitor = catalogue.monitor(callback) or ""
-        if callback.name == "EarlyStopping" and monitor.startswith("val_"):
-            yield (
-                "EarlyStopping chooses each fold's epoch by the rows that judge the fold, "
-                "so validation looks a little better than it is"
-            )
-
-
-def _smoothed_away(spec: Experiment) -> Iterable[str]:
-    """A curve of which smoothing would leave nothing."""
-    rule, epochs = spec.validation.kfold, spec.training.epochs
-    if rule and rule.smooth and rule.smooth.skip >= epochs:
-        yield f"not smoothed: of {epochs} epochs, skip: {rule.smooth.skip} leaves none"
 
 
 def _finally(whole: Whole, rule: KFold, crew: _Crew, audience: Audience) -> None:

@@ -167,6 +167,13 @@ LINT: dict[str, Rule] = {
         symptom="Every run ends with exit code 3.",
         fix="Write a comparison or a range, such as `test_accuracy: '>= 0.9'`.",
     ),
+    "NN225": Rule(
+        rule="Whoever trains a spec knows to whom it tells.",
+        reason="RemoteMonitor sends the metrics of every epoch to the address that the spec names, "
+        "and a spec may come from somebody else.",
+        symptom="None here; another machine learns how the training goes.",
+        fix="Leave `RemoteMonitor` out, or have it tell this machine, `http://localhost:9000`.",
+    ),
 }
 
 ALL: dict[str, Rule] = RULES | LINT

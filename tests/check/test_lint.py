@@ -103,6 +103,10 @@ CASES = {
         watching(f"EarlyStopping: {{monitor: val_loss, {BEST}}}"),
     ),
     "NN224": (f"{DIGITS}expect: {{test_accuracy: 0.9}}\n", f"{DIGITS}expect: {{test_accuracy: '>= 0.9'}}\n"),
+    "NN225": (
+        watching("RemoteMonitor: {root: 'http://localhost.example.org:9000'}"),
+        watching("RemoteMonitor: {root: 'http://localhost:9001'}"),
+    ),
 }  # fmt: skip
 # Said of the rows themselves, once they are read; tests/test_sanity.py calls each up.
 OF_ROWS = {"NN206", "NN221", "NN222", "NN223"}
