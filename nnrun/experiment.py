@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ from nnrun import keras_objects, recording
 from nnrun.assembly import Assembly, assemble
 from nnrun.errors import TrainingError
 from nnrun.intake import Intake
-from nnrun.models.build import REFUSALS
+from nnrun.models.build import REFUSALS, TOO_LARGE
 from nnrun.number import size
 from nnrun.recording import Origin, Recorder
 from nnrun.records import Observer
@@ -25,9 +26,6 @@ from nnrun.training import callbacks, devices
 FLOAT_BYTES = 4
 # What callbacks and kernels raise in the middle of training.
 FROM_KERAS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
-
-
-TOO_LARGE = (tf.errors.ResourceExhaustedError, MemoryError)
 
 Folder = Callable[[dict[str, Any]], Run]
 """Makes the run folder, given what its record says from the start."""
@@ -71,11 +69,8 @@ def prepare(
     """
     wanted = intake.spec.training.device
     chosen = devices.choose(device if wanted == "auto" else wanted)
-    try:
-        with tf.device(devices.tensorflow_name(chosen)):
-            return assemble(intake, chosen, observer, previous=previous)
-    except TOO_LARGE as error:
-        raise TrainingError(_too_large(intake)) from error
+    with _in_memory(intake), tf.device(devices.tensorflow_name(chosen)):
+        return assemble(intake, chosen, observer, previous=previous)
 
 
 def fit_fold(assembly: Assembly, folder: Folder, *, origin: Origin, observer: Observer) -> Run:
@@ -85,7 +80,7 @@ def fit_fold(assembly: Assembly, folder: Folder, *, origin: Origin, observer: Ob
         growing = callbacks.growing(assembly.intake.spec.training.callbacks)
         recorder = Recorder(run, observer, origin, growing)
         observer.run_began(run.path)
-        with recording.kept(recorder, assembly):
+        with recording.kept(recorder, assembly), _in_memory(assembly.intake):
             for notice in assembly.intake.notices:
                 recorder.notice(notice)
             recorder.begin()
@@ -118,13 +113,20 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
             start=start.state if start else None,
             reached=recorder.reached,
         )
-    except TOO_LARGE as error:
-        raise TrainingError(_too_large(intake)) from error
     except FROM_KERAS as error:
         # Whole into the log, because only the first line of it helps a person.
         traceback.print_exc()
         reason = keras_objects.reason(error)
         raise TrainingError(f"{_where(error, assembly)} failed: {reason}") from error
+
+
+@contextmanager
+def _in_memory(intake: Intake) -> Iterator[None]:
+    """Within it, what does not fit into memory is said with what to change."""
+    try:
+        yield
+    except TOO_LARGE as error:
+        raise TrainingError(_too_large(intake)) from error
 
 
 def _too_large(intake: Intake) -> str:

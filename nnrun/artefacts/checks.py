@@ -10,7 +10,7 @@ from nnrun.artefacts.kept import Kept
 from nnrun.errors import NnrunError
 from nnrun.intake import Intake
 from nnrun.keras_objects import reason
-from nnrun.models.build import REFUSALS
+from nnrun.models.build import REFUSALS, TOO_LARGE
 from nnrun.runs import Run
 
 CHECKS: dict[str, Callable[[Kept], Iterator[str]]] = {
@@ -58,6 +58,6 @@ def _faults(name: str, kept: Kept) -> Iterator[str]:
             yield f"{name}: {sentence}"
     except NnrunError as error:
         yield str(error).removeprefix(f"{kept.run.path}/")
-    except (*REFUSALS, KeyError) as error:
+    except (*REFUSALS, *TOO_LARGE, KeyError) as error:
         # It can be parsed, but is no file of ours; or one that it is compared with is none.
         yield f"{name}: cannot be read back: {type(error).__name__}: {reason(error)}"

@@ -12,8 +12,15 @@ from nnrun import keras_objects
 from nnrun.errors import Misfit
 from nnrun.spec.component import Component
 
-# What Keras and TensorFlow raise when a layer and its input do not go together.
-REFUSALS = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError, tf.errors.OpError)
+# What Keras and TensorFlow raise when a layer and its input do not go together. Not all errors of
+# operations: a memory that is full is nobody's misfit.
+REFUSALS = (
+    *(TypeError, ValueError, AttributeError, IndexError, ArithmeticError),
+    *(tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError),
+    *(tf.errors.UnimplementedError, tf.errors.NotFoundError, tf.errors.OutOfRangeError),
+    *(tf.errors.InternalError, tf.errors.UnknownError),
+)
+TOO_LARGE = (tf.errors.ResourceExhaustedError, MemoryError)
 
 
 def begin_anew(precision: str) -> None:

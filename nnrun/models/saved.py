@@ -16,12 +16,12 @@ import keras
 
 from nnrun import keras_objects
 from nnrun.errors import RunError
-from nnrun.models.build import REFUSALS
+from nnrun.models.build import REFUSALS, TOO_LARGE
 from nnrun.spec.words import shown
 
 # What Keras raises over a file that is damaged, or not one of its own.
 _DAMAGE = (
-    *(*REFUSALS, BadZipFile, OSError, KeyError, EOFError, RuntimeError, MemoryError),
+    *(*REFUSALS, *TOO_LARGE, BadZipFile, OSError, KeyError, EOFError, RuntimeError),
     *(zlib.error, lzma.LZMAError),
 )
 
