@@ -11,7 +11,9 @@ import re
 _C1_AND_SURROGATES = "\x7f-\x9f\ud800-\udfff"
 # Marks that turn the direction of writing, and line ends that only some programs know.
 _UNICODE = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f"
-_STEERING = re.compile(f"[\x00-\x08\x0b-\x1f{_C1_AND_SURROGATES}{_UNICODE}]")
+# The end of a line before what GitHub Actions takes for a command.
+_COMMAND = r"\n(?=[ \t]*(?:::|##\[))"
+_STEERING = re.compile(f"[\x00-\x08\x0b-\x1f{_C1_AND_SURROGATES}{_UNICODE}]|{_COMMAND}")
 _UNSAFE_IN_JSON = re.compile(f"[{_C1_AND_SURROGATES}{_UNICODE}]")
 _PICTURES = 0x2400
 _PICTURE_OF_DELETE = "\u2421"
@@ -23,6 +25,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def text(foreign: str) -> str:
     r"""Text that shows control characters instead of obeying them; ends of lines and tabs stay.
 
+    An end of a line goes only where the next would be a command of GitHub Actions.
     Each character becomes one: of the first 32 the picture that Unicode has, of the others U+FFFD.
 
     Example:

@@ -37,6 +37,12 @@ def test_what_people_write_stays(text: str) -> None:
     assert inert.text(text) == text
 
 
+@pytest.mark.parametrize("command", ["::error::x", "  ::set-output::x", "##[error]x"])
+def test_no_line_of_its_own_is_a_command(command: str) -> None:
+    """GitHub Actions takes each line of a log for one that begins like this."""
+    assert inert.text(f"a\nb\n{command}") == f"a\nb␊{command}"
+
+
 def test_a_line_stays_one() -> None:
     """A name must not begin a line of its own, which could read like an answer of nnrun's."""
     assert inert.line("a\n::error::b\tc") == "a␊::error::b c"

@@ -102,8 +102,8 @@ def print_fault(fault: Fault, out: Console) -> None:
 
 
 def short(path: Path) -> str:
-    """A path as a person would type it from here."""
+    """A path as a person would type it from here, on one line."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return inert.line(str(path.resolve().relative_to(Path.cwd())))
     except ValueError:
-        return str(path)
+        return inert.line(str(path))

@@ -83,7 +83,7 @@ def test_annotations_are_shown_and_not_obeyed(
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", said)
     assert [line for line in said.splitlines() if line.startswith("::")] == [
         f"::error file={SHOWN}.yaml,line=1,col=1,endColumn=2,title=NN101::"
-        f"{SHOWN}: {SHOWN}%0A::stop-commands::x"
+        f"{SHOWN}: {SHOWN}␊::stop-commands::x"
     ]
 
 

@@ -86,7 +86,9 @@ def made(root: Path, record: dict[str, Any], metrics: dict[str, Any], name: str 
     run.release()
     rewritten(run.path / layout.RUN, lambda known: known | {"name": name})
     place = len([*root.iterdir()])
-    return Run(run.path.rename(run.path.with_name(f"2026010{place}-000000-{name}")))
+    # A folder can be called anything at all.
+    named = f"2026010{place}-000000-{name}\n::error::x"
+    return Run(run.path.rename(run.path.with_name(named)))
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
