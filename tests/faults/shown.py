@@ -10,7 +10,7 @@ from typing import Any
 
 from forkserver import Answer
 
-MARKS = ("damaged", "skipped:", "error:")
+MARKS = ("damaged", "skipped:", "error:", "cannot be read", "is gone")
 """Words that tell that a run is not to be trusted."""
 _SIZES = re.compile(r"[\d.,]+ (bytes|[kMG]?B)\b")
 _UNSAID = ("path", "bytes")
