@@ -25,7 +25,7 @@ def table(subject: Subject, answers: Sequence[Answer]) -> Table:
     labelled = any(answer.label is not None for answer in answers)
     sure = any(answer.probability is not None for answer in answers)
     found = Table(
-        "row", title=inert.line(f"{subject.name}: {subject.target}"), title_justify="left"
+        "row", title=Text(inert.line(f"{subject.name}: {subject.target}")), title_justify="left"
     )
     if has_texts:
         found.add_column("text")

@@ -39,7 +39,8 @@ def _rows(path: Path, x: Array, shape: tuple[int, ...]) -> Array:
         wanted = f"(rows, {', '.join(map(str, shape))})"
         raise CommandError(f"{path}: x has the shape {x.shape}, and must have {wanted}")
     _check_numbers(path, "x", x)
-    return x
+    # Bytes stay bytes; of other numbers TensorFlow knows neither every width nor every byte order.
+    return x if x.dtype == np.uint8 else x.astype(np.float64)
 
 
 def _labels(path: Path, y: Array, rows: int, subject: Subject) -> Array:

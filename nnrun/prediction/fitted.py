@@ -21,6 +21,8 @@ from nnrun.spec.profile import check_steps, dtype_after
 # Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
 _LARGEST_ROW = 75_000_000
 
+_DIMENSIONS = {"texts": (0,), "table": (1,), "images": (2, 3)}
+
 _Words = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=10_000)]
 
 
@@ -79,7 +81,7 @@ def read(run: Run) -> Fitted:
     try:
         found = _Preparation.model_validate(content)
         steps = tuple(_fitted(found))
-    except (ValidationError, Misfit, ValueError, OverflowError) as error:
+    except (ValidationError, Misfit, ValueError, TypeError, OverflowError) as error:
         raise RunError(f"{path}: {_reason(error)}") from error
     return Fitted(found.classes, found.rows, steps)
 
@@ -91,12 +93,13 @@ def _reason(error: Exception) -> str:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "it"
         return f"{place} is not what a run writes"
-    return f"a step has not learnt what it should: {error}"
+    return f"holds {error}"
 
 
 def _fitted(found: _Preparation) -> list[FittedStep]:
     """The steps, with shapes of our own counting."""
     steps, shape = [], found.rows.shape
+    _check(found.rows)
     check_steps([each.step for each in found.steps], texts=found.rows.kind == "texts")
     for each in found.steps:
         shape = each.step.shape_after(shape)
@@ -107,13 +110,28 @@ def _fitted(found: _Preparation) -> list[FittedStep]:
     return steps
 
 
+def _check(looks: Appearance) -> None:
+    """Refuses what no rows look like.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    if len(looks.shape) not in _DIMENSIONS[looks.kind]:
+        raise ValueError(f"{looks.kind} of shape {looks.shape}")
+    if looks.features and looks.shape != (len(looks.features),):
+        raise ValueError(f"{len(looks.features)} names for rows of shape {looks.shape}")
+    for name, value in (("highest", looks.highest), ("edge", looks.edge)):
+        if (value is None) == (looks.kind == "images"):
+            raise ValueError(f"{looks.kind} with {name} {value}")
+
+
 def _learnt(step: _Step, shape: tuple[int, ...]) -> dict[str, Array]:
     """Mean and deviation of each column."""
     learnt = {name: np.asarray(step.state.get(name), np.float64) for name in ("mean", "std")}
     if any(each.shape != shape for each in learnt.values()):
-        raise ValueError(f"columns of shape {shape} need a mean and a std each")
+        raise ValueError(f"no mean and std for each column of rows of shape {shape}")
     if not all(np.isfinite(each).all() for each in learnt.values()) or not learnt["std"].all():
-        raise ValueError("a mean or a std is no number to divide by")
+        raise ValueError("a mean or a std that is no number, or 0")
     return learnt
 
 
