@@ -9,7 +9,6 @@ import numpy as np
 
 from nnrun import datasets
 from nnrun.errors import CommandError, DataError
-from nnrun.outcome import decoded
 from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
 from nnrun.records import Array, Dataset, Inputs, Sequences
@@ -53,7 +52,7 @@ def read(subject: Subject, wanted: Range) -> Raw:
     if wanted.start >= len(test):
         raise CommandError(f"the test set ends with row {len(test) - 1:,}")
     rows = np.arange(len(test))[wanted.start : wanted.stop]
-    texts = tuple(decoded(dataset, test.x, rows)) if isinstance(test.x, Sequences) else ()
+    texts = tuple(datasets.decoded(dataset, test.x, rows)) if isinstance(test.x, Sequences) else ()
     return Raw(tuple(map(str, rows)), _taken(test.x, rows), test.y[rows], texts)
 
 

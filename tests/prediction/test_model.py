@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from nnrun import datasets, layout, outcome, runs
+from nnrun import datasets, layout, runs
 from nnrun.records import Dataset, Sequences
 from nnrun.runs import Run
 from nnrun.spec.dataset import Iris, Mnist5k, Reuters
@@ -224,7 +224,7 @@ def test_a_newswire_in_words_is_classified_as_the_row_was(
     expected = answers(run, "--rows", "0:3")
     whole = datasets.load(Reuters(name="reuters"))
     assert isinstance(whole.test.x, Sequences)
-    said = [text[8:] for text in outcome.decoded(whole, whole.test.x, np.arange(3))]
+    said = [text[8:] for text in datasets.decoded(whole, whole.test.x, np.arange(3))]
     assert not [text for text in said if "<unknown>" in text]
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "nothing"))
     lines, labelled = tmp_path / "lines.txt", tmp_path / "newswires.csv"

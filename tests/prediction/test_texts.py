@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from nnrun import datasets
-from nnrun.outcome import decoded
 from nnrun.prediction import texts
 from nnrun.records import Sequences, Vocabulary
 from nnrun.spec.dataset import Reuters
@@ -39,7 +38,7 @@ def test_a_newswire_in_words_becomes_the_row_that_keras_made_of_it(
     assert isinstance(wanted.test.x, Sequences)
     assert wanted.words
     rows = np.arange(300)
-    said = [text.removeprefix("<start>") for text in decoded(whole, whole.test.x, rows)]
+    said = [text.removeprefix("<start>") for text in datasets.decoded(whole, whole.test.x, rows)]
     encoded = texts.encode(said, wanted.words())
 
     # The rarest word of all is the one that even the whole data set is without.
