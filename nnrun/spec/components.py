@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from nnrun.spec import catalogue, codes, language, nesting, slips
+from nnrun.spec import catalogue, codes, composites, language, nesting, slips
 from nnrun.spec.arguments import READ, expected, may_be_null
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.finding import Finding
@@ -241,6 +241,8 @@ def _value(
         yield from _schedule(argument, value, path)
     elif argument.kind == "layers" and isinstance(value, list):
         yield from _each("layers", value, path)
+    elif argument.kind == composites.STACKS:
+        yield from _stacks(value, path)
     elif argument.kind is not None:
         yield from component(argument.kind, value, path)
     elif wanted := expected(kind, entry, argument, value):
@@ -253,6 +255,18 @@ def _value(
         meant = nearest(value, argument.choices) or slips.suggestion(value, wanted)
         listed_so = slips.as_list(value) if "array" in argument.types else None
         yield Finding("NN114", path, message, listed_so or meant)
+
+
+def _stacks(value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, list) or len(value) < 2:
+        message = f"must be a list of two stacks of layers or more, got {shown(value)}"
+        yield Finding("NN114", path, message)
+        return
+    for index, each in enumerate(value):
+        if isinstance(each, list):
+            yield from _each("layers", each, (*path, index))
+        else:
+            yield from component("layers", each, (*path, index))
 
 
 def _is_configured(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nnrun.spec import arguments, catalogue, components
+from nnrun.spec import arguments, blocks, catalogue, components, composites
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.schema.values import (
     Schema,
@@ -65,7 +65,17 @@ def _kind(kind: str) -> Schema:
         return described(alone, description)
     names = {name: catalogue.meaning(kind, name) for name in catalogue.names(kind)}
     words = {name: reference(f"{kind}.{own}") for name, own in names.items()}
+    if kind == "layers":
+        return described(either(single(words, alone), *_used_blocks()), description)
     return described(single(words, None if kind == "schedules" else alone), description)
+
+
+def _used_blocks() -> Iterator[Schema]:
+    """The name of a block, alone or with what is handed over; which there are, nnrun knows."""
+    name = f"^{blocks.NAME}$"
+    yield {"type": "string", "pattern": name}
+    one = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    yield {**one, "patternProperties": {name: {}}, "additionalProperties": False}
 
 
 def _arguments(kind: str, name: str) -> Schema:
@@ -99,6 +109,9 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
     if argument.kind == "schedules":
         schedule = reference("schedules")
         return schedule if argument.required else either(numeric({"type": "number"}), schedule)
+    if argument.kind == composites.STACKS:
+        stack = {"type": "array", "items": reference("layers")}
+        return {"type": "array", "minItems": 2, "items": either(stack, reference("layers"))}
     if argument.kind == "layers":
         return either(reference("layers"), {"type": "array", "items": reference("layers")})
     return reference(argument.kind) if argument.kind else _plain(kind, entry, argument)
