@@ -79,8 +79,8 @@ def fit_fold(assembly: Assembly, folder: Folder, *, origin: Origin, observer: Ob
         run = folder(recording.first_record(assembly, origin))
         growing = callbacks.growing(assembly.intake.spec.training.callbacks)
         recorder = Recorder(run, observer, origin, growing)
-        observer.run_began(run.path)
         with recording.kept(recorder, assembly), _in_memory(assembly.intake):
+            observer.run_began(run.path)
             for notice in assembly.intake.notices:
                 recorder.notice(notice)
             recorder.begin()

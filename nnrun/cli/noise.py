@@ -35,11 +35,18 @@ class Noise:
         self._file.close()
 
     def move_to(self, log: Path) -> None:
-        """From now on the file is `log`, and begins with what came before."""
+        """From now on the file is `log`, and begins with what came before.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         sys.stderr.flush()
         self._file.seek(0)
         before = self._file.read()
-        self._exchange(log.open("ab", buffering=0))
+        try:
+            self._exchange(log.open("ab", buffering=0))
+        except OSError as error:
+            raise RunError(f"{log}: cannot be written: {error.strerror}") from error
         self._write(before)
 
     def leave_log(self) -> None:

@@ -47,3 +47,10 @@ def test_a_log_on_a_full_disk_is_an_error_of_the_run() -> None:
         noise.move_to(Path("/dev/full"))
 
     assert str(error.value) == "/dev/full: cannot be written: No space left on device"
+
+
+def test_so_is_a_folder_where_the_log_should_be(tmp_path: Path) -> None:
+    with Noise() as noise, pytest.raises(RunError) as error:
+        noise.move_to(tmp_path)
+
+    assert str(error.value) == f"{tmp_path}: cannot be written: Is a directory"
