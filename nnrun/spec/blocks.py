@@ -57,6 +57,7 @@ class _Writing:
     def __init__(self, blocks: Node) -> None:
         self.faults: list[Fault] = []
         self._left = source.MOST_VALUES
+        self._broken: set[str] = set()
         self._blocks = dict(self._defined(blocks))
 
     def _fault(self, path: str, message: str, place: Place, near: str | None = None) -> None:
@@ -73,6 +74,8 @@ class _Writing:
                 self._fault(f"{KEY}.{name}", message, node.key or node.place)
             elif block := self._block(name, node):
                 yield name, block
+            else:
+                self._broken.add(name)
 
     def _block(self, name: str, node: Node) -> Block | None:
         path, known = f"{KEY}.{name}", (PARAMETERS, LAYERS)
@@ -113,17 +116,29 @@ class _Writing:
         return sequence((self._layer(item, chain) for item in node.value), node)
 
     def _layer(self, node: Node, chain: tuple[str, ...]) -> Node:
-        match node.value:
-            case str(name) if name in self._blocks:
-                return self._used(name, Node({}, node.place, node.place), node, chain)
-            case dict() as nodes if len(nodes) == 1:
-                [(name, given)] = nodes.items()
-                if name in self._blocks:
-                    return self._used(name, given, node, chain)
-                if name in composites.LAYERS and isinstance(given.value, dict):
-                    inner = self._inside(name, given.value, chain)
-                    return mapping({name: mapping(inner, given)}, node)
-        return node
+        if isinstance(node.value, str):
+            name, given = node.value, Node({}, node.place, node.place)
+        elif isinstance(node.value, dict) and len(node.value) == 1:
+            [(name, given)] = node.value.items()
+        else:
+            return node
+        if name in composites.LAYERS and isinstance(given.value, dict):
+            inner = self._inside(name, given.value, chain)
+            return mapping({name: mapping(inner, given)}, node)
+        place = given.key or node.place
+        if name not in self._blocks:
+            return _block((), name, place, node) if self._is_meant(name, place) else node
+        return _block(self._used(name, given, place, chain), name, place, node)
+
+    def _is_meant(self, name: str, place: Place) -> bool:
+        """Whether an unknown name is that of a block that is broken, or of one misspelt."""
+        if name in self._broken:
+            return True
+        near = None if catalogue.knows("layers", name) else nearest(name, list(self._blocks))
+        if near and re.fullmatch(NAME, name):
+            self._fault("model", f"there is no block of the name {shown(name)}", place, near)
+            return True
+        return False
 
     def _inside(self, name: str, given: dict[str, Node], chain: tuple[str, ...]) -> dict[str, Node]:
         """The arguments of a layer that holds stacks."""
@@ -136,39 +151,39 @@ class _Writing:
                 found[key] = sequence((self.layers(each, chain) for each in node.value), node)
         return found
 
-    def _used(self, name: str, given: Node, node: Node, chain: tuple[str, ...]) -> Node:
-        """What a use of a block stands for."""
-        block, place = self._blocks[name], given.key or node.place
+    def _used(
+        self, name: str, given: Node, place: Place, chain: tuple[str, ...]
+    ) -> tuple[Node, ...]:
+        """The layers that a use of a block stands for; none where it is wrong."""
+        block = self._blocks[name]
         if name in chain:
-            message = f"{name} uses itself: {' → '.join((*chain, name))}"
-            self._fault("model", message, place)
-            return node
+            self._fault("model", f"{name} uses itself: {' → '.join((*chain, name))}", place)
+            return ()
         values = self._handed_over(name, block, given, place)
-        self._left -= block.layers.size
         if values is None or self._left < 0:
-            if values is not None:
-                message = f"more than {source.MOST_VALUES:,} values once blocks are written out"
-                self._fault("model", message, place)
-                self._left = source.MOST_VALUES
-            return node
-        filled = self._filled(block.layers, name, values)
-        layers = self.layers(filled, (*chain, name))
-        told = {"block": Node(name, place, place), LAYERS: layers.under(layers.place)}
-        return mapping({"Block": mapping(told, given).under(place)}, node)
+            return ()
+        self._left -= block.layers.size
+        if self._left < 0:
+            message = f"more than {source.MOST_VALUES:,} values once blocks are written out"
+            self._fault("model", message, place)
+            return ()
+        layers = self.layers(self._filled(block.layers, name, values), (*chain, name))
+        assert isinstance(layers.value, tuple)
+        return layers.value
 
     def _handed_over(
         self, name: str, block: Block, given: Node, place: Place
     ) -> dict[str, Node] | None:
         """The value of each parameter; None where they do not fit."""
-        names, path = list(block.parameters), f"model: {name}"
+        names = list(block.parameters)
         match given.value:
             case dict() as nodes:
                 found = dict(nodes)
             case tuple() as items:
                 found = dict(zip(names, items, strict=False))
                 if len(items) > len(names):
-                    message = f"takes {_counted(names)}, got {len(items)}"
-                    self._fault(path, message, given.place)
+                    message = f"{name} takes {_counted(names)}, got {len(items)}"
+                    self._fault("model", message, given.place)
                     return None
             case None:
                 found = {}
@@ -176,11 +191,13 @@ class _Writing:
                 found = {names[0] if names else "": given}
         for key in found.keys() - {*names}:
             message = f"{name} takes {_counted(names)}, and none of the name {shown(key)}"
-            self._fault(path, message, found[key].key or found[key].place, nearest(key, names))
+            self._fault("model", message, found[key].key or found[key].place, nearest(key, names))
         values = {key: found.get(key, default) for key, default in block.parameters.items()}
-        if lacking := [key for key, value in values.items() if value is None]:
-            self._fault(path, f"{name} needs {listed(lacking, 'and')}", place)
-        if lacking or found.keys() - {*names}:
+        unknown = bool(found.keys() - {*names})
+        lacking = [key for key, value in values.items() if value is None]
+        if lacking and not unknown:
+            self._fault("model", f"{name} needs {listed(lacking, 'and')}", place)
+        if lacking or unknown:
             return None
         return {key: value for key, value in values.items() if value is not None}
 
@@ -200,6 +217,14 @@ class _Writing:
                 filled = {key: self._filled(each, name, values) for key, each in nodes.items()}
                 return mapping(filled, node)
         return node
+
+
+def _block(layers: tuple[Node, ...], name: str, place: Place, like: Node) -> Node:
+    """Layers as one of the stack in which a block of such a name was used."""
+    stack = sequence(layers, Node((), place, place))
+    told = {"block": Node(name, place, place), LAYERS: stack}
+    inner = mapping(told, Node({}, place, place))
+    return mapping({"Block": inner}, like)
 
 
 def _counted(names: Sequence[str]) -> str:

@@ -24,7 +24,10 @@ LAYERS: dict[str, dict[str, Any]] = {
     "Branches": {
         "doc": "Gives its input to several stacks of layers and puts together what they make of it.",
         "arguments": {
-            "paths": {"doc": "A list of stacks; an empty one passes on its input.", "kind": "stacks"},
+            "paths": {
+                "doc": "A list of stacks; an empty one passes on its input.",
+                "kind": "stacks",
+            },
             "merge": {
                 "doc": "How they are put together, along the last axis or number by number.",
                 "types": ["string"],

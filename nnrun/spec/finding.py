@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from nnrun.errors import Fault, Place
 from nnrun.spec.tree import Node, Path, dotted
 
-
 USED = "; the block "
 """With which a message begins to say where the blocks are used that the fault is in."""
 
@@ -48,7 +47,8 @@ def _used(root: Node, at: Path, place: Place) -> str:
     said = []
     for node, key in zip(nodes[1:], at, strict=False):
         use, name = node.key, node.child("block")
-        is_elsewhere = use and (use.source, use.line) != (place.source, place.line)
-        if key == "Block" and name and is_elsewhere:
+        if key != "Block" or use is None or name is None:
+            continue
+        if (use.source, use.line) != (place.source, place.line):
             said.append(f"{USED}{name.value} is used in line {use.line}")
     return "".join(said)

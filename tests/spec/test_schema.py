@@ -22,6 +22,7 @@ from nnrun.errors import Place, SpecError
 from nnrun.spec import catalogue, components, installed, schema, short_forms, source
 from nnrun.spec.dataset import STEPS
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
 from nnrun.spec.tree import Node
 
@@ -133,7 +134,7 @@ def test_every_step_is_there_with_its_arguments() -> None:
 def test_every_top_level_key_is_there() -> None:
     assert SCHEMA["definitions"]["spec"]["properties"].keys() == {
         *Experiment.model_fields,
-        "extends",
+        *EARLIER,
     }
 
 

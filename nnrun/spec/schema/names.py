@@ -144,6 +144,8 @@ def _lone(kind: str, entry: Entry) -> Schema | None:
     if first.kind == "layers":
         several = {"type": "array", "items": reference("layers")}
         return either(reference(f"layers.{ALONE}"), several)
+    if first.kind == composites.STACKS:
+        return _value(kind, entry, first)
     if first.kind not in (None, "file"):
         return reference(f"{first.kind}.{ALONE}")
     types = tuple(name for name in first.types or ANYTHING if name not in ("object", "null"))
