@@ -66,16 +66,15 @@ def _kind(kind: str) -> Schema:
     names = {name: catalogue.meaning(kind, name) for name in catalogue.names(kind)}
     words = {name: reference(f"{kind}.{own}") for name, own in names.items()}
     if kind == "layers":
-        return described(either(single(words, alone), *_used_blocks()), description)
+        return described(_or_a_block(single(words, alone)), description)
     return described(single(words, None if kind == "schedules" else alone), description)
 
 
-def _used_blocks() -> Iterator[Schema]:
-    """The name of a block, alone or with what is handed over; which there are, nnrun knows."""
+def _or_a_block(layers: Schema) -> Schema:
+    """A layer, or the name of a block with what is handed over; which there are, nnrun knows."""
     name = f"^{blocks.NAME}$"
-    yield {"type": "string", "pattern": name}
-    one = {"type": "object", "minProperties": 1, "maxProperties": 1}
-    yield {**one, "patternProperties": {name: {}}, "additionalProperties": False}
+    alone = {"type": "string", "pattern": name}
+    return {**layers, "patternProperties": {name: {}}, "anyOf": [*layers["anyOf"], alone]}
 
 
 def _arguments(kind: str, name: str) -> Schema:
