@@ -15,6 +15,7 @@ from nnrun.errors import Misfit
 from nnrun.intake import Intake
 from nnrun.models.build import REFUSALS, begin_anew, build, summary
 from nnrun.records import Observer, Split
+from nnrun.spec.experiment import Experiment
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.compile import compile_model
 from nnrun.training.engine import Engine
@@ -89,6 +90,13 @@ def assemble(
         summary=described,
         initial=_untrained(evaluator, train, intake),
         seconds=time.perf_counter() - began,
+    )
+
+
+def serves(previous: Assembly | None, spec: Experiment) -> bool:
+    """Whether what is there of one experiment can be used again: at most the seed is another."""
+    return previous is not None and previous.intake.spec == spec.model_copy(
+        update={"seed": previous.intake.spec.seed}
     )
 
 

@@ -6,7 +6,7 @@ import inspect
 import math
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
@@ -98,12 +98,12 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
     """
     intake, training = assembly.intake, assembly.intake.spec.training
     start, path = recorder.start, recorder.run.path
-    callbacks.make_folders(training.callbacks, path)
     listeners = callbacks.build(training.callbacks, path)
-    if start:
-        sizes = {name: grown.size for name, grown in start.grown.items()}
-        callbacks.go_on(listeners, path, sizes)
     try:
+        callbacks.make_folders(training.callbacks, path)
+        if start:
+            sizes = {name: grown.size for name, grown in start.grown.items()}
+            callbacks.go_on(listeners, path, sizes)
         assembly.trainer.fit(
             assembly.train,
             intake.fold,
@@ -115,7 +115,8 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
         )
     except FROM_KERAS as error:
         # Whole into the log, because only the first line of it helps a person.
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         reason = keras_objects.reason(error)
         raise TrainingError(f"{_where(error, assembly)} failed: {reason}") from error
 

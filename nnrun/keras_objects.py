@@ -61,10 +61,15 @@ def _argument(kind: str | None, value: Any) -> Any:
         value = {value: None}
     if kind is None or not isinstance(value, dict):
         return value
-    [(word, arguments)] = value.items()
+    return build(kind, component(kind, value))
+
+
+def component(kind: str, value: str | dict[str, Any]) -> Component:
+    """A name with its arguments, as it stands inside another component."""
+    [(word, arguments)] = ({value: None} if isinstance(value, str) else value).items()
     # `adam` stands for its class here, where nothing is reported under the word.
-    component = Component(name=catalogue.meaning(kind, word), arguments=as_arguments(arguments))
-    return build(kind, catalogue.named(kind, component))
+    own = Component(name=catalogue.meaning(kind, word), arguments=as_arguments(arguments))
+    return catalogue.named(kind, own)
 
 
 def reason(error: Exception) -> str:

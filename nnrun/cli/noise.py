@@ -30,7 +30,7 @@ class Noise:
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.stderr.flush()
+        self._flush()
         os.dup2(self.terminal.fileno(), 2)
         self._file.close()
 
@@ -40,7 +40,7 @@ class Noise:
         Raises:
             RunError: it cannot be written.
         """
-        sys.stderr.flush()
+        self._flush()
         self._file.seek(0)
         before = self._file.read()
         try:
@@ -51,8 +51,17 @@ class Noise:
 
     def leave_log(self) -> None:
         """From now on the file is a passing one again, until there is another log."""
-        sys.stderr.flush()
+        self._flush()
         self._exchange(tempfile.TemporaryFile())  # noqa: SIM115 - closed by the next
+
+    def _flush(self) -> None:
+        """Lets the file have what Python still holds, or nobody: at its end it would try again."""
+        try:
+            sys.stderr.flush()
+        except OSError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            sys.stderr.flush()
 
     def _exchange(self, file: IO[bytes]) -> None:
         os.dup2(file.fileno(), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,10 +19,22 @@ from nnrun.errors import Misfit, NnrunError, SpecError
 from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
+    from nnrun.assembly import Assembly
     from nnrun.cli.progress import Watcher
     from nnrun.runs import Run
 
 Folder = Callable[[dict[str, Any]], "Run"]
+
+
+@dataclass
+class Last:
+    """What the last training was made with, which serves for the next seed of the same spec.
+
+    TensorFlow keeps what XLA has compiled for as long as the process lives, 8 MB each time.
+    """
+
+    assembly: Assembly | None = None
+
 
 EXAMPLE = "Example: nnrun train configs/digits.yaml --set training.epochs=5"
 
@@ -45,7 +58,10 @@ def train(
         try:
             # All are read first: a typo in the last must not show after the first has trained.
             loaded = [each for spec in specs for each in _seeded(spec, overrides, expect, seeds)]
-            codes = [conduct(each, _new(each, root), entries, quiet=json) for each in loaded]
+            last = Last()
+            codes = [
+                conduct(each, _new(each, root), entries, quiet=json, last=last) for each in loaded
+            ]
             if seeds and not json:
                 _sum_up(entries)
         finally:
@@ -94,7 +110,12 @@ def _new(loaded: Loaded, root: Path) -> Folder:
 
 
 def conduct(
-    loaded: Loaded, folder: Folder, entries: list[dict[str, Any]], *, quiet: bool = False
+    loaded: Loaded,
+    folder: Folder,
+    entries: list[dict[str, Any]],
+    *,
+    quiet: bool = False,
+    last: Last | None = None,
 ) -> int:
     """Trains one experiment and says how it went, however it went.
 
@@ -103,6 +124,7 @@ def conduct(
         folder: makes the run folder, or opens one that is to be gone on with.
         entries: the run is added to them.
         quiet: prints no table.
+        last: what was trained before in this process.
 
     Returns:
         An exit code.
@@ -114,7 +136,7 @@ def conduct(
 
     watcher = Watcher()
     try:
-        carry_out(loaded, folder, watcher)
+        carry_out(loaded, folder, watcher, last)
         assert watcher.path
         judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
@@ -130,7 +152,7 @@ def conduct(
     return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
-def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
+def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher, last: Last | None = None) -> None:
     """Trains one experiment into a folder.
 
     Raises:
@@ -149,13 +171,19 @@ def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher) -> None:
             watcher.stage("loading TensorFlow")
             quiet_tensorflow()
             from nnrun import experiment
+            from nnrun.assembly import serves
             from nnrun.recording import Origin
 
             # Packages that load catch what they should not, and go on.
             interrupts.raise_again()
             spent = time.perf_counter() - imported
             origin = Origin(loaded.overrides, began, spent, heed=interrupts.raise_again)
-            experiment.train(intake, folder, origin=origin, observer=watcher)
+            last = last or Last()
+            again = last.assembly if serves(last.assembly, intake.spec) else None
+            last.assembly = None
+            assembly = experiment.prepare(intake, watcher, previous=again)
+            experiment.fit_fold(assembly, folder, origin=origin, observer=watcher)
+            last.assembly = assembly
     except Misfit as misfit:
         fault = loaded.fault(misfit.code, misfit.path, misfit.message)
         raise SpecError((fault,)) from misfit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -10,6 +11,8 @@ from tensorflow.python.framework import ops
 
 from nnrun import keras_objects
 from nnrun.errors import Misfit
+from nnrun.models import composites
+from nnrun.spec import composites as spec_composites
 from nnrun.spec.component import Component
 
 # What Keras and TensorFlow raise when a layer and its input do not go together. Not all errors of
@@ -64,26 +67,48 @@ def build(
     Raises:
         Misfit: a layer refuses its arguments or its input.
     """
-    inputs = outputs = keras.Input(input_shape, dtype=dtype, name="input")
+    inputs = keras.Input(input_shape, dtype=dtype, name="input")
+    outputs = inputs
     for index, component in enumerate(layers):
-        before = outputs
-        try:
-            outputs = keras_objects.build("layers", component)(before)
-        except REFUSALS as error:
-            shape = tuple(before.shape[1:])
-            reason = keras_objects.reason(error)
-            message = f"{component.name} cannot follow an output of shape {shape}: {reason}"
-            raise Misfit("NN124", ("model", index), message) from error
-        if isinstance(outputs, (tuple, list, dict)):
-            message = f"{component.name} puts out {len(outputs)} values, and a stack has one"
-            raise Misfit("NN124", ("model", index), message)
-        if outputs is before:
-            message = f"Keras would leave {component.name} out of the model without a word"
-            raise Misfit("NN124", ("model", index), message)
+        outputs = _layer(component, outputs, ("model", index))
     try:
         return keras.Model(inputs, outputs)
     except ValueError as error:
         raise Misfit("NN124", ("model",), keras_objects.reason(error)) from error
+
+
+def _layer(component: Component, inputs: Any, path: composites.Path) -> Any:
+    """What a layer of Keras's, or one of several, makes of a tensor.
+
+    Args:
+        path: of the component in the spec.
+    """
+    name = component.name
+    try:
+        if name in spec_composites.LAYERS:
+            return composites.outputs(name, component.arguments, inputs, (*path, name), _stack)
+        outputs = keras_objects.build("layers", component)(inputs)
+    except REFUSALS as error:
+        shape = tuple(inputs.shape[1:])
+        reason = keras_objects.reason(error)
+        message = f"{name} cannot follow an output of shape {shape}: {reason}"
+        raise Misfit("NN124", path, message) from error
+    if isinstance(outputs, (tuple, list, dict)):
+        message = f"{name} puts out {len(outputs)} values, and a stack has one"
+        raise Misfit("NN124", path, message)
+    if outputs is inputs:
+        message = f"Keras would leave {name} out of the model without a word"
+        raise Misfit("NN124", path, message)
+    return outputs
+
+
+def _stack(layers: Any, inputs: Any, path: composites.Path) -> Any:
+    """What the layers of a stack inside another make of a tensor."""
+    for index, value in enumerate(spec_composites.stack(layers)):
+        at = (*path, index) if isinstance(layers, list) else path
+        component = keras_objects.component("layers", value)
+        inputs = _layer(component, inputs, at)
+    return inputs
 
 
 def summary(model: keras.Model) -> str:

@@ -9,6 +9,7 @@ unchecked. A misfit is reported only where Keras is sure to refuse the layer.
 # ruff: noqa: F401 - modules are imported for the rules that they enter
 from nnrun.shapes import (
     borders,
+    composites,
     convolution,
     features,
     normalization,

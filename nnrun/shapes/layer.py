@@ -18,7 +18,22 @@ Shape = tuple[int | None, ...]
 
 
 class Unfit(Exception):
-    """Keras is sure to refuse the row; the text says what the layer takes or what is amiss."""
+    """Keras is sure to refuse the row; the text says what the layer takes or what is amiss.
+
+    Args:
+        text: as above.
+        path: from the layer that was asked to the one inside it that refuses; empty for itself.
+        layer: the name of the one inside.
+        shape: of the row that this one gets.
+    """
+
+    def __init__(
+        self, text: str, *, path: tuple[str | int, ...] = (), layer: str = "", shape: Shape = ()
+    ) -> None:
+        super().__init__(text)
+        self.path = path
+        self.layer = layer
+        self.shape = shape
 
 
 @dataclass(frozen=True)

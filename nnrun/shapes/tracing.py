@@ -101,5 +101,6 @@ def _traced(index: int, component: Component, found: Outcome) -> Traced:
 
 
 def _misfit(index: int, component: Component, shape: Shape, reason: Unfit) -> Misfit:
-    message = f"{component.name} cannot follow an output of shape {shape}: {reason}"
-    return Misfit("NN124", ("model", index), message)
+    name, before = (reason.layer, reason.shape) if reason.layer else (component.name, shape)
+    message = f"{name} cannot follow an output of shape {before}: {reason}"
+    return Misfit("NN124", ("model", index, *reason.path), message)

@@ -9,7 +9,9 @@ from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.words import listed
 
 # Arguments of layers that count something, wherever a layer requires them.
-COUNTS = frozenset(("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim"))
+COUNTS = frozenset(
+    ("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim", "times")
+)
 DROPPING = frozenset(
     (
         *("Dropout", "AlphaDropout", "GaussianDropout"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nnrun.spec import installed
+from nnrun.spec import composites, installed
 from nnrun.spec.component import Component
 
 
@@ -61,7 +61,11 @@ class Entry:
         return {**self.arguments, **self.inherited}
 
 
-_data = cache(installed.catalogue)
+@cache
+def _data() -> dict[str, Any]:
+    """What Keras has, and the layers that are made of several of its own."""
+    found = installed.catalogue()
+    return {**found, "layers": {**found["layers"], **composites.LAYERS}}
 
 
 def names(kind: str) -> list[str]:

@@ -5,13 +5,11 @@ Only what is sure to be wrong is a fault; Keras has the last word when the model
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from nnrun.spec import catalogue, codes, language, nesting, slips
+from nnrun.spec import catalogue, codes, composites, language, nesting, slips, written_files
 from nnrun.spec.arguments import READ, expected, may_be_null
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.finding import Finding
@@ -70,9 +68,6 @@ ABSENT |= {
 # By these keys Keras finds and makes any object, where it takes a mapping for one.
 CONFIGURED = frozenset(("class_name", "registered_name", "module", "custom_objects"))
 NEVER_CODE = "a spec names what Keras has, and never runs code"
-# A field such as `{epoch:02d}`; another could become `..`, whatever stands around it, or so wide
-# that it fills the memory.
-_FIELDS = re.compile(r"\{[A-Za-z_]\w*(?::0?\d{0,2}(?:\.\d{1,2})?[defg]?)?\}", re.ASCII)
 # What a first layer is told in Keras, and in a spec by nobody.
 SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
@@ -236,11 +231,13 @@ def _value(
         message = f"must be a list of words, got {shown(value)}; no file is read for it"
         yield Finding("NN114", path, message)
     elif argument.kind == "file":
-        yield from _file(value, path)
+        yield from written_files.check(value, path)
     elif argument.kind == "schedules":
         yield from _schedule(argument, value, path)
     elif argument.kind == "layers" and isinstance(value, list):
         yield from _each("layers", value, path)
+    elif argument.kind == composites.STACKS:
+        yield from _stacks(value, path)
     elif argument.kind is not None:
         yield from component(argument.kind, value, path)
     elif wanted := expected(kind, entry, argument, value):
@@ -253,6 +250,18 @@ def _value(
         meant = nearest(value, argument.choices) or slips.suggestion(value, wanted)
         listed_so = slips.as_list(value) if "array" in argument.types else None
         yield Finding("NN114", path, message, listed_so or meant)
+
+
+def _stacks(value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, list) or len(value) < 2:
+        got = "one" if isinstance(value, list) and value else shown(value)
+        message = f"must be a list of two stacks of layers or more, got {got}"
+        yield Finding("NN114", path, message)
+        return
+    for index, each in enumerate(value):
+        at = (*path, index)
+        of_one = component("layers", each, at)
+        yield from _each("layers", each, at) if isinstance(each, list) else of_one
 
 
 def _is_configured(value: Any) -> bool:
@@ -276,17 +285,3 @@ def _schedule(argument: Argument, value: Any, path: Path) -> Iterator[Finding]:
         message = f"must be a number or a schedule such as {example}, got {shown(value)}"
         message += slips.hint(value, slips.NUMBER)
         yield Finding("NN114", path, message, slips.suggestion(value, slips.NUMBER))
-
-
-def _file(value: Any, path: Path) -> Iterator[Finding]:
-    if not isinstance(value, str) or not value:
-        yield Finding("NN114", path, f"must be a file's name, got {shown(value)}")
-        return
-    windows = PureWindowsPath(value)
-    outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root
-    if outside or ".." in windows.parts or value.startswith("~") or "://" in value:
-        message = f"must be a path inside the run folder, got {shown(value)}"
-        yield Finding("NN116", path, message)
-    elif set(_FIELDS.sub("", value)) & set("{}"):
-        message = f"may have fields such as {{epoch:02d}} in it and no others, got {shown(value)}"
-        yield Finding("NN116", path, message)

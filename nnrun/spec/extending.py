@@ -13,6 +13,7 @@ from pathlib import PureWindowsPath
 from nnrun.errors import Fault, Place
 from nnrun.spec import files, source
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.language import EARLIER
 from nnrun.spec.merging import merged
 from nnrun.spec.short_forms import expand
 from nnrun.spec.source import Document
@@ -26,7 +27,7 @@ MOST_FILES = 20
 # Such a key, even in a file that is no YAML any more, tells a spec from a file of passwords.
 TELLING = ("dataset", "model", "training", "validation", "extends")
 _TELLS = re.compile(rf"""^{{?["']?({"|".join(TELLING)})["']?[ \t]*:""", re.MULTILINE)
-_KEYS = frozenset((*Experiment.model_fields, "extends"))
+_KEYS = frozenset((*Experiment.model_fields, *EARLIER))
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://?")
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nnrun.errors import Fault
+from nnrun.errors import Fault, Place
 from nnrun.spec.tree import Node, Path, dotted
+
+USED = "; the block "
+"""With which a message begins to say where the blocks are used that the fault is in."""
 
 
 @dataclass(frozen=True)
@@ -34,4 +37,18 @@ class Finding:
         if not at:
             # What the whole spec lacks stands in no line of it.
             place = replace(place, length=1, text="")
-        return Fault(self.code, dotted(self.path), self.message, place, self.suggestion)
+        message = self.message + _used(root, at, place)
+        return Fault(self.code, dotted(self.path), message, place, self.suggestion)
+
+
+def _used(root: Node, at: Path, place: Place) -> str:
+    """Where the blocks are used in which a path leads, unless its place is that of the use."""
+    nodes = list(root.along(at))
+    said = []
+    for node, key in zip(nodes[1:], at, strict=False):
+        use, name = node.key, node.child("block")
+        if key != "Block" or use is None or name is None:
+            continue
+        if (use.source, use.line) != (place.source, place.line):
+            said.append(f"{USED}{name.value} is used in line {use.line}")
+    return "".join(said)

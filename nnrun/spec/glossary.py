@@ -10,6 +10,7 @@ from nnrun.spec import catalogue, keys
 from nnrun.spec.arguments import TYPES
 from nnrun.spec.catalogue import Argument
 from nnrun.spec.components import NOUNS
+from nnrun.spec.composites import STACKS
 from nnrun.spec.keys import Key, Section
 from nnrun.spec.suggest import nearest
 from nnrun.spec.words import listed
@@ -22,7 +23,12 @@ GROUPS: dict[str, Callable[[], tuple[Section, ...]]] = {
     "dataset": keys.datasets,
 }
 # What an argument may be that names something of Keras's.
-_VALUES = {**NOUNS, "file": "file of the run", "schedules": "number or learning rate schedule"}
+_VALUES = {
+    **NOUNS,
+    "file": "file of the run",
+    "schedules": "number or learning rate schedule",
+    STACKS: "list of stacks of layers",
+}
 
 
 def everything() -> tuple[Section, ...]:

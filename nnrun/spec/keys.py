@@ -63,10 +63,18 @@ EXTENDS = Key(
 )
 
 
+BLOCKS = Key(
+    "blocks",
+    "Stacks of layers by name, each with `parameters` and `layers`, to be used in `model`.",
+    "mapping",
+    default={},
+)
+
+
 def parts() -> tuple[Section, ...]:
     """The top level and every mapping below it, but for data sets and steps."""
     top, *below = _walk(Experiment, ())
-    return (Section(top.title, top.meaning, (EXTENDS, *top.keys)), *below)
+    return (Section(top.title, top.meaning, (EXTENDS, BLOCKS, *top.keys)), *below)
 
 
 def datasets() -> tuple[Section, ...]:

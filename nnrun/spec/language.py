@@ -16,7 +16,8 @@ from nnrun.spec.tree import Path, dotted
 
 FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet png jpg jpeg images folder".split())
 """What people hope to be read, and cannot be yet."""
-EXTENDS = "extends"  # settled before the models see a spec
+EARLIER = ("extends", "blocks")
+"""Keys that are settled before the models see a spec."""
 
 
 def keys(loc: tuple[str | int, ...]) -> list[str]:
@@ -30,7 +31,7 @@ def keys(loc: tuple[str | int, ...]) -> list[str]:
         elif holding:
             found = list(models(holding[0].model_fields[str(part)].annotation))
     names = dict.fromkeys(key for model in found for key in model.model_fields if key != "step")
-    return [*names, EXTENDS] if found == [Experiment] else list(names)
+    return [*names, *EARLIER] if found == [Experiment] else list(names)
 
 
 def homes(key: str) -> tuple[Path, ...]:
@@ -80,7 +81,7 @@ def _tag(model: type[BaseModel]) -> str | None:
 @cache
 def sections() -> dict[Path, frozenset[str]]:
     """Every part of a spec with its keys; `dataset` with those of all data sets."""
-    found: dict[Path, frozenset[str]] = {(): frozenset((EXTENDS,))}
+    found: dict[Path, frozenset[str]] = {(): frozenset(EARLIER)}
     for section, model in _walk(Experiment, ()):
         found[section] = found.get(section, frozenset()) | frozenset(model.model_fields)
     return found

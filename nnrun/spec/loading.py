@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnrun.errors import Fault, Place, SpecError
-from nnrun.spec import components, consequences, messages
+from nnrun.spec import blocks, components, consequences, messages
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Reading
-from nnrun.spec.finding import Finding
+from nnrun.spec.finding import USED, Finding
 from nnrun.spec.merging import GATE, OVERRIDE, Override
+from nnrun.spec.short_forms import expand
 from nnrun.spec.tree import Node, Path
 
 __all__ = ["MOST_FAULTS", "Loaded", "digest", "dump", "foremost", "in_order", "load"]
@@ -71,7 +72,9 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     for override in given:
         root = override.on(root)
         faults += override.faults
-    experiment = _checked(root, path, faults)
+    root, wrong = blocks.written_out(root)
+    root = expand(root)
+    experiment = _checked(root, path, [*faults, *wrong])
     return Loaded(experiment, (*overrides, *gates), root)
 
 
@@ -85,7 +88,10 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
         others = (each for each in messages.findings(error, raw) if each.path not in known)
         findings += islice(others, MOST_FAULTS + 1)
     findings, read = consequences.without(findings, faults)
-    if told := [*read, *(finding.fault(root) for finding in findings)]:
+    # A block that is wrong is wrong in the same place for the one who looks at its layers.
+    blamed = {fault.place for fault in read if fault.code == "NN010"}
+    found = (finding.fault(root) for finding in findings)
+    if told := [*read, *(fault for fault in found if fault.place not in blamed)]:
         raise SpecError(foremost(told, str(path)))
     return experiment
 
@@ -115,7 +121,9 @@ def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     once: dict[tuple[str, str, str, Place | None], Fault] = {}
     for fault in faults:
         path = re.sub(r"\[\d+\]", "[]", fault.path)
-        once.setdefault((fault.code, path, fault.message, fault.place), fault)
+        # One mistake in a block is one fault, however often the block is used.
+        message, used, _ = fault.message.partition(USED)
+        once.setdefault((fault.code, "" if used else path, message, fault.place), fault)
     sources = [first, *(fault.place.source for fault in faults if fault.place)]
 
     def position(fault: Fault) -> tuple[bool, int, int, int]:

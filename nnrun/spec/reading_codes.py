@@ -74,5 +74,15 @@ READING = {
         "`--set training.epochs=5`, `--set model.0.Dense.units=32`, "
         "`--set 'training.optimizer={SGD: {learning_rate: 0.1}}'`.",
     ),
+    "NN010": Rule(
+        "A block has layers and parameters, and each use hands over what it takes.",
+        reason="The layers of a block are written out wherever the model uses it, `$name` being what "
+        "was handed over under that name; what does not fit would leave a hole in the model.",
+        fix="Hand over a list in the order of `parameters`, or a mapping by their names. A block has "
+        "a name in small letters, which no layer of Keras's has.",
+        example="blocks:\n  dense:\n    parameters: [units, {rate: 0.5}]\n    layers:\n"
+        "      - Dense: {units: $units, activation: relu}\n      - Dropout: $rate\nmodel:\n"
+        "  - dense: 64\n  - dense: [32, 0.2]\n  - Dense: {units: 10, activation: softmax}",
+    ),
 }
 """By code, in order."""

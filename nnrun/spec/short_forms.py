@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from nnrun.spec import catalogue, nesting
+from nnrun.spec import catalogue, composites, nesting
 from nnrun.spec.dataset import STEPS, first_argument
 from nnrun.spec.tree import Node, mapping, sequence
 
@@ -102,6 +102,8 @@ def _argument_rewrites(kind: str, name: str) -> dict[str, Rewrite]:
 
 
 def _component(kind: str | None) -> Rewrite:
+    # A list in a list is rewritten as what it is a list of.
+    kind = "layers" if kind == composites.STACKS else kind
     return lambda node: component(kind or "", node)
 
 

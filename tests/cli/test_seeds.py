@@ -41,7 +41,8 @@ def test_a_seed_among_several_is_the_seed_alone(
     nnrun("train", "iris", *EPOCHS, "--set", "seed=7", "--runs", tmp_path)
     [alone] = tmp_path.iterdir()
 
-    assert (alone / layout.HISTORY).read_bytes() == (last / layout.HISTORY).read_bytes()
+    for name in (layout.HISTORY, layout.PREDICTIONS, layout.CONFUSION):
+        assert (alone / name).read_bytes() == (last / name).read_bytes()
 
 
 def test_the_last_sentence_sums_them_up(seeds: tuple[Any, Path]) -> None:

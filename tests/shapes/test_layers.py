@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nnrun.shapes import KNOWN, Row, Traced, trace
-from nnrun.spec import catalogue
+from nnrun.spec import catalogue, composites
 from nnrun.spec.component import Component
 
 Arguments = dict[str, Any]
@@ -261,7 +261,7 @@ def test_a_known_layer_has_the_shapes_and_parameters_that_keras_gives_it(
 
 
 def test_every_layer_with_a_rule_is_held_against_keras() -> None:
-    assert set(EVERY) == KNOWN <= set(catalogue.names("layers"))
+    assert {*EVERY, *composites.LAYERS} == KNOWN <= set(catalogue.names("layers"))
 
 
 @pytest.mark.parametrize("name", sorted(set(catalogue.names("layers")) - KNOWN))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nnrun.errors import Misfit
 from nnrun.shapes import KNOWN, Row, Traced, trace
+from nnrun.spec import composites
 from nnrun.spec.component import Component
 
 # Of a mask that a layer does not hand on.
@@ -103,7 +104,7 @@ factor = told({"factor": fraction}, **FROZEN)
 plain = told(**FROZEN)
 
 ARGUMENTS: dict[str, Strategy] = {
-    **dict.fromkeys(KNOWN, plain),
+    **dict.fromkeys(KNOWN - composites.LAYERS.keys(), plain),
     "Dense": told(units, use_bias=yes_or_no, activation=WORD, **FROZEN),
     "Embedding": told({"input_dim": small, "output_dim": small}, mask_zero=yes_or_no, **FROZEN),
     "PReLU": told(shared_axes=st.integers(1, 4) | several, **FROZEN),

@@ -22,7 +22,7 @@ corpus = runpy.run_path(str(BROKEN / "renew.py"))
 SPECS: list[Path] = corpus["SPECS"]
 # A fault of these has no line to show: the file cannot be read, or lacks what should be in it.
 WITHOUT_LINE = {"NN001", "NN003", "NN102"}
-OF_TYPE = {"NN008", "NN103", "NN109", "NN110", "NN111", "NN115"}
+OF_TYPE = {"NN008", "NN010", "NN103", "NN109", "NN110", "NN111", "NN115"}
 # Which need data, or Keras; `nnrun explain` has its own tests for warnings.
 LATER = {*(f"NN{number}" for number in range(120, 200))}
 

@@ -25,6 +25,7 @@ CULPRITS = {
     "NN006": GOOD + "seed: !!int 1\n",
     "NN007": "[" * 60,
     "NN008": GOOD + "extends: nowhere.yaml\n",
+    "NN010": GOOD + "blocks: {dense: [Dense: 10]}\n",
     "NN101": GOOD + "sede: 1\n",
     "NN102": "model: [Dense: 10]",
     "NN103": GOOD.replace("epochs: 1", "epochs: one"),

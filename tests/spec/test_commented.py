@@ -10,6 +10,7 @@ import pytest
 from nnrun.spec import keys
 from nnrun.spec.commented import COLUMN, commented
 from nnrun.spec.dataset import STEPS
+from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
 
 SPECS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -44,7 +45,7 @@ def test_every_key_is_there_with_what_the_models_say_of_it(path: Path) -> None:
         f"{part.title}.{key.name}".removeprefix("top level."): key.meaning
         for part in keys.parts()
         for key in part.keys
-        if key.name != "extends"
+        if key.name not in EARLIER
     }
     [dataset] = [part for part in keys.datasets() if part.title == experiment.dataset.name]
     expected |= {f"dataset.{key.name}": key.meaning for key in dataset.keys}

@@ -16,6 +16,7 @@ from nnrun.spec.components import NOUNS
 from nnrun.spec.dataset import STEPS, DatasetBase, Step
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import Key, kind
+from nnrun.spec.language import EARLIER
 
 
 def descendants(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -38,7 +39,7 @@ def test_every_model_of_the_language_has_its_section() -> None:
         for cls in leaves.values()
     }  # fmt: skip
     listed = {
-        frozenset(key.name for key in section.keys) - {"extends"}
+        frozenset(key.name for key in section.keys) - {*EARLIER}
         for section in glossary.everything()
     }
 
@@ -59,7 +60,7 @@ def test_parts_stand_in_the_order_of_a_spec() -> None:
 
     assert titles[:2] == ["top level", "training"]
     assert titles.index("validation") < titles.index("validation.kfold.smooth")
-    assert [key.name for key in keys.parts()[0].keys] == ["extends", *Experiment.model_fields]
+    assert [key.name for key in keys.parts()[0].keys] == [*EARLIER, *Experiment.model_fields]
 
 
 def test_data_sets_and_steps_have_the_names_a_spec_knows_them_by() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nnrun.spec import blocks
 from nnrun.spec.dataset import STEPS, first_argument
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.keys import EXTENDS
+from nnrun.spec.keys import BLOCKS, EXTENDS
 from nnrun.spec.schema.values import (
     NEEDED,
     Schema,
@@ -45,7 +46,7 @@ class Keys:
         """A whole spec, a spec that extends another, and the steps of `prepare`."""
         spec = self._draft07(self.whole)
         extends = {"type": "string", "minLength": 1, "description": EXTENDS.meaning}
-        spec["properties"] = {"extends": extends, **spec["properties"]}
+        spec["properties"] = {"extends": extends, "blocks": _blocks(), **spec["properties"]}
         # Without a name the file's stem is taken.
         spec["required"] = [key for key in spec["required"] if key != "name"]
         yield WHOLE, spec
@@ -111,6 +112,17 @@ class Keys:
             name = each["properties"]["name"]
             each["properties"]["name"] = described(name, each["description"])
         return either(word(docs), *mappings)
+
+
+def _blocks() -> Schema:
+    """Blocks by name; what their layers are is known where they are used."""
+    properties: dict[str, Schema] = {
+        blocks.PARAMETERS: {"description": "Names, each by itself or with a default."},
+        blocks.LAYERS: {"type": "array", "minItems": 1, "description": "With `$name` in them."},
+    }
+    named = {f"^{blocks.NAME}$": mapping(properties, [blocks.LAYERS])}
+    schema = {"type": "object", "patternProperties": named, "additionalProperties": False}
+    return described(schema, BLOCKS.meaning)
 
 
 def _step(name: str, schema: Schema) -> Schema:

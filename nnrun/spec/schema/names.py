@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nnrun.spec import arguments, catalogue, components
+from nnrun.spec import arguments, blocks, catalogue, components, composites
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.schema.values import (
     Schema,
@@ -65,7 +65,16 @@ def _kind(kind: str) -> Schema:
         return described(alone, description)
     names = {name: catalogue.meaning(kind, name) for name in catalogue.names(kind)}
     words = {name: reference(f"{kind}.{own}") for name, own in names.items()}
+    if kind == "layers":
+        return described(_or_a_block(single(words, alone)), description)
     return described(single(words, None if kind == "schedules" else alone), description)
+
+
+def _or_a_block(layers: Schema) -> Schema:
+    """A layer, or the name of a block with what is handed over; which there are, nnrun knows."""
+    name = f"^{blocks.NAME}$"
+    alone = {"type": "string", "pattern": name}
+    return {**layers, "patternProperties": {name: {}}, "anyOf": [*layers["anyOf"], alone]}
 
 
 def _arguments(kind: str, name: str) -> Schema:
@@ -99,6 +108,9 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
     if argument.kind == "schedules":
         schedule = reference("schedules")
         return schedule if argument.required else either(numeric({"type": "number"}), schedule)
+    if argument.kind == composites.STACKS:
+        stack = {"type": "array", "items": reference("layers")}
+        return {"type": "array", "minItems": 2, "items": either(stack, reference("layers"))}
     if argument.kind == "layers":
         return either(reference("layers"), {"type": "array", "items": reference("layers")})
     return reference(argument.kind) if argument.kind else _plain(kind, entry, argument)
@@ -131,6 +143,8 @@ def _lone(kind: str, entry: Entry) -> Schema | None:
     if first.kind == "layers":
         several = {"type": "array", "items": reference("layers")}
         return either(reference(f"layers.{ALONE}"), several)
+    if first.kind == composites.STACKS:
+        return _value(kind, entry, first)
     if first.kind not in (None, "file"):
         return reference(f"{first.kind}.{ALONE}")
     types = tuple(name for name in first.types or ANYTHING if name not in ("object", "null"))

@@ -1,0 +1,98 @@
+"""Stacks that branch and add to what came in are the same models as written by hand in Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nnrun.errors import Misfit
+from nnrun.models import saved
+from nnrun.models.build import build
+from nnrun.models.composites import MERGES
+from nnrun.spec import composites
+from nnrun.spec.component import Component
+
+ROWS = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+PATHS = [[{"Dense": {"units": 6, "activation": "tanh"}}], [{"Dense": {"units": 6}}], []]
+
+
+def dense(units: int = 6, **arguments: Any) -> Any:
+    return keras.layers.Dense(units, **arguments)
+
+
+def residual(x: Any) -> Any:
+    return keras.layers.Add()([dense()(dense(activation="relu")(x)), dense(use_bias=False)(x)])
+
+
+def branches(merge: str) -> Any:
+    return lambda x: MERGES[merge]()([dense(activation="tanh")(x), dense()(x), x])
+
+
+BY_HAND: dict[str, tuple[Component, Any]] = {
+    "Residual": (
+        Component(
+            name="Residual",
+            arguments={
+                "main": [{"Dense": {"units": 6, "activation": "relu"}}, {"Dense": 6}],
+                "shortcut": [{"Dense": {"units": 6, "use_bias": False}}],
+            },
+        ),
+        residual,
+    ),
+    "Repeat": (
+        Component(name="Repeat", arguments={"times": 2, "layers": [{"Dense": 6}, "ReLU"]}),
+        lambda x: keras.layers.ReLU()(dense()(keras.layers.ReLU()(dense()(x)))),
+    ),
+    "Block": (Component(name="Block", arguments={"layers": [{"Dense": 6}, "ReLU"]}),
+              lambda x: keras.layers.ReLU()(dense()(x))),
+    **{
+        f"Branches, {merge}": (
+            Component(name="Branches", arguments={"paths": PATHS, "merge": merge}),
+            branches(merge),
+        )
+        for merge in MERGES
+    },
+}  # fmt: skip
+
+
+def both(case: str) -> tuple[keras.Model, keras.Model]:
+    """The model of the spec, and the one by hand with its weights."""
+    component, wired = BY_HAND[case]
+    model = build([component], (6,))
+    inputs = keras.Input((6,))
+    by_hand = keras.Model(inputs, wired(inputs))
+    by_hand.set_weights(model.get_weights())
+    return model, by_hand
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_it_puts_out_what_the_same_layers_by_hand_do(case: str) -> None:
+    model, by_hand = both(case)
+
+    np.testing.assert_array_equal(model(ROWS), by_hand(ROWS))
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_it_is_saved_and_read_again(case: str, tmp_path: Path) -> None:
+    model, _ = both(case)
+    model.save(tmp_path / "model.keras")
+
+    np.testing.assert_array_equal(saved.read(tmp_path / "model.keras")(ROWS), model(ROWS))
+
+
+def test_every_merge_of_the_catalogue_is_built() -> None:
+    assert list(MERGES) == composites.LAYERS["Branches"]["arguments"]["merge"]["choices"]
+
+
+def test_what_keras_refuses_inside_is_told_where_it_stands() -> None:
+    stack = [{"Dense": 3}, {"Conv2D": {"filters": 1, "kernel_size": 1}}]
+    component = Component(name="Repeat", arguments={"times": 2, "layers": stack})
+    with pytest.raises(Misfit) as refused:
+        build([component], (6,))
+
+    assert refused.value.path == ("model", 0, "Repeat", "layers", 1)
+    assert refused.value.message.startswith("Conv2D cannot follow an output of shape (3,): ")
