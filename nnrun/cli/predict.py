@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nnrun.prediction import Raw, Subject
     from nnrun.prediction.answers import Answer
 
-EXAMPLE = 'Example: nnrun predict runs/20260101-120000-imdb --text "A film of rare beauty."'
+EXAMPLE = 'Example: nnrun predict runs/20260101-120000-imdb --text "A film of beauty."'
 # What is asked where nothing is.
 FIRST = "0:10"
 STDIN = "-"
