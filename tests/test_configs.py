@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ def test_a_shipped_spec_loads_under_the_name_of_its_file(path: Path) -> None:
 def test_a_shipped_spec_begins_with_the_lines_that_editors_look_for(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
 
-    assert tuple(lines[:2]) == schema.header()
-    assert (path.parent / schema.FILE).is_file()
+    address = os.path.relpath(ROOT / "configs" / schema.FILE, path.parent)
+
+    assert tuple(lines[:2]) == schema.header(address)
+    assert (path.parent / address).is_file()
 
 
 @every_spec
@@ -55,5 +58,7 @@ def test_a_shipped_spec_survives_being_written_out(path: Path, tmp_path: Path) -
 @every_spec
 def test_a_shipped_spec_is_found_by_its_name(path: Path) -> None:
     """Installed, there is no `configs/` to point at."""
-    assert shipped.find(Path(path.stem)) == path
-    assert path.stem in shipped.names()
+    name = path.relative_to(ROOT / "configs").with_suffix("")
+
+    assert shipped.find(name) == path
+    assert name.as_posix() in shipped.names()

@@ -20,8 +20,9 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """What they are called, such as `digits`."""
-    return sorted(path.stem for path in folder().glob("*.yaml"))
+    """What they are called, such as `digits` or `architectures/resnet20`."""
+    found = (path.relative_to(folder()) for path in folder().rglob("*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in found)
 
 
 def find(spec: Path) -> Path:
