@@ -80,8 +80,8 @@ def run_folder() -> None:
 
 
 def run_folder_of_folds() -> None:
-    """The rows of what a cross-validation has besides."""
-    others = layout.MEANING_OF_FOLDS | layout.MEANING_OF_UNFINISHED
+    """The rows of what a run on texts, a cross-validation and an unfinished run have besides."""
+    others = layout.MEANING_OF_TEXTS | layout.MEANING_OF_FOLDS | layout.MEANING_OF_UNFINISHED
     for name, meaning in others.items():
         print(f"| `{name}{'' if '.' in name else '/'}` | {meaning} |")
 

@@ -8,6 +8,7 @@ HISTORY = "history.json"
 JOURNAL = "history.csv"
 METRICS = "metrics.json"
 PREPARATION = "prepare.json"
+WORDS = "words.json"
 PREDICTIONS = "predictions.npz"
 CONFUSION = "confusion.csv"
 REPORT = "classification_report.json"
@@ -25,7 +26,7 @@ MEANING = {
     HISTORY: "Keras's metric names, one value per epoch",
     JOURNAL: "the same, a row per epoch, written as each epoch ends",
     METRICS: "last and best epoch; training, validation and test metrics; seconds",
-    PREPARATION: "what the prepare steps learnt from the training rows; the names of the classes",
+    PREPARATION: "what the prepare steps learnt from the training rows; what rows and classes are",
     PREDICTIONS: "predicted rows: `row`, `target`, `output` (probabilities or values)",
     CONFUSION: "counts over the predicted rows: rows are true classes, columns predicted",
     REPORT: "precision, recall and F1 of each class",
@@ -42,12 +43,17 @@ MEANING_OF_FOLDS = {
 }
 """What a cross-validation has besides; the other files speak of all its folds together."""
 
+MEANING_OF_TEXTS = {
+    WORDS: "of texts: the index of each word, so that `nnrun predict` takes a sentence",
+}
+"""What a run on texts has besides."""
+
 MEANING_OF_UNFINISHED = {
     CHECKPOINT: "what `nnrun resume` goes on from; gone when the run ends well",
 }
 """What a run has while it trains, and when it was stopped."""
 
-OWN = frozenset((*MEANING, *MEANING_OF_FOLDS, *MEANING_OF_UNFINISHED))
+OWN = frozenset((*MEANING, *MEANING_OF_TEXTS, *MEANING_OF_FOLDS, *MEANING_OF_UNFINISHED))
 """Names that callbacks may not write to."""
 
 SCHEMA_VERSION = 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nnrun import layout, plots
 from nnrun.check.labels import are_probabilities, threshold
+from nnrun.datasets import decoded
 from nnrun.records import Array, Dataset, Sequences, Split
 from nnrun.runs import Run
 from nnrun.spec.training import Training
@@ -81,9 +82,3 @@ def _gallery(run: Run, found: Predictions, guess: Array, *, probable: bool) -> N
     elif x.ndim > 2:
         pictures = x[found.rows[:many]]
         run.write_figure("gallery", plots.pictures(pictures, labels, guesses, confidence=sure))
-
-
-def decoded(dataset: Dataset, x: Sequences, rows: Array) -> list[str]:
-    """Some texts, in words."""
-    words: Mapping[int, str] = dataset.vocabulary() if dataset.vocabulary else {}
-    return [" ".join(words.get(int(index), str(index)) for index in x.row(row)) for row in rows]

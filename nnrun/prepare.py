@@ -102,10 +102,17 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
         state = _learnt(step, fitted, x, rows)
         fitted = (*fitted, FittedStep(step, shape, state))
     dtype = dtype_after(steps)
-    return Preparation(fitted, shape, dtype, _is_small(x, shape, indices=dtype == "int32"))
+    return Preparation(fitted, shape, dtype, is_small(x, shape, indices=dtype == "int32"))
 
 
-def _is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
+def is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
+    """Whether rows are kept as the model sees them, or expanded batch by batch.
+
+    Args:
+        x: as loaded.
+        shape: of one row as the model sees it.
+        indices: whether the model sees word indices.
+    """
     expanded = len(x) * int(np.prod(shape)) * 4
     grows = isinstance(x, Sequences) or x.dtype.kind != "f"
     return indices or not grows or expanded <= EXPANDED_BYTES

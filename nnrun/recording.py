@@ -6,12 +6,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnrun import checkpoints, crossval, layout, outcome, plots
+from nnrun import appearance, checkpoints, crossval, layout, outcome, plots
 from nnrun.assembly import Assembly
 from nnrun.checkpoints import Checkpoint, Rhythm
 from nnrun.errors import NnrunError, heeding
@@ -175,6 +175,8 @@ def describe(run: Run, assembly: Assembly) -> None:
     run.write_text(layout.SPEC, dump(assembly.intake.spec))
     run.write_text(layout.SUMMARY, assembly.summary)
     run.write_json(layout.PREPARATION, prepared(assembly.intake))
+    if assembly.intake.dataset.words:
+        run.write_json(layout.WORDS, asdict(assembly.intake.dataset.words()))
     run.update()
 
 
@@ -190,7 +192,8 @@ def prepared(intake: Intake) -> dict[str, Any]:
         for fitted in preparation.steps
     ]
     shape = {"shape": list(preparation.shape), "dtype": preparation.dtype}
-    return {**shape, "classes": intake.dataset.classes, "steps": steps}
+    rows = asdict(appearance.of(intake.dataset))
+    return {**shape, "classes": intake.dataset.classes, "rows": rows, "steps": steps}
 
 
 @contextmanager

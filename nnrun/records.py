@@ -61,6 +61,21 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """How the words of a text become indices.
+
+    Args:
+        words: the index of each word that a model may have seen.
+        start: index that opens every text; None where nothing does.
+        unknown: index of any other word; None where such words are left out.
+    """
+
+    words: Mapping[str, int]
+    start: int | None
+    unknown: int | None
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A loaded data set.
 
@@ -71,6 +86,7 @@ class Dataset:
         target: what a label says, such as `digit` or `price in 1000 $`.
         features: one name per column of a table, else empty.
         vocabulary: for texts, a function that reads the word of each index.
+        words: for texts, a function that reads how new ones are encoded.
     """
 
     name: str
@@ -80,6 +96,7 @@ class Dataset:
     target: str = "class"
     features: tuple[str, ...] = ()
     vocabulary: Callable[[], Mapping[int, str]] | None = None
+    words: Callable[[], Vocabulary] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ from nnrun.cli import (
     clean,
     compare,
     devices,
+    evaluate,
     explain,
     keys,
     kfold,
     new,
+    predict,
     resume,
     schema,
     show,
@@ -45,6 +47,8 @@ app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("kfold", epilog=kfold.EXAMPLE)(kfold.kfold)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
+app.command("predict", epilog=predict.EXAMPLE)(predict.predict)
+app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)

@@ -35,7 +35,8 @@ def show(
         table = Table(show_header=False)
         for name in ("started", "ended", "seed", "overrides", "rows", "commit", "versions"):
             table.add_row(name, escape(_plain(record.get(name))))
-        meanings = layout.MEANING | layout.MEANING_OF_FOLDS | layout.MEANING_OF_UNFINISHED
+        meanings = layout.MEANING | layout.MEANING_OF_TEXTS
+        meanings |= layout.MEANING_OF_FOLDS | layout.MEANING_OF_UNFINISHED
         for name, meaning in meanings.items():
             if any(path.glob(name)):
                 table.add_row(name, meaning)

@@ -33,4 +33,5 @@ def imdb(spec: Imdb) -> Dataset:
         classes=("negative", "positive"),
         target="sentiment",
         vocabulary=words.vocabulary(IMDB_WORDS, spec),
+        words=words.encoding(IMDB_WORDS, spec, train, test),
     )

@@ -42,4 +42,5 @@ def reuters(spec: Reuters) -> Dataset:
         classes=TOPICS,
         target="topic",
         vocabulary=words.vocabulary(REUTERS_WORDS, spec),
+        words=words.encoding(REUTERS_WORDS, spec, rows),
     )

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 
 from nnrun.cache.download import fetch
 from nnrun.cache.file import File
-from nnrun.records import Array, Sequences, Split
+from nnrun.records import Array, Sequences, Split, Vocabulary
 from nnrun.spec.dataset import Words
 
 
@@ -76,6 +77,30 @@ def _read_vocabulary(index: File, index_from: int, marks: Mapping[int, str]) -> 
     words = {rank + index_from: word for word, rank in ranks.items()}
     # A mark goes before a word: it stands in every text, the word of that index in few.
     return {0: "<pad>", **words, **marks}
+
+
+def encoding(index: File, spec: Words, *splits: Split) -> Callable[[], Vocabulary]:
+    """A function that reads how new texts are encoded; nothing is read before it is called.
+
+    Args:
+        index: the file of the words with their ranks.
+        spec: as of `known`.
+        splits: what `known` has made of the rows.
+    """
+    # Words above the highest index of all were never seen, whether there was a limit or not.
+    highest = max(int(_sequences(split).values.max(initial=0)) for split in splits)
+    return partial(_read_encoding, index, spec, spec.num_words or highest + 1)
+
+
+def _read_encoding(index: File, spec: Words, bound: int) -> Vocabulary:
+    ranks: dict[str, int] = json.loads(fetch(index).read_text(encoding="utf-8"))
+    indices = {word: rank + spec.index_from for word, rank in ranks.items()}
+    kept = {word: at for word, at in indices.items() if spec.skip_top <= at < bound}
+    start = spec.start_char
+    # Keras opens the texts before it leaves out what is too frequent.
+    if start is not None and not spec.skip_top <= start < bound:
+        start = spec.oov_char
+    return Vocabulary(dict(sorted(kept.items(), key=itemgetter(1))), start, spec.oov_char)
 
 
 def _sequences(split: Split) -> Sequences:

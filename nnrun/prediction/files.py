@@ -1,0 +1,40 @@
+"""Files that a person names: pictures, or one table, or one archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnrun.errors import CommandError
+from nnrun.prediction import archives, tables
+from nnrun.prediction.raw import Raw
+from nnrun.prediction.subject import Subject
+
+_PICTURES = frozenset((".png", ".jpg", ".jpeg"))
+_ALL = ".png, .jpg, .jpeg, .csv or .npz"
+
+
+def read(paths: Sequence[Path], subject: Subject, *, invert: bool | None = None) -> Raw:
+    """Rows to be predicted.
+
+    Args:
+        paths: of the files.
+        subject: the run that is asked.
+        invert: as of `pictures.read`.
+
+    Raises:
+        CommandError: a file is of no such kind, or not what its name says.
+    """
+    endings = {path.suffix.lower() for path in paths}
+    if endings <= _PICTURES:
+        # Pillow is needed for nothing else.
+        from nnrun.prediction import pictures  # noqa: PLC0415
+
+        return pictures.read(paths, subject, invert=invert)
+    if len(paths) > 1:
+        raise CommandError("several files can be named where all are pictures; name one")
+    if endings == {".csv"}:
+        return tables.read(paths[0], subject)
+    if endings == {".npz"}:
+        return archives.read(paths[0], subject)
+    raise CommandError(f"{paths[0]}: the name must end in {_ALL}")

@@ -1,0 +1,80 @@
+"""The trained model at work. Loads TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from nnrun import keras_objects, layout, targets
+from nnrun.check.labels import check_output
+from nnrun.errors import Misfit, RunError
+from nnrun.models import saved
+from nnrun.models.build import REFUSALS, TOO_LARGE
+from nnrun.prediction.raw import Raw
+from nnrun.prediction.subject import Subject
+from nnrun.prepare import Preparation
+from nnrun.records import Array
+from nnrun.training.compile import puts_out_logits
+from nnrun.training.evaluate import Evaluator, probabilities
+from nnrun.training.rows import resident
+
+
+def outputs(subject: Subject, raw: Raw) -> Array:
+    """What the model says of rows: probabilities or values, of shape `(rows, units)`.
+
+    Raises:
+        RunError: the model cannot be read, or is not the one of this run.
+    """
+    preparation = subject.fitted.preparation(raw.x)
+    model, _ = _read(subject, preparation)
+    unlabelled = np.zeros(len(raw), np.float32)
+    with _refused(subject):
+        rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
+        found = Evaluator(model, preparation).outputs(rows, np.arange(len(raw)))
+        return probabilities(found) if puts_out_logits(subject.spec.training) else found
+
+
+def metrics(subject: Subject, raw: Raw) -> dict[str, float]:
+    """Loss and metrics over labelled rows, under Keras's names; errors as of `outputs`."""
+    assert raw.y is not None
+    preparation = subject.fitted.preparation(raw.x)
+    model, units = _read(subject, preparation)
+    with _refused(subject):
+        classes = len(subject.classes)
+        y = targets.encode(raw.y, subject.spec.training, classes=classes, units=units)
+        rows = resident(preparation.store(raw.x), y, preparation.state)
+        return Evaluator(model, preparation).metrics(rows, np.arange(len(raw)))
+
+
+def _read(subject: Subject, preparation: Preparation) -> tuple[Any, int]:
+    """The model, and the width of its output."""
+    path = subject.run.whole(layout.MODEL)
+    model = saved.read(path)
+    with _refused(subject):
+        takes, gives = model.input_shape, model.output_shape
+    if takes != (None, *preparation.shape) or not isinstance(gives, tuple):
+        message = f"takes rows of another shape than {layout.PREPARATION} makes"
+        raise RunError(f"{path}: {message}")
+    try:
+        return model, check_output(subject, subject.spec, gives[1:])
+    except Misfit as misfit:
+        raise RunError(f"{path}: {misfit.message}") from misfit
+
+
+@contextmanager
+def _refused(subject: Subject) -> Iterator[None]:
+    """Within it, what Keras refuses is said in a sentence.
+
+    Raises:
+        RunError: model and rows do not go together, or memory is out.
+    """
+    try:
+        yield
+    except TOO_LARGE as error:
+        raise RunError(f"{subject.run.path}: out of memory; ask for fewer rows") from error
+    except REFUSALS as error:
+        reason = keras_objects.reason(error)
+        raise RunError(f"{subject.run.path}: its model cannot be used: {reason}") from error
