@@ -21,6 +21,8 @@ from nnrun.spec.profile import check_steps, dtype_after
 # Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
 _LARGEST_ROW = 75_000_000
 
+# Of a pixel, whatever its type.
+_BRIGHTEST = 1e30
 _DIMENSIONS = {"texts": (0,), "table": (1,), "images": (2, 3)}
 
 _Words = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=10_000)]
@@ -121,7 +123,7 @@ def _check(looks: Appearance) -> None:
     if looks.features and looks.shape != (len(looks.features),):
         raise ValueError(f"{len(looks.features)} names for rows of shape {looks.shape}")
     for name, value in (("highest", looks.highest), ("edge", looks.edge)):
-        if (value is None) == (looks.kind == "images"):
+        if (value is None) == (looks.kind == "images") or abs(value or 0) > _BRIGHTEST:
             raise ValueError(f"{looks.kind} with {name} {value}")
 
 
