@@ -174,7 +174,8 @@ def test_files_of_ones_own_are_refused_with_what_there_is(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "hint"), [("minst", "did you mean 'mnist'?"), ("zzz", "there are architectures/resnet20, ")]
+    ("source", "hint"),
+    [("minst", "did you mean 'mnist'?"), ("zzz", "there are architectures/resnet20, ")],
 )
 def test_an_unknown_start_is_refused_with_the_nearest(source: str, hint: str) -> None:
     refusal = answer("mine", "--from", source)
