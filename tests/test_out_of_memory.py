@@ -38,8 +38,16 @@ def spec(layers: list[Any], engine: str) -> Experiment:
     )
 
 
-@pytest.mark.parametrize("layers", [LARGE_OUTPUT, LARGE_LAYER], ids=["output", "weights"])
-@pytest.mark.parametrize("engine", ["xla", "graph", "fit"])
+@pytest.mark.parametrize(
+    ("layers", "engine"),
+    [
+        pytest.param(LARGE_OUTPUT, "graph", id="output"),
+        # The allocator looks for ten seconds before it gives up.
+        pytest.param(LARGE_OUTPUT, "xla", id="output-xla", marks=pytest.mark.slow),
+        pytest.param(LARGE_OUTPUT, "fit", id="output-fit", marks=pytest.mark.slow),
+        pytest.param(LARGE_LAYER, "graph", id="weights", marks=pytest.mark.slow),
+    ],
+)
 def test_the_memory_is_said_to_be_full(layers: list[Any], engine: str) -> None:
     """By the allocator of TensorFlow, that is, and not by the loss, which only came first."""
     with pytest.raises(TrainingError) as refused:

@@ -20,10 +20,10 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(
 ) -> None:
     """Whatever the moment, and though it is killed once more while it is resumed."""
     reference = refer(subject, server, bench, ways=[True])
-    outcomes = [Case(n, reference, server, random.Random(n)).run() for n in range(2)]
+    outcomes = [Case(n, reference, server, random.Random(n)).run() for n in range(1)]
 
     assert [sentence for each in outcomes for sentence in each.wrong] == []
-    assert sum(len(each.moments) for each in outcomes) >= 2
+    assert sum(len(each.moments) for each in outcomes) >= 1
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from forkserver import LIGHT, ForkServer
 from intact import other, trained
 from mutations import Bench
 
-COUNT = 16
+COUNT = 9
 
 
 @pytest.fixture(scope="module")
