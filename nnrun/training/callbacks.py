@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -121,8 +122,8 @@ def go_on(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> N
         is_inside = path.resolve().is_relative_to(folder.resolve())
         # Of a file that is shorter, lines are lost for good; zeros would not bring them back.
         if is_inside and path.is_file() and path.stat().st_size > size:
-            with path.open("r+b") as file:
-                file.truncate(size)
+            # By its name, so that a full disk is told with it.
+            os.truncate(path, size)
     for listener in listeners:
         if isinstance(listener, keras.callbacks.CSVLogger):
             listener.append = True
