@@ -13,16 +13,16 @@ from nnrun.check.callbacks import check_monitors
 from nnrun.check.labels import check_output
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
-from nnrun.models.build import REFUSALS, begin_anew, build, summary
-from nnrun.records import Observer, Split
+from nnrun.models.build import REFUSALS, begin_anew, summary, wire
+from nnrun.records import Array, Observer, Split
 from nnrun.spec.experiment import Experiment
 from nnrun.training import callbacks, engine, seeding
-from nnrun.training.compile import compile_model
 from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.fit import Trainer
 from nnrun.training.restart import restart
 from nnrun.training.rows import Rows, resident
+from nnrun.training.stages import Stages
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,10 @@ def assemble(
     began = time.perf_counter()
     observer.stage("building the model")
     spec = intake.spec
-    model, described = _compiled(intake)
+    model, stages, described = _compiled(intake)
     units = check_output(intake.dataset, spec, tuple(model.output_shape[1:]))
     if previous:
+        previous.trainer.enter(0)
         restart(previous.model, model)
         model, chosen = previous.model, previous.engine
         evaluator, trainer = previous.evaluator, previous.trainer
@@ -74,9 +75,14 @@ def assemble(
         chosen = engine.choose(spec.training, model, device=device)
         evaluator = Evaluator(model, intake.preparation)
         trainer = Trainer(
-            model, intake.preparation, spec.training, engine=chosen, evaluator=evaluator
+            model,
+            intake.preparation,
+            spec.training,
+            engine=chosen,
+            evaluator=evaluator,
+            stages=stages,
         )
-    train = _on_device(intake, intake.dataset.train, units)
+    train = _on_device(intake, intake.dataset.train, units, weights=intake.weights(intake.fold))
     test = None if intake.fold.number else _on_device(intake, intake.dataset.test, units)
     return Assembly(
         intake=intake,
@@ -100,21 +106,22 @@ def serves(previous: Assembly | None, spec: Experiment) -> bool:
     )
 
 
-def _compiled(intake: Intake) -> tuple[keras.Model, str]:
-    """The untrained model of a fold, and its summary."""
+def _compiled(intake: Intake) -> tuple[keras.Model, Stages, str]:
+    """The untrained model of a fold in its first stage, and its summary."""
     spec, preparation = intake.spec, intake.preparation
     begin_anew(spec.training.precision)
     seeding.seed_everything(seeding.of_fold(intake.seed, intake.fold))
-    model = build(spec.model, preparation.shape, dtype=preparation.dtype)
-    described = summary(model)
-    compile_model(model, spec.training)
+    wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
+    described = summary(wired.model)
+    stages = Stages(wired.model, wired.layers, spec.training)
+    stages.enter(0)
     callbacks.build(spec.training.callbacks, Path())
-    return model, described
+    return wired.model, stages, described
 
 
-def _on_device(intake: Intake, split: Split, units: int) -> Rows:
-    preparation = intake.preparation
-    return resident(preparation.store(split.x), intake.labels(split.y, units), preparation.state)
+def _on_device(intake: Intake, split: Split, units: int, *, weights: Array | None = None) -> Rows:
+    stored, y = intake.preparation.store(split.x), intake.labels(split.y, units)
+    return resident(stored, y, intake.preparation.state, weights=weights)
 
 
 def _untrained(evaluator: Evaluator, rows: Rows, intake: Intake) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nnrun import crossval, datasets, prepare, sanity, targets
-from nnrun.check import labels, lint, subject
+from nnrun.check import class_weights, labels, lint, subject
 from nnrun.errors import DataError
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Dataset, Fold
@@ -48,6 +48,13 @@ class Material:
     def labels(self, y: Array, units: int) -> Array:
         """Labels as the loss needs them, for a model that puts out so many units."""
         return targets.encode(y, self.spec.training, classes=len(self.dataset.classes), units=units)
+
+    def weights(self, fold: Fold) -> Array | None:
+        """How much each training row counts in the loss, None where all count the same."""
+        weight, classes = self.spec.training.class_weight, self.dataset.classes
+        if weight is None:
+            return None
+        return targets.weights(self.dataset.train.y, weight, classes=classes, train=fold.train)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +114,8 @@ def of_rows(spec: Experiment, dataset: Dataset, *, began: float) -> Material:
     units = labels.output_units(spec.model)
     if units is not None:
         labels.check(dataset, spec, units)
+    for misfit in class_weights.misfits(spec.training.class_weight, dataset.classes):
+        raise misfit
     sanity.check_numbers(dataset)
     sanity.check_word_indices(dataset, spec)
     digest = datasets.digest(dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -30,6 +31,21 @@ _FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "F
 _NOT_SAID = (*_FROM_GRAPH, "Exception encountered when calling")
 _COLOUR = re.compile(r"\x1b\[\d*m")
 _ERROR_NAME = re.compile(r"^[A-Za-z]+Error: ")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A layer of Keras's.
+
+    Args:
+        layer: as it stands in the model.
+        names: what the spec calls it, and all that it stands in.
+        trainable: whether the spec lets it be trained.
+    """
+
+    layer: keras.Layer
+    names: frozenset[str]
+    trainable: bool
 
 
 def build(kind: str, component: Component) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from nnrun.check import labels, lint, reported, rows, stack
+from nnrun.check import class_weights, labels, lint, reported, rows, stack, stages
 from nnrun.check.callbacks import file_misfits, learning_rate_misfits, optimizer_misfits
 from nnrun.check.subject import Subject, subject
 from nnrun.errors import Fault, Misfit, SpecError
@@ -72,6 +72,8 @@ def _misfits(about: Subject, own: Collection[str]) -> Iterator[Misfit]:
     yield from learning_rate_misfits(spec.training)
     yield from optimizer_misfits(spec.training)
     yield from reported.watched_misfits(spec)
+    yield from class_weights.misfits(spec.training.class_weight, known.classes)
+    yield from stages.misfits(spec)
 
 
 def _preparation(about: Subject) -> Iterator[Misfit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from tensorflow.python.framework import ops
 
 from nnrun import keras_objects
 from nnrun.errors import Misfit
+from nnrun.keras_objects import Named
 from nnrun.models import composites
 from nnrun.spec import composites as spec_composites
 from nnrun.spec.component import Component
@@ -54,10 +56,25 @@ def _let_graphs_go() -> None:
         del entries[name]
 
 
+@dataclass(frozen=True)
+class Wired:
+    """A model, not compiled yet, and its layers as far as the spec names them."""
+
+    model: keras.Model
+    layers: Sequence[Named]
+
+
 def build(
     layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
 ) -> keras.Model:
-    """A stack of layers as an uncompiled model.
+    """A stack of layers as an uncompiled model; arguments and errors as of `wire`."""
+    return wire(layers, input_shape, dtype=dtype).model
+
+
+def wire(
+    layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
+) -> Wired:
+    """A stack of layers as an uncompiled model, with what its layers are called.
 
     Args:
         layers: from the input on.
@@ -68,26 +85,49 @@ def build(
         Misfit: a layer refuses its arguments or its input.
     """
     inputs = keras.Input(input_shape, dtype=dtype, name="input")
+    named: list[Named] = []
     outputs = inputs
     for index, component in enumerate(layers):
-        outputs = _layer(component, outputs, ("model", index))
+        outputs = _layer(component, outputs, ("model", index), _Within(named))
     try:
-        return keras.Model(inputs, outputs)
+        return Wired(keras.Model(inputs, outputs), named)
     except ValueError as error:
         raise Misfit("NN124", ("model",), keras_objects.reason(error)) from error
 
 
-def _layer(component: Component, inputs: Any, path: composites.Path) -> Any:
+@dataclass(frozen=True)
+class _Within:
+    """What a layer stands in: the names of it, and the list of layers that are made."""
+
+    made: list[Named]
+    names: frozenset[str] = frozenset()
+
+    def go(self, layers: Any, inputs: Any, path: composites.Path) -> Any:
+        """What the layers of a stack inside another make of a tensor."""
+        for index, value in enumerate(spec_composites.stack(layers)):
+            at = (*path, index) if isinstance(layers, list) else path
+            component = keras_objects.component("layers", value)
+            inputs = _layer(component, inputs, at, self)
+        return inputs
+
+    def into(self, component: Component) -> _Within:
+        """Within one of its layers."""
+        return _Within(self.made, self.names | spec_composites.names(component))
+
+
+def _layer(component: Component, inputs: Any, path: composites.Path, above: _Within) -> Any:
     """What a layer of Keras's, or one of several, makes of a tensor.
 
     Args:
         path: of the component in the spec.
+        above: what it stands in.
     """
-    name = component.name
+    name, within = component.name, above.into(component)
     try:
         if name in spec_composites.LAYERS:
-            return composites.outputs(name, component.arguments, inputs, (*path, name), _stack)
-        outputs = keras_objects.build("layers", component)(inputs)
+            return composites.outputs(name, component.arguments, inputs, (*path, name), within.go)
+        layer = keras_objects.build("layers", component)
+        outputs = layer(inputs)
     except REFUSALS as error:
         shape = tuple(inputs.shape[1:])
         reason = keras_objects.reason(error)
@@ -99,16 +139,8 @@ def _layer(component: Component, inputs: Any, path: composites.Path) -> Any:
     if outputs is inputs:
         message = f"Keras would leave {name} out of the model without a word"
         raise Misfit("NN124", path, message)
+    within.made.append(Named(layer, within.names, layer.trainable))
     return outputs
-
-
-def _stack(layers: Any, inputs: Any, path: composites.Path) -> Any:
-    """What the layers of a stack inside another make of a tensor."""
-    for index, value in enumerate(spec_composites.stack(layers)):
-        at = (*path, index) if isinstance(layers, list) else path
-        component = keras_objects.component("layers", value)
-        inputs = _layer(component, inputs, at)
-    return inputs
 
 
 def summary(model: keras.Model) -> str:

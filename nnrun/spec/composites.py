@@ -5,7 +5,10 @@ They stand in the catalogue beside Keras's own and are described in its words.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+from nnrun.spec.component import Component, as_arguments
 
 _STACK = "A list of layers, from the input on."
 
@@ -60,3 +63,27 @@ STACKS = "stacks"
 def stack(value: Any) -> list[Any]:
     """The layers of a stack; a lone layer is a stack of one."""
     return value if isinstance(value, list) else [value]
+
+
+def names(component: Component) -> frozenset[str]:
+    """What a layer may be called: Keras's name for it, its own, or that of the block it is."""
+    given = (component.arguments.get(key) for key in ("name", "block"))
+    return frozenset((component.name, *(name for name in given if isinstance(name, str))))
+
+
+def within(layers: Any) -> Iterator[Component]:
+    """Every layer of a stack and of the stacks in it."""
+    for value in stack(layers):
+        component = value if isinstance(value, Component) else _component(value)
+        yield component
+        for name, argument in component.arguments.items():
+            about = LAYERS.get(component.name, {}).get("arguments", {}).get(name, {})
+            if about.get("kind") == "layers":
+                yield from within(argument)
+            elif about.get("kind") == STACKS:
+                yield from (each for layers in argument for each in within(layers))
+
+
+def _component(value: Any) -> Component:
+    [(name, told)] = ({value: None} if isinstance(value, str) else value).items()
+    return Component(name=str(name), arguments=as_arguments(told))

@@ -174,6 +174,12 @@ LINT: dict[str, Rule] = {
         symptom="None here; another machine learns how the training goes.",
         fix="Leave `RemoteMonitor` out, or have it tell this machine, `http://localhost:9000`.",
     ),
+    "NN226": Rule(
+        rule="Every stage of the training begins.",
+        reason="Training ends after `training.epochs`, whatever the stages add up to.",
+        symptom="Layers that a later stage was to train stay as they were.",
+        fix="Leave `training.epochs` out, or let it be the sum of the stages.",
+    ),
 }
 
 ALL: dict[str, Rule] = RULES | LINT

@@ -28,6 +28,7 @@ _SENTENCES: dict[Path, str] = {
     (
         "name",
     ): "1 to 80 letters, digits, '_', '-' or '.', without '-' or '.' before or '.' after them",
+    ("training", "class_weight"): "'balanced', or a number for each class such as {positive: 2}",
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {

@@ -220,6 +220,8 @@ class _Reader:
         alias = isinstance(event, yaml.AliasEvent)
         if isinstance(node.value, str) and (node.value != "<<" or alias or event.style):
             return node.value
+        if _is_number_of_a_class(event):
+            return str(event.value)
         if node.value == "<<":
             self.fault(
                 "NN008",
@@ -271,3 +273,8 @@ class _Reader:
         """Notes a fault after which nothing can be read."""
         self.fault(code, message, place, path)
         return _StopError()
+
+
+def _is_number_of_a_class(event: Any) -> bool:
+    """Whether a key is a whole number as people write one; it is its own word."""
+    return isinstance(event, yaml.ScalarEvent) and event.value.isdecimal()

@@ -18,7 +18,7 @@ import tensorflow as tf
 from nnrun.prepare import Preparation
 from nnrun.records import Array
 from nnrun.training.evaluate import as_logs
-from nnrun.training.rows import INDICES, Rows, batch
+from nnrun.training.rows import INDICES, Rows, weighed_batch
 
 # One call into TensorFlow lasts about this long, so that progress moves and Ctrl-C is heard.
 CALL_SECONDS = 0.2
@@ -79,7 +79,7 @@ class CompiledLoop:
         known = self._seconds_per_step
         stop = min(full, step + (1 if known is None else max(1, int(CALL_SECONDS / known))))
         began = time.perf_counter()
-        self._steps(rows.tensors, order, tf.constant(step), tf.constant(stop))
+        self._steps(rows.tensors, rows.weights, order, tf.constant(step), tf.constant(stop))
         took = (time.perf_counter() - began) / (stop - step)
         # The first call compiles, which says nothing about a step.
         self._seconds_per_step = 0.01 if known is None else max(took, 1e-7)
@@ -88,18 +88,18 @@ class CompiledLoop:
     def _train_rest(self, rows: Rows, indices: Array) -> None:
         """The last rows, fewer than a batch. Not under XLA: how few differs from fold to fold."""
         if self._rest is None:
-            signature = (rows.signature, INDICES)
+            signature = (rows.signature, rows.weights_signature, INDICES)
             self._rest = tf.function(self._train_batch, input_signature=signature)
-        self._rest(rows.tensors, tf.constant(indices))
+        self._rest(rows.tensors, rows.weights, tf.constant(indices))
 
-    def _train_steps(self, tensors: Any, order: Any, start: Any, stop: Any) -> None:
+    def _train_steps(self, tensors: Any, weights: Any, order: Any, start: Any, stop: Any) -> None:
         # Not `for … in tf.range`: under XLA that makes its bounds part of the compiled program,
         # which is then compiled anew for each pair of bounds.
         step = start
         while step < stop:
             indices = tf.slice(order, [step * self._batch_size], [self._batch_size])
-            self._train_batch(tensors, indices)
+            self._train_batch(tensors, weights, indices)
             step += 1
 
-    def _train_batch(self, tensors: Any, indices: Any) -> None:
-        self._model.train_step(batch(self._preparation, tensors, indices))
+    def _train_batch(self, tensors: Any, weights: Any, indices: Any) -> None:
+        self._model.train_step(weighed_batch(self._preparation, tensors, weights, indices))

@@ -30,6 +30,10 @@ class Evaluator:
         self._preparation = preparation
         self._traced: dict[str, Any] = {}
 
+    def forget(self) -> None:
+        """Traces anew from now on, because the model has been compiled anew."""
+        self._traced.clear()
+
     def metrics(self, rows: Rows, indices: Array) -> dict[str, float]:
         """Loss and metrics over some rows under Keras's names; the weights stay as they are."""
         traced = self._function("metrics", self._all_metrics, rows)

@@ -19,6 +19,7 @@ from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import Rows
 from nnrun.training.schedule import Schedule
+from nnrun.training.stages import Stages, finalize
 from nnrun.training.state import State
 
 
@@ -31,6 +32,7 @@ class Trainer:
         training: the spec's.
         engine: what `engine.choose` said.
         evaluator: of the same model.
+        stages: of the same training, where it has any.
     """
 
     def __init__(
@@ -41,16 +43,32 @@ class Trainer:
         *,
         engine: Engine,
         evaluator: Evaluator,
+        stages: Stages | None = None,
     ) -> None:
         self._model = model
         self._preparation = preparation
         self._training = training
+        self._engine = engine
         self._evaluator = evaluator
+        self._stages = stages
         # Kept over all folds, because tracing and compiling cost more than training a small fold.
-        self._loop = (
-            CompiledLoop(model, preparation, batch_size=training.batch_size, xla=engine == "xla")
-            if engine != "fit"
-            else None
+        self._loop = self._new_loop()
+
+    def enter(self, epoch: int) -> None:
+        """Brings the model into the stage of an epoch, counted from 0."""
+        if self._stages and self._stages.enter(epoch):
+            # What was traced before speaks of the metrics and the optimizer that were there then.
+            self._evaluator.forget()
+            self._loop = self._new_loop()
+
+    def _new_loop(self) -> CompiledLoop | None:
+        if self._engine == "fit":
+            return None
+        return CompiledLoop(
+            self._model,
+            self._preparation,
+            batch_size=self._training.batch_size,
+            xla=self._engine == "xla",
         )
 
     def fit(
@@ -99,6 +117,8 @@ class Trainer:
         )
         last = streamed.Hooks(began=_nothing, stepped=_nothing, ended=ended, entered=entered)
         begin = 0 if start is None else schedule.epochs if start.stopped else start.epochs
+        # What was reached is that of the stage in which it was.
+        self.enter(start.epochs - 1 if start else 0)
         try:
             self._fit(rows, schedule, [first, *callbacks, last], begin, report=observer.steps_done)
         finally:
@@ -113,17 +133,32 @@ class Trainer:
         *,
         report: Callable[[int], None],
     ) -> None:
-        if self._loop is None:
-            validation = schedule.fold.validation
-            streamed.fit(
-                self._model, rows, self._preparation, schedule, validation, callbacks, begin=begin
-            )
+        if self._engine == "fit":
+            self._fit_streamed(rows, schedule, callbacks, begin)
         else:
-            self._fit_compiled(self._loop, rows, schedule, callbacks, begin, report=report)
+            self._fit_compiled(rows, schedule, callbacks, begin, report=report)
+
+    def _fit_streamed(
+        self, rows: Rows, schedule: Schedule, callbacks: list[Any], begin: int
+    ) -> None:
+        """Calls `model.fit` once for each stage."""
+        model, validation = self._model, schedule.fold.validation
+        listeners = streamed.Throughout(callbacks, model, schedule)
+        # What was reached is put in place here, in the stage in which it was.
+        listeners.on_train_begin()
+        while True:
+            self.enter(begin)
+            end = self._stages.end(begin) if self._stages else schedule.epochs
+            listeners.last = end >= schedule.epochs
+            streamed.fit(
+                model, rows, self._preparation, schedule, validation, listeners, range(begin, end)
+            )
+            if listeners.last or model.stop_training:
+                break
+            begin = end
 
     def _fit_compiled(
         self,
-        loop: CompiledLoop,
         rows: Rows,
         schedule: Schedule,
         callbacks: list[Any],
@@ -140,14 +175,15 @@ class Trainer:
         logs: dict[str, float] = {}
         listeners.on_train_begin()
         for epoch in range(begin, schedule.epochs):
+            self.enter(epoch)
+            assert self._loop
             listeners.on_epoch_begin(epoch)
-            logs = loop.epoch(rows, schedule.order(epoch), report=report)
+            logs = self._loop.epoch(rows, schedule.order(epoch), report=report)
             logs |= self._validated(rows, schedule.fold, listeners)
             listeners.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
-        # Optimizers that average weights put the averages in place.
-        model.optimizer.finalize_variable_values(model.trainable_weights)
+        finalize(model)
         listeners.on_train_end(logs)
 
     def _validated(self, rows: Rows, fold: Fold, listeners: Any) -> dict[str, float]:

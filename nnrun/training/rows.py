@@ -22,11 +22,14 @@ class Rows:
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
         state: what the prepare steps learnt, as far as expanding a batch needs it. It lies beside
             the rows and not in a traced function, which folds share though each learns its own.
+        weights: how much each row counts in the training loss, float32 of shape `(rows,)`; empty
+            where all count the same.
     """
 
     x: Any
     y: Any
     state: Any = ()
+    weights: Any = ()
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
@@ -39,17 +42,33 @@ class Rows:
     @property
     def signature(self) -> Any:
         """The same for any number of rows, so that one trace takes training and test rows."""
-        x, y = (tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in (self.x, self.y))
+        x, y = map(_of_any_length, (self.x, self.y))
         return x, y, tf.nest.map_structure(tf.TensorSpec.from_tensor, self.state)
+
+    @property
+    def weights_signature(self) -> Any:
+        """As `signature`, of the weights."""
+        return tf.nest.map_structure(_of_any_length, self.weights)
+
+
+def _of_any_length(rows: Any) -> Any:
+    return tf.TensorSpec((None, *rows.shape[1:]), rows.dtype)
 
 
 INDICES = tf.TensorSpec((None,), tf.int32)
 
 
-def resident(x: Array, y: Array, state: Sequence[Mapping[str, Array]] = ()) -> Rows:
+def resident(
+    x: Array,
+    y: Array,
+    state: Sequence[Mapping[str, Array]] = (),
+    *,
+    weights: Array | None = None,
+) -> Rows:
     """Rows copied to the device once, so that no step waits for the host; arguments as of `Rows`."""
     on_device = tf.nest.map_structure(lambda each: tf.constant(each, tf.float32), tuple(state))
-    return Rows(tf.constant(x), tf.constant(y), on_device)
+    weighed = () if weights is None else tf.constant(weights)
+    return Rows(tf.constant(x), tf.constant(y), on_device, weighed)
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
@@ -64,6 +83,15 @@ def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, An
     # One-hot labels are kept as bytes.
     labels = tf.cast(labels, tf.float32) if labels.dtype == tf.uint8 else labels
     return inputs(preparation, tensors, indices), labels
+
+
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+def weighed_batch(
+    preparation: Preparation, tensors: Any, weights: Any, indices: Any
+) -> tuple[Any, ...]:
+    """A batch to train on: as `batch`, and how much each row counts where they differ."""
+    x, y = batch(preparation, tensors, indices)
+    return (x, y) if isinstance(weights, tuple) else (x, y, tf.gather(weights, indices))
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]

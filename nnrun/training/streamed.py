@@ -11,7 +11,7 @@ import tensorflow as tf
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Logs
 from nnrun.training.evaluate import EVALUATION_ROWS, as_logs
-from nnrun.training.rows import Rows, batch
+from nnrun.training.rows import Rows, batch, weighed_batch
 from nnrun.training.schedule import Schedule
 
 
@@ -21,9 +21,8 @@ def fit(
     preparation: Preparation,
     schedule: Schedule,
     validation: Array,
-    callbacks: list[Any],
-    *,
-    begin: int = 0,
+    callbacks: Any,
+    epochs: range,
 ) -> None:
     """Trains batch by batch, every callback called for every batch.
 
@@ -32,15 +31,18 @@ def fit(
         rows: on the device.
         schedule: the batches of each epoch, the same as the compiled loop's.
         validation: rows that validate, perhaps none.
-        callbacks: Keras's.
-        begin: the epoch to begin with, counted from 0.
+        callbacks: Keras's, or `Throughout`.
+        epochs: those to train, counted from 0.
     """
 
     def expanded(indices: Any) -> Any:
         return batch(preparation, rows.tensors, indices)
 
+    def to_train_on(indices: Any) -> Any:
+        return weighed_batch(preparation, rows.tensors, rows.weights, indices)
+
     def batches() -> Iterator[Array]:
-        for epoch in range(begin, schedule.epochs):
+        for epoch in epochs:
             order = schedule.order(epoch)
             for start in range(0, len(order), schedule.batch_size):
                 yield order[start : start + schedule.batch_size]
@@ -49,15 +51,50 @@ def fit(
     training_data = tf.data.Dataset.from_generator(batches, output_signature=signature)
     held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
     model.fit(
-        training_data.map(expanded).prefetch(2),
-        epochs=schedule.epochs,
-        initial_epoch=begin,
+        training_data.map(to_train_on).prefetch(2),
+        epochs=epochs.stop,
+        initial_epoch=epochs.start,
         steps_per_epoch=schedule.steps,
         validation_data=held_out.batch(EVALUATION_ROWS).map(expanded) if len(validation) else None,
         callbacks=callbacks,
         verbose=0,
         shuffle=False,
     )
+
+
+class Throughout(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras ships no types
+    """Callbacks whose training begins and ends once, however often `model.fit` is called.
+
+    Args:
+        callbacks: Keras's.
+        model: the one that is trained.
+        schedule: of all epochs.
+    """
+
+    def __init__(self, callbacks: list[Any], model: keras.Model, schedule: Schedule) -> None:
+        # Keras wants to hand out its own history at the end of each call.
+        super().__init__(
+            callbacks,
+            add_history=True,
+            model=model,
+            epochs=schedule.epochs,
+            steps=schedule.steps,
+            verbose=0,
+        )
+        self._begun = False
+        self.last = True
+        """Whether no call is to follow."""
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Tells it of the first call."""
+        if not self._begun:
+            self._begun = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Tells it of the last call, or of one that a callback has stopped."""
+        if self.last or self.model.stop_training:
+            super().on_train_end(logs)
 
 
 class Hooks(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types

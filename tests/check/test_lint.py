@@ -107,6 +107,10 @@ CASES = {
         watching("RemoteMonitor: {root: 'http://localhost.example.org:9000'}"),
         watching("RemoteMonitor: {root: 'http://localhost:9001'}"),
     ),
+    "NN226": (
+        but(DIGITS, ("epochs: 20", "epochs: 5\n  stages: [{epochs: 5}, {epochs: 5}]")),
+        but(DIGITS, ("epochs: 20", "epochs: 6\n  stages: [{epochs: 5}, {epochs: 5}]")),
+    ),
 }  # fmt: skip
 # Said of the rows themselves, once they are read; tests/test_sanity.py calls each up.
 OF_ROWS = {"NN206", "NN221", "NN222", "NN223"}

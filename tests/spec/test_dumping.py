@@ -162,6 +162,8 @@ training:
   epochs: 1
   batch_size: 32
   shuffle: true
+  class_weight: null
+  stages: []
   callbacks: []
   engine: auto
   precision: float32

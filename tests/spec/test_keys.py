@@ -73,7 +73,10 @@ def test_a_key_says_its_values_and_its_default() -> None:
     by_name = {key.name: key for key in training.keys}
 
     assert by_name["epochs"] == Key(
-        "epochs", "Passes over the training rows.", "whole number above 0", required=True
+        "epochs",
+        "Passes over the training rows; those of all `stages` where it is left out.",
+        "whole number above 0",
+        required=True,
     )
     assert by_name["engine"].value == "`auto`, `xla`, `graph` or `fit`"
     assert (by_name["metrics"].default, by_name["batch_size"].default) == ([], 32)
@@ -138,7 +141,8 @@ def test_a_word_that_means_two_things_is_told_as_both() -> None:
         ("kfold", ["validation.kfold", "validation.kfold.smooth"]),
         ("pad", ["pad"]),
         ("iris", ["iris"]),
-        ("epochs", ["training"]),
+        ("batch_size", ["training"]),
+        ("epochs", ["training", "training.stages"]),
         ("training.epochs", ["training"]),
         ("num_words", ["imdb", "reuters"]),
         ("losses", ["losses"]),
@@ -149,9 +153,9 @@ def test_a_word_leads_to_what_it_names(word: str, titles: list[str]) -> None:
 
 
 def test_a_single_key_comes_alone() -> None:
-    [section] = glossary.look_up("epochs")
+    [section] = glossary.look_up("batch_size")
 
-    assert [key.name for key in section.keys] == ["epochs"]
+    assert [key.name for key in section.keys] == ["batch_size"]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ DASH = "the lines above are a list, so this line must begin with '- ', or be ind
         ("a: \x00", "1:4: NN002: holds the character U+0000; leave it out"),
         ("a: *x", "1:4: NN002 a: '*x' stands for nothing: no '&x' ends before it"),
         ("a: &a [*a]", "1:8: NN002 a[0]: '*a' stands for nothing: no '&a' ends before it"),
-        ("1: 2", '1:1: NN002: a key must be a word; write "1" in quotes to make it one'),
+        ("1.5: 2", '1:1: NN002: a key must be a word; write "1.5" in quotes to make it one'),
         ("[1]: 2", "1:1: NN002: a key must be a word, not a list or a mapping"),
         ("<<: {a: 1}", "1:1: NN008: '<<' does not merge here; write the keys out, or `extends: FILE`"),
         ("a: &x 1\n*x : 2", "2:1: NN002: a key must be a word; write \"*x\" in quotes to make it one"),
@@ -65,7 +65,7 @@ def test_no_tag_runs_code(tmp_path):
 
 
 def test_several_faults_are_found_in_one_reading():
-    assert [line.split()[1].strip(":") for line in faults("a: !x 1\na: 2\n1: 2\n<<: {}\n")] == [
+    assert [line.split()[1].strip(":") for line in faults("a: !x 1\na: 2\n1.5: 2\n<<: {}\n")] == [
         "NN006",
         "NN005",
         "NN002",
@@ -177,3 +177,11 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
 
     assert source.read_file(path).root.plain() == {"a": 1, "b": 2}
+
+
+def test_a_number_is_a_key_as_it_is_written():
+    """Classes have numbers, and `class_weight: {0: 1, 1: 2}` is how Keras's users write it."""
+    document = source.read("0: 1\n10: 2", source="x.yaml")
+
+    assert document.faults == ()
+    assert document.root.plain() == {"0": 1, "10": 2}

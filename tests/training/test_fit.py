@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, optimizers, regularizers
+from sklearn.utils.class_weight import compute_class_weight
 
 from nnrun import datasets, prepare, targets
 from nnrun.datasets import registry
@@ -92,6 +93,7 @@ class Case:
     optimizer: Any = "rmsprop"
     engines: tuple[Engine, ...] = ENGINES
     shuffle: bool = True
+    class_weight: Any = None
 
     @property
     def training(self) -> Training:
@@ -103,6 +105,7 @@ class Case:
                 "epochs": EPOCHS,
                 "batch_size": BATCH,
                 "shuffle": self.shuffle,
+                "class_weight": self.class_weight,
             }
         )
 
@@ -188,6 +191,11 @@ CASES = {
         dense(), optimizer={"SGD": {"use_ema": True, "ema_momentum": 0.8}}, shuffle=False
     ),
     "in order": Case(dense(), shuffle=False),
+    "class weights": Case(dense(), class_weight={"0": 0.5, "2": 3}),
+    "balanced classes": Case(
+        dense(1, "sigmoid"), "breast_cancer", "binary_crossentropy", class_weight="balanced"
+    ),
+    "balanced columns": Case(dense(), loss="categorical_crossentropy", class_weight="balanced"),
 }
 # By hand, what the words and the YAML of a case mean.
 BY_HAND: dict[str, Callable[[], Any]] = {
@@ -195,6 +203,12 @@ BY_HAND: dict[str, Callable[[], Any]] = {
     "clipped": lambda: optimizers.Adam(clipnorm=0.5),
     "scheduled": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),
     "averaged weights": lambda: optimizers.SGD(use_ema=True, ema_momentum=0.8),
+}
+# The weight of each class as Keras is told it by hand.
+WEIGHTS: dict[str, Callable[[Array], dict[int, float]]] = {
+    "class weights": lambda _: {0: 0.5, 1: 1, 2: 3},
+    "balanced classes": lambda y: balanced(y),
+    "balanced columns": lambda y: balanced(y),
 }
 LABELS: dict[str, Callable[[Array], Array]] = {
     "categorical_crossentropy": keras.utils.to_categorical,
@@ -209,6 +223,12 @@ METRICS: dict[str, Callable[[], list[Any]]] = {
 }
 
 
+def balanced(y: Array) -> dict[int, float]:
+    """As a person balances by hand, from the rows that train alone."""
+    present = np.unique(y)
+    return dict(enumerate(compute_class_weight("balanced", classes=present, y=y).tolist()))
+
+
 def _metric(name: str) -> Any:
     return getattr(keras.metrics, name)()
 
@@ -217,8 +237,9 @@ def _metric(name: str) -> Any:
 def by_hand(name: str) -> tuple[dict[str, list[float]], list[Array]]:
     """History and weights of the case as a person trains it with Keras, in our row order."""
     case = CASES[name]
-    x, y, _ = real(case.data)
-    y = LABELS.get(case.loss, np.asarray)(y)
+    x, numbers, _ = real(case.data)
+    weight = WEIGHTS[name](numbers[FOLD.train]) if name in WEIGHTS else None
+    y = LABELS.get(case.loss, np.asarray)(numbers)
     model = case.model()
     model.compile(
         optimizer=BY_HAND.get(name, lambda: case.optimizer)(),
@@ -235,6 +256,7 @@ def by_hand(name: str) -> tuple[dict[str, list[float]], list[Array]]:
             epochs=EPOCHS,
             shuffle=False,
             validation_data=held_out,
+            class_weight=weight,
             verbose=0,
         )
         return told.history, model.get_weights()
@@ -247,6 +269,7 @@ def by_hand(name: str) -> tuple[dict[str, list[float]], list[Array]]:
             epochs=1,
             shuffle=False,
             validation_data=held_out,
+            class_weight=weight,
             verbose=0,
         )
         history.append({key: np.mean(value) for key, value in told.history.items()})
@@ -256,8 +279,11 @@ def by_hand(name: str) -> tuple[dict[str, list[float]], list[Array]]:
 def rows_of(case: Case, preparation: prepare.Preparation) -> Rows:
     x, y, classes = real(case.data)
     units = case.model().output_shape[-1]
+    weight, names = case.training.class_weight, [str(number) for number in range(classes)]
     return resident(
-        preparation.store(x), targets.encode(y, case.training, classes=classes, units=units)
+        preparation.store(x),
+        targets.encode(y, case.training, classes=classes, units=units),
+        weights=targets.weights(y, weight, classes=names, train=FOLD.train) if weight else None,
     )
 
 
@@ -279,14 +305,14 @@ def trained(
 # XLA takes longest to compile, so each day it shows what only it could get wrong.
 EVERY_DAY: dict[Engine, set[str]] = {
     "xla": {
-        *("dense", "one-hot and many metrics", "regularised"),
+        *("class weights", "dense", "one-hot and many metrics", "regularised"),
         *("batch norm", "convolution", "embedding"),
     },
     "graph": {
         *("dense", "binary", "regression", "layer norm", "pooling", "lstm"),
-        *("adam", "scheduled", "averaged weights"),
+        *("adam", "scheduled", "averaged weights", "balanced classes", "balanced columns"),
     },
-    "fit": {"dense"},
+    "fit": {"dense", "class weights"},
 }
 
 

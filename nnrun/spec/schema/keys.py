@@ -71,6 +71,8 @@ class Keys:
             key: the key of the spec at which it stands.
         """
         found = {name: value for name, value in schema.items() if name not in _LEFT_OUT}
+        if "oneOf" in schema and "discriminator" not in schema:
+            found["anyOf"] = schema["oneOf"]
         if "properties" in found:
             properties = found["properties"].items()
             found["properties"] = {name: self._draft07(each, name) for name, each in properties}
