@@ -12,6 +12,7 @@ from tensorflow.python.framework import ops
 from nnrun import keras_objects
 from nnrun.errors import Misfit
 from nnrun.models import composites
+from nnrun.spec import catalogue
 from nnrun.spec import composites as spec_composites
 from nnrun.spec.component import Component
 
@@ -106,7 +107,7 @@ def _stack(layers: Any, inputs: Any, path: composites.Path) -> Any:
     """What the layers of a stack inside another make of a tensor."""
     for index, value in enumerate(spec_composites.stack(layers)):
         at = (*path, index) if isinstance(layers, list) else path
-        component = keras_objects.component("layers", value)
+        component = catalogue.component("layers", value)
         inputs = _layer(component, inputs, at)
     return inputs
 
