@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnrun import layout
 from nnrun.check.labels import are_probabilities
+from nnrun.exporting.formats import INPUT
 from nnrun.prediction import Subject
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ def description(subject: Subject, found: Exported, output: tuple[int, ...]) -> d
         "run": name(subject),
         "dataset": subject.name,
         "format": str(found.format),
-        "input": {"shape": [found.batch, *x.shape[1:]], "dtype": str(x.dtype)},
+        "input": {
+            "name": INPUT,
+            "shape": [found.batch, *x.shape[1:]],
+            "dtype": str(x.dtype),
+        },
         "output": {
             "shape": [found.batch, *output],
             "dtype": "float32",

@@ -17,7 +17,7 @@ import numpy as np
 from nnrun import inert, keras_objects
 from nnrun.errors import RunError
 from nnrun.exporting import describing, onnx, placing, saved_model, tflite
-from nnrun.exporting.formats import Format
+from nnrun.exporting.formats import INPUT, Format
 from nnrun.exporting.rows import Compared, compared
 from nnrun.prediction import Subject
 from nnrun.prediction import model as trained
@@ -130,7 +130,7 @@ def _inference(model: keras.Model) -> keras.Model:
     `RandomFlip`, do so in the export.
     """
     given = model.inputs[0]
-    inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=saved_model.INPUT)
+    inputs = keras.Input(given.shape[1:], dtype=given.dtype, name=INPUT)
     outputs = model(inputs, training=False)
     return keras.Model(inputs, keras.ops.cast(outputs, "float32"))
 
@@ -170,7 +170,8 @@ def _lacking(error: Exception, model: keras.Model) -> str:
     if _LOST in said:
         return f"{it} has numbers that get lost on the way; try another format"
     reason = keras_objects.reason(error)
-    return f"{it}: {reason if len(reason) <= _LONGEST else f'{reason[: _LONGEST - 1]}…'}"
+    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}…"
+    return f"{it}: {reason}" if layer else reason
 
 
 def _named_first(model: keras.Model, said: str) -> str | None:

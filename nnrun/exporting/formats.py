@@ -19,6 +19,9 @@ class Format(StrEnum):
     """A file that ONNX Runtime and many others run."""
 
 
+INPUT = "input"
+"""By what name an export is given rows."""
+
 # What a format needs besides TensorFlow, and how it is installed.
 _PACKAGES = {Format.onnx: ("onnx", "onnxruntime", "tf2onnx")}
 

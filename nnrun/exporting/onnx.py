@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from nnrun.exporting.saved_model import INPUT, signature
+from nnrun.exporting.formats import INPUT
+from nnrun.exporting.saved_model import signature
 from nnrun.records import Array
 
 

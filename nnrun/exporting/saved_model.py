@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nnrun.exporting.formats import INPUT
 from nnrun.records import Array
-
-INPUT = "input"
 
 
 def signature(model: keras.Model, batch: int | None) -> list[Any]:
