@@ -86,19 +86,29 @@ def export(subject: Subject, format_: Format, path: Path) -> Exported:
     model, _ = trained.read(subject, asked.x.shape[1:])
     with placing.workplace(path) as passing:
         batch, difference = write(model, format_, passing, asked.x)
-        if not difference <= tolerance:
-            said = f"by {difference:.2e} on {len(asked.x)} rows of {asked.source}"
-            raise RunError(
-                f"{path} is not kept: it says something else than Keras does, {said}, "
-                f"and {tolerance:.0e} is allowed"
-            )
         size = placing.size(passing)
         found = Exported(path, format_, size, batch, asked, difference, tolerance)
+        _check(found)
         about = describing.description(subject, found, tuple(model.output_shape[1:]))
         text = inert.json(json.dumps(about, indent=1, ensure_ascii=False)) + "\n"
         placing.description(passing, format_).write_text(text, encoding="utf-8")
         placing.place(passing, path, format_)
     return found
+
+
+def _check(found: Exported) -> None:
+    """Refuses an export that is another model.
+
+    Raises:
+        RunError: with the difference.
+    """
+    # Nor is one kept that puts out what is no number.
+    if not found.difference <= found.tolerance:
+        where = f"on {len(found.asked.x)} rows of {found.asked.source}"
+        raise RunError(
+            f"{found.path} is not kept: it says something else than Keras does, by "
+            f"{found.difference:.2e} {where}, and {found.tolerance:.0e} is allowed"
+        )
 
 
 def write(model: keras.Model, format_: Format, path: Path, x: Array) -> tuple[int | None, float]:
