@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import Component, as_arguments
+from nnrun.spec.component import Component
 
 _NAMESPACES = {
     "layers": keras.layers,
@@ -77,15 +77,7 @@ def _argument(kind: str | None, value: Any) -> Any:
         value = {value: None}
     if kind is None or not isinstance(value, dict):
         return value
-    return build(kind, component(kind, value))
-
-
-def component(kind: str, value: str | dict[str, Any]) -> Component:
-    """A name with its arguments, as it stands inside another component."""
-    [(word, arguments)] = ({value: None} if isinstance(value, str) else value).items()
-    # `adam` stands for its class here, where nothing is reported under the word.
-    own = Component(name=catalogue.meaning(kind, word), arguments=as_arguments(arguments))
-    return catalogue.named(kind, own)
+    return build(kind, catalogue.component(kind, value))
 
 
 def reason(error: Exception) -> str:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from nnrun.errors import Misfit
+from nnrun.spec import catalogue, composites
 from nnrun.spec.component import Component
+
+Path = tuple[str | int, ...]
 
 SEVERAL_INPUTS = frozenset(
     "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention AdditiveAttention "
-    "MultiHeadAttention GroupQueryAttention".split()
+    "MultiHeadAttention GroupQueryAttention HashedCrossing".split()
 )
+CELLS = frozenset("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split())
+TEXTS = frozenset("StringLookup TextVectorization".split())
+UNFIT = {
+    **dict.fromkeys(SEVERAL_INPUTS, "takes several inputs, and a stack has one"),
+    **dict.fromkeys(CELLS, "is one step of a recurrent layer; it stands inside RNN, as its cell"),
+    **dict.fromkeys(TEXTS, "takes texts, and what comes into a stack are numbers"),
+    "Equalization": "would be left out of the model by Keras, without a word",
+    "MaxNumBoundingBoxes": "takes boxes by name, and a row is one array",
+}
+"""Layers that no stack can hold, and why."""
 RECURRENT = frozenset("LSTM GRU SimpleRNN RNN ConvLSTM1D ConvLSTM2D ConvLSTM3D".split())
 
 
@@ -18,8 +32,7 @@ def misfits(model: Sequence[Component]) -> Iterator[Misfit]:
     """Layers that take several inputs, put out several, or have the name of another."""
     seen: dict[str, int] = {}
     for index, layer in enumerate(model):
-        if reason := _reason(layer):
-            yield Misfit("NN124", ("model", index), f"{layer.name} {reason}")
+        yield from _unfit(layer, ("model", index))
         name = layer.arguments.get("name")
         if isinstance(name, str) and name in seen:
             message = f"there is a layer of the name '{name}' already, model[{seen[name]}]"
@@ -28,9 +41,31 @@ def misfits(model: Sequence[Component]) -> Iterator[Misfit]:
             seen[name] = index
 
 
+def _unfit(layer: Component, path: Path) -> Iterator[Misfit]:
+    """A layer that cannot stand where it stands; of a composite, those inside it."""
+    if reason := _reason(layer):
+        yield Misfit("NN124", path, f"{layer.name} {reason}")
+    for way, inner in _stacks(layer):
+        for index, value in enumerate(composites.stack(inner)):
+            at = (*path, layer.name, *way, *([index] if isinstance(inner, list) else []))
+            yield from _unfit(catalogue.component("layers", value), at)
+
+
+def _stacks(layer: Component) -> Iterator[tuple[Path, Any]]:
+    """The stacks inside a layer, each with the way to it."""
+    if layer.name not in composites.LAYERS:
+        return
+    for name, value in layer.arguments.items():
+        kind = catalogue.argument_kind("layers", layer.name, name)
+        if kind == "layers":
+            yield (name,), value
+        elif kind == composites.STACKS:
+            yield from (((name, index), each) for index, each in enumerate(value))
+
+
 def _reason(layer: Component) -> str | None:
-    if layer.name in SEVERAL_INPUTS:
-        return "takes several inputs, and a stack has one"
+    if layer.name in UNFIT:
+        return UNFIT[layer.name]
     if layer.name not in RECURRENT:
         return None
     if layer.arguments.get("return_state") is True:

@@ -1,34 +1,32 @@
-"""What `predict` and `evaluate` have in common: the trained model is loaded, and rows are prepared."""
+"""What `predict`, `evaluate` and `export` have in common: the trained model is loaded, and asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import ParamSpec, TypeVar
 
 from nnrun.cli import console
 from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.noise import Noise, quiet_tensorflow
 
-if TYPE_CHECKING:
-    from nnrun.prediction import Raw, Subject
-
+About = ParamSpec("About")
 Found = TypeVar("Found")
 
 
-def ask(work: Callable[[Subject, Raw], Found], subject: Subject, raw: Raw) -> Found:
+def ask(work: Callable[About, Found], *about: About.args, **how: About.kwargs) -> Found:
     """Does what needs TensorFlow, without the messages that TensorFlow has for people.
 
     Args:
         work: imports what it needs.
-        subject: the run that is asked.
-        raw: the rows it is asked about.
+        about: what it is given, such as a run and the rows that it is asked about.
+        how: likewise, by name.
 
     Raises:
         RunError: the model cannot be read or used.
     """
     quiet_tensorflow()
     with Noise(), Interrupts() as interrupts:
-        found = work(subject, raw)
+        found = work(*about, **how)
         # Packages that load catch what they should not, and go on.
         interrupts.raise_again()
     return found

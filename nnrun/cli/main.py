@@ -17,6 +17,7 @@ from nnrun.cli import (
     devices,
     evaluate,
     explain,
+    export,
     keys,
     kfold,
     new,
@@ -49,6 +50,7 @@ app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
 app.command("predict", epilog=predict.EXAMPLE)(predict.predict)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("smoke", epilog=smoke.EXAMPLE)(smoke.smoke)

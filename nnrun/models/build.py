@@ -14,6 +14,7 @@ from nnrun import keras_objects
 from nnrun.errors import Misfit
 from nnrun.keras_objects import Named
 from nnrun.models import composites
+from nnrun.spec import catalogue
 from nnrun.spec import composites as spec_composites
 from nnrun.spec.component import Component
 
@@ -106,7 +107,7 @@ class _Within:
         """What the layers of a stack inside another make of a tensor."""
         for index, value in enumerate(spec_composites.stack(layers)):
             at = (*path, index) if isinstance(layers, list) else path
-            component = keras_objects.component("layers", value)
+            component = catalogue.component("layers", value)
             inputs = _layer(component, inputs, at, self)
         return inputs
 

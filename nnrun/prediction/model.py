@@ -15,7 +15,6 @@ from nnrun.models import saved
 from nnrun.models.build import REFUSALS, TOO_LARGE
 from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
-from nnrun.prepare import Preparation
 from nnrun.records import Array
 from nnrun.training.compile import puts_out_logits
 from nnrun.training.evaluate import Evaluator, probabilities
@@ -29,7 +28,7 @@ def outputs(subject: Subject, raw: Raw) -> Array:
         RunError: the model cannot be read, or is not the one of this run.
     """
     preparation = subject.fitted.preparation(raw.x)
-    model, _ = _read(subject, preparation)
+    model, _ = read(subject, preparation.shape)
     unlabelled = np.zeros(len(raw), np.float32)
     with _refused(subject):
         rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
@@ -41,7 +40,7 @@ def metrics(subject: Subject, raw: Raw) -> dict[str, float]:
     """Loss and metrics over labelled rows, under Keras's names; errors as of `outputs`."""
     assert raw.y is not None
     preparation = subject.fitted.preparation(raw.x)
-    model, units = _read(subject, preparation)
+    model, units = read(subject, preparation.shape)
     with _refused(subject):
         classes = len(subject.classes)
         y = targets.encode(raw.y, subject.spec.training, classes=classes, units=units)
@@ -49,13 +48,18 @@ def metrics(subject: Subject, raw: Raw) -> dict[str, float]:
         return Evaluator(model, preparation).metrics(rows, np.arange(len(raw)))
 
 
-def _read(subject: Subject, preparation: Preparation) -> tuple[Any, int]:
-    """The model, and the width of its output."""
+def read(subject: Subject, shape: tuple[int, ...]) -> tuple[Any, int]:
+    """The model, and the width of its output; errors as of `outputs`.
+
+    Args:
+        subject: the run.
+        shape: of a prepared row.
+    """
     path = subject.run.whole(layout.MODEL)
     model = saved.read(path)
     with _refused(subject):
         takes, gives = model.input_shape, model.output_shape
-    if takes != (None, *preparation.shape) or not isinstance(gives, tuple):
+    if takes != (None, *shape) or not isinstance(gives, tuple):
         message = f"takes rows of another shape than {layout.PREPARATION} makes"
         raise RunError(f"{path}: {message}")
     try:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from nnrun.spec import composites, installed
-from nnrun.spec.component import Component
+from nnrun.spec.component import Component, as_arguments
 
 
 @dataclass(frozen=True)
@@ -141,3 +141,10 @@ def named(kind: str, component: Component) -> Component:
         return component
     arguments = {found.first: component.arguments[""]}
     return Component(name=component.name, arguments=arguments)
+
+
+def component(kind: str, value: str | dict[str, Any]) -> Component:
+    """A name with its arguments, as it stands inside another component."""
+    [(word, arguments)] = ({value: None} if isinstance(value, str) else value).items()
+    # `adam` stands for its class here, where nothing is reported under the word.
+    return named(kind, Component(name=meaning(kind, word), arguments=as_arguments(arguments)))

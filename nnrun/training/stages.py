@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import keras
 
-from nnrun import keras_objects
 from nnrun.keras_objects import Named
+from nnrun.spec import catalogue
 from nnrun.spec.training import Stage, Training
 from nnrun.training.compile import compile_model
 
@@ -84,7 +84,7 @@ def _with_rate(training: Training, learning_rate: float | None) -> Training:
     if learning_rate is None:
         return training
     given = training.optimizer
-    own = keras_objects.component("optimizers", {given.name: given.arguments})
+    own = catalogue.component("optimizers", {given.name: given.arguments})
     arguments = {**own.arguments, "learning_rate": learning_rate}
     optimizer = own.model_copy(update={"arguments": arguments})
     return training.model_copy(update={"optimizer": optimizer})

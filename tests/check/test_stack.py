@@ -6,26 +6,53 @@ from typing import Any
 
 import pytest
 
-from nnrun.check.stack import RECURRENT, SEVERAL_INPUTS, misfits
+from nnrun.check.stack import CELLS, RECURRENT, SEVERAL_INPUTS, UNFIT, misfits
 from nnrun.errors import Misfit
 from nnrun.models.build import build
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
-
-NEEDED: dict[str, dict[str, Any]] = {
-    "Dot": {"axes": 1},
-    "MultiHeadAttention": {"num_heads": 2, "key_dim": 2},
-    "GroupQueryAttention": {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 2},
-}
+from tests.models.layers import component
 
 
-@pytest.mark.parametrize("name", sorted(SEVERAL_INPUTS))
-def test_a_layer_of_several_inputs_is_refused_by_both(name: str) -> None:
-    layers = [Component(name=name, arguments=NEEDED.get(name, {}))]
+@pytest.mark.parametrize("name", sorted(SEVERAL_INPUTS | CELLS))
+def test_a_layer_of_more_than_one_input_is_refused_by_both(name: str) -> None:
+    layers = [component(name)]
 
     assert [*misfits(layers)]
     with pytest.raises(Misfit):
         build(layers, (4, 3))
+
+
+ADD = "Add takes several inputs, and a stack has one"
+INSIDE: dict[str, tuple[str, dict[str, Any], tuple[str | int, ...]]] = {
+    "main": ("Residual", {"main": ["ReLU", "Add"]}, ("main", 1)),
+    "shortcut": ("Residual", {"main": "ReLU", "shortcut": "Add"}, ("shortcut",)),
+    "a path": ("Branches", {"paths": [[], ["ReLU", {"Add": None}]]}, ("paths", 1, 1)),
+    "deep inside": (
+        "Repeat",
+        {"times": 2, "layers": [{"Branches": {"paths": ["ReLU", "Add"]}}]},
+        ("layers", 0, "Branches", "paths", 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_it_is_refused_inside_of_another_too(case: str) -> None:
+    """Where it stands, and by Keras at the same place."""
+    name, arguments, way = INSIDE[case]
+    layers = [Component(name=name, arguments=arguments)]
+
+    [found] = misfits(layers)
+    assert found.args == ("NN124", ("model", 0, name, *way), ADD)
+    with pytest.raises(Misfit) as refused:
+        build(layers, (4,))
+    assert refused.value.path == found.path
+
+
+def test_a_cell_stands_inside_a_recurrent_layer() -> None:
+    cell = {"LSTMCell": {"units": 3}}
+
+    assert [*misfits([Component(name="RNN", arguments={"cell": cell})])] == []
 
 
 @pytest.mark.parametrize("argument", ["return_state", "stateful"])
@@ -49,4 +76,4 @@ def test_two_layers_of_one_name_are_refused_by_both() -> None:
 
 
 def test_all_of_them_are_layers_of_keras() -> None:
-    assert set(catalogue.names("layers")) >= SEVERAL_INPUTS | RECURRENT
+    assert set(catalogue.names("layers")) >= UNFIT.keys() | RECURRENT

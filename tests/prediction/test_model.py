@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -251,6 +252,20 @@ def test_a_text_does_not_steer_the_terminal(run_of: RunOf, ask: Ask) -> None:
     assert "␛[31m\N{REPLACEMENT CHARACTER}xqzzy" in found.stdout
     assert "\x1b" not in found.stdout + found.stderr
     assert "note: text 1 has no word that the model knows" in found.stderr
+
+
+@pytest.mark.usefixtures("full_data")
+def test_topics_have_their_names_wherever_they_show(run_of: RunOf, answers: Answers) -> None:
+    """In the order of the labels, as Keras names them."""
+    run = run_of("reuters")
+    names = list(keras.datasets.reuters.get_label_names())
+    confusion = list(csv.reader((run.path / layout.CONFUSION).read_text("utf-8").splitlines()))
+    [row] = answers(run.path, "--rows", "0")
+
+    assert confusion[0][1:] == [line[0] for line in confusion[1:]] == names
+    assert [*run.read_json(layout.REPORT)][: len(names)] == names
+    assert [*row["probabilities"]] == names
+    assert row["label"] == names[run.read_arrays(layout.PREDICTIONS)["target"][0]]
 
 
 def test_every_format_says_the_same(run_of: RunOf, ask: Ask, answers: Answers) -> None:

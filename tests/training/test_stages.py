@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nnrun import datasets, prepare, targets
-from nnrun.keras_objects import component
 from nnrun.models.build import wire
 from nnrun.records import Array, Fold
+from nnrun.spec.catalogue import component
 from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
 from nnrun.training import seeding

@@ -1,0 +1,133 @@
+"""A small example of every layer, and the layers that no stack can hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nnrun.spec import catalogue
+from nnrun.spec.component import Component
+
+VECTOR, SEQUENCE, PICTURE, VOLUME = (6,), (8, 3), (8, 8, 3), (6, 6, 6, 2)
+TOKENS, SIGNAL, WAVE = (5,), (64, 1), (64,)
+FILMS = {"1D": (3, 8, 2), "2D": (3, 6, 6, 2), "3D": (3, 4, 4, 4, 2)}
+DENSE = {"Dense": {"units": 3}}
+
+MERGE = "takes several inputs, and a stack has one"
+CELL = "is one step of a recurrent layer; it stands inside RNN, as its cell"
+TEXTS = "takes texts, and what comes into a stack are numbers"
+NOT_IN_A_STACK = {
+    **dict.fromkeys(
+        "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention "
+        "AdditiveAttention MultiHeadAttention GroupQueryAttention HashedCrossing".split(),
+        MERGE,
+    ),
+    **dict.fromkeys("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split(), CELL),
+    **dict.fromkeys("StringLookup TextVectorization".split(), TEXTS),
+    "Equalization": "would be left out of the model by Keras, without a word",
+    "MaxNumBoundingBoxes": "takes boxes by name, and a row is one array",
+}
+"""Layers that no stack can hold, and what is said of them."""
+
+PICTURES = {
+    *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix"),
+    *("MixUp", "RandAugment", "Solarization", "GroupNormalization", "Resizing", "CenterCrop"),
+}
+WORDS = {"Embedding", "ReversibleEmbedding", "CategoryEncoding", "Hashing", "IntegerLookup"}
+SEQUENCES = {
+    *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "Masking", "Permute"),
+}
+# What an argument that a layer cannot do without may be.
+NEEDED: dict[str, Any] = {
+    "filters": 2,
+    "kernel_size": 3,
+    "output_size": 2,
+    "pool_size": 2,
+    "units": 3,
+    "factor": 0.2,
+    "rate": 0.2,
+    "stddev": 0.1,
+    "scale": 0.5,
+    "n": 3,
+    "height": 4,
+    "width": 4,
+    "height_factor": 0.2,
+    "width_factor": 0.2,
+    "input_dim": 10,
+    "output_dim": 3,
+    "num_bins": 5,
+    "activation": "relu",
+    "dims": [2, 1],
+    "target_shape": [3, 2],
+    "layer": DENSE,
+    "cell": {"LSTMCell": {"units": 3}},
+    "layers": [DENSE, {"ReLU": {}}],
+    "equation": "ab,bc->ac",
+    "output_shape": 3,
+    "axes": 1,
+    "num_heads": 1,
+    "key_dim": 2,
+    "head_dim": 2,
+    "num_query_heads": 2,
+    "num_key_value_heads": 1,
+    "max_number": 3,
+    "cells": [{"LSTMCell": {"units": 3}}],
+    "main": [DENSE, {"Dense": {"units": 6}}],
+    "paths": [[DENSE], []],
+    "times": 2,
+}
+# Where the defaults of a layer do not suit so small an input.
+CHOSEN: dict[str, dict[str, Any]] = {
+    "Bidirectional": {"layer": {"LSTM": {"units": 3}}},
+    "CategoryEncoding": {"num_tokens": 10},
+    "Discretization": {"bin_boundaries": [0.0, 1.0]},
+    "GroupNormalization": {"groups": 3},
+    "IntegerLookup": {"vocabulary": [1, 2, 3]},
+    "MelSpectrogram": {
+        "fft_length": 16,
+        "sequence_stride": 8,
+        "num_mel_bins": 4,
+        "sampling_rate": 1000,
+        "max_freq": 400.0,
+    },
+    "Normalization": {"mean": 0.0, "variance": 1.0},
+    "RandomPosterization": {"factor": 4},
+    **{key: {"vocabulary": ["a", "b"]} for key in ("StringLookup", "TextVectorization")},
+    "STFTSpectrogram": {"frame_length": 16, "frame_step": 8, "fft_length": 16},
+}
+SHAPES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(PICTURES, PICTURE),
+    **dict.fromkeys(WORDS, TOKENS),
+    **dict.fromkeys(SEQUENCES, SEQUENCE),
+    "MelSpectrogram": WAVE,
+    "STFTSpectrogram": SIGNAL,
+}
+FLAT = "Flatten"
+# Keras crops while it trains only, so that what follows has to take a picture of any size.
+TO_A_VECTOR = {"RandomCrop": "GlobalAveragePooling2D"}
+QUICK = {"Dense", "MaxPooling2D", "Embedding", "RandomFlip", "TimeDistributed", "Pipeline"}
+LAYERS = sorted({catalogue.meaning("layers", name) for name in catalogue.names("layers")})
+STACKABLE = [name for name in LAYERS if name not in NOT_IN_A_STACK]
+
+
+def component(name: str) -> Component:
+    """The layer with arguments that suit its `shape`."""
+    entry = catalogue.entry("layers", name)
+    assert entry is not None
+    required = [each.name for each in entry.arguments.values() if each.required]
+    arguments = CHOSEN.get(name) or {argument: NEEDED[argument] for argument in required}
+    return Component(name=name, arguments=arguments)
+
+
+def shape(name: str) -> tuple[int, ...]:
+    """A small input of the kind that the layer takes."""
+    sizes = {"1D": SEQUENCE, "2D": PICTURE, "3D": VOLUME}
+    found = FILMS if name.startswith("ConvLSTM") else sizes
+    by_name = [found[dimensions] for dimensions in found if dimensions in name]
+    by_name += [PICTURE] if name.startswith("Random") else []
+    return SHAPES.get(name, by_name[0] if by_name else VECTOR)
+
+
+def tail(name: str) -> list[Component]:
+    """What makes one number of what the layer puts out."""
+    flat = Component(name=TO_A_VECTOR.get(name, FLAT))
+    return [flat, Component(name="Dense", arguments={"units": 1})]
