@@ -13,9 +13,10 @@ from nnrun.check.callbacks import check_monitors
 from nnrun.check.labels import check_output
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
-from nnrun.models.build import REFUSALS, begin_anew, summary, wire
+from nnrun.models.build import REFUSALS, Wired, begin_anew, summary, wire
 from nnrun.records import Array, Observer, Split
 from nnrun.spec.experiment import Experiment
+from nnrun.structure import Structure
 from nnrun.training import callbacks, engine, seeding
 from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
@@ -42,6 +43,7 @@ class Assembly:
     evaluator: Evaluator
     trainer: Trainer
     summary: str
+    structure: Structure
     initial: dict[str, float]
     seconds: float
 
@@ -64,7 +66,8 @@ def assemble(
     began = time.perf_counter()
     observer.stage("building the model")
     spec = intake.spec
-    model, stages, described = _compiled(intake)
+    wired, stages, described = _compiled(intake)
+    model = wired.model
     units = check_output(intake.dataset, spec, tuple(model.output_shape[1:]))
     if previous:
         previous.trainer.enter(0)
@@ -94,6 +97,7 @@ def assemble(
         evaluator=evaluator,
         trainer=trainer,
         summary=described,
+        structure=wired.structure,
         initial=_untrained(evaluator, train, intake),
         seconds=time.perf_counter() - began,
     )
@@ -106,17 +110,17 @@ def serves(previous: Assembly | None, spec: Experiment) -> bool:
     )
 
 
-def _compiled(intake: Intake) -> tuple[keras.Model, Stages, str]:
+def _compiled(intake: Intake) -> tuple[Wired, Stages, str]:
     """The untrained model of a fold in its first stage, and its summary."""
     spec, preparation = intake.spec, intake.preparation
     begin_anew(spec.training.precision)
     seeding.seed_everything(seeding.of_fold(intake.seed, intake.fold))
     wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
-    described = summary(wired.model)
+    described = summary(wired)
     stages = Stages(wired.model, wired.layers, spec.training)
     stages.enter(0)
     callbacks.build(spec.training.callbacks, Path())
-    return wired.model, stages, described
+    return wired, stages, described
 
 
 def _on_device(intake: Intake, split: Split, units: int, *, weights: Array | None = None) -> Rows:

@@ -38,7 +38,7 @@ class Named:
     """A layer of Keras's.
 
     Args:
-        layer: as it stands in the model.
+        layer: as it stands in the model, once.
         names: what the spec calls it, and all that it stands in.
         trainable: whether the spec lets it be trained.
     """
@@ -46,6 +46,11 @@ class Named:
     layer: keras.Layer
     names: frozenset[str]
     trainable: bool
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Of one row that it puts out, without the batch."""
+        return tuple(self.layer.output.shape[1:])
 
 
 def build(kind: str, component: Component) -> Any:

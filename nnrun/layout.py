@@ -31,9 +31,9 @@ MEANING = {
     CONFUSION: "counts over the predicted rows: rows are true classes, columns predicted",
     REPORT: "precision, recall and F1 of each class",
     MODEL: "the trained model as Keras leaves it, safe to load",
-    SUMMARY: "the layers, their shapes and parameters",
+    SUMMARY: "the graph of the model; the layers, their shapes and parameters",
     LOG: "what was printed, and TensorFlow's own messages",
-    PLOTS: "a curve per metric, confusion matrix, gallery",
+    PLOTS: "a curve per metric, confusion matrix, gallery, the graph of the model",
 }
 
 MEANING_OF_FOLDS = {
@@ -79,3 +79,8 @@ def checkpoint(epochs: int) -> str:
 def plot(name: str) -> str:
     """The file of a plot, such as `plots/loss.png`."""
     return f"{PLOTS}/{name}.png"
+
+
+def drawing(name: str) -> str:
+    """The file of a plot that can be enlarged at will, such as `plots/model.svg`."""
+    return f"{PLOTS}/{name}.svg"

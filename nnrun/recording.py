@@ -280,3 +280,6 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     recorder.stage("drawing")
     outcome.write(run, Predictions(intake.dataset, split, rows, output), intake.spec.training)
     keep(recorder, assembly, **evaluations)
+    # The folds of a cross-validation share one, which stands in the folder above theirs.
+    if not intake.fold.number:
+        run.write_drawing("model", plots.model(assembly.structure))

@@ -23,6 +23,7 @@ from nnrun.spec.loading import load
 
 CLASSIFIER = {"loss", "accuracy", "confusion", "gallery"}
 REGRESSION = {"loss", "mae", "predicted"}
+MODEL = {"model.png", "model.svg"}
 WITHOUT_CLASSES = set(layout.MEANING) - {layout.CONFUSION, layout.REPORT}
 
 
@@ -64,13 +65,13 @@ def names(folder: Path) -> set[str]:
 def test_a_classifier_leaves_every_file_and_no_other(run: Run) -> None:
     """No passing name, no checkpoint, nothing that the layout does not explain."""
     assert names(run.path) == set(layout.MEANING)
-    assert names(run.path / layout.PLOTS) == {f"{plot}.png" for plot in CLASSIFIER}
+    assert names(run.path / layout.PLOTS) == {f"{plot}.png" for plot in CLASSIFIER} | MODEL
 
 
 def test_a_regression_leaves_every_file_but_those_about_classes(boston: Run) -> None:
     """It has nothing to confuse."""
     assert names(boston.path) == WITHOUT_CLASSES
-    assert names(boston.path / layout.PLOTS) == {f"{plot}.png" for plot in REGRESSION}
+    assert names(boston.path / layout.PLOTS) == {f"{plot}.png" for plot in REGRESSION} | MODEL
 
 
 @pytest.mark.parametrize("plot", sorted(CLASSIFIER))
@@ -236,6 +237,8 @@ def test_the_spec_holds_every_default(run: Run) -> None:
         "epochs": 3,
         "batch_size": 8,
         "shuffle": True,
+        "class_weight": None,
+        "stages": [],
         "callbacks": [],
         "engine": "auto",
         "precision": "float32",

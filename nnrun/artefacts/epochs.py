@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 from nnrun import layout
 from nnrun.artefacts.kept import Kept, differing, lacking
@@ -68,12 +69,18 @@ def pictures(kept: Kept) -> Iterator[str]:
         width, height = size(kept.present(layout.plot(name)))
         if min(width, height) < LEAST_PIXELS:
             yield f"{name} is of {width} x {height} pixels"
+    drawing = layout.drawing("model")
+    try:
+        ElementTree.fromstring(kept.text(drawing))
+    except ElementTree.ParseError:
+        yield f"{drawing}: is no whole drawing"
 
 
 def _pictures(kept: Kept) -> Iterator[str]:
     for metric in kept.history():
         if not metric.startswith("val_"):
             yield metric
+    yield "model"
     if not kept.classes:
         yield "predicted"
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from nnrun.check import labels
 from nnrun.check.subject import Subject
+from nnrun.spec import applications
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Rescale, Standardize
 from nnrun.spec.finding import Finding
@@ -93,7 +94,7 @@ def sigmoid_for_a_categorical_loss(about: Subject) -> Iterator[Finding]:
 def pixels_not_scaled(about: Subject) -> Iterator[Finding]:
     """NN203."""
     known = about.known
-    if known.kind != "images" or _is_normalized(about):
+    if known.kind != "images" or _is_normalized(about) or _scaling_itself(about) is not None:
         return
     highest = _brightest(about)
     if highest > LARGE:
@@ -105,6 +106,21 @@ def pixels_not_scaled(about: Subject) -> Iterator[Finding]:
             f"{divides}{'write' if scaled else 'add'} rescale: {known.highest}"
         )
         yield Finding("NN203", _preparation(about), message, key=True)
+
+
+def pixels_scaled_twice(about: Subject) -> Iterator[Finding]:
+    """NN227."""
+    index = _scaling_itself(about)
+    if index is None or about.known.kind != "images":
+        return
+    standardized = any(isinstance(step, Standardize) for step in about.spec.dataset.prepare)
+    if standardized or _brightest(about) <= LARGE:
+        network = about.spec.model[index].arguments["name"]
+        message = (
+            f"{network} scales pixels from 0 to 255 itself, and gets others; leave the scaling "
+            "before it out, or write preprocess: false"
+        )
+        yield Finding("NN227", ("model", index), message, key=True)
 
 
 def columns_of_very_different_size(about: Subject) -> Iterator[Finding]:
@@ -135,6 +151,16 @@ def _brightest(about: Subject) -> float:
         elif layer.name not in PASSING:
             break
     return highest
+
+
+def _scaling_itself(about: Subject) -> int | None:
+    """The layer that pixels reach first, if it is a network that scales them."""
+    for index, layer in enumerate(about.spec.model):
+        if layer.name == applications.NAME:
+            return index if layer.arguments.get("preprocess", True) else None
+        if layer.name not in {*PASSING, "Rescaling"}:
+            return None
+    return None
 
 
 def _preparation(about: Subject) -> Path:
@@ -225,4 +251,5 @@ RULES = {
     "NN217": binary_loss_for_exclusive_classes,
     "NN218": logits_for_a_metric_of_probabilities,
     "NN219": dropout_behind_the_output,
+    "NN227": pixels_scaled_twice,
 }

@@ -31,15 +31,15 @@ def _built(each: Checked, *, quiet: bool) -> Checked:
     about = each.about
     if about is None or about.row is None or each.loaded is None:
         return each
-    from nnrun.models.build import begin_anew, build, summary
+    from nnrun.models.build import begin_anew, summary, wire
     from nnrun.training.compile import compile_model
 
     try:
         shape = tuple(size or 0 for size in about.row.shape)
         begin_anew(about.spec.training.precision)
-        model = build(about.spec.model, shape, dtype=about.row.dtype)
-        described = summary(model)
-        compile_model(model, about.spec.training)
+        wired = wire(about.spec.model, shape, dtype=about.row.dtype)
+        described = summary(wired)
+        compile_model(wired.model, about.spec.training)
     except Misfit as misfit:
         fault = each.loaded.fault(misfit.code, misfit.path, misfit.message)
         return replace(each, faults=(*each.faults, fault))

@@ -68,9 +68,13 @@ class _Worker:
             self._line.send(Done(self._do(begin)))
 
     def _ready(self, assembly: Assembly) -> Ready:
-        parameters = assembly.model.count_params()
         return Ready(
-            assembly.engine, assembly.device, parameters, assembly.summary, len(self._gpus())
+            engine=assembly.engine,
+            device=assembly.device,
+            parameters=assembly.model.count_params(),
+            summary=assembly.summary,
+            structure=assembly.structure,
+            gpus=len(self._gpus()),
         )
 
     def _gpus(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from nnrun.intake import Material
 from nnrun.records import Fold
 from nnrun.spec.experiment import Experiment
+from nnrun.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Ready:
     device: str
     parameters: int
     summary: str
+    structure: Structure
     gpus: int
 
 

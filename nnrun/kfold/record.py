@@ -59,6 +59,7 @@ def describe(whole: Whole, ready: Ready) -> None:
     """Writes what is known before the first fold."""
     whole.run.write_text(layout.SPEC, dump(whole.material.spec))
     whole.run.write_text(layout.SUMMARY, ready.summary)
+    whole.run.write_drawing("model", plots.model(ready.structure))
     whole.run.update()
 
 

@@ -10,13 +10,16 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from nnrun import keras_objects
+from nnrun import keras_objects, structure
 from nnrun.errors import Misfit
 from nnrun.keras_objects import Named
-from nnrun.models import composites
+from nnrun.models import applications, composites
+from nnrun.models.outline import outline
+from nnrun.spec import applications as spec_applications
 from nnrun.spec import catalogue
 from nnrun.spec import composites as spec_composites
 from nnrun.spec.component import Component
+from nnrun.structure import Made, Structure
 
 # What Keras and TensorFlow raise when a layer and its input do not go together. Not all errors of
 # operations: a memory that is full is nobody's misfit.
@@ -59,10 +62,11 @@ def _let_graphs_go() -> None:
 
 @dataclass(frozen=True)
 class Wired:
-    """A model, not compiled yet, and its layers as far as the spec names them."""
+    """A model, not compiled yet, its layers as far as the spec names them, and how they stand."""
 
     model: keras.Model
     layers: Sequence[Named]
+    structure: Structure
 
 
 def build(
@@ -90,8 +94,9 @@ def wire(
     outputs = inputs
     for index, component in enumerate(layers):
         outputs = _layer(component, outputs, ("model", index), _Within(named))
+    made = [Made(each.shape, each.layer.count_params()) for each in named]
     try:
-        return Wired(keras.Model(inputs, outputs), named)
+        return Wired(keras.Model(inputs, outputs), named, structure.of(layers, made, input_shape))
     except ValueError as error:
         raise Misfit("NN124", ("model",), keras_objects.reason(error)) from error
 
@@ -111,6 +116,11 @@ class _Within:
             inputs = _layer(component, inputs, at, self)
         return inputs
 
+    def keep(self, layer: keras.Layer, outputs: Any) -> Any:
+        """Notes a layer that has put something out, and gives that back."""
+        self.made.append(Named(layer, self.names, layer.trainable))
+        return outputs
+
     def into(self, component: Component) -> _Within:
         """Within one of its layers."""
         return _Within(self.made, self.names | spec_composites.names(component))
@@ -122,11 +132,17 @@ def _layer(component: Component, inputs: Any, path: composites.Path, above: _Wit
     Args:
         path: of the component in the spec.
         above: what it stands in.
+
+    Raises:
+        Misfit: the layer refuses its arguments or its input.
+        DataError: the weights of a network cannot be downloaded.
     """
     name, within = component.name, above.into(component)
     try:
         if name in spec_composites.LAYERS:
-            return composites.outputs(name, component.arguments, inputs, (*path, name), within.go)
+            return composites.outputs(name, component.arguments, inputs, (*path, name), within)
+        if name == spec_applications.NAME:
+            return within.keep(*applications.made(component.arguments, inputs))
         layer = keras_objects.build("layers", component)
         outputs = layer(inputs)
     except REFUSALS as error:
@@ -140,16 +156,15 @@ def _layer(component: Component, inputs: Any, path: composites.Path, above: _Wit
     if outputs is inputs:
         message = f"Keras would leave {name} out of the model without a word"
         raise Misfit("NN124", path, message)
-    within.made.append(Named(layer, within.names, layer.trainable))
-    return outputs
+    return within.keep(layer, outputs)
 
 
-def summary(model: keras.Model) -> str:
-    """Keras's own summary of a model that is not compiled yet.
+def summary(wired: Wired) -> str:
+    """The graph of a model that is not compiled yet, and Keras's own summary.
 
     Of a compiled one Keras counts the optimizer's variables among the parameters.
     """
     lines: list[str] = []
     # Keras prints 80 columns wherever there is no terminal, and cuts what is wider.
-    model.summary(print_fn=lines.append, line_length=80)
-    return "\n".join(lines) + "\n"
+    wired.model.summary(print_fn=lines.append, line_length=80)
+    return "\n".join([outline(wired.structure), *lines]) + "\n"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import keras
 
 from nnrun.spec import composites
 
 Path = tuple[str | int, ...]
-Through = Callable[[Any, Any, Path], Any]
-"""Leads a tensor through the layers of a stack, which stand at a path of the spec."""
+
+
+class Within(Protocol):
+    """The inside of a composite."""
+
+    def go(self, layers: Any, inputs: Any, path: Path) -> Any:
+        """What the layers of a stack, which stand at a path of the spec, make of a tensor."""
+
+    def keep(self, layer: keras.Layer, outputs: Any) -> Any:
+        """Notes a layer that has put something out, and gives that back."""
+
 
 MERGES: Mapping[str, type[keras.Layer]] = {
     "concatenate": keras.layers.Concatenate,
@@ -23,7 +32,9 @@ MERGES: Mapping[str, type[keras.Layer]] = {
 }
 
 
-def outputs(name: str, arguments: Mapping[str, Any], inputs: Any, path: Path, go: Through) -> Any:
+def outputs(
+    name: str, arguments: Mapping[str, Any], inputs: Any, path: Path, within: Within
+) -> Any:
     """What a composite makes of a tensor.
 
     Args:
@@ -31,11 +42,12 @@ def outputs(name: str, arguments: Mapping[str, Any], inputs: Any, path: Path, go
         arguments: by name, checked; defaults may be left out.
         inputs: a Keras tensor.
         path: of the arguments in the spec.
-        go: leads a tensor through a stack.
+        within: makes the layers inside.
 
     Raises:
         ValueError: the ways do not end in shapes that go together.
     """
+    go = within.go
     match name:
         case "Block":
             return go(arguments["layers"], inputs, (*path, "layers"))
@@ -46,9 +58,14 @@ def outputs(name: str, arguments: Mapping[str, Any], inputs: Any, path: Path, go
         case "Residual":
             main = go(arguments["main"], inputs, (*path, "main"))
             shortcut = go(arguments.get("shortcut", []), inputs, (*path, "shortcut"))
-            return keras.layers.Add()([main, shortcut])
+            return _merged("add", [main, shortcut], within)
     ways = [
         go(each, inputs, (*path, "paths", index)) for index, each in enumerate(arguments["paths"])
     ]
     merge = arguments.get("merge", composites.LAYERS[name]["arguments"]["merge"]["default"])
-    return MERGES[merge]()(ways)
+    return _merged(merge, ways, within)
+
+
+def _merged(merge: str, ways: list[Any], within: Within) -> Any:
+    layer = MERGES[merge]()
+    return within.keep(layer, layer(ways))

@@ -9,6 +9,7 @@ from nnrun.plots.confusion import confusion
 from nnrun.plots.curves import curve
 from nnrun.plots.folds import folds, smoothed
 from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
+from nnrun.plots.model import model
 from nnrun.plots.regression import predicted_against_true
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "confusion",
     "curve",
     "folds",
+    "model",
     "pictures",
     "predicted_against_true",
     "smoothed",

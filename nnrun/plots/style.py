@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -27,6 +28,9 @@ WRONG = "#C1121F"
 
 SMALL, NORMAL, LARGE = 8.0, 9.5, 10.5
 """Font sizes in points."""
+
+# Names within an SVG are drawn by lot otherwise. It has no place in a figure of its own.
+matplotlib.rcParams["svg.hashsalt"] = "nnrun"
 
 DPI = 100
 POINTS = 72

@@ -66,7 +66,7 @@ def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | N
         return None
     if kind == "callbacks" and argument.name == "monitor":
         return None if given == "string" else "a word"
-    if kind in NAMED and argument.name == "name":
+    if kind in NAMED and argument.name == "name" and not argument.choices:
         right = given == "string" and re.match(NAME, value) and not value.endswith("\n")
         return (
             None if right else "1 to 100 letters, digits, '_', '-' or '.', a letter or digit first"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nnrun.spec import composites, installed
+from nnrun.spec import applications, composites, installed
 from nnrun.spec.component import Component, as_arguments
 
 
@@ -63,9 +63,9 @@ class Entry:
 
 @cache
 def _data() -> dict[str, Any]:
-    """What Keras has, and the layers that are made of several of its own."""
+    """What Keras has, and the layers that are made of what it has."""
     found = installed.catalogue()
-    return {**found, "layers": {**found["layers"], **composites.LAYERS}}
+    return {**found, "layers": {**found["layers"], **composites.LAYERS, **applications.LAYERS}}
 
 
 def names(kind: str) -> list[str]:

@@ -180,6 +180,13 @@ LINT: dict[str, Rule] = {
         symptom="Layers that a later stage was to train stay as they were.",
         fix="Leave `training.epochs` out, or let it be the sum of the stages.",
     ),
+    "NN227": Rule(
+        rule="A network gets pixels as it has learnt from them.",
+        reason="`Application` takes pixels from 0 to 255 and scales them as its authors did; what "
+        "was scaled before is nearly black to it.",
+        symptom="A network with weights of `imagenet` that does no better than chance.",
+        fix="Leave `rescale`, `standardize` or `Rescaling` out, or write `preprocess: false`.",
+    ),
 }
 
 ALL: dict[str, Rule] = RULES | LINT

@@ -20,7 +20,10 @@ from nnrun.spec.loading import load
 
 FILES = sorted({*layout.MEANING} - {layout.PLOTS})
 MAPPINGS = (layout.HISTORY, layout.METRICS, layout.PREPARATION, layout.REPORT)
-PICTURES = [layout.plot(name) for name in ("loss", "accuracy", "confusion", "gallery")]
+PICTURES = [
+    *(layout.plot(name) for name in ("loss", "accuracy", "confusion", "gallery", "model")),
+    layout.drawing("model"),
+]
 
 
 @pytest.fixture(scope="module")

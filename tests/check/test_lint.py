@@ -34,6 +34,16 @@ model:
 training: {optimizer: rmsprop, loss: mse, metrics: [mae], epochs: 20}
 validation: {holdout: {size: 0.2}, kfold: {folds: 4}}
 """
+CIFAR10 = """\
+dataset: {name: cifar10}
+model:
+  - Resizing: {height: 96, width: 96}
+  - Application: {name: ResNet50}
+  - GlobalAveragePooling2D
+  - Dense: {units: 10, activation: softmax}
+training: {optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}
+validation: {holdout: {size: 0.2}}
+"""
 
 
 def but(text: str, *changes: tuple[str, str]) -> str:
@@ -110,6 +120,10 @@ CASES = {
     "NN226": (
         but(DIGITS, ("epochs: 20", "epochs: 5\n  stages: [{epochs: 5}, {epochs: 5}]")),
         but(DIGITS, ("epochs: 20", "epochs: 6\n  stages: [{epochs: 5}, {epochs: 5}]")),
+    ),
+    "NN227": (
+        but(CIFAR10, ("cifar10}", "cifar10, prepare: [rescale]}")),
+        but(CIFAR10, ("cifar10}", "cifar10, prepare: [rescale]}"), ("ResNet50}", "ResNet50, preprocess: false}")),
     ),
 }  # fmt: skip
 # Said of the rows themselves, once they are read; tests/test_sanity.py calls each up.
@@ -258,3 +272,8 @@ def test_the_mistake_of_the_tutorial_is_named(faults):
         "the loss"
     )
     assert "2.3026" in LINT["NN201"].symptom
+
+
+def test_a_network_that_scales_pixels_itself_gets_them_as_they_are(faults):
+    """Whoever follows the one warning must not meet the other."""
+    assert faults(CIFAR10) == []

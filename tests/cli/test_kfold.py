@@ -78,6 +78,8 @@ def test_a_cross_validation_leaves_every_file_and_no_other(boston: tuple[Any, Ru
         assert names(fold.path) == set(layout.MEANING) - about_classes
     assert names(run.path / layout.PLOTS) == {
         "predicted.png",
+        "model.png",
+        "model.svg",
         *(f"{metric}{kind}.png" for metric in ("loss", "mae") for kind in ("", "-smoothed")),
     }
 

@@ -77,6 +77,7 @@ NEEDED: dict[str, Any] = {
 }
 # Where the defaults of a layer do not suit so small an input.
 CHOSEN: dict[str, dict[str, Any]] = {
+    "Application": {"name": "MobileNetV3Small", "weights": None},
     "Bidirectional": {"layer": {"LSTM": {"units": 3}}},
     "CategoryEncoding": {"num_tokens": 10},
     "Discretization": {"bin_boundaries": [0.0, 1.0]},
@@ -98,6 +99,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(PICTURES, PICTURE),
     **dict.fromkeys(WORDS, TOKENS),
     **dict.fromkeys(SEQUENCES, SEQUENCE),
+    "Application": (32, 32, 3),
     "MelSpectrogram": WAVE,
     "STFTSpectrogram": SIGNAL,
 }

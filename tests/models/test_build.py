@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from nnrun.errors import Misfit
-from nnrun.models.build import begin_anew, build, summary
+from nnrun.models.build import begin_anew, build, summary, wire
 from nnrun.prepare import Preparation
 from nnrun.records import Fold, Logs
 from nnrun.spec.component import Component
@@ -164,7 +164,7 @@ def test_the_model_takes_rows_as_they_are_prepared() -> None:
 
 
 def test_the_summary_counts_the_parameters() -> None:
-    text = summary(build([Component(name="Dense", arguments={"units": 10})], VECTOR))
+    text = summary(wire([Component(name="Dense", arguments={"units": 10})], VECTOR))
 
     assert "Total params: 70" in text
     assert max(map(len, text.splitlines())) <= 100

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 from nnrun import plots
 from nnrun.records import History
+from nnrun.structure import Layer, Made, Several, Structure, Ways
 
 RNG = np.random.default_rng(0)
 NOISY = {
@@ -27,6 +28,9 @@ COMPARED = [
     for n in FOLDS
 ]
 
+CONV = Layer("Conv2D", "64, kernel_size 3", Made((8, 8, 64), 9_472))
+PARTS = (Several("bottleneck", 3, (Ways("Residual", ((CONV,), ()), CONV),)), CONV)
+
 DRAWN: dict[str, Callable[[], Figure]] = {
     "comparison": lambda: plots.comparison(COMPARED, "mae", rows="validation"),
     "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
@@ -38,6 +42,7 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "predicted_against_true": lambda: plots.predicted_against_true(
         PRICES, PRICES * 1.1, name="price in 1000 $"
     ),
+    "model": lambda: plots.model(Structure((8, 8, 3), PARTS)),
     "folds": lambda: plots.folds(FOLDS, FOLDS[1], "val_mae", best_epoch=80),
     "smoothed": lambda: plots.smoothed(NOISY["val_mae"][10:], "val_mae", skip=10, best_epoch=80),
 }
@@ -59,6 +64,14 @@ def test_equal_input_gives_equal_bytes(name, tmp_path):
     first, second = DRAWN[name](), DRAWN[name]()
 
     assert saved(first, tmp_path / "1.png") == saved(second, tmp_path / "2.png")
+
+
+def test_equal_drawings_give_equal_bytes_in_lines_too(tmp_path):
+    """No date and no lot is in them."""
+    for name in ("1.svg", "2.svg"):
+        DRAWN["model"]().savefig(tmp_path / name, metadata={"Creator": None, "Date": None})
+
+    assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -124,6 +137,7 @@ def called(name: str) -> dict[str, Callable[[], Figure]]:
         "pictures": lambda: plots.pictures(np.zeros((1, 8, 8)), [name], [name]),
         "texts": lambda: plots.texts([name], [name], ["b"]),
         "predicted_against_true": lambda: plots.predicted_against_true(PRICES, PRICES, name=name),
+        "model": lambda: plots.model(Structure((1,), (Layer("Dense", name, Made((1,))),))),
         "folds": lambda: plots.folds({1: history}, history, name, best_epoch=1),
         "smoothed": lambda: plots.smoothed([2.0, 1.0], name, skip=1, best_epoch=2),
     }

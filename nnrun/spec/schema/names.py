@@ -126,7 +126,7 @@ def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
         return {}
     if argument.name in arguments.READ:
         return typed(("array", "null"), ())
-    if kind in arguments.NAMED and argument.name == "name":
+    if kind in arguments.NAMED and argument.name == "name" and not argument.choices:
         return {"type": ["string", "null"], "pattern": arguments.NAME}
     if kind == "callbacks" and argument.name == "monitor":
         return {"type": "string"}
