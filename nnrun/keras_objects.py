@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +42,19 @@ class Named:
         layer: as it stands in the model, once.
         names: what the spec calls it, and all that it stands in.
         trainable: whether the spec lets it be trained.
+        still: layers in it that stand still whatever it does.
     """
 
     layer: keras.Layer
     names: frozenset[str]
     trainable: bool
+    still: Sequence[keras.Layer] = ()
+
+    def stand_still(self, *, wanted: bool) -> None:
+        """Lets training change the layer no more, or again as far as the spec lets it."""
+        self.layer.trainable = self.trainable and not wanted
+        for each in self.still:
+            each.trainable = False
 
     @property
     def shape(self) -> tuple[int | None, ...]:

@@ -21,9 +21,6 @@ _DEFAULTS = {name: about["default"] for name, about in _ARGUMENTS.items() if "de
 def made(arguments: Mapping[str, Any], inputs: Any) -> tuple[keras.Model, Any]:
     """A network, and what it makes of pictures.
 
-    One that has learnt before keeps its means and variances of batches: those of a few new
-    pictures would undo what it knows, <https://keras.io/guides/transfer_learning/>.
-
     Args:
         arguments: of `Application` by name, checked; defaults may be left out.
         inputs: a Keras tensor of pictures.
@@ -52,4 +49,16 @@ def made(arguments: Mapping[str, Any], inputs: Any) -> tuple[keras.Model, Any]:
         raise DataError(f"the weights of {told['name']} cannot be downloaded: {error}") from error
     network.trainable = told["trainable"]
     pictures = module.preprocess_input(inputs) if told["preprocess"] else inputs
-    return network, network(pictures, training=False if told["weights"] else None)
+    return network, network(pictures)
+
+
+def learnt_statistics(arguments: Mapping[str, Any], network: keras.Model) -> list[keras.Layer]:
+    """The layers of a network whose means and variances are those of all that it has learnt from.
+
+    Those of a few new pictures would undo what it knows, as Keras's guide says,
+    <https://keras.io/guides/transfer_learning/>. Its way, `training=False` where the network is
+    called, comes to nothing in Keras 3: a model that trains tells it all its parts.
+    """
+    if {**_DEFAULTS, **arguments}["weights"] is None:
+        return []
+    return [each for each in network.layers if isinstance(each, keras.layers.BatchNormalization)]

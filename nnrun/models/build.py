@@ -116,9 +116,11 @@ class _Within:
             inputs = _layer(component, inputs, at, self)
         return inputs
 
-    def keep(self, layer: keras.Layer, outputs: Any) -> Any:
+    def keep(self, layer: keras.Layer, outputs: Any, *, still: Sequence[keras.Layer] = ()) -> Any:
         """Notes a layer that has put something out, and gives that back."""
-        self.made.append(Named(layer, self.names, layer.trainable))
+        named = Named(layer, self.names, layer.trainable, still)
+        named.stand_still(wanted=False)
+        self.made.append(named)
         return outputs
 
     def into(self, component: Component) -> _Within:
@@ -142,7 +144,9 @@ def _layer(component: Component, inputs: Any, path: composites.Path, above: _Wit
         if name in spec_composites.LAYERS:
             return composites.outputs(name, component.arguments, inputs, (*path, name), within)
         if name == spec_applications.NAME:
-            return within.keep(*applications.made(component.arguments, inputs))
+            network, outputs = applications.made(component.arguments, inputs)
+            still = applications.learnt_statistics(component.arguments, network)
+            return within.keep(network, outputs, still=still)
         layer = keras_objects.build("layers", component)
         outputs = layer(inputs)
     except REFUSALS as error:

@@ -57,7 +57,7 @@ class Stages:
 
     def _compile(self, stage: Stage) -> None:
         for each in self._layers:
-            each.layer.trainable = each.trainable and each.names.isdisjoint(stage.freeze)
+            each.stand_still(wanted=not each.names.isdisjoint(stage.freeze))
         compile_model(self._model, _with_rate(self._training, stage.learning_rate))
 
 

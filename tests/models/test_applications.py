@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from nnrun.errors import DataError, Misfit
-from nnrun.models import applications
-from nnrun.models.build import build, wire
+from nnrun.models.build import Wired, build, wire
 from nnrun.spec import applications as spec_applications
 from nnrun.spec.component import Component
 
@@ -57,33 +56,41 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def made(**arguments: Any) -> keras.Model:
-    inputs = keras.Input(SIZE)
+def made(**arguments: Any) -> Wired:
     told = {"name": "MobileNetV3Small", "pooling": "avg", **arguments}
-    return keras.Model(inputs, applications.made(told, inputs)[1])
+    return wire([Component(name="Application", arguments=told)], SIZE)
 
 
-def test_a_network_that_has_learnt_keeps_its_statistics_while_it_trains(learnt: str) -> None:
-    """A batch of a few new pictures would undo them."""
-    model = made(weights=learnt)
+@pytest.mark.parametrize("stood_still", [False, True])
+def test_a_network_that_has_learnt_keeps_its_statistics_while_it_trains(
+    learnt: str,
+    stood_still: bool,
+) -> None:
+    """A batch of a few new pictures would undo them; also in a second stage that trains it."""
+    wired = made(weights=learnt)
+    model = wired.model
+    if stood_still:
+        wired.layers[0].stand_still(wanted=True)
+        wired.layers[0].stand_still(wanted=False)
     before = [each.copy() for each in model.get_weights()]
 
     trained = model(PICTURES, training=True)
 
+    assert model.trainable_weights
     np.testing.assert_array_equal(trained, model(PICTURES, training=False))
     for weight, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, other)
 
 
 def test_a_new_network_learns_its_statistics() -> None:
-    model = made(weights=None)
+    model = made(weights=None).model
 
     assert not np.allclose(model(PICTURES, training=True), model(PICTURES, training=False))
 
 
 @pytest.mark.parametrize("trainable", [True, False])
 def test_a_network_can_stand_still(trainable: bool) -> None:
-    assert bool(made(weights=None, trainable=trainable).trainable_weights) == trainable
+    assert bool(made(weights=None, trainable=trainable).model.trainable_weights) == trainable
 
 
 def test_a_stage_names_it_by_itself_or_by_its_network() -> None:
