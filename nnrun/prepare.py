@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from nnrun.records import Array, Inputs, Sequences
-from nnrun.spec.dataset import Flatten, MultiHot, Pad, Rescale, Standardize, Step
 from nnrun.spec.profile import check_steps, dtype_after
+from nnrun.spec.steps import Flatten, MultiHot, Pad, Rescale, Standardize, Step
 
 # Below this many bytes rows are expanded once, above it batch by batch.
 EXPANDED_BYTES = 64 * 2**20

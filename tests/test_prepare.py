@@ -16,7 +16,7 @@ from nnrun import prepare
 from nnrun.errors import Misfit
 from nnrun.prepare import Preparation
 from nnrun.records import Inputs, Sequences
-from nnrun.spec.dataset import Prepare
+from nnrun.spec.steps import Prepare
 
 Array = NDArray[Any]
 STEPS: TypeAdapter[Any] = TypeAdapter(list[Prepare])

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from nnrun.check import class_weights, labels, lint, reported, rows, stack, stages
+from nnrun.check import own as own_data
 from nnrun.check.callbacks import file_misfits, learning_rate_misfits, optimizer_misfits
 from nnrun.check.subject import Subject, subject
 from nnrun.errors import Fault, Misfit, SpecError
@@ -61,6 +62,10 @@ def _finding(misfit: Misfit) -> Finding:
 
 def _misfits(about: Subject, own: Collection[str]) -> Iterator[Misfit]:
     spec, known = about.spec, about.known
+    missing = [*own_data.misfits(spec.dataset)]
+    yield from missing
+    if missing:
+        return
     yield from rows.split_misfits(spec, known)
     yield from _preparation(about)
     alone = [*stack.misfits(spec.model)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from nnrun.check import lint_model, lint_training, stages
+from nnrun.check import lint_model, lint_training, own, stages
 from nnrun.check.subject import Subject
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
 
 Rule = Callable[[Subject], Iterator[Finding]]
 
-RULES: dict[str, Rule] = {**lint_model.RULES, **lint_training.RULES, **stages.RULES}
+RULES: dict[str, Rule] = {**lint_model.RULES, **lint_training.RULES, **stages.RULES, **own.RULES}
 """By the code that each speaks under."""
 
 

@@ -9,8 +9,8 @@ from nnrun.check import labels
 from nnrun.check.subject import Subject
 from nnrun.spec import applications
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import Rescale, Standardize
 from nnrun.spec.finding import Finding
+from nnrun.spec.steps import Rescale, Standardize
 from nnrun.spec.tree import Path
 
 # Layers that bring their input to a size of about 1.

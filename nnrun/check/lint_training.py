@@ -12,9 +12,9 @@ from nnrun.check.reported import validated
 from nnrun.check.subject import Subject
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import Standardize
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
+from nnrun.spec.steps import Standardize
 
 # From so large a learning rate on nothing is learnt, by Keras's own name of the optimizer.
 LARGEST_RATE = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.errors import Misfit
-from nnrun.spec.dataset import Embedded, MultiHot, Pad
+from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import Profile
+from nnrun.spec.steps import MultiHot, Pad
 from nnrun.spec.validation import Holdout, KFold
 
 HOLDOUT = ("validation", "holdout")

@@ -11,10 +11,12 @@ from nnrun.cache import published
 from nnrun.errors import DataError
 from nnrun.records import Dataset
 from nnrun.spec import dataset as specs
+from nnrun.spec.dataset_base import DatasetBase
+from nnrun.spec.own import Images, Own
 
 # The function has the name that the data set has in a spec. Modules are named, not imported:
 # scikit-learn alone takes a second, and who trains on imdb should not wait for it.
-MODULES: dict[type[specs.DatasetBase], str] = {
+MODULES: dict[type[DatasetBase], str] = {
     specs.Imdb: "imdb",
     specs.Reuters: "reuters",
     specs.BostonHousing: "boston_housing",
@@ -29,10 +31,11 @@ MODULES: dict[type[specs.DatasetBase], str] = {
     specs.BreastCancer: "scikit_learn",
     specs.Diabetes: "scikit_learn",
     specs.Mnist5k: "mnist_5k",
+    Images: "images",
 }
 
 
-def load(spec: specs.DatasetBase) -> Dataset:
+def load(spec: DatasetBase) -> Dataset:
     """Loads a data set, downloading it where it has to be and is not there yet.
 
     Args:
@@ -49,7 +52,7 @@ def load(spec: specs.DatasetBase) -> Dataset:
     return dataset
 
 
-def check_filled(spec: specs.DatasetBase, dataset: Dataset) -> None:
+def check_filled(spec: DatasetBase, dataset: Dataset) -> None:
     """Refuses rows of which none are left.
 
     Raises:
@@ -60,24 +63,26 @@ def check_filled(spec: specs.DatasetBase, dataset: Dataset) -> None:
             raise DataError(f"{spec.name}: {_selection(spec)} leaves no row to {purpose} on")
 
 
-def missing(spec: specs.DatasetBase) -> tuple[Path, ...]:
+def missing(spec: DatasetBase) -> tuple[Path, ...]:
     """Where a data set's files are looked for and are not; its words count among them.
 
     Nothing is downloaded or opened, so this answers offline.
     """
+    if isinstance(spec, Own):
+        return tuple(path for path in spec.files if not path.exists())
     return tuple(file.path for file in published.of(spec.name) if not file.is_there)
 
 
-def _loader(spec: specs.DatasetBase) -> Callable[[specs.DatasetBase], Dataset]:
-    loader: Callable[[specs.DatasetBase], Dataset] = getattr(_module(spec), spec.name)
+def _loader(spec: DatasetBase) -> Callable[[DatasetBase], Dataset]:
+    loader: Callable[[DatasetBase], Dataset] = getattr(_module(spec), spec.name)
     return loader
 
 
-def _module(spec: specs.DatasetBase) -> ModuleType:
+def _module(spec: DatasetBase) -> ModuleType:
     return import_module(f"nnrun.datasets.{MODULES[type(spec)]}")
 
 
-def _selection(spec: specs.DatasetBase) -> str:
+def _selection(spec: DatasetBase) -> str:
     """The arguments that decide how many rows there are, such as `test_split: 0.999`."""
     fields = [name for name in ("maxlen", "test_split") if name in type(spec).model_fields]
     return ", ".join(f"{name}: {getattr(spec, name)}" for name in fields)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from nnrun.records import Array, Dataset, Inputs, Sequences, Split
-from nnrun.spec.dataset import DatasetBase, Words
+from nnrun.spec.dataset import Words
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.profile import Profile, profile
 
 _SHORTEST, _LONGEST = 20, 300

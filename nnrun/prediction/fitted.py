@@ -15,8 +15,8 @@ from nnrun.errors import CommandError, Misfit, RunError
 from nnrun.prepare import FittedStep, Preparation, is_small
 from nnrun.records import Array, Inputs, Vocabulary
 from nnrun.runs import Run
-from nnrun.spec.dataset import Index, MultiHot, Prepare, Standardize
 from nnrun.spec.profile import check_steps, dtype_after
+from nnrun.spec.steps import Index, MultiHot, Prepare, Standardize
 
 # Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
 _LARGEST_ROW = 75_000_000

@@ -9,10 +9,11 @@ from pydantic.fields import FieldInfo
 
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import DatasetBase, Step
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.dumping import inline
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import meaning, nested, summary
+from nnrun.spec.steps import Step
 
 COLUMN = 36  # where meanings begin, next to keys and values that leave room for them
 INDENT = "  "

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Named
-from nnrun.spec.dataset import Dataset, Seed
+from nnrun.spec.dataset import Dataset
+from nnrun.spec.dataset_base import Seed
 from nnrun.spec.expect import Condition
 from nnrun.spec.lint import Lint
 from nnrun.spec.training import Training

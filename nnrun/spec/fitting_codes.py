@@ -69,5 +69,13 @@ FITTING = {
         "the table.",
         example="validation:\n  kfold: {folds: 5, shuffle: true}",
     ),
+    "NN127": Rule(
+        "Your own data are where the spec says, and what it says.",
+        reason="A path is relative to the file in which it stands, wherever nnrun is started; one "
+        "given with `--set` is relative to the folder where that is typed. Pictures lie in a folder "
+        "for each class, and the folder's name is the class's.",
+        fix="Look at the whole path in the message. Leave `classes` out where the folders are there.",
+        example="dataset:\n  name: images\n  path: pictures\n  image_size: [64, 64]",
+    ),
 }
 """By code, in order."""

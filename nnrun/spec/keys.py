@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import STEPS, DatasetBase, Step
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.steps import STEPS, Step
 from nnrun.spec.tree import dotted
 from nnrun.spec.words import listed
 

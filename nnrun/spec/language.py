@@ -10,8 +10,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import DatasetBase, Step
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.steps import Step
 from nnrun.spec.tree import Path, dotted
 
 FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet png jpg jpeg images folder".split())

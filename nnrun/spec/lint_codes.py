@@ -187,6 +187,13 @@ LINT: dict[str, Rule] = {
         symptom="A network with weights of `imagenet` that does no better than chance.",
         fix="Leave `rescale`, `standardize` or `Rescaling` out, or write `preprocess: false`.",
     ),
+    "NN228": Rule(
+        rule="The data are there before the training.",
+        reason="With `classes` a spec of pictures can be checked, built and tried with "
+        "`--synthetic` rows on any machine; training needs the pictures.",
+        symptom="`nnrun train` ends at once.",
+        fix="Put the folder there, or set `dataset.path`.",
+    ),
 }
 
 ALL: dict[str, Rule] = RULES | LINT

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnrun.errors import Fault, Place, SpecError
-from nnrun.spec import blocks, components, consequences, messages
+from nnrun.spec import blocks, components, consequences, messages, own
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Reading
@@ -73,7 +73,7 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
         root = override.on(root)
         faults += override.faults
     root, wrong = blocks.written_out(root)
-    root = expand(root)
+    root = own.located(expand(root), given=(OVERRIDE, GATE))
     experiment = _checked(root, path, [*faults, *wrong])
     return Loaded(experiment, (*overrides, *gates), root)
 

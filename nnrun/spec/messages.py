@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from nnrun.spec import catalogue, expect, language, nesting, slips, stray_keys
 from nnrun.spec.codes import RULES
-from nnrun.spec.dataset import STEPS, DatasetBase
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.finding import Finding
 from nnrun.spec.lint_codes import LINT
 from nnrun.spec.rendering import render
+from nnrun.spec.steps import STEPS
 from nnrun.spec.suggest import edits, nearest
 from nnrun.spec.tree import Path, dotted
 from nnrun.spec.words import listed, offered, shown

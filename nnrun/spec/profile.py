@@ -8,11 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from nnrun.errors import Misfit
 from nnrun.spec import dataset as specs
-from nnrun.spec.dataset import DatasetBase, MultiHot, Pad, Step, Words
+from nnrun.spec import folders
+from nnrun.spec.dataset import Words
+from nnrun.spec.dataset_base import DatasetBase
+from nnrun.spec.own import Images
+from nnrun.spec.steps import MultiHot, Pad, Step
 
 Kind = Literal["images", "table", "texts"]
 
@@ -153,6 +158,16 @@ def _images(
     return lambda dataset: Profile(dataset.name, "images", train, test, shape, range(10), target)
 
 
+def _pictures(dataset: Images) -> Profile:
+    channels = 3 if dataset.color_mode == "rgb" else 1
+    try:
+        classes = dataset.classes or len(folders.classes(Path(dataset.path)))
+    except OSError:
+        classes = 0
+    shape = (*dataset.image_size, channels)
+    return Profile(dataset.name, "images", None, None, shape, range(classes))
+
+
 def _embedded(
     rows: int, shape: tuple[int, ...], classes: int, target: str, *, uneven: bool = False
 ) -> Callable[[specs.Embedded], Profile]:
@@ -182,4 +197,5 @@ _PROFILES: dict[type[DatasetBase], Callable[..., Profile]] = {
     specs.BreastCancer: _embedded(569, (30,), 2, "diagnosis", uneven=True),
     specs.Diabetes: _embedded(442, (10,), 0, "disease progression after one year", uneven=True),
     specs.Mnist5k: _embedded(5_000, (28, 28), 10, "digit"),
+    Images: _pictures,
 }

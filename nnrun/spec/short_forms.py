@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nnrun.spec import catalogue, composites, nesting
-from nnrun.spec.dataset import STEPS, first_argument
+from nnrun.spec.steps import STEPS, first_argument
 from nnrun.spec.tree import Node, mapping, sequence
 
 Rewrite = Callable[[Node], Node]

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from nnrun.spec.base import Spec
-from nnrun.spec.dataset import Fraction
+from nnrun.spec.dataset_base import Fraction
 
 FOLDS = 5
 

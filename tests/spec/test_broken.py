@@ -13,8 +13,8 @@ import pytest
 
 from nnrun.errors import Fault
 from nnrun.spec import codes, language
-from nnrun.spec.dataset import STEPS
 from nnrun.spec.rendering import render
+from nnrun.spec.steps import STEPS
 from nnrun.spec.tree import dotted
 
 BROKEN = Path(__file__).parents[1] / "broken"

@@ -9,20 +9,12 @@ from hypothesis import strategies as st
 
 from nnrun.spec.arguments import NAME
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import (
-    Flatten,
-    Imdb,
-    Mnist,
-    MultiHot,
-    Pad,
-    Rescale,
-    Reuters,
-    Standardize,
-)
+from nnrun.spec.dataset import Imdb, Mnist, Reuters
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.lint import Lint
 from nnrun.spec.lint_codes import LINT
 from nnrun.spec.loading import dump, load
+from nnrun.spec.steps import Flatten, MultiHot, Pad, Rescale, Standardize
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Holdout, Validation
 

@@ -13,10 +13,11 @@ from nnrun.spec import catalogue, glossary, keys
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Component
 from nnrun.spec.components import NOUNS
-from nnrun.spec.dataset import STEPS, DatasetBase, Step
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import Key, kind
 from nnrun.spec.language import EARLIER
+from nnrun.spec.steps import STEPS, Step
 
 
 def descendants(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:

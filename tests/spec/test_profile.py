@@ -12,7 +12,8 @@ from nnrun import datasets, prepare
 from nnrun.datasets.registry import MODULES
 from nnrun.errors import DataError, Misfit
 from nnrun.records import Sequences
-from nnrun.spec.dataset import Dataset, DatasetBase
+from nnrun.spec.dataset import Dataset
+from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.profile import prepared, profile
 
 NAMES = [get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES]

@@ -21,10 +21,10 @@ from jsonschema import Draft7Validator
 
 from nnrun.errors import Place, SpecError
 from nnrun.spec import blocks, catalogue, components, installed, schema, short_forms, source
-from nnrun.spec.dataset import STEPS
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
+from nnrun.spec.steps import STEPS
 from nnrun.spec.tree import Node
 
 ROOT = Path(__file__).parents[2]

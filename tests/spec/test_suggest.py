@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nnrun.spec import catalogue, language
 from nnrun.spec.components import NOUNS
-from nnrun.spec.dataset import STEPS
+from nnrun.spec.steps import STEPS
 from nnrun.spec.suggest import EDITS, edits, few, nearest
 
 # Every set of names among which a word is looked for.

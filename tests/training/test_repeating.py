@@ -14,7 +14,8 @@ from nnrun import datasets, prepare, targets
 from nnrun.models.build import build
 from nnrun.records import Fold
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import Digits, Rescale
+from nnrun.spec.steps import Rescale
+from nnrun.spec.dataset import Digits
 from nnrun.spec.training import Training
 from nnrun.training import seeding
 from nnrun.training.compile import compile_model

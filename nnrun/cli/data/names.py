@@ -9,19 +9,21 @@ from nnrun.errors import CommandError
 
 if TYPE_CHECKING:
     from nnrun.cache.file import File
-    from nnrun.spec.dataset import DatasetBase
+    from nnrun.spec.dataset_base import DatasetBase
 
 EMBEDDED = "comes with an installed library"
 
 
 def registered() -> dict[str, type[DatasetBase]]:
-    """Every data set by its name in a spec, in the order of the documentation."""
+    """Every published data set by its name in a spec, in the order of the documentation."""
     from nnrun.spec import dataset, keys
+    from nnrun.spec.dataset_base import DatasetBase
+    from nnrun.spec.own import Own
 
     return {
         get_args(cls.model_fields["name"].annotation)[0]: cls
         for cls in keys.nested(dataset.Dataset)
-        if issubclass(cls, dataset.DatasetBase)
+        if issubclass(cls, DatasetBase) and not issubclass(cls, Own)
     }
 
 

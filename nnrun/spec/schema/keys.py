@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.spec import blocks
-from nnrun.spec.dataset import STEPS, first_argument
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import BLOCKS, EXTENDS
 from nnrun.spec.schema.values import (
@@ -21,6 +20,7 @@ from nnrun.spec.schema.values import (
     single,
     word,
 )
+from nnrun.spec.steps import STEPS, first_argument
 
 # Which Keras names stand at a key.
 KINDS = {
