@@ -14,7 +14,7 @@ from nnrun.check.labels import check_output
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
 from nnrun.models.build import REFUSALS, Wired, begin_anew, summary, wire
-from nnrun.records import Array, Observer, Split
+from nnrun.records import Array, Observer, Split, Streamed
 from nnrun.spec.experiment import Experiment
 from nnrun.structure import Structure
 from nnrun.training import callbacks, engine, seeding
@@ -75,7 +75,12 @@ def assemble(
         model, chosen = previous.model, previous.engine
         evaluator, trainer = previous.evaluator, previous.trainer
     else:
-        chosen = engine.choose(spec.training, model, device=device)
+        chosen = engine.choose(
+            spec.training,
+            model,
+            device=device,
+            streamed=isinstance(intake.dataset.train.x, Streamed),
+        )
         evaluator = Evaluator(model, intake.preparation)
         trainer = Trainer(
             model,

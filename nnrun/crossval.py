@@ -11,7 +11,7 @@ import numpy as np
 
 from nnrun.check.rows import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
 from nnrun.errors import Misfit
-from nnrun.records import Array, Dataset, Fold, Sequences
+from nnrun.records import Array, Dataset, Fold
 from nnrun.spec.validation import KFold, Validation
 
 
@@ -117,7 +117,7 @@ def _splitter(rule: KFold, state: Any) -> Any:
 def _column(name: str, dataset: Dataset) -> Array:
     """The values of a column, by which rows belong together; shape `(rows,)`."""
     x = dataset.train.x
-    if isinstance(x, Sequences) or name not in dataset.features:
+    if not isinstance(x, np.ndarray) or name not in dataset.features:
         columns = ", ".join(dataset.features) or "none"
         message = f"{dataset.name} has no column '{name}'; there is {columns}"
         raise Misfit("NN126", (*KFOLD, "groups"), message)

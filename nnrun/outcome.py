@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nnrun import layout, plots
 from nnrun.check.labels import are_probabilities, threshold
 from nnrun.datasets import decoded
-from nnrun.records import Array, Dataset, Sequences, Split
+from nnrun.records import Array, Dataset, Inputs, Sequences, Split
 from nnrun.runs import Run
 from nnrun.spec.training import Training
 from nnrun.training import classes
@@ -43,7 +43,7 @@ class Predictions:
         return self._source.y[self.rows]
 
     @property
-    def x(self) -> Array | Sequences:
+    def x(self) -> Inputs:
         """The inputs that the rows are taken from."""
         return self._source.x
 

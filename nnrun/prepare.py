@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.records import Array, Inputs, Sequences
+from nnrun.records import Array, Inputs, Sequences, Streamed
 from nnrun.spec.profile import check_steps, dtype_after
 from nnrun.spec.steps import Flatten, MultiHot, Pad, Rescale, Standardize, Step
 
@@ -51,13 +51,15 @@ class Preparation:
     dtype: str
     stored_expanded: bool
 
-    def store(self, x: Inputs) -> Array:
+    def store(self, x: Inputs) -> Array | Streamed:
         """Rows as they are kept in memory, an array whose first axis is the rows."""
         compact = _compact(x, self.steps)
         if not self.stored_expanded:
             return compact
         state = [fitted.state for fitted in self.steps]
-        chunks = [self._applied(part, np, state) for part in _chunks(compact)]
+        chunks = [
+            self._applied(part, np, state) for part in _chunks(compact, np.arange(len(compact)))
+        ]
         return np.concatenate(chunks) if chunks else np.empty((0, *self.shape), self.dtype)
 
     @property
@@ -130,10 +132,10 @@ def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str
 
     A constant column has no scale: it is divided by 1, as scikit-learn's StandardScaler does.
     """
-    compact = _compact(x, before)[rows]
+    compact = _compact(x, before)
 
     def values() -> Iterator[Array]:
-        for part in _chunks(compact):
+        for part in _chunks(compact, rows):
             for fitted in before:
                 part = _apply(fitted, fitted.state, part, np, "float64")
             yield np.asarray(part, dtype=np.float64)
@@ -162,7 +164,7 @@ def _apply(
     return batch
 
 
-def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array:
+def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
     if not isinstance(x, Sequences):
         return x
     first = steps[0].step
@@ -203,5 +205,5 @@ def _padded(x: Sequences, pad: Pad) -> Array:
     return padded
 
 
-def _chunks(rows: Array) -> Iterator[Array]:
-    return (rows[start : start + CHUNK_ROWS] for start in range(0, len(rows), CHUNK_ROWS))
+def _chunks(x: Array | Streamed, rows: Array) -> Iterator[Array]:
+    return (x[rows[start : start + CHUNK_ROWS]] for start in range(0, len(rows), CHUNK_ROWS))

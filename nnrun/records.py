@@ -40,8 +40,33 @@ class Sequences:
         return np.diff(self.offsets)
 
 
-Inputs = Array | Sequences
-"""Rows as they were loaded: an array of shape `(rows, ...)`, or sequences."""
+@dataclass(frozen=True)
+class Streamed:
+    """Rows of bytes that are read as they are needed: together they would fill the memory.
+
+    Args:
+        shape: `(rows, ...)`, as an array of all of them would have.
+        read: reads some rows by their numbers; can be pickled, and called from any thread.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[Array], Array]
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def ndim(self) -> int:
+        """Of an array of all rows."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | Array) -> Array:
+        return self.read(np.arange(len(self))[rows])
+
+
+Inputs = Array | Sequences | Streamed
+"""Rows as they were loaded: an array of shape `(rows, ...)`, sequences, or still to be read."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +112,8 @@ class Dataset:
         features: one name per column of a table, else empty.
         vocabulary: for texts, a function that reads the word of each index.
         words: for texts, a function that reads how new ones are encoded.
+        highest: how bright a pixel can be; None where it is as bright as the brightest there is.
+        source: a fingerprint of the files that the rows come from, where they have one.
     """
 
     name: str
@@ -97,6 +124,8 @@ class Dataset:
     features: tuple[str, ...] = ()
     vocabulary: Callable[[], Mapping[int, str]] | None = None
     words: Callable[[], Vocabulary] | None = None
+    highest: float | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun.check.rows import check_words
 from nnrun.errors import DataError
-from nnrun.records import Array, Dataset, Fold, Inputs, Sequences, Split
+from nnrun.records import Array, Dataset, Fold, Inputs, Sequences, Split, Streamed
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
 
@@ -73,7 +73,7 @@ def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
 
 def _check_numbers(split: Split, rows: str) -> None:
     for what, values in (("inputs", split.x), ("labels", split.y)):
-        if isinstance(values, Sequences) or values.dtype.kind != "f":
+        if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
             continue
         broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         if broken.any():
@@ -86,7 +86,7 @@ def _check_numbers(split: Split, rows: str) -> None:
 def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
     x = dataset.train.x
     # Pixels at the border of a picture are constant by nature.
-    if isinstance(x, Sequences) or x.ndim != 2:
+    if isinstance(x, Sequences | Streamed) or x.ndim != 2:
         return
     constant = np.flatnonzero(np.ptp(x[fold.train], axis=0) == 0)
     if len(constant):
@@ -123,6 +123,8 @@ def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
 
 def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
     """Rows that validate a fold whose model has learnt the same row under another number."""
+    if isinstance(dataset.train.x, Streamed):
+        return
     all_rows = np.array([*_fingerprints(dataset.train.x, np.arange(len(dataset.train)))])
     repeated = sum(
         int(np.isin(all_rows[fold.validation], all_rows[fold.train]).sum()) for fold in folds
@@ -168,6 +170,9 @@ def _count(learnt: set[int], x: Inputs, rows: Array) -> int:
 
 
 def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
+    if isinstance(x, Streamed):
+        # To read all of them once more would take as long as an epoch.
+        return iter(())
     if isinstance(x, Sequences):
         return (hash(x.row(row).tobytes()) for row in rows)
     return (hash(x[row].tobytes()) for row in rows)

@@ -1,4 +1,4 @@
-"""How the rows of an embedded data set are drawn for testing."""
+"""How the rows of a data set that has no test rows are drawn for testing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from sklearn.model_selection import train_test_split
 from nnrun.errors import DataError
 from nnrun.records import Array, Split
 from nnrun.spec.dataset import Embedded
+from nnrun.spec.own import Own
 
 
-def draw(x: Array, y: Array, spec: Embedded, *, classes: bool) -> tuple[Split, Split]:
+def draw(x: Array, y: Array, spec: Embedded | Own, *, classes: bool) -> tuple[Split, Split]:
     """Draws the test rows at random, in proportion to the classes where there are any.
 
     Args:

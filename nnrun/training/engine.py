@@ -45,19 +45,24 @@ _PER_BATCH = {
 }
 
 
-def choose(training: Training, model: keras.Model, *, device: str) -> Engine:
+def choose(
+    training: Training, model: keras.Model, *, device: str, streamed: bool = False
+) -> Engine:
     """The engine for an experiment.
 
     1. What the spec says, if it says one.
     2. `fit` where a callback works batch by batch.
-    3. `xla` where every layer is in `XLA_LAYERS` and, on a CPU, one training step takes no more
+    3. `graph` where rows are read as they are needed, which XLA cannot.
+    4. `xla` where every layer is in `XLA_LAYERS` and, on a CPU, one training step takes no more
        than `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers.
-    4. `graph` otherwise.
+    5. `graph` otherwise.
     """
     if training.engine != "auto":
         return training.engine
     if any(map(_works_per_batch, training.callbacks)):
         return "fit"
+    if streamed:
+        return "graph"
     known = all(type(layer).__name__ in XLA_LAYERS for layer in model.layers)
     return "xla" if known and (device != "cpu" or _is_small(model, training)) else "graph"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +16,12 @@ from nnrun.training.rows import INDICES, Rows, batch, inputs
 
 # Large enough for speed, small enough for the activations of a deep model.
 EVALUATION_ROWS = 1024
+_EVALUATION_BYTES = 40 * 2**20
+
+
+def rows_at_once(shape: Sequence[int]) -> int:
+    """How many rows of a shape are evaluated at once."""
+    return max(1, min(EVALUATION_ROWS, _EVALUATION_BYTES // (4 * math.prod(shape))))
 
 
 class Evaluator:
@@ -29,6 +36,7 @@ class Evaluator:
         self._model = model
         self._preparation = preparation
         self._traced: dict[str, Any] = {}
+        self._many = rows_at_once(preparation.shape)
 
     def forget(self) -> None:
         """Traces anew from now on, because the model has been compiled anew."""
@@ -42,9 +50,9 @@ class Evaluator:
     def outputs(self, rows: Rows, indices: Array) -> Array:
         """What the model puts out for some rows, float32 of shape `(indices, units)`."""
         traced = self._function("outputs", self._batch_outputs, rows)
-        starts = range(0, len(indices), EVALUATION_ROWS)
+        starts = range(0, len(indices), self._many)
         parts = [
-            traced(rows.tensors, tf.constant(indices[start : start + EVALUATION_ROWS], tf.int32))
+            traced(rows.tensors, tf.constant(indices[start : start + self._many], tf.int32))
             for start in starts
         ]
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
@@ -57,8 +65,8 @@ class Evaluator:
 
     def _all_metrics(self, tensors: Any, indices: Any) -> Any:
         self._model.reset_metrics()
-        for start in tf.range(0, tf.size(indices), EVALUATION_ROWS):
-            part = indices[start : start + EVALUATION_ROWS]
+        for start in tf.range(0, tf.size(indices), self._many):
+            part = indices[start : start + self._many]
             self._model.test_step(batch(self._preparation, tensors, part))
         return self._model.get_metrics_result()
 

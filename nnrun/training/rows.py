@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from nnrun.prepare import Preparation
-from nnrun.records import Array
+from nnrun.records import Array, Streamed
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Rows:
     """Inputs and labels on the device, stored compactly.
 
     Args:
-        x: stored rows, shape `(rows, ...)`.
+        x: stored rows, shape `(rows, ...)`; or the number of some that are read when needed.
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
         state: what the prepare steps learnt, as far as expanding a batch needs it. It lies beside
             the rows and not in a traced function, which folds share though each learns its own.
@@ -32,7 +32,7 @@ class Rows:
     weights: Any = ()
 
     def __len__(self) -> int:
-        return int(self.x.shape[0])
+        return int(self.y.shape[0])
 
     @property
     def tensors(self) -> tuple[Any, Any, Any]:
@@ -52,6 +52,8 @@ class Rows:
 
 
 def _of_any_length(rows: Any) -> Any:
+    if not rows.shape.rank:
+        return tf.TensorSpec((), rows.dtype)
     return tf.TensorSpec((None, *rows.shape[1:]), rows.dtype)
 
 
@@ -59,16 +61,42 @@ INDICES = tf.TensorSpec((None,), tf.int32)
 
 
 def resident(
-    x: Array,
+    x: Array | Streamed,
     y: Array,
     state: Sequence[Mapping[str, Array]] = (),
     *,
     weights: Array | None = None,
 ) -> Rows:
-    """Rows copied to the device once, so that no step waits for the host; arguments as of `Rows`."""
+    """Rows copied to the device once, so that no step waits for the host; arguments as of `Rows`.
+
+    Rows that would fill the memory stay where they are, and every step reads its own.
+    """
     on_device = tf.nest.map_structure(lambda each: tf.constant(each, tf.float32), tuple(state))
     weighed = () if weights is None else tf.constant(weights)
-    return Rows(tf.constant(x), tf.constant(y), on_device, weighed)
+    stored = _number(x) if isinstance(x, Streamed) else tf.constant(x)
+    return Rows(stored, tf.constant(y), on_device, weighed)
+
+
+# Rows that are read as they are needed. A traced function is given their number here, because it
+# serves many of them, as folds and test rows are.
+_STREAMED: list[Streamed] = []
+
+
+def _number(rows: Streamed) -> Any:
+    _STREAMED.append(rows)
+    return tf.constant(len(_STREAMED) - 1)
+
+
+def _read(number: Array, indices: Array) -> Array:
+    return _STREAMED[int(number)][indices]
+
+
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+def _taken(x: Any, indices: Any) -> Any:
+    """Some stored rows."""
+    if x.shape.rank:
+        return tf.gather(x, indices)
+    return tf.numpy_function(_read, [x, indices], tf.uint8)
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
@@ -98,6 +126,6 @@ def weighed_batch(
 def inputs(preparation: Preparation, tensors: Any, indices: Any) -> Any:
     """Some rows as the model takes them, of shape `(batch, *preparation.shape)`."""
     x, _, state = tensors
-    expanded = preparation.expand(tf.gather(x, indices), keras.ops, state)
+    expanded = preparation.expand(_taken(x, indices), keras.ops, state)
     # What each row looks like is known, but reshapes of a batch of unknown length hide it.
     return tf.ensure_shape(expanded, (indices.shape[0], *preparation.shape))

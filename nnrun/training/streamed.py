@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Logs
-from nnrun.training.evaluate import EVALUATION_ROWS, as_logs
+from nnrun.training.evaluate import as_logs, rows_at_once
 from nnrun.training.rows import Rows, batch, weighed_batch
 from nnrun.training.schedule import Schedule
 
@@ -49,13 +49,14 @@ def fit(
 
     signature = tf.TensorSpec((None,), tf.int32)
     training_data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    many = rows_at_once(preparation.shape)
     held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
     model.fit(
         training_data.map(to_train_on).prefetch(2),
         epochs=epochs.stop,
         initial_epoch=epochs.start,
         steps_per_epoch=schedule.steps,
-        validation_data=held_out.batch(EVALUATION_ROWS).map(expanded) if len(validation) else None,
+        validation_data=held_out.batch(many).map(expanded) if len(validation) else None,
         callbacks=callbacks,
         verbose=0,
         shuffle=False,
