@@ -232,6 +232,18 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+def abridged(value: Any) -> Any:
+    """A value of a spec with blocks by their names, whatever is in them."""
+    match value:
+        case {"Block": {"block": str(name)}}:
+            return name
+        case dict():
+            return {key: abridged(item) for key, item in value.items()}
+        case list():
+            return [*map(abridged, value)]
+    return value
+
+
 def _is_name(key: str) -> bool:
     return key[:1].isupper()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nnrun import inert
 from nnrun.compare.entries import Entry
-from nnrun.compare.facts import SPLITS, plain
+from nnrun.compare.facts import SPLITS, abridged, plain
 from nnrun.compare.table import Column, Comparison, is_spread
 from nnrun.number import number
 
@@ -29,9 +29,15 @@ def rows(comparison: Comparison) -> list[list[str]]:
 
 def cells(column: Column, best: Any) -> list[str]:
     """The values of a column as text."""
+    full, short = (
+        [_text(column, value) for value in values]
+        for values in (column.values, [*map(abridged, column.values)])
+    )
+    # Of blocks that differ inside the names alone would not tell.
+    texts = short if len({*short}) == len({*full}) else full
     return [
-        _text(column, value) + (MARK if best is not None and mean == best else "")
-        for value, mean in zip(column.values, column.means, strict=True)
+        text + (MARK if best is not None and mean == best else "")
+        for text, mean in zip(texts, column.means, strict=True)
     ]
 
 
@@ -52,7 +58,7 @@ def _text(column: Column, value: Any) -> str:
 def shared(comparison: Comparison) -> str:
     """What all specs have in common, on one line; what is switched off is left out."""
     said = [
-        f"{key} {plain(value)}"
+        f"{key} {plain(abridged(value))}"
         for key, value in comparison.shared.items()
         if value is not None and value is not False and value not in ([], {}, "")
     ]
