@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from nnrun.records import Array, Dataset, Sequences
+from nnrun.records import Array, Column, Dataset, Sequences
 
 Kind = Literal["texts", "images", "table"]
 
@@ -25,6 +25,7 @@ class Appearance:
         features: one name per column of a table, where it has names.
         target: what a label says.
         highest: of pictures, the brightest pixel.
+        columns: of a person's own table, what its features are made of.
         edge: of pictures, the median of the outermost pixels as a share of `highest`: 0 is black.
     """
 
@@ -34,6 +35,7 @@ class Appearance:
     target: str
     highest: float | None = None
     edge: float | None = None
+    columns: tuple[Column, ...] = ()
 
 
 def of(dataset: Dataset) -> Appearance:
@@ -42,7 +44,9 @@ def of(dataset: Dataset) -> Appearance:
     if isinstance(x, Sequences):
         return Appearance("texts", (), (), dataset.target)
     if x.ndim < 3:
-        return Appearance("table", x.shape[1:], dataset.features, dataset.target)
+        return Appearance(
+            "table", x.shape[1:], dataset.features, dataset.target, columns=dataset.columns
+        )
     highest = dataset.highest or float(x[:].max()) or 1.0
     some = x[:: max(1, len(x) // _ENOUGH)]
     return Appearance("images", x.shape[1:], (), dataset.target, highest, edge(some) / highest)

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from nnrun import crossval, datasets, prepare, sanity, targets
+from nnrun import columns, crossval, datasets, prepare, sanity, targets
 from nnrun.check import class_weights, labels, lint, subject
 from nnrun.errors import DataError
 from nnrun.prepare import Preparation
 from nnrun.records import Array, Dataset, Fold
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.finding import Finding
+from nnrun.spec.steps import Impute
 from nnrun.spec.tree import dotted
 
 
@@ -116,7 +117,8 @@ def of_rows(spec: Experiment, dataset: Dataset, *, began: float) -> Material:
         labels.check(dataset, spec, units)
     for misfit in class_weights.misfits(spec.training.class_weight, dataset.classes):
         raise misfit
-    sanity.check_numbers(dataset)
+    filled = any(isinstance(step, Impute) for step in spec.dataset.prepare)
+    sanity.check_numbers(dataset, missing=filled)
     sanity.check_word_indices(dataset, spec)
     digest = datasets.digest(dataset)
     seconds = time.perf_counter() - began
@@ -139,11 +141,14 @@ def of_fold(material: Material, fold: Fold) -> Intake:
     began = time.perf_counter()
     spec, dataset = material.spec, material.dataset
     steps = spec.dataset.prepare
-    preparation = prepare.fit(steps, dataset.train.x, rows=fold.train)
+    groups = columns.groups(dataset.columns)
+    preparation = prepare.fit(steps, dataset.train.x, rows=fold.train, groups=groups)
     found = [*([] if fold.number else lint.findings(subject(spec))), *sanity.notices(dataset, fold)]
     known: dict[str, Any] = {**vars(material)}
     known["seconds"] += time.perf_counter() - began
-    return Intake(**known, fold=fold, preparation=preparation, notices=told(found, spec))
+    described = [] if fold.number or not dataset.columns else [columns.described(dataset)]
+    notices = (*described, *told(found, spec))
+    return Intake(**known, fold=fold, preparation=preparation, notices=notices)
 
 
 def told(findings: Iterable[Finding], spec: Experiment) -> tuple[str, ...]:

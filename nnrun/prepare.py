@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.errors import Misfit
 from nnrun.records import Array, Inputs, Sequences, Streamed
 from nnrun.spec.profile import check_steps, dtype_after
-from nnrun.spec.steps import Flatten, MultiHot, Pad, Rescale, Standardize, Step
+from nnrun.spec.steps import Flatten, Impute, MultiHot, Pad, Rescale, Standardize, Step
 
 # Below this many bytes rows are expanded once, above it batch by batch.
 EXPANDED_BYTES = 64 * 2**20
@@ -85,13 +86,16 @@ class Preparation:
         return xp.array(batch, dtype=self.dtype)
 
 
-def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
+def fit(
+    steps: Sequence[Step], x: Inputs, *, rows: Array, groups: Sequence[range] = ()
+) -> Preparation:
     """Fits each step on what the steps before it make of the training rows.
 
     Args:
         steps: as written in the spec.
         x: all training inputs.
         rows: numbers of the rows to learn from.
+        groups: columns that are of one category together.
 
     Raises:
         Misfit: a step cannot be applied to such data.
@@ -101,7 +105,7 @@ def fit(steps: Sequence[Step], x: Inputs, *, rows: Array) -> Preparation:
     fitted: tuple[FittedStep, ...] = ()
     for step in steps:
         shape = step.shape_after(shape)
-        state = _learnt(step, fitted, x, rows)
+        state = _learnt(step, fitted, x, rows, groups)
         fitted = (*fitted, FittedStep(step, shape, state))
     dtype = dtype_after(steps)
     return Preparation(fitted, shape, dtype, is_small(x, shape, indices=dtype == "int32"))
@@ -120,11 +124,51 @@ def is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
     return indices or not grows or expanded <= EXPANDED_BYTES
 
 
-def _learnt(step: Step, before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str, Array]:
+def _learnt(
+    step: Step,
+    before: tuple[FittedStep, ...],
+    x: Inputs,
+    rows: Array,
+    groups: Sequence[range],
+) -> dict[str, Array]:
     """What a step learns; most learn nothing."""
+    if isinstance(step, Impute):
+        assert isinstance(x, np.ndarray)
+        return {"fill": _fillings(step, x[rows], groups)}
     if not isinstance(step, Standardize):
         return {}
     return _moments(before, x, np.arange(len(x)) if step.fit == "all" else rows)
+
+
+def _fillings(step: Impute, x: Array, groups: Sequence[range]) -> Array:
+    """What stands in for a missing value in each column.
+
+    Raises:
+        Misfit: a column has no value at all.
+    """
+    known = np.isfinite(x)
+    if not known.any(axis=0).all():
+        message = "a column has no value among the rows that train; leave it out of `features`"
+        raise Misfit("NN123", ("dataset", "prepare"), message)
+    if step.strategy == "most_frequent":
+        fill = np.array(
+            [_commonest(column[here]) for column, here in zip(x.T, known.T, strict=True)]
+        )
+    else:
+        fill = (np.nanmean if step.strategy == "mean" else np.nanmedian)(x, axis=0)
+    for group in groups:
+        columns = list(group)
+        if len(columns) == 1:
+            fill[columns] = _commonest(x[known[:, columns[0]], columns[0]])
+        else:
+            fill[columns] = np.eye(len(columns))[np.nansum(x[:, columns], axis=0).argmax()]
+    return fill
+
+
+def _commonest(values: Array) -> float:
+    """The most frequent value; of several the smallest."""
+    found, counts = np.unique(values, return_counts=True)
+    return float(found[counts.argmax()])
 
 
 def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str, Array]:
@@ -154,6 +198,8 @@ def _apply(
         case MultiHot(dimension=dimension):
             bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
             return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
+        case Impute():
+            return xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=exact), batch)
         case Rescale(divisor=divisor):
             return xp.array(batch, dtype=exact) / divisor
         case Standardize():

@@ -101,6 +101,21 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a person's own table.
+
+    Args:
+        categories: its words, in order; None for numbers.
+        first: the number of the first category, where a cell becomes one number; None where every
+            category has a column of its own.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    first: int | None = None
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A loaded data set.
 
@@ -110,6 +125,7 @@ class Dataset:
         classes: one name per class; empty for a regression.
         target: what a label says, such as `digit` or `price in 1000 $`.
         features: one name per column of a table, else empty.
+        columns: of a person's own table, what its features are made of.
         vocabulary: for texts, a function that reads the word of each index.
         words: for texts, a function that reads how new ones are encoded.
         highest: how bright a pixel can be; None where it is as bright as the brightest there is.
@@ -122,6 +138,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     target: str = "class"
     features: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
     vocabulary: Callable[[], Mapping[int, str]] | None = None
     words: Callable[[], Vocabulary] | None = None
     highest: float | None = None

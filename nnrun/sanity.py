@@ -50,14 +50,18 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Finding]:
     ]
 
 
-def check_numbers(dataset: Dataset) -> None:
+def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
     """Refuses rows that hold something else than numbers.
+
+    Args:
+        dataset: as loaded.
+        missing: whether an input may be NaN, because it is filled.
 
     Raises:
         DataError: an input or a label is NaN or infinite.
     """
     for split, name in ((dataset.train, "training"), (dataset.test, "test")):
-        _check_numbers(split, f"{dataset.name}: the {name} rows")
+        _check_numbers(split, f"{dataset.name}: the {name} rows", missing=missing)
 
 
 def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
@@ -71,10 +75,11 @@ def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
         check_words(spec, max(int(x.values.max(initial=0)) for x in texts))
 
 
-def _check_numbers(split: Split, rows: str) -> None:
+def _check_numbers(split: Split, rows: str, *, missing: bool) -> None:
     for what, values in (("inputs", split.x), ("labels", split.y)):
         if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
             continue
+        values = np.nan_to_num(values, nan=0.0) if missing and what == "inputs" else values
         broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         if broken.any():
             raise DataError(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path as File
 
 from nnrun.check.subject import Subject
 from nnrun.errors import Misfit
-from nnrun.spec import folders
+from nnrun.spec import folders, table
 from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.finding import Finding
-from nnrun.spec.own import PATHS, Images, Own
+from nnrun.spec.own import PATHS, Csv, Images, Own, Table
+from nnrun.spec.steps import Impute
 from nnrun.spec.suggest import nearest
+from nnrun.spec.table import Look
+from nnrun.spec.tree import Path
 from nnrun.spec.words import listed, shown
+
+_FEW = 10  # columns that are named
 
 
 def misfits(dataset: DatasetBase) -> Iterator[Misfit]:
@@ -21,13 +26,68 @@ def misfits(dataset: DatasetBase) -> Iterator[Misfit]:
         return
     for key in PATHS:
         value = getattr(dataset, key)
-        if value is not None and not Path(value).exists() and not _can_wait(dataset):
-            yield Misfit("NN127", ("dataset", key), _absence(Path(value)))
-        elif value is not None and Path(value).is_file() and isinstance(dataset, Images):
+        if value is not None and not File(value).exists() and not _can_wait(dataset):
+            yield Misfit("NN127", ("dataset", key), _absence(File(value)))
+        elif value is not None and File(value).is_file() and isinstance(dataset, Images):
             message = f"{shown(value)} is a file, and pictures lie in a folder per class"
             yield Misfit("NN127", ("dataset", key), message)
-        elif value is not None and isinstance(dataset, Images) and Path(value).exists():
+        elif value is not None and isinstance(dataset, Images) and File(value).exists():
             yield from _of_classes(dataset, key)
+        elif value is not None and isinstance(dataset, Table):
+            yield from _of_table(dataset, key)
+
+
+def _of_table(dataset: Table, key: str) -> Iterator[Misfit]:
+    """What a look at a table shows; a Parquet file is looked at when it is read."""
+    at, path = ("dataset", key), File(getattr(dataset, key))
+    if not isinstance(dataset, Csv):
+        return
+    if path.suffix.lower() not in table.ENDINGS:
+        # Of any other file no word is shown: a spec may come from a stranger.
+        yield Misfit("NN127", at, f"must end in {listed(table.ENDINGS, 'or')}")
+        return
+    try:
+        found = table.look(path, dataset.separator)
+    except OSError as error:
+        yield Misfit("NN127", at, f"cannot be read: {error.strerror or error}")
+        return
+    except ValueError as error:
+        yield Misfit("NN127", at, f"{path.name}: {error}")
+        return
+    missing = [*_absent_columns(dataset, found)]
+    yield from missing
+    if not missing:
+        yield from _empty_cells(dataset, found, key)
+
+
+def _absent_columns(dataset: Table, found: Look) -> Iterator[Misfit]:
+    wanted: list[tuple[Path, str]] = [(("dataset", "target"), dataset.target)]
+    for index, name in enumerate(dataset.features or ()):
+        wanted.append((("dataset", "features", index), name))
+    for path, name in wanted:
+        if name not in found.columns:
+            guess = nearest(name, list(found.columns))
+            known = listed([shown(each) for each in [*found.columns][:_FEW]], "and")
+            hint = f"did you mean {shown(guess)}?" if guess else f"there are {known}"
+            yield Misfit("NN127", path, f"there is no column {shown(name)}; {hint}")
+    if dataset.target in (dataset.features or ()):
+        message = f"{shown(dataset.target)} is the target too"
+        yield Misfit("NN127", ("dataset", "features"), message)
+
+
+def _empty_cells(dataset: Table, found: Look, key: str) -> Iterator[Misfit]:
+    filled = any(isinstance(step, Impute) for step in dataset.prepare)
+    for name in table.used(dataset, found):
+        column = found.columns[name]
+        if column is None or not column.missing or (filled and name != dataset.target):
+            continue
+        more = f" and {len(column.missing) - 1:,} more" if len(column.missing) > 1 else ""
+        what = "the target, " if name == dataset.target else ""
+        cure = (
+            "" if what else "; fill it with prepare: [impute: median], or leave it out of features"
+        )
+        message = f"{shown(name)}, {what}has no value on line {column.missing[0]}{more}{cure}"
+        yield Misfit("NN127", ("dataset", key), message)
 
 
 def absent_for_now(about: Subject) -> Iterator[Finding]:
@@ -37,8 +97,8 @@ def absent_for_now(about: Subject) -> Iterator[Finding]:
         return
     for key in PATHS:
         value = getattr(dataset, key)
-        if value is not None and not Path(value).exists():
-            yield Finding("NN228", ("dataset", key), _absence(Path(value)))
+        if value is not None and not File(value).exists():
+            yield Finding("NN228", ("dataset", key), _absence(File(value)))
 
 
 def _can_wait(dataset: Own) -> bool:
@@ -46,7 +106,7 @@ def _can_wait(dataset: Own) -> bool:
     return isinstance(dataset, Images) and dataset.classes is not None
 
 
-def _absence(path: Path) -> str:
+def _absence(path: File) -> str:
     try:
         guess = nearest(path.name, [each.name for each in path.parent.iterdir()])
     except OSError:
@@ -58,8 +118,8 @@ def _absence(path: Path) -> str:
 def _of_classes(dataset: Images, key: str) -> Iterator[Misfit]:
     at = ("dataset", key)
     try:
-        found = folders.classes(Path(getattr(dataset, key)))
-        trained = folders.classes(Path(dataset.path))
+        found = folders.classes(File(getattr(dataset, key)))
+        trained = folders.classes(File(dataset.path))
     except OSError as error:
         yield Misfit("NN127", at, f"cannot be read: {error.strerror or error}")
         return

@@ -35,6 +35,8 @@ class Subject:
 def subject(spec: Experiment) -> Subject:
     """Looks up what is known of an experiment."""
     known, steps = profile(spec.dataset), spec.dataset.prepare
+    if known.open:
+        return Subject(spec, known, None, None)
     try:
         shape = prepared(known, steps)
     except Misfit:

@@ -12,7 +12,7 @@ from nnrun.errors import DataError
 from nnrun.records import Dataset
 from nnrun.spec import dataset as specs
 from nnrun.spec.dataset_base import DatasetBase
-from nnrun.spec.own import Images, Own
+from nnrun.spec.own import Csv, Images, Own, Parquet
 
 # The function has the name that the data set has in a spec. Modules are named, not imported:
 # scikit-learn alone takes a second, and who trains on imdb should not wait for it.
@@ -32,6 +32,8 @@ MODULES: dict[type[DatasetBase], str] = {
     specs.Diabetes: "scikit_learn",
     specs.Mnist5k: "mnist_5k",
     Images: "images",
+    Csv: "tables",
+    Parquet: "tables",
 }
 
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nnrun import layout
+from nnrun import columns, layout
 from nnrun.appearance import Appearance
 from nnrun.errors import CommandError, Misfit, RunError
 from nnrun.prepare import FittedStep, Preparation, is_small
 from nnrun.records import Array, Inputs, Vocabulary
 from nnrun.runs import Run
 from nnrun.spec.profile import check_steps, dtype_after
-from nnrun.spec.steps import Index, MultiHot, Prepare, Standardize
+from nnrun.spec.steps import Impute, Index, MultiHot, Prepare, Standardize
 
 # Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
 _LARGEST_ROW = 75_000_000
@@ -105,7 +105,7 @@ def _fitted(found: _Preparation) -> list[FittedStep]:
     check_steps([each.step for each in found.steps], texts=found.rows.kind == "texts")
     for each in found.steps:
         shape = each.step.shape_after(shape)
-        state = _learnt(each, shape) if isinstance(each.step, Standardize) else {}
+        state = _learnt(each, shape)
         steps.append(FittedStep(each.step, shape, state))
     if min((*shape, 1)) < 1 or math.prod(shape) > _LARGEST_ROW:
         raise ValueError(f"rows of shape {shape}")
@@ -122,13 +122,22 @@ def _check(looks: Appearance) -> None:
         raise ValueError(f"{looks.kind} of shape {looks.shape}")
     if looks.features and looks.shape != (len(looks.features),):
         raise ValueError(f"{len(looks.features)} names for rows of shape {looks.shape}")
+    if looks.columns and columns.names(looks.columns) != looks.features:
+        raise ValueError("columns that do not make its features")
     for name, value in (("highest", looks.highest), ("edge", looks.edge)):
         if (value is None) == (looks.kind == "images") or abs(value or 0) > _BRIGHTEST:
             raise ValueError(f"{looks.kind} with {name} {value}")
 
 
 def _learnt(step: _Step, shape: tuple[int, ...]) -> dict[str, Array]:
-    """Mean and deviation of each column."""
+    """What a step has learnt of each column; most have learnt nothing."""
+    if isinstance(step.step, Impute):
+        fill = np.asarray(step.state.get("fill"), np.float64)
+        if fill.shape != shape or not np.isfinite(fill).all():
+            raise ValueError(f"no filling for each column of rows of shape {shape}")
+        return {"fill": fill}
+    if not isinstance(step.step, Standardize):
+        return {}
     learnt = {name: np.asarray(step.state.get(name), np.float64) for name in ("mean", "std")}
     if any(each.shape != shape for each in learnt.values()):
         raise ValueError(f"no mean and std for each column of rows of shape {shape}")

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from nnrun import columns
 from nnrun.errors import CommandError
 from nnrun.prediction import raw, texts
 from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
-from nnrun.records import Array
+from nnrun.records import Array, Column
+from nnrun.spec.steps import Impute
+from nnrun.spec.table import MISSING
 from nnrun.spec.words import listed, shown
 
 TEXT = "text"
@@ -61,10 +64,16 @@ def read(path: Path, subject: Subject) -> Raw:
             raise CommandError(f"{path}: the run takes texts, and there is no column `{TEXT}`")
         found = texts.read(table.column(TEXT), subject)
         return Raw(found.names, found.x, y, found.texts, found.notices)
-    columns = _columns(table, subject)
-    others = [name for name in table.header if name not in (*columns, subject.target)]
+    used = _columns(table, subject)
+    others = [name for name in table.header if name not in (*used, subject.target)]
     notices = [f"{path}: not used: {', '.join(map(shown, others))}"] if others else []
-    x = _numbers(table, columns).reshape(-1, *subject.looks.shape)
+    if subject.looks.columns:
+        x = np.concatenate(
+            [_encoded(table, column, filled=_fills(subject)) for column in subject.looks.columns],
+            axis=1,
+        )
+    else:
+        x = _numbers(table, used).reshape(-1, *subject.looks.shape)
     return Raw(tuple(table.places), x, y, notices=tuple(notices))
 
 
@@ -110,28 +119,59 @@ def _columns(table: _Table, subject: Subject) -> Sequence[str]:
         CommandError: some are missing, or there are too many to tell which.
     """
     looks = subject.looks
-    if looks.features:
-        if missing := [name for name in looks.features if name not in table.header]:
+    features = tuple(column.name for column in looks.columns) or looks.features
+    if features:
+        if missing := [name for name in features if name not in table.header]:
             some = listed([shown(name) for name in missing[:5]], "and")
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise CommandError(f"{table.path}: lacks the column {some}{more}")
-        return looks.features
-    columns = [name for name in table.header if name != subject.target]
-    if len(columns) != math.prod(looks.shape):
+        return features
+    others = [name for name in table.header if name != subject.target]
+    if len(others) != math.prod(looks.shape):
         wanted = f"rows of {math.prod(looks.shape)} numbers"
         label = f"; a label stands in a column {shown(subject.target)}"
-        message = f"has {len(columns)} columns, and the run takes {wanted}{label}"
+        message = f"has {len(others)} columns, and the run takes {wanted}{label}"
         raise CommandError(f"{table.path}: {message}")
-    return columns
+    return others
 
 
-def _numbers(table: _Table, columns: Sequence[str]) -> Array:
+def _fills(subject: Subject) -> bool:
+    """Whether the run fills what is missing."""
+    return any(isinstance(fitted.step, Impute) for fitted in subject.fitted.steps)
+
+
+def _encoded(table: _Table, column: Column, *, filled: bool) -> Array:
+    """A column of a person's own table as the run has learnt to read it, NaN where it is filled.
+
+    Raises:
+        CommandError: a cell is empty, or not what the column held.
+    """
+    at = table.header.index(column.name)
+    cells = [None if row[at] in MISSING else row[at] for row in table.rows]
+    if None in cells and not filled:
+        raise CommandError(f"{table.place(cells.index(None))}: {shown(column.name)} is missing")
+    if column.categories is None:
+        for row, cell in enumerate(cells):
+            if cell is not None and not _is_number(cell):
+                message = f"{shown(column.name)} is {shown(cell)}, and must be a number"
+                raise CommandError(f"{table.place(row)}: {message}")
+        return np.array([[math.nan if cell is None else float(cell)] for cell in cells])
+    try:
+        return columns.encoded(column, cells)
+    except KeyError as error:
+        row = int(error.args[0])
+        known = listed([shown(name) for name in column.categories[:5]], "or")
+        message = f"{shown(column.name)} is {shown(cells[row])}, and was {known} in training"
+        raise CommandError(f"{table.place(row)}: {message}") from error
+
+
+def _numbers(table: _Table, names: Sequence[str]) -> Array:
     """The cells of some columns, float64 of shape `(rows, columns)`.
 
     Raises:
         CommandError: one is no number.
     """
-    order = [table.header.index(name) for name in columns]
+    order = [table.header.index(name) for name in names]
     cells = [[row[at] for at in order] for row in table.rows]
     try:
         numbers = np.array([[float(cell) for cell in row] for row in cells])
@@ -139,14 +179,14 @@ def _numbers(table: _Table, columns: Sequence[str]) -> Array:
             return numbers
     except ValueError:
         pass
-    raise CommandError(next(_no_numbers(table, columns, cells)))
+    raise CommandError(next(_no_numbers(table, names, cells)))
 
 
 def _no_numbers(
-    table: _Table, columns: Sequence[str], cells: Sequence[Sequence[str]]
+    table: _Table, names: Sequence[str], cells: Sequence[Sequence[str]]
 ) -> Iterator[str]:
     for row, found in enumerate(cells):
-        for name, cell in zip(columns, found, strict=True):
+        for name, cell in zip(names, found, strict=True):
             if not _is_number(cell):
                 what = shown(cell) if cell.strip() else "empty"
                 yield f"{table.place(row)}: {shown(name)} is {what}, and must be a number"

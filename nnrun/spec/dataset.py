@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from nnrun.spec.dataset_base import DatasetBase, Fraction, Seed
-from nnrun.spec.own import Images
+from nnrun.spec.own import Csv, Images, Parquet
 from nnrun.spec.steps import Index
 
 
@@ -161,7 +161,9 @@ Dataset = Annotated[
         | BreastCancer
         | Diabetes
         | Mnist5k
-        | Images,
+        | Images
+        | Csv
+        | Parquet,
         Field(discriminator="name"),
     ],
     BeforeValidator(_named),

@@ -45,6 +45,33 @@ class Images(Own):
     """How many there are, so that a spec can be checked where the folder is not; else counted."""
 
 
+class Table(Own):
+    """What all tables of a person's own take."""
+
+    target: Annotated[str, Field(min_length=1)]
+    """The column that is to be predicted."""
+    features: tuple[str, ...] | None = Field(None, strict=False)
+    """The columns that it is predicted from; by default all others."""
+    task: Literal["classification", "regression"] | None = None
+    """By default words are classes, and numbers are values."""
+    categories: Literal["one_hot", "codes"] = "one_hot"
+    """What becomes of words: a column of 0 and 1 for each, or one number, for an `Embedding`."""
+
+
+class Csv(Table):
+    """A table of your own in a CSV file, UTF-8, with a header."""
+
+    name: Literal["csv"]
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Between the cells of a line."""
+
+
+class Parquet(Table):
+    """A table of your own in a Parquet file; needs the extra `parquet`."""
+
+    name: Literal["parquet"]
+
+
 PATHS = ("path", "test")
 """The arguments that are paths."""
 

@@ -13,11 +13,11 @@ from typing import Literal
 
 from nnrun.errors import Misfit
 from nnrun.spec import dataset as specs
-from nnrun.spec import folders
+from nnrun.spec import folders, table
 from nnrun.spec.dataset import Words
 from nnrun.spec.dataset_base import DatasetBase
-from nnrun.spec.own import Images
-from nnrun.spec.steps import MultiHot, Pad, Step
+from nnrun.spec.own import Csv, Images, Parquet
+from nnrun.spec.steps import Impute, MultiHot, Pad, Step
 
 Kind = Literal["images", "table", "texts"]
 
@@ -35,6 +35,7 @@ class Profile:
         target: what a label says.
         highest: the largest pixel, or the largest word index where all words are kept.
         uneven: whether some column varies ten times as much as another.
+        open: whether shape and classes are known only once the rows are read.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Profile:
     target: str = "class"
     highest: int = 255
     uneven: bool = False
+    open: bool = False
 
 
 def profile(dataset: DatasetBase) -> Profile:
@@ -82,6 +84,10 @@ def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
     Raises:
         Misfit: with the place.
     """
+    for index, step in enumerate(steps[1:], start=1):
+        if isinstance(step, Impute):
+            message = "impute must be the first step: the others cannot do with missing values"
+            raise Misfit("NN123", ("dataset", "prepare", index), message)
     needs_texts = [isinstance(step, MultiHot | Pad) for step in steps]
     for index, needed in enumerate(needs_texts):
         if needed and (index > 0 or not texts):
@@ -168,6 +174,38 @@ def _pictures(dataset: Images) -> Profile:
     return Profile(dataset.name, "images", None, None, shape, range(classes))
 
 
+def _csv(dataset: Csv) -> Profile:
+    """What a table holds; open where it cannot be looked through, which a check tells of."""
+    try:
+        found = table.look(Path(dataset.path), dataset.separator)
+        columns = {name: found.columns[name] for name in table.used(dataset, found)}
+        target = columns.pop(dataset.target)
+    except (OSError, ValueError, KeyError):
+        return _parquet(dataset)
+    if found.rows is None or target is None:
+        return _parquet(dataset)
+    known = [column for column in columns.values() if column]
+    one_hot = dataset.categories == "one_hot"
+    width = sum(len(each.categories or "1") if one_hot else 1 for each in known)
+    spreads = [each.high - each.low for each in known if each.categories is None]
+    uneven = max(spreads, default=0) > 10 * min((each for each in spreads if each), default=0)
+    train, test = (found.rows, None) if dataset.test else _divided(found.rows, dataset.test_split)
+    return Profile(
+        dataset.name,
+        "table",
+        train,
+        test,
+        (width,),
+        classes=range(len(table.classes(dataset, target))),
+        target=dataset.target,
+        uneven=uneven,
+    )
+
+
+def _parquet(dataset: Csv | Parquet) -> Profile:
+    return Profile(dataset.name, "table", None, None, None, target=dataset.target, open=True)
+
+
 def _embedded(
     rows: int, shape: tuple[int, ...], classes: int, target: str, *, uneven: bool = False
 ) -> Callable[[specs.Embedded], Profile]:
@@ -198,4 +236,6 @@ _PROFILES: dict[type[DatasetBase], Callable[..., Profile]] = {
     specs.Diabetes: _embedded(442, (10,), 0, "disease progression after one year", uneven=True),
     specs.Mnist5k: _embedded(5_000, (28, 28), 10, "digit"),
     Images: _pictures,
+    Csv: _csv,
+    Parquet: _parquet,
 }

@@ -73,6 +73,14 @@ class Standardize(Step):
     as the classic tutorial does: that leaks."""
 
 
+class Impute(Step):
+    """Fills cells without a value from what their column holds; of words, with the commonest."""
+
+    step: Literal["impute"] = "impute"
+    strategy: Literal["mean", "median", "most_frequent"] = "mean"
+    """What a column of numbers is filled with."""
+
+
 class Rescale(Step):
     """Divides every value by one number: 255 brings pixels into 0 to 1."""
 
@@ -93,7 +101,7 @@ class Flatten(Step):
 
 STEPS: dict[str, type[Step]] = {
     get_args(cls.model_fields["step"].annotation)[0]: cls
-    for cls in (MultiHot, Pad, Standardize, Rescale, Flatten)
+    for cls in (MultiHot, Pad, Impute, Standardize, Rescale, Flatten)
 }
 
 
@@ -117,6 +125,8 @@ def _step(value: Any) -> Any:
 
 
 Prepare = Annotated[
-    Annotated[MultiHot | Pad | Standardize | Rescale | Flatten, Field(discriminator="step")],
+    Annotated[
+        MultiHot | Pad | Impute | Standardize | Rescale | Flatten, Field(discriminator="step")
+    ],
     BeforeValidator(_step),
 ]
