@@ -17,7 +17,7 @@ import numpy as np
 from nnrun.errors import Misfit
 from nnrun.records import Array, Inputs, Sequences, Streamed
 from nnrun.spec.profile import check_steps, dtype_after
-from nnrun.spec.steps import Flatten, Impute, MultiHot, Pad, Rescale, Standardize, Step
+from nnrun.spec.steps import Flatten, Impute, MultiHot, Pad, Rescale, Standardize, Step, Vectorize
 
 # Below this many bytes rows are expanded once, above it batch by batch.
 EXPANDED_BYTES = 64 * 2**20
@@ -132,12 +132,32 @@ def _learnt(
     groups: Sequence[range],
 ) -> dict[str, Array]:
     """What a step learns; most learn nothing."""
+    if isinstance(step, Vectorize):
+        assert isinstance(x, Sequences)
+        return {"index": _index(step, x, rows)}
     if isinstance(step, Impute):
         assert isinstance(x, np.ndarray)
         return {"fill": _fillings(step, x[rows], groups)}
     if not isinstance(step, Standardize):
         return {}
     return _moments(before, x, np.arange(len(x)) if step.fit == "all" else rows)
+
+
+def _index(step: Vectorize, x: Sequences, rows: Array) -> Array:
+    """The new number of each word, and after the last that of all others.
+
+    As Keras numbers them: 0 for no word where rows are filled up, then any other word, then the
+    commonest; of equally common ones the last of the alphabet, in which `x` is numbered.
+    """
+    counts = np.zeros(int(x.values.max(initial=-1)) + 1, np.int64)
+    for row in rows:
+        np.add.at(counts, x.row(row), 1)
+    others = 1 if step.output_sequence_length else 0
+    order = np.lexsort((-np.arange(len(counts)), -counts))
+    kept = order[counts[order] > 0][: step.max_tokens - others - 1]
+    index = np.full(len(counts) + 1, others, dtype=np.int32)
+    index[kept] = np.arange(len(kept), dtype=np.int32) + others + 1
+    return index
 
 
 def _fillings(step: Impute, x: Array, groups: Sequence[range]) -> Array:
@@ -195,7 +215,10 @@ def _apply(
     fitted: FittedStep, state: Mapping[str, Any], batch: Any, xp: ModuleType, exact: str
 ) -> Any:
     match fitted.step:
-        case MultiHot(dimension=dimension):
+        case (
+            MultiHot(dimension=dimension)
+            | Vectorize(max_tokens=dimension, output_sequence_length=None)
+        ):
             bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
             return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
         case Impute():
@@ -214,6 +237,13 @@ def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
     if not isinstance(x, Sequences):
         return x
     first = steps[0].step
+    if isinstance(first, Vectorize):
+        index = steps[0].state["index"]
+        x = Sequences(index[np.minimum(x.values, len(index) - 1)], x.offsets)
+        if not first.output_sequence_length:
+            return _packed(x, first.max_tokens)
+        length = first.output_sequence_length
+        return _padded(x, Pad(maxlen=length, padding="post", truncating="post"))
     if isinstance(first, MultiHot):
         return _packed(x, first.dimension)
     assert isinstance(first, Pad)

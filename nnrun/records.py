@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,9 @@ class Split:
         return len(self.y)
 
 
+Tokenizer = Literal["tokenizer", "text_vectorization"]
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """How the words of a text become indices.
@@ -93,11 +96,13 @@ class Vocabulary:
         words: the index of each word that a model may have seen.
         start: index that opens every text; None where nothing does.
         unknown: index of any other word; None where such words are left out.
+        tokenizer: what is taken for a word, as in `nnrun.tokens`.
     """
 
     words: Mapping[str, int]
     start: int | None
     unknown: int | None
+    tokenizer: Tokenizer = "tokenizer"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from nnrun.errors import Fault, Misfit, SpecError
 from nnrun.spec.finding import Finding
 from nnrun.spec.loading import MOST_FAULTS, Loaded, foremost, load
 from nnrun.spec.profile import check_steps
+from nnrun.spec.steps import Vectorize
 
 
 def read(
@@ -87,7 +88,8 @@ def _preparation(about: Subject) -> Iterator[Misfit]:
     try:
         check_steps(spec.dataset.prepare, texts=texts)
         # Of rows that were chosen by length nobody knows which words are left.
-        if texts and known.train is not None:
+        vectorized = any(isinstance(step, Vectorize) for step in spec.dataset.prepare)
+        if texts and (known.train is not None or vectorized):
             rows.check_words(spec, known.highest)
     except Misfit as misfit:
         yield misfit

@@ -16,7 +16,9 @@ RULES: dict[str, Rule] = {**lint_model.RULES, **lint_training.RULES, **stages.RU
 
 
 def findings(about: Subject) -> list[Finding]:
-    """All warnings, but those that the spec takes back."""
+    """All warnings, but those that the spec takes back; none of data that nothing is known of."""
+    if about.known.open:
+        return []
     found = [finding for rule in RULES.values() for finding in rule(about)]
     return heeded(found, about.spec)
 

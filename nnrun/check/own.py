@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 
 from nnrun.check.subject import Subject
@@ -10,7 +10,7 @@ from nnrun.errors import Misfit
 from nnrun.spec import folders, table
 from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.finding import Finding
-from nnrun.spec.own import PATHS, Csv, Images, Own, Table
+from nnrun.spec.own import PATHS, Csv, Images, Own, Table, Text
 from nnrun.spec.steps import Impute
 from nnrun.spec.suggest import nearest
 from nnrun.spec.table import Look
@@ -33,6 +33,8 @@ def misfits(dataset: DatasetBase) -> Iterator[Misfit]:
             yield Misfit("NN127", ("dataset", key), message)
         elif value is not None and isinstance(dataset, Images) and File(value).exists():
             yield from _of_classes(dataset, key)
+        elif value is not None and isinstance(dataset, Text):
+            yield from _of_texts(dataset, key)
         elif value is not None and isinstance(dataset, Table):
             yield from _of_table(dataset, key)
 
@@ -60,19 +62,47 @@ def _of_table(dataset: Table, key: str) -> Iterator[Misfit]:
         yield from _empty_cells(dataset, found, key)
 
 
+def _of_texts(dataset: Text, key: str) -> Iterator[Misfit]:
+    at, path = ("dataset", key), File(getattr(dataset, key))
+    if path.is_dir():
+        if len(folders.classes(path)) < 2:
+            yield Misfit("NN127", at, "holds no folder for each of two classes")
+        return
+    if path.suffix.lower() not in table.ENDINGS:
+        yield Misfit("NN127", at, f"must be a folder, or end in {listed(table.ENDINGS, 'or')}")
+        return
+    try:
+        found = table.look(path, dataset.separator)
+    except OSError as error:
+        yield Misfit("NN127", at, f"cannot be read: {error.strerror or error}")
+        return
+    except ValueError as error:
+        yield Misfit("NN127", at, f"{path.name}: {error}")
+        return
+    named: dict[Path, str] = {
+        ("dataset", "text"): dataset.text,
+        ("dataset", "target"): dataset.target,
+    }
+    yield from _not_there(named, found)
+
+
 def _absent_columns(dataset: Table, found: Look) -> Iterator[Misfit]:
-    wanted: list[tuple[Path, str]] = [(("dataset", "target"), dataset.target)]
+    wanted: dict[Path, str] = {("dataset", "target"): dataset.target}
     for index, name in enumerate(dataset.features or ()):
-        wanted.append((("dataset", "features", index), name))
-    for path, name in wanted:
+        wanted["dataset", "features", index] = name
+    yield from _not_there(wanted, found)
+    if dataset.target in (dataset.features or ()):
+        message = f"{shown(dataset.target)} is the target too"
+        yield Misfit("NN127", ("dataset", "features"), message)
+
+
+def _not_there(wanted: Mapping[Path, str], found: Look) -> Iterator[Misfit]:
+    for path, name in wanted.items():
         if name not in found.columns:
             guess = nearest(name, list(found.columns))
             known = listed([shown(each) for each in [*found.columns][:_FEW]], "and")
             hint = f"did you mean {shown(guess)}?" if guess else f"there are {known}"
             yield Misfit("NN127", path, f"there is no column {shown(name)}; {hint}")
-    if dataset.target in (dataset.features or ()):
-        message = f"{shown(dataset.target)} is the target too"
-        yield Misfit("NN127", ("dataset", "features"), message)
 
 
 def _empty_cells(dataset: Table, found: Look, key: str) -> Iterator[Misfit]:

@@ -8,7 +8,7 @@ from nnrun.errors import Misfit
 from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import Profile
-from nnrun.spec.steps import MultiHot, Pad
+from nnrun.spec.steps import MultiHot, Pad, Vectorize
 from nnrun.spec.validation import Holdout, KFold
 
 HOLDOUT = ("validation", "holdout")
@@ -119,6 +119,9 @@ def check_words(spec: Experiment, highest: int) -> None:
         path: tuple[str | int, ...] = ("dataset", "prepare", 0)
         raise Misfit("NN123", path, _too_small("multi_hot", step.dimension, highest))
     rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
+    if isinstance(step, Vectorize) and isinstance(rows, int) and step.max_tokens > rows:
+        message = f"input_dim is {rows}, but vectorize numbers up to {step.max_tokens} words"
+        raise Misfit("NN123", ("model", 0), message)
     if isinstance(step, Pad) and isinstance(rows, int) and max(highest, step.value) >= rows:
         raise Misfit("NN123", ("model", 0), _too_small("input_dim", rows, highest))
 

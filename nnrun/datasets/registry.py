@@ -12,7 +12,7 @@ from nnrun.errors import DataError
 from nnrun.records import Dataset
 from nnrun.spec import dataset as specs
 from nnrun.spec.dataset_base import DatasetBase
-from nnrun.spec.own import Csv, Images, Own, Parquet
+from nnrun.spec.own import Csv, Images, Npz, Own, Parquet, Text
 
 # The function has the name that the data set has in a spec. Modules are named, not imported:
 # scikit-learn alone takes a second, and who trains on imdb should not wait for it.
@@ -34,6 +34,8 @@ MODULES: dict[type[DatasetBase], str] = {
     Images: "images",
     Csv: "tables",
     Parquet: "tables",
+    Text: "texts",
+    Npz: "npz",
 }
 
 

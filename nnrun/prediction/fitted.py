@@ -13,10 +13,10 @@ from nnrun import columns, layout
 from nnrun.appearance import Appearance
 from nnrun.errors import CommandError, Misfit, RunError
 from nnrun.prepare import FittedStep, Preparation, is_small
-from nnrun.records import Array, Inputs, Vocabulary
+from nnrun.records import Array, Inputs, Tokenizer, Vocabulary
 from nnrun.runs import Run
 from nnrun.spec.profile import check_steps, dtype_after
-from nnrun.spec.steps import Impute, Index, MultiHot, Prepare, Standardize
+from nnrun.spec.steps import Impute, Index, MultiHot, Prepare, Standardize, Vectorize
 
 # Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
 _LARGEST_ROW = 75_000_000
@@ -47,6 +47,7 @@ class _Vocabulary(_File):
     words: dict[str, Index]
     start: Index | None
     unknown: Index | None
+    tokenizer: Tokenizer = "tokenizer"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,13 @@ def _learnt(step: _Step, shape: tuple[int, ...]) -> dict[str, Array]:
         if fill.shape != shape or not np.isfinite(fill).all():
             raise ValueError(f"no filling for each column of rows of shape {shape}")
         return {"fill": fill}
+    if isinstance(step.step, Vectorize):
+        index = np.asarray(step.state.get("index"))
+        if index.ndim != 1 or index.dtype.kind != "i" or not len(index):
+            raise ValueError("no index of each word")
+        if index.min() < 0 or index.max() >= step.step.max_tokens:
+            raise ValueError(f"an index that is none of {step.step.max_tokens}")
+        return {"index": index}
     if not isinstance(step.step, Standardize):
         return {}
     learnt = {name: np.asarray(step.state.get(name), np.float64) for name in ("mean", "std")}
@@ -165,4 +173,4 @@ def vocabulary(run: Run, fitted: Fitted) -> Vocabulary:
     highest = max((*found.words.values(), *marks), default=0)
     if isinstance(first, MultiHot) and highest >= first.dimension:
         raise RunError(f"{path}: index {highest} has no column among {first.dimension}")
-    return Vocabulary(found.words, found.start, found.unknown)
+    return Vocabulary(found.words, found.start, found.unknown, found.tokenizer)

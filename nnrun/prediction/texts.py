@@ -1,47 +1,14 @@
-"""Sentences as word indices, as Keras encodes those of its data sets."""
+"""Sentences as word indices, as those of the data set are encoded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
-import numpy as np
-
+from nnrun import tokens
 from nnrun.errors import CommandError
 from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
-from nnrun.records import Sequences, Vocabulary
-
-# What Keras's tokenizer takes for the end of a word; an apostrophe is a part of one.
-_BETWEEN = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r\v\f', " "))
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, in small letters and without punctuation.
-
-    Example:
-        >>> words("Don't miss it!<br />A film of rare beauty...")
-        ["don't", 'miss', 'it', 'br', 'a', 'film', 'of', 'rare', 'beauty']
-    """
-    return [word for word in text.lower().translate(_BETWEEN).split(" ") if word]
-
-
-def encode(texts: Sequence[str], known: Vocabulary) -> Sequences:
-    """Texts as rows of word indices.
-
-    Example:
-        >>> encode(["A fine film", ""], Vocabulary({"a": 6, "film": 22}, 1, 2)).values.tolist()
-        [1, 6, 2, 22, 1]
-    """
-    rows = [_row(words(text), known) for text in texts]
-    lengths = np.array([0, *map(len, rows)], dtype=np.int64)
-    values = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))
-    return Sequences(values, np.cumsum(lengths))
-
-
-def _row(found: list[str], known: Vocabulary) -> list[int]:
-    indices = [known.words.get(word, known.unknown) for word in found]
-    return [index for index in (known.start, *indices) if index is not None]
+from nnrun.records import Vocabulary
 
 
 def read(texts: Sequence[str], subject: Subject) -> Raw:
@@ -56,13 +23,17 @@ def read(texts: Sequence[str], subject: Subject) -> Raw:
     if not texts:
         raise CommandError("there is no text to be predicted")
     known = subject.vocabulary()
-    strange = [at for at, text in enumerate(texts, 1) if not any(map(known.words.get, words(text)))]
+    strange = [at for at, text in enumerate(texts, 1) if not _is_known(text, known)]
     return Raw(
         tuple(map(str, range(1, len(texts) + 1))),
-        encode(texts, known),
+        tokens.encode(texts, known),
         texts=tuple(texts),
         notices=tuple(_strange(strange)),
     )
+
+
+def _is_known(text: str, known: Vocabulary) -> bool:
+    return any(word in known.words for word in tokens.TOKENIZERS[known.tokenizer](text))
 
 
 def _strange(rows: list[int]) -> list[str]:

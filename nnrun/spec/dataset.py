@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from nnrun.spec.dataset_base import DatasetBase, Fraction, Seed
-from nnrun.spec.own import Csv, Images, Parquet
+from nnrun.spec.own import Csv, Images, Npz, Parquet, Text
 from nnrun.spec.steps import Index
 
 
@@ -163,7 +163,9 @@ Dataset = Annotated[
         | Mnist5k
         | Images
         | Csv
-        | Parquet,
+        | Parquet
+        | Npz
+        | Text,
         Field(discriminator="name"),
     ],
     BeforeValidator(_named),

@@ -72,6 +72,26 @@ class Parquet(Table):
     name: Literal["parquet"]
 
 
+class Npz(Own):
+    """Arrays of your own in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
+
+    name: Literal["npz"]
+    task: Literal["classification", "regression"] | None = None
+    """By default whole numbers are classes, and others are values."""
+
+
+class Text(Own):
+    """Texts of your own: a column of a CSV file, or .txt files in a folder per class."""
+
+    name: Literal["text"]
+    text: Annotated[str, Field(min_length=1)] = "text"
+    """The column of the texts."""
+    target: Annotated[str, Field(min_length=1)] = "label"
+    """The column of the classes."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Between the cells of a line."""
+
+
 PATHS = ("path", "test")
 """The arguments that are paths."""
 

@@ -16,8 +16,8 @@ from nnrun.spec import dataset as specs
 from nnrun.spec import folders, table
 from nnrun.spec.dataset import Words
 from nnrun.spec.dataset_base import DatasetBase
-from nnrun.spec.own import Csv, Images, Parquet
-from nnrun.spec.steps import Impute, MultiHot, Pad, Step
+from nnrun.spec.own import Csv, Images, Npz, Parquet, Text
+from nnrun.spec.steps import Impute, MultiHot, Pad, Step, Vectorize
 
 Kind = Literal["images", "table", "texts"]
 
@@ -70,7 +70,9 @@ def prepared(known: Profile, steps: Sequence[Step]) -> tuple[int, ...] | None:
 
 def dtype_after(steps: Sequence[Step]) -> Literal["int32", "float32"]:
     """The type in which a model sees rows after some steps: word indices stay whole numbers."""
-    return "int32" if steps and isinstance(steps[-1], Pad) else "float32"
+    last = steps[-1] if steps else None
+    indices = isinstance(last, Pad) or (isinstance(last, Vectorize) and last.output_sequence_length)
+    return "int32" if indices else "float32"
 
 
 def boundary(rows: int, test_split: float) -> int:
@@ -88,14 +90,14 @@ def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
         if isinstance(step, Impute):
             message = "impute must be the first step: the others cannot do with missing values"
             raise Misfit("NN123", ("dataset", "prepare", index), message)
-    needs_texts = [isinstance(step, MultiHot | Pad) for step in steps]
+    needs_texts = [isinstance(step, MultiHot | Pad | Vectorize) for step in steps]
     for index, needed in enumerate(needs_texts):
         if needed and (index > 0 or not texts):
             path = ("dataset", "prepare", index)
             message = f"{steps[index].step} takes rows of word indices and must be the first step"
             raise Misfit("NN123", path, message)
     if texts and not any(needs_texts):
-        message = "the rows differ in length; prepare must begin with multi_hot or pad"
+        message = "the rows differ in length; prepare must begin with multi_hot, pad or vectorize"
         raise Misfit("NN123", ("dataset", "prepare"), message)
 
 
@@ -206,6 +208,26 @@ def _parquet(dataset: Csv | Parquet) -> Profile:
     return Profile(dataset.name, "table", None, None, None, target=dataset.target, open=True)
 
 
+def _own_texts(dataset: Text) -> Profile:
+    """Which classes there are; open where that cannot be looked up, which a check tells of."""
+    path = Path(dataset.path)
+    try:
+        if path.is_dir():
+            count = len(folders.classes(path))
+        else:
+            found = table.look(path, dataset.separator).columns[dataset.target]
+            count = len((found.categories or found.numbers) if found else ())
+    except (OSError, ValueError, KeyError):
+        count = 0
+    target = "class" if path.is_dir() else dataset.target
+    classes = range(count)
+    return Profile(dataset.name, "texts", None, None, None, classes, target, open=not count)
+
+
+def _arrays(dataset: Npz) -> Profile:
+    return Profile(dataset.name, "table", None, None, None, open=True)
+
+
 def _embedded(
     rows: int, shape: tuple[int, ...], classes: int, target: str, *, uneven: bool = False
 ) -> Callable[[specs.Embedded], Profile]:
@@ -238,4 +260,6 @@ _PROFILES: dict[type[DatasetBase], Callable[..., Profile]] = {
     Images: _pictures,
     Csv: _csv,
     Parquet: _parquet,
+    Text: _own_texts,
+    Npz: _arrays,
 }

@@ -73,6 +73,20 @@ class Standardize(Step):
     as the classic tutorial does: that leaks."""
 
 
+class Vectorize(Step):
+    """Numbers the commonest words, as `TextVectorization` does; of the rows that train only."""
+
+    step: Literal["vectorize"] = "vectorize"
+    max_tokens: Annotated[int, Field(ge=3, lt=2**30)]
+    """How many numbers there are, those for no word and for any other word included."""
+    output_sequence_length: PositiveInt | None = None
+    """Length of every row of word numbers; without it a row has a 0 or 1 for each word."""
+
+    def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """As many words in every row, or a column per word."""
+        return (self.output_sequence_length or self.max_tokens,)
+
+
 class Impute(Step):
     """Fills cells without a value from what their column holds; of words, with the commonest."""
 
@@ -101,7 +115,7 @@ class Flatten(Step):
 
 STEPS: dict[str, type[Step]] = {
     get_args(cls.model_fields["step"].annotation)[0]: cls
-    for cls in (MultiHot, Pad, Impute, Standardize, Rescale, Flatten)
+    for cls in (MultiHot, Pad, Vectorize, Impute, Standardize, Rescale, Flatten)
 }
 
 
@@ -126,7 +140,8 @@ def _step(value: Any) -> Any:
 
 Prepare = Annotated[
     Annotated[
-        MultiHot | Pad | Impute | Standardize | Rescale | Flatten, Field(discriminator="step")
+        MultiHot | Pad | Vectorize | Impute | Standardize | Rescale | Flatten,
+        Field(discriminator="step"),
     ],
     BeforeValidator(_step),
 ]
