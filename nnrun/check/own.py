@@ -14,6 +14,8 @@ from nnrun.spec.own import PATHS, Images, Own
 from nnrun.spec.suggest import nearest
 from nnrun.spec.words import listed, shown
 
+_LONGEST = 300  # characters
+
 
 def misfits(dataset: DatasetBase) -> Iterator[Misfit]:
     """What is missing, or is not as the spec says."""
@@ -21,12 +23,12 @@ def misfits(dataset: DatasetBase) -> Iterator[Misfit]:
         return
     for key in PATHS:
         value = getattr(dataset, key)
-        if value is not None and not Path(value).exists() and not _can_wait(dataset):
+        if value is not None and not folders.there(Path(value)) and not _can_wait(dataset):
             yield Misfit("NN127", ("dataset", key), _absence(Path(value)))
-        elif value is not None and Path(value).is_file() and isinstance(dataset, Images):
-            message = f"{shown(value)} is a file, and pictures lie in a folder per class"
+        elif value is not None and isinstance(dataset, Images) and Path(value).is_file():
+            message = f"{_whole(Path(value))} is a file, and pictures lie in a folder per class"
             yield Misfit("NN127", ("dataset", key), message)
-        elif value is not None and isinstance(dataset, Images) and Path(value).exists():
+        elif value is not None and isinstance(dataset, Images) and folders.there(Path(value)):
             yield from _of_classes(dataset, key)
 
 
@@ -37,7 +39,7 @@ def absent_for_now(about: Subject) -> Iterator[Finding]:
         return
     for key in PATHS:
         value = getattr(dataset, key)
-        if value is not None and not Path(value).exists():
+        if value is not None and not folders.there(Path(value)):
             yield Finding("NN228", ("dataset", key), _absence(Path(value)))
 
 
@@ -52,7 +54,13 @@ def _absence(path: Path) -> str:
     except OSError:
         guess = None
     hint = f"; did you mean {shown(guess)}?" if guess else ""
-    return f"{shown(str(path))} is not there{hint}"
+    return f"{_whole(path)} is not there{hint}"
+
+
+def _whole(path: Path) -> str:
+    """A path from its root on, so that a wrong folder above it shows; its end where it is endless."""
+    text = str(path)
+    return f"'{text}'" if len(text) <= _LONGEST else f"'…{text[-_LONGEST:]}'"
 
 
 def _of_classes(dataset: Images, key: str) -> Iterator[Misfit]:
@@ -64,7 +72,8 @@ def _of_classes(dataset: Images, key: str) -> Iterator[Misfit]:
         yield Misfit("NN127", at, f"cannot be read: {error.strerror or error}")
         return
     if key == PATHS[0] and len(found) < 2:
-        message = f"holds {len(found)} folders, and pictures need a folder for each of two classes"
+        many = "1 folder" if len(found) == 1 else f"{len(found)} folders"
+        message = f"holds {many}, and pictures need one for each of two classes or more"
         yield Misfit("NN127", at, message)
     elif key == PATHS[0] and dataset.classes not in (None, len(found)):
         message = f"is {dataset.classes}, but there are {len(found)} folders in {dataset.path}"

@@ -5,6 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def there(path: Path) -> bool:
+    """Whether there is a file or a folder; what has no name that could be looked up is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def classes(folder: Path) -> tuple[str, ...]:
     """The names of the folders in a folder, in order; none where there is no such folder.
 
