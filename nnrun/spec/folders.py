@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ENDINGS = frozenset(".png .jpg .jpeg .bmp .gif .webp".split())
+"""Of the names of pictures."""
+PICTURES = "PNG, JPEG, BMP, GIF or WebP"
+
 
 def there(path: Path) -> bool:
     """Whether there is a file or a folder; what has no name that could be looked up is not there."""

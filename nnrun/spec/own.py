@@ -35,7 +35,7 @@ class Own(DatasetBase):
 
 
 class Images(Own):
-    """Pictures of your own, PNG or JPEG: one folder per class, under one folder."""
+    """Pictures of your own, PNG, JPEG, BMP, GIF or WebP: one folder per class, under one folder."""
 
     name: Literal["images"]
     image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
