@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nnrun.records import Array
+from nnrun.spec.folders import PICTURES
 
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 # More pixels than any camera has would fill the memory.
 _MOST_PIXELS = 200_000_000
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -25,7 +27,7 @@ def pixels(content: bytes, shape: tuple[int, ...]) -> Array:
     """A picture of the wanted shape, uint8, upright as its camera was held.
 
     Args:
-        content: of a PNG or JPEG file.
+        content: of a file.
         shape: `(height, width)` or `(height, width, channels)` of 1, 3 or 4 channels.
 
     Raises:
@@ -35,7 +37,10 @@ def pixels(content: bytes, shape: tuple[int, ...]) -> Array:
     try:
         # Of a picture that is large Pillow warns, and of one that is too large this tells.
         with warnings.catch_warnings(action="ignore"):
-            picture = ImageOps.exif_transpose(_opened(content))
+            picture = _opened(content)
+            # Of a JPEG far too large not all is unpacked, but three times what is wanted.
+            picture.draft(None, (3 * max(height, width),) * 2)
+            picture = ImageOps.exif_transpose(picture)
             picture = _flat(picture, mode(shape) or "RGB")
             picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3)
     except (OSError, SyntaxError, ArithmeticError, MemoryError) as error:
@@ -44,10 +49,12 @@ def pixels(content: bytes, shape: tuple[int, ...]) -> Array:
 
 
 def _opened(content: bytes) -> Image.Image:
+    if not content:
+        raise ValueError("is empty")
     try:
-        picture = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
+        picture = Image.open(io.BytesIO(content), formats=_FORMATS)
     except UnidentifiedImageError:
-        raise ValueError("is neither PNG nor JPEG, whatever its name says") from None
+        raise ValueError(f"is no {PICTURES} picture, whatever its name says") from None
     except Image.DecompressionBombError:
         raise ValueError("has more pixels than any camera's picture") from None
     if math.prod(picture.size) > _MOST_PIXELS:

@@ -7,6 +7,7 @@ into one array that is kept in memory, and `expand` turns a batch of it into wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -22,6 +23,7 @@ from nnrun.spec.steps import Flatten, Impute, MultiHot, Pad, Rescale, Standardiz
 # Below this many bytes rows are expanded once, above it batch by batch.
 EXPANDED_BYTES = 64 * 2**20
 CHUNK_ROWS = 4096
+_CHUNK_BYTES = 128 * 2**20
 # Row `b` holds the eight bits of the byte `b`, highest first, as `numpy.packbits` lays them.
 BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
 
@@ -119,6 +121,8 @@ def is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
         shape: of one row as the model sees it.
         indices: whether the model sees word indices.
     """
+    if isinstance(x, Streamed):
+        return False
     expanded = len(x) * int(np.prod(shape)) * 4
     grows = isinstance(x, Sequences) or x.dtype.kind != "f"
     return indices or not grows or expanded <= EXPANDED_BYTES
@@ -282,4 +286,6 @@ def _padded(x: Sequences, pad: Pad) -> Array:
 
 
 def _chunks(x: Array | Streamed, rows: Array) -> Iterator[Array]:
-    return (x[rows[start : start + CHUNK_ROWS]] for start in range(0, len(rows), CHUNK_ROWS))
+    # As float64, in which rows are counted with.
+    many = max(1, min(CHUNK_ROWS, _CHUNK_BYTES // (8 * max(1, math.prod(x.shape[1:])))))
+    return (x[rows[start : start + many]] for start in range(0, len(rows), many))

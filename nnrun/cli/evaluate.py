@@ -25,14 +25,15 @@ def evaluate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Labelled rows, .csv or .npz; by default the test set."
+            metavar="[FILE]", help="Labelled rows, .csv, .npz or a folder; by default the test set."
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Say how good a trained run is: loss and metrics on its test set, or on a file.
 
-    A CSV has a column with the target's name; an npz has the arrays x and y.
+    A CSV has a column with the target's name; an npz has the arrays x and y; pictures lie in a
+    folder per class.
     """
     with exit_codes():
         from nnrun import prediction
@@ -67,9 +68,13 @@ def _raw(subject: Subject, file: Path | None) -> Raw:
     """
     from nnrun.prediction import files, held_back
 
-    raw = files.read([file], subject) if file else held_back.everything(subject)
+    # What is measured is what a person has: nothing is made more like the training pictures.
+    raw = files.read([file], subject, invert=False) if file else held_back.everything(subject)
     if raw.y is None:
-        where = f"a CSV has them in a column `{subject.target}`, an npz in an array `y`"
+        where = (
+            f"a CSV has them in a column `{subject.target}`, an npz in an array `y`, and pictures "
+            "lie in a folder per class"
+        )
         raise CommandError(f"{file}: the rows have no labels; {where}")
     return raw
 

@@ -37,7 +37,9 @@ def predict(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Pictures (PNG, JPEG), or one CSV or npz."),
+        typer.Argument(
+            metavar="[FILE]...", help="Pictures or a folder of them, or one CSV or npz."
+        ),
     ] = None,
     rows: Annotated[
         str | None,

@@ -14,39 +14,44 @@ from pathlib import Path
 import numpy as np
 
 from nnrun import pictures
+from nnrun.datasets.counting import counted
 from nnrun.datasets.drawing import draw
 from nnrun.errors import DataError
-from nnrun.records import Array, Dataset, Inputs, Split, Streamed
+from nnrun.number import size
+from nnrun.records import Array, Dataset, Split, Streamed
 from nnrun.spec import folders
 from nnrun.spec.own import Images
 
-ENDINGS = frozenset((".png", ".jpg", ".jpeg"))
 IN_MEMORY = 512 * 2**20
-"""Bytes of pixels up to which all rows of a split are read at once; more are streamed."""
+"""Bytes of pixels up to which all rows are kept in memory; more are streamed."""
 # File managers leave them in any folder.
 _LITTER = frozenset(("thumbs.db", "desktop.ini"))
+# Of a file; what is larger would fill the memory.
+_LARGEST = 250 * 10**6
+# So many files are handed to the threads together.
+_HANDFUL = 512
+
+Labelled = tuple[Sequence[Path], Array]
+"""Files, and the class of each by its number."""
 
 
 def images(spec: Images) -> Dataset:
     """Pictures of shape `(rows, height, width, channels)`, uint8 from 0 to 255.
 
+    Each is read once before any is trained on, so that one that is damaged is found at once.
+
     Raises:
         DataError: a folder cannot be read, or what is in it is no picture.
     """
-    folder = Path(spec.path)
-    names = _classes(folder)
-    files, y = _listed(folder, names)
-    if spec.test is None:
-        train, test = draw(np.arange(len(files)), y, spec, classes=True)
-        parts = [([files[row] for row in np.asarray(part.x)], part.y) for part in (train, test)]
-    else:
-        # As they lie in folders, a class would come after the other.
-        order = np.random.default_rng(spec.seed).permutation(len(files))
-        parts = [([files[row] for row in order], y[order]), _listed(Path(spec.test), names)]
-    channels = 3 if spec.color_mode == "rgb" else 1
-    shape = (*spec.image_size, channels)
-    train, test = (Split(_rows(Reader(tuple(paths), shape)), y) for paths, y in parts)
-    source = f"{shape} {_fingerprint([path for paths, _ in parts for path in paths])}"
+    names, parts = _divided(spec)
+    shape = (*spec.image_size, 3 if spec.color_mode == "rgb" else 1)
+    readers = [Reader(tuple(paths), shape) for paths, _ in parts]
+    # Both or neither, because one traced function serves them.
+    streamed = Reader(tuple(path for each in readers for path in each.paths), shape).is_large
+    total = hashlib.sha256(f"{shape}".encode())
+    found = [_read(reader, total, streamed=streamed) for reader in readers]
+    train, test = (Split(x, y) for x, (_, y) in zip(found, parts, strict=True))
+    source = total.hexdigest()
     return Dataset(spec.name, train, test, classes=names, highest=255.0, source=source)
 
 
@@ -68,17 +73,38 @@ class Reader:
         Raises:
             DataError: a file cannot be read, or is no picture.
         """
-        found = _threads().map(self._read, rows.tolist())
-        return np.stack([*found]) if len(rows) else np.empty((0, *self.shape), np.uint8)
+        found = [pixels for pixels, _ in _threads().map(self.read, rows.tolist())]
+        return np.stack(found) if found else np.empty((0, *self.shape), np.uint8)
 
-    def _read(self, row: int) -> Array:
+    @property
+    def is_large(self) -> bool:
+        """Whether its pictures are more than are kept in memory."""
+        return len(self.paths) * math.prod(self.shape) > IN_MEMORY
+
+    @property
+    def streamed(self) -> Streamed:
+        """Its pictures, read as they are needed."""
+        return Streamed((len(self.paths), *self.shape), self)
+
+    def read(self, row: int) -> tuple[Array, bytes]:
+        """A picture, and the SHA-256 of its file; errors as above."""
         path = self.paths[row]
         try:
-            return pictures.pixels(path.read_bytes(), self.shape)
+            content = _content(path)
+            return pictures.pixels(content, self.shape), hashlib.sha256(content).digest()
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    # A pipe that nobody writes to would be waited for.
+    if path.exists() and not path.is_file():
+        raise ValueError("is no file")
+    if path.stat().st_size > _LARGEST:
+        raise ValueError(f"is larger than {size(_LARGEST)}")
+    return path.read_bytes()
 
 
 @cache
@@ -87,11 +113,36 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pictures")
 
 
-def _rows(reader: Reader) -> Inputs:
+def _read(reader: Reader, total: hashlib._Hash, *, streamed: bool) -> Array | Streamed:
+    """Reads all pictures once, adds their files to the fingerprint, and keeps them or not."""
     shape = (len(reader.paths), *reader.shape)
-    if math.prod(shape) > IN_MEMORY:
-        return Streamed(shape, reader)
-    return reader(np.arange(len(reader.paths)))
+    kept = np.empty((0 if streamed else shape[0], *reader.shape), np.uint8)
+
+    def take(row: int) -> bytes:
+        pixels, fingerprint = reader.read(row)
+        if not streamed:
+            kept[row] = pixels
+        return fingerprint
+
+    with counted("pictures", shape[0]) as count:
+        for start in range(0, shape[0], _HANDFUL):
+            rows = range(start, min(start + _HANDFUL, shape[0]))
+            for fingerprint in _threads().map(take, rows):
+                total.update(fingerprint)
+            count(rows.stop)
+    return reader.streamed if streamed else kept
+
+
+def _divided(spec: Images) -> tuple[tuple[str, ...], list[Labelled]]:
+    """The names of the classes, and the pictures to train and to test on."""
+    names = _classes(Path(spec.path))
+    files, y = listed(Path(spec.path), names, all_classes=True)
+    if spec.test is None:
+        drawn = draw(np.arange(len(files)), y, spec, classes=True)
+        return names, [([files[row] for row in np.asarray(part.x)], part.y) for part in drawn]
+    # As they lie in folders, a class would come after the other.
+    order = np.random.default_rng(spec.seed).permutation(len(files))
+    return names, [([files[row] for row in order], y[order]), listed(Path(spec.test), names)]
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -99,55 +150,53 @@ def _classes(folder: Path) -> tuple[str, ...]:
         names = folders.classes(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    if not folder.exists():
+    if not folders.there(folder):
         raise DataError(f"{folder} is not there")
     if len(names) < 2:
-        raise DataError(f"{folder}: holds {len(names)} folders, and each class needs one")
+        raise DataError(
+            f"{folder}: each class needs a folder, and there are {len(names)}; two are the least"
+        )
     return names
 
 
-def _listed(folder: Path, names: Sequence[str]) -> tuple[list[Path], Array]:
+def listed(folder: Path, names: Sequence[str], *, all_classes: bool = False) -> Labelled:
     """The pictures of a folder per class, in the order of their names, and their classes.
 
+    Args:
+        folder: holds a folder for each class.
+        names: of the classes.
+        all_classes: whether each must have pictures; else there must be some of any.
+
     Raises:
-        DataError: a file is no picture by its name, or there is none.
+        DataError: a file is no picture by its name, or pictures are missing.
     """
-    paths: list[Path] = []
-    y: list[int] = []
-    for number, name in enumerate(names):
-        found = _in(folder / name)
-        paths += found
-        y += [number] * len(found)
-    if not paths:
-        raise DataError(f"{folder}: holds no PNG and no JPEG in a folder of a class")
-    return paths, np.asarray(y, np.int64)
+    found = [within(folder / name) for name in names]
+    for name, files in zip(names, found, strict=True):
+        if all_classes and not files:
+            raise DataError(f"{folder / name}: holds no picture ({folders.PICTURES})")
+    if not any(found):
+        raise DataError(f"{folder}: holds no picture in a folder of a class")
+    y = np.repeat(np.arange(len(names), dtype=np.int64), [len(files) for files in found])
+    return [path for files in found for path in files], y
 
 
-def _in(folder: Path) -> list[Path]:
-    """The pictures of a class; a class may be missing among those to test on."""
-    if not folder.exists():
-        return []
+def within(folder: Path) -> list[Path]:
+    """The pictures in a folder and in those below; none where there is no such folder.
+
+    Raises:
+        DataError: a file is no picture by its name.
+    """
     try:
         inside = sorted(each for each in folder.rglob("*") if not each.is_dir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    kept = [each for each in inside if each.name[0] != "." and each.name.lower() not in _LITTER]
-    if others := [each for each in kept if each.suffix.lower() not in ENDINGS]:
-        raise DataError(f"{others[0]}: is no PNG and no JPEG; leave only pictures in the folder")
+    kept = [path for path in inside if not _is_litter(path.relative_to(folder))]
+    for path in kept:
+        if path.suffix.lower() not in folders.ENDINGS:
+            raise DataError(f"{path}: is no {folders.PICTURES}; leave only pictures in the folder")
     return kept
 
 
-def _fingerprint(paths: Sequence[Path]) -> str:
-    """SHA-256 over the content of files, in order."""
-    total = hashlib.sha256()
-    for found in _threads().map(_digest, paths):
-        total.update(found)
-    return total.hexdigest()
-
-
-def _digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+def _is_litter(path: Path) -> bool:
+    """Whether a file is a system's own: hidden, in a hidden folder, or left by a file manager."""
+    return path.name.lower() in _LITTER or any(part.startswith(".") for part in path.parts)

@@ -11,6 +11,7 @@ from nnrun.cache import published
 from nnrun.errors import DataError
 from nnrun.records import Dataset
 from nnrun.spec import dataset as specs
+from nnrun.spec import folders
 from nnrun.spec.dataset_base import DatasetBase
 from nnrun.spec.own import Csv, Images, Npz, Own, Parquet, Text
 
@@ -73,7 +74,7 @@ def missing(spec: DatasetBase) -> tuple[Path, ...]:
     Nothing is downloaded or opened, so this answers offline.
     """
     if isinstance(spec, Own):
-        return tuple(path for path in spec.files if not path.exists())
+        return tuple(path for path in spec.files if not folders.there(path))
     return tuple(file.path for file in published.of(spec.name) if not file.is_there)
 
 

@@ -1,4 +1,4 @@
-"""Files that a person names: pictures, or one table, or one archive."""
+"""Files that a person names: pictures or a folder of them, or one table, or one archive."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from nnrun.errors import CommandError
 from nnrun.prediction import archives, tables
 from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
+from nnrun.spec.folders import ENDINGS
 
-_PICTURES = frozenset((".png", ".jpg", ".jpeg"))
-_ALL = ".png, .jpg, .jpeg, .csv or .npz"
+_ALL = f"{', '.join(sorted(ENDINGS))}, .csv or .npz"
 
 
 def read(paths: Sequence[Path], subject: Subject, *, invert: bool | None = None) -> Raw:
     """Rows to be predicted.
 
     Args:
-        paths: of the files.
+        paths: of the files, or of one folder.
         subject: the run that is asked.
         invert: as of `pictures.read`.
 
@@ -26,13 +26,17 @@ def read(paths: Sequence[Path], subject: Subject, *, invert: bool | None = None)
         CommandError: a file is of no such kind, or not what its name says.
     """
     endings = {path.suffix.lower() for path in paths}
-    if endings <= _PICTURES:
+    is_folder = len(paths) == 1 and paths[0].is_dir()
+    if endings <= ENDINGS or is_folder:
         # Pillow is needed for nothing else.
         from nnrun.prediction import pictures  # noqa: PLC0415
 
-        return pictures.read(paths, subject, invert=invert)
+        asked = pictures.in_folder(paths[0], subject) if is_folder else pictures.named(paths)
+        return pictures.read(asked, subject, invert=invert)
     if len(paths) > 1:
-        raise CommandError("several files can be named where all are pictures; name one")
+        raise CommandError(
+            "several files can be named where all are pictures; name one file or folder"
+        )
     if endings == {".csv"}:
         return tables.read(paths[0], subject)
     if endings == {".npz"}:

@@ -1,63 +1,105 @@
-"""PNG and JPEG files, brought into the form of the pictures that a run was trained on."""
+"""Pictures in files, brought into the form of those that a run was trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nnrun import pictures
 from nnrun.appearance import edge
+from nnrun.datasets.images import Reader, listed, within
 from nnrun.errors import CommandError
-from nnrun.prediction.raw import Raw, content
+from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
-from nnrun.records import Array
+from nnrun.records import Array, Inputs
+from nnrun.spec import folders
 
 # Shares of the brightest pixel, from which the edge of a picture is called dark or light.
 _DARK, _LIGHT = 0.25, 0.75
+_BRIGHTEST = 255
 
 
-def read(paths: Sequence[Path], subject: Subject, *, invert: bool | None) -> Raw:
+@dataclass(frozen=True)
+class Asked:
+    """Files of pictures.
+
+    Args:
+        paths: of all of them.
+        y: class numbers, shape `(paths,)`, where they lie in a folder per class.
+    """
+
+    paths: Sequence[Path]
+    y: Array | None = None
+
+
+def named(paths: Sequence[Path]) -> Asked:
+    """Pictures that are named one by one."""
+    return Asked(paths)
+
+
+def in_folder(folder: Path, subject: Subject) -> Asked:
+    """The pictures in a folder, labelled where all folders in it have names of classes.
+
+    Raises:
+        CommandError: there are none.
+        DataError: a file in it is no picture by its name.
+    """
+    try:
+        inside = folders.classes(folder)
+    except OSError as error:
+        raise CommandError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    if inside and {*inside} <= {*subject.classes}:
+        return Asked(*listed(folder, subject.classes))
+    if paths := within(folder):
+        return Asked(paths)
+    raise CommandError(f"{folder}: holds no picture ({folders.PICTURES})")
+
+
+def read(asked: Asked, subject: Subject, *, invert: bool | None) -> Raw:
     """Pictures to be predicted, of any size.
 
     Args:
-        paths: of the files.
+        asked: the files.
         subject: says height, width and channels.
-        invert: whether light and dark are exchanged; None where that is to be seen: where the
+        invert: whether light and dark are exchanged; None where that is to be seen: where grey
             training pictures have dark edges and a picture has light ones, or the other way round.
 
     Raises:
-        CommandError: the run does not take pictures, or a file is none.
+        CommandError: the run does not take pictures.
+        DataError: a file is none.
     """
     looks = subject.looks
     if looks.kind != "images" or looks.highest is None or looks.edge is None:
         raise CommandError(
             f"{subject.run.path} was trained on {subject.name}, which has no pictures"
         )
-    shares = np.stack([_share(path, looks.shape) for path in paths])
-    if invert is None:
-        turned = np.array([_is_other(looks.edge, edge(each[None])) for each in shares])
-    else:
-        turned = np.full(len(shares), invert)
-    shares[turned] = 1 - shares[turned]
-    names = [str(paths[row]) for row in np.flatnonzero(turned).tolist()] if invert is None else []
-    notices = _inverted(names, dark=looks.edge < _DARK)
-    return Raw(tuple(map(str, paths)), shares * np.float32(looks.highest), notices=notices)
+    if pictures.mode(looks.shape) is None:
+        raise CommandError(f"no picture has the {looks.shape[2]} channels that the run takes")
+    reader = Reader(tuple(asked.paths), looks.shape)
+    if reader.is_large and looks.highest == _BRIGHTEST and not invert:
+        return Raw(tuple(map(str, asked.paths)), reader.streamed, asked.y)
+    x = reader(np.arange(len(asked.paths)))
+    turned = _turned(x, looks.edge, invert)
+    x[turned] = _BRIGHTEST - x[turned]
+    which = [str(asked.paths[row]) for row in np.flatnonzero(turned).tolist()]
+    notices = _inverted(which if invert is None else [], dark=looks.edge < _DARK)
+    return Raw(tuple(map(str, asked.paths)), _scaled(x, looks.highest), asked.y, notices=notices)
 
 
-def _share(path: Path, shape: tuple[int, ...]) -> Array:
-    """A picture of the wanted shape, float32 from 0 to 1.
+def _turned(x: Array, usual: float, invert: bool | None) -> Array:
+    """Which pictures have light and dark exchanged."""
+    in_colour = x.ndim == 4 and x.shape[-1] > 1
+    if invert is None and not in_colour:
+        return np.array([_is_other(usual, edge(each[None]) / _BRIGHTEST) for each in x])
+    return np.full(len(x), bool(invert))
 
-    Raises:
-        CommandError: it is none that can be read.
-    """
-    if pictures.mode(shape) is None:
-        raise CommandError(f"no picture has the {shape[2]} channels that the run takes")
-    try:
-        return pictures.pixels(content(path), shape).astype(np.float32) / 255
-    except ValueError as error:
-        raise CommandError(f"{path}: {error}") from error
+
+def _scaled(x: Array, highest: float) -> Inputs:
+    """Bytes, or where the training pictures are less bright than bytes can be, floats."""
+    return x if highest == _BRIGHTEST else x * np.float32(highest / _BRIGHTEST)
 
 
 def _is_other(edge: float, found: float) -> bool:

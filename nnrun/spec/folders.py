@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ENDINGS = frozenset(".png .jpg .jpeg .bmp .gif .webp".split())
+"""Of the names of pictures."""
+PICTURES = "PNG, JPEG, BMP, GIF or WebP"
+
+
+def there(path: Path) -> bool:
+    """Whether there is a file or a folder; what has no name that could be looked up is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
 
 def classes(folder: Path) -> tuple[str, ...]:
     """The names of the folders in a folder, in order; none where there is no such folder.

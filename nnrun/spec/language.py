@@ -15,7 +15,7 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.steps import Step
 from nnrun.spec.tree import Path, dotted
 
-FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet png jpg jpeg images folder".split())
+FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet".split())
 """What people hope to be read, and cannot be yet."""
 EARLIER = ("extends", "blocks")
 """Keys that are settled before the models see a spec."""

@@ -30,6 +30,9 @@ _SENTENCES: dict[Path, str] = {
         "name",
     ): "1 to 80 letters, digits, '_', '-' or '.', without '-' or '.' before or '.' after them",
     ("training", "class_weight"): "'balanced', or a number for each class such as {positive: 2}",
+    ("dataset", "path"): "the path of a file or a folder",
+    ("dataset", "test"): "the path of a file or a folder",
+    ("dataset", "image_size"): "two whole numbers, height and width, such as [64, 64]",
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {

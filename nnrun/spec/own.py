@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,7 +35,7 @@ class Own(DatasetBase):
 
 
 class Images(Own):
-    """Pictures of your own, PNG or JPEG: one folder per class, under one folder."""
+    """Pictures of your own, PNG, JPEG, BMP, GIF or WebP: one folder per class, under one folder."""
 
     name: Literal["images"]
     image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
@@ -118,8 +119,9 @@ def _absolute(node: Node, *, given: Collection[str]) -> Node:
     if not isinstance(node.value, str) or not node.value or "\0" in node.value:
         return node
     folder = Path() if node.place.source in given else Path(node.place.source).parent
-    try:
+    wanted = folder / node.value
+    # Somebody who is not known here has no `~`, and a link to itself leads nowhere.
+    with suppress(RuntimeError):
         wanted = folder / Path(node.value).expanduser()
-    except RuntimeError:  # of a person who is not known here
-        wanted = folder / node.value
-    return replace(node, value=str(wanted.resolve()))
+        wanted = wanted.resolve()
+    return replace(node, value=str(wanted.absolute()))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import keras
 
+from nnrun.errors import DataError
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 
@@ -56,7 +57,15 @@ def choose(
     4. `xla` where every layer is in `XLA_LAYERS` and, on a CPU, one training step takes no more
        than `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers.
     5. `graph` otherwise.
+
+    Raises:
+        DataError: the spec says `xla`, and the rows are streamed.
     """
+    if streamed and training.engine == "xla":
+        raise DataError(
+            "the rows are more than are kept in memory, and engine: xla cannot read them as they "
+            "are needed; leave it out, or make the pictures smaller"
+        )
     if training.engine != "auto":
         return training.engine
     if any(map(_works_per_batch, training.callbacks)):

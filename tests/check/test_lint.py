@@ -44,6 +44,13 @@ model:
 training: {optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}
 validation: {holdout: {size: 0.2}}
 """
+PICTURES = f"""\
+dataset:
+  {{name: images, image_size: [8, 8], prepare: [rescale], path: {shipped.folder()}/own/data/digits}}
+model: [Flatten, Dense: {{units: 10, activation: softmax}}]
+training: {{optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}}
+validation: {{holdout: {{size: 0.2}}}}
+"""
 
 
 def but(text: str, *changes: tuple[str, str]) -> str:
@@ -124,6 +131,10 @@ CASES = {
     "NN227": (
         but(CIFAR10, ("cifar10}", "cifar10, prepare: [rescale]}")),
         but(CIFAR10, ("cifar10}", "cifar10, prepare: [rescale]}"), ("ResNet50}", "ResNet50, preprocess: false}")),
+    ),
+    "NN228": (
+        but(PICTURES, ("digits}", "nowhere, classes: 10}")),
+        but(PICTURES, ("digits}", "digits, classes: 10}")),
     ),
 }  # fmt: skip
 # Said of the rows themselves, once they are read; tests/test_sanity.py calls each up.

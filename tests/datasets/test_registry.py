@@ -11,16 +11,26 @@ import numpy as np
 import pytest
 
 from nnrun import datasets
+from nnrun.cli import shipped
 from nnrun.datasets import registry
 from nnrun.errors import DataError
 from nnrun.records import Dataset, Sequences
 from nnrun.spec import dataset as specs
+from nnrun.spec.dataset_base import DatasetBase
+from nnrun.spec.loading import load
+from nnrun.spec.own import Own
 
 SPECS = {get_args(cls.model_fields["name"].annotation)[0]: cls for cls in registry.MODULES}
+# A person's own data are shown by a shipped spec of each kind.
+OWN = {
+    known.name: known
+    for path in sorted((shipped.folder() / "own").glob("*.yaml"))
+    for known in [load(path).experiment.dataset]
+}
 
 
-def spec(name: str, **arguments: Any) -> specs.DatasetBase:
-    return SPECS[name](name=name, **arguments)
+def spec(name: str, **arguments: Any) -> DatasetBase:
+    return OWN[name] if name in OWN else SPECS[name](name=name, **arguments)
 
 
 @pytest.fixture(scope="module", params=sorted(SPECS))
@@ -43,6 +53,10 @@ def test_every_data_set_of_a_spec_has_a_loader() -> None:
     union = get_args(specs.Dataset)[0]
 
     assert set(registry.MODULES) == set(get_args(union))
+
+
+def test_every_kind_of_own_data_has_a_shipped_spec() -> None:
+    assert set(OWN) == {name for name, cls in SPECS.items() if issubclass(cls, Own)}
 
 
 def test_each_row_has_a_label(dataset: Dataset) -> None:

@@ -9,15 +9,24 @@ import pytest
 from pydantic import TypeAdapter
 
 from nnrun import datasets
+from nnrun.cli import shipped
 from nnrun.datasets import synthetic
 from nnrun.datasets.registry import MODULES
 from nnrun.records import Dataset, Sequences, Split
 from nnrun.spec import dataset as specs
+from nnrun.spec.dataset_base import DatasetBase
+from nnrun.spec.loading import load
 from nnrun.spec.profile import profile
 
 NAMES = sorted(get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES)
+# What a kind of a person's own data needs to be said.
+OWN: dict[str, dict[str, Any]] = {
+    load(path).experiment.dataset.name: load(path).experiment.dataset.model_dump()
+    for path in sorted((shipped.folder() / "own").glob("*.yaml"))
+}
 VARIANTS: list[dict[str, Any]] = [
     *({"name": name} for name in NAMES),
+    {**OWN["images"], "path": "/nowhere", "classes": 7, "color_mode": "rgb"},
     {"name": "cifar100", "label_mode": "coarse"},
     {"name": "california_housing", "version": "small"},
     {"name": "imdb", "num_words": 1000},
@@ -27,8 +36,9 @@ VARIANTS: list[dict[str, Any]] = [
 every_variant = pytest.mark.parametrize("value", VARIANTS, ids=str)
 
 
-def of(value: dict[str, Any]) -> specs.DatasetBase:
-    spec: specs.DatasetBase = TypeAdapter(specs.Dataset).validate_python(value)
+def of(value: dict[str, Any]) -> DatasetBase:
+    known = {**OWN.get(value["name"], {}), **value}
+    spec: DatasetBase = TypeAdapter(specs.Dataset).validate_python(known)
     return spec
 
 

@@ -362,9 +362,17 @@ def test_other_rows_than_the_run_was_tested_on_are_refused(
 
 
 REFUSED: dict[str, tuple[str, bytes, str]] = {
-    "no picture": ("a.png", b"GIF89a", "a.png: is neither PNG nor JPEG, whatever its name says"),
+    "no picture": (
+        "a.png",
+        b"no picture",
+        "a.png: is no PNG, JPEG, BMP, GIF or WebP picture, whatever its name says",
+    ),
     "no archive": ("a.npz", b"PK", "a.npz: cannot be read: File is not a zip file"),
-    "no such kind": ("a.gif", b"", "a.gif: the name must end in .png, .jpg, .jpeg, .csv or .npz"),
+    "no such kind": (
+        "a.tiff",
+        b"",
+        "a.tiff: the name must end in .bmp, .gif, .jpeg, .jpg, .png, .webp, .csv or .npz",
+    ),
     "no rows": ("a.csv", b"", "a.csv: holds no rows"),
     "only a header": ("a.csv", b"a,b\n", "a.csv: holds no rows, only a header"),
     "other columns": (
@@ -484,7 +492,10 @@ def test_a_picture_that_would_fill_the_memory_is_refused(
         (["--invert"], "--invert is for pictures, and none is named"),
         (["--text", "a"], "RUN was trained on iris, which has no texts"),
         (["a.png"], "RUN was trained on iris, which has no pictures"),
-        (["a.csv", "b.csv"], "several files can be named where all are pictures; name one"),
+        (
+            ["a.csv", "b.csv"],
+            "several files can be named where all are pictures; name one file or folder",
+        ),
         (["a.csv"], "a.csv: cannot be read: No such file or directory"),
     ],
     ids=str,
@@ -564,7 +575,7 @@ def test_rows_without_labels_cannot_be_judged(run_of: RunOf, ask: Ask, tmp_path:
     assert found.exit_code == 2
     assert found.stderr == (
         f"error: {path}: the rows have no labels; a CSV has them in a column `species`, an npz in "
-        "an array `y`\n"
+        "an array `y`, and pictures lie in a folder per class\n"
     )
 
 

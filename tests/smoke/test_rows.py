@@ -20,7 +20,7 @@ UNITS = {"cifar100": 100, "reuters": 46, "digits": 10, "mnist": 10, "imdb": 1, "
 
 
 def experiment(dataset: dict[str, Any], validation: Any = None, **training: Any) -> Experiment:
-    units = UNITS.get(dataset["name"], 1)
+    units = UNITS.get(dataset["name"], dataset.get("classes", 1))
     losses = {1: "binary_crossentropy" if dataset["name"] == "imdb" else "mse"}
     given = {"optimizer": "sgd", "loss": losses.get(units, "sparse_categorical_crossentropy")}
     return Experiment.model_validate(
@@ -207,3 +207,16 @@ def test_a_seed_left_to_chance_is_drawn_once() -> None:
     trial = take_in(experiment(MNIST).model_copy(update={"seed": None}), stand_in=True)
 
     assert trial.intake.spec.seed == trial.intake.seed
+
+
+@pytest.mark.parametrize(
+    ("size", "held_back"), [(0.25, 128), (50_000, 26)], ids=["share", "number"]
+)
+def test_pictures_that_are_not_there_are_made_up(size: float, held_back: int) -> None:
+    """How many there would be nobody knows; a share of them stays that share."""
+    pictures = {"name": "images", "path": "/nowhere", "image_size": [4, 6], "classes": 10}
+    trial = tried(pictures, {"holdout": {"size": size}})
+
+    assert trial.data == "synthetic"
+    assert trial.intake.dataset.train.x.shape == (512, 4, 6, 3)
+    assert len(trial.intake.fold.validation) == held_back

@@ -16,7 +16,7 @@ model: [Dense: 10]
 training: {optimizer: adam, loss: mse, epochs: 1}
 """
 # What only shows once there is data or a model; raised outside `nnrun.spec`.
-LATER = {f"NN{number}" for number in range(120, 127)}
+LATER = {f"NN{number}" for number in range(120, 128)}
 CULPRITS = {
     "NN002": "a: [",
     "NN003": "# nothing",
