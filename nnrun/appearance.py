@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,8 +12,9 @@ from nnrun.records import Array, Column, Dataset, Sequences
 
 Kind = Literal["texts", "images", "table"]
 
-# So many pictures say how bright their edges are.
+# So many pictures say how bright their edges are; of large ones fewer, for all are held at once.
 _ENOUGH = 1000
+_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def of(dataset: Dataset) -> Appearance:
             "table", x.shape[1:], dataset.features, dataset.target, columns=dataset.columns
         )
     highest = dataset.highest or float(x[:].max()) or 1.0
-    some = x[:: max(1, len(x) // _ENOUGH)]
+    enough = max(1, min(_ENOUGH, _BYTES // math.prod(x.shape[1:])))
+    some = x[:: max(1, len(x) // enough)]
     return Appearance("images", x.shape[1:], (), dataset.target, highest, edge(some) / highest)
 
 

@@ -13,6 +13,7 @@ from nnrun.check.subject import Subject, subject
 from nnrun.errors import Fault, Misfit, SpecError
 from nnrun.spec.finding import Finding
 from nnrun.spec.loading import MOST_FAULTS, Loaded, foremost, load
+from nnrun.spec.own import Own
 from nnrun.spec.profile import check_steps
 from nnrun.spec.steps import Vectorize
 
@@ -78,8 +79,16 @@ def _misfits(about: Subject, own: Collection[str]) -> Iterator[Misfit]:
     yield from learning_rate_misfits(spec.training)
     yield from optimizer_misfits(spec.training)
     yield from reported.watched_misfits(spec)
-    yield from class_weights.misfits(spec.training.class_weight, known.classes)
+    yield from _class_weights(about)
     yield from stages.misfits(spec)
+
+
+def _class_weights(about: Subject) -> Iterator[Misfit]:
+    weight, known = about.spec.training.class_weight, about.known
+    # What the classes of a person's own rows are called is known once those are read.
+    named = isinstance(about.spec.dataset, Own) and isinstance(weight, dict)
+    if not known.open and not (named and known.classes):
+        yield from class_weights.misfits(weight, known.classes)
 
 
 def _preparation(about: Subject) -> Iterator[Misfit]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, shipped
+from nnrun.cli import console, fresh, shipped
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
-from nnrun.spec.language import FILES
 from nnrun.spec.suggest import nearest
 
 if TYPE_CHECKING:
     from nnrun.spec.experiment import Experiment
-    from nnrun.spec.loading import Loaded
 
 EXAMPLE = "Example: nnrun new my-net --from mnist"
 
@@ -31,8 +29,17 @@ def new(
         str, typer.Argument(metavar="NAME", help="The experiment's name, or the file to write.")
     ],
     source: Annotated[
-        str, typer.Option("--from", metavar="WHAT", help="A shipped spec, or a data set.")
+        str,
+        typer.Option(
+            "--from", metavar="WHAT", help="A shipped spec, a data set, or data of your own."
+        ),
     ] = "digits",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="COLUMN", help="Of a table of your own; by default the last one."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a spec to start from, with a comment on every key."""
@@ -41,44 +48,56 @@ def new(
         from nnrun.spec.loading import load
 
         path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
-        start = _start(source)
-        experiment = _renamed(load(start), path.name.removesuffix(path.suffix))
+        known = _known()
+        own = None if source in known else fresh.of_file(source, target, beside=path.parent)
+        start = own.source if own else _start(source, known)
+        raw = load(start).root.plain()
+        experiment = _renamed(_changed(raw, own), path.name.removesuffix(path.suffix))
         header = list(_header(start, path))
+        command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
+        if own:
+            # What else a shipped spec says of itself is of its own data.
+            header = [f"# {own.changes['description']}.", f"#   {command}"]
         text = "\n".join((*_editor(path.parent), *header, HINT, "", commented(experiment)))
         _write(path, text)
-        command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
         if json:
             console.print_json({"schema_version": 1, "path": str(path), "command": command})
             return
+        for note in own.notes if own else ():
+            console.stderr().print(note, markup=False)
         console.stderr().print(f"wrote {path}; now run\n  {command}", markup=False)
 
 
-def _start(source: str) -> Path:
-    """The shipped spec of that name, or else the plainest one of the data set of that name.
+def _changed(raw: dict[str, Any], own: fresh.Own | None) -> dict[str, Any]:
+    """A shipped spec for a person's own data, without what is expected of the shipped ones."""
+    if own is None:
+        return raw
+    return {**{key: value for key, value in raw.items() if key != "expect"}, **own.changes}
 
-    Raises:
-        CommandError: there is neither.
-    """
-    if source in shipped.names():
-        return shipped.folder() / f"{source}.yaml"
+
+def _known() -> dict[str, Path]:
+    """The shipped specs by name, and by the name of each data set the plainest one of it."""
     from nnrun.spec.loading import load
 
-    datasets: dict[str, Path] = {}
-    for name in sorted(shipped.names(), key=len, reverse=True):
-        path = shipped.folder() / f"{name}.yaml"
-        datasets[load(path).experiment.dataset.name] = path
-    if source in datasets:
-        return datasets[source]
-    if source.rpartition(".")[2].lower() in FILES:
-        message = f"files of your own, such as '{source}', cannot be read yet"
-        raise CommandError(f"{message}; start from one of {', '.join(shipped.names())}")
-    words = sorted({*shipped.names(), *datasets})
-    guess = nearest(source, words)
-    hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(words)}"
+    paths = {name: shipped.folder() / f"{name}.yaml" for name in shipped.names()}
+    names = sorted(paths, key=len, reverse=True)
+    return {**{load(paths[name]).experiment.dataset.name: paths[name] for name in names}, **paths}
+
+
+def _start(source: str, known: Mapping[str, Path]) -> Path:
+    """The spec to start from.
+
+    Raises:
+        CommandError: there is none of that name.
+    """
+    if source in known:
+        return known[source]
+    guess = nearest(source, list(known))
+    hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(sorted(known))}"
     raise CommandError(f"there is no spec or data set '{source}'; {hint}")
 
 
-def _renamed(loaded: Loaded, name: str) -> Experiment:
+def _renamed(raw: dict[str, Any], name: str) -> Experiment:
     """The experiment under another name.
 
     Raises:
@@ -89,7 +108,7 @@ def _renamed(loaded: Loaded, name: str) -> Experiment:
     from nnrun.spec import messages
     from nnrun.spec.experiment import Experiment
 
-    raw = {**loaded.root.plain(), "name": name}
+    raw = {**raw, "name": name}
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -109,8 +128,9 @@ def _header(start: Path, path: Path) -> Iterator[str]:
     from nnrun.spec import schema
 
     lines = start.read_text(encoding="utf-8").splitlines()[len(schema.header()) :]
+    shipped_as = f"configs/{start.relative_to(shipped.folder()).as_posix()}"
     for line in takewhile(lambda line: line.startswith("#"), lines):
-        yield line.replace(f"configs/{start.name}", shlex.quote(str(path)))
+        yield line.replace(shipped_as, shlex.quote(str(path)))
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnrun.errors import DataError
 from nnrun.records import Array, Dataset, Inputs, Sequences, Split
 from nnrun.spec.dataset import Words
 from nnrun.spec.dataset_base import DatasetBase
@@ -29,8 +30,13 @@ def draw(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset:
     Returns:
         Rows of the shape, type and range that the profile of the data set states. Classes are named
         by their numbers and occur equally often; values are floats between 1 and 50.
+
+    Raises:
+        DataError: what the rows look like is known from a person's own file only.
     """
     known = profile(spec)
+    if known.open or (known.shape is None and not isinstance(spec, Words)):
+        raise DataError(f"{spec.name}: only the file says what its rows look like")
     rng = np.random.default_rng(seed)
 
     def split(rows: int) -> Split:

@@ -15,8 +15,10 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.steps import Step
 from nnrun.spec.tree import Path, dotted
 
-FILES = frozenset("csv tsv txt json xls xlsx npy npz parquet".split())
-"""What people hope to be read, and cannot be yet."""
+FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz": "npz"}
+"""By the ending of a file of a person's own, the data set that reads it."""
+UNREADABLE = frozenset("json jsonl xls xlsx npy h5 hdf5 tfrecord zip".split())
+"""Endings of files that people hope to be read, and that nothing here reads."""
 EARLIER = ("extends", "blocks")
 """Keys that are settled before the models see a spec."""
 

@@ -178,13 +178,21 @@ def _unknown(
     code: str, path: Path, noun: str, word: Any, names: list[str], *, at: Path, key: bool = False
 ) -> Finding:
     message = f"unknown {noun} {shown(word)}"
-    if noun == "data set" and str(word).rpartition(".")[2].lower() in language.FILES:
-        message = f"files of your own, such as {shown(word)}, cannot be read yet"
-        return Finding(code, path, message, at=at, key=key)
+    if noun == "data set" and (advice := _own_file(str(word))):
+        return Finding(code, path, f"{message}; {advice}", at=at, key=key)
     suggestion = nearest(str(word), names)
     if suggestion is None:
         message += f"; there are {offered(word, names, noun.replace(' ', '') + 's')}"
     return Finding(code, path, message, suggestion, at=at, key=key)
+
+
+def _own_file(name: str) -> str | None:
+    """What to write for a file that stands where the name of a data set should."""
+    ending = name.rpartition(".")[2].lower()
+    if ending in language.UNREADABLE:
+        return f"{ending} files cannot be read: save it as csv, parquet or npz"
+    reader = language.FILES.get(ending)
+    return f"for a file write 'name: {reader}', and where it is as 'path'" if reader else None
 
 
 def _no_tag(path: Path, details: Details) -> Finding:

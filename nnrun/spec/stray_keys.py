@@ -63,7 +63,9 @@ def _elsewhere(key: str, parent: Path) -> tuple[str, Meant] | None:
     if parent == ("dataset",):
         if key in language.data_sets():
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
-        return ("; files of your own cannot be read yet", ()) if key in language.FILES else None
+        if key in language.FILES:
+            return f"; write 'name: {language.FILES[key]}', and where the file is as 'path'", ()
+        return None
     if "prepare" in parent:
         return None
     if homes := language.homes(key):

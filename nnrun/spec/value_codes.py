@@ -65,9 +65,10 @@ VALUES = {
     ),
     "NN109": Rule(
         "The data set is a registered one.",
-        reason="A spec names one of the data sets that nnrun can load. Files of your own cannot be read "
-        "yet.",
-        fix="Take the name that is suggested, or look for it in `nnrun keys datasets`.",
+        reason="A spec names one of the data sets that nnrun can load, or the kind of a file of your own: "
+        "csv, parquet, npz, text or images.",
+        fix="Take the name that is suggested, or look for it in `nnrun keys datasets`. For a file of your "
+        "own say where it is in `path`.",
         example="dataset:\n  name: digits",
     ),
     "NN110": Rule(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from nnrun import check
 from nnrun.cli import shipped
 from nnrun.cli.main import app
 from nnrun.spec import keys, schema
@@ -162,20 +163,101 @@ def test_what_stands_in_the_way_of_a_folder_is_named() -> None:
     )
 
 
-@pytest.mark.parametrize("source", ["csv", "data.csv", "../data/Prices.XLSX", "images"])
-def test_files_of_ones_own_are_refused_with_what_there_is(source: str) -> None:
+DATA = shipped.folder() / "own" / "data"
+# By what a person has: the data set that reads it, the columns or files that train, and the
+# width of the output.
+OWN_DATA = {
+    "cars.csv": ("csv", "train", 1),
+    "flowers.csv": ("csv", "kfold", 3),
+    "functions.csv": ("text", "train", 8),
+    "digits": ("images", "train", 10),
+    "wines.parquet": ("parquet", "kfold", 3),
+    "digits.npz": ("npz", "train", 10),
+}
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_data_of_ones_own_have_a_spec_that_fits_them(name: str) -> None:
+    """Without a word changed it passes the check; the path is as it was typed."""
+    kind, verb, width = OWN_DATA[name]
+    Path(name).symlink_to(DATA / name)
+    told = answer("mine", "--from", f"./{name}")
+    loaded = load(Path("mine.yaml"))
+    experiment = loaded.experiment
+
+    assert told.exit_code == 0, told.stderr
+    assert told.stderr.endswith(f"wrote mine.yaml; now run\n  nnrun {verb} mine.yaml\n")
+    assert [fault.message for fault in check.faults(loaded)] == []
+    assert experiment.dataset.name == kind
+    assert experiment.model[-1].arguments["units"] == width
+    assert f"path: {name}" in Path("mine.yaml").read_text("utf-8")
+    assert not experiment.expect
+
+
+def test_every_kind_of_own_data_can_be_started_from() -> None:
+    kinds = {
+        load(path).experiment.dataset.name for path in (shipped.folder() / "own").glob("*.yaml")
+    }
+
+    assert {kind for kind, *_ in OWN_DATA.values()} == kinds
+
+
+def test_a_table_may_have_holes_names_and_another_separator() -> None:
+    """A column that names the rows is left out, holes are filled, and all of it is said."""
+    Path("sub").mkdir()
+    rows = "".join(f"n{i};{i if i % 3 else ''};{i * i};{'ab'[i % 2]}\n" for i in range(30))
+    Path("mine.csv").write_text(f"who;age;size;kind\n{rows}", "utf-8")
+    told = answer("sub/mine", "--from", "mine.csv", "--target", "size")
+    dataset = load(Path("sub/mine.yaml")).experiment.dataset
+
+    assert told.stderr.splitlines()[:2] == [
+        "'size' is what is predicted: a number; --target takes another column",
+        "left out, as almost every row has its own: who",
+    ]
+    assert dataset.model_dump(include={"features", "target", "separator"}) == {
+        "features": ("age", "kind"),
+        "target": "size",
+        "separator": ";",
+    }
+    assert [step.step for step in dataset.prepare] == ["impute", "standardize"]
+    assert "path: ../mine.csv" in Path("sub/mine.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("data.csv", "'data.csv' is not there"),
+        ("Prices.XLSX", "'Prices.XLSX': save it as csv, parquet or npz; xlsx is not read"),
+        ("empty.csv", "'empty.csv' cannot be read: is empty; a table begins with the names of its "
+         "columns"),
+        ("folder", "'folder' holds no folder for each of two classes or more"),
+    ],
+)  # fmt: skip
+def test_data_that_nothing_can_start_from_are_refused(source: str, told: str) -> None:
+    Path("empty.csv").touch()
+    Path("folder").mkdir()
     refusal = answer("mine", "--from", source)
 
+    assert (refusal.exit_code, refusal.stderr) == (2, f"error: {told}\n")
+    assert not Path("mine.yaml").exists()
+
+
+def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
+    refusal = answer("mine", "--from", DATA / "flowers.csv", "--target", "kind")
+
     assert refusal.exit_code == 2
-    assert refusal.stderr == (
-        f"error: files of your own, such as '{source}', cannot be read yet; "
-        f"start from one of {', '.join(shipped.names())}\n"
-    )
+    assert refusal.stderr.startswith("error: --target: flowers.csv has no column 'kind'; it has '")
+
+
+def test_a_folder_does_not_stand_in_the_way_of_a_shipped_spec() -> None:
+    Path("digits").mkdir()
+
+    assert answer("mine").exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("source", "hint"),
-    [("minst", "did you mean 'mnist'?"), ("zzz", "there are architectures/resnet20, ")],
+    [("minst", "did you mean 'mnist'?"), ("qqqqqq", "there are architectures/alexnet, ")],
 )
 def test_an_unknown_start_is_refused_with_the_nearest(source: str, hint: str) -> None:
     refusal = answer("mine", "--from", source)
