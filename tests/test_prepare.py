@@ -220,7 +220,7 @@ def test_no_rows_are_stored_as_none() -> None:
             [],
             sequences([[1], [2, 3]]),
             ("dataset", "prepare"),
-            "the rows differ in length; prepare must begin with multi_hot or pad",
+            "the rows differ in length; prepare must begin with multi_hot, pad or vectorize",
         ),
         (
             ["flatten", {"multi_hot": 9}],

@@ -32,6 +32,7 @@ _SENTENCES: dict[Path, str] = {
     ("training", "class_weight"): "'balanced', or a number for each class such as {positive: 2}",
     ("dataset", "path"): "the path of a file or a folder",
     ("dataset", "test"): "the path of a file or a folder",
+    ("dataset", "separator"): "a single character, such as ';'",
     ("dataset", "image_size"): "two whole numbers, height and width, such as [64, 64]",
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
@@ -76,9 +77,7 @@ def _hidden(error: ValidationError, raw: Any) -> list[Details]:
     dataset = raw.get("dataset")
     if not unread or not isinstance(dataset, dict):
         return []
-    known = language.data_sets()
-    name = dataset.get("name")
-    guess = nearest(name, known) if isinstance(name, str) else None
+    known, guess = language.data_sets(), _named(dataset)
     if guess is None:
         # Of which data set they are is not known, so any argument of any may be right.
         common = {"name", *DatasetBase.model_fields}
@@ -111,11 +110,21 @@ def _finding(details: Details, raw: Any) -> Finding:
 def _written_path(loc: tuple[str | int, ...], raw: Any) -> Path:
     """The keys and positions of a pydantic location that the spec really holds."""
     path: list[str | int] = []
-    for part in loc:
-        if _holds(raw, part):
+    for at, part in enumerate(loc):
+        # `text` is the name of a data set, and a key of it as well.
+        tag = at == 1 and loc[0] == "dataset" and part == _named(raw)
+        if not tag and _holds(raw, part):
             raw = raw[part]
             path.append(part)
     return tuple(path)
+
+
+def _named(dataset: Any) -> str | None:
+    """The data set that is meant, as pydantic's locations name it; None where none is near."""
+    name, known = dataset.get("name"), language.data_sets()
+    if not isinstance(name, str):
+        return None
+    return name if name in known else nearest(name, known)
 
 
 def _holds(raw: Any, part: str | int) -> bool:

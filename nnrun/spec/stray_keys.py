@@ -36,7 +36,7 @@ def finding(path: Path, loc: tuple[str | int, ...], value: Any) -> Finding:
     if meant:
         names = listed([dotted(each) for each in meant], "and")
         advice = f"; take {names} out of it, to the top level"
-    elif suggestion := nearest(key, language.keys(loc)):
+    elif key not in language.FILES and (suggestion := nearest(key, language.keys(loc))):
         advice, meant = _foreign(key), ((*parent, suggestion),)
     else:
         advice, meant = _elsewhere(key, parent) or (_here(key, parent, loc), ())

@@ -89,7 +89,7 @@ validation: {holdout: {size: 10000, take: first}}
         (IMDB, "multi_hot: 1000", "multi_hot: 999", "NN123 dataset.prepare[0]: multi_hot is 999, "
          "but the words are numbered up to 999; raise it, or set dataset.num_words"),
         (IMDB, "[multi_hot: 1000]", "[]", "NN123 dataset.prepare: the rows differ in length; "
-         "prepare must begin with multi_hot or pad"),
+         "prepare must begin with multi_hot, pad or vectorize"),
         (PADDED, "input_dim: 1000", "input_dim: 999", "NN123 model[0]: input_dim is 999, "
          "but the words are numbered up to 999; raise it, or set dataset.num_words"),
     ],

@@ -24,7 +24,7 @@ SPECS = {get_args(cls.model_fields["name"].annotation)[0]: cls for cls in regist
 # A person's own data are shown by a shipped spec of each kind.
 OWN = {
     known.name: known
-    for path in sorted((shipped.folder() / "own").glob("*.yaml"))
+    for path in sorted((shipped.folder() / "own").glob("*.yaml"), reverse=True)
     for known in [load(path).experiment.dataset]
 }
 

@@ -105,9 +105,7 @@ def test_a_run_on_streamed_rows_is_asked_as_any(trained: Trained) -> None:
     assert f'"accuracy": {run.metrics()["test"]["accuracy"]}' in test.stdout
 
 
-def test_xla_cannot_read_rows_as_it_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_xla_cannot_read_rows_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The choice is the person's, so it is not silently another."""
     monkeypatch.setattr(images, "IN_MEMORY", 0)
     spec = tmp_path / "spec.yaml"

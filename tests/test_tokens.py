@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun import datasets
-from nnrun.prediction import texts
+from nnrun import datasets, tokens
 from nnrun.records import Sequences, Vocabulary
 from nnrun.spec.dataset import Reuters
 
@@ -23,7 +22,7 @@ SMALL = Vocabulary({"a": 4, "film": 5, "don't": 6}, 1, 2)
 
 
 def test_the_examples_in_the_module_are_true() -> None:
-    assert doctest.testmod(texts).failed == 0
+    assert doctest.testmod(tokens).failed == 0
 
 
 @pytest.mark.usefixtures("full_data")
@@ -39,7 +38,7 @@ def test_a_newswire_in_words_becomes_the_row_that_keras_made_of_it(
     assert wanted.words
     rows = np.arange(300)
     said = [text.removeprefix("<start>") for text in datasets.decoded(whole, whole.test.x, rows)]
-    encoded = texts.encode(said, wanted.words())
+    encoded = tokens.encode(said, wanted.words())
 
     # The rarest word of all is the one that even the whole data set is without.
     told = [row for row in rows if "<unknown>" not in said[row]]
@@ -61,10 +60,10 @@ def test_a_newswire_in_words_becomes_the_row_that_keras_made_of_it(
 )
 def test_words_end_where_keras_ends_them(text: str, row: list[int]) -> None:
     """Punctuation and spaces do, an apostrophe does not, and what is no word is unknown."""
-    assert texts.encode([text], SMALL).values.tolist() == row
+    assert tokens.encode([text], SMALL).values.tolist() == row
 
 
 def test_what_is_unknown_can_be_left_out() -> None:
     known = Vocabulary(SMALL.words, None, None)
 
-    assert texts.encode(["a strange film"], known).values.tolist() == [4, 5]
+    assert tokens.encode(["a strange film"], known).values.tolist() == [4, 5]
