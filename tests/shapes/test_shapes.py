@@ -173,17 +173,30 @@ def test_a_whole_stack_is_summed_up() -> None:
     assert (found.shape, found.parameters, found.trainable) == ((2,), 1266, 1250)
 
 
+def unlearnt(layer: Component) -> Component:
+    """An application without the weights that would be downloaded."""
+    if layer.name != "Application":
+        return layer
+    return layer.model_copy(update={"arguments": {**layer.arguments, "weights": None}})
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_a_shipped_spec_has_its_parameters(path: Path, keras_says: KerasSays) -> None:
     about = subject(load(path).experiment)
-
+    if about.known.open:
+        assert about.trace is None  # only training reads such a file
+        return
     assert about.row is not None
     assert about.trace is not None
-    if any(layer.name in composites.LAYERS for layer in about.spec.model):
-        model = build(about.spec.model, about.row.shape)
+    stack = [*map(unlearnt, about.spec.model)]
+    if any(layer.name in composites.LAYERS for layer in stack):
+        model = build(stack, about.row.shape)
         assert about.trace.parameters == model.count_params()
     else:
-        assert about.trace.layers == keras_says(list(about.spec.model), about.row)
+        # What an application makes of pictures, only Keras knows.
+        names = [layer.name for layer in stack]
+        seen = names.index("Application") if "Application" in names else len(stack)
+        assert about.trace.layers == keras_says(stack, about.row)[:seen]
 
 
 def test_nothing_heavy_is_loaded() -> None:
