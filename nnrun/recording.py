@@ -281,5 +281,5 @@ def finish(recorder: Recorder, assembly: Assembly) -> None:
     outcome.write(run, Predictions(intake.dataset, split, rows, output), intake.spec.training)
     keep(recorder, assembly, **evaluations)
     # The folds of a cross-validation share one, which stands in the folder above theirs.
-    if not intake.fold.number:
+    if run.record()["verb"] != "kfold":
         run.write_drawing("model", plots.model(assembly.structure))

@@ -28,10 +28,12 @@ def names() -> list[str]:
 def find(spec: Path) -> Path:
     """The file that a person means: `digits` is a shipped one, unless such a file is here.
 
+    A folder of that name is most often of the pictures or runs that it is about.
+
     Raises:
         SpecError: there is neither.
     """
-    if os.path.lexists(spec):
+    if os.path.lexists(spec) and not (spec.is_dir() and str(spec) in names()):
         return spec
     if str(spec) in names():
         return folder() / f"{spec}.yaml"

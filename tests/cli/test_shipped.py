@@ -23,6 +23,14 @@ def test_a_file_of_that_name_goes_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert shipped.find(Path("digits")) == Path("digits")
 
 
+def test_a_folder_of_that_name_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`digits/` is most likely full of digits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+
+    assert shipped.find(Path("digits")) == shipped.folder() / "digits.yaml"
+
+
 def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
     """A typo in a path is the most common mistake of all."""
     (tmp_path / "boston.yaml").touch()

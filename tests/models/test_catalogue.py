@@ -9,7 +9,7 @@ import pytest
 
 from nnrun.models import catalogue as written
 from nnrun.spec import catalogue as shipped
-from nnrun.spec import components, composites
+from nnrun.spec import applications, components, composites
 from nnrun.spec.arguments import expected as expected_of
 
 # What the arguments that a class needs may be, where it is built for the sake of another argument.
@@ -95,7 +95,7 @@ def test_every_default_is_of_the_types_and_among_the_choices_of_its_argument():
     [
         each
         for each in arguments()
-        if each.values[2].choices and each.values[1] not in composites.LAYERS
+        if each.values[2].choices and each.values[1] not in composites.LAYERS | applications.LAYERS
     ],
 )
 def test_keras_takes_every_choice(kind, name, argument):
