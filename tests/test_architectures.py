@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,14 @@ PUBLISHED: dict[str, tuple[int, int | None]] = {
 }
 SPECS = sorted((shipped.folder() / "architectures").glob("*.yaml"))
 every = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """They are of hundreds of megabytes, and refer to each other in circles."""
+    yield
+    keras.utils.clear_session()
+    gc.collect()
 
 
 def test_each_has_its_published_count() -> None:
