@@ -31,6 +31,8 @@ PUBLISHED: dict[str, tuple[int, int | None]] = {
     "resnet50": (25_636_712, None),
     "resnet152": (60_419_944, None),
 }
+# Keras takes seconds to build them.
+LARGE = {"resnet152", "vgg19"}
 SPECS = sorted((shipped.folder() / "architectures").glob("*.yaml"))
 every = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 
@@ -67,7 +69,11 @@ def test_a_check_counts_its_parameters_as_published(path: Path) -> None:
     assert trainable in (None, about.trace.trainable)
 
 
-@every
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem in LARGE else ()) for path in SPECS],
+    ids=lambda path: path.stem,
+)
 def test_keras_counts_as_many(path: Path) -> None:
     about = subject(load(path).experiment)
     assert about.row

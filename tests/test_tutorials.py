@@ -73,6 +73,7 @@ def test_tutorials_reach_their_figures(
     assert metrics["test"][metric] >= figure
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_data")
 def test_a_guess_among_ten_digits_costs_ln_10(tmp_path: Path) -> None:
     """Before training every digit is about as likely as any other."""

@@ -411,6 +411,7 @@ def test_what_is_no_rule_is_a_usage_error(
     assert left() == {"a"}
 
 
+@pytest.mark.slow
 def test_a_thousand_runs_are_a_matter_of_seconds(make: Any, clean: Any, root: Path) -> None:
     for number in range(1000):
         make(f"n{number % 10}", number / 1000, ago=HOUR * number)

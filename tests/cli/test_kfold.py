@@ -302,6 +302,7 @@ def test_what_no_fold_can_be_made_of_is_refused_at_its_place(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_way_of_the_tutorial_is_reported_as_leaking(
     nnrun: Callable[..., Any], configs: Path, tmp_path: Path
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
     assert "smoothed" not in only(tmp_path).metrics()
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_verified_with_every_fold(
     boston: tuple[Any, Run], nnrun: Callable[..., Any]
 ) -> None:

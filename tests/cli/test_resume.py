@@ -234,6 +234,7 @@ def workers(children: Path) -> list[int]:
     return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_its_fold_and_no_other(
     started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
 ) -> None:

@@ -214,9 +214,10 @@ def test_a_finished_run_is_left_alone(whole: Run, nnrun: Callable[..., Any]) -> 
     assert (whole.path / layout.RUN).read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("callbacks", "first"),
-    [("[{CSVLogger: log.csv}]", 5), pytest.param(CARRYING, 1, marks=pytest.mark.slow)],
+    [("[{CSVLogger: log.csv}]", 5), (CARRYING, 1)],
 )
 def test_more_epochs_are_as_if_they_had_been_asked_for_at_first(
     callbacks: str, first: int, nnrun: Callable[..., Any], tmp_path: Path

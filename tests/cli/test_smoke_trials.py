@@ -75,9 +75,11 @@ def test_an_interrupt_is_noted_and_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [None, SystemError("bad argument"), RunError("torn")], ids=repr)
 def test_an_interrupt_that_became_another_error_is_still_one(
-    error: Exception | None, tmp_path: Path
+    error: Exception | None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """As where Ctrl-C falls into TensorFlow while it traces a function."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with pytest.raises(KeyboardInterrupt):
         attempted(error, tmp_path, interrupt=signal.SIGINT)
 

@@ -21,9 +21,9 @@ SELECTIONS: list[dict[str, Any]] = [
     {"num_words": 3000, "maxlen": 120, "seed": 7},
     {"start_char": None, "index_from": 0, "skip_top": 5, "oov_char": 9},
 ]
-# Of imdb, which takes seconds each time, only the plain and the richest every day.
+# Of imdb, which takes seconds each time, only the richest every day.
 IMDB = [
-    pytest.param(each, marks=() if each in (SELECTIONS[0], SELECTIONS[3]) else pytest.mark.slow)
+    pytest.param(each, marks=() if each == SELECTIONS[3] else pytest.mark.slow)
     for each in SELECTIONS
 ]
 SHARES: list[dict[str, Any]] = [

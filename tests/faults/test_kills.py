@@ -14,6 +14,7 @@ from killing import SUBJECTS, Case, Subject, refer
 SCRIPT = Path(__file__).with_name("kills.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS[1:2], ids=lambda subject: subject.name)
 def test_a_killed_run_is_resumed_to_the_same_bytes(
     subject: Subject, server: ForkServer, bench: Path

@@ -8,8 +8,8 @@ import keras
 import pytest
 
 from nnrun.models import catalogue as written
-from nnrun.spec import catalogue as shipped
 from nnrun.spec import applications, components, composites
+from nnrun.spec import catalogue as shipped
 from nnrun.spec.arguments import expected as expected_of
 
 # What the arguments that a class needs may be, where it is built for the sake of another argument.

@@ -65,8 +65,8 @@ def told(engine: str, *seeds: int) -> list[str]:
 @pytest.mark.parametrize(
     "engine",
     [
-        "xla",
-        pytest.param("graph", marks=pytest.mark.slow),
+        pytest.param("xla", marks=pytest.mark.slow),
+        "graph",
         pytest.param("fit", marks=pytest.mark.slow),
     ],
 )
