@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,16 +41,20 @@ def refused(spec: str, *overrides: str) -> None:
 
 
 def new(name: str, source: str, *, lines: int) -> None:
-    """What `nnrun new` says, and the first lines of what it writes."""
+    """What `nnrun new` says, and the first lines of what it writes; a file is of the shipped data."""
     with tempfile.TemporaryDirectory() as folder:
+        if (data := CONFIGS / "own" / "data" / source).is_file():
+            shutil.copy(data, folder)
         answer = _run("new", name, "--from", source, cwd=folder).stderr.strip()
         text = (Path(folder) / f"{name}.yaml").read_text(encoding="utf-8")
     print(f"```console\n$ nnrun new {name} --from {source}\n{answer}\n```")
     print("```yaml\n" + "\n".join([*text.splitlines()[:lines], "…"]) + "\n```")
 
 
-def _run(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "88", "TERM": "dumb", "NO_COLOR": "1"}
+def _run(
+    *arguments: str, cwd: str | None = None, width: int = 88
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": str(width), "TERM": "dumb", "NO_COLOR": "1"}
     return subprocess.run(
         [sys.executable, "-m", "nnrun", *arguments],
         capture_output=True,
@@ -92,6 +97,24 @@ def shipped() -> None:
     for path in sorted(CONFIGS.glob("*.yaml")):
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
         print(f"| [`{path.stem}`](configs/{path.name}) | {spec['description']} |")
+
+
+def architectures() -> None:
+    """The networks of `configs/architectures`, with their parameters."""
+    print("| spec | what it is | parameters |\n|---|---|---|")
+    for path in sorted((CONFIGS / "architectures").glob("*.yaml")):
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        counted = _run("check", str(path), "--json").stdout
+        parameters = json.loads(counted)["specs"][0]["parameters"]
+        link = f"[`{path.stem}`](../configs/architectures/{path.name})"
+        print(f"| {link} | {spec['description']} | {parameters:,} |")
+
+
+def graph(spec: str, *, lines: int) -> None:
+    """The first lines of a network as Keras makes it."""
+    answer = _run("check", "--build", spec, width=140).stdout.splitlines()
+    shown = "\n".join(line.rstrip() for line in answer[:lines])
+    print(f"```console\n$ nnrun check --build {spec}\n{shown}\n…\n```")
 
 
 def data() -> None:

@@ -20,12 +20,14 @@ from nnrun.spec.loading import load
 # Parameters, and those of them that training changes where these are what the source counts.
 # AlexNet and ResNet-18 are torchvision's of these names; GoogLeNet is table 1 of the paper without
 # its helpers at the side, https://arxiv.org/abs/1409.4842, as in Caffe's model zoo; ResNet-20 is
-# table 6 of https://arxiv.org/abs/1512.03385; the others are those of `keras.applications`.
+# table 6 of https://arxiv.org/abs/1512.03385, and ResNet-8, which no paper counts, has the blocks of it
+# that are left; the others are those of `keras.applications`.
 PUBLISHED: dict[str, tuple[int, int | None]] = {
     "alexnet": (61_100_840, 61_100_840),
     "vgg16": (138_357_544, None),
     "vgg19": (143_667_240, None),
     "googlenet": (6_998_552, None),
+    "resnet8": (78_714, 78_042),
     "resnet18": (11_699_112, 11_689_512),
     "resnet20": (274_042, 272_474),
     "resnet50": (25_636_712, None),
