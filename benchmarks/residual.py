@@ -23,14 +23,14 @@ from nnrun.cli import shipped
 
 HAND = Path(__file__).parent / "hand" / "resnet20.py"
 ROWS, TEST = 10_000, 1_000
-SPEC = f"""\
+SPEC = """\
 extends: resnet20.yaml
 name: rows
-dataset: {{name: npz, path: rows.npz, prepare: [rescale]}}
+dataset: {name: npz, path: rows.npz, prepare: [rescale]}
 training:
-  optimizer: {{SGD: {{learning_rate: 0.1, momentum: 0.9}}}}
+  optimizer: {SGD: {learning_rate: 0.1, momentum: 0.9}}
   epochs: 1
-validation: {{}}
+validation: {}
 """
 
 
@@ -63,14 +63,14 @@ def main() -> None:
             told = run([sys.executable, "-m", "nnrun", "train", "rows.yaml", "--json"], cwd=folder)
             metrics = json.loads(told.out)["runs"][0]["metrics"]
             ours.append(metrics["seconds"]["training"])
-            theirs.append(float(re.search(r"^epoch (.*)$", hand.out, re.M)[1]))
+            theirs.append(float(re.search(r"^epoch (.*)$", hand.out, re.MULTILINE)[1]))
             epochs.append(theirs[-1] / ours[-1])
             whole.append((hand.wall, told.wall, hand.peak, told.peak))
             print(
                 f"epoch: by hand {theirs[-1]:.1f} s, nnrun {ours[-1]:.1f} s; whole process: "
                 f"by hand {hand.wall:.1f} s, {hand.peak:,.0f} MB, nnrun {told.wall:.1f} s, "
                 f"{told.peak:,.0f} MB; test accuracy {metrics['test']['accuracy']:.3f}, "
-                f"by hand {float(re.search(r'^test (.*)$', hand.out, re.M)[1]):.3f}",
+                f"by hand {float(re.search(r'^test (.*)$', hand.out, re.MULTILINE)[1]):.3f}",
                 flush=True,
             )
     print(f"nnrun is {spread(epochs, '.2f')} times as fast in the epoch, and", end=" ")
