@@ -8,6 +8,7 @@ from keras import Model, layers, optimizers, regularizers
 
 
 def conv(x, filters, strides=1, kernel_size=3):
+    """A convolution and its normalisation."""
     x = layers.Conv2D(
         filters,
         kernel_size,
@@ -21,6 +22,7 @@ def conv(x, filters, strides=1, kernel_size=3):
 
 
 def block(x, filters, strides=1):
+    """Two convolutions, and what they were given added to what they make of it."""
     y = layers.ReLU()(conv(x, filters, strides))
     y = conv(y, filters)
     x = conv(x, filters, strides, 1) if strides > 1 else x
