@@ -41,6 +41,26 @@ def groups(columns: Sequence[Column]) -> list[range]:
     ]
 
 
+def together(columns: Sequence[Column], name: str, x: Array) -> Array:
+    """A column with a number for each row, equal where the cells are; shape `(rows,)`.
+
+    Args:
+        columns: of the table.
+        name: of one of them.
+        x: the rows, float64 of shape `(rows, numbers)`.
+
+    Raises:
+        KeyError: there is no such column.
+    """
+    ends = np.cumsum([0, *map(width, columns)]).tolist()
+    places = {each.name: (ends[at], ends[at + 1]) for at, each in enumerate(columns)}
+    first, last = places[name]
+    values = x[:, first:last]
+    found = values.argmax(axis=1) if last - first > 1 else values[:, 0]
+    # Rows of which it is missing are of one group, and of no other's.
+    return np.where(np.isnan(values).any(axis=1), -np.inf, found)
+
+
 def described(dataset: Dataset) -> str:
     """What each column was found to hold, in one line."""
     found = [

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from nnrun import columns
 from nnrun.check.rows import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
 from nnrun.errors import Misfit
-from nnrun.records import Array, Dataset, Fold
+from nnrun.records import Array, Column, Dataset, Fold
 from nnrun.spec.validation import KFold, Validation
 
 
@@ -117,11 +118,12 @@ def _splitter(rule: KFold, state: Any) -> Any:
 def _column(name: str, dataset: Dataset) -> Array:
     """The values of a column, by which rows belong together; shape `(rows,)`."""
     x = dataset.train.x
-    if not isinstance(x, np.ndarray) or name not in dataset.features:
-        columns = ", ".join(dataset.features) or "none"
-        message = f"{dataset.name} has no column '{name}'; there is {columns}"
+    known = dataset.columns or tuple(Column(each) for each in dataset.features)
+    if not isinstance(x, np.ndarray) or name not in [each.name for each in known]:
+        there = ", ".join(each.name for each in known) or "none"
+        message = f"{dataset.name} has no column '{name}'; there is {there}"
         raise Misfit("NN126", (*KFOLD, "groups"), message)
-    return np.asarray(x[:, dataset.features.index(name)])
+    return columns.together(known, name, x)
 
 
 def digest(folds: Iterable[Fold]) -> str:

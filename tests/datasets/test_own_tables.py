@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun import columns, datasets, prepare
+from nnrun import columns, crossval, datasets, prepare
 from nnrun.errors import DataError
 from nnrun.records import Dataset
 from nnrun.spec import table
 from nnrun.spec.own import Csv, Parquet
 from nnrun.spec.profile import profile
 from nnrun.spec.steps import Impute
+from nnrun.spec.validation import KFold
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "own" / "data"
 HOLES = """\
@@ -187,3 +188,24 @@ def test_a_word_that_only_the_test_file_has_is_told(file: Path, tmp_path: Path) 
     held.write_text("size,colour,alive,kind\n1,green,True,a\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"held.csv:2: 'colour' is 'green', which the training"):
         datasets.load(spec(file, WHOLE, test=str(held)))
+
+
+@pytest.mark.parametrize("categories", ["one_hot", "codes"])
+def test_rows_of_one_word_stay_together_in_folds(categories: Any, tmp_path: Path) -> None:
+    """A column of words is named as the file names it, however it is coded; a gap is one group."""
+    names = ["ann", "bob", "cid", "dan", ""]
+    rows = "".join(f"{row},{names[row % 5]},{row * 2}\n" for row in range(60))
+    (tmp_path / "t.csv").write_text(f"size,who,y\n{rows}", "utf-8")
+    steps = (Impute(strategy="most_frequent"),)
+    asked = Csv(
+        name="csv", path=str(tmp_path / "t.csv"), target="y", categories=categories, prepare=steps
+    )
+    dataset = datasets.load(asked)
+    who = np.asarray(dataset.train.x)[:, 1:]
+    found = crossval.folds(KFold(folds=5, groups="who"), dataset, seed=0)
+
+    assert len(found) == 5
+    for fold in found:
+        held = {row.tobytes() for row in who[fold.validation]}
+        assert len(held) == 1
+        assert not held & {row.tobytes() for row in who[fold.train]}
