@@ -57,8 +57,9 @@ def together(columns: Sequence[Column], name: str, x: Array) -> Array:
     first, last = places[name]
     values = x[:, first:last]
     found = values.argmax(axis=1) if last - first > 1 else values[:, 0]
-    # Rows of which it is missing are of one group, and of no other's.
-    return np.where(np.isnan(values).any(axis=1), -np.inf, found)
+    # Rows in which it is missing belong together, and to no others.
+    missing = np.isnan(values).any(axis=1)
+    return np.where(missing, found[~missing].min(initial=0) - 1, found)
 
 
 def described(dataset: Dataset) -> str:
