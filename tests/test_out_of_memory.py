@@ -41,8 +41,8 @@ def spec(layers: list[Any], engine: str) -> Experiment:
 @pytest.mark.parametrize(
     ("layers", "engine"),
     [
-        pytest.param(LARGE_OUTPUT, "graph", id="output"),
         # The allocator looks for ten seconds before it gives up.
+        pytest.param(LARGE_OUTPUT, "graph", id="output", marks=pytest.mark.slow),
         pytest.param(LARGE_OUTPUT, "xla", id="output-xla", marks=pytest.mark.slow),
         pytest.param(LARGE_OUTPUT, "fit", id="output-fit", marks=pytest.mark.slow),
         pytest.param(LARGE_LAYER, "graph", id="weights", marks=pytest.mark.slow),

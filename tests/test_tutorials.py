@@ -23,7 +23,9 @@ def trained(name: str, folder: Path, *more: str) -> tuple[dict[str, Any], dict[s
     return run["metrics"], history
 
 
-@pytest.mark.parametrize(("name", "accuracy"), [("digits", 0.95), ("iris", 0.9)])
+@pytest.mark.parametrize(
+    ("name", "accuracy"), [pytest.param("digits", 0.95, marks=pytest.mark.slow), ("iris", 0.9)]
+)
 def test_embedded_classifiers_reach_their_accuracy(
     name: str, accuracy: float, tmp_path: Path
 ) -> None:

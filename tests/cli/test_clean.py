@@ -57,8 +57,8 @@ def make(root: Path, configs: Path) -> Callable[..., Run]:
 
 
 @pytest.fixture
-def clean(nnrun: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    return lambda *arguments, **more: nnrun("clean", *arguments, "--runs", root, **more)
+def clean(here: Callable[..., Any], root: Path) -> Callable[..., Any]:
+    return lambda *arguments, **more: here("clean", *arguments, "--runs", root, **more)
 
 
 @pytest.fixture
@@ -350,6 +350,7 @@ def kill_while_removing(command: list[str], environment: dict[str, str], root: P
     assert process.wait() == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_no_half_run_and_the_next_clean_removes_the_rest(
     make: Any, clean: Any, nnrun: Callable[..., Any], environment: dict[str, str], root: Path
 ) -> None:

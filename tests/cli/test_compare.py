@@ -57,16 +57,16 @@ def test_the_table_shows_what_differs_and_who_is_better(
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_table_fits_the_width(root: Path, nnrun: Callable[..., Any], width: int) -> None:
+def test_the_table_fits_the_width(root: Path, here: Callable[..., Any], width: int) -> None:
     """In as many pieces as it takes, each with the names."""
-    answer = nnrun("compare", "--runs", root, env={"COLUMNS": str(width)})
+    answer = here("compare", "--runs", root, env={"COLUMNS": str(width)})
     drawn = [line for line in answer.stdout.splitlines() if line[:1] in "│┏┃┡└"]
 
     assert max(map(len, drawn)) <= width
 
 
-def test_all_runs_are_compared_where_none_is_named(root: Path, nnrun: Callable[..., Any]) -> None:
-    answer = nnrun("compare", "--runs", root, "--json")
+def test_all_runs_are_compared_where_none_is_named(root: Path, here: Callable[..., Any]) -> None:
+    answer = here("compare", "--runs", root, "--json")
     document = json.loads(answer.stdout)
 
     assert {row["name"]: len(row["runs"]) for row in document["rows"]} == {
@@ -76,17 +76,17 @@ def test_all_runs_are_compared_where_none_is_named(root: Path, nnrun: Callable[.
     assert {row["status"] for row in document["rows"]} == {"2 seeds", "finished"}
 
 
-def test_seeds_are_summed_up(root: Path, nnrun: Callable[..., Any]) -> None:
+def test_seeds_are_summed_up(root: Path, here: Callable[..., Any]) -> None:
     found = [Run(path).metrics()["test"]["accuracy"] for path in sorted(root.glob("*-iris"))]
-    answer = nnrun("compare", *root.glob("*-iris"))
+    answer = here("compare", *root.glob("*-iris"))
 
     assert f"2 seeds of iris: test accuracy {sum(found) / 2:.4f} ± " in answer.stdout
     assert "(ddof 1), 95 % interval" in answer.stdout
 
 
-def test_json_is_one_document(pair: tuple[Path, Path], nnrun: Callable[..., Any]) -> None:
+def test_json_is_one_document(pair: tuple[Path, Path], here: Callable[..., Any]) -> None:
     """The same with `--json`, as every verb has it, and with `--format json`."""
-    answer = nnrun("compare", *pair, "--json")
+    answer = here("compare", *pair, "--json")
     document = json.loads(answer.stdout)
     [verdict] = document["verdicts"]
 
@@ -95,12 +95,12 @@ def test_json_is_one_document(pair: tuple[Path, Path], nnrun: Callable[..., Any]
     assert document["shared"]["dataset.name"] == "iris"
     assert {row["training.epochs"] for row in document["rows"]} == {12, 3}
     assert set(verdict["estimate"]) == {"effect", "low", "high", "p", "test", "level"}
-    assert nnrun("compare", *pair, "--format", "json").stdout == answer.stdout
+    assert here("compare", *pair, "--format", "json").stdout == answer.stdout
 
 
-def test_csv_has_a_row_per_entry_and_numbers_in_full(root: Path, nnrun: Callable[..., Any]) -> None:
+def test_csv_has_a_row_per_entry_and_numbers_in_full(root: Path, here: Callable[..., Any]) -> None:
     rows = list(
-        csv.DictReader(nnrun("compare", "--runs", root, "--format", "csv").stdout.splitlines())
+        csv.DictReader(here("compare", "--runs", root, "--format", "csv").stdout.splitlines())
     )
     short = next(row for row in rows if row["name"] == "iris-short")
     accuracy = Run(next(root.glob("*-iris-short"))).metrics()["test"]["accuracy"]
@@ -110,8 +110,8 @@ def test_csv_has_a_row_per_entry_and_numbers_in_full(root: Path, nnrun: Callable
     assert {"test_accuracy_std", "test_accuracy_low", "test_accuracy_high"} <= set(short)
 
 
-def test_markdown_is_a_table(pair: tuple[Path, Path], nnrun: Callable[..., Any]) -> None:
-    lines = nnrun("compare", *pair, "--format", "md").stdout.splitlines()
+def test_markdown_is_a_table(pair: tuple[Path, Path], here: Callable[..., Any]) -> None:
+    lines = here("compare", *pair, "--format", "md").stdout.splitlines()
     table = [line for line in lines if line.startswith("|")]
 
     assert len(table) == 4
@@ -121,9 +121,9 @@ def test_markdown_is_a_table(pair: tuple[Path, Path], nnrun: Callable[..., Any])
 
 
 def test_html_is_a_page_that_needs_nothing_else(
-    pair: tuple[Path, Path], nnrun: Callable[..., Any]
+    pair: tuple[Path, Path], here: Callable[..., Any]
 ) -> None:
-    page = nnrun("compare", *pair, "--format", "html").stdout
+    page = here("compare", *pair, "--format", "html").stdout
 
     assert page.startswith("<!doctype html>")
     assert page.count("<tr>") == 3
@@ -133,11 +133,11 @@ def test_html_is_a_page_that_needs_nothing_else(
 
 @pytest.mark.parametrize("name", ["table", "json", "csv", "md", "html"])
 def test_an_answer_can_go_to_a_file(
-    name: str, pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+    name: str, pair: tuple[Path, Path], here: Callable[..., Any], tmp_path: Path
 ) -> None:
     """What is printed otherwise, and nothing printed then."""
-    printed = nnrun("compare", *pair, "--format", name).stdout
-    answer = nnrun("compare", *pair, "--format", name, "--output", tmp_path / "out")
+    printed = here("compare", *pair, "--format", name).stdout
+    answer = here("compare", *pair, "--format", name, "--output", tmp_path / "out")
 
     assert (answer.returncode, answer.stdout) == (0, "")
     assert (tmp_path / "out").read_text() == printed
@@ -145,10 +145,10 @@ def test_an_answer_can_go_to_a_file(
 
 
 def test_the_end_of_a_files_name_says_what_is_written(
-    pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+    pair: tuple[Path, Path], here: Callable[..., Any], tmp_path: Path
 ) -> None:
-    nnrun("compare", *pair, "--output", tmp_path / "out.csv")
-    nnrun("compare", *pair, "--output", tmp_path / "out.html")
+    here("compare", *pair, "--output", tmp_path / "out.csv")
+    here("compare", *pair, "--output", tmp_path / "out.html")
 
     assert (tmp_path / "out.csv").read_text().startswith("name,status,")
     assert (tmp_path / "out.html").read_text().startswith("<!doctype html>")
@@ -156,18 +156,18 @@ def test_the_end_of_a_files_name_says_what_is_written(
 
 @pytest.mark.parametrize("name", ["plot", "plot.pdf"])
 def test_a_plot_may_have_any_name(
-    name: str, pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+    name: str, pair: tuple[Path, Path], here: Callable[..., Any], tmp_path: Path
 ) -> None:
-    answer = nnrun("compare", *pair, "--plot", tmp_path / name)
+    answer = here("compare", *pair, "--plot", tmp_path / name)
 
     assert answer.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_curves_and_intervals_are_drawn(
-    root: Path, nnrun: Callable[..., Any], tmp_path: Path
+    root: Path, here: Callable[..., Any], tmp_path: Path
 ) -> None:
-    answer = nnrun("compare", "--runs", root, "--plot", tmp_path / "compared.png")
+    answer = here("compare", "--runs", root, "--plot", tmp_path / "compared.png")
     pixels = image.imread(tmp_path / "compared.png")
 
     assert answer.returncode == 0
@@ -177,9 +177,9 @@ def test_curves_and_intervals_are_drawn(
 
 @pytest.mark.parametrize("option", ["--output", "--plot"])
 def test_a_file_that_cannot_be_written_is_named(
-    option: str, pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+    option: str, pair: tuple[Path, Path], here: Callable[..., Any], tmp_path: Path
 ) -> None:
-    answer = nnrun("compare", *pair, option, tmp_path / "missing" / "out.png")
+    answer = here("compare", *pair, option, tmp_path / "missing" / "out.png")
 
     assert answer.returncode == 1
     assert "out.png: cannot be written: No such file or directory" in answer.stderr
@@ -187,14 +187,14 @@ def test_a_file_that_cannot_be_written_is_named(
 
 
 def test_what_is_no_run_is_named_and_skipped(
-    pair: tuple[Path, Path], nnrun: Callable[..., Any], tmp_path: Path
+    pair: tuple[Path, Path], here: Callable[..., Any], tmp_path: Path
 ) -> None:
     """A glob catches more than runs."""
     (tmp_path / "notes.txt").write_text("mine")
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / layout.RUN).write_text("{")
-    answer = nnrun("compare", *pair, tmp_path / "notes.txt", broken, tmp_path / "gone")
+    answer = here("compare", *pair, tmp_path / "notes.txt", broken, tmp_path / "gone")
     lines = answer.stderr.splitlines()
 
     assert answer.returncode == 0
@@ -203,25 +203,23 @@ def test_what_is_no_run_is_named_and_skipped(
     assert {row[0] for row in cells(answer.stdout)} == {"iris", "iris-short"}
 
 
-def test_a_run_named_twice_is_there_once(
-    pair: tuple[Path, Path], nnrun: Callable[..., Any]
-) -> None:
-    answer = nnrun("compare", pair[0], pair[0], "--json")
+def test_a_run_named_twice_is_there_once(pair: tuple[Path, Path], here: Callable[..., Any]) -> None:
+    answer = here("compare", pair[0], pair[0], "--json")
 
     assert len(json.loads(answer.stdout)["rows"]) == 1
 
 
 def test_one_run_has_nothing_to_be_compared_with(
-    pair: tuple[Path, Path], nnrun: Callable[..., Any]
+    pair: tuple[Path, Path], here: Callable[..., Any]
 ) -> None:
-    answer = nnrun("compare", pair[0])
+    answer = here("compare", pair[0])
 
     assert answer.returncode == 0
     assert answer.stdout.splitlines()[-1] == "one run has nothing to be compared with"
 
 
-def test_without_any_run_there_is_an_error(nnrun: Callable[..., Any], tmp_path: Path) -> None:
-    answer = nnrun("compare", "--runs", tmp_path)
+def test_without_any_run_there_is_an_error(here: Callable[..., Any], tmp_path: Path) -> None:
+    answer = here("compare", "--runs", tmp_path)
 
     assert answer.returncode == 2
     assert answer.stderr.strip() == "error: no run found to compare"
@@ -240,9 +238,9 @@ def test_without_any_run_there_is_an_error(nnrun: Callable[..., Any], tmp_path: 
     ids=str,
 )
 def test_runs_can_be_chosen(
-    options: list[str], names: list[str], root: Path, nnrun: Callable[..., Any]
+    options: list[str], names: list[str], root: Path, here: Callable[..., Any]
 ) -> None:
-    rows = json.loads(nnrun("compare", "--runs", root, "--json", *options).stdout)["rows"]
+    rows = json.loads(here("compare", "--runs", root, "--json", *options).stdout)["rows"]
     found = [Run(Path(path)).record()["name"] for row in rows for path in row["runs"]]
 
     assert sorted(found) == names
@@ -260,9 +258,9 @@ def test_runs_can_be_chosen(
     ids=str,
 )
 def test_what_cannot_be_done_is_said(
-    options: list[str], message: str, root: Path, nnrun: Callable[..., Any]
+    options: list[str], message: str, root: Path, here: Callable[..., Any]
 ) -> None:
-    answer = nnrun("compare", "--runs", root, *options)
+    answer = here("compare", "--runs", root, *options)
 
     assert answer.returncode == 2
     assert message in answer.stderr
@@ -270,16 +268,16 @@ def test_what_cannot_be_done_is_said(
 
 
 def test_strict_fails_where_runs_cannot_be_compared(
-    pair: tuple[Path, Path], trained: tuple[Any, Path], nnrun: Callable[..., Any]
+    pair: tuple[Path, Path], trained: tuple[Any, Path], here: Callable[..., Any]
 ) -> None:
     """For a script; the answer is the same."""
     runs = (pair[0], trained[1])
-    strict, lenient = nnrun("compare", *runs, "--strict"), nnrun("compare", *runs)
+    strict, lenient = here("compare", *runs, "--strict"), here("compare", *runs)
 
     assert (strict.returncode, lenient.returncode) == (4, 0)
     assert strict.stdout == lenient.stdout
     assert "are not comparable: the data differ (data_digest)" in strict.stdout
-    assert nnrun("compare", *pair, "--strict").returncode == 0
+    assert here("compare", *pair, "--strict").returncode == 0
 
 
 def test_nothing_heavy_is_loaded(
@@ -294,13 +292,13 @@ def test_nothing_heavy_is_loaded(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_runs_may_lie_where_nothing_can_be_written(
-    pair: tuple[Path, Path], nnrun: Callable[..., Any]
+    pair: tuple[Path, Path], here: Callable[..., Any]
 ) -> None:
     modes = {path: path.stat().st_mode for path in pair}
     try:
         for path in pair:
             path.chmod(0o500)
-        assert nnrun("compare", *pair).returncode == 0
+        assert here("compare", *pair).returncode == 0
     finally:
         for path, mode in modes.items():
             path.chmod(mode)

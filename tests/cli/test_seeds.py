@@ -52,6 +52,7 @@ def test_the_last_sentence_sums_them_up(seeds: tuple[Any, Path]) -> None:
     assert "(ddof 1), 95 % interval" in last
 
 
+@pytest.mark.slow
 def test_json_is_one_document_with_every_run(nnrun: Callable[..., Any], tmp_path: Path) -> None:
     answer = nnrun("train", "iris", *EPOCHS, "--seeds", 2, "--json", "--runs", tmp_path)
 

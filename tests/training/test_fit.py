@@ -304,9 +304,7 @@ def trained(
 
 # XLA takes longest to compile, so each day it shows what only it could get wrong.
 EVERY_DAY: dict[Engine, set[str]] = {
-    "xla": {
-        *("class weights", "dense", "one-hot and many metrics", "embedding"),
-    },
+    "xla": {"class weights", "dense", "one-hot and many metrics"},
     "graph": {
         *("binary", "layer norm", "pooling", "lstm", "scheduled", "averaged weights"),
         "balanced columns",
