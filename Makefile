@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all faults soak check format docs catalogue schema broken clean
+.PHONY: help demo test test-all faults soak bench bench-full check format docs catalogue schema broken clean
 
 help: ## What there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,20 @@ check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: 
 	$(BIN)/lint-imports
 	$(BIN)/cog --check -P -I docs README.md docs/*.md
 	$(TEST)
+
+bench: $(VENV)/developing ## Compare with programs written by hand, in turns, with fewer epochs: minutes.
+	$(BIN)/python benchmarks/experiments.py --turns 2
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/check.py
+
+bench-full: $(VENV)/developing ## The same in full, with everything else that is measured: hours.
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/experiments.py --full
+	$(BIN)/python benchmarks/engine.py --grid --plot docs/images/engines.png
+	$(BIN)/python benchmarks/residual.py
+	$(BIN)/python benchmarks/scaling.py docs/images
+	$(BIN)/python benchmarks/check.py
+	$(BIN)/python benchmarks/compare.py
 
 format: $(VENV)/developing ## Format the code and mend what lint can mend.
 	$(BIN)/ruff format .

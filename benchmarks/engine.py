@@ -1,10 +1,12 @@
-"""Microseconds per training step: `model.fit`, the graph loop and the XLA loop, side by side.
+"""Microseconds per training step: `model.fit` and nnrun's two loops, side by side.
 
-    python benchmarks/engine.py            # the Boston net, batch size 1, 303 rows
-    python benchmarks/engine.py --grid     # the cases behind the rule in nnrun/training/engine.py
+    python benchmarks/engine.py                       # the Boston net, batch size 1, 303 rows
+    python benchmarks/engine.py --grid                # the cases behind the rule in nnrun/training/engine.py
+    python benchmarks/engine.py --grid --plot FILE    # the same as a picture
 
-Each figure is the fastest of several epochs, the engines taking turns, so that a noisy machine
-troubles all of them alike. The last column is what `engine: auto` picks.
+`fit x32` is `model.fit` with `steps_per_execution=32`; `jax` is the loop written by hand in JAX where
+that is installed and the net is dense (`pip install --group bench`). Each figure is the fastest of several
+epochs. `auto` is what `engine: auto` picks, and `lost` how much slower that is than the faster loop.
 """
 
 from __future__ import annotations
@@ -20,6 +22,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+
+try:
+    import loop_in_jax
+except ImportError:
+    loop_in_jax = None
 
 from nnrun.prepare import Preparation
 from nnrun.spec.component import Component
@@ -77,11 +84,20 @@ GRID: dict[str, Case] = {
 }
 
 
-def built(shape: tuple[int, ...], stack: Callable[[], list[keras.Layer]]) -> keras.Model:
+def dense_units(shape: tuple[int, ...], model: keras.Model) -> list[int]:
+    """The widths of a net of dense layers; none of another."""
+    if not all(type(layer) is layers.Dense for layer in model.layers):
+        return []
+    return [*shape, *(layer.units for layer in model.layers)]
+
+
+def built(
+    shape: tuple[int, ...], stack: Callable[[], list[keras.Layer]], **options: int
+) -> keras.Model:
     """A compiled model with rmsprop and mean squared error."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input(shape), *stack()])
-    model.compile("rmsprop", "mse", metrics=["mae"], jit_compile=False)
+    model.compile("rmsprop", "mse", metrics=["mae"], jit_compile=False, **options)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -109,6 +125,11 @@ def measure(case: Case) -> dict[str, float]:
     found = {}
     plain = built(shape, stack)
     found["fit"] = fastest(lambda: plain.fit(x, y, batch_size=batch_size, verbose=0), steps)
+    bundled = built(shape, stack, steps_per_execution=32)
+    found["fit x32"] = fastest(lambda: bundled.fit(x, y, batch_size=batch_size, verbose=0), steps)
+    units = dense_units(shape, plain)
+    if loop_in_jax and units:
+        found["jax"] = fastest(loop_in_jax.epoch_of(units, x, y, order, batch_size), steps)
     for name in ("graph", "xla"):
         loop = CompiledLoop(
             built(shape, stack),
@@ -136,21 +157,58 @@ def chosen(case: Case) -> str:
     return engine.choose(training, built(shape, stack), device="cpu")
 
 
+def draw(table: dict[str, dict[str, float]], picks: dict[str, str], file: str) -> None:
+    """Microseconds per step as dots, what `auto` picks with a ring."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    marks = {"fit": "s", "fit x32": "D", "graph": "o", "xla": "^", "jax": "x"}
+    figure, axes = plt.subplots(figsize=(9, 0.42 * len(table) + 1.2), layout="constrained")
+    for name, mark in marks.items():
+        at = [row for row, found in enumerate(table.values()) if name in found]
+        values = [found[name] for found in table.values() if name in found]
+        axes.scatter(
+            values, at, marker=mark, label="model.fit" if name == "fit" else name, zorder=3
+        )
+    rings = [found[picks[case]] for case, found in table.items()]
+    axes.scatter(
+        rings, range(len(table)), s=150, facecolors="none", edgecolors="black", label="auto"
+    )
+    axes.set(xscale="log", xlabel="µs per step", yticks=range(len(table)), yticklabels=list(table))
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.4, -0.12), frameon=False)
+    figure.savefig(file, dpi=110)
+
+
 def main() -> None:
     """Prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--grid", action="store_true", help="all cases, not the Boston net alone")
-    cases = GRID if parser.parse_args().grid else BOSTON
+    parser.add_argument("--plot", metavar="FILE", help="a picture of them")
+    given = parser.parse_args()
     seeding.seed_everything(0)
-    print(f"{'case':30}{'model.fit':>12}{'graph':>10}{'xla':>10}   auto   us per step")
-    for name, case in cases.items():
+    columns = ["fit", "fit x32", *(["jax"] if loop_in_jax else []), "graph", "xla"]
+    print(f"{'case':28}{''.join(f'{name:>10}' for name in columns)}   auto     lost   us per step")
+    table, picks = {}, {}
+    for name, case in (GRID if given.grid else BOSTON).items():
         try:
-            found = measure(case)
+            table[name], picks[name] = measure(case), chosen(case)
         except tf.errors.OpError as error:  # XLA has no deterministic form of some layers
-            print(f"{name:30} {type(error).__name__}")
+            print(f"{name:28} {type(error).__name__}")
             continue
-        figures = f"{found['fit']:12.0f}{found['graph']:10.1f}{found['xla']:10.1f}"
-        print(f"{name:30}{figures}   {chosen(case)}", flush=True)
+        found = table[name]
+        figures = "".join(
+            f"{found[each]:10.1f}" if each in found else f"{'':10}" for each in columns
+        )
+        lost = found[picks[name]] / min(found["graph"], found["xla"]) - 1
+        print(f"{name:28}{figures}   {picks[name]:6}{lost:7.0%}", flush=True)
+    if given.plot:
+        draw(table, picks, given.plot)
 
 
 if __name__ == "__main__":
