@@ -116,6 +116,7 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Own:
         "dataset": dataset,
         "model": _with_outputs(raw["model"], len(classes or "1")),
         "description": f"{target}, from {path.name}",
+        "validation": _holdout(stratify=bool(classes)),
     }
     what = f"{len(classes)} classes" if classes else "a number"
     notes = [f"{shown(target)} is what is predicted: {what}; --target takes another column"]
@@ -143,8 +144,17 @@ def _unseen(path: Path, kind: str, target: str | None, beside: Path) -> Own:
     dataset = {**raw["dataset"], "path": _path(path, beside)}
     if target is not None and kind == "parquet":
         dataset["target"] = target
-    changes = {"dataset": dataset, "description": f"From {path.name}"}
+    changes = {
+        "dataset": dataset,
+        "description": f"From {path.name}",
+        "validation": _holdout(stratify=False),
+    }
     return Own(source, changes, ("look the target, the layers and the loss over",))
+
+
+def _holdout(*, stratify: bool) -> Raw:
+    """A cross-validation would leave no model to be asked."""
+    return {"holdout": {"size": 0.2, "take": "random", **({"stratify": True} if stratify else {})}}
 
 
 def _shipped(name: str) -> tuple[Path, Raw]:

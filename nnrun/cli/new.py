@@ -54,10 +54,11 @@ def new(
         raw = load(start).root.plain()
         experiment = _renamed(_changed(raw, own), path.name.removesuffix(path.suffix))
         header = list(_header(start, path))
-        command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
         if own:
-            # What else a shipped spec says of itself is of its own data.
-            header = [f"# {own.changes['description']}.", f"#   {command}"]
+            # What a shipped spec says of itself is of its own data.
+            run = f"#   nnrun train {shlex.quote(str(path))}"
+            header = [f"# {own.changes['description']}.", run]
+        command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
         text = "\n".join((*_editor(path.parent), *header, HINT, "", commented(experiment)))
         _write(path, text)
         if json:

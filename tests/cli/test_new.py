@@ -164,29 +164,28 @@ def test_what_stands_in_the_way_of_a_folder_is_named() -> None:
 
 
 DATA = shipped.folder() / "own" / "data"
-# By what a person has: the data set that reads it, the columns or files that train, and the
-# width of the output.
+# By what a person has: the data set that reads it, and the width of the output.
 OWN_DATA = {
-    "cars.csv": ("csv", "train", 1),
-    "flowers.csv": ("csv", "kfold", 3),
-    "functions.csv": ("text", "train", 8),
-    "digits": ("images", "train", 10),
-    "wines.parquet": ("parquet", "kfold", 3),
-    "digits.npz": ("npz", "train", 10),
+    "cars.csv": ("csv", 1),
+    "flowers.csv": ("csv", 3),
+    "functions.csv": ("text", 8),
+    "digits": ("images", 10),
+    "wines.parquet": ("parquet", 3),
+    "digits.npz": ("npz", 10),
 }
 
 
 @pytest.mark.parametrize("name", OWN_DATA)
 def test_data_of_ones_own_have_a_spec_that_fits_them(name: str) -> None:
     """Without a word changed it passes the check; the path is as it was typed."""
-    kind, verb, width = OWN_DATA[name]
+    kind, width = OWN_DATA[name]
     Path(name).symlink_to(DATA / name)
     told = answer("mine", "--from", f"./{name}")
     loaded = load(Path("mine.yaml"))
     experiment = loaded.experiment
 
     assert told.exit_code == 0, told.stderr
-    assert told.stderr.endswith(f"wrote mine.yaml; now run\n  nnrun {verb} mine.yaml\n")
+    assert told.stderr.endswith("wrote mine.yaml; now run\n  nnrun train mine.yaml\n")
     assert [fault.message for fault in check.faults(loaded)] == []
     assert experiment.dataset.name == kind
     assert experiment.model[-1].arguments["units"] == width
