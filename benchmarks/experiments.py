@@ -6,27 +6,28 @@
 
 Both sides have the same rows, model, epochs and batch size, draw plots and test at the end. They
 take turns as whole processes, so that a noisy machine troubles both. `hand/` has the other side. A
-comparison counts only where the metrics of both agree: their means differ by less than three
-standard errors of the seeds, or by less than 1 %; else it is void, and said to be.
+comparison counts only where the metrics of both agree, by less than 1 % or by Welch's test over the
+seeds (p of at least 0.005); else it is void, and said to be.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import re
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
+from scipy.stats import ttest_ind
 from turns import Cost, run, spread
 
 HAND = Path(__file__).parent / "hand"
-AGREE = 0.01  # of the metric; what one seed of difference may always be
+AGREE = 0.01  # of the metric; what a difference of seeds may always be
+LEVEL = 0.005  # of the test; nnrun's own for comparisons
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,11 @@ def by_nnrun(each: Experiment, epochs: int, folder: Path, seed: int) -> Turn:
 
 def agree(ours: list[float], theirs: list[float]) -> bool:
     """Whether the difference of the means is no more than that of seeds."""
-    difference = abs(mean(ours) - mean(theirs))
-    if difference <= AGREE * abs(mean(theirs)):
+    if abs(mean(ours) - mean(theirs)) <= AGREE * abs(mean(theirs)):
         return True
     if min(len(ours), len(theirs)) < 2:
         return False
-    error = math.sqrt(stdev(ours) ** 2 / len(ours) + stdev(theirs) ** 2 / len(theirs))
-    return difference <= 3 * error
+    return bool(ttest_ind(ours, theirs, equal_var=False).pvalue >= LEVEL)
 
 
 def compare(name: str, *, full: bool, turns: int) -> bool:
