@@ -98,7 +98,8 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Own:
     target = _target(found, target, path)
     column = found.columns[target]
     classes = column.categories if column else None
-    names = [*_names(found, target)]
+    unnamed = [name for name in found.columns if name.startswith(table.UNNAMED)]
+    names = [*unnamed, *_names(found, target)]
     features = [each for each in found.columns if each not in (target, *names)]
     if classes and len(names) == 1 and not features:
         return _of_texts(path, names[0], target, len(classes), separator, beside)
@@ -118,10 +119,14 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Own:
         "description": f"{target}, from {path.name}",
         "validation": _holdout(stratify=bool(classes)),
     }
+    if classes and len(classes) < 2:
+        raise CommandError(f"{shown(target)} is {shown(classes[0])} in every row")
     what = f"{len(classes)} classes" if classes else "a number"
     notes = [f"{shown(target)} is what is predicted: {what}; --target takes another column"]
-    if names:
-        notes.append(f"left out, as almost every row has its own: {listed(names, 'and')}")
+    if unnamed:
+        notes.append("left out, as it has no name: the number of the row, most likely")
+    if own := [name for name in names if name not in unnamed]:
+        notes.append(f"left out, as almost every row has its own: {listed(own, 'and')}")
     return Own(source, changes, tuple(notes))
 
 

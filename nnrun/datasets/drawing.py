@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from sklearn.model_selection import train_test_split
 
 from nnrun.errors import DataError
 from nnrun.records import Array, Split
 from nnrun.spec.dataset import Embedded
 from nnrun.spec.own import Own
+from nnrun.spec.words import shown
 
 
-def draw(x: Array, y: Array, spec: Embedded | Own, *, classes: bool) -> tuple[Split, Split]:
+def draw(
+    x: Array, y: Array, spec: Embedded | Own, *, classes: bool, names: Sequence[str] = ()
+) -> tuple[Split, Split]:
     """Draws the test rows at random, in proportion to the classes where there are any.
 
     Args:
@@ -18,10 +24,19 @@ def draw(x: Array, y: Array, spec: Embedded | Own, *, classes: bool) -> tuple[Sp
         y: shape `(rows,)`.
         spec: the share of the rows to draw, and the seed.
         classes: whether `y` holds class numbers.
+        names: of the classes.
 
     Raises:
         DataError: a split would be too small to hold every class.
     """
+    numbers, members = np.unique(y, return_counts=True)
+    if classes and members.min() < 2:
+        # Neither side could do without its only row.
+        name = names[int(numbers[members.argmin()])] if names else numbers[members.argmin()]
+        raise DataError(
+            f"{spec.name}: class {shown(str(name))} has a single row, and is needed to train and to "
+            "test on; leave it out, or give the rows to test on as `test`"
+        )
     try:
         x_train, x_test, y_train, y_test = train_test_split(
             x,

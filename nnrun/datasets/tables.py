@@ -81,7 +81,9 @@ def _dataset(spec: Table, frames: list[tuple[Path, Any]]) -> Dataset:
         for path, frame in frames
     ]
     if len(parts) == 1:
-        parts = [*draw(np.asarray(parts[0].x), parts[0].y, spec, classes=bool(classes))]
+        parts = [
+            *draw(np.asarray(parts[0].x), parts[0].y, spec, classes=bool(classes), names=classes)
+        ]
     else:
         order = np.random.default_rng(spec.seed).permutation(len(parts[0]))
         parts[0] = Split(np.asarray(parts[0].x)[order], parts[0].y[order])
@@ -154,7 +156,11 @@ def _numbers(path: Path, column: Column, values: pd.Series[Any]) -> Array:
             raise DataError(
                 f"{path}: {shown(column.name)} holds words, and numbers in the training file"
             )
-        return values.to_numpy(np.float64)[:, None]
+        numbers = values.to_numpy(np.float64)
+        if (endless := np.isinf(numbers)).any():
+            row = int(endless.argmax())
+            raise DataError(f"{_line(path, row)}: {shown(column.name)} is no finite number")
+        return numbers[:, None]
     missing = values.isna()
     cells = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
     try:

@@ -18,7 +18,7 @@ from nnrun.prediction.raw import Raw
 from nnrun.prediction.subject import Subject
 from nnrun.records import Array, Column
 from nnrun.spec.steps import Impute
-from nnrun.spec.table import MISSING
+from nnrun.spec.table import MISSING, named
 from nnrun.spec.words import listed, shown
 
 TEXT = "text"
@@ -50,7 +50,7 @@ def read(path: Path, subject: Subject) -> Raw:
     """Rows to be predicted, with their labels where a column has the target's name.
 
     Columns are found by name where the data set has names for them, else taken in order; texts
-    stand in the column `text`.
+    stand in the column `text`, or in the one that the spec names.
 
     Raises:
         CommandError: the file is no such table.
@@ -58,11 +58,13 @@ def read(path: Path, subject: Subject) -> Raw:
     table = _read(path, subject)
     y = None
     if subject.target in table.header:
-        y = raw.labels(table.column(subject.target), subject.classes, table.places)
+        cells = [_truth(cell, subject.classes) for cell in table.column(subject.target)]
+        y = raw.labels(cells, subject.classes, table.places)
     if subject.looks.kind == "texts":
-        if TEXT not in table.header:
-            raise CommandError(f"{path}: the run takes texts, and there is no column `{TEXT}`")
-        found = texts.read(table.column(TEXT), subject)
+        column = getattr(subject.spec.dataset, "text", TEXT)
+        if column not in table.header:
+            raise CommandError(f"{path}: the run takes texts, and there is no column `{column}`")
+        found = texts.read(table.column(column), subject)
         return Raw(found.names, found.x, y, found.texts, found.notices)
     used = _columns(table, subject)
     others = [name for name in table.header if name not in (*used, subject.target)]
@@ -84,14 +86,15 @@ def _read(path: Path, subject: Subject) -> _Table:
         CommandError: it is no CSV, has no rows, or a line of another length.
     """
     text = raw.text(path, raw.content(path))
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    separator = getattr(subject.spec.dataset, "separator", ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         found = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise CommandError(f"{path}:{reader.line_num}: is no CSV: {error}") from error
     if not found:
         raise CommandError(f"{path}: holds no rows")
-    header = tuple(name.strip() for name in found[0][1])
+    header = tuple(named(found[0][1]) if subject.looks.columns else map(str.strip, found[0][1]))
     if not subject.looks.features and all(map(_is_number, header)):
         header = tuple(map(str, range(1, len(header) + 1)))
     else:
@@ -147,7 +150,8 @@ def _encoded(table: _Table, column: Column, *, filled: bool) -> Array:
         CommandError: a cell is empty, or not what the column held.
     """
     at = table.header.index(column.name)
-    cells = [None if row[at] in MISSING else row[at] for row in table.rows]
+    words = column.categories or ()
+    cells = [None if row[at] in MISSING else _truth(row[at], words) for row in table.rows]
     if None in cells and not filled:
         raise CommandError(f"{table.place(cells.index(None))}: {shown(column.name)} is missing")
     if column.categories is None:
@@ -163,6 +167,12 @@ def _encoded(table: _Table, column: Column, *, filled: bool) -> Array:
         known = listed([shown(name) for name in column.categories[:5]], "or")
         message = f"{shown(column.name)} is {shown(cells[row])}, and was {known} in training"
         raise CommandError(f"{table.place(row)}: {message}") from error
+
+
+def _truth(cell: str, words: Sequence[str]) -> str:
+    """A cell; `TRUE` is `True` where the column held nothing but truth values, as for pandas."""
+    is_one = {*words} <= {"True", "False"} and cell.lower() in ("true", "false")
+    return cell.capitalize() if is_one else cell
 
 
 def _numbers(table: _Table, names: Sequence[str]) -> Array:

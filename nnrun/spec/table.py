@@ -20,6 +20,7 @@ MISSING = frozenset(
     )
 )
 """What a cell without a value holds: the same words that pandas takes for it."""
+UNNAMED = "Unnamed: "
 LARGEST = 4_000_000
 """Bytes of a file that is looked through; of a larger one only the header is read."""
 _NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
@@ -102,12 +103,18 @@ def classes(dataset: Table, target: Column) -> tuple[str, ...]:
     return target.categories or tuple(f"{number:g}" for number in target.numbers)
 
 
+def named(header: Sequence[str]) -> list[str]:
+    """The names of columns; one without is called as pandas calls it, such as `Unnamed: 0`."""
+    return [name or f"{UNNAMED}{at}" for at, name in enumerate(header)]
+
+
 def _names(header: Sequence[str]) -> list[str]:
     if not header:
         raise ValueError("is empty; a table begins with the names of its columns")
-    if twice := [name for name in header if header.count(name) > 1]:
+    names = named(header)
+    if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"has two columns {shown(twice[0])}")
-    return list(header)
+    return names
 
 
 def _of_width(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:

@@ -229,11 +229,13 @@ def test_a_table_may_have_holes_names_and_another_separator() -> None:
         ("Prices.XLSX", "'Prices.XLSX': save it as csv, parquet or npz; xlsx is not read"),
         ("empty.csv", "'empty.csv' cannot be read: is empty; a table begins with the names of its "
          "columns"),
+        ("same.csv", "'y' is 'a' in every row"),
         ("folder", "'folder' holds no folder for each of two classes or more"),
     ],
 )  # fmt: skip
 def test_data_that_nothing_can_start_from_are_refused(source: str, told: str) -> None:
     Path("empty.csv").touch()
+    Path("same.csv").write_text("x,y\n" + "1,a\n" * 20, "utf-8")
     Path("folder").mkdir()
     refusal = answer("mine", "--from", source)
 

@@ -159,7 +159,7 @@ BROKEN = {
     "no such target": ("a,b\n1,2\n", "has no column 'kind'"),
     "a hole": ("a,kind\n1,x\n,y\n", "things.csv:3: 'a' is missing, there and in 0 other rows"),
     "no label": ("a,kind\n1,x\n2,\n", "things.csv:3: 'kind', the target, is missing"),
-    "a class of one": ("a,kind\n1,x\n2,y\n3,x\n4,x\n5,x\n6,x\n", "least populated class"),
+    "a class of one": ("a,kind\n1,x\n2,y\n3,x\n4,x\n5,x\n6,x\n", "has a single row"),
 }
 
 
@@ -209,3 +209,15 @@ def test_rows_of_one_word_stay_together_in_folds(categories: Any, tmp_path: Path
         held = {row.tobytes() for row in who[fold.validation]}
         assert len(held) == 1
         assert not held & {row.tobytes() for row in who[fold.train]}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a,y\n" + "1,x\n2,z\n" * 20 + "5,rare\n", "csv: class 'rare' has a single row"),
+        ("a,y\n" + "1,2\n2,3\n" * 20 + "1e999,4\n", r"t.csv:42: 'a' is no finite number"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_named(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=told):
+        datasets.load(spec(tmp_path / "t.csv", text, target="y"))

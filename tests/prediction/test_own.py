@@ -131,3 +131,31 @@ def test_arrays_are_answered_from_an_archive(trained, answers, tmp_path) -> None
     assert len(rows) == 4
     for row, output in zip(rows, expected, strict=True):
         assert list(row["probabilities"].values()) == pytest.approx(output.tolist(), abs=1e-6)
+
+
+def test_a_file_is_read_as_the_training_file_was(ask, answers, tmp_path) -> None:
+    """Its separator, truth values however they are written, a column without a name, spaces."""
+    rows = [f"{row};{'true' if row % 2 else 'FALSE'}; kg;{row % 2 == 0}" for row in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join([";odd; unit;even", *rows, ""]), "utf-8")
+    assert ask("new", tmp_path / "t", "--from", tmp_path / "t.csv").exit_code == 0
+    text = (tmp_path / "t.yaml").read_text("utf-8")
+    features = "features: ['Unnamed: 0', odd, ' unit']"
+    wanted = [features if "features:" in line else line.strip() for line in text.splitlines()]
+    assert features in wanted
+    short = ("--set", f"dataset.{features.replace(': ', '=', 1)}", "--set", "training.epochs=2")
+    found = ask("train", tmp_path / "t.yaml", *short, "--runs", tmp_path / "runs")
+    assert found.exit_code == 0, found.stderr
+    told = answers(next((tmp_path / "runs").iterdir()), tmp_path / "t.csv")
+
+    assert [row["label"] for row in told[:3]] == ["True", "False", "True"]
+
+
+def test_texts_stand_in_the_column_that_the_spec_names(ask, answers, tmp_path) -> None:
+    rows = "".join(f'"so it is, {row}",{"no" if row % 2 else "yes"}\n' for row in range(40))
+    (tmp_path / "said.csv").write_text(f"sentence,verdict\n{rows}", "utf-8")
+    assert ask("new", tmp_path / "said", "--from", tmp_path / "said.csv").exit_code == 0
+    short = ("--set", "training.epochs=2", "--runs", tmp_path / "runs")
+    assert ask("train", tmp_path / "said.yaml", *short).exit_code == 0
+    told = answers(next((tmp_path / "runs").iterdir()), tmp_path / "said.csv")
+
+    assert [row["label"] for row in told[:2]] == ["yes", "no"]
