@@ -50,6 +50,8 @@ def new(
         path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
         known = _known()
         own = None if source in known else fresh.of_file(source, target, beside=path.parent)
+        if target is not None and not (own and "target" in own.changes["dataset"]):
+            raise CommandError("--target: only a table of your own has a column to be chosen")
         start = own.source if own else _start(source, known)
         raw = load(start).root.plain()
         experiment = _renamed(_changed(raw, own), path.name.removesuffix(path.suffix))

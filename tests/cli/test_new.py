@@ -250,6 +250,14 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert refusal.stderr.startswith("error: --target: flowers.csv has no column 'kind'; it has '")
 
 
+@pytest.mark.parametrize("source", ["iris", DATA / "digits.npz", DATA / "digits"])
+def test_a_target_is_refused_where_there_are_no_columns(source: object) -> None:
+    refusal = answer("mine", "--from", source, "--target", "species")
+
+    assert refusal.exit_code == 2
+    assert "only a table of your own has a column to be chosen" in refusal.stderr
+
+
 def test_a_folder_does_not_stand_in_the_way_of_a_shipped_spec() -> None:
     Path("digits").mkdir()
 
