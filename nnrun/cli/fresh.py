@@ -66,10 +66,13 @@ def of_file(name: str, target: str | None, *, beside: Path) -> Own | None:
 def _of_folder(path: Path, beside: Path) -> Own:
     from nnrun.spec import folders
 
-    names = folders.classes(path)
+    try:
+        names = folders.classes(path)
+        endings = {each.suffix.lower() for name in names for each in (path / name).iterdir()}
+    except OSError as error:
+        raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}") from None
     if len(names) < 2:
         raise CommandError(f"{shown(str(path))} holds no folder for each of two classes or more")
-    endings = {each.suffix.lower() for each in (path / names[0]).iterdir()}
     if endings & folders.ENDINGS:
         source, raw = _shipped("pictures")
         dataset = {**raw["dataset"], "image_size": [_SIZE, _SIZE], "color_mode": "rgb"}
@@ -103,6 +106,10 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Own:
     features = [each for each in found.columns if each not in (target, *names)]
     if classes and len(names) == 1 and not features:
         return _of_texts(path, names[0], target, len(classes), separator, beside)
+    if not features:
+        raise CommandError(
+            f"{path.name} has no column that {shown(target)} could be predicted from"
+        )
     source, raw = _shipped("flowers" if classes else "cars")
     holes = [each for each in features if (held := found.columns[each]) and held.missing]
     dataset = {

@@ -59,7 +59,7 @@ def new(
         if own:
             # What a shipped spec says of itself is of its own data.
             run = f"#   nnrun train {shlex.quote(str(path))}"
-            header = [f"# {own.changes['description']}.", run]
+            header = [f"# {_one_line(own.changes['description'])}.", run]
         command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
         text = "\n".join((*_editor(path.parent), *header, HINT, "", commented(experiment)))
         _write(path, text)
@@ -76,6 +76,11 @@ def _changed(raw: dict[str, Any], own: fresh.Own | None) -> dict[str, Any]:
     if own is None:
         return raw
     return {**{key: value for key, value in raw.items() if key != "expect"}, **own.changes}
+
+
+def _one_line(text: str) -> str:
+    """A comment: names in a person's data may hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _known() -> dict[str, Path]:

@@ -229,12 +229,15 @@ def test_a_table_may_have_holes_names_and_another_separator() -> None:
         ("Prices.XLSX", "'Prices.XLSX': save it as csv, parquet or npz; xlsx is not read"),
         ("empty.csv", "'empty.csv' cannot be read: is empty; a table begins with the names of its "
          "columns"),
+        ("names.csv", "names.csv has no column that 'y' could be predicted from"),
         ("same.csv", "'y' is 'a' in every row"),
         ("folder", "'folder' holds no folder for each of two classes or more"),
     ],
 )  # fmt: skip
 def test_data_that_nothing_can_start_from_are_refused(source: str, told: str) -> None:
     Path("empty.csv").touch()
+    names = "".join(f"{row},n{row},m{row}\n" for row in range(20))
+    Path("names.csv").write_text(f",b,y\n{names}".replace("m1", "m"), "utf-8")
     Path("same.csv").write_text("x,y\n" + "1,a\n" * 20, "utf-8")
     Path("folder").mkdir()
     refusal = answer("mine", "--from", source)
@@ -256,6 +259,13 @@ def test_a_target_is_refused_where_there_are_no_columns(source: object) -> None:
 
     assert refusal.exit_code == 2
     assert "only a table of your own has a column to be chosen" in refusal.stderr
+
+
+def test_names_that_break_the_line_stay_in_the_comment() -> None:
+    Path("t.csv").write_text('x,"y\nmodel: []"\n' + "1,a\n2,b\n" * 20, "utf-8")
+
+    assert answer("mine", "--from", "t.csv").exit_code == 0
+    assert load(Path("mine.yaml")).experiment.model
 
 
 def test_a_folder_does_not_stand_in_the_way_of_a_shipped_spec() -> None:
