@@ -26,7 +26,7 @@ from scipy.optimize import curve_fit
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-TIMES, MOST = 3, 1.1
+TIMES, MOST = 2, 1.1
 ROWS = """\
 dataset: {name: npz, path: rows.npz}
 model: [Dense: {units: 32, activation: relu}, Dense: {units: CLASSES, activation: softmax}]
@@ -80,7 +80,7 @@ def _made(folder: Path, *, rows: int, classes: int) -> list[str]:
 
 KINDS: dict[str, tuple[Callable[[Path, int], list[str]], Sequence[int]]] = {
     "epochs": (epochs, (250, 500, 1000, 2000, 4000)),
-    "folds": (folds, (5, 10, 20, 40, 80)),
+    "folds": (folds, (4, 8, 16, 32, 64)),
     "rows": (rows, (20_000, 40_000, 80_000, 160_000, 320_000)),
     "classes": (classes, (10, 40, 160, 640, 1280)),
     "compared runs": (compared, (250, 500, 1000, 2000, 4000)),
