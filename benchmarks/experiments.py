@@ -1,7 +1,7 @@
 """The five classic experiments: nnrun beside the program that a tutorial would have you write.
 
     python benchmarks/experiments.py                    # short: fewer epochs
-    python benchmarks/experiments.py --full             # as the tutorials have them; an hour and a half
+    python benchmarks/experiments.py --full             # as the tutorials have them; about an hour
     python benchmarks/experiments.py imdb --turns 5
 
 Both sides have the same rows, model, epochs and batch size, draw plots and test at the end. They
@@ -72,10 +72,9 @@ class Turn:
     metric: float
 
 
-def by_hand(name: str, epochs: int, folder: Path, seed: int) -> Turn:
-    """The program that a person would write."""
-    env = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": str(seed)}
-    cost = run([sys.executable, str(HAND / f"{name}.py"), str(epochs)], cwd=folder, env=env)
+def by_hand(name: str, epochs: int, folder: Path) -> Turn:
+    """The program that a person would write; it draws a seed of its own."""
+    cost = run([sys.executable, str(HAND / f"{name}.py"), str(epochs)], cwd=folder)
     found = re.search(r"^metric (\S+)$", cost.out, re.MULTILINE)
     assert found, cost.out
     return Turn(cost, float(found[1]))
@@ -110,7 +109,7 @@ def compare(name: str, *, full: bool, turns: int) -> bool:
     print(f"\n{name}: {epochs} epochs{scaled}", flush=True)
     with tempfile.TemporaryDirectory(prefix="nnrun-benchmark-") as folder:
         for seed in range(turns):
-            theirs.append(by_hand(name, epochs, Path(folder), seed))
+            theirs.append(by_hand(name, epochs, Path(folder)))
             ours.append(by_nnrun(each, epochs, Path(folder), seed))
     print("           wall s                    CPU s                     peak MB        metric")
     for side, found in (("by hand", theirs), ("nnrun", ours)):

@@ -11,10 +11,8 @@ the relative error. An exponent of 1 is proportional; above 1.1 the script ends 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +20,7 @@ import compare
 import matplotlib as mpl
 import numpy as np
 from scipy.optimize import curve_fit
+from turns import run
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -87,14 +86,9 @@ KINDS: dict[str, tuple[Callable[[Path, int], list[str]], Sequence[int]]] = {
 }
 
 
-def seconds(command: list[str]) -> float:
+def seconds(command: list[str], folder: Path) -> float:
     """The fastest of some whole processes."""
-    found = []
-    for _ in range(TIMES):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        found.append(time.perf_counter() - began)
-    return min(found)
+    return min(run(command, cwd=folder).wall for _ in range(TIMES))
 
 
 def fitted(sizes: Sequence[int], found: Sequence[float]) -> tuple[float, float, float]:
@@ -139,7 +133,7 @@ def main() -> None:
     for kind in given.kinds or KINDS:
         make, sizes = KINDS[kind]
         with tempfile.TemporaryDirectory(prefix="nnrun-scaling-") as name:
-            found = [seconds(make(Path(name), size)) for size in sizes]
+            found = [seconds(make(Path(name), size), Path(name)) for size in sizes]
         file = given.folder / f"scaling-{kind.replace(' ', '-')}.png"
         powers.append(draw(kind, sizes, found, file))
         told = ", ".join(f"{n:,}: {s:.2f} s" for n, s in zip(sizes, found, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -28,7 +28,7 @@ class Cost:
     out: str
 
 
-def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Cost:
+def run(command: Sequence[str], *, cwd: Path) -> Cost:
     """Runs a program to its end.
 
     Raises:
@@ -37,9 +37,7 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = No
     out, err = cwd / ".out", cwd / ".err"
     began = time.perf_counter()
     with out.open("w") as said, err.open("w") as complained:
-        process = subprocess.Popen(
-            command, cwd=cwd, env={**os.environ, **(env or {})}, stdout=said, stderr=complained
-        )
+        process = subprocess.Popen(command, cwd=cwd, stdout=said, stderr=complained)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)

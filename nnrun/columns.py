@@ -33,12 +33,13 @@ def names(columns: Sequence[Column]) -> tuple[str, ...]:
 
 def groups(columns: Sequence[Column]) -> list[range]:
     """The numbers of a row that are of one category each."""
+    return [place for column, place in _places(columns) if column.categories]
+
+
+def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
+    """Each column, and which numbers of a row are its own."""
     ends = np.cumsum([0, *map(width, columns)]).tolist()
-    return [
-        range(start, start + width(column))
-        for start, column in zip(ends, columns, strict=False)
-        if column.categories
-    ]
+    return [(column, range(*ends[at : at + 2])) for at, column in enumerate(columns)]
 
 
 def together(columns: Sequence[Column], name: str, x: Array) -> Array:
@@ -52,11 +53,8 @@ def together(columns: Sequence[Column], name: str, x: Array) -> Array:
     Raises:
         KeyError: there is no such column.
     """
-    ends = np.cumsum([0, *map(width, columns)]).tolist()
-    places = {each.name: (ends[at], ends[at + 1]) for at, each in enumerate(columns)}
-    first, last = places[name]
-    values = x[:, first:last]
-    found = values.argmax(axis=1) if last - first > 1 else values[:, 0]
+    values = x[:, {column.name: place for column, place in _places(columns)}[name]]
+    found = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0]
     # Rows in which it is missing belong together, and to no others.
     missing = np.isnan(values).any(axis=1)
     return np.where(missing, found[~missing].min(initial=0) - 1, found)

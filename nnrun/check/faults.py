@@ -87,7 +87,7 @@ def _class_weights(about: Subject) -> Iterator[Misfit]:
     weight, known = about.spec.training.class_weight, about.known
     # What the classes of a person's own rows are called is known once those are read.
     named = isinstance(about.spec.dataset, Own) and isinstance(weight, dict)
-    if not known.open and not (named and known.classes):
+    if known.is_regression or not (known.open or named):
         yield from class_weights.misfits(weight, known.classes)
 
 

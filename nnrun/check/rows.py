@@ -61,14 +61,14 @@ def split_misfits(spec: Experiment, known: Profile) -> Iterator[Misfit]:
     holdout, kfold = spec.validation.holdout, spec.validation.kfold
     try:
         if holdout and holdout.stratify:
-            check_stratified(classes=known.open or len(known.classes) > 0, kfold=False)
+            check_stratified(classes=not known.is_regression, kfold=False)
         if holdout and known.train is not None:
             _check_proportions(holdout, known, held_out(holdout, known.train))
     except Misfit as misfit:
         yield misfit
     try:
         if kfold and kfold.stratify:
-            check_stratified(classes=known.open or len(known.classes) > 0, kfold=True)
+            check_stratified(classes=not known.is_regression, kfold=True)
         if kfold and known.train is not None:
             check_folds(kfold, known.train)
     except Misfit as misfit:

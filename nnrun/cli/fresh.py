@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,21 +23,19 @@ _MOSTLY = 0.5  # share of rows with a word of their own, from which on a column 
 
 
 @dataclass(frozen=True)
-class Own:
+class Start:
     """A start for a person's own data.
 
     Args:
-        source: the shipped spec of such data.
-        changes: sections of it, with what they become.
+        raw: the spec, as YAML would be read.
         notes: what was decided, to be told.
     """
 
-    source: Path
-    changes: Raw
-    notes: tuple[str, ...] = ()
+    raw: Raw
+    notes: tuple[str, ...]
 
 
-def of_file(name: str, target: str | None, *, beside: Path) -> Own | None:
+def of_file(name: str, target: str | None, *, beside: Path) -> Start | None:
     """The start for a file or a folder; None where the name is not that of one.
 
     Args:
@@ -52,7 +50,7 @@ def of_file(name: str, target: str | None, *, beside: Path) -> Own | None:
     ending = path.suffix.removeprefix(".").lower()
     if path.is_dir():
         return _of_folder(path, beside)
-    if ending in UNREADABLE and "." in name:
+    if ending in UNREADABLE:
         raise CommandError(f"{shown(name)}: save it as csv, parquet or npz; {ending} is not read")
     if ending not in FILES:
         return None
@@ -63,34 +61,28 @@ def of_file(name: str, target: str | None, *, beside: Path) -> Own | None:
     return _of_table(path, target, beside)
 
 
-def _of_folder(path: Path, beside: Path) -> Own:
+def _of_folder(path: Path, beside: Path) -> Start:
     from nnrun.spec import folders
 
     try:
         names = folders.classes(path)
-        endings = {each.suffix.lower() for name in names for each in (path / name).iterdir()}
+        files = (each for name in names for each in (path / name).iterdir())
+        pictures = any(each.suffix.lower() in folders.ENDINGS for each in files)
     except OSError as error:
         raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}") from None
     if len(names) < 2:
         raise CommandError(f"{shown(str(path))} holds no folder for each of two classes or more")
-    if endings & folders.ENDINGS:
-        source, raw = _shipped("pictures")
-        dataset = {**raw["dataset"], "image_size": [_SIZE, _SIZE], "color_mode": "rgb"}
+    raw = _shipped("pictures" if pictures else "functions", path, beside, outputs=len(names))
+    if pictures:
+        raw["dataset"] |= {"image_size": [_SIZE, _SIZE], "color_mode": "rgb"}
     else:
-        source, raw = _shipped("functions")
-        dataset = {key: value for key, value in raw["dataset"].items() if key not in _COLUMNS}
-    changes = {
-        "dataset": {**dataset, "path": _path(path, beside)},
-        "model": _with_outputs(raw["model"], len(names)),
-        "description": f"{listed(names[:3], 'or')}, from {path.name}",
-    }
-    return Own(source, changes, (f"{len(names)} classes: {listed(names[:10], 'and')}",))
+        # Columns, which folders have not.
+        del raw["dataset"]["text"], raw["dataset"]["target"]
+    raw["description"] = f"{listed(names[:3], 'or')}, from {path.name}"
+    return Start(raw, (f"{len(names)} classes: {listed(names[:10], 'and')}",))
 
 
-_COLUMNS = ("text", "target")
-
-
-def _of_table(path: Path, target: str | None, beside: Path) -> Own:
+def _of_table(path: Path, target: str | None, beside: Path) -> Start:
     from nnrun.spec import table
 
     separator = _separator(path)
@@ -104,64 +96,48 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Own:
     unnamed = [name for name in found.columns if name.startswith(table.UNNAMED)]
     names = [*unnamed, *_names(found, target)]
     features = [each for each in found.columns if each not in (target, *names)]
+    if classes and len(classes) < 2:
+        raise CommandError(f"{shown(target)} is {shown(classes[0])} in every row")
+    outputs = len(classes or "1")
+    told = {"target": target, **({"separator": separator} if separator != "," else {})}
     if classes and len(names) == 1 and not features:
-        return _of_texts(path, names[0], target, len(classes), separator, beside)
+        raw = _shipped("functions", path, beside, outputs=outputs)
+        raw["dataset"] |= {**told, "text": names[0]}
+        raw["description"] = f"{target}, by {names[0]}, from {path.name}"
+        return Start(raw, (f"{shown(target)} is predicted from {shown(names[0])}",))
     if not features:
         raise CommandError(
             f"{path.name} has no column that {shown(target)} could be predicted from"
         )
-    source, raw = _shipped("flowers" if classes else "cars")
-    holes = [each for each in features if (held := found.columns[each]) and held.missing]
-    dataset = {
-        **raw["dataset"],
-        "path": _path(path, beside),
-        "target": target,
-        "prepare": [*([{"impute": "median"}] if holes else []), "standardize"],
-        **({"features": features} if names else {}),
-        **({"separator": separator} if separator != "," else {}),
-    }
-    changes = {
-        "dataset": dataset,
-        "model": _with_outputs(raw["model"], len(classes or "1")),
-        "description": f"{target}, from {path.name}",
-        "validation": _holdout(stratify=bool(classes)),
-    }
-    if classes and len(classes) < 2:
-        raise CommandError(f"{shown(target)} is {shown(classes[0])} in every row")
+    raw = _shipped("flowers" if classes else "cars", path, beside, outputs=outputs)
+    holes = any(held.missing for each in features if (held := found.columns[each]))
+    prepare = [*([{"impute": "median"}] if holes else []), "standardize"]
+    raw["dataset"] |= {**told, "prepare": prepare, **({"features": features} if names else {})}
+    raw["description"] = f"{target}, from {path.name}"
+    raw["validation"] = _holdout(stratify=bool(classes))
+    return Start(raw, tuple(_decisions(target, classes, unnamed, names)))
+
+
+def _decisions(
+    target: str, classes: Sequence[str] | None, unnamed: list[str], names: list[str]
+) -> Iterator[str]:
+    """What a person may want otherwise."""
     what = f"{len(classes)} classes" if classes else "a number"
-    notes = [f"{shown(target)} is what is predicted: {what}; --target takes another column"]
+    yield f"{shown(target)} is what is predicted: {what}; --target takes another column"
     if unnamed:
-        notes.append("left out, as it has no name: the number of the row, most likely")
+        yield "left out, as it has no name: the number of the row, most likely"
     if own := [name for name in names if name not in unnamed]:
-        notes.append(f"left out, as almost every row has its own: {listed(own, 'and')}")
-    return Own(source, changes, tuple(notes))
+        yield f"left out, as almost every row has its own: {listed(own, 'and')}"
 
 
-def _of_texts(
-    path: Path, text: str, target: str, classes: int, separator: str, beside: Path
-) -> Own:
-    source, raw = _shipped("functions")
-    dataset = {**raw["dataset"], "path": _path(path, beside), "text": text, "target": target}
-    changes = {
-        "dataset": {**dataset, **({"separator": separator} if separator != "," else {})},
-        "model": _with_outputs(raw["model"], classes),
-        "description": f"{target}, by {text}, from {path.name}",
-    }
-    return Own(source, changes, (f"{shown(target)} is predicted from {shown(text)}",))
-
-
-def _unseen(path: Path, kind: str, target: str | None, beside: Path) -> Own:
+def _unseen(path: Path, kind: str, target: str | None, beside: Path) -> Start:
     """A start for what only training reads."""
-    source, raw = _shipped("arrays" if kind == "npz" else "wines")
-    dataset = {**raw["dataset"], "path": _path(path, beside)}
+    raw = _shipped("arrays" if kind == "npz" else "wines", path, beside)
     if target is not None and kind == "parquet":
-        dataset["target"] = target
-    changes = {
-        "dataset": dataset,
-        "description": f"From {path.name}",
-        "validation": _holdout(stratify=False),
-    }
-    return Own(source, changes, ("look the target, the layers and the loss over",))
+        raw["dataset"]["target"] = target
+    raw["description"] = f"From {path.name}"
+    raw["validation"] = _holdout(stratify=False)
+    return Start(raw, ("look the target, the layers and the loss over",))
 
 
 def _holdout(*, stratify: bool) -> Raw:
@@ -169,15 +145,27 @@ def _holdout(*, stratify: bool) -> Raw:
     return {"holdout": {"size": 0.2, "take": "random", **({"stratify": True} if stratify else {})}}
 
 
-def _shipped(name: str) -> tuple[Path, Raw]:
+def _shipped(name: str, path: Path, beside: Path, *, outputs: int | None = None) -> Raw:
+    """A shipped spec for other data, without what is expected of its own.
+
+    Args:
+        path: of the data, as typed.
+        beside: the folder in which the spec will stand.
+        outputs: width of the last layer; as it is where nobody knows.
+    """
     from nnrun.spec.loading import load
 
-    path = shipped.folder() / "own" / f"{name}.yaml"
-    return path, load(path).root.plain()
+    raw: Raw = load(shipped.folder() / "own" / f"{name}.yaml").root.plain()
+    raw.pop("expect", None)
+    relative = path if path.is_absolute() else Path(os.path.relpath(path, beside))
+    raw["dataset"]["path"] = relative.as_posix()
+    if outputs is not None:
+        raw["model"][-1]["Dense"] = {**_arguments(raw["model"][-1]["Dense"]), "units": outputs}
+    return raw
 
 
-def _path(path: Path, beside: Path) -> str:
-    return path.as_posix() if path.is_absolute() else Path(os.path.relpath(path, beside)).as_posix()
+def _arguments(given: Any) -> Raw:
+    return given if isinstance(given, dict) else {}
 
 
 def _separator(path: Path) -> str:
@@ -205,11 +193,3 @@ def _names(found: Look, target: str) -> Iterator[str]:
         words = column.categories if column and name != target else None
         if words and found.rows and len(words) > max(2, _MOSTLY * found.rows):
             yield name
-
-
-def _with_outputs(model: list[Any], width: int) -> list[Any]:
-    """The layers, the last of them of another width."""
-    *others, last = model
-    [(layer, arguments)] = last.items()
-    given = arguments if isinstance(arguments, dict) else {"units": arguments}
-    return [*others, {layer: {**given, "units": width}}]

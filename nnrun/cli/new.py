@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,21 +45,20 @@ def new(
     """Write a spec to start from, with a comment on every key."""
     with exit_codes():
         from nnrun.spec.commented import commented
+        from nnrun.spec.language import data_sets
         from nnrun.spec.loading import load
 
         path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
-        known = _known()
-        own = None if source in known else fresh.of_file(source, target, beside=path.parent)
-        if target is not None and not (own and "target" in own.changes["dataset"]):
+        named = source in shipped.names() or source in data_sets()
+        own = None if named else fresh.of_file(source, target, beside=path.parent)
+        if target is not None and not (own and "target" in own.raw["dataset"]):
             raise CommandError("--target: only a table of your own has a column to be chosen")
-        start = own.source if own else _start(source, known)
-        raw = load(start).root.plain()
-        experiment = _renamed(_changed(raw, own), path.name.removesuffix(path.suffix))
-        header = list(_header(start, path))
         if own:
-            # What a shipped spec says of itself is of its own data.
-            run = f"#   nnrun train {shlex.quote(str(path))}"
-            header = [f"# {_one_line(own.changes['description'])}.", run]
+            raw, header = own.raw, [*_own_header(own.raw["description"], path)]
+        else:
+            start = _start(source)
+            raw, header = load(start).root.plain(), [*_header(start, path)]
+        experiment = _renamed(raw, path.name.removesuffix(path.suffix))
         command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
         text = "\n".join((*_editor(path.parent), *header, HINT, "", commented(experiment)))
         _write(path, text)
@@ -71,37 +70,24 @@ def new(
         console.stderr().print(f"wrote {path}; now run\n  {command}", markup=False)
 
 
-def _changed(raw: dict[str, Any], own: fresh.Own | None) -> dict[str, Any]:
-    """A shipped spec for a person's own data, without what is expected of the shipped ones."""
-    if own is None:
-        return raw
-    return {**{key: value for key, value in raw.items() if key != "expect"}, **own.changes}
+def _start(source: str) -> Path:
+    """The shipped spec of that name, or else the plainest one of the data set of that name.
 
-
-def _one_line(text: str) -> str:
-    """A comment: names in a person's data may hold anything."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _known() -> dict[str, Path]:
-    """The shipped specs by name, and by the name of each data set the plainest one of it."""
+    Raises:
+        CommandError: there is neither.
+    """
+    from nnrun.spec.language import data_sets
     from nnrun.spec.loading import load
 
     paths = {name: shipped.folder() / f"{name}.yaml" for name in shipped.names()}
-    names = sorted(paths, key=len, reverse=True)
-    return {**{load(paths[name]).experiment.dataset.name: paths[name] for name in names}, **paths}
-
-
-def _start(source: str, known: Mapping[str, Path]) -> Path:
-    """The spec to start from.
-
-    Raises:
-        CommandError: there is none of that name.
-    """
-    if source in known:
-        return known[source]
-    guess = nearest(source, list(known))
-    hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(sorted(known))}"
+    if source in paths:
+        return paths[source]
+    for name in sorted(paths, key=len):
+        if source in data_sets() and load(paths[name]).experiment.dataset.name == source:
+            return paths[name]
+    words = sorted({*paths, *data_sets()})
+    guess = nearest(source, words)
+    hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(words)}"
     raise CommandError(f"there is no spec or data set '{source}'; {hint}")
 
 
@@ -129,6 +115,13 @@ def _editor(folder: Path) -> tuple[str, ...]:
     from nnrun.spec import schema
 
     return schema.header() if (folder / schema.FILE).is_file() else ()
+
+
+def _own_header(description: str, path: Path) -> Iterator[str]:
+    """What the spec is for; names in a person's data may hold anything, and stay on the line."""
+    line = "".join(letter if letter.isprintable() else " " for letter in description)
+    yield f"# {line}."
+    yield f"#   nnrun train {shlex.quote(str(path))}"
 
 
 def _header(start: Path, path: Path) -> Iterator[str]:

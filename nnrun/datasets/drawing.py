@@ -15,7 +15,7 @@ from nnrun.spec.words import shown
 
 
 def draw(
-    x: Array, y: Array, spec: Embedded | Own, *, classes: bool, names: Sequence[str] = ()
+    x: Array, y: Array, spec: Embedded | Own, *, classes: Sequence[str]
 ) -> tuple[Split, Split]:
     """Draws the test rows at random, in proportion to the classes where there are any.
 
@@ -23,8 +23,7 @@ def draw(
         x: shape `(rows, ...)`.
         y: shape `(rows,)`.
         spec: the share of the rows to draw, and the seed.
-        classes: whether `y` holds class numbers.
-        names: of the classes.
+        classes: their names, by the numbers in `y`; none where it holds values.
 
     Raises:
         DataError: a split would be too small to hold every class.
@@ -32,9 +31,9 @@ def draw(
     numbers, members = np.unique(y, return_counts=True)
     if classes and members.min() < 2:
         # Neither side could do without its only row.
-        name = names[int(numbers[members.argmin()])] if names else numbers[members.argmin()]
+        name = classes[int(numbers[members.argmin()])]
         raise DataError(
-            f"{spec.name}: class {shown(str(name))} has a single row, and is needed to train and to "
+            f"{spec.name}: class {shown(name)} has a single row, and is needed to train and to "
             "test on; leave it out, or give the rows to test on as `test`"
         )
     try:

@@ -138,7 +138,7 @@ def _divided(spec: Images) -> tuple[tuple[str, ...], list[Labelled]]:
     names = _classes(Path(spec.path))
     files, y = listed(Path(spec.path), names, all_classes=True)
     if spec.test is None:
-        drawn = draw(np.arange(len(files)), y, spec, classes=True, names=names)
+        drawn = draw(np.arange(len(files)), y, spec, classes=names)
         return names, [([files[row] for row in np.asarray(part.x)], part.y) for part in drawn]
     # As they lie in folders, a class would come after the other.
     order = np.random.default_rng(spec.seed).permutation(len(files))

@@ -22,8 +22,9 @@ def mnist_5k(spec: Mnist5k) -> Dataset:
     """
     table = _table()
     images = table[:, :-1].reshape(-1, 28, 28)
-    train, test = draw(images, table[:, -1].astype(np.int64), spec, classes=True)
-    return Dataset(spec.name, train, test, classes=tuple("0123456789"), target="digit")
+    names = tuple("0123456789")
+    train, test = draw(images, table[:, -1].astype(np.int64), spec, classes=names)
+    return Dataset(spec.name, train, test, classes=names, target="digit")
 
 
 def _table() -> Array:

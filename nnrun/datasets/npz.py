@@ -41,9 +41,7 @@ def npz(spec: Npz) -> Dataset:
         parts = [parts[0], _split(Path(spec.test), _arrays(Path(spec.test)), "")]
     classes = _classes(path, spec, parts[0].y)
     if len(parts) == 1:
-        parts = [
-            *draw(np.asarray(parts[0].x), parts[0].y, spec, classes=bool(classes), names=classes)
-        ]
+        parts = [*draw(np.asarray(parts[0].x), parts[0].y, spec, classes=classes)]
     if parts[0].x.shape[1:] != parts[1].x.shape[1:]:  # type: ignore[union-attr]
         raise DataError(f"{path}: rows to train and to test on differ in shape")
     if classes and parts[1].y.max(initial=0) >= len(classes):

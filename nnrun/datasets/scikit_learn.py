@@ -16,8 +16,9 @@ def digits(spec: Digits) -> Dataset:
     """`sklearn.datasets.load_digits`: images of shape `(rows, 8, 8)`, uint8 from 0 to 16."""
     bunch = datasets.load_digits()
     labels = bunch.target.astype(np.int64)
-    train, test = draw(bunch.images.astype(np.uint8), labels, spec, classes=True)
-    return Dataset(spec.name, train, test, classes=tuple("0123456789"), target="digit")
+    names = tuple("0123456789")
+    train, test = draw(bunch.images.astype(np.uint8), labels, spec, classes=names)
+    return Dataset(spec.name, train, test, classes=names, target="digit")
 
 
 def iris(spec: Iris) -> Dataset:
@@ -39,7 +40,7 @@ def diabetes(spec: Diabetes) -> Dataset:
     """`sklearn.datasets.load_diabetes(scaled=False)`: a table of shape `(rows, 10)`."""
     # Unscaled: scikit-learn scales by all rows, so the test rows would have had their say.
     bunch = datasets.load_diabetes(scaled=False)
-    train, test = draw(bunch.data, bunch.target.astype(np.float64), spec, classes=False)
+    train, test = draw(bunch.data, bunch.target.astype(np.float64), spec, classes=())
     return Dataset(
         spec.name,
         train,
@@ -50,12 +51,13 @@ def diabetes(spec: Diabetes) -> Dataset:
 
 
 def _classified(bunch: Any, spec: Embedded, target: str) -> Dataset:
-    train, test = draw(bunch.data, bunch.target.astype(np.int64), spec, classes=True)
+    names = tuple(map(str, bunch.target_names))
+    train, test = draw(bunch.data, bunch.target.astype(np.int64), spec, classes=names)
     return Dataset(
         spec.name,
         train,
         test,
-        classes=tuple(map(str, bunch.target_names)),
+        classes=names,
         target=target,
         features=tuple(map(str, bunch.feature_names)),
     )

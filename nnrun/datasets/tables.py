@@ -81,9 +81,7 @@ def _dataset(spec: Table, frames: list[tuple[Path, Any]]) -> Dataset:
         for path, frame in frames
     ]
     if len(parts) == 1:
-        parts = [
-            *draw(np.asarray(parts[0].x), parts[0].y, spec, classes=bool(classes), names=classes)
-        ]
+        parts = [*draw(np.asarray(parts[0].x), parts[0].y, spec, classes=classes)]
     else:
         order = np.random.default_rng(spec.seed).permutation(len(parts[0]))
         parts[0] = Split(np.asarray(parts[0].x)[order], parts[0].y[order])

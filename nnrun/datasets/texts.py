@@ -36,7 +36,7 @@ def text(spec: Text) -> Dataset:
         raise DataError(f"{path}: all texts are of one class")
     y = _numbers(path, labels, classes)
     if spec.test is None:
-        drawn = draw(np.arange(len(found)), y, spec, classes=True, names=classes)
+        drawn = draw(np.arange(len(found)), y, spec, classes=classes)
         parts = [([found[row] for row in np.asarray(each.x)], each.y) for each in drawn]
     else:
         order = np.random.default_rng(spec.seed).permutation(len(found))

@@ -90,7 +90,8 @@ def labels(cells: Sequence[str], classes: Sequence[str], place: Sequence[str]) -
     if not classes:
         return np.array([_value(*each) for each in zip(cells, place, strict=True)])
     known = {str(number): number for number in range(len(classes))}
-    known |= {name: number for number, name in enumerate(classes)}
+    # Spaces at the ends of a cell are not kept.
+    known |= {name.strip(): number for number, name in enumerate(classes)}
     for cell, where in zip(cells, place, strict=True):
         if cell not in known:
             some = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")

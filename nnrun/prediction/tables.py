@@ -171,7 +171,7 @@ def _encoded(table: _Table, column: Column, *, filled: bool) -> Array:
 
 def _truth(cell: str, words: Sequence[str]) -> str:
     """A cell; `TRUE` is `True` where the column held nothing but truth values, as for pandas."""
-    is_one = {*words} <= {"True", "False"} and cell.lower() in ("true", "false")
+    is_one = bool(words) and {*words} <= {"True", "False"} and cell.lower() in ("true", "false")
     return cell.capitalize() if is_one else cell
 
 

@@ -49,6 +49,11 @@ class Profile:
     uneven: bool = False
     open: bool = False
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether the labels are known to be values."""
+        return not self.open and not self.classes
+
 
 def profile(dataset: DatasetBase) -> Profile:
     """What is known of a data set with its arguments."""

@@ -36,7 +36,7 @@ def finding(path: Path, loc: tuple[str | int, ...], value: Any) -> Finding:
     if meant:
         names = listed([dotted(each) for each in meant], "and")
         advice = f"; take {names} out of it, to the top level"
-    elif key not in language.FILES and (suggestion := nearest(key, language.keys(loc))):
+    elif not _is_file(key, parent) and (suggestion := nearest(key, language.keys(loc))):
         advice, meant = _foreign(key), ((*parent, suggestion),)
     else:
         advice, meant = _elsewhere(key, parent) or (_here(key, parent, loc), ())
@@ -58,12 +58,17 @@ def _foreign(key: str) -> str:
     return f", in which {letter!r} is the letter U+{ord(letter):04X}" if letter else ""
 
 
+def _is_file(key: str, parent: Path) -> bool:
+    """Whether somebody writes `csv: data.csv` in a data set."""
+    return parent == ("dataset",) and key in language.FILES
+
+
 def _elsewhere(key: str, parent: Path) -> tuple[str, Meant] | None:
     """Where the key belongs, if it is one."""
     if parent == ("dataset",):
         if key in language.data_sets():
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
-        if key in language.FILES:
+        if _is_file(key, parent):
             return f"; write 'name: {language.FILES[key]}', and where the file is as 'path'", ()
         return None
     if "prepare" in parent:

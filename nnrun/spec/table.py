@@ -21,6 +21,7 @@ MISSING = frozenset(
 )
 """What a cell without a value holds: the same words that pandas takes for it."""
 UNNAMED = "Unnamed: "
+"""How the name begins that pandas gives to a column without one."""
 LARGEST = 4_000_000
 """Bytes of a file that is looked through; of a larger one only the header is read."""
 _NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)

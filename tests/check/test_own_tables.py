@@ -93,19 +93,17 @@ def test_a_table_that_is_as_the_spec_says_is_left_in_peace(data, folder, faults)
 
 
 @pytest.mark.parametrize(
-    ("spec", "changed", "told"),
+    ("spec", "told"),
     [
-        (TEXTS, ("units: 2", "units: 3"), "the model puts out 3, but text has 2 classes: units "
+        (TEXTS.replace("units: 2", "units: 3"), "the model puts out 3, but text has 2 classes: units "
          "must be 2"),
-        (SPEC.replace("loss: mse", "loss: sparse_categorical_crossentropy"), ("mpg", "mpg"),
+        (SPEC.replace("loss: mse", "loss: sparse_categorical_crossentropy"),
          "sparse_categorical_crossentropy needs classes, but csv has a number per row (mpg); use a "
          "loss such as mse"),
     ],
 )  # fmt: skip
-def test_classes_are_known_from_the_file(spec, changed, told, folder, faults):
-    messages = [fault.message for fault in faults(spec.replace(*changed))]
-
-    assert told in messages
+def test_classes_are_known_from_the_file(spec, told, folder, faults):
+    assert told in [fault.message for fault in faults(spec)]
 
 
 ARRAYS = """\
