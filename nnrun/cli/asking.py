@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
-from nnrun.cli import console
+from nnrun.cli import backend, console
 from nnrun.cli.interrupts import Interrupts
-from nnrun.cli.noise import Noise, quiet_tensorflow
+from nnrun.cli.noise import Noise
 
 About = ParamSpec("About")
 Found = TypeVar("Found")
@@ -24,8 +24,8 @@ def ask(work: Callable[About, Found], *about: About.args, **how: About.kwargs) -
     Raises:
         RunError: the model cannot be read or used.
     """
-    quiet_tensorflow()
     with Noise(), Interrupts() as interrupts:
+        backend.load()
         found = work(*about, **how)
         # Packages that load catch what they should not, and go on.
         interrupts.raise_again()

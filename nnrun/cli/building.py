@@ -19,11 +19,12 @@ def built(found: list[Checked], *, quiet: bool) -> list[Checked]:
         found: checked without Keras.
         quiet: leave out the summaries, which are printed of those that Keras takes.
     """
-    from nnrun.cli.noise import Noise, quiet_tensorflow
+    from nnrun.cli import backend
+    from nnrun.cli.noise import Noise
 
-    quiet_tensorflow()
     with Noise() as noise:
         console.say_meanwhile("loading TensorFlow", console.stderr(noise.terminal))
+        backend.load()
         return [_built(each, quiet=quiet) for each in found]
 
 

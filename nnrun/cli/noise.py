@@ -77,10 +77,3 @@ class Noise:
             self._file.write(text)
         except OSError as error:
             raise RunError(f"{self._file.name}: cannot be written: {error.strerror}") from error
-
-
-def quiet_tensorflow() -> None:
-    """What TensorFlow and Keras read while they load; only the backend is not a person's choice."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ["KERAS_BACKEND"] = "tensorflow"

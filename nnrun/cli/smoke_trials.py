@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnrun.cli import console, tried
+from nnrun.cli import backend, console, tried
 from nnrun.cli.interrupts import Interrupts
-from nnrun.cli.noise import quiet_tensorflow
 from nnrun.cli.smoke_watcher import SmokeWatcher
 from nnrun.cli.tried import Tried
 from nnrun.errors import Misfit, NnrunError, SpecError
@@ -37,7 +36,7 @@ def try_all(loaded: Sequence[tuple[Loaded, Tried]], keep: Path | None, *, stand_
     with _folder(keep) as root, SmokeWatcher(len(loaded)) as watcher, Interrupts() as interrupts:
         began = time.perf_counter()
         watcher.stage("loading TensorFlow")
-        quiet_tensorflow()
+        backend.load()
         # Before the first trial, whose seconds would else be those of all.
         from nnrun.smoke.trial import carry_out
 

@@ -161,7 +161,7 @@ def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher, last: Last | Non
     """
     began = time.perf_counter()
     try:
-        from nnrun.cli.noise import quiet_tensorflow
+        from nnrun.cli import backend
         from nnrun.intake import take_in
 
         watcher.reading(loaded.experiment.dataset.name)
@@ -169,7 +169,7 @@ def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher, last: Last | Non
         with watcher, Interrupts() as interrupts:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
-            quiet_tensorflow()
+            backend.load()
             from nnrun import experiment
             from nnrun.assembly import serves
             from nnrun.recording import Origin

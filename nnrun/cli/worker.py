@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnrun import layout
+from nnrun.cli import backend
 from nnrun.cli.interrupts import Interrupts
-from nnrun.cli.noise import Noise, quiet_tensorflow
+from nnrun.cli.noise import Noise
 from nnrun.errors import NnrunError
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
 from nnrun.records import Logs
@@ -41,7 +42,7 @@ def main(line: Connection) -> None:
 class _Worker:
     def __init__(self, line: Connection, noise: Noise, interrupts: Interrupts) -> None:
         began = time.perf_counter()
-        quiet_tensorflow()
+        backend.load()
         from nnrun import experiment
 
         self._experiment = experiment

@@ -214,13 +214,15 @@ def _serve(modules: Sequence[str]) -> None:
 
 
 def _load(modules: Sequence[str]) -> None:
-    from nnrun.cli import main  # noqa: F401 - for the forks
-    from nnrun.cli.noise import quiet_tensorflow
+    from nnrun.cli import (
+        backend,
+        main,  # noqa: F401 - for the forks
+    )
 
-    quiet_tensorflow()
     sys.stderr.flush()
     terminal, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
+    backend.load()
     for module in modules:
         importlib.import_module(module)
     os.dup2(terminal, 2)

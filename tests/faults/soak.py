@@ -213,9 +213,9 @@ WAYS = {"seeds": seeds, "runs": runs, "folds": folds, "epochs": epochs}
 
 def soaked(way: str, seconds: float) -> list[Sample]:
     """Trains in one way for some time."""
-    from nnrun.cli.noise import quiet_tensorflow
+    from nnrun.cli import backend
 
-    quiet_tensorflow()
+    backend.load()
     folder = Path(tempfile.mkdtemp(prefix="nnrun-soak-")).resolve()
     os.environ["KERAS_HOME"] = str(folder / "keras")
     watch = Watch(seconds)
