@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nnrun import keras_objects, recording
+from nnrun import keras_objects, outcome, recording
 from nnrun.assembly import Assembly, assemble
 from nnrun.errors import TrainingError
 from nnrun.intake import Intake
@@ -104,15 +104,18 @@ def fit(assembly: Assembly, recorder: Recorder) -> None:
         if start:
             sizes = {name: grown.size for name, grown in start.grown.items()}
             callbacks.go_on(listeners, path, sizes)
-        assembly.trainer.fit(
-            assembly.train,
-            intake.fold,
-            seed=intake.seed,
-            callbacks=listeners,
-            observer=recorder,
-            start=start.state if start else None,
-            reached=recorder.reached,
-        )
+        assembly.trainer.trace(assembly.train, intake.fold)
+        # Not before: tracing is Python, as loading is, and training is not.
+        with outcome.getting_ready(intake.dataset):
+            assembly.trainer.fit(
+                assembly.train,
+                intake.fold,
+                seed=intake.seed,
+                callbacks=listeners,
+                observer=recorder,
+                start=start.state if start else None,
+                reached=recorder.reached,
+            )
     except FROM_KERAS as error:
         # Whole into the log, because only the first line of it helps a person.
         with suppress(OSError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from nnrun import layout, plots
@@ -46,6 +48,23 @@ class Predictions:
     def x(self) -> Inputs:
         """The inputs that the rows are taken from."""
         return self._source.x
+
+
+@contextmanager
+def getting_ready(dataset: Dataset) -> Iterator[None]:
+    """Beside what is within it, which trains, loads what `write` needs: that takes a second."""
+
+    def load() -> None:
+        plots.warm_up()
+        if dataset.classes:
+            classes.get_ready()
+
+    beside = threading.Thread(target=load, daemon=True)
+    beside.start()
+    try:
+        yield
+    finally:
+        beside.join()
 
 
 def write(run: Run, found: Predictions, training: Training) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnrun import crossval, intake, layout
+from nnrun import crossval, intake, layout, outcome
 from nnrun.errors import RunError
 from nnrun.intake import Material
 from nnrun.kfold import notices, record
@@ -103,7 +103,8 @@ def cross_validate(order: Order, team: Team, audience: Audience) -> Run:
         record.describe(whole, ready)
         for notice in told:
             audience.notice(notice)
-        crew.work(whole, [job for job in jobs if not whole.has(job.part)])
+        with outcome.getting_ready(material.dataset):
+            crew.work(whole, [job for job in jobs if not whole.has(job.part)])
         audience.stage("drawing")
         record.summarise(whole)
         run.update()
@@ -223,7 +224,7 @@ class _Crew:
             return not workers
         if self.order.workers is not None:
             return len(workers) < self.order.workers
-        if coming or len(self.epoch_seconds) < 2 or len(workers) >= (self.gpus or _cores()):
+        if coming or len(self.epoch_seconds) < 3 or len(workers) >= (self.gpus or _cores()):
             return False
         fold_seconds = statistics.median(self.epoch_seconds) * waiting[0].spec.training.epochs
         return fold_seconds * len(waiting) / len(workers) > START_SECONDS

@@ -11,6 +11,7 @@ from nnrun.plots.folds import folds, smoothed
 from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
 from nnrun.plots.model import model
 from nnrun.plots.regression import predicted_against_true
+from nnrun.plots.style import warm_up
 
 __all__ = [
     "COMPARED",
@@ -26,4 +27,5 @@ __all__ = [
     "predicted_against_true",
     "smoothed",
     "texts",
+    "warm_up",
 ]

@@ -7,6 +7,7 @@ and by then a surrounding `rc_context` would be over.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -52,6 +53,13 @@ def sheet(width: float, height: float) -> tuple[Figure, Axes]:
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
     return figure, axes
+
+
+def warm_up() -> None:
+    """Loads fonts and the writer of pictures, for which the first figure of a process waits."""
+    figure, axes = sheet(1, 1)
+    axes.text(0, 0, "0")
+    figure.savefig(BytesIO())
 
 
 def settle(figure: Figure) -> None:
