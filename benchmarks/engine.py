@@ -32,7 +32,8 @@ from nnrun.prepare import Preparation
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import engine, seeding
-from nnrun.training.compiled import CompiledLoop
+from nnrun.training.compiled import MOST_EPOCHS, CompiledLoop
+from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import resident
 
 SECONDS = 1.5  # per engine and case
@@ -108,8 +109,10 @@ def fastest(epoch: Callable[[], object], steps: int) -> float:
     best, began = float("inf"), time.perf_counter()
     while time.perf_counter() - began < SECONDS:
         start = time.perf_counter()
-        epoch()
-        best = min(best, time.perf_counter() - start)
+        found = epoch()
+        # Ours trains as many short epochs at once as it does in a run.
+        passes = len(found) if isinstance(found, list) else 1
+        best = min(best, (time.perf_counter() - start) / passes)
     return 1e6 * best / steps
 
 
@@ -131,15 +134,20 @@ def measure(case: Case) -> dict[str, float]:
     if loop_in_jax and units:
         found["jax"] = fastest(loop_in_jax.epoch_of(units, x, y, order, batch_size), steps)
     for name in ("graph", "xla"):
+        model = built(shape, stack)
+        preparation = Preparation((), shape, "float32", stored_expanded=True)
         loop = CompiledLoop(
-            built(shape, stack),
-            Preparation((), shape, "float32", stored_expanded=True),
+            model,
+            preparation,
+            evaluator=Evaluator(model, preparation),
             batch_size=batch_size,
             xla=name == "xla",
         )
         device_rows = resident(x, y)
         found[name] = fastest(
-            lambda loop=loop, rows=device_rows: loop.epoch(rows, order, report=lambda _: None),
+            lambda loop=loop, rows=device_rows: loop.epochs(
+                rows, lambda _: order, range(MOST_EPOCHS), report=lambda _: None
+            ),
             steps,
         )
     return found

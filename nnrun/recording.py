@@ -87,6 +87,7 @@ class Recorder:
 
     def reached(self, capture: Callable[[], State]) -> None:
         """Keeps what training has reached, if it is time to."""
+        self.origin.heed()
         if self.rhythm.is_due:
             with self.rhythm.measured():
                 self.keep_checkpoint(capture())
@@ -130,7 +131,6 @@ class Recorder:
         self.epoch_seconds.append(seconds)
         self.run.append_epoch(self.history)
         self.observer.epoch_ended(epoch, logs, seconds)
-        self.origin.heed()
 
     def seconds(self, assembly: Assembly) -> dict[str, float]:
         """Where the time went, in seconds."""

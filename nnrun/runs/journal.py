@@ -18,7 +18,7 @@ from nnrun.records import History
 
 CHECKSUM = "crc32"
 # Enough for the last line of any table.
-_TAIL_BYTES = 2**16
+_TAIL_BYTES = 2**13
 
 
 def table(history: History) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""The training loop as one compiled function over many steps.
+"""The training loop as one compiled function over many steps, and over many short epochs.
 
 `model.fit` spends milliseconds of Python on each step. Here the rows stay on the device and a
 loop inside TensorFlow calls Keras's own public `train_step` for each batch, so every layer, loss,
@@ -8,7 +8,7 @@ metric and regularizer is Keras's, and only the walk over the batches is ours.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -16,12 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from nnrun.prepare import Preparation
-from nnrun.records import Array
-from nnrun.training.evaluate import as_logs
+from nnrun.records import Array, Logs
+from nnrun.training import random_numbers
+from nnrun.training.evaluate import Evaluator, as_logs
 from nnrun.training.rows import INDICES, Rows, weighed_batch
 
 # One call into TensorFlow lasts about this long, so that progress moves and Ctrl-C is heard.
 CALL_SECONDS = 0.2
+# Held back until the call is over, and lost in it when the machine fails.
+MOST_EPOCHS = 100
+
+_NOTHING = np.empty(0, np.int32)
 
 
 class CompiledLoop:
@@ -30,76 +35,180 @@ class CompiledLoop:
     Args:
         model: compiled by Keras.
         preparation: expands stored rows.
+        evaluator: of the same model, for what is validated between two epochs of one call.
         batch_size: rows per step.
-        xla: compile the loop with XLA, or leave it a TensorFlow graph.
+        xla: compile the steps with XLA, or leave them a TensorFlow graph.
     """
 
     def __init__(
-        self, model: keras.Model, preparation: Preparation, *, batch_size: int, xla: bool
+        self,
+        model: keras.Model,
+        preparation: Preparation,
+        *,
+        evaluator: Evaluator,
+        batch_size: int,
+        xla: bool,
     ) -> None:
         self._model = model
         self._preparation = preparation
+        self._evaluator = evaluator
         self._batch_size = batch_size
         self._seconds_per_step: float | None = None
-        self._steps = tf.function(self._train_steps, jit_compile=xla)
-        self._rest: Any = None
-        # Lambdas: TensorFlow would otherwise write its trace into Keras's bound methods.
-        self._fast_reset = tf.function(lambda: model.reset_metrics())
-        self._reset: Callable[[], None] = model.reset_metrics
-        self._result = tf.function(lambda: model.get_metrics_result())
+        # As `model.fit` traces a step: without AutoGraph, which would read every line of Keras.
+        self._steps = tf.function(self._train_steps, jit_compile=xla, autograph=False)
+        self._traced: Any = None
+        self._able: frozenset[str] = frozenset()
+        self._names: list[tuple[str, int]] = []
 
-    def epoch(self, rows: Rows, order: Array, *, report: Callable[[int], None]) -> dict[str, float]:
-        """One pass over the rows.
+    def trace(self, rows: Rows, order: Array, *, validates: bool) -> Any:
+        """The traced function; traced anew only for what it was not able to do before.
 
         Args:
             rows: on the device.
-            order: row numbers, int32; the last batch may be smaller.
-            report: is told the steps done so far, a few times a second.
+            order: of one epoch.
+            validates: whether rows held out follow each epoch.
+        """
+        needs = {"rest"} if len(order) % self._batch_size else set()
+        needs |= {"validation"} if validates else set()
+        if self._traced is None or not self._able.issuperset(needs):
+            self._able |= needs
+            # Keras makes metrics in the first step, which is too late for a loop to begin with them.
+            self._evaluator.metrics(rows, np.zeros(1, np.int32))
+            tensors, weights = tf.nest.map_structure(
+                tf.TensorSpec.from_tensor, (rows.tensors, rows.weights)
+            )
+            self._traced = tf.function(self._train_epochs, autograph=False).get_concrete_function(
+                *(tensors, weights, tf.TensorSpec((None, len(rows)), tf.int32)),
+                *(tf.TensorSpec((3,), tf.int32), INDICES),
+            )
+        return self._traced
+
+    def epochs(
+        self,
+        rows: Rows,
+        order: Callable[[int], Array],
+        epochs: range,
+        *,
+        validation: Array | None = None,
+        report: Callable[[int], None],
+    ) -> list[Logs]:
+        """Trains for some epochs: for all, or the first few, as many as one call takes.
+
+        Args:
+            rows: on the device.
+            order: the row numbers of an epoch, int32, for each equally many; the last batch may be
+                smaller.
+            epochs: at least one.
+            validation: rows to validate on after each epoch; None for no validation.
+            report: is told the steps done so far, a few times a second, until the last.
 
         Returns:
-            Keras's logs: the mean loss and the metrics over the epoch.
+            Keras's logs of each epoch: the mean loss and the metrics over it, and after `val_`
+            those over the rows held out.
         """
-        full, rest = divmod(len(order), self._batch_size)
-        # Of one length whatever the fold: XLA compiles anew for each shape that it meets.
-        ordered = tf.constant(np.pad(order, (0, len(rows) - len(order))))
-        self._reset()
-        # Keras makes the metrics in the first step; a trace from before it would miss them.
-        self._reset = self._fast_reset
-        step = 0
-        while step < full:
-            step = self._timed_call(rows, ordered, step, full)
-            report(step)
-        if rest:
-            self._train_rest(rows, order[-rest:])
-            report(full + 1)
-        return as_logs(self._result())
-
-    def _timed_call(self, rows: Rows, order: Any, step: int, full: int) -> int:
-        """Runs as many steps as fit one call. Where a call ends changes no number."""
+        first = order(epochs[0])
+        steps = len(first) // self._batch_size
         known = self._seconds_per_step
-        stop = min(full, step + (1 if known is None else max(1, int(CALL_SECONDS / known))))
-        began = time.perf_counter()
-        self._steps(rows.tensors, rows.weights, order, tf.constant(step), tf.constant(stop))
-        took = (time.perf_counter() - began) / (stop - step)
+        many = 1 if known is None else int(CALL_SECONDS / (known * max(1, steps)))
+        if many > 1:
+            orders = [first, *map(order, epochs[1 : min(many, MOST_EPOCHS)])]
+            return self._call(rows, orders, (0, steps), validation)
+        done = 0
+        while True:
+            stop = min(steps, done + self._steps_per_call())
+            found = self._call(rows, [first], (done, stop), validation)
+            if stop == steps:
+                return found
+            report(stop)
+            done = stop
+
+    def _steps_per_call(self) -> int:
+        known = self._seconds_per_step
         # The first call compiles, which says nothing about a step.
-        self._seconds_per_step = 0.01 if known is None else max(took, 1e-7)
-        return stop
+        return 1 if known is None else max(1, int(CALL_SECONDS / known))
 
-    def _train_rest(self, rows: Rows, indices: Array) -> None:
-        """The last rows, fewer than a batch. Not under XLA: how few differs from fold to fold."""
-        if self._rest is None:
-            signature = (rows.signature, rows.weights_signature, INDICES)
-            self._rest = tf.function(self._train_batch, input_signature=signature)
-        self._rest(rows.tensors, rows.weights, tf.constant(indices))
+    def _call(
+        self, rows: Rows, orders: Sequence[Array], span: tuple[int, int], validation: Array | None
+    ) -> list[Logs]:
+        """Some steps of one epoch, or some epochs. Where a call ends changes no number."""
+        # Of one length whatever the fold: XLA compiles anew for each shape that it meets.
+        padded = np.stack([np.pad(order, (0, len(rows) - len(order))) for order in orders])
+        traced = self.trace(rows, orders[0], validates=validation is not None)
+        held_out = _NOTHING if validation is None else validation
+        began = time.perf_counter()
+        found = traced(
+            *(rows.tensors, rows.weights, tf.constant(padded)),
+            tf.constant([*span, len(orders[0])], tf.int32),
+            tf.constant(held_out, tf.int32),
+        ).numpy()
+        took = (time.perf_counter() - began) / max(1, len(orders) * (span[1] - span[0]))
+        self._seconds_per_step = 0.01 if self._seconds_per_step is None else max(took, 1e-7)
+        return [self._logs(values, validated=validation is not None) for values in found]
 
+    def _train_epochs(
+        self, tensors: Any, weights: Any, orders: Any, span: Any, validation: Any
+    ) -> Any:
+        start, stop, count = tf.unstack(span)
+        full, rest = count // self._batch_size, count % self._batch_size
+
+        def reset() -> Any:
+            self._model.reset_metrics()
+            return tf.constant(0)
+
+        def train_rest(order: Any) -> Any:
+            """The last rows, fewer than a batch. Not under XLA: how many differs between folds."""
+            self._train_batch(tensors, weights, order[full * self._batch_size : count])
+            return tf.constant(0)
+
+        def validate() -> Any:
+            return self._as_vector(self._evaluator.traced_metrics(tensors, validation))
+
+        def one(epoch: Any, found: Any) -> tuple[Any, Any]:
+            order = orders[epoch]
+            tf.cond(start == 0, reset, _nothing)
+            self._steps(tensors, weights, order, start, stop)
+            over = stop == full
+            if "rest" in self._able:
+                tf.cond(tf.logical_and(over, rest > 0), lambda: train_rest(order), _nothing)
+            values = self._as_vector(self._model.get_metrics_result())
+            if "validation" in self._able:
+                held_out = tf.cond(over, validate, lambda: tf.zeros_like(values))
+                values = tf.concat([values, held_out], axis=0)
+            return epoch + 1, found.write(epoch, values)
+
+        many = tf.shape(orders)[0]
+        found = tf.TensorArray(tf.float32, size=many, infer_shape=False)
+        return tf.while_loop(lambda epoch, _: epoch < many, one, (tf.constant(0), found))[1].stack()
+
+    @random_numbers.named()
     def _train_steps(self, tensors: Any, weights: Any, order: Any, start: Any, stop: Any) -> None:
-        # Not `for … in tf.range`: under XLA that makes its bounds part of the compiled program,
-        # which is then compiled anew for each pair of bounds.
-        step = start
-        while step < stop:
+        def one(step: Any) -> tuple[Any]:
             indices = tf.slice(order, [step * self._batch_size], [self._batch_size])
             self._train_batch(tensors, weights, indices)
-            step += 1
+            return (step + 1,)
+
+        tf.while_loop(lambda step: step < stop, one, (start,))
 
     def _train_batch(self, tensors: Any, weights: Any, indices: Any) -> None:
         self._model.train_step(weighed_batch(self._preparation, tensors, weights, indices))
+
+    def _as_vector(self, logs: dict[str, Any]) -> Any:
+        """The values of all metrics in a row, because a loop can only hand over one thing."""
+        flat = {name: tf.reshape(tf.cast(value, tf.float32), [-1]) for name, value in logs.items()}
+        self._names = [(name, value.shape[0]) for name, value in flat.items()]
+        return tf.concat(list(flat.values()), axis=0)
+
+    def _logs(self, values: Array, *, validated: bool) -> Logs:
+        ends = np.cumsum([many for _, many in self._names])
+        logs = self._named("", values[: ends[-1]], ends)
+        return logs | self._named("val_", values[ends[-1] :], ends) if validated else logs
+
+    def _named(self, prefix: str, values: Array, ends: Array) -> dict[str, float]:
+        names = [f"{prefix}{name}" for name, _ in self._names]
+        if len(values) == len(names):
+            return dict(zip(names, values.tolist(), strict=True))
+        return as_logs(dict(zip(names, np.split(values, ends[:-1]), strict=True)))
+
+
+def _nothing() -> Any:
+    return tf.constant(0)

@@ -17,11 +17,13 @@ from nnrun.spec.training import Training
 
 Engine = Literal["xla", "graph", "fit"]
 
-# Above this many floating-point operations a step is long enough for TensorFlow's own kernels,
-# which spread one product of matrices over all cores. `benchmarks/` holds the measurement.
-XLA_FLOPS = 100_000_000
-# XLA on a CPU draws random numbers one by one, about 0.2 µs each.
-XLA_RANDOM_NUMBERS = 128
+# Above this many floating-point operations the products of matrices are nearly all of a step, and
+# XLA has nothing to gain but the second that it compiles for; likewise where a row is this wide, and
+# the first product nearly all of the step. `benchmarks/` holds the measurement.
+XLA_FLOPS = 1_000_000_000
+XLA_ROW = 4096
+# XLA on a CPU draws random numbers on one core, about 0.012 µs each.
+XLA_RANDOM_NUMBERS = 40_000
 
 _RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN"})
 _RANDOM = frozenset({"Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout"})
@@ -55,7 +57,8 @@ def choose(
     2. `fit` where a callback works batch by batch.
     3. `graph` where rows are read as they are needed, which XLA cannot.
     4. `xla` where every layer is in `XLA_LAYERS` and, on a CPU, one training step takes no more
-       than `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers.
+       than `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers, and a row
+       has no more than `XLA_ROW` numbers.
     5. `graph` otherwise.
 
     Raises:
@@ -79,7 +82,8 @@ def choose(
 def _is_small(model: keras.Model, training: Training) -> bool:
     random_numbers = training.batch_size * sum(map(_random_numbers, model.layers))
     flops = step_flops(model, training.batch_size)
-    return flops <= XLA_FLOPS and random_numbers <= XLA_RANDOM_NUMBERS
+    row = max(math.prod(_row(each)) for each in model.inputs)
+    return flops <= XLA_FLOPS and random_numbers <= XLA_RANDOM_NUMBERS and row <= XLA_ROW
 
 
 def _works_per_batch(callback: Component) -> bool:

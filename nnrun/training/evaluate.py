@@ -44,7 +44,7 @@ class Evaluator:
 
     def metrics(self, rows: Rows, indices: Array) -> dict[str, float]:
         """Loss and metrics over some rows under Keras's names; the weights stay as they are."""
-        traced = self._function("metrics", self._all_metrics, rows)
+        traced = self._function("metrics", self.traced_metrics, rows)
         return as_logs(traced(rows.tensors, tf.constant(indices, tf.int32)))
 
     def outputs(self, rows: Rows, indices: Array) -> Array:
@@ -60,14 +60,24 @@ class Evaluator:
     def _function(self, name: str, body: Callable[..., Any], rows: Rows) -> Any:
         if name not in self._traced:
             signature = (rows.signature, INDICES)
-            self._traced[name] = tf.function(body, input_signature=signature)
+            self._traced[name] = tf.function(body, input_signature=signature, autograph=False)
         return self._traced[name]
 
-    def _all_metrics(self, tensors: Any, indices: Any) -> Any:
+    def traced_metrics(self, tensors: Any, indices: Any) -> Any:
+        """The same as tensors, for a function that is being traced.
+
+        Args:
+            tensors: of `Rows`.
+            indices: of rows, int32.
+        """
         self._model.reset_metrics()
-        for start in tf.range(0, tf.size(indices), self._many):
+
+        def one(start: Any) -> tuple[Any]:
             part = indices[start : start + self._many]
             self._model.test_step(batch(self._preparation, tensors, part))
+            return (start + self._many,)
+
+        tf.while_loop(lambda start: start < tf.size(indices), one, (tf.constant(0),))
         return self._model.get_metrics_result()
 
     def _batch_outputs(self, tensors: Any, indices: Any) -> Any:

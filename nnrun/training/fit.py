@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -61,12 +61,28 @@ class Trainer:
             self._evaluator.forget()
             self._loop = self._new_loop()
 
+    def trace(self, rows: Rows, fold: Fold) -> None:
+        """Traces the first stage, where the engine is ours; `fit` would do so as well.
+
+        Args:
+            rows: all training rows, on the device.
+            fold: which of them are going to train.
+        """
+        if self._loop:
+            schedule = Schedule(fold, self._training, seed=0)
+            self._loop.trace(rows, schedule.order(0), validates=self._validates(fold))
+
+    def _validates(self, fold: Fold) -> bool:
+        """Whether the loop itself validates; callbacks may want to act before and after it."""
+        return bool(len(fold.validation)) and not self._training.callbacks
+
     def _new_loop(self) -> CompiledLoop | None:
         if self._engine == "fit":
             return None
         return CompiledLoop(
             self._model,
             self._preparation,
+            evaluator=self._evaluator,
             batch_size=self._training.batch_size,
             xla=self._engine == "xla",
         )
@@ -91,7 +107,8 @@ class Trainer:
             callbacks: Keras's.
             observer: is told of every epoch.
             start: what was reached before, to be gone on from.
-            reached: is told at the end of every epoch how to get at what was reached.
+            reached: is told how to get at what was reached, at the end of every epoch, or of some
+                short ones that were trained in one call.
 
         Raises:
             TrainingError: the loss is not a number any more.
@@ -107,20 +124,21 @@ class Trainer:
 
         def ended(epoch: int, logs: Logs) -> None:
             watch.ended(epoch, logs)
-            if reached:
+            # Of the passes of one call only the last has left the model as it is now.
+            if reached and watch.all_told:
                 reached(lambda: state.capture(self._model, callbacks, epochs=epoch + 1))
 
         # The first hook notes an epoch before a callback can fail; the last sees the learning rate
         # that a callback has added to it, and what all of them have come to.
         first = streamed.Hooks(
-            began=watch.began, stepped=observer.steps_done, ended=watch.trained, entered=_nothing
+            began=watch.began, stepped=watch.stepped, ended=watch.trained, entered=_nothing
         )
         last = streamed.Hooks(began=_nothing, stepped=_nothing, ended=ended, entered=entered)
         begin = 0 if start is None else schedule.epochs if start.stopped else start.epochs
         # What was reached is that of the stage in which it was.
         self.enter(start.epochs - 1 if start else 0)
         try:
-            self._fit(rows, schedule, [first, *callbacks, last], begin, report=observer.steps_done)
+            self._fit(rows, schedule, [first, *callbacks, last], begin, watch)
         finally:
             watch.flush()
 
@@ -130,13 +148,12 @@ class Trainer:
         schedule: Schedule,
         callbacks: list[Any],
         begin: int,
-        *,
-        report: Callable[[int], None],
+        watch: _Watch,
     ) -> None:
         if self._engine == "fit":
             self._fit_streamed(rows, schedule, callbacks, begin)
         else:
-            self._fit_compiled(rows, schedule, callbacks, begin, report=report)
+            self._fit_compiled(rows, schedule, callbacks, begin, watch)
 
     def _fit_streamed(
         self, rows: Rows, schedule: Schedule, callbacks: list[Any], begin: int
@@ -163,8 +180,7 @@ class Trainer:
         schedule: Schedule,
         callbacks: list[Any],
         begin: int,
-        *,
-        report: Callable[[int], None],
+        watch: _Watch,
     ) -> None:
         """Calls the callbacks as `model.fit` does, per epoch."""
         model = self._model
@@ -174,17 +190,36 @@ class Trainer:
         model.stop_training = False
         logs: dict[str, float] = {}
         listeners.on_train_begin()
-        for epoch in range(begin, schedule.epochs):
+        epoch = begin
+        while epoch < schedule.epochs and not model.stop_training:
             self.enter(epoch)
-            assert self._loop
             listeners.on_epoch_begin(epoch)
-            logs = self._loop.epoch(rows, schedule.order(epoch), report=report)
-            logs |= self._validated(rows, schedule.fold, listeners)
-            listeners.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
+            for number, found in enumerate(self._passes(rows, schedule, epoch, listeners, watch)):
+                if number:
+                    listeners.on_epoch_begin(epoch)
+                watch.stepped(schedule.steps)
+                logs = dict(found)
+                listeners.on_epoch_end(epoch, logs)
+                epoch += 1
         finalize(model)
         listeners.on_train_end(logs)
+
+    def _passes(
+        self, rows: Rows, schedule: Schedule, epoch: int, listeners: Any, watch: _Watch
+    ) -> list[Logs]:
+        """Trains for some epochs: for one, where callbacks may want to act upon the next."""
+        assert self._loop
+        alone = bool(self._training.callbacks)
+        end = self._stages.end(epoch) if self._stages else schedule.epochs
+        epochs = range(epoch, epoch + 1 if alone else end)
+        validation = schedule.fold.validation if self._validates(schedule.fold) else None
+        passes = self._loop.epochs(
+            rows, schedule.order, epochs, validation=validation, report=watch.stepped
+        )
+        if alone:
+            passes = [{**passes[0], **self._validated(rows, schedule.fold, listeners)}]
+        watch.passed(epoch, passes)
+        return passes
 
     def _validated(self, rows: Rows, fold: Fold, listeners: Any) -> dict[str, float]:
         if not len(fold.validation):
@@ -201,31 +236,49 @@ class _Watch:
     def __init__(self, observer: Observer, schedule: Schedule) -> None:
         self._observer = observer
         self._schedule = schedule
+        self.stepped = observer.steps_done
         self._since = 0.0
-        self._untold: tuple[int, Logs] | None = None
+        self._seconds = 0.0
+        self._untold: dict[int, Logs] = {}
+
+    @property
+    def all_told(self) -> bool:
+        """Whether no epoch waits that has been trained."""
+        return not self._untold
 
     def began(self, epoch: int) -> None:
         self._since = time.perf_counter()
         self._observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
 
+    def passed(self, epoch: int, passes: Sequence[Logs]) -> None:
+        """Some epochs have been trained together, which took each as long."""
+        self._seconds = (time.perf_counter() - self._since) / len(passes)
+        self._untold = dict(enumerate(passes, epoch))
+
     def trained(self, epoch: int, logs: Logs) -> None:
-        self._untold = (epoch, logs)
+        if epoch not in self._untold:
+            self.passed(epoch, [logs])
 
     def ended(self, epoch: int, logs: Logs) -> None:
-        self._untold = (epoch, logs)
-        self.flush()
+        self._untold.pop(epoch, None)
+        self._tell(epoch, logs)
         if not math.isfinite(logs["loss"]):
+            # Whatever was trained after it is worth nothing.
+            self._untold.clear()
             raise TrainingError(
                 f"the loss became {logs['loss']} in epoch {epoch + 1}; a smaller learning rate, "
                 "scaled inputs or clipped gradients (clipnorm) usually help"
             )
 
     def flush(self) -> None:
-        """Tells of the epoch that was trained, also where a callback failed after it."""
-        if self._untold is not None:
-            (epoch, logs), self._untold = self._untold, None
-            logs = {name: logs[name] for name in sorted(logs, key=_as_people_read)}
-            self._observer.epoch_ended(epoch, logs, time.perf_counter() - self._since)
+        """Tells of what was trained, also where a callback failed after it."""
+        while self._untold:
+            epoch = min(self._untold)
+            self._tell(epoch, self._untold.pop(epoch))
+
+    def _tell(self, epoch: int, logs: Logs) -> None:
+        logs = {name: logs[name] for name in sorted(logs, key=_as_people_read)}
+        self._observer.epoch_ended(epoch, logs, self._seconds)
 
 
 def _as_people_read(name: str) -> tuple[bool, bool]:

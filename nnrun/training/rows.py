@@ -91,7 +91,6 @@ def _read(number: Array, indices: Array) -> Array:
     return _STREAMED[int(number)][indices]
 
 
-@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def _taken(x: Any, indices: Any) -> Any:
     """Some stored rows."""
     if x.shape.rank:
@@ -99,7 +98,6 @@ def _taken(x: Any, indices: Any) -> Any:
     return tf.numpy_function(_read, [x, indices], tf.uint8)
 
 
-@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, Any]:
     """Some rows as the model and the loss take them.
 
@@ -113,7 +111,6 @@ def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, An
     return inputs(preparation, tensors, indices), labels
 
 
-@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def weighed_batch(
     preparation: Preparation, tensors: Any, weights: Any, indices: Any
 ) -> tuple[Any, ...]:
@@ -122,7 +119,6 @@ def weighed_batch(
     return (x, y) if isinstance(weights, tuple) else (x, y, tf.gather(weights, indices))
 
 
-@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def inputs(preparation: Preparation, tensors: Any, indices: Any) -> Any:
     """Some rows as the model takes them, of shape `(batch, *preparation.shape)`."""
     x, _, state = tensors

@@ -171,11 +171,10 @@ def test_what_is_traced_is_traced_once_for_all_folds(study: Make, engine: str) -
 def tracings(assembly: Any) -> dict[str, int]:
     """How often each function that runs rows through the model was traced."""
     loop, evaluator = assembly.trainer._loop, assembly.evaluator
-    traced = {"steps": loop._steps, "rest": loop._rest, "result": loop._result}
     assert set(evaluator._traced) == {"metrics", "outputs"}
     return {
         name: function.experimental_get_tracing_count()
-        for name, function in {**traced, **evaluator._traced}.items()
+        for name, function in {"steps": loop._steps, **evaluator._traced}.items()
     }
 
 

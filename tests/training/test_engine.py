@@ -92,15 +92,17 @@ def test_every_callback_with_a_frequency_is_known() -> None:
     ("layers", "shape", "batch_size", "chosen"),
     [
         pytest.param([DENSE, {"Dense": {"units": 1}}], VECTOR, 32, "xla", id="small and dense"),
-        pytest.param([DENSE], VECTOR, 4000, "xla", id="just small enough"),
-        pytest.param([DENSE], VECTOR, 4100, "graph", id="a step too large"),
-        pytest.param([DENSE, {"Dropout": {"rate": 0.5}}], VECTOR, 2, "xla", id="little dropout"),
-        pytest.param([DENSE, {"Dropout": {"rate": 0.5}}], VECTOR, 3, "graph", id="much dropout"),
+        pytest.param([DENSE], VECTOR, 40_000, "xla", id="just small enough"),
+        pytest.param([DENSE], VECTOR, 41_000, "graph", id="a step too large"),
+        pytest.param([DENSE], (4096,), 1, "xla", id="just narrow enough"),
+        pytest.param([DENSE], (4097,), 1, "graph", id="a row too wide"),
+        pytest.param([DENSE, {"Dropout": {"rate": 0.5}}], VECTOR, 625, "xla", id="little dropout"),
+        pytest.param([DENSE, {"Dropout": {"rate": 0.5}}], VECTOR, 626, "graph", id="much dropout"),
         pytest.param([{"LSTM": {"units": 4}}], SEQUENCE, 32, "xla", id="recurrent"),
         pytest.param(
-            [{"LSTM": {"units": 4, "dropout": 0.5}}], SEQUENCE, 2, "graph", id="dropout inside"
+            [{"LSTM": {"units": 4, "dropout": 0.5}}], SEQUENCE, 1300, "graph", id="dropout inside"
         ),
-        pytest.param([{"LSTM": {"units": 64}}], SEQUENCE, 64, "graph", id="a long recurrent step"),
+        pytest.param([{"LSTM": {"units": 64}}], SEQUENCE, 700, "graph", id="a long recurrent step"),
         pytest.param(
             [{"Conv2D": {"filters": 1, "kernel_size": 3}}, {"Flatten": {}}],
             PICTURE,

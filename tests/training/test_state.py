@@ -16,7 +16,7 @@ from nnrun import prepare
 from nnrun.records import Array, Fold, History, Logs
 from nnrun.spec import catalogue
 from nnrun.spec.training import Training
-from nnrun.training import callbacks, seeding, state
+from nnrun.training import callbacks, compiled, seeding, state
 from nnrun.training.compile import compile_model
 from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
@@ -46,6 +46,12 @@ CALLBACKS: dict[str, dict[str, Any]] = {
 }
 # They send or keep what they are given elsewhere, and carry nothing on.
 ELSEWHERE = {"RemoteMonitor", "OrbaxCheckpoint", "LambdaCallback"}
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of epochs that are trained in one call, only the state after the last can be had."""
+    monkeypatch.setattr(compiled, "MOST_EPOCHS", 1)
 
 
 class Heard:
