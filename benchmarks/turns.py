@@ -28,11 +28,16 @@ class Cost:
     out: str
 
 
-def run(command: Sequence[str], *, cwd: Path) -> Cost:
+def run(command: Sequence[str], *, cwd: Path, fails: bool = False) -> Cost:
     """Runs a program to its end.
 
+    Args:
+        command: the program and its arguments.
+        cwd: where it runs, and where two hidden files take what it says.
+        fails: whether it is meant to.
+
     Raises:
-        SystemExit: it failed; with what it said.
+        SystemExit: it failed, or did not though it was meant to; with what it said.
     """
     out, err = cwd / ".out", cwd / ".err"
     began = time.perf_counter()
@@ -41,7 +46,7 @@ def run(command: Sequence[str], *, cwd: Path) -> Cost:
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if bool(process.returncode) != fails:
         why = err.read_text("utf-8", "replace")[-2000:]
         raise SystemExit(f"{' '.join(command)}\nended with {process.returncode}:\n{why}")
     # Linux counts in kilobytes.
