@@ -6,12 +6,10 @@ Both import, in case somebody wants them, pandas, scikit-learn, Matplotlib, the 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -90,8 +88,7 @@ class _Lazily:
 def load() -> None:
     """Imports Keras and TensorFlow, quietly."""
     _set_out()
-    with _without_collecting():
-        import keras  # noqa: F401
+    import keras  # noqa: F401
 
 
 def _set_out() -> None:
@@ -101,17 +98,3 @@ def _set_out() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Modules are no garbage, and looking for it in them takes a quarter of the time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

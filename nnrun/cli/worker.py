@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnrun import layout
 from nnrun.cli import backend
+from nnrun.cli.entry import collect_seldom
 from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.noise import Noise
 from nnrun.errors import NnrunError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 def main(line: Connection) -> None:
     """Works until there is nothing more to do, or the one who asked is gone."""
+    collect_seldom()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ends = suppress(KeyboardInterrupt, EOFError, OSError)
     with Noise() as noise, ends, Interrupts() as interrupts:
