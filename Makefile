@@ -43,14 +43,23 @@ bench: $(VENV)/developing ## Compare with programs written by hand, in turns, wi
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/check.py
 
-bench-full: $(VENV)/developing ## The same in full, with everything else that is measured: hours.
-	$(BIN)/python -m pip install --quiet --group bench
+# The peers have an environment of their own, which takes gigabytes and Python 3.12.
+PEERS := .cache/peers
+PEERS_PYTHON ?= python3.12
+
+bench-full: $(VENV)/developing $(PEERS)/made ## The same in full, with everything else that is measured: hours.
 	-$(BIN)/python benchmarks/experiments.py --full
-	$(BIN)/python benchmarks/engine.py --grid --plot docs/images/engines.png
+	$(BIN)/python benchmarks/engine.py --grid --jax $(PEERS)/bin/python --plot docs/images/engines.png
+	$(BIN)/python benchmarks/peers/peers.py $(PEERS)
+	$(BIN)/python benchmarks/startup.py --plot docs/images/startup.png
 	$(BIN)/python benchmarks/residual.py
 	-$(BIN)/python benchmarks/scaling.py docs/images
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/compare.py
+
+$(PEERS)/made:
+	sh benchmarks/peers/set_up.sh $(PEERS) $(PEERS_PYTHON)
+	touch $@
 
 format: $(VENV)/developing ## Format the code and mend what lint can mend.
 	$(BIN)/ruff format .

@@ -3,18 +3,21 @@
     python benchmarks/engine.py                       # the Boston net, batch size 1, 303 rows
     python benchmarks/engine.py --grid                # the cases behind the rule in nnrun/training/engine.py
     python benchmarks/engine.py --grid --plot FILE    # the same as a picture
+    python benchmarks/engine.py --jax PYTHON          # beside a loop in JAX, run by that interpreter
 
-`fit x32` is `model.fit` with `steps_per_execution=32`; `jax` is the loop written by hand in JAX where
-that is installed and the net is dense (`pip install --group bench`). Each figure is the fastest of several
-epochs. `auto` is what `engine: auto` picks, and `lost` how much slower that is than the faster loop.
+`fit x32` is `model.fit` with `steps_per_execution=32`; `jax` is the loop of a dense net written by hand
+in JAX, in an environment of its own, because TensorFlow imports JAX where it finds it. Each figure is
+the fastest of several epochs. `auto` is what `engine: auto` picks, and `lost` how much slower that is than the faster loop.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -22,11 +25,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-
-try:
-    import loop_in_jax
-except ImportError:
-    loop_in_jax = None
 
 from nnrun.prepare import Preparation
 from nnrun.spec.component import Component
@@ -116,7 +114,14 @@ def fastest(epoch: Callable[[], object], steps: int) -> float:
     return 1e6 * best / steps
 
 
-def measure(case: Case) -> dict[str, float]:
+def in_jax(python: str, units: list[int], rows: int, batch_size: int) -> float:
+    """Microseconds per step of the loop in JAX."""
+    loop = Path(__file__).with_name("loop_in_jax.py")
+    given = [python, str(loop), *map(str, (rows, batch_size, *units))]
+    return float(subprocess.run(given, capture_output=True, text=True, check=True).stdout)
+
+
+def measure(case: Case, python: str | None) -> dict[str, float]:
     """Microseconds per step for each engine."""
     shape, stack, batch_size = case
     rows = 303 if shape == (13,) and batch_size == 1 else max(100 * batch_size, 1000)
@@ -131,8 +136,8 @@ def measure(case: Case) -> dict[str, float]:
     bundled = built(shape, stack, steps_per_execution=32)
     found["fit x32"] = fastest(lambda: bundled.fit(x, y, batch_size=batch_size, verbose=0), steps)
     units = dense_units(shape, plain)
-    if loop_in_jax and units:
-        found["jax"] = fastest(loop_in_jax.epoch_of(units, x, y, order, batch_size), steps)
+    if python and units:
+        found["jax"] = in_jax(python, units, rows, batch_size)
     for name in ("graph", "xla"):
         model = built(shape, stack)
         preparation = Preparation((), shape, "float32", stored_expanded=True)
@@ -198,14 +203,15 @@ def main() -> None:
     )
     parser.add_argument("--grid", action="store_true", help="all cases, not the Boston net alone")
     parser.add_argument("--plot", metavar="FILE", help="a picture of them")
+    parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX")
     given = parser.parse_args()
     seeding.seed_everything(0)
-    columns = ["fit", "fit x32", *(["jax"] if loop_in_jax else []), "graph", "xla"]
+    columns = ["fit", "fit x32", *(["jax"] if given.jax else []), "graph", "xla"]
     print(f"{'case':28}{''.join(f'{name:>10}' for name in columns)}   auto     lost   us per step")
     table, picks = {}, {}
     for name, case in (GRID if given.grid else BOSTON).items():
         try:
-            table[name], picks[name] = measure(case), chosen(case)
+            table[name], picks[name] = measure(case, given.jax), chosen(case)
         except tf.errors.OpError as error:  # XLA has no deterministic form of some layers
             print(f"{name:28} {type(error).__name__}")
             continue

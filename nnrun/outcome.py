@@ -53,18 +53,19 @@ class Predictions:
 @contextmanager
 def getting_ready(dataset: Dataset) -> Iterator[None]:
     """Beside what is within it, which trains, loads what `write` needs: that takes a second."""
-
-    def load() -> None:
-        plots.warm_up()
-        if dataset.classes:
-            classes.get_ready()
-
-    beside = threading.Thread(target=load, daemon=True)
+    beside = threading.Thread(target=lambda: load(dataset), daemon=True)
     beside.start()
     try:
         yield
     finally:
         beside.join()
+
+
+def load(dataset: Dataset) -> None:
+    """Loads Matplotlib, and scikit-learn where there are classes."""
+    plots.warm_up()
+    if dataset.classes:
+        classes.get_ready()
 
 
 def write(run: Run, found: Predictions, training: Training) -> None:
