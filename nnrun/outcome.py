@@ -63,7 +63,7 @@ def getting_ready(dataset: Dataset) -> Iterator[None]:
 
 def load(dataset: Dataset) -> None:
     """Loads Matplotlib, and scikit-learn where there are classes."""
-    plots.warm_up()
+    plots.style.warm_up()
     if dataset.classes:
         classes.get_ready()
 

@@ -11,7 +11,6 @@ from nnrun.plots.folds import folds, smoothed
 from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
 from nnrun.plots.model import model
 from nnrun.plots.regression import predicted_against_true
-from nnrun.plots.style import warm_up
 
 __all__ = [
     "COMPARED",
@@ -27,5 +26,4 @@ __all__ = [
     "predicted_against_true",
     "smoothed",
     "texts",
-    "warm_up",
 ]
