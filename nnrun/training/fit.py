@@ -22,6 +22,9 @@ from nnrun.training.schedule import Schedule
 from nnrun.training.stages import Stages, finalize
 from nnrun.training.state import State
 
+# The callbacks of our own, which tell the observer and change nothing.
+HOOKS = 2
+
 
 class Trainer:
     """Fits one compiled model, on as many folds as there are.
@@ -70,11 +73,8 @@ class Trainer:
         """
         if self._loop:
             schedule = Schedule(fold, self._training, seed=0)
-            self._loop.trace(rows, schedule.order(0), validates=self._validates(fold))
-
-    def _validates(self, fold: Fold) -> bool:
-        """Whether the loop itself validates; callbacks may want to act before and after it."""
-        return bool(len(fold.validation)) and not self._training.callbacks
+            validates = bool(len(fold.validation)) and not self._training.callbacks
+            self._loop.trace(rows, schedule.order(0), validates=validates)
 
     def _new_loop(self) -> CompiledLoop | None:
         if self._engine == "fit":
@@ -124,7 +124,7 @@ class Trainer:
 
         def ended(epoch: int, logs: Logs) -> None:
             watch.ended(epoch, logs)
-            # Of the passes of one call only the last has left the model as it is now.
+            # Of the epochs of one call only the last has left the model as it is now.
             if reached and watch.all_told:
                 reached(lambda: state.capture(self._model, callbacks, epochs=epoch + 1))
 
@@ -194,7 +194,9 @@ class Trainer:
         while epoch < schedule.epochs and not model.stop_training:
             self.enter(epoch)
             listeners.on_epoch_begin(epoch)
-            for number, found in enumerate(self._passes(rows, schedule, epoch, listeners, watch)):
+            for number, found in enumerate(
+                self._train_some(rows, schedule, epoch, listeners, watch)
+            ):
                 if number:
                     listeners.on_epoch_begin(epoch)
                 watch.stepped(schedule.steps)
@@ -204,22 +206,23 @@ class Trainer:
         finalize(model)
         listeners.on_train_end(logs)
 
-    def _passes(
+    def _train_some(
         self, rows: Rows, schedule: Schedule, epoch: int, listeners: Any, watch: _Watch
     ) -> list[Logs]:
         """Trains for some epochs: for one, where callbacks may want to act upon the next."""
         assert self._loop
-        alone = bool(self._training.callbacks)
+        alone = len(listeners.callbacks) > HOOKS
         end = self._stages.end(epoch) if self._stages else schedule.epochs
         epochs = range(epoch, epoch + 1 if alone else end)
-        validation = schedule.fold.validation if self._validates(schedule.fold) else None
-        passes = self._loop.epochs(
+        held_out = schedule.fold.validation
+        validation = held_out if len(held_out) and not alone else None
+        trained = self._loop.epochs(
             rows, schedule.order, epochs, validation=validation, report=watch.stepped
         )
         if alone:
-            passes = [{**passes[0], **self._validated(rows, schedule.fold, listeners)}]
-        watch.passed(epoch, passes)
-        return passes
+            trained = [{**trained[0], **self._validated(rows, schedule.fold, listeners)}]
+        watch.trained_together(epoch, trained)
+        return trained
 
     def _validated(self, rows: Rows, fold: Fold, listeners: Any) -> dict[str, float]:
         if not len(fold.validation):
@@ -250,14 +253,14 @@ class _Watch:
         self._since = time.perf_counter()
         self._observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
 
-    def passed(self, epoch: int, passes: Sequence[Logs]) -> None:
-        """Some epochs have been trained together, which took each as long."""
-        self._seconds = (time.perf_counter() - self._since) / len(passes)
-        self._untold = dict(enumerate(passes, epoch))
+    def trained_together(self, epoch: int, logs: Sequence[Logs]) -> None:
+        """Some epochs have been trained in one call, and count as equally long."""
+        self._seconds = (time.perf_counter() - self._since) / len(logs)
+        self._untold = dict(enumerate(logs, epoch))
 
     def trained(self, epoch: int, logs: Logs) -> None:
         if epoch not in self._untold:
-            self.passed(epoch, [logs])
+            self.trained_together(epoch, [logs])
 
     def ended(self, epoch: int, logs: Logs) -> None:
         self._untold.pop(epoch, None)

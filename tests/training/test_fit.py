@@ -437,6 +437,53 @@ def test_the_observer_hears_every_epoch_and_its_last_step(engine: Engine) -> Non
     assert len(heard.history) == EPOCHS
 
 
+class Impatient(Heard):
+    """Interrupts as soon as it hears of the first epoch."""
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        super().epoch_ended(epoch, logs, seconds)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_loses_no_epoch_of_the_same_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model has been trained for all of them, so the history must not end before."""
+    monkeypatch.setattr(compiled, "CALL_SECONDS", 1e9)
+    case = CASES["dense"]
+    preparation = prepare.fit((), real(case.data)[0], rows=FOLD.train)
+    model = case.model()
+    compile_model(model, case.training)
+    evaluator = Evaluator(model, preparation)
+    trainer = Trainer(model, preparation, case.training, engine="graph", evaluator=evaluator)
+    heard = Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(rows_of(case, preparation), FOLD, seed=0, callbacks=[], observer=heard)
+    whole, same = trained(case, "graph")
+
+    assert heard.history.epochs == whole.history.epochs
+    assert [a.tobytes() for a in model.get_weights()] == [b.tobytes() for b in same.get_weights()]
+
+
+class Counting(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Notes how many steps the optimizer had done at the end of every epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.steps.append(int(self.model.optimizer.iterations))
+
+
+def test_a_callback_finds_the_model_as_its_epoch_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short the epochs, none is trained before a callback has seen the one before."""
+    monkeypatch.setattr(compiled, "CALL_SECONDS", 1e9)
+    counting = Counting()
+    trained(CASES["dense"], "graph", callbacks=[counting])
+
+    assert counting.steps == [4, 8, 12]
+
+
 @each_engine
 def test_without_held_out_rows_nothing_validates(engine: Engine) -> None:
     fold = Fold(np.arange(TRAINED), np.arange(0))
