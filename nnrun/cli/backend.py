@@ -86,15 +86,10 @@ class _Lazily:
 
 
 def load() -> None:
-    """Imports Keras and TensorFlow, quietly."""
-    _set_out()
-    import keras  # noqa: F401
-
-
-def _set_out() -> None:
-    """Sets what both read while they load; only the backend is not a person's choice."""
+    """Imports Keras and TensorFlow, quietly; what they read is a person's choice but the backend."""
     if not any(isinstance(finder, _Lazily) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Lazily())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras  # noqa: F401
