@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +23,18 @@ DIGIT = 0.64
 """Width of a digit, in parts of the font size."""
 PAD = 0.1
 """Between things, in inches."""
+MOST = 100
+"""Classes that have a cell with a number each; of more, the matrix is a picture of points."""
+SIDE = 12.0
+"""Of such a picture, in inches."""
 
 
 def confusion(counts: Array, classes: Sequence[str]) -> Figure:
     """Draws a confusion matrix: cells say how many rows, colours which share of the true class.
 
-    Shares keep a rare class as visible as a frequent one. A cell without rows stays empty.
+    Shares keep a rare class as visible as a frequent one. A cell without rows stays empty. Of more
+    than `MOST` classes cells are points without numbers, and only some of the names are there: the
+    picture would grow by the square of the classes, and nobody could look at it.
 
     Args:
         counts: ints of shape `(classes, classes)`; rows are true, columns predicted.
@@ -38,8 +45,12 @@ def confusion(counts: Array, classes: Sequence[str]) -> Figure:
     size = _size(counts, names)
     figure, axes, scale = _sheet(size)
     shares = _shares(counts)
-    mesh = _cells(axes, shares)
-    _numbers(axes, counts, dark=_luminance(mesh, shares) < 0.5, size=size)
+    mesh: ScalarMappable
+    if len(names) > MOST:
+        mesh = _points(axes, shares)
+    else:
+        mesh = _cells(axes, shares)
+        _numbers(axes, counts, dark=_luminance(mesh, shares) < 0.5, size=size)
     _names(axes, names, size)
     _legend(figure, scale, mesh)
     style.name_axes(axes, "predicted class", "true class")
@@ -75,6 +86,9 @@ class _Size:
 
 def _size(counts: Array, names: Sequence[str]) -> _Size:
     """Cells shrink as classes grow in number, but never below what a small number needs."""
+    if len(counts) > MOST:
+        room = style.width(names, style.SMALL)
+        return _Size(SIDE, SIDE / len(counts), room, numbers=0, names=style.SMALL)
     number = 1.25 * DIGIT * len(str(int(counts.max(initial=0)))) / style.POINTS
     classes = max(len(counts), 1)
     cell = max(float(np.clip(5 / classes, 0.22, 1.1)), 6 * number)
@@ -117,14 +131,40 @@ def _shares(counts: Array) -> Array:
 
 def _cells(axes: Axes, shares: Array) -> ScalarMappable:
     edges = np.arange(len(shares) + 1) - 0.5
-    # The root of the share: otherwise a confusion of one in twenty looks like none.
-    norm = PowerNorm(0.5, vmin=0, vmax=1)
     mesh = axes.pcolormesh(
-        edges, edges, shares, cmap="Blues", norm=norm, edgecolors=style.HAIRLINE, linewidth=0.5
+        *(edges, edges, shares),
+        cmap="Blues",
+        norm=_colours(),
+        edgecolors=style.HAIRLINE,
+        linewidth=0.5,
     )
     axes.invert_yaxis()
     axes.spines[:].set(color=style.FAINT, linewidth=0.8)
     return mesh
+
+
+def _points(axes: Axes, shares: Array) -> ScalarMappable:
+    """As `_cells`, without lines; where there are more classes than points, the darkest shows."""
+    classes = len(shares)
+    step = -(-classes // int(SIDE * style.DPI))
+    starts = np.arange(0, classes, step)
+    darkest = np.maximum.reduceat(np.maximum.reduceat(shares, starts, axis=0), starts, axis=1)
+    edges = (-0.5, classes - 0.5, classes - 0.5, -0.5)
+    image = axes.imshow(
+        darkest,
+        cmap="Blues",
+        norm=_colours(),
+        extent=edges,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    axes.spines[:].set(color=style.FAINT, linewidth=0.8)
+    return image
+
+
+def _colours() -> PowerNorm:
+    """The root of the share: otherwise a confusion of one in twenty looks like none."""
+    return PowerNorm(0.5, vmin=0, vmax=1)
 
 
 def _luminance(mesh: ScalarMappable, shares: Array) -> Array:
@@ -149,8 +189,12 @@ def _numbers(axes: Axes, counts: Array, *, dark: Array, size: _Size) -> None:
 def _names(axes: Axes, names: Sequence[str], size: _Size) -> None:
     slanted: dict[str, Any] = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
     turned = slanted if size.turn == 45 else {}
-    axes.set_xticks(range(len(names)), names, parse_math=False, rotation=size.turn, **turned)
-    axes.set_yticks(range(len(names)), names, parse_math=False)
+    # A line of text needs a fifth more than its font.
+    step = max(1, math.ceil(1.2 * size.names / style.POINTS / size.cell))
+    named = range(0, len(names), step if len(names) > MOST else 1)
+    texts = [names[each] for each in named]
+    axes.set_xticks(named, texts, parse_math=False, rotation=size.turn, **turned)
+    axes.set_yticks(named, texts, parse_math=False)
     _ticks(axes, size.names)
 
 

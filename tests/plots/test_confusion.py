@@ -130,3 +130,21 @@ def test_no_rows_at_all_are_no_fault():
     drawn = matrix(confusion(np.zeros((2, 2), int), SENTIMENT))
 
     assert drawn.get_title(loc="left") == "0 of 0 right"
+
+
+@pytest.mark.parametrize("classes", [101, 1280, 3000])
+def test_of_many_classes_every_share_is_a_point(classes: int) -> None:
+    """A cell each would make a picture that grows by the square of the classes."""
+    counts = np.eye(classes, dtype=int) * 9
+    counts[7, classes - 3] = 1
+    figure = confusion(counts, [f"class {number}" for number in range(classes)])
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    shown = axes.images[0].get_array()
+
+    assert max(figure.get_size_inches()) < 16
+    assert not axes.texts
+    row, column = (7 * len(shown)) // classes, ((classes - 3) * len(shown)) // classes
+    assert shown[row, column] == pytest.approx(0.1)
+    assert len(axes.get_yticks()) < 120
+    assert [each.get_text() for each in axes.get_yticklabels()][:1] == ["class 0"]
