@@ -77,6 +77,27 @@ def test_the_bootstrap_interval_is_the_normal_one_where_rows_are_many() -> None:
     assert found.high == pytest.approx(found.effect + 1.96 * error, abs=0.1 * error)
 
 
+@pytest.mark.parametrize("rows", [2, 50, 3000])
+def test_interval_and_mcnemar_are_those_of_scipy(rows: int) -> None:
+    """Whose statistics take half a second to load, which is too long for a short answer."""
+    rng = np.random.default_rng(rows)
+    values, first, second = rng.normal(size=rows), rng.random(rows) > 0.3, rng.random(rows) > 0.5
+    found = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=statistics.CONFIDENCE,
+        n_resamples=statistics.RESAMPLES,
+        method="percentile",
+        batch=10_000_000 // rows,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    alone = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    known = stats.binomtest(alone[0], sum(alone)).pvalue if sum(alone) else 1.0
+
+    assert statistics.of_mean(values) == pytest.approx((found.low, found.high), rel=1e-12)
+    assert statistics.mcnemar(first, second) == pytest.approx(known, rel=1e-9)
+
+
 def test_the_same_rows_give_the_same_interval() -> None:
     """Resampling draws from a seed of its own."""
     first, second = flags("1101110" * 30) * 1.0, flags("0101111" * 30) * 1.0
