@@ -43,6 +43,18 @@ def dense(*units: int) -> Callable[[], list[keras.Layer]]:
     return lambda: [*(layers.Dense(u, activation="relu") for u in units), layers.Dense(1)]
 
 
+def dropping(*units: int) -> Callable[[], list[keras.Layer]]:
+    """The same with dropout after each hidden layer."""
+    return lambda: [
+        *(
+            each
+            for u in units
+            for each in (layers.Dense(u, activation="relu"), layers.Dropout(0.3))
+        ),
+        layers.Dense(1),
+    ]
+
+
 BOSTON: dict[str, Case] = {"13-64-64-1, batch 1": ((13,), dense(64, 64), 1)}
 GRID: dict[str, Case] = {
     **BOSTON,
@@ -54,16 +66,14 @@ GRID: dict[str, Case] = {
     "784-128-64-1, batch 100": ((784,), dense(128, 64), 100),
     "784-128-64-1, batch 1000": ((784,), dense(128, 64), 1000),
     "5000-16-16-1, batch 512": ((5000,), dense(16, 16), 512),
-    "64-dropout-1, batch 1": (
-        (64,),
-        lambda: [*dense(64)()[:1], layers.Dropout(0.3), layers.Dense(1)],
-        1,
-    ),
-    "64-dropout-1, batch 32": (
-        (64,),
-        lambda: [*dense(64)()[:1], layers.Dropout(0.3), layers.Dense(1)],
-        32,
-    ),
+    "64-dropout-1, batch 1": ((64,), dropping(64), 1),
+    "64-dropout-1, batch 32": ((64,), dropping(64), 32),
+    # On either side of the limit of random numbers: 32,768 and 64,000 a step.
+    "784-512-512-drop-1, batch 32": ((784,), dropping(512, 512), 32),
+    "20-1000-dropout-1, batch 64": ((20,), dropping(1000), 64),
+    # On either side of that of operations: half a billion and two billion a step.
+    "784-512-512-1, batch 128": ((784,), dense(512, 512), 128),
+    "784-512-512-1, batch 512": ((784,), dense(512, 512), 512),
     "batch norm, batch 32": (
         (64,),
         lambda: [layers.Dense(64), layers.BatchNormalization(), layers.Dense(1)],
@@ -207,20 +217,20 @@ def main() -> None:
     given = parser.parse_args()
     seeding.seed_everything(0)
     columns = ["fit", "fit x32", *(["jax"] if given.jax else []), "graph", "xla"]
-    print(f"{'case':28}{''.join(f'{name:>10}' for name in columns)}   auto     lost   us per step")
+    print(f"{'case':30}{''.join(f'{name:>10}' for name in columns)}   auto     lost   us per step")
     table, picks = {}, {}
     for name, case in (GRID if given.grid else BOSTON).items():
         try:
             table[name], picks[name] = measure(case, given.jax), chosen(case)
         except tf.errors.OpError as error:  # XLA has no deterministic form of some layers
-            print(f"{name:28} {type(error).__name__}")
+            print(f"{name:30} {type(error).__name__}")
             continue
         found = table[name]
         figures = "".join(
             f"{found[each]:10.1f}" if each in found else f"{'':10}" for each in columns
         )
         lost = found[picks[name]] / min(found["graph"], found["xla"]) - 1
-        print(f"{name:28}{figures}   {picks[name]:6}{lost:7.0%}", flush=True)
+        print(f"{name:30}{figures}   {picks[name]:6}{lost:7.0%}", flush=True)
     if given.plot:
         draw(table, picks, given.plot)
 

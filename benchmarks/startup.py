@@ -13,13 +13,14 @@ import argparse
 import functools
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from turns import run
 
 TIMES = 3
 BESIDE = "load Matplotlib and scikit-learn (beside)"
@@ -77,18 +78,11 @@ def watched(began: float, report: Path, arguments: list[str]) -> None:
     main.main()
 
 
-def whole(command: list[str]) -> float:
-    """Seconds of a process."""
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
-
-
 def once(spec: str, folder: Path) -> list[Part]:
     """The parts of one run."""
     report = folder / "report.json"
     given = json.dumps([time.time(), str(report), ["train", spec, "--runs", str(folder)]])
-    whole([sys.executable, __file__, "--watched", given])
+    run([sys.executable, __file__, "--watched", given], cwd=folder)
     return [(name, start, took) for name, start, took in json.loads(report.read_text())]
 
 
@@ -140,8 +134,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nnrun-startup-") as folder:
         runs = [waterfall(once(given.spec, Path(folder))) for _ in range(TIMES)]
         command = [sys.executable, "-m", "nnrun", "train", given.spec, "--runs", folder]
-        unwatched = min(whole(command) for _ in range(TIMES))
-    alone = min(whole([sys.executable, "-c", "import tensorflow"]) for _ in range(TIMES))
+        bare = [sys.executable, "-c", "import tensorflow"]
+        unwatched, alone = (
+            min(run(each, cwd=Path(folder)).wall for _ in range(TIMES)) for each in (command, bare)
+        )
     parts = min(runs, key=lambda found: found[-1][1])
     print(f"{'part':45}{'from s':>8}{'takes s':>9}")
     for name, start, took in parts:

@@ -130,9 +130,8 @@ def measure(task: str, sides: Sequence[Side], turns: int, rows: Path) -> None:
                 for path in rows.iterdir():
                     (folder / path.name).symlink_to(path)
                 cost = run(command, cwd=folder, fails=task == "refuse")
-                cost_files = [each for each in folder.iterdir() if each.name.startswith(".")]
-                for each in cost_files:
-                    each.unlink()
+                for said in folder.glob(".*"):
+                    said.unlink()
                 metric = side.metric(task, cost.out, folder)
                 found.setdefault(side.name, []).append((cost, metric, *size(folder)))
     print(f"\n{task}", flush=True)
@@ -170,7 +169,8 @@ def main() -> None:
     ]
     print("installed: packages, files, MB")
     for side in sides[:2]:
-        print(f"{side.name:10}{packages(side.environment):5}{size(side.environment)}")
+        files, megabytes = size(side.environment)
+        print(f"{side.name:10}{packages(side.environment):8}{files:9,}{megabytes:9,.0f}")
     with tempfile.TemporaryDirectory(prefix="nnrun-peers-rows-") as rows:
         # By another process: what this one holds would count as what its children hold.
         subprocess.run([sys.executable, str(HERE / "rows.py"), rows], check=True)

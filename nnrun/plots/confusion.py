@@ -190,8 +190,7 @@ def _names(axes: Axes, names: Sequence[str], size: _Size) -> None:
     slanted: dict[str, Any] = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
     turned = slanted if size.turn == 45 else {}
     # A line of text needs a fifth more than its font.
-    step = max(1, math.ceil(1.2 * size.names / style.POINTS / size.cell))
-    named = range(0, len(names), step if len(names) > MOST else 1)
+    named = range(0, len(names), math.ceil(1.2 * size.names / style.POINTS / size.cell))
     texts = [names[each] for each in named]
     axes.set_xticks(named, texts, parse_math=False, rotation=size.turn, **turned)
     axes.set_yticks(named, texts, parse_math=False)

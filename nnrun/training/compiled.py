@@ -60,15 +60,15 @@ class CompiledLoop:
         self._able: frozenset[str] = frozenset()
         self._names: list[tuple[str, int]] = []
 
-    def trace(self, rows: Rows, order: Array, *, validates: bool) -> Any:
+    def trace(self, rows: Rows, count: int, *, validates: bool) -> Any:
         """The traced function; traced anew only for what it was not able to do before.
 
         Args:
             rows: on the device.
-            order: of one epoch.
+            count: of the rows of one epoch.
             validates: whether rows held out follow each epoch.
         """
-        needs = {"rest"} if len(order) % self._batch_size else set()
+        needs = {"rest"} if count % self._batch_size else set()
         needs |= {"validation"} if validates else set()
         if self._traced is None or not self._able.issuperset(needs):
             self._able |= needs
@@ -133,7 +133,7 @@ class CompiledLoop:
         """Some steps of one epoch, or some epochs. Where a call ends changes no number."""
         # Of one length whatever the fold: XLA compiles anew for each shape that it meets.
         padded = np.stack([np.pad(order, (0, len(rows) - len(order))) for order in orders])
-        traced = self.trace(rows, orders[0], validates=validation is not None)
+        traced = self.trace(rows, len(orders[0]), validates=validation is not None)
         held_out = _NOTHING if validation is None else validation
         began = time.perf_counter()
         found = traced(

@@ -22,9 +22,6 @@ from nnrun.training.schedule import Schedule
 from nnrun.training.stages import Stages, finalize
 from nnrun.training.state import State
 
-# The callbacks of our own, which tell the observer and change nothing.
-HOOKS = 2
-
 
 class Trainer:
     """Fits one compiled model, on as many folds as there are.
@@ -72,9 +69,8 @@ class Trainer:
             fold: which of them are going to train.
         """
         if self._loop:
-            schedule = Schedule(fold, self._training, seed=0)
             validates = bool(len(fold.validation)) and not self._training.callbacks
-            self._loop.trace(rows, schedule.order(0), validates=validates)
+            self._loop.trace(rows, len(fold.train), validates=validates)
 
     def _new_loop(self) -> CompiledLoop | None:
         if self._engine == "fit":
@@ -211,7 +207,8 @@ class Trainer:
     ) -> list[Logs]:
         """Trains for some epochs: for one, where callbacks may want to act upon the next."""
         assert self._loop
-        alone = len(listeners.callbacks) > HOOKS
+        # Those of our own tell the observer and change nothing.
+        alone = not all(isinstance(each, streamed.Hooks) for each in listeners.callbacks)
         end = self._stages.end(epoch) if self._stages else schedule.epochs
         epochs = range(epoch, epoch + 1 if alone else end)
         held_out = schedule.fold.validation

@@ -161,11 +161,15 @@ def test_what_is_traced_is_traced_once_for_all_folds(study: Make, engine: str) -
         validation={"kfold": {"folds": 7}},
     )
     sizes = {len(fold.train) for fold in flowers.folds}
-    counts = [tracings(flowers.assembly) for _ in flowers.runs()]
+    counts, loops = [], []
+    for _ in flowers.runs():
+        counts.append(tracings(flowers.assembly))
+        loops.append(flowers.assembly.trainer._loop._traced)
 
     assert len(sizes) > 1
     # Keras makes its metrics while it is traced first, for which TensorFlow traces once more.
     assert counts == [dict.fromkeys(counts[0], 1) | {"metrics": 2}] * 7
+    assert all(each is loops[0] for each in loops)
 
 
 def tracings(assembly: Any) -> dict[str, int]:
