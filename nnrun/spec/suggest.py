@@ -105,6 +105,11 @@ def _related(word: str, names: Sequence[str]) -> str | None:
     folded: dict[str, str] = {}
     for name in names:
         folded.setdefault(_fold(name), name)
+    # The ratio is at most that of a name that is all in the word; difflib would index a word of
+    # any length before it saw that no name comes near.
+    longest = max(map(len, folded), default=0)
+    if RELATED * len(wanted) > (2 - RELATED) * longest:
+        return None
     close = difflib.get_close_matches(wanted, folded, n=FEW, cutoff=RELATED)
     related = [name for name in close if name[:OPENING] == wanted[:OPENING]]
     best = (related or close)[:1]
