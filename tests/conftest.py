@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import subprocess
@@ -34,6 +35,11 @@ for _file in PUBLISHED.rglob("*.*"):
 def pytest_configure(config: pytest.Config) -> None:
     """Takes the `KERAS_HOME` of this process away again at the end."""
     config.add_cleanup(lambda: shutil.rmtree(HOME, ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now is no garbage, and Keras looks for some whenever it begins anew."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -67,3 +67,22 @@ def test_what_keras_and_tensorflow_seldom_use_is_not_loaded() -> None:
 def test_whoever_asks_for_it_gets_it(name: str) -> None:
     """It waits until then; several threads at once get a whole module, each of them."""
     answered(ASKED.format(name=name))
+
+
+LEFT_OUT = """
+import gc
+from nnrun.cli import backend
+backend.load()
+left_out = gc.get_freeze_count()
+kept = [[] for _ in range(1000)]
+backend.load()
+print(left_out, gc.get_freeze_count())
+"""
+
+
+def test_what_is_loaded_is_never_searched_for_garbage_and_all_else_is() -> None:
+    """Keras looks for garbage whenever it begins anew, once per fold."""
+    first, again = map(int, answered(LEFT_OUT).split())
+
+    assert first > 100_000
+    assert again <= first
