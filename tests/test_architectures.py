@@ -39,7 +39,7 @@ SPECS = sorted((shipped.folder() / "architectures").glob("*.yaml"))
 every = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def forgotten() -> Iterator[None]:
     """They are of hundreds of megabytes, and refer to each other in circles."""
     yield
@@ -76,6 +76,7 @@ def test_a_check_counts_its_parameters_as_published(path: Path) -> None:
     [pytest.param(path, marks=pytest.mark.slow if path.stem in LARGE else ()) for path in SPECS],
     ids=lambda path: path.stem,
 )
+@pytest.mark.usefixtures("forgotten")
 def test_keras_counts_as_many(path: Path) -> None:
     about = subject(load(path).experiment)
     assert about.row
@@ -95,6 +96,7 @@ def weights(network: Any) -> list[Any]:
     return [weight for layer in layers for weight in layer.get_weights()]
 
 
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize("network", ["ResNet50", pytest.param("VGG16", marks=pytest.mark.slow)])
 def test_with_the_weights_of_keras_it_says_the_same(network: str) -> None:
     """At the full size, every weight moved away from where it begins."""

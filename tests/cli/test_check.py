@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_good_spec_is_fine(nnrun: Callable[..., Any], folder: Path) -> None:
-    answer = nnrun("check", "good.yaml", cwd=folder)
+def test_a_good_spec_is_fine(here: Callable[..., Any], folder: Path) -> None:
+    answer = here("check", "good.yaml", cwd=folder)
 
     assert answer.returncode == 0
     assert answer.stdout == "good.yaml: fine, 4,810 parameters\n"
@@ -48,9 +48,9 @@ def test_nothing_heavy_is_loaded(probed: Callable[..., Any], folder: Path) -> No
 
 
 def test_all_specs_are_checked_and_each_fault_shown_where_it_stands(
-    nnrun: Callable[..., Any], folder: Path
+    here: Callable[..., Any], folder: Path
 ) -> None:
-    answer = nnrun("check", "typo.yaml", "unwise.yaml", "good.yaml", cwd=folder)
+    answer = here("check", "typo.yaml", "unwise.yaml", "good.yaml", cwd=folder)
 
     assert answer.returncode == 2
     assert answer.stdout == (
@@ -69,14 +69,14 @@ def test_all_specs_are_checked_and_each_fault_shown_where_it_stands(
 
 
 def test_warnings_end_it_only_where_they_are_meant_to(
-    nnrun: Callable[..., Any], folder: Path
+    here: Callable[..., Any], folder: Path
 ) -> None:
-    assert nnrun("check", "unwise.yaml", cwd=folder).returncode == 0
-    assert nnrun("check", "--strict", "unwise.yaml", cwd=folder).returncode == 2
+    assert here("check", "unwise.yaml", cwd=folder).returncode == 0
+    assert here("check", "--strict", "unwise.yaml", cwd=folder).returncode == 2
 
 
-def test_one_document_holds_everything(nnrun: Callable[..., Any], folder: Path) -> None:
-    answer = nnrun("check", "typo.yaml", "good.yaml", "--json", cwd=folder)
+def test_one_document_holds_everything(here: Callable[..., Any], folder: Path) -> None:
+    answer = here("check", "typo.yaml", "good.yaml", "--json", cwd=folder)
     [typo, good] = json.loads(answer.stdout)["specs"]
     [fault] = typo["faults"]
 
@@ -95,17 +95,17 @@ ANNOTATIONS = (
 )
 
 
-def test_github_gets_annotations_when_asked(nnrun: Callable[..., Any], folder: Path) -> None:
-    answer = nnrun("check", "typo.yaml", "unwise.yaml", "--format", "github", cwd=folder)
+def test_github_gets_annotations_when_asked(here: Callable[..., Any], folder: Path) -> None:
+    answer = here("check", "typo.yaml", "unwise.yaml", "--format", "github", cwd=folder)
 
     assert answer.stdout == ANNOTATIONS
 
 
 @pytest.mark.parametrize("verb", ["check", "train", "kfold"])
 def test_in_github_actions_annotations_come_by_themselves(
-    verb: str, nnrun: Callable[..., Any], folder: Path
+    verb: str, here: Callable[..., Any], folder: Path
 ) -> None:
-    answer = nnrun(verb, "typo.yaml", cwd=folder, env={"GITHUB_ACTIONS": "true"})
+    answer = here(verb, "typo.yaml", cwd=folder, env={"GITHUB_ACTIONS": "true"})
     said = answer.stdout + answer.stderr
 
     assert "typo.yaml:3:13: NN112" in said
@@ -123,10 +123,10 @@ def test_in_github_actions_annotations_come_by_themselves(
     ],
 )
 def test_training_shows_the_very_same_errors(
-    verb: str, change: str, nnrun: Callable[..., Any], folder: Path
+    verb: str, change: str, here: Callable[..., Any], folder: Path
 ) -> None:
-    checked = nnrun("check", "good.yaml", "--set", change, cwd=folder)
-    trained = nnrun(verb, "good.yaml", "--set", change, cwd=folder)
+    checked = here("check", "good.yaml", "--set", change, cwd=folder)
+    trained = here(verb, "good.yaml", "--set", change, cwd=folder)
 
     assert checked.returncode == trained.returncode == 2
     # The last line of a check counts.
@@ -134,19 +134,19 @@ def test_training_shows_the_very_same_errors(
 
 
 def test_a_fault_is_shown_in_the_file_that_holds_it_or_in_the_override(
-    nnrun: Callable[..., Any], folder: Path
+    here: Callable[..., Any], folder: Path
 ) -> None:
     (folder / "child.yaml").write_text("extends: typo.yaml\nseed: -1\n")
-    answer = nnrun("check", "child.yaml", "--set", "training.epoch=3", cwd=folder)
+    answer = here("check", "child.yaml", "--set", "training.epoch=3", cwd=folder)
     heads = [line.split(": ")[0] for line in answer.stdout.splitlines() if "NN1" in line]
 
     assert heads[:3] == ["child.yaml:2:7", "typo.yaml:3:13", "--set:1:10"]
 
 
 def test_a_spec_that_is_not_there_does_not_hide_the_others(
-    nnrun: Callable[..., Any], folder: Path
+    here: Callable[..., Any], folder: Path
 ) -> None:
-    answer = nnrun("check", "goood.yaml", "good.yaml", cwd=folder)
+    answer = here("check", "goood.yaml", "good.yaml", cwd=folder)
 
     assert answer.returncode == 2
     assert "did you mean 'good.yaml'?" in answer.stdout
@@ -189,11 +189,11 @@ def test_a_closed_output_is_no_error(folder: Path, environment) -> None:
     assert answer.returncode == 0
 
 
-def test_what_puts_out_several_values_is_refused(nnrun: Callable[..., Any], folder: Path) -> None:
+def test_what_puts_out_several_values_is_refused(here: Callable[..., Any], folder: Path) -> None:
     """By the check itself, and by Keras where a check does not know the layer."""
     model = "  - Reshape: [8, 8]\n  - LSTM: {units: 4, return_state: true}\n  - Dense: {units: 64"
     (folder / "state.yaml").write_text(GOOD.replace("  - Dense: {units: 64", model))
-    answer = nnrun("check", "state.yaml", "good.yaml", cwd=folder)
+    answer = here("check", "state.yaml", "good.yaml", cwd=folder)
 
     assert answer.returncode == 2
     assert "state.yaml:4:5: NN124 model[1]: LSTM puts out its state too" in answer.stdout

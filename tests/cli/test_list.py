@@ -13,11 +13,11 @@ from nnrun.runs import Run
 
 
 def test_runs_are_listed_with_their_test_metrics(
-    nnrun: Callable[..., Any], trained: tuple[Any, Path]
+    here: Callable[..., Any], trained: tuple[Any, Path]
 ) -> None:
     path = trained[1]
     test = Run(path).metrics()["test"]
-    answer = nnrun("list", "--runs", path.parent)
+    answer = here("list", "--runs", path.parent)
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert [cell.strip() for cell in answer.stdout.splitlines()[3].split("│")[1:-1]] == [
@@ -27,9 +27,9 @@ def test_runs_are_listed_with_their_test_metrics(
     assert answer.stdout.splitlines()[-1] == f"1 run, {runs.size(path) / 1000:.1f} kB"
 
 
-def test_json_gives_every_run(nnrun: Callable[..., Any], three: tuple[Any, Path]) -> None:
+def test_json_gives_every_run(here: Callable[..., Any], three: tuple[Any, Path]) -> None:
     """As the verb that trained it gave it, and with the bytes that it takes by now."""
-    answer = json.loads(nnrun("list", "--json", env={"NNRUN_RUNS": str(three[1])}).stdout)
+    answer = json.loads(here("list", "--json", env={"NNRUN_RUNS": str(three[1])}).stdout)
     trained = json.loads(three[0].stdout)["runs"]
     sizes = [runs.size(Path(run["path"])) for run in trained]
 
@@ -40,37 +40,37 @@ def test_json_gives_every_run(nnrun: Callable[..., Any], three: tuple[Any, Path]
     assert answer["bytes"] == sum(sizes)
 
 
-def test_without_runs_it_says_so(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+def test_without_runs_it_says_so(here: Callable[..., Any], tmp_path: Path) -> None:
     """Before the first run there is no folder; that is no error."""
-    answer = nnrun("list", cwd=tmp_path)
+    answer = here("list", cwd=tmp_path)
 
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "no runs in runs\n")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_runs_a_program_still_gets_a_document(
-    nnrun: Callable[..., Any], tmp_path: Path
+    here: Callable[..., Any], tmp_path: Path
 ) -> None:
-    answer = nnrun("list", "--json", cwd=tmp_path)
+    answer = here("list", "--json", cwd=tmp_path)
 
     assert json.loads(answer.stdout) == {"schema_version": 1, "runs": [], "bytes": 0}
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def test_an_option_wins_over_the_environment(
-    nnrun: Callable[..., Any], trained: tuple[Any, Path], tmp_path: Path
+    here: Callable[..., Any], trained: tuple[Any, Path], tmp_path: Path
 ) -> None:
-    answer = nnrun("list", "--runs", tmp_path, env={"NNRUN_RUNS": str(trained[1].parent)})
+    answer = here("list", "--runs", tmp_path, env={"NNRUN_RUNS": str(trained[1].parent)})
 
     assert answer.stdout == ""
 
 
-def test_a_broken_run_does_not_hide_the_others(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_broken_run_does_not_hide_the_others(here: Callable[..., Any], tmp_path: Path) -> None:
     """A disk that failed once may leave such a folder for good."""
     runs.create(tmp_path, "good", now=datetime(2026, 1, 1), record={})
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text('{"sta')
-    answer = nnrun("list", "--runs", tmp_path)
+    answer = here("list", "--runs", tmp_path)
 
     assert answer.returncode == 0
     assert "good" in answer.stdout

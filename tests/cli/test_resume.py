@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from nnrun import layout
 from nnrun.runs import Run, process, taken
 
-EPOCHS = "training.epochs=25"
+EPOCHS = "training.epochs=300"  # a second or more of each fold, in which it can be stopped
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,19 @@ def halted(
     wait_for: Callable[..., None],
     configs: Path,
     tmp_path_factory: Any,
-) -> dict[str, Halted]:
-    """The same, stopped and killed in the second fold."""
+) -> Callable[[str], Halted]:
+    """The same, stopped or killed in the second fold; once for each signal that is asked for."""
 
-    def halt(name: str, number: int) -> Halted:
+    @functools.cache
+    def halt(name: str) -> Halted:
         root = tmp_path_factory.mktemp(name)
         process = started(*boston(configs, root))
         wait_for(lambda: has_epochs(root, "fold-2"))
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         _, err = process.communicate(timeout=60)
         return Halted(process.returncode, err, Run(next(root.iterdir())))
 
-    return {way: halt(way, getattr(signal, way)) for way in ("SIGINT", "SIGTERM", "SIGKILL")}
+    return halt
 
 
 def has_epochs(root: Path, part: str, least: int = 1) -> bool:
@@ -84,12 +86,14 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("way", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("way", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)]
+)
 def test_a_stopped_cross_validation_keeps_what_there_is(
-    way: str, code: int, halted: dict[str, Halted], whole: Run
+    way: str, code: int, halted: Callable[[str], Halted], whole: Run
 ) -> None:
     """The finished fold whole, the one at work with its epochs, and a word on how to go on."""
-    end = halted[way]
+    end = halted(way)
 
     assert end.code == code
     assert end.run.status() == layout.INTERRUPTED
@@ -103,32 +107,33 @@ def test_a_stopped_cross_validation_keeps_what_there_is(
     assert "Traceback" not in end.err
 
 
+@pytest.mark.parametrize("way", ["SIGINT", "SIGKILL"])
 def test_no_worker_outlives_the_one_who_hired_it(
-    halted: dict[str, Halted], wait_for: Callable[..., None]
+    way: str, halted: Callable[[str], Halted], wait_for: Callable[..., None]
 ) -> None:
     """Also where it was killed and could tell nobody to stop."""
-    for end in halted.values():
-        pid = Run(end.run.path / "fold-2").record()["process"]["pid"]
-        wait_for(lambda pid=pid: not is_alive(pid))
+    pid = Run(halted(way).run.path / "fold-2").record()["process"]["pid"]
+
+    wait_for(lambda: not is_alive(pid))
 
 
 def test_a_killed_cross_validation_is_listed_as_crashed(
-    halted: dict[str, Halted], nnrun: Callable[..., Any]
+    halted: Callable[[str], Halted], here: Callable[..., Any]
 ) -> None:
-    run = halted["SIGKILL"].run
-    answer = nnrun("list", "--json", "--runs", run.path.parent)
+    run = halted("SIGKILL").run
+    answer = here("list", "--json", "--runs", run.path.parent)
 
-    assert halted["SIGKILL"].code == -signal.SIGKILL
+    assert halted("SIGKILL").code == -signal.SIGKILL
     assert [each["status"] for each in json.loads(answer.stdout)["runs"]] == ["crashed"]
-    assert "1 of 4 folds finished" in nnrun("list", "--runs", run.path.parent).stdout
+    assert "1 of 4 folds finished" in here("list", "--runs", run.path.parent).stdout
 
 
 @pytest.mark.parametrize("way", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGKILL"])
 def test_resume_makes_the_missing_folds_and_no_other(
-    way: str, halted: dict[str, Halted], whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+    way: str, halted: Callable[[str], Halted], whole: Run, nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:
     """What comes out is what would have come out, to the byte."""
-    run = copy(halted[way].run, tmp_path)
+    run = copy(halted(way).run, tmp_path)
     first = (run.path / "fold-1" / layout.RUN).read_bytes()
     answer = nnrun("resume", run.path)
 
@@ -188,10 +193,10 @@ def test_resume_leaves_alone_what_is_still_at_work(
 
 
 def test_resume_does_not_mix_two_experiments_in_one_folder(
-    halted: dict[str, Halted], nnrun: Callable[..., Any], tmp_path: Path
+    halted: Callable[[str], Halted], nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Somebody has edited the spec since."""
-    run = copy(halted["SIGINT"].run, tmp_path)
+    run = copy(halted("SIGINT").run, tmp_path)
     spec = run.path / layout.SPEC
     spec.write_text(spec.read_text().replace("folds: 4", "folds: 5"))
     answer = nnrun("resume", run.path)
@@ -217,7 +222,7 @@ def test_a_further_worker_that_cannot_start_costs_nothing(
     started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
 ) -> None:
     """The one that is there does all."""
-    spec = ("kfold", configs / "boston.yaml", "--set", "training.epochs=200", "--workers", 2)
+    spec = ("kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 2)
     process = started(*spec, "--runs", tmp_path)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     wait_for(lambda: len(workers(children)) == 2)

@@ -14,10 +14,10 @@ from nnrun.runs import Run
 
 
 def test_a_run_is_shown_with_metrics_seed_versions_and_files(
-    nnrun: Callable[..., Any], trained: tuple[Any, Path]
+    here: Callable[..., Any], trained: tuple[Any, Path]
 ) -> None:
     run = Run(trained[1])
-    answer = nnrun("show", run.path)
+    answer = here("show", run.path)
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert f"{run.metrics()['test']['accuracy']:.4f}" in answer.stdout
@@ -28,10 +28,10 @@ def test_a_run_is_shown_with_metrics_seed_versions_and_files(
 
 
 def test_json_gives_the_run_and_its_record(
-    nnrun: Callable[..., Any], trained: tuple[Any, Path]
+    here: Callable[..., Any], trained: tuple[Any, Path]
 ) -> None:
     run = Run(trained[1])
-    answer = nnrun("show", run.path, "--json")
+    answer = here("show", run.path, "--json")
 
     assert json.loads(answer.stdout) == {
         "path": str(run.path),
@@ -44,10 +44,10 @@ def test_json_gives_the_run_and_its_record(
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
 def test_a_folder_that_holds_no_run_is_said(
-    form: list[str], nnrun: Callable[..., Any], tmp_path: Path
+    form: list[str], here: Callable[..., Any], tmp_path: Path
 ) -> None:
     """The folder of all runs is the likely slip."""
-    answer = nnrun("show", tmp_path, *form)
+    answer = here("show", tmp_path, *form)
 
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == f"error: {tmp_path} is no run: it has no run.json\n"
