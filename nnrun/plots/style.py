@@ -11,8 +11,10 @@ from io import BytesIO
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 
 from nnrun.plots import wording
@@ -43,7 +45,9 @@ ROUND = (1, 2, 5, 10)
 
 def blank(width: float, height: float) -> Figure:
     """An empty white figure; `width` and `height` are in inches."""
-    return Figure((width, height), dpi=DPI, facecolor="white")
+    figure = Figure((width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def sheet(width: float, height: float) -> tuple[Figure, Axes]:
@@ -59,7 +63,7 @@ def warm_up() -> None:
     """Loads fonts and the writer of pictures, for which the first figure of a process waits."""
     figure, axes = sheet(1, 1)
     axes.text(0, 0, "0")
-    figure.savefig(BytesIO())
+    figure.canvas.print_png(BytesIO())  # type: ignore[attr-defined]
 
 
 def settle(figure: Figure) -> None:
@@ -68,9 +72,7 @@ def settle(figure: Figure) -> None:
     A layout engine left in the figure would move things a little further whenever it is drawn,
     and the second file would differ from the first.
     """
-    figure.set_layout_engine("constrained")
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    ConstrainedLayoutEngine().execute(figure)
 
 
 def dress(axes: Axes) -> None:
