@@ -57,6 +57,7 @@ class CompiledLoop:
         # As `model.fit` traces a step: without AutoGraph, which would read every line of Keras.
         self._steps = tf.function(self._train_steps, jit_compile=xla, autograph=False)
         self._traced: Any = None
+        self._validated: Any = None
         self._able: frozenset[str] = frozenset()
         self._names: list[tuple[str, int]] = []
 
@@ -74,6 +75,7 @@ class CompiledLoop:
             self._able |= needs
             # Keras makes metrics in the first step, which is too late for a loop to begin with them.
             self._evaluator.metrics(rows, np.zeros(1, np.int32))
+            self._validated = self._evaluator.traced_metrics(rows)
             tensors, weights = tf.nest.map_structure(
                 tf.TensorSpec.from_tensor, (rows.tensors, rows.weights)
             )
@@ -161,7 +163,7 @@ class CompiledLoop:
             return tf.constant(0)
 
         def validate() -> Any:
-            return self._as_vector(self._evaluator.traced_metrics(tensors, validation))
+            return self._as_vector(self._validated(tensors, validation))
 
         def one(epoch: Any, found: Any) -> tuple[Any, Any]:
             order = orders[epoch]

@@ -44,8 +44,11 @@ class Evaluator:
 
     def metrics(self, rows: Rows, indices: Array) -> dict[str, float]:
         """Loss and metrics over some rows under Keras's names; the weights stay as they are."""
-        traced = self._function("metrics", self.traced_metrics, rows)
-        return as_logs(traced(rows.tensors, tf.constant(indices, tf.int32)))
+        return as_logs(self.traced_metrics(rows)(rows.tensors, tf.constant(indices, tf.int32)))
+
+    def traced_metrics(self, rows: Rows) -> Any:
+        """The function of `rows.tensors` and indices, int32, that gives the same as tensors."""
+        return self._function("metrics", self._metrics, rows)
 
     def outputs(self, rows: Rows, indices: Array) -> Array:
         """What the model puts out for some rows, float32 of shape `(indices, units)`."""
@@ -63,13 +66,7 @@ class Evaluator:
             self._traced[name] = tf.function(body, input_signature=signature, autograph=False)
         return self._traced[name]
 
-    def traced_metrics(self, tensors: Any, indices: Any) -> Any:
-        """The same as tensors, for a function that is being traced.
-
-        Args:
-            tensors: of `Rows`.
-            indices: of rows, int32.
-        """
+    def _metrics(self, tensors: Any, indices: Any) -> Any:
         self._model.reset_metrics()
 
         def one(start: Any) -> tuple[Any]:
