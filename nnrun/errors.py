@@ -17,6 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+OVERRIDE, GATE = "--set", "--expect"
+"""The sources of what a person gave on the command line."""
+
 
 @dataclass(frozen=True)
 class Place:

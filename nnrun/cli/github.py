@@ -9,8 +9,7 @@ import os
 from pathlib import Path
 
 from nnrun import inert
-from nnrun.errors import Fault
-from nnrun.spec.merging import GATE, OVERRIDE
+from nnrun.errors import GATE, OVERRIDE, Fault
 
 
 def wanted() -> bool:

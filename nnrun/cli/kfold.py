@@ -15,10 +15,10 @@ from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.train import Folder
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, SpecError
-from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
+    from nnrun.spec.loading import Loaded
 
 EXAMPLE = "Example: nnrun kfold configs/boston.yaml --set training.epochs=20"
 

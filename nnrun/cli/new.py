@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, fresh, shipped
+from nnrun.cli import console, shipped
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
 from nnrun.spec.suggest import nearest
@@ -44,6 +44,7 @@ def new(
 ) -> None:
     """Write a spec to start from, with a comment on every key."""
     with exit_codes():
+        from nnrun.cli import fresh
         from nnrun.spec.commented import commented
         from nnrun.spec.language import data_sets
         from nnrun.spec.loading import load

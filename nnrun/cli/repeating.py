@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from nnrun import layout
 from nnrun.cli import console, kfold, specs, train
 from nnrun.errors import RunError, TrainingError
-from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
+    from nnrun.spec.loading import Loaded
     from nnrun.verification.subject import Subject
 
 # Of what is sent away nothing comes back, and once more it would be there twice.

@@ -13,10 +13,10 @@ from nnrun import layout
 from nnrun.cli import console, kfold, specs, train
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError, RunError
-from nnrun.spec.loading import Loaded, digest
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
+    from nnrun.spec.loading import Loaded
 
 EXAMPLE = "Example: nnrun resume runs/20260101-120000-digits"
 
@@ -91,6 +91,8 @@ def _spec(run: Run, epochs: int | None, *, force: bool) -> Loaded:
         SpecError: it was edited, and is none any more.
         CommandError: there are more epochs already.
     """
+    from nnrun.spec.loading import digest
+
     known, path = run.record(), run.path / layout.SPEC
     if not path.is_file():
         raise RunError(f"{run.path} was stopped before its first step; train it again")

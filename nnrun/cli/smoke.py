@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,9 @@ from nnrun.cli import specs as reading
 from nnrun.cli.tried import FAILED, Tried
 from nnrun.cli.verb import Json, Overrides, exit_codes
 from nnrun.errors import Fault, RunError, SpecError
-from nnrun.spec.loading import Loaded
+
+if TYPE_CHECKING:
+    from nnrun.spec.loading import Loaded
 
 EXAMPLE = "Example: nnrun smoke configs/*.yaml --synthetic --junit smoke.xml"
 

@@ -16,10 +16,10 @@ from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.smoke_watcher import SmokeWatcher
 from nnrun.cli.tried import Tried
 from nnrun.errors import Misfit, NnrunError, SpecError
-from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
+    from nnrun.spec.loading import Loaded
 
 
 def try_all(loaded: Sequence[tuple[Loaded, Tried]], keep: Path | None, *, stand_in: bool) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nnrun import check, layout
+from nnrun import layout
 from nnrun.cli import shipped
 from nnrun.errors import CommandError
-from nnrun.spec.loading import Loaded
+
+if TYPE_CHECKING:
+    from nnrun.spec.loading import Loaded
 
 _GATE = re.compile(r"\s*([\w-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=]))(\S.*?)\s*\Z")
 
@@ -26,6 +29,8 @@ def read(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Lo
         SpecError: with all that is wrong.
         CommandError: an expectation names nothing, or has no condition.
     """
+    from nnrun import check
+
     return check.read(shipped.find(spec), overrides=overrides, gates=gates(expect), own=layout.OWN)
 
 

@@ -16,12 +16,12 @@ from nnrun.cli import specs as reading
 from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
 from nnrun.errors import Misfit, NnrunError, SpecError
-from nnrun.spec.loading import Loaded
 
 if TYPE_CHECKING:
     from nnrun.assembly import Assembly
     from nnrun.cli.progress import Watcher
     from nnrun.runs import Run
+    from nnrun.spec.loading import Loaded
 
 Folder = Callable[[dict[str, Any]], "Run"]
 

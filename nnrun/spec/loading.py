@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nnrun.errors import Fault, Place, SpecError
+from nnrun.errors import GATE, OVERRIDE, Fault, Place, SpecError
 from nnrun.spec import blocks, components, consequences, messages, own
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Reading
 from nnrun.spec.finding import USED, Finding
-from nnrun.spec.merging import GATE, OVERRIDE, Override
+from nnrun.spec.merging import Override
 from nnrun.spec.short_forms import expand
 from nnrun.spec.tree import Node, Path
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nnrun.errors import Fault, Place
+from nnrun.errors import OVERRIDE, Fault, Place
 from nnrun.spec import catalogue, source
 from nnrun.spec.short_forms import expand
 from nnrun.spec.tree import Node, Path, dotted, mapping, sequence
-
-OVERRIDE, GATE = "--set", "--expect"
-"""The sources of what a person gave on the command line."""
 
 _COMPONENTS: dict[Path, str] = {
     ("training", "optimizer"): "optimizers",
