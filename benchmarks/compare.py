@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from nnrun import layout, runs
-from nnrun.records import History
+from nnrun.history import History
 from nnrun.spec.loading import dump, load
 
 SPEC = Path(__file__).parents[1] / "configs" / "digits.yaml"

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.records import Fold, History
+from nnrun.history import History
+from nnrun.records import Fold
 from nnrun.spec.validation import Smooth
 
 CONFIDENCE = 0.95

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from nnrun import layout
-from nnrun.records import Array, History
+from nnrun.history import History
+from nnrun.records import Array
 from nnrun.runs import Run, arrays, kinds, plain_files, seals
 from nnrun.training.state import State
 

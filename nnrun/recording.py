@@ -15,9 +15,10 @@ from nnrun import appearance, checkpoints, crossval, layout, outcome, plots
 from nnrun.assembly import Assembly
 from nnrun.checkpoints import Checkpoint, Rhythm
 from nnrun.errors import NnrunError, heeding
+from nnrun.history import History, Logs
 from nnrun.intake import Intake
 from nnrun.outcome import Predictions
-from nnrun.records import History, Logs, Observer
+from nnrun.records import Observer
 from nnrun.runs import Run, environment
 from nnrun.spec.loading import digest, dump
 from nnrun.training.compile import puts_out_logits

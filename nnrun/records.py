@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnrun.history import Logs
+
 Array = NDArray[Any]
-Logs = Mapping[str, float]
-"""Keras's logs of one epoch: metric name to value."""
 
 
 @dataclass(frozen=True)
@@ -162,44 +161,6 @@ class Fold:
     train: Array
     validation: Array
     number: int = 0
-
-
-@dataclass
-class History:
-    """One value per metric and epoch, under Keras's names."""
-
-    epochs: dict[str, list[float]] = field(default_factory=dict)
-
-    def append(self, logs: Logs) -> None:
-        """Adds one epoch; a metric that an epoch lacks is NaN there, so that no list is shorter."""
-        known = len(self)
-        for name in logs:
-            self.epochs.setdefault(name, [math.nan] * known)
-        for name, values in self.epochs.items():
-            values.append(float(logs.get(name, math.nan)))
-
-    def __len__(self) -> int:
-        return max(map(len, self.epochs.values()), default=0)
-
-    @property
-    def monitor(self) -> str:
-        """The loss by which the best epoch is chosen."""
-        return "val_loss" if "val_loss" in self.epochs else "loss"
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch of the lowest monitored loss, counted from 1; None where there is no number."""
-        return lowest_epoch(self.epochs.get(self.monitor, []))
-
-    def row(self, epoch: int) -> dict[str, float]:
-        """The metrics of one epoch, counted from 0."""
-        return {name: values[epoch] for name, values in self.epochs.items()}
-
-
-def lowest_epoch(values: Sequence[float]) -> int | None:
-    """The epoch of the lowest value, counted from 1; None where there is no number."""
-    numbers = np.asarray(values, dtype=float)
-    return int(np.nanargmin(numbers)) + 1 if np.isfinite(numbers).any() else None
 
 
 class Observer(Protocol):

@@ -128,10 +128,11 @@ PROBE = """
 import sys
 from nnrun.cli.main import app
 sys.argv[0] = "nnrun"
+asked = sys.argv.pop(1).split()
 try:
     app()
 except SystemExit as end:
-    heavy = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn"}
+    heavy = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn", *asked}
     print("\\nloaded:", *sorted(heavy & set(sys.modules)), file=sys.stderr)
     raise
 """
@@ -139,11 +140,14 @@ except SystemExit as end:
 
 @pytest.fixture(scope="session")
 def probed(environment: dict[str, str]) -> Callable[..., tuple[Answer, set[str]]]:
-    """Runs the command and says which of the heavy packages were loaded when it ended."""
+    """Runs the command and says which of the heavy packages were loaded when it ended.
 
-    def run(*arguments: object, cwd: Path) -> tuple[Answer, set[str]]:
+    Those `also` asked for are reported as well.
+    """
+
+    def run(*arguments: object, cwd: Path, also: str = "") -> tuple[Answer, set[str]]:
         answer = subprocess.run(
-            [sys.executable, "-c", PROBE, *map(str, arguments)],
+            [sys.executable, "-c", PROBE, also, *map(str, arguments)],
             capture_output=True,
             text=True,
             cwd=cwd,

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from nnrun import averages
-from nnrun.records import Fold, History
+from nnrun.history import History
+from nnrun.records import Fold
 from nnrun.spec.validation import Smooth
 
 FOUR = [Fold(np.arange(303), np.arange(101), number) for number in (1, 2, 3, 4)]

@@ -16,8 +16,8 @@ from matplotlib import image
 from sklearn import metrics as sk
 
 from nnrun import layout
+from nnrun.history import History
 from nnrun.intake import Intake, take_in
-from nnrun.records import History
 from nnrun.runs import Run
 from nnrun.spec.loading import load
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from nnrun import gates, inert, layout
 from nnrun.cli import closing_folds, console
 from nnrun.errors import RunError
+from nnrun.history import History
 from nnrun.number import number
-from nnrun.records import History
 from nnrun.runs import Run
 
 # A rise must last so many epochs and be so large before it is called over-fitting.

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from nnrun import inert, layout
 from nnrun.cli import closing, console
 from nnrun.cli.progress import epoch_line, fitting
-from nnrun.records import Logs, Observer
+from nnrun.history import Logs
+from nnrun.records import Observer
 from nnrun.runs import Run
 
 # More finished folds than these leave the screen again.

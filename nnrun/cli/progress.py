@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from nnrun import layout
 from nnrun.cli import console
 from nnrun.cli.noise import Noise
-from nnrun.records import Logs
+from nnrun.history import Logs
 
 
 class Watcher:

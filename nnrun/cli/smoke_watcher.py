@@ -12,7 +12,7 @@ from nnrun.cli import console, smoke_report
 from nnrun.cli.noise import Noise
 from nnrun.cli.progress import epoch_line
 from nnrun.cli.tried import Tried
-from nnrun.records import Logs
+from nnrun.history import Logs
 
 
 class SmokeWatcher:

@@ -20,8 +20,8 @@ from nnrun.cli.entry import collect_seldom
 from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.noise import Noise
 from nnrun.errors import NnrunError
+from nnrun.history import Logs
 from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
-from nnrun.records import Logs
 from nnrun.runs import Run, create_part, taken
 
 if TYPE_CHECKING:

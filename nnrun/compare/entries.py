@@ -10,7 +10,7 @@ from typing import Any
 
 from nnrun import averages
 from nnrun.compare.facts import TOLD, Facts, digest_of_split, finished
-from nnrun.records import History
+from nnrun.history import History
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ import numpy as np
 
 from nnrun import averages, crossval, layout, outcome, plots
 from nnrun.errors import NnrunError, heeding
+from nnrun.history import History, lowest_epoch
 from nnrun.intake import Material
 from nnrun.kfold.messages import Ready
 from nnrun.kfold.whole import Whole
 from nnrun.outcome import Predictions
-from nnrun.records import Fold, History, lowest_epoch
+from nnrun.records import Fold
 from nnrun.runs import environment
 from nnrun.spec.loading import digest, dump
 from nnrun.spec.validation import Smooth

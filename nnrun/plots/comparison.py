@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from nnrun.history import History
 from nnrun.plots import curves, style, wording
-from nnrun.records import History
 
 COMPARED = 20
 """So many runs can be told apart in one picture."""

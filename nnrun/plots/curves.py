@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from nnrun.history import History
 from nnrun.plots import style, wording
-from nnrun.records import Array, History
+from nnrun.records import Array
 
 FEW, MANY = 20, 200
 """A few epochs are points on the line; the line of many is thin."""

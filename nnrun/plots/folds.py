@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nnrun.history import History
 from nnrun.plots import curves, style, wording
-from nnrun.records import Array, History
+from nnrun.records import Array
 
 NAMED = 10
 """So many folds have a colour and a name of their own."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnrun.records import History
+from nnrun.history import History
 
 CHECKSUM = "crc32"
 # Enough for the last line of any table.

@@ -6,15 +6,18 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from nnrun import layout
 from nnrun.errors import RunError
-from nnrun.records import Array, History
-from nnrun.runs import arrays, journal, lock, seals
+from nnrun.history import History
+from nnrun.runs import journal, lock, seals
 from nnrun.runs.folder import Folder, as_json
+
+if TYPE_CHECKING:
+    from nnrun.records import Array
 
 
 class Run(Folder):
@@ -34,6 +37,8 @@ class Run(Folder):
 
     def write_arrays(self, name: str, **values: Array) -> None:
         """Writes a NumPy archive that loads without pickle; equal arrays give equal bytes."""
+        from nnrun.runs import arrays  # noqa: PLC0415 - with NumPy, which few verbs need
+
         self.write(name, lambda path: arrays.save(path, values))
 
     def write_figure(self, name: str, figure: Any) -> None:
@@ -112,6 +117,8 @@ class Run(Folder):
 
     def read_arrays(self, name: str) -> dict[str, Array]:
         """Reads a NumPy archive, without pickle."""
+        from nnrun.runs import arrays  # noqa: PLC0415 - with NumPy, which few verbs need
+
         try:
             return arrays.load(self.read_bytes(name))
         except ValueError as error:

@@ -15,8 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nnrun.history import Logs
 from nnrun.prepare import Preparation
-from nnrun.records import Array, Logs
+from nnrun.records import Array
 from nnrun.training import random_numbers
 from nnrun.training.evaluate import Evaluator, as_logs
 from nnrun.training.rows import INDICES, Rows, weighed_batch

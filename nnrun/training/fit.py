@@ -10,8 +10,9 @@ from typing import Any
 import keras
 
 from nnrun.errors import TrainingError
+from nnrun.history import Logs
 from nnrun.prepare import Preparation
-from nnrun.records import Fold, Logs, Observer
+from nnrun.records import Fold, Observer
 from nnrun.spec.training import Training
 from nnrun.training import state, streamed
 from nnrun.training.compiled import CompiledLoop

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from nnrun.history import Logs
 from nnrun.prepare import Preparation
-from nnrun.records import Array, Logs
+from nnrun.records import Array
 from nnrun.training.evaluate import as_logs, rows_at_once
 from nnrun.training.rows import Rows, batch, weighed_batch
 from nnrun.training.schedule import Schedule

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun import layout
 from nnrun.errors import RunError
-from nnrun.records import History
+from nnrun.history import History
 from nnrun.runs import Run, journal
 
 Leaves = Mapping[str, Any]

@@ -10,7 +10,7 @@ import pytest
 from nnrun import layout, runs
 from nnrun.cli import closing
 from nnrun.cli.lanes import Lanes
-from nnrun.records import History
+from nnrun.history import History
 from nnrun.runs import Run
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]

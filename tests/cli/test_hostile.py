@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 
 from nnrun import layout, runs
 from nnrun.cli.main import app
-from nnrun.records import History
+from nnrun.history import History
 from nnrun.runs import Run, seals
 
 NAME = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e<script>|[red]*_`=1\udcff"

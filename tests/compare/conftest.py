@@ -13,7 +13,8 @@ import pytest
 
 from nnrun import averages, layout, runs
 from nnrun.compare import Facts, read
-from nnrun.records import Fold, History
+from nnrun.history import History
+from nnrun.records import Fold
 from nnrun.runs import Run
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import dump

@@ -12,9 +12,10 @@ import pytest
 
 from nnrun import crossval, datasets, experiment, intake
 from nnrun.assembly import Assembly
+from nnrun.history import Logs
 from nnrun.intake import Material
 from nnrun.recording import Origin
-from nnrun.records import Dataset, Fold, Logs
+from nnrun.records import Dataset, Fold
 from nnrun.runs import Run, create_part
 from nnrun.spec.experiment import Experiment
 

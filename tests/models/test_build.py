@@ -13,9 +13,10 @@ import pytest
 import tensorflow as tf
 
 from nnrun.errors import Misfit
+from nnrun.history import Logs
 from nnrun.models.build import begin_anew, build, summary, wire
 from nnrun.prepare import Preparation
-from nnrun.records import Fold, Logs
+from nnrun.records import Fold
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import engine, seeding

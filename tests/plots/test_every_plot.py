@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 
 from nnrun import plots
-from nnrun.records import History
+from nnrun.history import History
 from nnrun.structure import Layer, Made, Several, Structure, Ways
 
 RNG = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def test_pyplot_is_never_loaded(tmp_path):
     program = """
 import sys
 from nnrun import plots
-from nnrun.records import History
+from nnrun.history import History
 plots.curve(History({"loss": [1.0]}), "loss", best_epoch=1).savefig(sys.argv[1])
 plots.confusion([[1, 2], [3, 4]], ["a", "b"]).savefig(sys.argv[1])
 print("matplotlib.pyplot" in sys.modules)

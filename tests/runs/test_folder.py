@@ -16,7 +16,7 @@ import pytest
 
 from nnrun import layout, reopening, runs
 from nnrun.errors import NotARun, RunError
-from nnrun.records import History
+from nnrun.history import History
 from nnrun.runs import Run, lock
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)

@@ -17,7 +17,8 @@ import pytest
 
 from nnrun import prepare
 from nnrun.errors import Misfit, TrainingError
-from nnrun.records import Fold, History, Logs
+from nnrun.history import History, Logs
+from nnrun.records import Fold
 from nnrun.spec import catalogue
 from nnrun.spec.training import Training
 from nnrun.training import callbacks, seeding

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from nnrun import prepare, targets
+from nnrun.history import Logs
 from nnrun.models.build import build
-from nnrun.records import Fold, Logs
+from nnrun.records import Fold
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training

@@ -18,7 +18,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from nnrun import datasets, prepare, targets
 from nnrun.datasets import registry
 from nnrun.errors import TrainingError
-from nnrun.records import Array, Fold, History, Logs
+from nnrun.history import History, Logs
+from nnrun.records import Array, Fold
 from nnrun.spec.training import Training
 from nnrun.training import compiled, seeding
 from nnrun.training.compile import compile_model

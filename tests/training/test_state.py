@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from nnrun import prepare
-from nnrun.records import Array, Fold, History, Logs
+from nnrun.history import History, Logs
+from nnrun.records import Array, Fold
 from nnrun.spec import catalogue
 from nnrun.spec.training import Training
 from nnrun.training import callbacks, compiled, seeding, state
