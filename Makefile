@@ -38,17 +38,20 @@ check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: 
 	$(BIN)/cog --check -P -I docs README.md docs/*.md
 	$(TEST)
 
+bench: TURNS := 2
 bench: $(VENV)/developing ## Compare with programs written by hand, in turns, with fewer epochs: minutes.
-	$(BIN)/python benchmarks/experiments.py --turns 2
+	$(BIN)/python benchmarks/experiments.py --turns $(TURNS)
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/check.py
 
+# Three turns of each side take three hours, one takes one: `make bench-full TURNS=1`.
+TURNS ?= 3
 # The peers have an environment of their own, which takes gigabytes and Python 3.12.
 PEERS := .cache/peers
 PEERS_PYTHON ?= python3.12
 
 bench-full: $(VENV)/developing $(PEERS)/made ## The same in full, with everything else that is measured: hours.
-	-$(BIN)/python benchmarks/experiments.py --full
+	-$(BIN)/python benchmarks/experiments.py --full --turns $(TURNS)
 	$(BIN)/python benchmarks/engine.py --grid --jax $(PEERS)/bin/python --plot docs/images/engines.png
 	$(BIN)/python benchmarks/peers/peers.py $(PEERS)
 	$(BIN)/python benchmarks/startup.py --plot docs/images/startup.png
