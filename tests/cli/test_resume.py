@@ -17,7 +17,7 @@ import pytest
 from nnrun import layout
 from nnrun.runs import Run, process, taken
 
-EPOCHS = "training.epochs=300"  # a second or more of each fold, in which it can be stopped
+EPOCHS = "training.epochs=600"  # a fold lasts a second after its first epochs are written
 
 
 @dataclass(frozen=True)
