@@ -44,7 +44,7 @@ bench: $(VENV)/developing ## Compare with programs written by hand, in turns, wi
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/check.py
 
-# Three turns of each side take three hours, one takes one: `make bench-full TURNS=1`.
+# Of each side; with one, `make bench-full TURNS=1`, all of it took 56 minutes.
 TURNS ?= 3
 # The peers have an environment of their own, which takes gigabytes and Python 3.12.
 PEERS := .cache/peers

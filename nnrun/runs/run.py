@@ -42,7 +42,8 @@ class Run(Folder):
         self.write(name, lambda path: arrays.save(path, values))
 
     def write_figure(self, name: str, figure: Any) -> None:
-        """Writes a plot, as `Figure.savefig` would, which draws it twice; equal figures give equal bytes."""
+        """Writes a plot; equal figures give equal bytes."""
+        # The bytes of `Figure.savefig`, which draws everything a second time.
         write = figure.canvas.print_png
         self.write(layout.plot(name), lambda path: write(path, metadata={"Software": None}))
 
