@@ -24,6 +24,11 @@ class History:
         for name, values in self.epochs.items():
             values.append(float(logs.get(name, math.nan)))
 
+    def cut(self, epochs: int) -> None:
+        """Forgets what came after so many epochs, be it half an epoch."""
+        for values in self.epochs.values():
+            del values[epochs:]
+
     def __len__(self) -> int:
         return max(map(len, self.epochs.values()), default=0)
 

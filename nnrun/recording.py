@@ -127,7 +127,12 @@ class Recorder:
         self.observer.steps_done(step)
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """Writes the epoch into the journal, so that a kill loses none."""
+        """Writes the epoch into the journal, so that a kill loses none.
+
+        An interrupt may cut this off; the epoch is told again then, as if never before.
+        """
+        self.history.cut(epoch)
+        del self.epoch_seconds[epoch:]
         self.history.append(logs)
         self.epoch_seconds.append(seconds)
         self.run.append_epoch(self.history)

@@ -182,4 +182,4 @@ class Observer(Protocol):
         """So many steps of the epoch are done."""
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """An epoch is over, validation included."""
+        """An epoch is over, validation included; told again where an interrupt cut this off."""

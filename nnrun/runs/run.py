@@ -75,6 +75,8 @@ class Run(Folder):
                 return
             with path.open("a", encoding="utf-8", newline="") as file:
                 file.write(line)
+                # Of a file that an interrupt keeps from being closed, the line would come later.
+                file.flush()
         except OSError as error:
             raise self._unwritable(layout.JOURNAL, error) from error
 

@@ -261,7 +261,6 @@ class _Watch:
             self.trained_together(epoch, [logs])
 
     def ended(self, epoch: int, logs: Logs) -> None:
-        self._untold.pop(epoch, None)
         self._tell(epoch, logs)
         if not math.isfinite(logs["loss"]):
             # Whatever was trained after it is worth nothing.
@@ -275,11 +274,13 @@ class _Watch:
         """Tells of what was trained, also where a callback failed after it."""
         while self._untold:
             epoch = min(self._untold)
-            self._tell(epoch, self._untold.pop(epoch))
+            self._tell(epoch, self._untold[epoch])
 
     def _tell(self, epoch: int, logs: Logs) -> None:
         logs = {name: logs[name] for name in sorted(logs, key=_as_people_read)}
         self._observer.epoch_ended(epoch, logs, self._seconds)
+        # Not before: an interrupt may come at any point, and no epoch may be lost in between.
+        self._untold.pop(epoch, None)
 
 
 def _as_people_read(name: str) -> tuple[bool, bool]:

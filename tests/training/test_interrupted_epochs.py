@@ -1,0 +1,128 @@
+"""Wherever an interrupt falls while epochs are told, none is lost, doubled or half written."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnrun
+from nnrun import datasets, layout, prepare
+from nnrun.models.build import build
+from nnrun.recording import Origin, Recorder
+from nnrun.records import Fold
+from nnrun.runs import Run, making
+from nnrun.spec.component import Component
+from nnrun.spec.dataset import Iris
+from nnrun.spec.training import Training
+from nnrun.training.compile import compile_model
+from nnrun.training.evaluate import Evaluator
+from nnrun.training.fit import Trainer
+from nnrun.training.rows import Rows, resident
+
+EPOCHS = 3
+FOLD = Fold(np.arange(100), np.arange(100, 120))
+CODE = str(Path(nnrun.__file__).parent)
+
+
+class Interrupter:
+    """An observer of three epochs trained in one call that is interrupted at a line of them.
+
+    Args:
+        line: which of the lines that run from the first telling on.
+    """
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+        self.lines = 0
+        self.interrupted = False
+
+    def stage(self, text: str) -> None: ...
+
+    def run_began(self, path: Path) -> None: ...
+
+    def notice(self, text: str) -> None: ...
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
+
+    def steps_done(self, step: int) -> None:
+        if not self.lines:
+            sys.settrace(self._called)
+
+    def epoch_ended(self, epoch: int, logs: Any, seconds: float) -> None: ...
+
+    def _called(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        return self._ran if frame.f_code.co_filename.startswith(CODE) else None
+
+    def _ran(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        if event == "line":
+            self.lines += 1
+            if self.lines == self._line:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self._ran
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A small model and its rows, to be trained over and over from the same weights."""
+
+    model: Any
+    trainer: Trainer
+    rows: Rows
+    weights: list[Any]
+
+    def told(self, folder: Path, observer: Interrupter) -> Recorder:
+        """What the recorder knows when training has ended or was interrupted."""
+        run = making.create(folder, "iris", now=datetime.now(), record={})
+        recorder = Recorder(run, observer, Origin((), began=0, import_seconds=0))
+        self.model.set_weights(self.weights)
+        try:
+            self.trainer.fit(self.rows, FOLD, seed=1, callbacks=[], observer=recorder)
+        except KeyboardInterrupt:
+            observer.interrupted = True
+        finally:
+            sys.settrace(None)
+            run.release()
+        return recorder
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    training = Training.model_validate({"optimizer": "sgd", "loss": "mse", "epochs": EPOCHS})
+    model = build([Component(name="Dense", arguments={"units": 1})], (4,))
+    compile_model(model, training)
+    data = datasets.load(Iris(name="iris")).train
+    preparation = prepare.fit((), data.x, rows=FOLD.train)
+    evaluator = Evaluator(model, preparation)
+    trainer = Trainer(model, preparation, training, engine="graph", evaluator=evaluator)
+    rows = resident(preparation.store(data.x), data.y.astype("float32")[:, None])
+    return Bench(model, trainer, rows, model.get_weights())
+
+
+def test_no_line_of_the_telling_is_one_where_an_epoch_can_be_lost(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """All epochs of one call are trained before the first is told, so all of them must be kept."""
+    whole = bench.told(tmp_path / "whole", Interrupter(line=10**9)).history.epochs
+    assert len(set(whole["loss"])) == EPOCHS
+
+    for line in itertools.count(1):
+        recorder = bench.told(tmp_path / str(line), observer := Interrupter(line))
+        run = Run(recorder.run.path)
+
+        assert recorder.history.epochs == whole, line
+        assert run.history().epochs == whole, line
+        assert len(recorder.epoch_seconds) == EPOCHS, line
+        assert {path.name for path in run.path.iterdir()} == {layout.RUN, layout.JOURNAL}, line
+        if not observer.interrupted:
+            break
+    assert line > 100
