@@ -14,10 +14,10 @@ from nnrun.check.labels import check_output
 from nnrun.errors import Misfit
 from nnrun.intake import Intake
 from nnrun.models.build import REFUSALS, Wired, begin_anew, summary, wire
-from nnrun.records import Array, Observer, Split, Streamed
+from nnrun.records import Array, Observer, Sequences, Split, Streamed
 from nnrun.spec.experiment import Experiment
 from nnrun.structure import Structure
-from nnrun.training import callbacks, engine, seeding
+from nnrun.training import callbacks, engine, seeding, sparse
 from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.fit import Trainer
@@ -90,8 +90,14 @@ def assemble(
             evaluator=evaluator,
             stages=stages,
         )
-    train = _on_device(intake, intake.dataset.train, units, weights=intake.weights(intake.fold))
-    test = None if intake.fold.number else _on_device(intake, intake.dataset.test, units)
+    as_words = _skips_zeros(intake, model, chosen, device)
+    weights = intake.weights(intake.fold)
+    train = _on_device(intake, intake.dataset.train, units, as_words=as_words, weights=weights)
+    test = (
+        None
+        if intake.fold.number
+        else _on_device(intake, intake.dataset.test, units, as_words=as_words)
+    )
     return Assembly(
         intake=intake,
         model=model,
@@ -128,9 +134,32 @@ def _compiled(intake: Intake) -> tuple[Wired, Stages, str]:
     return wired, stages, described
 
 
-def _on_device(intake: Intake, split: Split, units: int, *, weights: Array | None = None) -> Rows:
-    stored, y = intake.preparation.store(split.x), intake.labels(split.y, units)
-    return resident(stored, y, intake.preparation.state, weights=weights)
+def _skips_zeros(intake: Intake, model: keras.Model, chosen: Engine, device: str) -> bool:
+    """Whether bags of words are kept as words; the layers that take them learn it then.
+
+    Not by XLA, to which rows have to be equally long, and not on a GPU, where the gradient of such
+    a product is not the same each time.
+    """
+    if chosen != "graph" or device != "cpu":
+        return False
+    if not intake.preparation.is_sparse(intake.dataset.train.x):
+        return False
+    takers = sparse.takers(model)
+    for layer in takers:
+        sparse.teach(layer)
+    return bool(takers)
+
+
+def _on_device(
+    intake: Intake, split: Split, units: int, *, as_words: bool, weights: Array | None = None
+) -> Rows:
+    preparation = intake.preparation
+    if as_words:
+        assert isinstance(split.x, Sequences)
+        stored: Array | Sequences | Streamed = preparation.distinct(split.x)
+    else:
+        stored = preparation.store(split.x)
+    return resident(stored, intake.labels(split.y, units), preparation.state, weights=weights)
 
 
 def _untrained(evaluator: Evaluator, rows: Rows, intake: Intake) -> dict[str, float]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nnrun import words
 from nnrun.errors import Misfit
 from nnrun.records import Array, Inputs, Sequences, Streamed
 from nnrun.spec.profile import check_steps, dtype_after
@@ -24,8 +25,6 @@ from nnrun.spec.steps import Flatten, Impute, MultiHot, Pad, Rescale, Standardiz
 EXPANDED_BYTES = 64 * 2**20
 CHUNK_ROWS = 4096
 _CHUNK_BYTES = 128 * 2**20
-# Row `b` holds the eight bits of the byte `b`, highest first, as `numpy.packbits` lays them.
-BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,21 @@ class Preparation:
             self._applied(part, np, state) for part in _chunks(compact, np.arange(len(compact)))
         ]
         return np.concatenate(chunks) if chunks else np.empty((0, *self.shape), self.dtype)
+
+    def is_sparse(self, x: Inputs) -> bool:
+        """Whether rows are bags of words in which one column of sixteen is a word at most.
+
+        A word counts as often as it is said, so that it does not depend on what a fold learns.
+        """
+        if self.stored_expanded or len(self.steps) != 1 or not isinstance(x, Sequences):
+            return False
+        [only] = self.steps
+        return _makes_bags(only.step) and 16 * len(x.values) <= len(x) * math.prod(only.shape)
+
+    def distinct(self, x: Sequences) -> Sequences:
+        """Sparse rows as the numbers of their words, each once, instead of what `store` makes."""
+        [only] = self.steps
+        return words.distinct(_numbered(x, only), *only.shape)
 
     @property
     def state(self) -> tuple[dict[str, Array], ...]:
@@ -219,12 +233,10 @@ def _apply(
     fitted: FittedStep, state: Mapping[str, Any], batch: Any, xp: ModuleType, exact: str
 ) -> Any:
     match fitted.step:
-        case (
-            MultiHot(dimension=dimension)
-            | Vectorize(max_tokens=dimension, output_sequence_length=None)
-        ):
-            bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
-            return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
+        case MultiHot() | Vectorize(output_sequence_length=None):
+            [dimension] = fitted.shape
+            bits = xp.take(words.BITS, xp.array(batch, dtype="int32"), axis=0)
+            return xp.reshape(bits, (-1, 8 * words.packed_bytes(dimension)))[:, :dimension]
         case Impute():
             return xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=exact), batch)
         case Rescale(divisor=divisor):
@@ -240,49 +252,29 @@ def _apply(
 def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
     if not isinstance(x, Sequences):
         return x
-    first = steps[0].step
+    numbered, first = _numbered(x, steps[0]), steps[0].step
+    if _makes_bags(first):
+        return words.packed(numbered, *steps[0].shape)
     if isinstance(first, Vectorize):
-        index = steps[0].state["index"]
-        x = Sequences(index[np.minimum(x.values, len(index) - 1)], x.offsets)
-        if not first.output_sequence_length:
-            return _packed(x, first.max_tokens)
-        length = first.output_sequence_length
-        return _padded(x, Pad(maxlen=length, padding="post", truncating="post"))
-    if isinstance(first, MultiHot):
-        return _packed(x, first.dimension)
+        assert first.output_sequence_length
+        first = Pad(maxlen=first.output_sequence_length, padding="post", truncating="post")
     assert isinstance(first, Pad)
-    return _padded(x, first)
+    return words.padded(numbered, first)
 
 
-def packed_bytes(dimension: int) -> int:
-    """Bytes that hold so many bits."""
-    return -(-dimension // 8)
+def _numbered(x: Sequences, first: FittedStep) -> Sequences:
+    """Rows of words by the numbers that the model knows them by."""
+    if not isinstance(first.step, Vectorize):
+        return x
+    index = first.state["index"]
+    return Sequences(index[np.minimum(x.values, len(index) - 1)], x.offsets)
 
 
-def _packed(x: Sequences, dimension: int) -> Array:
-    """One bit per row and word: shape `(rows, bytes)`, 32 times smaller than floats."""
-    packed = np.zeros((len(x), packed_bytes(dimension)), dtype=np.uint8)
-    for start in range(0, len(x), CHUNK_ROWS):
-        stop = min(start + CHUNK_ROWS, len(x))
-        words = x.values[x.offsets[start] : x.offsets[stop]]
-        owners = np.repeat(np.arange(stop - start), np.diff(x.offsets[start : stop + 1]))
-        hot = np.zeros((stop - start, dimension), dtype=bool)
-        hot[owners, words] = True
-        packed[start:stop] = np.packbits(hot, axis=1)
-    return packed
-
-
-def _padded(x: Sequences, pad: Pad) -> Array:
-    """Word indices of shape `(rows, maxlen)`, cut and filled as `pad_sequences` does."""
-    lengths = x.lengths()
-    kept = np.minimum(lengths, pad.maxlen)
-    begin = x.offsets[:-1] + (lengths - kept if pad.truncating == "pre" else 0)
-    shift = pad.maxlen - kept if pad.padding == "pre" else np.zeros_like(kept)
-    rows = np.repeat(np.arange(len(x)), kept)
-    within = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-    padded = np.full((len(x), pad.maxlen), pad.value, dtype=np.int32)
-    padded[rows, within + np.repeat(shift, kept)] = x.values[within + np.repeat(begin, kept)]
-    return padded
+def _makes_bags(step: Step) -> bool:
+    """Whether a row becomes a bag of words, of which it has one or not."""
+    return isinstance(step, MultiHot) or (
+        isinstance(step, Vectorize) and not step.output_sequence_length
+    )
 
 
 def _chunks(x: Array | Streamed, rows: Array) -> Iterator[Array]:

@@ -78,7 +78,7 @@ class CompiledLoop:
             self._evaluator.metrics(rows, np.zeros(1, np.int32))
             self._validated = self._evaluator.traced_metrics(rows)
             tensors, weights = tf.nest.map_structure(
-                tf.TensorSpec.from_tensor, (rows.tensors, rows.weights)
+                tf.type_spec_from_value, (rows.tensors, rows.weights)
             )
             self._traced = tf.function(self._train_epochs, autograph=False).get_concrete_function(
                 *(tensors, weights, tf.TensorSpec((None, len(rows)), tf.int32)),

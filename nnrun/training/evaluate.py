@@ -68,13 +68,23 @@ class Evaluator:
 
     def _metrics(self, tensors: Any, indices: Any) -> Any:
         self._model.reset_metrics()
+        many, start = self._many, (tf.constant(0),)
 
-        def one(start: Any) -> tuple[Any]:
-            part = indices[start : start + self._many]
+        def test(part: Any) -> None:
             self._model.test_step(batch(self._preparation, tensors, part))
-            return (start + self._many,)
 
-        tf.while_loop(lambda start: start < tf.size(indices), one, (tf.constant(0),))
+        def full(start: Any) -> tuple[Any]:
+            test(tf.slice(indices, [start], [many]))
+            return (start + many,)
+
+        def any_length(start: Any) -> tuple[Any]:
+            test(indices[start : start + many])
+            return (start + many,)
+
+        if isinstance(tensors[0], tf.RaggedTensor):
+            # Keras asks how many rows there are, for which they would have to be expanded.
+            start = tf.while_loop(lambda start: start + many <= tf.size(indices), full, start)
+        tf.while_loop(lambda start: start < tf.size(indices), any_length, start)
         return self._model.get_metrics_result()
 
     def _batch_outputs(self, tensors: Any, indices: Any) -> Any:

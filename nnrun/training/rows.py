@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from nnrun.prepare import Preparation
-from nnrun.records import Array, Streamed
+from nnrun.records import Array, Sequences, Streamed
+from nnrun.training import sparse
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Rows:
     """Inputs and labels on the device, stored compactly.
 
     Args:
-        x: stored rows, shape `(rows, ...)`; or the number of some that are read when needed.
+        x: stored rows, shape `(rows, ...)`; or the words of each, a ragged tensor; or the number
+            of some that are read when needed.
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
         state: what the prepare steps learnt, as far as expanding a batch needs it. It lies beside
             the rows and not in a traced function, which folds share though each learns its own.
@@ -52,6 +54,8 @@ class Rows:
 
 
 def _of_any_length(rows: Any) -> Any:
+    if isinstance(rows, tf.RaggedTensor):
+        return tf.RaggedTensorSpec((None, None), rows.dtype)
     if not rows.shape.rank:
         return tf.TensorSpec((), rows.dtype)
     return tf.TensorSpec((None, *rows.shape[1:]), rows.dtype)
@@ -61,7 +65,7 @@ INDICES = tf.TensorSpec((None,), tf.int32)
 
 
 def resident(
-    x: Array | Streamed,
+    x: Array | Sequences | Streamed,
     y: Array,
     state: Sequence[Mapping[str, Array]] = (),
     *,
@@ -73,8 +77,16 @@ def resident(
     """
     on_device = tf.nest.map_structure(lambda each: tf.constant(each, tf.float32), tuple(state))
     weighed = () if weights is None else tf.constant(weights)
-    stored = _number(x) if isinstance(x, Streamed) else tf.constant(x)
-    return Rows(stored, tf.constant(y), on_device, weighed)
+    return Rows(_stored(x), tf.constant(y), on_device, weighed)
+
+
+def _stored(x: Array | Sequences | Streamed) -> Any:
+    match x:
+        case Streamed():
+            return _number(x)
+        case Sequences():
+            return sparse.stored(x)
+    return tf.constant(x)
 
 
 # Rows that are read as they are needed. A traced function is given their number here, because it
@@ -122,6 +134,8 @@ def weighed_batch(
 def inputs(preparation: Preparation, tensors: Any, indices: Any) -> Any:
     """Some rows as the model takes them, of shape `(batch, *preparation.shape)`."""
     x, _, state = tensors
+    if isinstance(x, tf.RaggedTensor):
+        return sparse.expanded(x, indices, *preparation.shape)
     expanded = preparation.expand(_taken(x, indices), keras.ops, state)
     # What each row looks like is known, but reshapes of a batch of unknown length hide it.
     return tf.ensure_shape(expanded, (indices.shape[0], *preparation.shape))

@@ -6,20 +6,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from nnrun import datasets, layout
 from nnrun.runs import Run
-from nnrun.spec.dataset import Digits, Iris
+from nnrun.spec.dataset import Digits, Iris, Text
 
 Make = Callable[..., Any]
 
 CLASSES = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], "epochs": 3}
 SOFTMAX = {"Dense": {"units": 10, "activation": "softmax"}}
+SOFTMAX_OF_EIGHT = {"Dense": {"units": 8, "activation": "softmax"}}
+FUNCTIONS = Path(__file__).parents[2] / "configs" / "own" / "data" / "functions.csv"
 RANDOM = [{"Dropout": {"rate": 0.3}}, {"GaussianNoise": {"stddev": 0.1}}]
 MODELS: dict[str, list[Any]] = {
     "dropout and noise": ["Flatten", {"Dense": {"units": 16}}, *RANDOM, SOFTMAX],
@@ -83,6 +87,24 @@ def test_a_fold_is_the_same_whatever_was_trained_before(
     """Weights, random states of layers, moving statistics: all begin as in a fresh process."""
     fresh, reused = fresh_and_reused(digits(study, model=MODELS[name], training={"engine": engine}))
 
+    assert bits(reused) == bits(fresh)
+
+
+def test_words_that_each_fold_numbers_anew_leave_nothing_to_another(
+    study: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bags of many words are kept as words, of which every fold knows others."""
+    monkeypatch.setattr("nnrun.prepare.EXPANDED_BYTES", 0)
+    spec = {"name": "text", "path": str(FUNCTIONS), "text": "text", "target": "module"}
+    texts = study(
+        datasets.load(Text.model_validate(spec)),
+        dataset={**spec, "prepare": [{"vectorize": 1000}]},
+        model=[{"Dense": {"units": 16, "activation": "relu"}}, SOFTMAX_OF_EIGHT],
+        training={"optimizer": "adam", "batch_size": 64, "engine": "graph", **CLASSES},
+    )
+    fresh, reused = fresh_and_reused(texts)
+
+    assert isinstance(texts.assembly.train.x, tf.RaggedTensor)
     assert bits(reused) == bits(fresh)
 
 

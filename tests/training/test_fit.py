@@ -61,6 +61,8 @@ class Heard:
         self.steps.append(step)
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        # It is told again of an epoch in whose telling an interrupt came.
+        self.history.cut(epoch)
         self.history.append(logs)
 
 
