@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnrun.cache.download import fetched
 from nnrun.cache.published import IMDB, IMDB_WORDS
 from nnrun.datasets import words
+from nnrun.datasets.pickled import archive
 from nnrun.records import Dataset
 from nnrun.spec.dataset import Imdb
 
@@ -20,12 +20,13 @@ def imdb(spec: Imdb) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    content = fetched(IMDB)  # unpickled below only because its hash is right
+    array = archive(IMDB)
     rng = np.random.RandomState(spec.seed)  # one for both halves, as in Keras
-    with np.load(content, allow_pickle=True) as file:
-        train = words.indexed(file["x_train"], file["y_train"], spec, rng)
-        test = words.indexed(file["x_test"], file["y_test"], spec, rng)
-    train, test = words.known(spec, train, test)
+    halves = [
+        words.indexed(array(f"x_{half}"), array(f"y_{half}"), spec, rng)
+        for half in ("train", "test")
+    ]
+    train, test = words.known(spec, *halves)
     return Dataset(
         spec.name,
         train,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnrun.cache.download import fetched
 from nnrun.cache.published import REUTERS, REUTERS_WORDS
 from nnrun.datasets import words
+from nnrun.datasets.pickled import archive
 from nnrun.records import Dataset
 from nnrun.spec.dataset import Reuters
 from nnrun.spec.profile import boundary
@@ -30,10 +30,9 @@ def reuters(spec: Reuters) -> Dataset:
     Raises:
         DataError: a file cannot be had.
     """
-    content = fetched(REUTERS)  # unpickled below only because its hash is right
+    array = archive(REUTERS)
     rng = np.random.RandomState(spec.seed)
-    with np.load(content, allow_pickle=True) as file:
-        [rows] = words.known(spec, words.indexed(file["x"], file["y"], spec, rng))
+    [rows] = words.known(spec, words.indexed(array("x"), array("y"), spec, rng))
     train, test = words.cut(rows, boundary(len(rows), spec.test_split))
     return Dataset(
         spec.name,
