@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The tests and benchmarks start the command hundreds of times, which would compile it each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all faults soak bench bench-full check format docs catalogue schema broken clean
 

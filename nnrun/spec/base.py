@@ -12,6 +12,5 @@ class Spec(BaseModel):
         frozen=True,
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
         defer_build=True,  # a part on its own is seldom needed, and each costs a millisecond
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from nnrun.spec import meanings
 from nnrun.spec.base import Spec
 from nnrun.spec.component import Component
 from nnrun.spec.dataset_base import DatasetBase
@@ -99,6 +100,7 @@ def nested(annotation: Any) -> tuple[type[Spec], ...]:
 
 def meaning(field: FieldInfo) -> str:
     """A field's description on one line."""
+    meanings.add()
     return " ".join((field.description or "").split())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnrun.spec import blocks
+from nnrun.spec import blocks, meanings
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import BLOCKS, EXTENDS
 from nnrun.spec.schema.values import (
@@ -39,6 +39,7 @@ class Keys:
     """Turns what pydantic says of a spec, draft 2020-12 with `$defs`, into draft 07."""
 
     def __init__(self) -> None:
+        meanings.add()
         self.whole = Experiment.model_json_schema()
         self.models: dict[str, Schema] = self.whole["$defs"]
 
