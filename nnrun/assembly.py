@@ -90,13 +90,15 @@ def assemble(
             evaluator=evaluator,
             stages=stages,
         )
-    as_words = _skips_zeros(intake, model, chosen, device)
+    takers = _takers_of_words(intake, model, chosen, device)
+    for layer in takers:
+        sparse.teach(layer)
     weights = intake.weights(intake.fold)
-    train = _on_device(intake, intake.dataset.train, units, as_words=as_words, weights=weights)
+    train = _on_device(intake, intake.dataset.train, units, as_words=bool(takers), weights=weights)
     test = (
         None
         if intake.fold.number
-        else _on_device(intake, intake.dataset.test, units, as_words=as_words)
+        else _on_device(intake, intake.dataset.test, units, as_words=bool(takers))
     )
     return Assembly(
         intake=intake,
@@ -134,20 +136,18 @@ def _compiled(intake: Intake) -> tuple[Wired, Stages, str]:
     return wired, stages, described
 
 
-def _skips_zeros(intake: Intake, model: keras.Model, chosen: Engine, device: str) -> bool:
-    """Whether bags of words are kept as words; the layers that take them learn it then.
+def _takers_of_words(
+    intake: Intake, model: keras.Model, chosen: Engine, device: str
+) -> list[keras.layers.Dense]:
+    """The layers for whose sake bags of words are kept as words.
 
-    Not by XLA, to which rows have to be equally long, and not on a GPU, where the gradient of such
-    a product is not the same each time.
+    Not under XLA, to which rows have to be equally long, and not on a GPU, where the gradient of
+    such a product is not the same each time.
     """
-    if chosen != "graph" or device != "cpu":
-        return False
-    if not intake.preparation.is_sparse(intake.dataset.train.x):
-        return False
-    takers = sparse.takers(model)
-    for layer in takers:
-        sparse.teach(layer)
-    return bool(takers)
+    sparsely = chosen == "graph" and device == "cpu"
+    if not sparsely or not intake.preparation.is_sparse(intake.dataset.train.x):
+        return []
+    return sparse.takers(model)
 
 
 def _on_device(

@@ -9,7 +9,7 @@ import os
 def main() -> None:
     """Runs the command; Ctrl-C while it loads says nothing, as nothing has begun."""
     collect_seldom()
-    # Pydantic would read of every installed package whether it has a plugin for it.
+    # Pydantic would read of every installed package whether it has a plugin for it; none is needed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from nnrun.cli.main import main as run

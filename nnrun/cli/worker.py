@@ -158,12 +158,16 @@ class _Relay:
         self._line = line
         self._noise = noise
         self._epochs = 0
+        self._listened_to = True
 
     def _pass_on(self, method: str, *arguments: Any) -> None:
+        if not self._listened_to:
+            return
         try:
             self._line.send(Told(method, arguments))
         except OSError:
-            # Nobody listens any more, so nobody wants the rest; what there is will be kept.
+            # Nobody wants the rest. Said once: what there is will be kept, and told here again.
+            self._listened_to = False
             raise KeyboardInterrupt from None
 
     def stage(self, text: str) -> None:

@@ -32,7 +32,7 @@ def archive(file: File) -> Callable[[str], Array]:
 
 def _array(content: BytesIO, name: str) -> Array:
     with ZipFile(content) as members:
-        whole: Any = BufferedReader(BytesIO(members.read(f"{name}.npy")), _PIECE)
+        whole: Any = BufferedReader(BytesIO(members.read(f"{name}.npy")), _PIECE)  # no `IO[bytes]`
     collects = gc.isenabled()
     gc.disable()
     try:

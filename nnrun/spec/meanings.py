@@ -17,19 +17,17 @@ from nnrun.spec.base import Spec
 @cache
 def add() -> None:
     """Describes the fields of all parts of the language."""
-    parts = [*_below(Spec)]
-    for part in parts:
+    for part in parts(Spec):
         for cls in reversed(part.__mro__):
             for name, meaning in _written(cls).items():
                 part.model_fields[name].description = meaning
-    for part in parts:
-        part.model_rebuild(force=True)
 
 
-def _below(part: type[Spec]) -> Iterator[type[Spec]]:
-    for cls in part.__subclasses__():
-        yield cls
-        yield from _below(cls)
+def parts(above: type[Spec]) -> Iterator[type[Spec]]:
+    """All parts that are of a kind, in the order in which they were made."""
+    for part in above.__subclasses__():
+        yield part
+        yield from parts(part)
 
 
 def _written(cls: type) -> dict[str, str]:
@@ -41,7 +39,10 @@ def _written(cls: type) -> dict[str, str]:
 
 @cache
 def _module(name: str) -> dict[str, dict[str, str]]:
-    classes = ast.parse(inspect.getsource(sys.modules[name])).body
+    try:
+        classes = ast.parse(inspect.getsource(sys.modules[name])).body
+    except OSError:
+        return {}  # installed without its source
     return {each.name: dict(_fields(each)) for each in classes if isinstance(each, ast.ClassDef)}
 
 

@@ -232,7 +232,10 @@ class Trainer:
 
 
 class _Watch:
-    """Tells the observer of each epoch once, and stops a run whose loss is lost."""
+    """Tells the observer of each epoch, and stops a run whose loss is lost.
+
+    An epoch in whose telling an interrupt came is told again, as is what was trained after it.
+    """
 
     def __init__(self, observer: Observer, schedule: Schedule) -> None:
         self._observer = observer
@@ -261,6 +264,8 @@ class _Watch:
             self.trained_together(epoch, [logs])
 
     def ended(self, epoch: int, logs: Logs) -> None:
+        # With what callbacks have added to it, should it have to be told again.
+        self._untold[epoch] = logs
         self._tell(epoch, logs)
         if not math.isfinite(logs["loss"]):
             # Whatever was trained after it is worth nothing.

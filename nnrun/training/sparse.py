@@ -21,14 +21,14 @@ COLUMNS = 16
 _ROWS = "_sparse_rows"
 
 
-def takers(model: keras.Model) -> list[Any]:
+def takers(model: keras.Model) -> list[keras.layers.Dense]:
     """The dense layers that take the model's input as it comes."""
     return [
         layer
         for layer in model.layers
         if type(layer) is keras.layers.Dense
         and layer.input is model.inputs[0]
-        and layer.compute_dtype == "float32"
+        and layer.dtype_policy.name == "float32"
     ]
 
 

@@ -90,11 +90,8 @@ def test_a_fold_is_the_same_whatever_was_trained_before(
     assert bits(reused) == bits(fresh)
 
 
-def test_words_that_each_fold_numbers_anew_leave_nothing_to_another(
-    study: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_words_that_each_fold_numbers_anew_leave_nothing_to_another(study: Make) -> None:
     """Bags of many words are kept as words, of which every fold knows others."""
-    monkeypatch.setattr("nnrun.prepare.EXPANDED_BYTES", 0)
     spec = {"name": "text", "path": str(FUNCTIONS), "text": "text", "target": "module"}
     texts = study(
         datasets.load(Text.model_validate(spec)),

@@ -291,7 +291,13 @@ def rows_of(case: Case, preparation: prepare.Preparation) -> Rows:
 
 
 def trained(
-    case: Case, engine: Engine, *, callbacks: Any = (), fold: Fold = FOLD, seed: int = 0
+    case: Case,
+    engine: Engine,
+    *,
+    callbacks: Any = (),
+    fold: Fold = FOLD,
+    seed: int = 0,
+    heard: Heard | None = None,
 ) -> tuple[Heard, keras.Model]:
     """A case trained by nnrun."""
     preparation = prepare.fit((), real(case.data)[0], rows=fold.train)
@@ -300,7 +306,7 @@ def trained(
     compile_model(model, case.training)
     evaluator = Evaluator(model, preparation)
     trainer = Trainer(model, preparation, case.training, engine=engine, evaluator=evaluator)
-    heard = Heard()
+    heard = heard or Heard()
     trainer.fit(rows, fold, seed=seed, callbacks=list(callbacks), observer=heard)
     return heard, model
 
@@ -466,6 +472,18 @@ def test_an_interrupt_loses_no_epoch_of_the_same_call(monkeypatch: pytest.Monkey
 
     assert heard.history.epochs == whole.history.epochs
     assert [a.tobytes() for a in model.get_weights()] == [b.tobytes() for b in same.get_weights()]
+
+
+@pytest.mark.parametrize("engine", ["graph", "fit"])
+def test_an_interrupt_leaves_what_a_callback_has_added(engine: Engine) -> None:
+    """The epoch in whose telling it came is told again, with the learning rate."""
+    heard = Impatient()
+    reduce = keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=0, min_delta=1e9)
+    with pytest.raises(KeyboardInterrupt):
+        trained(CASES["dense"], engine, callbacks=[reduce], heard=heard)
+
+    assert len(heard.history) == 2
+    assert np.isfinite(heard.history.epochs["learning_rate"]).all()
 
 
 class Counting(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types

@@ -111,7 +111,7 @@ def bench() -> Bench:
 def test_no_line_of_the_telling_is_one_where_an_epoch_can_be_lost(
     bench: Bench, tmp_path: Path
 ) -> None:
-    """All epochs of one call are trained before the first is told, so all of them must be kept."""
+    """Once a call is over all of its epochs are trained, so all of them must be kept."""
     whole = bench.told(tmp_path / "whole", Interrupter(line=10**9)).history.epochs
     assert len(set(whole["loss"])) == EPOCHS
 

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from nnrun import prepare, words
+from nnrun import prepare
 from nnrun.history import History, Logs
 from nnrun.models import saved
 from nnrun.records import Array, Fold, Sequences
@@ -227,8 +227,8 @@ def test_zeros_are_only_made_for_those_who_want_them(
 
 
 def test_only_rows_of_few_words_are_kept_as_words() -> None:
-    """One column in sixteen at most, and nothing done to them after."""
-    sixteenth = Sequences(np.zeros(100, np.int32), np.arange(101))
+    """One for 32 columns at most, and nothing done to them after."""
+    single = Sequences(np.zeros(100, np.int32), np.arange(101))
     wide, narrow = (
         prepare.Preparation(
             (prepare.FittedStep(MultiHot(dimension=dimension), (dimension,)),),
@@ -236,12 +236,11 @@ def test_only_rows_of_few_words_are_kept_as_words() -> None:
             "float32",
             stored_expanded=False,
         )
-        for dimension in (16, 15)
+        for dimension in (32, 31)
     )
 
-    assert wide.is_sparse(sixteenth)
-    assert not narrow.is_sparse(sixteenth)
-    assert not wide.is_sparse(np.zeros((3, 16)))
-    assert not prepare.Preparation(wide.steps, (16,), "float32", True).is_sparse(sixteenth)
-    assert not prepare.Preparation(wide.steps * 2, (16,), "float32", False).is_sparse(sixteenth)
-    assert words.distinct(sixteenth, 16).lengths().tolist() == [1] * 100
+    assert wide.is_sparse(single)
+    assert not narrow.is_sparse(single)
+    assert not wide.is_sparse(np.zeros((3, 32)))
+    assert not prepare.Preparation(wide.steps * 2, (32,), "float32", False).is_sparse(single)
+    assert wide.distinct(single).lengths().tolist() == [1] * 100

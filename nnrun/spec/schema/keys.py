@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnrun.spec import blocks, meanings
+from nnrun.spec.base import Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import BLOCKS, EXTENDS
 from nnrun.spec.schema.values import (
@@ -40,6 +41,8 @@ class Keys:
 
     def __init__(self) -> None:
         meanings.add()
+        for part in meanings.parts(Spec):
+            part.model_rebuild(force=True)
         self.whole = Experiment.model_json_schema()
         self.models: dict[str, Schema] = self.whole["$defs"]
 
