@@ -45,6 +45,8 @@ def test_every_such_layer_is_tried() -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_pictures_are_distorted_only_while_a_model_learns(name: str) -> None:
+    # Some leave a picture as it is by chance, and one time in many all four.
+    keras.utils.set_random_seed(0)
     model = build([Component(name=name, arguments=LAYERS[name])], PICTURES.shape[1:])
     learning = np.asarray(model(PICTURES, training=True))
     asked = np.asarray(model(PICTURES, training=False))
