@@ -46,7 +46,7 @@ bench: $(VENV)/developing ## Compare with programs written by hand, in turns, wi
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/check.py
 
-# Of each side; with one, `make bench-full TURNS=1`, all of it took 56 minutes.
+# Of each side; with one, `make bench-full TURNS=1`, all of it took 54 minutes.
 TURNS ?= 3
 # The peers have an environment of their own, which takes gigabytes and Python 3.12.
 PEERS := .cache/peers

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -93,13 +95,10 @@ def assemble(
     takers = _takers_of_words(intake, model, chosen, device)
     for layer in takers:
         sparse.teach(layer)
+    store = intake.preparation.distinct if takers else intake.preparation.store
     weights = intake.weights(intake.fold)
-    train = _on_device(intake, intake.dataset.train, units, as_words=bool(takers), weights=weights)
-    test = (
-        None
-        if intake.fold.number
-        else _on_device(intake, intake.dataset.test, units, as_words=bool(takers))
-    )
+    train = _on_device(intake, store, intake.dataset.train, units, weights=weights)
+    test = None if intake.fold.number else _on_device(intake, store, intake.dataset.test, units)
     return Assembly(
         intake=intake,
         model=model,
@@ -151,15 +150,15 @@ def _takers_of_words(
 
 
 def _on_device(
-    intake: Intake, split: Split, units: int, *, as_words: bool, weights: Array | None = None
+    intake: Intake,
+    store: Callable[[Any], Array | Sequences | Streamed],
+    split: Split,
+    units: int,
+    *,
+    weights: Array | None = None,
 ) -> Rows:
-    preparation = intake.preparation
-    if as_words:
-        assert isinstance(split.x, Sequences)
-        stored: Array | Sequences | Streamed = preparation.distinct(split.x)
-    else:
-        stored = preparation.store(split.x)
-    return resident(stored, intake.labels(split.y, units), preparation.state, weights=weights)
+    y = intake.labels(split.y, units)
+    return resident(store(split.x), y, intake.preparation.state, weights=weights)
 
 
 def _untrained(evaluator: Evaluator, rows: Rows, intake: Intake) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun import words
+from nnrun import sequences
 from nnrun.errors import Misfit
 from nnrun.records import Array, Inputs, Sequences, Streamed
 from nnrun.spec.profile import check_steps, dtype_after
@@ -77,7 +77,7 @@ class Preparation:
     def distinct(self, x: Sequences) -> Sequences:
         """Sparse rows as the numbers of their words, each once, instead of what `store` makes."""
         [only] = self.steps
-        return words.distinct(_numbered(x, only), *only.shape)
+        return sequences.distinct(_numbered(x, only), *only.shape)
 
     @property
     def state(self) -> tuple[dict[str, Array], ...]:
@@ -233,10 +233,10 @@ def _apply(
     fitted: FittedStep, state: Mapping[str, Any], batch: Any, xp: ModuleType, exact: str
 ) -> Any:
     match fitted.step:
-        case MultiHot() | Vectorize(output_sequence_length=None):
+        case step if _makes_bags(step):
             [dimension] = fitted.shape
-            bits = xp.take(words.BITS, xp.array(batch, dtype="int32"), axis=0)
-            return xp.reshape(bits, (-1, 8 * words.packed_bytes(dimension)))[:, :dimension]
+            bits = xp.take(sequences.BITS, xp.array(batch, dtype="int32"), axis=0)
+            return xp.reshape(bits, (-1, 8 * sequences.packed_bytes(dimension)))[:, :dimension]
         case Impute():
             return xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=exact), batch)
         case Rescale(divisor=divisor):
@@ -254,12 +254,12 @@ def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
         return x
     numbered, first = _numbered(x, steps[0]), steps[0].step
     if _makes_bags(first):
-        return words.packed(numbered, *steps[0].shape)
+        return sequences.packed(numbered, *steps[0].shape)
     if isinstance(first, Vectorize):
         assert first.output_sequence_length
         first = Pad(maxlen=first.output_sequence_length, padding="post", truncating="post")
     assert isinstance(first, Pad)
-    return words.padded(numbered, first)
+    return sequences.padded(numbered, first)
 
 
 def _numbered(x: Sequences, first: FittedStep) -> Sequences:
@@ -279,5 +279,5 @@ def _makes_bags(step: Step) -> bool:
 
 def _chunks(x: Array | Streamed, rows: Array) -> Iterator[Array]:
     # As float64, in which rows are counted with.
-    many = max(1, min(words.CHUNK_ROWS, _CHUNK_BYTES // (8 * max(1, math.prod(x.shape[1:])))))
+    many = max(1, min(sequences.CHUNK_ROWS, _CHUNK_BYTES // (8 * max(1, math.prod(x.shape[1:])))))
     return (x[rows[start : start + many]] for start in range(0, len(rows), many))

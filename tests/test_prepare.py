@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from sklearn.preprocessing import StandardScaler
 
-from nnrun import prepare, words
+from nnrun import prepare
 from nnrun.errors import Misfit
 from nnrun.prepare import Preparation
 from nnrun.records import Inputs, Sequences
+from nnrun.sequences import CHUNK_ROWS
 from nnrun.spec.steps import Prepare
 
 Array = NDArray[Any]
@@ -66,7 +67,7 @@ def test_multi_hot_is_the_loop_of_the_books(dimension: int) -> None:
 
 def test_multi_hot_is_right_beyond_one_chunk() -> None:
     """Rows are packed 4,096 at a time."""
-    rows = [[number % 50] for number in range(words.CHUNK_ROWS + 7)]
+    rows = [[number % 50] for number in range(CHUNK_ROWS + 7)]
 
     assert np.array_equal(applied([{"multi_hot": 50}], sequences(rows)), vectorized(rows, 50))
 

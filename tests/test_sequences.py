@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun import words
+from nnrun import sequences as ours
 from nnrun.records import Sequences
 
 DIMENSION = 50
@@ -22,7 +22,7 @@ def sequences(rows: list[list[int]]) -> Sequences:
 @given(ROWS)
 def test_each_word_of_a_row_is_kept_once(rows: list[list[int]]) -> None:
     """Of empty rows too, and beyond as many rows as are looked at together."""
-    found = words.distinct(sequences(rows), DIMENSION)
+    found = ours.distinct(sequences(rows), DIMENSION)
 
     assert [sorted(found.row(number)) for number in range(len(rows))] == [
         sorted({*row}) for row in rows
@@ -32,7 +32,7 @@ def test_each_word_of_a_row_is_kept_once(rows: list[list[int]]) -> None:
 
 @given(ROWS)
 def test_bits_are_those_of_the_words(rows: list[list[int]]) -> None:
-    bits = words.packed(sequences(rows), DIMENSION)
+    bits = ours.packed(sequences(rows), DIMENSION)
 
     assert [np.flatnonzero(np.unpackbits(row)[:DIMENSION]).tolist() for row in bits] == [
         sorted({*row}) for row in rows
@@ -41,4 +41,4 @@ def test_bits_are_those_of_the_words(rows: list[list[int]]) -> None:
 
 @pytest.mark.parametrize("dimension", [1, 7, 8, 9, 10_000])
 def test_a_word_more_takes_a_bit_more(dimension: int) -> None:
-    assert 8 * (words.packed_bytes(dimension) - 1) < dimension <= 8 * words.packed_bytes(dimension)
+    assert 8 * (ours.packed_bytes(dimension) - 1) < dimension <= 8 * ours.packed_bytes(dimension)
