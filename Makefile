@@ -23,14 +23,14 @@ test-all: $(VENV)/developing ## Run the slow tests too.
 	$(BIN)/python -m pytest -m "slow or not slow"
 
 faults: $(VENV)/developing ## Let every write fail, kill and change runs, in hours: nothing may be lost.
-	$(BIN)/python tests/faults/starts.py --count 20
-	$(BIN)/python tests/faults/writes.py --subject digits callbacks boston kfold resumed resumed-kfold
-	$(BIN)/python tests/faults/kills.py --verb train --kills 100
-	$(BIN)/python tests/faults/kills.py --verb kfold --kills 100
-	$(BIN)/python tests/faults/mutations.py --count 1000
+	$(BIN)/python tools/faults/starts.py --count 20
+	$(BIN)/python tools/faults/writes.py --subject digits callbacks boston kfold resumed resumed-kfold
+	$(BIN)/python tools/faults/kills.py --verb train --kills 100
+	$(BIN)/python tools/faults/kills.py --verb kfold --kills 100
+	$(BIN)/python tools/faults/mutations.py --count 1000
 
 soak: $(VENV)/developing ## Train for half an hour: memory and open files must not grow.
-	$(BIN)/python tests/faults/soak.py --minutes 10
+	$(BIN)/python tools/faults/soak.py --minutes 10
 
 check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: what CI checks.
 	$(BIN)/ruff format --check .

@@ -24,13 +24,13 @@ import time
 from nnrun import experiment
 {change}
 fit = experiment.fit
-def timed(assembly, recorder):
+def timed(setup, recorder):
     began = time.perf_counter()
-    fit(assembly, recorder)
+    fit(setup, recorder)
     kept = len(recorder.run.checkpoints())
     (recorder.run.path.parent / "seconds").write_text(f"{{time.perf_counter() - began}} {{kept}}")
 experiment.fit = timed
-from nnrun.cli.main import main
+from nnrun.cli.entry import main
 main()
 """
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nnrun import layout, runs
-from nnrun.history import History
+from nnrun import runs
+from nnrun.runs import layout
 from nnrun.spec.loading import dump, load
+from nnrun.types import History
 
 SPEC = Path(__file__).parents[1] / "configs" / "digits.yaml"
 ROWS, CLASSES, EPOCHS = 360, 10, 20

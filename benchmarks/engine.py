@@ -26,12 +26,13 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from nnrun.prepare import Preparation
+from nnrun.data.preprocessing import Preparation
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
-from nnrun.training import engine, seeding
+from nnrun.training import devices
 from nnrun.training.compiled import MOST_EPOCHS, CompiledLoop
 from nnrun.training.evaluate import Evaluator
+from nnrun.training.loop import choose
 from nnrun.training.rows import resident
 
 SECONDS = 1.5  # per engine and case
@@ -177,7 +178,7 @@ def chosen(case: Case) -> str:
         epochs=1,
         batch_size=batch_size,
     )
-    return engine.choose(training, built(shape, stack), device="cpu")
+    return choose(training, built(shape, stack), device="cpu")
 
 
 def draw(table: dict[str, dict[str, float]], picks: dict[str, str], file: str) -> None:
@@ -215,7 +216,7 @@ def main() -> None:
     parser.add_argument("--plot", metavar="FILE", help="a picture of them")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX")
     given = parser.parse_args()
-    seeding.seed_everything(0)
+    devices.seed_everything(0)
     columns = ["fit", "fit x32", *(["jax"] if given.jax else []), "graph", "xla"]
     print(f"{'case':30}{''.join(f'{name:>10}' for name in columns)}   auto     lost   us per step")
     table, picks = {}, {}

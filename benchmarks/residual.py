@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from turns import run, spread
 
-from nnrun.cli import shipped
+from nnrun.cli import specs
 
 HAND = Path(__file__).parent / "hand" / "resnet20.py"
 ROWS, TEST = 10_000, 1_000
@@ -54,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nnrun-residual-") as name:
         folder = Path(name)
         draw(folder / "rows.npz")
-        blocks = (shipped.folder() / "architectures" / "resnet20.yaml").read_text("utf-8")
+        blocks = (specs.shipped_folder() / "architectures" / "resnet20.yaml").read_text("utf-8")
         (folder / "resnet20.yaml").write_text(blocks, "utf-8")
         (folder / "rows.yaml").write_text(SPEC, "utf-8")
         ours, theirs, epochs, whole = [], [], [], []

@@ -46,15 +46,15 @@ def watched(began: float, report: Path, arguments: list[str]) -> None:
         setattr(owner, name, outer)
 
     def watch_rest() -> None:
-        from nnrun import assembly, experiment, outcome, recording
+        from nnrun.experiment import fold, predictions, recorder, setup
         from nnrun.training import compiled
 
-        watch(assembly, "_compiled", "build and compile the model")
-        watch(assembly, "_untrained", "test the untrained model")
-        watch(experiment, "fit", "trace, compile and train")
+        watch(setup, "_compiled", "build and compile the model")
+        watch(setup, "_untrained", "test the untrained model")
+        watch(fold, "fit", "trace, compile and train")
         watch(compiled.CompiledLoop, "_call", "call")
-        watch(outcome, "load", BESIDE)
-        watch(recording, "finish", "test, draw and write")
+        watch(predictions, "load", BESIDE)
+        watch(recorder, "finish", "test, draw and write")
 
     def load(inner: Callable[[], None]) -> None:
         start = time.time()
@@ -67,15 +67,16 @@ def watched(began: float, report: Path, arguments: list[str]) -> None:
         report.write_text(json.dumps(parts))
         inner(code)
 
-    from nnrun import intake
-    from nnrun.cli import backend, main
+    from nnrun.cli import app
+    from nnrun.experiment import inputs
+    from nnrun.training import backend
 
     parts.append(("import the command line", parts[0][2], time.time() - began - parts[0][2]))
-    watch(intake, "take_in", "read rows and prepare them")
+    watch(inputs, "take_in", "read rows and prepare them")
     backend.load = functools.partial(load, backend.load)
     os._exit = functools.partial(leave, os._exit)
     sys.argv = ["nnrun", *arguments]
-    main.main()
+    app.run()
 
 
 def once(spec: str, folder: Path) -> list[Part]:

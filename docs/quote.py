@@ -15,8 +15,8 @@ from pathlib import Path
 
 import yaml
 
-from nnrun import layout
-from nnrun.spec.lint_codes import ALL
+from nnrun.runs import layout
+from nnrun.spec.codes import ALL
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Faults that a file alone does not show.

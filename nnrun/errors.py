@@ -81,7 +81,7 @@ class SpecError(NnrunError):
         self.faults = faults
 
 
-class Misfit(NnrunError):
+class IncompatibleSpec(NnrunError):
     """A value of the spec does not fit the data, the model or another value.
 
     A stage raises it without knowing the file; whoever holds the file turns it into a SpecError.

@@ -126,7 +126,7 @@ def three(
 
 PROBE = """
 import sys
-from nnrun.cli.main import app
+from nnrun.cli.app import app
 sys.argv[0] = "nnrun"
 asked = sys.argv.pop(1).split()
 try:

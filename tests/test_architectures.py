@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.check import faults, subject
-from nnrun.cli import shipped
+from nnrun.check import faults, spec_context
+from nnrun.cli import specs
 from nnrun.models.build import build
 from nnrun.spec.loading import load
 
@@ -35,7 +35,7 @@ PUBLISHED: dict[str, tuple[int, int | None]] = {
 }
 # Keras takes seconds to build them.
 LARGE = {"resnet152", "vgg16", "vgg19"}
-SPECS = sorted((shipped.folder() / "architectures").glob("*.yaml"))
+SPECS = sorted((specs.shipped_folder() / "architectures").glob("*.yaml"))
 every = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 
 
@@ -63,7 +63,7 @@ def test_it_is_free_of_faults_short_and_written_with_blocks(path: Path) -> None:
 
 @every
 def test_a_check_counts_its_parameters_as_published(path: Path) -> None:
-    about = subject(load(path).experiment)
+    about = spec_context(load(path).experiment)
     total, trainable = PUBLISHED[path.stem]
 
     assert about.trace
@@ -78,7 +78,7 @@ def test_a_check_counts_its_parameters_as_published(path: Path) -> None:
 )
 @pytest.mark.usefixtures("forgotten")
 def test_keras_counts_as_many(path: Path) -> None:
-    about = subject(load(path).experiment)
+    about = spec_context(load(path).experiment)
     assert about.row
 
     assert build(about.spec.model, about.row.shape).count_params() == PUBLISHED[path.stem][0]
@@ -100,7 +100,7 @@ def weights(network: Any) -> list[Any]:
 @pytest.mark.parametrize("network", ["ResNet50", pytest.param("VGG16", marks=pytest.mark.slow)])
 def test_with_the_weights_of_keras_it_says_the_same(network: str) -> None:
     """At the full size, every weight moved away from where it begins."""
-    spec = load(shipped.folder() / "architectures" / f"{network.lower()}.yaml").experiment
+    spec = load(specs.shipped_folder() / "architectures" / f"{network.lower()}.yaml").experiment
     ours = build(spec.model, (224, 224, 3))
     theirs = getattr(keras.applications, network)(weights=None)
     rng = np.random.default_rng(0)

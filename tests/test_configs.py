@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.cli import shipped
+from nnrun.cli import specs
 from nnrun.spec import schema
 from nnrun.spec.loading import dump, load
 
@@ -60,5 +60,5 @@ def test_a_shipped_spec_is_found_by_its_name(path: Path) -> None:
     """Installed, there is no `configs/` to point at."""
     name = path.relative_to(ROOT / "configs").with_suffix("")
 
-    assert shipped.find(name) == path
-    assert name.as_posix() in shipped.names()
+    assert specs.find(name) == path
+    assert name.as_posix() in specs.shipped_names()

@@ -8,21 +8,17 @@ from typing import Any
 
 import pytest
 
-from nnrun.cli.main import app
+from nnrun.cli.app import VERBS
+from nnrun.cli.data import app as data
 
-VERBS = [
-    *([str(command.name)] for command in app.registered_commands),
-    *(
-        [str(group.name), str(command.name)]
-        for group in app.registered_groups
-        if group.typer_instance
-        for command in group.typer_instance.registered_commands
-    ),
+COMMANDS = [
+    *([verb] for verb in VERBS),
+    *(["data", str(command.name)] for command in data.registered_commands),
 ]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], *([*verb, "--help"] for verb in VERBS)]
+    "arguments", [["--help"], ["--version"], *([*verb, "--help"] for verb in COMMANDS)]
 )
 def test_help_loads_nothing_heavy(
     arguments: list[str], probed: Callable[..., Any], tmp_path: Path

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from nnrun.cli.main import app
+from nnrun.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = [

@@ -6,16 +6,17 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from nnrun.check import class_weights, labels, lint, reported, rows, stack, stages
-from nnrun.check import own as own_data
-from nnrun.check.callbacks import file_misfits, learning_rate_misfits, optimizer_misfits
-from nnrun.check.subject import Subject, subject
-from nnrun.errors import Fault, Misfit, SpecError
-from nnrun.spec.finding import Finding
+from nnrun.check import lint, model, training
+from nnrun.check import user_data as own_data
+from nnrun.check.subject import SpecContext, check_words, spec_context, split_problems
+from nnrun.check.training import file_problems, learning_rate_problems, optimizer_problems
+from nnrun.errors import Fault, IncompatibleSpec, SpecError
+from nnrun.spec import labels
+from nnrun.spec.dataset import UserData
 from nnrun.spec.loading import MOST_FAULTS, Loaded, foremost, load
-from nnrun.spec.own import Own
+from nnrun.spec.prepare import Vectorize
 from nnrun.spec.profile import check_steps
-from nnrun.spec.steps import Vectorize
+from nnrun.spec.tree import Finding
 
 
 def read(
@@ -50,48 +51,48 @@ def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
         loaded: free of faults in single values.
         own: names that nnrun keeps for itself in a run folder.
     """
-    about = subject(loaded.experiment)
-    wrong = [*map(_finding, _misfits(about, own)), *reported.gate_findings(loaded.experiment)]
+    about = spec_context(loaded.experiment)
+    wrong = [*map(_finding, _misfits(about, own)), *training.gate_findings(loaded.experiment)]
     # Half of the warnings would only repeat what is wrong in other words.
     findings = wrong or lint.findings(about)
     few = islice(findings, MOST_FAULTS + 1)
     return foremost([found.fault(loaded.root) for found in few], str(loaded.root.place.source))
 
 
-def _finding(misfit: Misfit) -> Finding:
-    return Finding(misfit.code, misfit.path, misfit.message)
+def _finding(problem: IncompatibleSpec) -> Finding:
+    return Finding(problem.code, problem.path, problem.message)
 
 
-def _misfits(about: Subject, own: Collection[str]) -> Iterator[Misfit]:
+def _misfits(about: SpecContext, own: Collection[str]) -> Iterator[IncompatibleSpec]:
     spec, known = about.spec, about.known
-    missing = [*own_data.misfits(spec.dataset)]
+    missing = [*own_data.user_data_problems(spec.dataset)]
     yield from missing
     if missing:
         return
-    yield from rows.split_misfits(spec, known)
+    yield from split_problems(spec, known)
     yield from _preparation(about)
-    alone = [*stack.misfits(spec.model)]
+    alone = [*model.model_problems(spec.model)]
     yield from alone
     if about.trace and not alone:
-        yield from about.trace.misfits
+        yield from about.trace.problems
         yield from _output(about)
-    yield from file_misfits(spec.training.callbacks, own)
-    yield from learning_rate_misfits(spec.training)
-    yield from optimizer_misfits(spec.training)
-    yield from reported.watched_misfits(spec)
+    yield from file_problems(spec.training.callbacks, own)
+    yield from learning_rate_problems(spec.training)
+    yield from optimizer_problems(spec.training)
+    yield from training.watched_problems(spec)
     yield from _class_weights(about)
-    yield from stages.misfits(spec)
+    yield from model.stage_problems(spec)
 
 
-def _class_weights(about: Subject) -> Iterator[Misfit]:
+def _class_weights(about: SpecContext) -> Iterator[IncompatibleSpec]:
     weight, known = about.spec.training.class_weight, about.known
     # What the classes of a person's own rows are called is known once those are read.
-    named = isinstance(about.spec.dataset, Own) and isinstance(weight, dict)
+    named = isinstance(about.spec.dataset, UserData) and isinstance(weight, dict)
     if known.is_regression or not (known.open or named):
-        yield from class_weights.misfits(weight, known.classes)
+        yield from training.class_weight_problems(weight, known.classes)
 
 
-def _preparation(about: Subject) -> Iterator[Misfit]:
+def _preparation(about: SpecContext) -> Iterator[IncompatibleSpec]:
     spec, known = about.spec, about.known
     texts = known.kind == "texts"
     try:
@@ -99,16 +100,16 @@ def _preparation(about: Subject) -> Iterator[Misfit]:
         # Of rows that were chosen by length nobody knows which words are left.
         vectorized = any(isinstance(step, Vectorize) for step in spec.dataset.prepare)
         if texts and (known.train is not None or vectorized):
-            rows.check_words(spec, known.highest)
-    except Misfit as misfit:
-        yield misfit
+            check_words(spec, known.highest)
+    except IncompatibleSpec as problem:
+        yield problem
 
 
-def _output(about: Subject) -> Iterator[Misfit]:
+def _output(about: SpecContext) -> Iterator[IncompatibleSpec]:
     assert about.trace
     if about.trace.shape is not None:
-        yield from labels.output_misfits(about.known, about.spec, about.trace.shape)
+        yield from labels.output_problems(about.known, about.spec, about.trace.shape)
         return
     units = labels.output_units(about.spec.model)
     if units is not None:
-        yield from labels.misfits(about.known, about.spec, units)
+        yield from labels.label_problems(about.known, about.spec, units)

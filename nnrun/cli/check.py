@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console, github, shipped
+from nnrun.cli import console
+from nnrun.cli.specs import find
 from nnrun.cli.verb import Json, Overrides, exit_codes
 from nnrun.errors import Fault, SpecError
 from nnrun.spec.rendering import place_of, render
 
 if TYPE_CHECKING:
-    from nnrun.check import Subject
+    from nnrun.check import SpecContext
     from nnrun.spec.loading import Loaded
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-EXAMPLE = "Example: nnrun check configs/*.yaml"
+from nnrun.errors import IncompatibleSpec
 
 
 class Format(StrEnum):
@@ -50,11 +53,13 @@ class Checked:
         return sum(not fault.is_warning for fault in self.faults)
 
     @cached_property
-    def about(self) -> Subject | None:
+    def about(self) -> SpecContext | None:
         """What is known of the experiment, where it can be run."""
         from nnrun import check
 
-        return check.subject(self.loaded.experiment) if self.loaded and not self.errors else None
+        return (
+            check.spec_context(self.loaded.experiment) if self.loaded and not self.errors else None
+        )
 
 
 def check(
@@ -77,13 +82,14 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say all that is wrong with specs, without data and without TensorFlow."""
+    """Check specs without data and without TensorFlow.
+
+    Example: nnrun check configs/*.yaml
+    """
     form = Format.JSON if json else form
     with exit_codes():
         found = [_checked(spec, overrides) for spec in specs]
         if build:
-            from nnrun.cli.building import built
-
             found = built(found, quiet=form in (Format.JSON, Format.GITHUB))
         _say(found, form)
         wrong = any(each.errors or (strict and each.faults) for each in found)
@@ -91,11 +97,12 @@ def check(
 
 
 def _checked(spec: Path, overrides: list[str]) -> Checked:
-    from nnrun import check, layout
+    from nnrun import check
+    from nnrun.runs import layout
     from nnrun.spec.loading import load
 
     try:
-        path = shipped.find(spec)
+        path = find(spec)
         loaded = load(path, overrides=overrides)
     except SpecError as error:
         return Checked(spec, None, error.faults)
@@ -112,10 +119,10 @@ def _say(found: list[Checked], form: Format | None) -> None:
             _say_one(each, out)
         if len(found) > 1 or found[0].faults:
             out.print(_total(found), markup=False)
-    if form is Format.GITHUB or (form is None and github.wanted()):
+    if form is Format.GITHUB or (form is None and console.wanted()):
         for each in found:
             for fault in each.faults:
-                print(github.annotation(fault, each.path))
+                print(console.annotation(fault, each.path))
 
 
 def _say_one(each: Checked, out: Any) -> None:
@@ -174,3 +181,43 @@ def _fault_as_json(fault: Fault) -> dict[str, Any]:
         **place_of(fault),
         "text": render(fault),
     }
+
+
+# What `nnrun check --build` does besides: every model built and compiled by Keras.
+
+
+def built(found: list[Checked], *, quiet: bool) -> list[Checked]:
+    """The specs with what Keras has against them.
+
+    Args:
+        found: checked without Keras.
+        quiet: leave out the summaries, which are printed of those that Keras takes.
+    """
+    from nnrun.training import backend
+    from nnrun.training.backend import Noise
+
+    with Noise() as noise:
+        console.say_meanwhile("loading TensorFlow", console.stderr(noise.terminal))
+        backend.load()
+        return [_built(each, quiet=quiet) for each in found]
+
+
+def _built(each: Checked, *, quiet: bool) -> Checked:
+    about = each.about
+    if about is None or about.row is None or each.loaded is None:
+        return each
+    from nnrun.models.build import begin_anew, summary, wire
+    from nnrun.training.compile import compile_model
+
+    try:
+        shape = tuple(size or 0 for size in about.row.shape)
+        begin_anew(about.spec.training.precision)
+        wired = wire(about.spec.model, shape, dtype=about.row.dtype)
+        described = summary(wired)
+        compile_model(wired.model, about.spec.training)
+    except IncompatibleSpec as problem:
+        fault = each.loaded.fault(problem.code, problem.path, problem.message)
+        return replace(each, faults=(*each.faults, fault))
+    if not quiet:
+        console.stdout().print(f"{about.spec.name}\n{described}", markup=False, end="")
+    return each

@@ -13,15 +13,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnrun import layout
 from nnrun.cli import console
 from nnrun.cli.verb import Json, Runs, exit_codes
 from nnrun.errors import CommandError, NnrunError
+from nnrun.runs import layout
 
 if TYPE_CHECKING:
-    from nnrun.cleaning import Plan, Standing, Subject
+    from nnrun.runs.cleaning import Plan, RunInfo, Standing
+from collections.abc import Mapping
+from typing import Any
 
-EXAMPLE = "Example: nnrun clean --keep-best 3 --older-than 30d --dry-run"
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from nnrun.cli.list import counted
+from nnrun.runs.cleaning import Plan, Rules
+from nnrun.spec.text import size
+
 NO_RULE = (
     "say which runs may go: by name, or with --keep-best, --older-than, --max-size or --status; "
     "only those go of which every rule given says so, and --dry-run shows them"
@@ -77,13 +86,14 @@ def clean(
     root: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Remove runs by rule: those of which every rule given says so.
+    """Delete runs that match all given filters.
 
     Nothing that is running or is no run is ever removed. Without --yes it asks first.
+
+    Example: nnrun clean --keep-best 3 --older-than 30d --dry-run
     """
     with exit_codes():
-        from nnrun import cleaning, runs
-        from nnrun.cli import removals
+        from nnrun.runs import cleaning
 
         rules = cleaning.Rules(
             _named(paths, root) if paths else None,
@@ -97,15 +107,15 @@ def clean(
         subjects = list(_subjects(root))
         ranked = _standings(subjects) if keep_best else None
         plan = cleaning.plan(subjects, rules, now=datetime.now(), standings=ranked)
-        remains = {path: runs.size(path) for path in runs.leftovers(root)}
+        remains = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
         out = console.stderr() if json else console.stdout()
-        removals.show(plan, remains, rules, out)
+        show(plan, remains, rules, out)
         is_agreed = not dry_run and bool(plan.removals or remains) and _is_agreed(yes=yes)
         done = _removed(plan, remains) if is_agreed else {}
         if json:
-            console.print_json(removals.as_json(plan, remains, done))
+            console.print_json(as_json(plan, remains, done))
         elif done:
-            removals.say(plan, done, out)
+            say(plan, done, out)
         if any(done.values()):
             raise typer.Exit(1)
 
@@ -116,7 +126,7 @@ def _named(paths: Sequence[Path], root: Path) -> frozenset[Path]:
     Raises:
         CommandError: one is not there, or lies elsewhere.
     """
-    from nnrun.runs import removable
+    from nnrun.runs.cleaning import removable
 
     known = {run.path for run in removable(root)}
     found = set()
@@ -147,10 +157,9 @@ def _folder(path: Path, root: Path) -> Path:
     return root / whole.name
 
 
-def _subjects(root: Path) -> Iterator[Subject]:
+def _subjects(root: Path) -> Iterator[RunInfo]:
     """All runs; one whose record cannot be read is told and stays."""
-    from nnrun.cleaning import read
-    from nnrun.runs import removable
+    from nnrun.runs.cleaning import read, removable
 
     if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also of a name that is too long
         raise CommandError(f"{root} is itself a run, and its parts go only with it")
@@ -161,10 +170,10 @@ def _subjects(root: Path) -> Iterator[Subject]:
             console.stderr().print(f"skipped: {error}", markup=False)
 
 
-def _standings(subjects: Iterable[Subject]) -> dict[Path, Standing]:
+def _standings(subjects: Iterable[RunInfo]) -> dict[Path, Standing]:
     """Which runs are the best; one that cannot be read is told and has no place, so it stays."""
-    from nnrun.compare import read
-    from nnrun.standings import standings
+    from nnrun.analysis.compare import read
+    from nnrun.analysis.compare.table import standings
 
     found = []
     for subject in subjects:
@@ -194,7 +203,7 @@ def _is_agreed(*, yes: bool) -> bool:
 
 def _removed(plan: Plan, remains: Iterable[Path]) -> dict[Path, str]:
     """Removes one by one; says of each folder why it could not be removed, or nothing."""
-    from nnrun.runs import remove, remove_leftover
+    from nnrun.runs.cleaning import remove, remove_leftover
 
     going = [removal.subject.run for removal in plan.removals]
     tasks = {path: partial(remove_leftover, path) for path in remains}
@@ -210,3 +219,84 @@ def _error_of(task: Callable[[], None]) -> str:
         console.print_error(error)
         return str(error)
     return ""
+
+
+# What `nnrun clean` says: which runs go, why, and what came of it.
+
+REMAINS = "left of a removal that was cut short"
+
+
+def show(plan: Plan, remains: Mapping[Path, int], rules: Rules, out: Console) -> None:
+    """Lists what the rules let go, the oldest first; or says that there is nothing."""
+    if not (plan.removals or remains):
+        out.print(f"nothing to remove; {_staying(plan)}", markup=False)
+    else:
+        out.print(_table(plan, remains))
+        freed = plan.freed + sum(remains.values())
+        out.print(f"to remove: {counted(len(plan.removals), freed)}; {_staying(plan)}")
+    if rules.max_size is not None and plan.left > rules.max_size:
+        more = f"{size(plan.left)} are still above {size(rules.max_size)}"
+        out.print(f"{more}, but no other run may go", markup=False)
+
+
+def _staying(plan: Plan) -> str:
+    verb = "stays" if plan.staying == 1 else "stay"
+    return f"{counted(plan.staying, plan.left)}, {verb}"
+
+
+def _table(plan: Plan, remains: Mapping[Path, int]) -> Table:
+    table = Table("run", "status")
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("why")
+    for removal in plan.removals:
+        subject = removal.subject
+        row = (subject.run.path.name, subject.status, size(subject.bytes))
+        table.add_row(*map(escape, row), escape("; ".join(removal.reasons)))
+    for path, count in remains.items():
+        table.add_row(escape(path.name), "-", size(count), REMAINS)
+    return table
+
+
+def say(plan: Plan, done: Mapping[Path, str], out: Console) -> None:
+    """Says how many went, and how many did not."""
+    going = [removal.subject for removal in plan.removals]
+    gone = [subject.bytes for subject in going if not done[subject.run.path]]
+    failed = sum(map(bool, done.values()))
+    rest = f"; {failed} could not be removed" if failed else ""
+    out.print(f"removed {counted(len(gone), sum(gone))}{rest}", markup=False)
+
+
+def as_json(plan: Plan, remains: Mapping[Path, int], done: Mapping[Path, str]) -> dict[str, Any]:
+    """The same for programs.
+
+    Args:
+        remains: what was left of earlier removals, each with its bytes.
+        done: why each folder that was to go could not be removed, empty where it was; nothing at
+            all where none was to go.
+    """
+    rows = [
+        {
+            "path": str(removal.subject.run.path),
+            "status": removal.subject.status,
+            "bytes": removal.subject.bytes,
+            "why": list(removal.reasons),
+            **_outcome(removal.subject.run.path, done),
+        }
+        for removal in plan.removals
+    ]
+    others = [
+        {"path": str(path), "bytes": count, **_outcome(path, done)}
+        for path, count in remains.items()
+    ]
+    return {
+        "schema_version": 1,
+        "runs": rows,
+        "leftovers": others,
+        "removed_bytes": sum(row["bytes"] for row in (*rows, *others) if row["removed"]),
+        "staying": {"runs": plan.staying, "bytes": plan.left},
+    }
+
+
+def _outcome(path: Path, done: Mapping[Path, str]) -> dict[str, Any]:
+    error = {"error": done[path]} if done.get(path) else {}
+    return {"removed": path in done and not error, **error}

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console
-from nnrun.cli.saving import save
+from nnrun.cli.console import save
 from nnrun.cli.verb import Json, Runs, exit_codes
 from nnrun.errors import CommandError, NnrunError, NotARun
 
 if TYPE_CHECKING:
-    from nnrun.compare import Comparison, Facts
+    from nnrun.analysis.compare import Comparison, Facts
+import textwrap
+from collections import Counter
+from typing import NamedTuple
 
-EXAMPLE = "Example: nnrun compare runs/*-imdb runs/*-imdb-dropout --plot imdb.png"
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nnrun.analysis.compare import Comparison, formats
 
 # Not every run can be compared with every other.
 INCOMPARABLE = 4
@@ -72,9 +79,12 @@ def compare(
     root: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Say which run is better, and whether the difference is real."""
+    """Compare runs: which is better, and is it significant?
+
+    Example: nnrun compare runs/*-imdb runs/*-imdb-dropout --plot imdb.png
+    """
     with exit_codes():
-        from nnrun import compare as comparing
+        from nnrun.analysis import compare as comparing
 
         conditions = [*where, *([f"status={status}"] if status else [])]
         runs = _chosen(_read(paths, root), conditions, last)
@@ -94,7 +104,7 @@ def _named(output: Path | None) -> Format:
 
 def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
     """Reads each run once; what is none, or is broken, is named and skipped."""
-    from nnrun.compare import read
+    from nnrun.analysis.compare import read
     from nnrun.runs import Run, find
 
     found = [run.path for run in find(root)] if paths is None else paths
@@ -113,7 +123,7 @@ def _chosen(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) 
     Raises:
         CommandError: there is none.
     """
-    from nnrun.compare.facts import holds, started
+    from nnrun.analysis.compare.facts import holds, started
 
     found, unknown = [], set(conditions)
     for run in runs:
@@ -129,15 +139,14 @@ def _chosen(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) 
 
 
 def _answer(comparison: Comparison, format_: Format, output: Path | None) -> None:
-    from nnrun.cli import comparison_table
-    from nnrun.compare import formats
+    from nnrun.analysis.compare import formats
 
     if format_ is Format.table:
         if output is None:
-            comparison_table.show(comparison, console.stdout())
+            show(comparison, console.stdout())
             return
         answer = io.StringIO()
-        comparison_table.show(comparison, console.stderr(answer))
+        show(comparison, console.stderr(answer))
         text = answer.getvalue()
     elif format_ is Format.json:
         text = console.as_json(formats.as_json(comparison))
@@ -151,7 +160,7 @@ def _answer(comparison: Comparison, format_: Format, output: Path | None) -> Non
 
 def _draw(comparison: Comparison, path: Path) -> None:
     from nnrun import plots
-    from nnrun.compare.intervals import interval
+    from nnrun.analysis.compare.statistics import interval
 
     entries = comparison.entries[: plots.COMPARED]
     series = [
@@ -162,3 +171,86 @@ def _draw(comparison: Comparison, path: Path) -> None:
     figure = plots.comparison(series, comparison.metric, rows=judged)
     kind = path.suffix.removeprefix(".") or "png"
     save(path, lambda path: figure.savefig(path, format=kind))
+
+
+# How a comparison shows in a terminal: a table in as many pieces as fit, and sentences.
+
+# A value of a spec is broken over lines at this width.
+WIDE = 30
+
+
+def show(comparison: Comparison, out: Console) -> None:
+    """Prints what all have in common, the table, and what can be said of it."""
+    if common := formats.shared(comparison):
+        out.print(f"in common: {common}", markup=False, style="dim", soft_wrap=False)
+    for table in _tables(comparison, out.width):
+        out.print(table)
+    for sentence in formats.sentences(comparison):
+        out.print(sentence, markup=False)
+
+
+def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
+    """The table, in as many pieces as the width asks for; each begins with the names."""
+    headings = _headings([column.name for column in comparison.columns])
+    names, *rest = (
+        _Column(
+            _broken(heading) if column.upwards is None else heading.replace("_", "\n", 1),
+            [_broken(cell) for cell in formats.cells(column, comparison.best(column))],
+            column.upwards is not None,
+        )
+        for heading, column in zip(headings, comparison.columns, strict=True)
+    )
+    piece: list[_Column] = []
+    for column in rest:
+        if piece and _width([names, *piece, column]) > width:
+            yield _table([names, *piece])
+            piece = []
+        piece.append(column)
+    yield _table([names, *piece])
+
+
+class _Column(NamedTuple):
+    heading: str
+    cells: list[str]
+    right: bool
+
+
+def _headings(names: list[str]) -> list[str]:
+    """Keys of a spec by their last word, `epochs` for `training.epochs`, where no other has it."""
+    last = [name.rpartition(".")[2] for name in names]
+    count = Counter(last)
+    return [short if count[short] == 1 else name for short, name in zip(last, names, strict=True)]
+
+
+def _broken(cell: str) -> str:
+    """On several lines where it is long."""
+    return "\n".join(textwrap.wrap(cell, WIDE)) if len(cell) > WIDE else cell
+
+
+def _width(columns: list[_Column]) -> int:
+    """What Rich needs for such a table."""
+    return 1 + sum(3 + _widest(column) for column in columns)
+
+
+def _widest(column: _Column) -> int:
+    return max(len(line) for cell in (column.heading, *column.cells) for line in cell.split("\n"))
+
+
+def _table(columns: list[_Column]) -> Table:
+    # Rich's own padding takes as long as all else, which shows in a thousand rows.
+    table = Table(padding=0)
+    padded = [list(_padded(column)) for column in columns]
+    for heading, *_ in padded:
+        table.add_column(heading, no_wrap=True)
+    for row in zip(*(cells for _, *cells in padded), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _padded(column: _Column) -> Iterator[Text]:
+    """Heading and cells, all of one width."""
+    width = _widest(column)
+    for cell in (column.heading, *column.cells):
+        lines = (f"{line:>{width}}" if column.right else line for line in cell.split("\n"))
+        style = "bold" if cell.endswith(formats.MARK) else ""
+        yield Text("\n".join(f" {line} " for line in lines), style)

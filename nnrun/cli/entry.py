@@ -12,7 +12,7 @@ def main() -> None:
     # Pydantic would read of every installed package whether it has a plugin for it; none is needed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        from nnrun.cli.main import main as run
+        from nnrun.cli.app import run
     except KeyboardInterrupt:
         os._exit(130)
     run()

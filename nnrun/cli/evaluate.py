@@ -14,9 +14,8 @@ from nnrun.errors import CommandError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nnrun.prediction import Raw, Subject
+    from nnrun.analysis.predict import Raw, TrainedRun
 
-EXAMPLE = "Example: nnrun evaluate runs/20260101-120000-iris flowers.csv"
 TEST = "test set"
 
 
@@ -30,19 +29,21 @@ def evaluate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say how good a trained run is: loss and metrics on its test set, or on a file.
+    """Evaluate a trained run on its test set or on a file.
 
     A CSV has a column with the target's name; an npz has the arrays x and y; pictures lie in a
     folder per class.
+
+    Example: nnrun evaluate runs/20260101-120000-iris flowers.csv
     """
     with exit_codes():
-        from nnrun import prediction
-        from nnrun.cli import asking
+        from nnrun.analysis.predict import trained_run
+        from nnrun.cli import predict
 
-        subject = prediction.subject(path)
+        subject = trained_run(path)
         raw = _raw(subject, file)
-        asking.say((*subject.notices, *raw.notices))
-        found = asking.ask(_metrics, subject, raw)
+        predict.say((*subject.notices, *raw.notices))
+        found = predict.ask(_metrics, subject, raw)
         source = str(file) if file else TEST
         if json:
             console.print_json(
@@ -60,16 +61,16 @@ def evaluate(
             console.stdout().print(_table(found, f"{source}, {len(raw):,} rows"))
 
 
-def _raw(subject: Subject, file: Path | None) -> Raw:
+def _raw(subject: TrainedRun, file: Path | None) -> Raw:
     """Labelled rows.
 
     Raises:
         CommandError: they have no labels.
     """
-    from nnrun.prediction import files, held_back
+    from nnrun.analysis.predict import files
 
     # What is measured is what a person has: nothing is made more like the training pictures.
-    raw = files.read([file], subject, invert=False) if file else held_back.everything(subject)
+    raw = files.read([file], subject, invert=False) if file else files.all_test_rows(subject)
     if raw.y is None:
         where = (
             f"a CSV has them in a column `{subject.target}`, an npz in an array `y`, and pictures "
@@ -79,10 +80,10 @@ def _raw(subject: Subject, file: Path | None) -> Raw:
     return raw
 
 
-def _metrics(subject: Subject, raw: Raw) -> dict[str, float | None]:
+def _metrics(subject: TrainedRun, raw: Raw) -> dict[str, float | None]:
     import math
 
-    from nnrun.prediction import model
+    from nnrun.analysis.predict import model
 
     found = model.metrics(subject, raw)
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
@@ -92,7 +93,7 @@ def _table(metrics: dict[str, float | None], title: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from nnrun.number import number
+    from nnrun.spec.text import number
 
     table = Table("metric", title=Text(title), title_justify="left")
     table.add_column("value", justify="right")

@@ -12,10 +12,8 @@ from nnrun.cli.verb import Json, exit_codes
 from nnrun.exporting.formats import Format, check_packages, ending
 
 if TYPE_CHECKING:
+    from nnrun.analysis.predict import TrainedRun
     from nnrun.exporting.flow import Exported
-    from nnrun.prediction import Subject
-
-EXAMPLE = "Example: nnrun export runs/20260101-120000-iris --format onnx"
 
 
 def export(
@@ -29,36 +27,38 @@ def export(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a trained model in a format that other programs run.
+    """Export a trained model to SavedModel, LiteRT or ONNX.
 
     The export is run once on test rows, or on random ones where the data are not here, and is kept
     only if it says what Keras says. A JSON file tells what rows it takes.
+
+    Example: nnrun export runs/20260101-120000-iris --format onnx
     """
     with exit_codes():
         check_packages(format_)
-        from nnrun import prediction
-        from nnrun.cli import asking
-        from nnrun.exporting import describing, placing
+        from nnrun.analysis.predict import trained_run
+        from nnrun.cli import predict
+        from nnrun.exporting import flow
 
-        subject = prediction.subject(path)
-        target = output or Path(f"{describing.name(subject)}{ending(format_)}")
-        placing.check_free(target, format_)
-        asking.say(subject.notices)
-        found = asking.ask(_export, subject, format_, target)
+        subject = trained_run(path)
+        target = output or Path(f"{flow.name(subject)}{ending(format_)}")
+        flow.check_free(target, format_)
+        predict.say(subject.notices)
+        found = predict.ask(_export, subject, format_, target)
         if json:
             console.print_json(_as_json(subject, found))
         else:
             _say(found)
 
 
-def _export(subject: Subject, format_: Format, target: Path) -> Exported:
+def _export(subject: TrainedRun, format_: Format, target: Path) -> Exported:
     from nnrun.exporting import flow
 
     return flow.export(subject, format_, target)
 
 
 def _say(found: Exported) -> None:
-    from nnrun.number import size
+    from nnrun.spec.text import size
 
     many = "any number of rows" if found.batch is None else "one row at a time"
     x = found.asked.x
@@ -71,7 +71,7 @@ def _say(found: Exported) -> None:
     console.stdout().print(said, markup=False)
 
 
-def _as_json(subject: Subject, found: Exported) -> dict[str, object]:
+def _as_json(subject: TrainedRun, found: Exported) -> dict[str, object]:
     return {
         "schema_version": 1,
         "path": str(subject.run.path),

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun import layout
 from nnrun.cli import console, specs
-from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.train import Folder
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
-from nnrun.errors import Misfit, SpecError
+from nnrun.errors import IncompatibleSpec, SpecError
+from nnrun.experiment.interrupts import Interrupts
+from nnrun.runs import layout
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
     from nnrun.spec.loading import Loaded
 
-EXAMPLE = "Example: nnrun kfold configs/boston.yaml --set training.epochs=20"
 
 Workers = Annotated[
     int | None,
@@ -46,7 +45,10 @@ def kfold(
     root: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Cross-validate an experiment: a run per fold, and what they say together."""
+    """Cross-validate an experiment: one run per fold, and a summary.
+
+    Example: nnrun kfold configs/boston.yaml --set training.epochs=20
+    """
     with exit_codes():
         also = ["validation.kfold.final=true"] if final else []
         loaded = specs.read(spec, [*overrides, *also], expect)
@@ -56,39 +58,39 @@ def kfold(
 
             return runs.create(root, loaded.experiment.name, now=datetime.now(), record=record)
 
-        conduct(loaded, folder, workers=workers, json=json)
+        run_kfold(loaded, folder, workers=workers, json=json)
 
 
-def conduct(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:
+def run_kfold(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:
     """Cross-validates and says how it went, however it went.
 
     Raises:
         NnrunError: it cannot be done, or a fold failed.
         typer.Exit: with 1 where a fold has failed, with 3 where a gate was missed.
     """
-    from nnrun import gates
-    from nnrun.cli import closing
-    from nnrun.cli.lanes import Lanes
+    from nnrun.cli import summary
+    from nnrun.cli.progress import FoldProgress
+    from nnrun.runs.gates import Outcome, judge_gates
 
     _check(loaded)
-    lanes = Lanes()
-    judged: list[gates.Outcome] = []
+    progress = FoldProgress()
+    judged: list[Outcome] = []
     try:
-        carry_out(loaded, folder, workers, lanes)
-        if lanes.run and lanes.run.status() == layout.FINISHED:
-            judged = gates.judge(lanes.run, loaded.experiment.expect)
+        cross_validate_one(loaded, folder, workers, progress)
+        if progress.run and progress.run.status() == layout.FINISHED:
+            judged = judge_gates(progress.run, loaded.experiment.expect)
     finally:
-        if lanes.run:
-            closing.log(lanes.run)
+        if progress.run:
+            summary.log(progress.run)
             if not json:
-                closing.show(lanes.run, console.stdout())
+                summary.show(progress.run, console.stdout())
         if json:
-            entries = [closing.as_json(lanes.run)] if lanes.run else []
+            entries = [summary.as_json(progress.run)] if progress.run else []
             console.print_json({"schema_version": 1, "runs": entries})
-    assert lanes.run is not None
+    assert progress.run is not None
     missed = any(not outcome.passed for outcome in judged)
     done = MISSED if missed else 0
-    raise typer.Exit(done if lanes.run.status() == layout.FINISHED else 1)
+    raise typer.Exit(done if progress.run.status() == layout.FINISHED else 1)
 
 
 def _check(loaded: Loaded) -> None:
@@ -100,14 +102,14 @@ def _check(loaded: Loaded) -> None:
         raise SpecError((loaded.fault("NN102", ("validation", "kfold"), message, key=True),))
 
 
-def carry_out(loaded: Loaded, folder: Folder, workers: int | None, lanes: Any) -> None:
+def cross_validate_one(loaded: Loaded, folder: Folder, workers: int | None, progress: Any) -> None:
     """Cross-validates an experiment into a folder.
 
     Args:
         loaded: with a `validation.kfold`.
         folder: makes the run folder, or reads one that is to be gone on with.
         workers: how many processes side by side; None for as many as are worth it.
-        lanes: the audience, not yet entered.
+        progress: the audience, not yet entered.
 
     Raises:
         NnrunError: it cannot be done; a fold that fails is in the run's status.
@@ -115,18 +117,18 @@ def carry_out(loaded: Loaded, folder: Folder, workers: int | None, lanes: Any) -
     """
     began = time.perf_counter()
     from nnrun.cli import worker
-    from nnrun.workers import Team
+    from nnrun.executors.local import WorkerPool
 
     try:
-        with lanes, Interrupts() as interrupts, Team(worker.main) as team:
+        with progress, Interrupts() as interrupts, WorkerPool(worker.main) as team:
             # First of all, because loading TensorFlow takes longer than all that comes before it.
             team.hire()
-            from nnrun.kfold.flow import Order, cross_validate
+            from nnrun.experiment.crossval.flow import Order, cross_validate
 
             interrupts.raise_again()
             heed = interrupts.raise_again
             order = Order(loaded.experiment, loaded.overrides, workers, folder, began, heed)
-            cross_validate(order, team, lanes)
-    except Misfit as misfit:
-        fault = loaded.fault(misfit.code, misfit.path, misfit.message)
-        raise SpecError((fault,)) from misfit
+            cross_validate(order, team, progress)
+    except IncompatibleSpec as problem:
+        fault = loaded.fault(problem.code, problem.path, problem.message)
+        raise SpecError((fault,)) from problem

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun import layout
 from nnrun.cli import console, kfold, specs, train
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError, RunError
+from nnrun.runs import layout
 
 if TYPE_CHECKING:
     from nnrun.runs import Run
     from nnrun.spec.loading import Loaded
 
-EXAMPLE = "Example: nnrun resume runs/20260101-120000-digits"
 
 # Seconds that a worker may take to notice that it is alone.
 PATIENCE = 10.0
@@ -37,16 +36,19 @@ def resume(
     workers: kfold.Workers = None,
     json: Json = False,
 ) -> None:
-    """Go on with a run that was stopped or killed, to the same bytes; or with more epochs."""
+    """Resume a stopped or killed run, to the same bits.
+
+    Example: nnrun resume runs/20260101-120000-digits
+    """
     with exit_codes():
-        from nnrun.runs import Run, taken
-        from nnrun.runs.plain_files import check_all
+        from nnrun.runs import Run, reopen
+        from nnrun.runs.files import check_all
 
         known = Run(path).record()
         if "fold" in known:
             raise RunError(f"{path} is a fold; `nnrun resume {path.resolve().parent}` goes on")
         check_all(path)
-        run = taken(path)
+        run = reopen(path)
         try:
             _wait_for_workers(run)
             loaded = _spec(run, epochs, force=force)
@@ -130,26 +132,26 @@ def _go_on(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: 
     known = run.record()
 
     def folder(record: dict[str, Any]) -> Run:
-        from nnrun import reopening
+        from nnrun.runs.run import differences, reopen_record
 
-        different = list(reopening.differences(known, record))
+        different = list(differences(known, record))
         if different and not force:
             reasons = "; ".join(different)
             raise RunError(f"{run.path} cannot go on to the same bytes: {reasons} (see --force)")
         if "folds" in known:
-            reopening.reopen(run, record)
+            reopen_record(run, record)
         else:
             # Keras is loaded by now; of a cross-validation it never is in this process.
-            from nnrun import extending
+            from nnrun.experiment.resume import extend
 
-            extending.reopen(run, loaded.experiment.training, record)
+            extend(run, loaded.experiment.training, record)
         return run
 
     if "folds" in known:
-        kfold.conduct(loaded, folder, workers=workers, json=json)
+        kfold.run_kfold(loaded, folder, workers=workers, json=json)
     entries: list[dict[str, Any]] = []
     try:
-        code = train.conduct(loaded, folder, entries, quiet=json)
+        code = train.train_all(loaded, folder, entries, quiet=json)
     finally:
         if json:
             console.print_json({"schema_version": 1, "runs": entries})
@@ -157,8 +159,8 @@ def _go_on(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: 
 
 
 def _say_finished(run: Run, *, json: bool) -> None:
-    from nnrun.cli import closing
+    from nnrun.cli import summary
 
     if json:
-        console.print_json({"schema_version": 1, "runs": [closing.as_json(run)]})
+        console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
     console.stderr().print(f"{console.short(run.path)} is finished", markup=False)

@@ -13,13 +13,13 @@ import typer
 
 from nnrun.cli import console
 from nnrun.cli import specs as reading
-from nnrun.cli.interrupts import Interrupts
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
-from nnrun.errors import Misfit, NnrunError, SpecError
+from nnrun.errors import IncompatibleSpec, NnrunError, SpecError
+from nnrun.experiment.interrupts import Interrupts
 
 if TYPE_CHECKING:
-    from nnrun.assembly import Assembly
-    from nnrun.cli.progress import Watcher
+    from nnrun.cli.progress import TrainingProgress
+    from nnrun.experiment.setup import TrainingSetup
     from nnrun.runs import Run
     from nnrun.spec.loading import Loaded
 
@@ -33,10 +33,7 @@ class Last:
     TensorFlow keeps what XLA has compiled for as long as the process lives, 8 MB each time.
     """
 
-    assembly: Assembly | None = None
-
-
-EXAMPLE = "Example: nnrun train configs/digits.yaml --set training.epochs=5"
+    setup: TrainingSetup | None = None
 
 
 def train(
@@ -52,7 +49,10 @@ def train(
     root: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Train each experiment, test it and leave a run folder."""
+    """Train each experiment, test it and leave a run folder.
+
+    Example: nnrun train configs/digits.yaml --set training.epochs=5
+    """
     entries: list[dict[str, Any]] = []
     with exit_codes():
         try:
@@ -60,7 +60,7 @@ def train(
             loaded = [each for spec in specs for each in _seeded(spec, overrides, expect, seeds)]
             last = Last()
             codes = [
-                conduct(each, _new(each, root), entries, quiet=json, last=last) for each in loaded
+                train_all(each, _new(each, root), entries, quiet=json, last=last) for each in loaded
             ]
             if seeds and not json:
                 _sum_up(entries)
@@ -87,8 +87,8 @@ def _seeded(spec: Path, overrides: list[str], expect: list[str], seeds: int | No
 
 def _sum_up(entries: list[dict[str, Any]]) -> None:
     """Says of each experiment what its seeds have in common, as far as they were finished."""
-    from nnrun.compare import experiments, formats, read
-    from nnrun.compare.facts import finished
+    from nnrun.analysis.compare import experiments, formats, read
+    from nnrun.analysis.compare.facts import finished
     from nnrun.runs import Run
 
     runs = [run for entry in entries if finished(run := read(Run(Path(entry["path"]))))]
@@ -109,7 +109,7 @@ def _new(loaded: Loaded, root: Path) -> Folder:
     return folder
 
 
-def conduct(
+def train_all(
     loaded: Loaded,
     folder: Folder,
     entries: list[dict[str, Any]],
@@ -129,30 +129,32 @@ def conduct(
     Returns:
         An exit code.
     """
-    from nnrun import gates
-    from nnrun.cli import closing
-    from nnrun.cli.progress import Watcher
+    from nnrun.cli import summary
+    from nnrun.cli.progress import TrainingProgress
     from nnrun.runs import Run
+    from nnrun.runs.gates import judge_gates
 
-    watcher = Watcher()
+    watcher = TrainingProgress()
     try:
-        carry_out(loaded, folder, watcher, last)
+        train_one(loaded, folder, watcher, last)
         assert watcher.path
-        judged = gates.judge(Run(watcher.path), loaded.experiment.expect)
+        judged = judge_gates(Run(watcher.path), loaded.experiment.expect)
     except NnrunError as error:
         console.print_error(error)
         return error.exit_code
     finally:
         if watcher.path:
             run = Run(watcher.path)
-            entries.append(closing.as_json(run))
-            closing.log(run)
+            entries.append(summary.as_json(run))
+            summary.log(run)
             if not quiet:
-                closing.show(run, console.stdout())
+                summary.show(run, console.stdout())
     return 0 if all(outcome.passed for outcome in judged) else MISSED
 
 
-def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher, last: Last | None = None) -> None:
+def train_one(
+    loaded: Loaded, folder: Folder, watcher: TrainingProgress, last: Last | None = None
+) -> None:
     """Trains one experiment into a folder.
 
     Raises:
@@ -161,29 +163,29 @@ def carry_out(loaded: Loaded, folder: Folder, watcher: Watcher, last: Last | Non
     """
     began = time.perf_counter()
     try:
-        from nnrun.cli import backend
-        from nnrun.intake import take_in
+        from nnrun.experiment.inputs import load_and_prepare
+        from nnrun.training import backend
 
         watcher.reading(loaded.experiment.dataset.name)
-        intake = take_in(loaded.experiment)
+        prepared = load_and_prepare(loaded.experiment)
         with watcher, Interrupts() as interrupts:
             imported = time.perf_counter()
             watcher.stage("loading TensorFlow")
             backend.load()
-            from nnrun import experiment
-            from nnrun.assembly import serves
-            from nnrun.recording import Origin
+            from nnrun.experiment import fold
+            from nnrun.experiment.recorder import RunContext
+            from nnrun.experiment.setup import serves
 
             # Packages that load catch what they should not, and go on.
             interrupts.raise_again()
             spent = time.perf_counter() - imported
-            origin = Origin(loaded.overrides, began, spent, heed=interrupts.raise_again)
+            context = RunContext(loaded.overrides, began, spent, heed=interrupts.raise_again)
             last = last or Last()
-            again = last.assembly if serves(last.assembly, intake.spec) else None
-            last.assembly = None
-            assembly = experiment.prepare(intake, watcher, previous=again)
-            experiment.fit_fold(assembly, folder, origin=origin, observer=watcher)
-            last.assembly = assembly
-    except Misfit as misfit:
-        fault = loaded.fault(misfit.code, misfit.path, misfit.message)
-        raise SpecError((fault,)) from misfit
+            again = last.setup if serves(last.setup, prepared.spec) else None
+            last.setup = None
+            setup = fold.prepare(prepared, watcher, previous=again)
+            fold.fit_fold(setup, folder, context=context, observer=watcher)
+            last.setup = setup
+    except IncompatibleSpec as problem:
+        fault = loaded.fault(problem.code, problem.path, problem.message)
+        raise SpecError((fault,)) from problem

@@ -14,18 +14,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnrun import layout
-from nnrun.cli import backend
 from nnrun.cli.entry import collect_seldom
-from nnrun.cli.interrupts import Interrupts
-from nnrun.cli.noise import Noise
 from nnrun.errors import NnrunError
-from nnrun.history import Logs
-from nnrun.kfold.messages import Begin, Brief, Done, Job, Ready, Refused, Told, Up
-from nnrun.runs import Run, create_part, taken
+from nnrun.experiment.crossval.messages import Begin, Brief, Done, Event, Job, Ready, Refused, Up
+from nnrun.experiment.interrupts import Interrupts
+from nnrun.runs import Run, create_part, layout, reopen
+from nnrun.training import backend, devices
+from nnrun.training.backend import Noise
+from nnrun.types import Logs
 
 if TYPE_CHECKING:
-    from nnrun.assembly import Assembly
+    from nnrun.experiment.setup import TrainingSetup
 
 
 def main(line: Connection) -> None:
@@ -45,24 +44,24 @@ class _Worker:
     def __init__(self, line: Connection, noise: Noise, interrupts: Interrupts) -> None:
         began = time.perf_counter()
         backend.load()
-        from nnrun import experiment
+        from nnrun.experiment import fold
 
-        self._experiment = experiment
+        self._experiment = fold
         self._import_seconds = time.perf_counter() - began
         self._line = line
         self._noise = noise
         self._heed = interrupts.raise_again
         line.send(Up())
         self._brief: Brief = line.recv()
-        self._made_ready: tuple[str, Assembly] | None = None
-        self._previous: Assembly | None = None
+        self._made_ready: tuple[str, TrainingSetup] | None = None
+        self._previous: TrainingSetup | None = None
 
     def work(self) -> None:
         """Makes the first job ready, then does whatever it is told to begin."""
         first = self._brief.first
         try:
             self._made_ready = (first.part, self._prepare(first))
-        except Exception as error:  # noqa: BLE001 - raised again by the one who listens
+        except Exception as error:  # noqa: BLE001 - the other experiments are tried all the same
             self._line.send(Refused(_portable(error)))
             return
         self._line.send(self._ready(self._made_ready[1]))
@@ -70,29 +69,28 @@ class _Worker:
             begin: Begin = self._line.recv()
             self._line.send(Done(self._do(begin)))
 
-    def _ready(self, assembly: Assembly) -> Ready:
+    def _ready(self, setup: TrainingSetup) -> Ready:
         return Ready(
-            engine=assembly.engine,
-            device=assembly.device,
-            parameters=assembly.model.count_params(),
-            summary=assembly.summary,
-            structure=assembly.structure,
+            engine=setup.engine,
+            device=setup.device,
+            parameters=setup.model.count_params(),
+            summary=setup.summary,
+            structure=setup.structure,
             gpus=len(self._gpus()),
         )
 
     def _gpus(self) -> list[str]:
-        from nnrun.training import devices
 
         return [name for name in devices.available() if name.startswith("gpu")]
 
-    def _prepare(self, job: Job) -> Assembly:
-        from nnrun.intake import of_fold
+    def _prepare(self, job: Job) -> TrainingSetup:
+        from nnrun.experiment.inputs import prepare_fold
 
         gpus = self._gpus()
-        material = replace(self._brief.material, spec=job.spec)
-        same = self._previous and self._previous.intake.spec == job.spec
+        raw = replace(self._brief.raw, spec=job.spec)
+        same = self._previous and self._previous.prepared.spec == job.spec
         return self._experiment.prepare(
-            of_fold(material, job.fold),
+            prepare_fold(raw, job.fold),
             _Relay(self._line, self._noise),
             device=gpus[self._brief.number % len(gpus)] if gpus else "auto",
             previous=self._previous if same else None,
@@ -100,22 +98,24 @@ class _Worker:
 
     def _do(self, begin: Begin) -> str | None:
         """Makes one run; returns why it failed, if it did."""
-        from nnrun.cli import closing
-        from nnrun.recording import Origin
+        from nnrun.cli import summary
+        from nnrun.experiment.recorder import RunContext
 
         began = time.perf_counter()
         job, whole = begin.job, Run(begin.whole)
         try:
-            self._previous = self._assembly(job)
+            self._previous = self._setup(job)
             self._experiment.fit_fold(
                 self._previous,
                 lambda record: _folder(whole, job, record),
-                origin=Origin(self._brief.overrides, began, self._import_seconds, heed=self._heed),
+                context=RunContext(
+                    self._brief.overrides, began, self._import_seconds, heed=self._heed
+                ),
                 observer=_Relay(self._line, self._noise),
             )
         except NnrunError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - the other experiments are tried all the same
             self._heed()
             # Ours to mend; the log of the fold has all of it, and the other folds go on.
             traceback.print_exc()
@@ -124,11 +124,11 @@ class _Worker:
             part = Run(whole.path / job.part)
             self._noise.leave_log()
             if part.holds(layout.RUN):
-                closing.log(part)
+                summary.log(part)
             self._import_seconds = 0.0
         return None
 
-    def _assembly(self, job: Job) -> Assembly:
+    def _setup(self, job: Job) -> TrainingSetup:
         """The job's model: the one that was made ready, or the last one put back to its start."""
         made, self._made_ready = self._made_ready, None
         if made:
@@ -140,13 +140,14 @@ class _Worker:
 
 def _folder(whole: Run, job: Job, record: dict[str, Any]) -> Run:
     """The folder of a job: the one that a stopped run has begun, where it can go on, or a new one."""
-    from nnrun import extending, reopening
+    from nnrun.experiment import resume
+    from nnrun.runs.run import is_same
 
     path = whole.path / job.part
     with suppress(NnrunError):
-        if reopening.is_same(Run(path).record(), record):
-            run = taken(path)
-            extending.reopen(run, job.spec.training, record)
+        if is_same(Run(path).record(), record):
+            run = reopen(path)
+            resume.extend(run, job.spec.training, record)
             return run
     return create_part(whole, job.part, job.spec.name, now=datetime.now(), record=record)
 
@@ -164,7 +165,7 @@ class _Relay:
         if not self._listened_to:
             return
         try:
-            self._line.send(Told(method, arguments))
+            self._line.send(Event(method, arguments))
         except OSError:
             # Nobody wants the rest. Said once: what there is will be kept, and told here again.
             self._listened_to = False

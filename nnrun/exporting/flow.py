@@ -7,28 +7,224 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
-from nnrun import inert, keras_objects
-from nnrun.errors import RunError
-from nnrun.exporting import describing, onnx, placing, saved_model, tflite
+from nnrun.analysis.predict import Raw, TrainedRun, files
+from nnrun.analysis.predict import model as trained
+from nnrun.data import datasets
+from nnrun.errors import CommandError, DataError, RunError
+from nnrun.exporting import writers
 from nnrun.exporting.formats import INPUT, Format
-from nnrun.exporting.rows import Compared, compared
-from nnrun.prediction import Subject
-from nnrun.prediction import model as trained
-from nnrun.records import Array
+from nnrun.models import components
+from nnrun.runs import layout
+from nnrun.spec.labels import are_probabilities
+from nnrun.spec.text import escape_json
+from nnrun.types import Array, Inputs, Sequences
 
-_FORMATS: dict[Format, ModuleType] = {
-    Format.saved_model: saved_model,
-    Format.tflite: tflite,
-    Format.onnx: onnx,
+# What an exported model wants and says, written down for whoever uses it without nnrun.
+
+# What the numbers are that come out.
+PROBABILITIES, SCORES, VALUES = "probabilities", "scores", "values"
+
+
+def name(subject: TrainedRun) -> str:
+    """Of the run; that of a cross-validation on all training rows is named after both."""
+    path = subject.run.path.resolve()
+    return f"{path.parent.name}-{path.name}" if path.name == layout.FINAL else path.name
+
+
+def description(subject: TrainedRun, found: Exported, output: tuple[int, ...]) -> dict[str, Any]:
+    """Rows, outputs, and how rows are prepared, as JSON holds them.
+
+    Args:
+        subject: the run.
+        found: the export.
+        output: shape of what the model says of one row.
+    """
+    prepared = subject.run.read_json(layout.PREPARATION)
+    x = found.asked.x
+    said: dict[str, Any] = {
+        "schema_version": layout.SCHEMA_VERSION,
+        "run": name(subject),
+        "dataset": subject.name,
+        "format": str(found.format),
+        "input": {
+            "name": INPUT,
+            "shape": [found.batch, *x.shape[1:]],
+            "dtype": str(x.dtype),
+        },
+        "output": {
+            "shape": [found.batch, *output],
+            "dtype": "float32",
+            "holds": _holds(subject),
+            "target": subject.target,
+            "classes": list(subject.classes),
+        },
+        "rows": prepared["rows"],
+        "prepare": prepared["steps"],
+        "compared": {
+            "rows": len(x),
+            "source": found.asked.source,
+            "largest_difference": found.difference,
+            "tolerance": found.tolerance,
+        },
+    }
+    if subject.run.holds(layout.WORDS):
+        said["words"] = subject.run.read_json(layout.WORDS)
+    return said
+
+
+def _holds(subject: TrainedRun) -> str:
+    """What the numbers are that come out."""
+    training = subject.spec.training
+    if not subject.classes:
+        return VALUES
+    from_logits = training.loss.arguments.get("from_logits") is True
+    return PROBABILITIES if are_probabilities(training) and not from_logits else SCORES
+
+
+# An export comes into its place whole or not at all, and never over what is there.
+
+_INSIDE = "rows.json"
+
+
+def description_path(path: Path, format_: Format) -> Path:
+    """Where it is said what rows an export wants: inside of a folder, beside a file."""
+    return path / _INSIDE if format_ is Format.saved_model else path.with_name(f"{path.name}.json")
+
+
+def check_free(path: Path, format_: Format) -> None:
+    """Refuses a place that is taken, or is none.
+
+    Raises:
+        CommandError: with what is in the way.
+    """
+    for each in (path, description_path(path, format_)):
+        if os.path.lexists(each):
+            raise CommandError(
+                f"{each} is there already, and is left as it is; "
+                "take another name with --output, or move it away"
+            )
+    if not path.parent.is_dir():
+        raise CommandError(f"there is no folder {path.parent} to write {path.name} in")
+
+
+@contextmanager
+def workplace(path: Path) -> Iterator[Path]:
+    """A passing name beside the place, of which nothing is left in the end.
+
+    Raises:
+        RunError: nothing can be written there, or the disk is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+        ) as folder:
+            yield Path(folder) / path.name
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"{path}: cannot be written: {reason}") from error
+
+
+def place(passing: Path, path: Path, format_: Format) -> None:
+    """Moves an export with its description to where it belongs.
+
+    Raises:
+        CommandError: somebody else was quicker.
+        OSError: it cannot be moved.
+    """
+    check_free(path, format_)
+    if format_ is Format.saved_model:
+        passing.rename(path)
+        return
+    beside = description_path(path, format_)
+    description_path(passing, format_).rename(beside)
+    try:
+        passing.rename(path)
+    except OSError:
+        beside.unlink()
+        raise
+
+
+def export_size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(each.stat().st_size for each in files if each.is_file())
+
+
+# Rows that the exported model and Keras's are both asked about.
+
+MOST = 100
+"""Rows at most, and fewer of large ones: deep models take a second for each picture."""
+_NUMBERS = 4_000_000
+_WORDS = 60  # in a text that is made up
+
+TEST, RANDOM = "the test set", "random numbers"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Rows as the model takes them.
+
+    Args:
+        x: shape `(rows, …)`.
+        source: where they are from, `TEST` or `RANDOM`.
+    """
+
+    x: Array
+    source: str
+
+
+def compared(subject: TrainedRun) -> Compared:
+    """The first test rows where the data are at hand, else random ones; nothing is downloaded."""
+    shape = subject.fitted.steps[-1].shape if subject.fitted.steps else subject.looks.shape
+    count = max(2, min(MOST, _NUMBERS // math.prod(shape)))
+    if not datasets.missing(subject.spec.dataset):
+        try:
+            raw = files.read_test_rows(subject, files.Range(0, count))
+        except DataError:
+            """A file of a person's own that is gone, or is another by now."""
+        else:
+            return Compared(_prepared(subject, raw), TEST)
+    return Compared(_random(subject, count, shape), RANDOM)
+
+
+def _prepared(subject: TrainedRun, raw: Raw) -> Array:
+    preparation = subject.fitted.preparation(raw.x)
+    prepared = preparation.expand(preparation.store(raw.x), np, preparation.state)
+    return np.asarray(prepared, dtype=preparation.dtype)
+
+
+def _random(subject: TrainedRun, count: int, shape: tuple[int, ...]) -> Array:
+    """Numbers of the size that the model takes."""
+    rng = np.random.default_rng(0)
+    looks = subject.looks
+    x: Inputs
+    if looks.kind == "texts":
+        x = _texts(np.array([*subject.vocabulary().words.values()], np.int32), count, rng)
+    elif looks.kind == "images":
+        x = rng.uniform(0, looks.highest or 1.0, (count, *looks.shape))
+    else:
+        return rng.normal(size=(count, *shape)).astype(np.float32)
+    return _prepared(subject, Raw(tuple(map(str, range(count))), x))
+
+
+def _texts(known: Array, count: int, rng: np.random.Generator) -> Sequences:
+    return Sequences(rng.choice(known, count * _WORDS), np.arange(count + 1) * _WORDS)
+
+
+_WRITE_AND_RUN: dict[Format, tuple[Callable[..., int | None], Callable[..., Array]]] = {
+    Format.saved_model: (writers.write_saved_model, writers.run_saved_model),
+    Format.tflite: (writers.write_tflite, writers.run_tflite),
+    Format.onnx: (writers.write_onnx, writers.run_onnx),
 }
 TOLERANCE = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
 """How far an export may be from Keras, by precision; relative to the largest output above 1."""
@@ -65,10 +261,10 @@ class Exported:
     @property
     def description(self) -> Path:
         """Where it is said what rows it wants."""
-        return placing.description(self.path, self.format)
+        return description_path(self.path, self.format)
 
 
-def export(subject: Subject, format_: Format, path: Path) -> Exported:
+def export(subject: TrainedRun, format_: Format, path: Path) -> Exported:
     """Writes the model of a run in another format, and runs it once to see that it is the same.
 
     Args:
@@ -81,18 +277,18 @@ def export(subject: Subject, format_: Format, path: Path) -> Exported:
             cannot be written; then nothing is left of it.
         CommandError: there is something at that place.
     """
-    placing.check_free(path, format_)
+    check_free(path, format_)
     asked, tolerance = compared(subject), TOLERANCE[subject.spec.training.precision]
     model, _ = trained.read(subject, asked.x.shape[1:])
-    with placing.workplace(path) as passing:
+    with workplace(path) as passing:
         batch, difference = write(model, format_, passing, asked.x)
-        size = placing.size(passing)
+        size = export_size(passing)
         found = Exported(path, format_, size, batch, asked, difference, tolerance)
         _check(found)
-        about = describing.description(subject, found, tuple(model.output_shape[1:]))
-        text = inert.json(json.dumps(about, indent=1, ensure_ascii=False)) + "\n"
-        placing.description(passing, format_).write_text(text, encoding="utf-8")
-        placing.place(passing, path, format_)
+        about = description(subject, found, tuple(model.output_shape[1:]))
+        text = escape_json(json.dumps(about, indent=1, ensure_ascii=False)) + "\n"
+        description_path(passing, format_).write_text(text, encoding="utf-8")
+        place(passing, path, format_)
     return found
 
 
@@ -128,10 +324,10 @@ def write(model: keras.Model, format_: Format, path: Path, x: Array) -> tuple[in
         RunError: the format cannot hold the model.
         OSError: it cannot be written.
     """
-    program = _FORMATS[format_]
-    batch = _tried(format_, model, lambda: program.write(_inference(model), path))
-    found = _tried(format_, model, lambda: program.run(path, x))
-    alone = _tried(format_, model, lambda: program.run(path, x[:1]))
+    save, run = _WRITE_AND_RUN[format_]
+    batch = _tried(format_, model, lambda: save(_inference(model), path))
+    found = _tried(format_, model, lambda: run(path, x))
+    alone = _tried(format_, model, lambda: run(path, x[:1]))
     expected = np.asarray(keras.ops.cast(model(x, training=False), "float32"))
     return batch, max(_difference(expected, found), _difference(expected[:1], alone))
 
@@ -184,7 +380,7 @@ def _lacking(error: Exception, model: keras.Model) -> str:
         return f"{it} needs {operation}, which the format lacks; try another one"
     if _LOST in said:
         return f"{it} has numbers that get lost on the way; try another format"
-    reason = keras_objects.reason(error)
+    reason = components.reason(error)
     reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}…"
     return f"{it}: {reason}" if layer else reason
 

@@ -14,10 +14,10 @@ from zipfile import BadZipFile, ZipFile
 
 import keras
 
-from nnrun import keras_objects
 from nnrun.errors import RunError
+from nnrun.models import components
 from nnrun.models.build import REFUSALS, TOO_LARGE
-from nnrun.spec.words import shown
+from nnrun.spec.text import shown
 
 # What Keras raises over a file that is damaged, or not one of its own.
 _DAMAGE = (
@@ -59,7 +59,7 @@ def read(path: Path) -> keras.Model:
 
 def _reason(error: Exception) -> str:
     """The first sentence of what Keras says; those after it tell how to take less care."""
-    said = keras_objects.reason(error).removeprefix("Exception encountered: ")
+    said = components.reason(error).removeprefix("Exception encountered: ")
     first = said.partition(". ")[0].removesuffix(".")
     return first if len(first) <= _LONGEST_REASON else f"{first[: _LONGEST_REASON - 1]}…"
 

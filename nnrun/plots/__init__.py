@@ -6,8 +6,7 @@ like any other value. Equal input gives equal pixels.
 
 from nnrun.plots.comparison import COMPARED, Compared, comparison
 from nnrun.plots.confusion import confusion
-from nnrun.plots.curves import curve
-from nnrun.plots.folds import folds, smoothed
+from nnrun.plots.curves import curve, folds, smoothed
 from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
 from nnrun.plots.model import model
 from nnrun.plots.regression import predicted_against_true

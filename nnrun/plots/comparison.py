@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nnrun.history import History
-from nnrun.plots import curves, style, wording
+from nnrun.plots import curves, style
+from nnrun.types import History
 
 COMPARED = 20
 """So many runs can be told apart in one picture."""
@@ -60,7 +60,7 @@ def comparison(series: Sequence[Compared], metric: str, *, rows: str) -> Figure:
     height = max(4.2, 1.4 + 0.32 * len(series))
     figure = style.blank(10.5, height)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    name = wording.spaced(metric)
+    name = style.spaced(metric)
     _curves(left, series, metric)
     style.name_axes(left, "epoch", name)
     style.title(left, "validation solid, training thin")
@@ -96,7 +96,7 @@ def _dots(axes: Axes, series: Sequence[Compared]) -> None:
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color=_colour(place), linewidth=2)
         axes.plot(each.interval.mean, place, "o", color=_colour(place), markersize=7)
-    labels = [wording.shortened(each.label) for each in series]
+    labels = [style.shortened(each.label) for each in series]
     axes.set_yticks(range(len(series)), labels, parse_math=False)
     axes.set_ylim(len(series) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=list(style.ROUND)))

@@ -14,8 +14,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from nnrun.plots import style, wording
-from nnrun.records import Array
+from nnrun.plots import style
+from nnrun.types import Array
 
 NAME = 22
 """Characters of a class's name."""
@@ -41,7 +41,7 @@ def confusion(counts: Array, classes: Sequence[str]) -> Figure:
         classes: one name per class.
     """
     counts = np.asarray(counts)
-    names = [wording.shortened(name, NAME) for name in classes]
+    names = [style.shortened(name, NAME) for name in classes]
     size = _size(counts, names)
     figure, axes, scale = _sheet(size)
     shares = _shares(counts)

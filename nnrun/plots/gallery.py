@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nnrun.plots import style, wording
-from nnrun.records import Array
+from nnrun.plots import style
+from nnrun.types import Array
 
 PICTURES, COLUMNS = 25, 5
 TEXTS, CHARACTERS = 8, 300
@@ -160,8 +160,8 @@ def _picture(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float,
     frame = Rectangle((left, bottom), width, height, fill=False)
     frame.set(edgecolor=answer.frame, linewidth=0.8 if answer.right else 2.5)
     sheet.add_patch(frame)
-    label = wording.shortened(answer.label, 20)
-    prediction = wording.shortened(answer.prediction, 12 if answer.sure else 18)
+    label = style.shortened(answer.label, 20)
+    prediction = style.shortened(answer.prediction, 12 if answer.sure else 18)
     sheet.text(
         corner[0] + SIDE / 2,
         bottom + height + GAP,
@@ -176,7 +176,7 @@ def _picture(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float,
 
 def _wrapped(text: str) -> list[str]:
     """Lines that fit the page, as many characters in each as this text's are narrow."""
-    beginning = wording.excerpt(text, CHARACTERS)
+    beginning = style.excerpt(text, CHARACTERS)
     if not beginning:
         return ["(an empty text)"]
     character = style.width([beginning], TEXT) / len(beginning)
@@ -185,8 +185,8 @@ def _wrapped(text: str) -> list[str]:
 
 def _block(sheet: Axes, lines: list[str], answer: _Answer, *, top: float) -> None:
     """Writes one text; `top` is the height of its heading."""
-    label = wording.shortened(answer.label, 26)
-    prediction = wording.shortened(answer.prediction, 26)
+    label = style.shortened(answer.label, 26)
+    prediction = style.shortened(answer.prediction, 26)
     heading = f"{answer.mark} label: {label}   prediction: {prediction}{answer.sure}"
     bold: dict[str, Any] = {"fontsize": style.NORMAL, "fontweight": "bold"}
     sheet.text(MARGIN, top, heading, color=answer.color, va="center", parse_math=False, **bold)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nnrun.plots import style
-from nnrun.records import Array
+from nnrun.types import Array
 
 
 def predicted_against_true(target: Array, output: Array, *, name: str) -> Figure:

@@ -17,7 +17,54 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 
-from nnrun.plots import wording
+# How names and texts are written on a plot, where room is short.
+
+ELLIPSIS = "…"
+LABEL = 80
+"""Characters of the longest name for which a plot has room."""
+
+
+def spaced(metric: str) -> str:
+    """A metric's name as people write it.
+
+    Example:
+        >>> spaced("binary_accuracy")
+        'binary accuracy'
+    """
+    return metric.replace("_", " ")
+
+
+def shortened(name: str, limit: int = LABEL) -> str:
+    """A name of at most `limit` characters; both ends stay, as either may tell names apart.
+
+    Example:
+        >>> shortened("comp.sys.ibm.pc.hardware", 16)
+        'comp.sys.…rdware'
+    """
+    # Of a control character matplotlib complains on the terminal, where it would be obeyed.
+    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    if len(name) <= limit:
+        return name
+    tail = (limit - 1) * 2 // 5
+    head = limit - 1 - tail
+    return name[:head].rstrip() + ELLIPSIS + name[len(name) - tail :].lstrip()
+
+
+def excerpt(text: str, limit: int) -> str:
+    """The beginning of a text in one line, ended between two words.
+
+    Example:
+        >>> excerpt("a film of rare beauty", 12)
+        'a film of…'
+    """
+    # Old corpora hold control characters, which no font can draw.
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
+    if len(line) <= limit:
+        return line
+    words, _, _ = line[: limit + 1].rpartition(" ")
+    return (words or line[:limit]) + ELLIPSIS
+
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart.
 TRAINING = "#0072B2"
@@ -88,7 +135,7 @@ def dress(axes: Axes) -> None:
 def name_axes(axes: Axes, x: str, y: str) -> None:
     """Writes the axes' names as they are: a `$` in them is a dollar, not mathematics."""
     for name, write in ((x, axes.set_xlabel), (y, axes.set_ylabel)):
-        write(wording.shortened(name), color=INK, fontsize=LARGE, parse_math=False)
+        write(shortened(name), color=INK, fontsize=LARGE, parse_math=False)
 
 
 def title(axes: Axes, text: str) -> None:

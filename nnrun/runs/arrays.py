@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from nnrun.records import Array
+from nnrun.types import Array
 
 # Of every member, so that neither the clock nor a clock before 1980 makes a difference.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)

@@ -2,18 +2,108 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnrun import inert, layout
 from nnrun.errors import NotARun, RunError
-from nnrun.runs import kinds, lock, plain_files, seals
+from nnrun.runs import layout
+from nnrun.runs.files import (
+    CHECKSUM_KEY,
+    checksum,
+    checksum_matches,
+    file_checksum,
+    finite,
+    read,
+    with_checksum,
+)
+from nnrun.runs.record import parsed
+from nnrun.spec.text import escape_json
+
+# A lock on a run folder, which ends with the process that holds it, however that ends.
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+# Whoever only asks whether a folder is locked holds it for a moment, which is not meant.
+_GLIMPSES = 40
+_GLIMPSE_SECONDS = 0.01
+_TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+
+
+class Lock:
+    """Held from its making on, until `release` or until nobody refers to it any more.
+
+    The lock is the kernel's, on the folder itself: there is no file that a killed process leaves
+    behind, and no process number that another process may have by now.
+
+    Args:
+        descriptor: of the locked folder; None where the file system knows no locks.
+    """
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it keeps anybody away."""
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Lets others have it."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def take(folder: Path) -> Lock | None:
+    """Locks a folder; None where another process, or another part of this one, has locked it.
+
+    Raises:
+        OSError: the folder is not there, or may not be opened.
+    """
+    for _ in range(_GLIMPSES):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return Lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in _TAKEN:
+                return Lock(None)
+        time.sleep(_GLIMPSE_SECONDS)
+    return None
+
+
+def is_taken(folder: Path) -> bool | None:
+    """Whether somebody has locked a folder; None where that cannot be told."""
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return True if error.errno in _TAKEN else None
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @dataclass(frozen=True)
@@ -29,7 +119,7 @@ class Folder:
     """
 
     path: Path
-    lock: lock.Lock | None = field(default=None, compare=False, repr=False)
+    lock: Lock | None = field(default=None, compare=False, repr=False)
     _written: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     _known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -52,7 +142,7 @@ class Folder:
             self._unlist(name)
         with self.replacing(name) as passing:
             save(passing)
-            self._written[name] = seals.of_file(passing)
+            self._written[name] = file_checksum(passing)
         if listed:
             self.update()
 
@@ -123,7 +213,7 @@ class Folder:
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Writes `run.json` anew."""
         with self.replacing(layout.RUN) as passing:
-            passing.write_text(as_json(seals.sealed(record)), encoding="utf-8", newline="")
+            passing.write_text(as_json(with_checksum(record)), encoding="utf-8", newline="")
 
     def _unlist(self, name: str) -> None:
         self._written.pop(name, None)
@@ -150,9 +240,9 @@ class Folder:
             record = self._parsed(layout.RUN, self._bytes(layout.RUN))
             if not isinstance(record, dict) or not {"name", "status"} <= record.keys():
                 raise RunError(f"{path}: does not say which run this is")
-            if not seals.is_whole(record) or not isinstance(record.get("files"), dict):
+            if not checksum_matches(record) or not isinstance(record.get("files"), dict):
                 raise RunError(f"{path}: was damaged or edited, so nothing here can be relied on")
-            del record[seals.SEAL]
+            del record[CHECKSUM_KEY]
             self._known.update(stamp=stamp, record=record)
         return dict(self._known["record"])
 
@@ -170,7 +260,7 @@ class Folder:
             RunError: it is not there, or not as it was written.
         """
         content = self._bytes(name)
-        if self.record()["files"].get(name) != seals.of_bytes(content):
+        if self.record()["files"].get(name) != checksum(content):
             raise self._damaged(name)
         return content
 
@@ -188,7 +278,7 @@ class Folder:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            return plain_files.read(self.path / name)
+            return read(self.path / name)
         except (FileNotFoundError, NotADirectoryError) as error:
             if name == layout.RUN:
                 raise NotARun(f"{self.path} is no run: it has no {name}") from None
@@ -207,7 +297,7 @@ class Folder:
         """
         path = self.path / name
         try:
-            if self.record()["files"].get(name) != seals.of_file(path):
+            if self.record()["files"].get(name) != file_checksum(path):
                 raise self._damaged(name)
         except OSError as error:
             raise RunError(f"{path}: cannot be read: {reason(error)}") from error
@@ -215,7 +305,7 @@ class Folder:
 
     def _parsed(self, name: str, content: bytes) -> Any:
         try:
-            return kinds.parsed(name, content)
+            return parsed(name, content)
         except (ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
@@ -251,9 +341,9 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def as_json(value: Any) -> str:
     """A value as a file of JSON; a number that is none, such as NaN, becomes `null`."""
-    text = json.dumps(seals.finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     # Nor half a letter, such as the name of a file has that is no UTF-8.
-    return inert.json(text) + "\n"
+    return escape_json(text) + "\n"
 
 
 def reason(error: OSError) -> str:

@@ -10,10 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnrun import layout
 from nnrun.errors import RunError
-from nnrun.runs import lock
-from nnrun.runs.folder import reason
+from nnrun.runs import layout
+from nnrun.runs.folder import reason, take
 from nnrun.runs.run import Run, process
 
 
@@ -63,7 +62,7 @@ def create_part(
 
 def _begun(path: Path, name: str, now: datetime, record: Mapping[str, Any]) -> Run:
     try:
-        run = Run(path, lock.take(path))
+        run = Run(path, take(path))
     except OSError as error:
         raise RunError(f"{path}: cannot be opened: {reason(error)}") from error
     start = {"schema_version": layout.SCHEMA_VERSION, "name": name, "status": layout.RUNNING}
@@ -79,7 +78,7 @@ def _begun(path: Path, name: str, now: datetime, record: Mapping[str, Any]) -> R
     return run
 
 
-def taken(path: Path) -> Run:
+def reopen(path: Path) -> Run:
     """A run that is there already, locked to be gone on with.
 
     Raises:
@@ -88,7 +87,7 @@ def taken(path: Path) -> Run:
     """
     known = Run(path).record()
     try:
-        held = lock.take(path)
+        held = take(path)
     except OSError as error:
         raise RunError(f"{path}: cannot be opened: {reason(error)}") from error
     # Where the file system knows no locks, the number of the process has to do.

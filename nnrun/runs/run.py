@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from nnrun import layout
 from nnrun.errors import RunError
-from nnrun.history import History
-from nnrun.runs import journal, lock, seals
-from nnrun.runs.folder import Folder, as_json
+from nnrun.runs import files, history_table, layout
+from nnrun.runs.folder import Folder, as_json, is_taken
+from nnrun.types import History
 
 if TYPE_CHECKING:
-    from nnrun.records import Array
+    from nnrun.types import Array
+from collections.abc import Iterator
 
 
 class Run(Folder):
@@ -33,11 +33,11 @@ class Run(Folder):
 
     def write_table(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
         """Writes a file of comma-separated values, the header being the first row."""
-        self.write_text(name, journal.text(rows))
+        self.write_text(name, history_table.text(rows))
 
     def write_arrays(self, name: str, **values: Array) -> None:
         """Writes a NumPy archive that loads without pickle; equal arrays give equal bytes."""
-        from nnrun.runs import arrays  # noqa: PLC0415 - with NumPy, which few verbs need
+        from nnrun.runs import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         self.write(name, lambda path: arrays.save(path, values))
 
@@ -58,7 +58,7 @@ class Run(Folder):
         self._check_there()
         # It is told by its checksums before it is listed no more.
         with self.replacing(layout.JOURNAL) as passing:
-            passing.write_text(journal.growing(history), encoding="utf-8", newline="")
+            passing.write_text(history_table.growing(history), encoding="utf-8", newline="")
         self._unlist(layout.JOURNAL)
 
     def append_epoch(self, history: History) -> None:
@@ -69,7 +69,7 @@ class Run(Folder):
         """
         path = self.path / layout.JOURNAL
         try:
-            line = journal.next_line(path, history) if len(history) > 1 else None
+            line = history_table.next_line(path, history) if len(history) > 1 else None
             if line is None:
                 self.begin_journal(history)
                 return
@@ -82,9 +82,9 @@ class Run(Folder):
 
     def end_journal(self) -> None:
         """Writes the table of epochs as it stays, and lists it."""
-        text = journal.text(journal.table(self.history()))
+        text = history_table.text(history_table.table(self.history()))
         # Listed first: until it is in place, the growing table is still told by its checksums.
-        self._written[layout.JOURNAL] = seals.of_bytes(text.encode())
+        self._written[layout.JOURNAL] = files.checksum(text.encode())
         self.update()
         with self.replacing(layout.JOURNAL) as passing:
             passing.write_text(text, encoding="utf-8", newline="")
@@ -120,7 +120,7 @@ class Run(Folder):
 
     def read_arrays(self, name: str) -> dict[str, Array]:
         """Reads a NumPy archive, without pickle."""
-        from nnrun.runs import arrays  # noqa: PLC0415 - with NumPy, which few verbs need
+        from nnrun.runs import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         try:
             return arrays.load(self.read_bytes(name))
@@ -158,15 +158,15 @@ class Run(Folder):
             return History()
         content = self._bytes(layout.JOURNAL)
         text = content.decode("utf-8", errors="replace")
-        if self.record()["files"].get(layout.JOURNAL) == seals.of_bytes(content):
+        if self.record()["files"].get(layout.JOURNAL) == files.checksum(content):
             try:
-                return journal.read(text)
+                return history_table.read(text)
             except ValueError as error:
                 message = f"{self.path / layout.JOURNAL}: holds no epochs: {error}"
                 raise RunError(message) from error
-        if journal.is_growing(text):
+        if history_table.is_growing(text):
             try:
-                return journal.read_growing(text)
+                return history_table.read_growing(text)
             except ValueError as error:
                 raise RunError(f"{self.path / layout.JOURNAL}: {error}") from error
         # The table of all folds together is written at once, and counts as soon as it is listed. Of
@@ -185,7 +185,7 @@ class Run(Folder):
         # A lock of another machine is not seen on every file system.
         if process.get("host") != platform.node():
             return layout.RUNNING
-        held = lock.is_taken(self.path)
+        held = is_taken(self.path)
         is_gone = _is_gone(process) if held is None else not held
         return layout.CRASHED if is_gone else layout.RUNNING
 
@@ -206,3 +206,51 @@ def _is_gone(process: Mapping[str, Any]) -> bool:
     except (PermissionError, KeyError, TypeError, ValueError):
         return False
     return False
+
+
+# Opens a run folder again, so that the run goes on instead of beginning anew. Needs no Keras.
+
+
+def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Why a run that is gone on with would not come to the same bytes.
+
+    Args:
+        known: its record.
+        now: what a run that begins now would have in its record.
+    """
+    if known.get("spec_digest") != now["spec_digest"]:
+        yield "the spec is another than when it began"
+    if known.get("data_digest") != now["data_digest"]:
+        yield "the data are others than when it began"
+    if known.get("split_digest") != now["split_digest"]:
+        yield "other rows train or validate than when it began"
+    before, after = known.get("versions") or {}, now["versions"]
+    for package in sorted({*before, *after}):
+        if before.get(package) != after.get(package):
+            yield f"{package} was {before.get(package)}, now {after.get(package)}"
+    for key in ("engine", "device"):
+        if known.get(key) != now[key]:
+            yield f"the {key} was {known.get(key)}, now {now[key]}"
+
+
+def is_same(known: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a run can go on as another would begin: it has no more epochs, and nothing differs."""
+    return known.get("epochs", 0) <= now["epochs"] and not any(differences(known, now))
+
+
+def reopen_record(run: Run, now: Mapping[str, Any]) -> None:
+    """Makes a run that has ended, or was killed, one that is at work.
+
+    Args:
+        run: locked by this process.
+        now: its record from now on.
+
+    Raises:
+        RunError: its record is damaged, or cannot be written.
+    """
+    run.sweep()
+    known = run.record()
+    changes = {"status": layout.RUNNING, "ended": None, "error": None, "process": process()}
+    # The epochs of a run stay its own; the averages of a cross-validation are made anew.
+    still = [] if "folds" in known else [layout.JOURNAL]
+    run.reopen(**now, **changes, resumed=known.get("resumed", 0) + 1, still=still)

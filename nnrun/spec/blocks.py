@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nnrun.errors import Fault, Place
-from nnrun.spec import catalogue, composites, source
-from nnrun.spec.suggest import nearest
+from nnrun.spec import catalogue, component, source
+from nnrun.spec.text import listed, nearest, shown
 from nnrun.spec.tree import Node, mapping, sequence
-from nnrun.spec.words import listed, shown
 
 KEY = "blocks"
 PARAMETERS, LAYERS = "parameters", "layers"
@@ -37,7 +36,7 @@ class Block:
     layers: Node
 
 
-def written_out(root: Node) -> tuple[Node, list[Fault]]:
+def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
     """A spec without its blocks, each use in the model replaced by the layers it stands for.
 
     Returns:
@@ -122,7 +121,7 @@ class _Writing:
             [(name, given)] = node.value.items()
         else:
             return node
-        if name in composites.LAYERS and isinstance(given.value, dict):
+        if name in component.COMPOSITES and isinstance(given.value, dict):
             inner = self._inside(name, given.value, chain)
             return mapping({name: mapping(inner, given)}, node)
         place = given.key or node.place
@@ -147,7 +146,7 @@ class _Writing:
         for key, node in given.items():
             if kinds.get(key) == "layers":
                 found[key] = self.layers(node, chain)
-            elif kinds.get(key) == composites.STACKS and isinstance(node.value, tuple):
+            elif kinds.get(key) == component.STACKS and isinstance(node.value, tuple):
                 found[key] = sequence((self.layers(each, chain) for each in node.value), node)
         return found
 

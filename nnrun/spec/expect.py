@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-from nnrun.spec.scalars import scalar
+from nnrun.spec.tree import scalar
 
 EXAMPLE = "'>= 0.85' or '0.8 to 0.9'"
 _COMPARE = {
@@ -97,3 +97,6 @@ Condition = Annotated[
     PlainSerializer(lambda found: found.text, return_type=str),
 ]
 """A comparison such as `>= 0.85`, a range such as `0.8 to 0.9`, or a number to equal."""
+
+
+# Whether a run reached what its spec expects of it.

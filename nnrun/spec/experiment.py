@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-from nnrun.spec.base import Spec
-from nnrun.spec.component import Named
-from nnrun.spec.dataset import Dataset
-from nnrun.spec.dataset_base import Seed
+from nnrun.spec.codes import LINT
+from nnrun.spec.component import Named, Spec
+from nnrun.spec.dataset import Dataset, Seed
 from nnrun.spec.expect import Condition
-from nnrun.spec.lint import Lint
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Validation
+
+# `lint`: which warnings a spec takes back.
+
+
+def _known(code: str) -> Any:
+    if code not in LINT:
+        raise PydanticCustomError("lint_code", "unknown warning")
+    return code
+
+
+# What an editor proposes; `_known` is what checks.
+_CODES = {
+    "enum": list(LINT),
+    "markdownEnumDescriptions": [rule.rule for rule in LINT.values()],
+}
+Code = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_CODES)]
+
+
+class Lint(Spec):
+    """Warnings of `nnrun check` that are meant to be so."""
+
+    ignore: Annotated[tuple[Code, ...], Field(strict=False)] = ()
+    """Codes such as `NN203` that are not to be said of this spec."""
+
 
 # Part of a folder's name on every system: no separator, no dot or dash before it, and none of the
 # dots after it that Windows drops. The time stands before it, so that even `CON` is no device there.

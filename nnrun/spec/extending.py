@@ -7,19 +7,190 @@ extend only what is a spec itself; of any other file no word is shown.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path as File
 from pathlib import PureWindowsPath
 
-from nnrun.errors import Fault, Place
-from nnrun.spec import files, source
+from nnrun.errors import OVERRIDE, Fault, Place
+from nnrun.spec import catalogue, keras_names, source
+from nnrun.spec.component import STACKS
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
-from nnrun.spec.merging import merged
-from nnrun.spec.short_forms import expand
+from nnrun.spec.prepare import STEPS, first_argument
 from nnrun.spec.source import Document
-from nnrun.spec.suggest import nearest
-from nnrun.spec.tree import Node, mapping
-from nnrun.spec.words import listed, shown
+from nnrun.spec.text import listed, nearest, shown
+from nnrun.spec.tree import KeyPath, Node, dotted, mapping, sequence
+
+# One spec on top of another, and `--set` on top of both; every value keeps its place.
+
+_COMPONENTS: dict[KeyPath, str] = {
+    ("training", "optimizer"): "optimizers",
+    ("training", "loss"): "losses",
+}
+
+
+_POSITION = re.compile(r"\[(\d+)\]")
+
+
+def merged(base: Node, over: Node, path: KeyPath = ()) -> Node:
+    """One value on top of another: mappings merge, anything else replaces.
+
+    Another optimizer, loss, schedule or data set replaces the one below with all its arguments.
+    """
+    if not isinstance(base.value, dict) or not isinstance(over.value, dict):
+        return over
+    if _is_another(base.value, over.value, path):
+        return over
+    nodes = dict(base.value)
+    for key, node in over.value.items():
+        below = nodes.get(key)
+        nodes[key] = node if below is None else merged(below, node, (*path, key))
+    return mapping(nodes, over)
+
+
+def _is_another(base: dict[str, Node], over: dict[str, Node], path: KeyPath) -> bool:
+    if path == ("dataset",):
+        return "name" in over and "name" in base and over["name"].value != base["name"].value
+    # Below `training.optimizer` names and arguments alternate.
+    if path[:2] in _COMPONENTS and len(path) % 2 == 0:
+        return list(base) != list(over)
+    return False
+
+
+class Override:
+    """One `--set a.b=v`.
+
+    Args:
+        text: as above.
+        source: named in every place.
+    """
+
+    def __init__(self, text: str, source: str = OVERRIDE) -> None:
+        self.text = text
+        self.source = source
+        self.faults: list[Fault] = []
+
+    def on(self, root: Node) -> Node:
+        """The spec with the value set; unchanged where that cannot be done."""
+        address, equals, value = self.text.partition("=")
+        keys = address.strip().split(".")
+        if _POSITION.search(address):
+            dots = _POSITION.sub(r".\1", self.text, count=address.count("["))
+            message = "a position in a list is written with a dot"
+            self._fault((), message, 1, len(address), suggestion=dots)
+            return root
+        if len(keys) > source.DEEPEST:
+            message = f"more than {source.DEEPEST} keys inside each other"
+            self._fault((), message, 1, len(address))
+            return root
+        if not equals or not all(keys):
+            self._fault((), "must look like 'training.epochs=3'", 1, len(self.text))
+            return root
+        offset = len(address) + 1
+        document = source.read(value, source=self.source)
+        self.faults += [self._shifted(fault, offset) for fault in document.faults]
+        if document.faults:
+            return root
+        new = document.root or Node(None, self._place(1))
+        return expand(self._set(root, keys, self._placed(new, offset), ()))
+
+    def _set(self, node: Node, keys: Sequence[str], new: Node, path: KeyPath) -> Node:
+        """The node with the value set below it."""
+        if not keys:
+            return new
+        match node.value:
+            case dict() | None as nodes:
+                return self._set_key(node, nodes or {}, keys, new, path)
+            case tuple() as items:
+                return self._set_item(node, items, keys, new, path)
+        message = f"is a single value and has no {keys[0]!r}"
+        self._fault(path, message, *self._span(path, keys[0]))
+        return node
+
+    def _set_key(
+        self, node: Node, nodes: dict[str, Node], keys: Sequence[str], new: Node, path: KeyPath
+    ) -> Node:
+        key, *rest = keys
+        column, length = self._span(path, key)
+        place = self._place(column, length)
+        if _component_kind(path) and len(nodes) == 1 and key not in nodes:
+            [there] = nodes
+            kind = _component_kind(path) or ""
+            if catalogue.meaning(kind, key) == catalogue.meaning(kind, there):
+                key = there
+            elif path[0] == "model" or path[1] in ("metrics", "callbacks"):
+                message = f"is {there!r}, not {key!r}"
+                self._fault(path, message, column, length, suggestion=there)
+                return node
+            else:
+                nodes = {}
+        there_now = nodes.get(key)
+        child = self._set(there_now or Node({}, place), rest, new, (*path, key))
+        if there_now is None or not rest:
+            child = child.under(place)
+        return mapping({**nodes, key: child}, node)
+
+    def _set_item(
+        self, node: Node, items: tuple[Node, ...], keys: Sequence[str], new: Node, path: KeyPath
+    ) -> Node:
+        key, *rest = keys
+        if not key.isascii() or not key.isdigit() or len(key) > 9 or int(key) >= len(items):
+            last = f"0 to {len(items) - 1}" if items else "from 0, and it has none"
+            message = f"is a list; its items are numbered {last}, got {key!r}"
+            self._fault(path, message, *self._span(path, key))
+            return node
+        index = int(key)
+        item = self._set(items[index], rest, new, (*path, index))
+        return sequence((*items[:index], item, *items[index + 1 :]), node)
+
+    def _span(self, path: KeyPath, key: str) -> tuple[int, int]:
+        """Column and length of a key in the text of the override."""
+        before = sum(len(str(part)) + 1 for part in path)
+        return before + 1, len(key)
+
+    def _place(self, column: int, length: int = 1) -> Place:
+        return Place(self.source, 1, column, max(length, 1), self.text)
+
+    def _placed(self, node: Node, offset: int) -> Node:
+        """The node with its places in the text of the override."""
+        key = node.key and self._place(node.key.column + offset, node.key.length)
+        moved = Node(node.value, self._place(node.place.column + offset, node.place.length), key)
+        match node.value:
+            case dict() as nodes:
+                return mapping({k: self._placed(v, offset) for k, v in nodes.items()}, moved)
+            case tuple() as items:
+                return sequence((self._placed(item, offset) for item in items), moved)
+        return moved
+
+    def _shifted(self, fault: Fault, offset: int) -> Fault:
+        column = fault.place.column + offset if fault.place else 1
+        length = fault.place.length if fault.place else 1
+        path = self.text[: offset - 1]
+        return Fault("NN009", path, fault.message, self._place(column, length), fault.suggestion)
+
+    def _fault(
+        self,
+        path: KeyPath,
+        message: str,
+        column: int,
+        length: int,
+        *,
+        suggestion: str | None = None,
+    ) -> None:
+        place = self._place(column, length)
+        self.faults.append(Fault("NN009", dotted(path), message, place, suggestion))
+
+
+def _component_kind(path: KeyPath) -> str | None:
+    """The kind of component that stands at a path, if one does."""
+    match path:
+        case ("model", int()):
+            return "layers"
+        case ("training", ("metrics" | "callbacks") as kind, int()):
+            return kind
+    return _COMPONENTS.get(path)
+
 
 MOST_FILES = 20
 """Files that extend each other; nobody keeps more of them apart."""
@@ -93,8 +264,8 @@ def _refused(extends: Node, path: File, chain: tuple[File, ...]) -> Fault | None
                 message = f"'{named}' leads back to itself"
             elif not wanted.is_file():
                 message, suggestion = _lost(wanted, named)
-            elif wanted.suffix not in files.ENDINGS:
-                message = f"'{named}' does not end in {' or '.join(files.ENDINGS)}"
+            elif wanted.suffix not in source.ENDINGS:
+                message = f"'{named}' does not end in {' or '.join(source.ENDINGS)}"
         except (OSError, ValueError, RuntimeError):
             # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
             message = f"no file can be read under the name {shown(named)}"
@@ -141,3 +312,116 @@ def _nameless(base: Node) -> Node:
     """A spec's name is its own: two experiments of one name would be taken for one."""
     assert isinstance(base.value, dict)
     return mapping({key: node for key, node in base.value.items() if key != "name"}, base)
+
+
+Rewrite = Callable[[Node], Node]
+
+
+# Of these a bare word is a component; elsewhere, as in `activation: relu`, it stays a word.
+_BUILT = frozenset(("layers", "optimizers", "losses", "metrics", "callbacks"))
+
+
+def expand(root: Node) -> Node:
+    """The spec with every short form written out, each value in its old place."""
+    return _fields(
+        root,
+        {
+            "dataset": _dataset,
+            "model": _each(lambda node: component("layers", node)),
+            "training": _training,
+        },
+    )
+
+
+def _training(node: Node) -> Node:
+    return _fields(
+        node,
+        {
+            "optimizer": lambda child: component("optimizers", child),
+            "loss": lambda child: component("losses", child),
+            "metrics": _each(lambda child: component("metrics", child)),
+            "callbacks": _each(lambda child: component("callbacks", child)),
+        },
+    )
+
+
+def _dataset(node: Node) -> Node:
+    if isinstance(node.value, str):
+        node = mapping({"name": node.under(node.place)}, node)
+    return _fields(node, {"prepare": _each(_step)})
+
+
+def _fields(node: Node, rewrites: dict[str, Rewrite]) -> Node:
+    if not isinstance(node.value, dict):
+        return node
+    children = {
+        key: rewrites[key](child) if key in rewrites else child for key, child in node.value.items()
+    }
+    return mapping(children, node)
+
+
+def _each(rewrite: Rewrite) -> Rewrite:
+    def rewritten(node: Node) -> Node:
+        if not isinstance(node.value, tuple):
+            return node
+        return sequence((rewrite(item) for item in node.value), node)
+
+    return rewritten
+
+
+def component(kind: str, node: Node) -> Node:
+    """A component as one name with a mapping of arguments, as far as it is one."""
+    match node.value:
+        case str(name) if name and kind in _BUILT:
+            empty = Node({}, node.place, node.place)
+            return mapping({name: empty}, node)
+        case dict() as nodes if len(nodes) == 1:
+            [(name, arguments)] = nodes.items()
+            written = _arguments(kind, name, arguments)
+            # Keras takes arguments with its own name only, not with another word for it.
+            own = catalogue.meaning(kind, name) if written.value else name
+            return mapping({own: written}, node)
+        case tuple() as items if kind == "layers":
+            return sequence((component(kind, item) for item in items), node)
+    return node
+
+
+def _arguments(kind: str, name: str, node: Node) -> Node:
+    entry = catalogue.entry(kind, name)
+    if node.value is None:
+        return replace(node, value={})
+    if not isinstance(node.value, dict):
+        if entry is None or entry.first is None:
+            return node
+        if keras_names.arguments_as_list(node.plain(), entry.accepted):
+            return node
+        node = mapping({entry.first: node}, node)
+    return _fields(node, _argument_rewrites(kind, name))
+
+
+def _argument_rewrites(kind: str, name: str) -> dict[str, Rewrite]:
+    entry = catalogue.entry(kind, name)
+    if entry is None:
+        return {}
+    kinds = {key: argument.kind for key, argument in entry.accepted.items()}
+    return {key: _component(of) for key, of in kinds.items() if of not in (None, "file")}
+
+
+def _component(kind: str | None) -> Rewrite:
+    # A list in a list is rewritten as what it is a list of.
+    kind = "layers" if kind == STACKS else kind
+    return lambda node: component(kind or "", node)
+
+
+def _step(node: Node) -> Node:
+    match node.value:
+        case str(name):
+            return mapping({name: Node({}, node.place, node.place)}, node)
+        case dict() as nodes if len(nodes) == 1:
+            [(name, arguments)] = nodes.items()
+            if name not in STEPS or isinstance(arguments.value, dict):
+                return node
+            if arguments.value is None:
+                return mapping({name: replace(arguments, value={})}, node)
+            return mapping({name: mapping({first_argument(name): arguments}, arguments)}, node)
+    return node

@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from nnrun.spec import meanings
-from nnrun.spec.base import Spec
-from nnrun.spec.component import Component
-from nnrun.spec.dataset_base import DatasetBase
+from nnrun.errors import CommandError
+from nnrun.spec import catalogue
+from nnrun.spec.catalogue import Argument
+from nnrun.spec.component import STACKS, Component, Spec
+from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.steps import STEPS, Step
+from nnrun.spec.keras_names import NOUNS, TYPES
+from nnrun.spec.prepare import STEPS, Step
+from nnrun.spec.text import listed, nearest
 from nnrun.spec.tree import dotted
-from nnrun.spec.words import listed
+
+# Which keys the language has, and where each of them stands: read from the models.
+
+
+# The meaning of each key, which stands below it in the source.
+#
+# Pydantic reads it from there as it makes a class, 50 ms for all of them. Few commands ask for it.
+
+
+@cache
+def add_descriptions() -> None:
+    """Describes the fields of all parts of the language."""
+    for part in spec_classes(Spec):
+        for cls in reversed(part.__mro__):
+            for name, meaning in _written(cls).items():
+                part.model_fields[name].description = meaning
+
+
+def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
+    """All parts that are of a kind, in the order in which they were made."""
+    for part in above.__subclasses__():
+        yield part
+        yield from spec_classes(part)
+
+
+def _written(cls: type) -> dict[str, str]:
+    """Field and meaning, where a text stands below a field in the class's own lines."""
+    if cls is Spec or not issubclass(cls, Spec):
+        return {}
+    return _module(cls.__module__).get(cls.__name__, {})
+
+
+@cache
+def _module(name: str) -> dict[str, dict[str, str]]:
+    try:
+        classes = ast.parse(inspect.getsource(sys.modules[name])).body
+    except OSError:
+        return {}  # installed without its source
+    return {each.name: dict(_fields(each)) for each in classes if isinstance(each, ast.ClassDef)}
+
+
+def _fields(cls: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in zip(cls.body, cls.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                yield name, inspect.cleandoc(text)
+
 
 TOP = "top level"
 
@@ -100,7 +153,7 @@ def nested(annotation: Any) -> tuple[type[Spec], ...]:
 
 def meaning(field: FieldInfo) -> str:
     """A field's description on one line."""
-    meanings.add()
+    add_descriptions()
     return " ".join((field.description or "").split())
 
 
@@ -158,18 +211,18 @@ def kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         >>> [kind(each) for each in (int | None, tuple[str, ...], Literal["first", "last"])]
         ['whole number', 'list', '`first` or `last`']
     """
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
+    context, inner = get_origin(annotation), get_args(annotation)
+    if context is Annotated:
         return kind(inner[0], inner[1:])
-    if origin is Literal:
+    if context is Literal:
         return listed([f"`{word}`" for word in inner], "or")
-    if origin in (Union, UnionType):
+    if context in (Union, UnionType):
         kinds = [kind(each) for each in inner if each is not type(None)]
         return ", or ".join(dict.fromkeys(kinds))
-    if (origin or annotation) in (tuple, list):
+    if (context or annotation) in (tuple, list):
         return "list"
-    if (origin or annotation) in _WORDS:
-        return _WORDS[origin or annotation] + _range(metadata)
+    if (context or annotation) in _WORDS:
+        return _WORDS[context or annotation] + _range(metadata)
     return "name, with arguments" if annotation is Component else "mapping"
 
 
@@ -183,3 +236,130 @@ def _range(metadata: Sequence[Any]) -> str:
 
 def _worth(limit: float | None) -> bool:
     return limit is not None and abs(limit) < _HUGE
+
+
+# What a word of the spec language means: a part, a key, a data set, a step or a Keras name.
+
+GROUPS: dict[str, Callable[[], tuple[Section, ...]]] = {
+    "spec": parts,
+    "steps": steps,
+    "prepare": steps,
+    "datasets": datasets,
+    "dataset": datasets,
+}
+# What an argument may be that names something of Keras's.
+_VALUES = {
+    **NOUNS,
+    "file": "file of the run",
+    "schedules": "number or learning rate schedule",
+    STACKS: "list of stacks of layers",
+}
+
+
+def everything() -> tuple[Section, ...]:
+    """All but the names of Keras: the parts of a spec, the steps, the data sets."""
+    return (*parts(), *steps(), *datasets())
+
+
+def look_up(word: str) -> tuple[Section, ...]:
+    """All that a word means.
+
+    Args:
+        word: a group such as `steps`, a kind such as `layers`, a part such as `training`, or the
+            name of a key, a data set, a step or something of Keras's.
+
+    Raises:
+        CommandError: it means nothing; with the nearest word that means something.
+    """
+    if word in GROUPS:
+        return GROUPS[word]()
+    if word in NOUNS:
+        return (of_kind(word),)
+    found = _part(word) or (*_named(word), *_keras(word), *_single(word))
+    if not found:
+        near = nearest(word, _words())
+        hint = f"did you mean '{near}'?" if near else f"there are {listed(_openings(), 'and')}"
+        raise CommandError(f"there is no key or name '{word}'; {hint}")
+    return found
+
+
+def of_kind(kind: str) -> Section:
+    """The names of a kind of Keras's, with a sentence each.
+
+    Args:
+        kind: such as `layers`; one of `NOUNS`.
+    """
+    others: dict[str, list[str]] = {}
+    for word in catalogue.names(kind):
+        others.setdefault(catalogue.meaning(kind, word), []).append(word)
+    listing = tuple(Key(name, _sentence(kind, name, words)) for name, words in others.items())
+    return Section(kind, f"What a {NOUNS[kind]} may be called.", listing)
+
+
+def _sentence(kind: str, name: str, words: list[str]) -> str:
+    entry = catalogue.entry(kind, name)
+    sentence = entry.doc if entry else "Chosen by the labels."
+    also = [f"`{word}`" for word in words if word != name]
+    return f"{sentence} Also {listed(also, 'or')}." if also else sentence
+
+
+def _part(word: str) -> tuple[Section, ...]:
+    """A part of the spec with those below it, by its path or by the end of it."""
+    whole = next(
+        (part.title for part in parts() if word in (part.title, part.title.split(".")[-1])), ""
+    )
+    return tuple(part for part in parts() if whole and f"{part.title}.".startswith(f"{whole}."))
+
+
+def _named(word: str) -> Iterator[Section]:
+    return (section for section in (*steps(), *datasets()) if section.title == word)
+
+
+def _single(word: str) -> Iterator[Section]:
+    """Sections cut down to the key of that name, such as `epochs` or `training.epochs`."""
+    for section in everything():
+        for key in section.keys:
+            if word in (key.name, f"{section.title}.{key.name}"):
+                yield replace(section, keys=(key,))
+
+
+def _keras(word: str) -> Iterator[Section]:
+    for kind, noun in NOUNS.items():
+        if entry := catalogue.entry(kind, word):
+            arguments = tuple(map(_argument, entry.accepted.values()))
+            yield Section(entry.name, entry.doc, arguments, noun)
+
+
+def _argument(argument: Argument) -> Key:
+    return Key(
+        argument.name,
+        argument.doc,
+        _value(argument),
+        required=argument.required,
+        default=argument.default,
+    )
+
+
+def _value(argument: Argument) -> str:
+    """What an argument may be, as far as that is known."""
+    if argument.kind:
+        return _VALUES[argument.kind]
+    if argument.choices:
+        return listed([f"`{choice}`" for choice in argument.choices], "or")
+    return listed(
+        [TYPES[each].removeprefix("a ") for each in argument.types if each != "null"], "or"
+    )
+
+
+def _openings() -> list[str]:
+    """Words to begin with."""
+    return [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
+
+
+def _words() -> Iterator[str]:
+    yield from _openings()
+    for section in everything():
+        yield section.title
+        yield from (key.name for key in section.keys)
+    for kind in NOUNS:
+        yield from catalogue.names(kind)

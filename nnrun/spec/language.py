@@ -1,4 +1,4 @@
-"""Which keys the language has, and where each of them stands: read from the models."""
+"""Which keys the spec language has, and in which section each one stands."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from nnrun.spec.component import Component
-from nnrun.spec.dataset_base import DatasetBase
+from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.steps import Step
-from nnrun.spec.tree import Path, dotted
+from nnrun.spec.prepare import Step
+from nnrun.spec.tree import KeyPath, dotted
 
 FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz": "npz"}
 """By the ending of a file of a person's own, the data set that reads it."""
+
+
 UNREADABLE = frozenset("json jsonl xls xlsx npy h5 hdf5 tfrecord zip".split())
 """Endings of files that people hope to be read, and that nothing here reads."""
+
+
 EARLIER = ("extends", "blocks")
 """Keys that are settled before the models see a spec."""
 
 
-def keys(loc: tuple[str | int, ...]) -> list[str]:
+def key_names(loc: tuple[str | int, ...]) -> list[str]:
     """The keys allowed at a pydantic location; of all data sets where it names none."""
     found: list[type[BaseModel]] = [Experiment]
     for part in loc:
@@ -37,7 +41,7 @@ def keys(loc: tuple[str | int, ...]) -> list[str]:
     return [*names, *EARLIER] if found == [Experiment] else list(names)
 
 
-def homes(key: str) -> tuple[Path, ...]:
+def homes(key: str) -> tuple[KeyPath, ...]:
     """The sections in which a key can stand; the top level is the empty path.
 
     Example:
@@ -47,7 +51,7 @@ def homes(key: str) -> tuple[Path, ...]:
     return tuple(section for section, names in sections().items() if key in names)
 
 
-def where(section: Path) -> str:
+def where(section: KeyPath) -> str:
     """A section in a sentence.
 
     Example:
@@ -82,18 +86,20 @@ def _tag(model: type[BaseModel]) -> str | None:
 
 
 @cache
-def sections() -> dict[Path, frozenset[str]]:
+def sections() -> dict[KeyPath, frozenset[str]]:
     """Every part of a spec with its keys; `dataset` with those of all data sets."""
-    found: dict[Path, frozenset[str]] = {(): frozenset(EARLIER)}
-    for section, model in _walk(Experiment, ()):
+    found: dict[KeyPath, frozenset[str]] = {(): frozenset(EARLIER)}
+    for section, model in _walk_models(Experiment, ()):
         found[section] = found.get(section, frozenset()) | frozenset(model.model_fields)
     return found
 
 
-def _walk(model: type[BaseModel], section: Path) -> Iterator[tuple[Path, type[BaseModel]]]:
+def _walk_models(
+    model: type[BaseModel], section: KeyPath
+) -> Iterator[tuple[KeyPath, type[BaseModel]]]:
     """Every part of a spec; neither steps nor Keras's names are parts."""
     yield section, model
     for key, field in model.model_fields.items():
         for inner in models(field.annotation):
             if not issubclass(inner, Step | Component):
-                yield from _walk(inner, (*section, key))
+                yield from _walk_models(inner, (*section, key))

@@ -12,14 +12,54 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnrun.errors import GATE, OVERRIDE, Fault, Place, SpecError
-from nnrun.spec import blocks, components, consequences, messages, own
+from nnrun.spec import blocks, dataset, keras_names, messages
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.extending import Reading
-from nnrun.spec.finding import USED, Finding
-from nnrun.spec.merging import Override
-from nnrun.spec.short_forms import expand
-from nnrun.spec.tree import Node, Path
+from nnrun.spec.extending import Override, Reading, expand
+from nnrun.spec.tree import USED, Finding, KeyPath, Node, dotted
+
+# Short forms written out: `Dense: 16` becomes `Dense: {units: 16}`, `dataset: imdb` a mapping.
+
+
+# One mistake is one fault: what only follows from another fault is not told.
+
+
+def without(
+    findings: Sequence[Finding], faults: Sequence[Fault]
+) -> tuple[list[Finding], list[Fault]]:
+    """What is left when consequences are taken out.
+
+    Args:
+        findings: what is wrong with the values.
+        faults: what was wrong already when they were read.
+    """
+    tagged = {fault.path for fault in faults if fault.code == "NN006"}
+    left = [
+        finding
+        for finding in _not_missing(findings, faults)
+        if not (tagged and _below(finding.path, tagged))
+    ]
+    # What should be a list has no keys, and so none of them twice.
+    lists = {dotted(finding.path) for finding in left if finding.code == "NN103"}
+    read = [f for f in faults if f.code != "NN005" or f.path.rpartition(".")[0] not in lists]
+    return left, read
+
+
+def _not_missing(findings: Sequence[Finding], faults: Sequence[Fault]) -> list[Finding]:
+    """Without keys that are there, though misspelt, or that a file not read would have brought."""
+    meant = {path for finding in findings for path in finding.meant}
+    unread = ("extends",) in meant or any(fault.code == "NN008" for fault in faults)
+    return [
+        finding
+        for finding in findings
+        if finding.code != "NN102" or not (unread or finding.path in meant)
+    ]
+
+
+def _below(path: KeyPath, tagged: set[str]) -> bool:
+    """Whether a value has a tag, or one that holds it has: what it is was not asked for."""
+    return any(dotted(path[:end]) in tagged for end in range(1, len(path) + 1))
+
 
 __all__ = ["MOST_FAULTS", "Loaded", "digest", "dump", "foremost", "in_order", "load"]
 
@@ -42,7 +82,7 @@ class Loaded:
     def fault(
         self,
         code: str,
-        path: Path,
+        path: KeyPath,
         message: str,
         *,
         suggestion: str | None = None,
@@ -72,22 +112,22 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     for override in given:
         root = override.on(root)
         faults += override.faults
-    root, wrong = blocks.written_out(root)
-    root = own.located(expand(root), given=(OVERRIDE, GATE))
+    root, wrong = blocks.expand_blocks(root)
+    root = dataset.located(expand(root), given=(OVERRIDE, GATE))
     experiment = _checked(root, path, [*faults, *wrong])
     return Loaded(experiment, (*overrides, *gates), root)
 
 
 def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
     raw: dict[str, Any] = {"name": name_of(path), **root.plain()}
-    findings = list(islice(components.check(raw), MOST_FAULTS + 1))
+    findings = list(islice(keras_names.check(raw), MOST_FAULTS + 1))
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         known = {finding.path for finding in findings}
         others = (each for each in messages.findings(error, raw) if each.path not in known)
         findings += islice(others, MOST_FAULTS + 1)
-    findings, read = consequences.without(findings, faults)
+    findings, read = without(findings, faults)
     # A block that is wrong is wrong in the same place for the one who looks at its layers.
     blamed = {fault.place for fault in read if fault.code == "NN010"}
     found = (finding.fault(root) for finding in findings)

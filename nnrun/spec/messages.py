@@ -3,28 +3,185 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from nnrun.spec import catalogue, expect, language, nesting, slips, stray_keys
-from nnrun.spec.codes import RULES
-from nnrun.spec.dataset_base import DatasetBase
-from nnrun.spec.finding import Finding
-from nnrun.spec.lint_codes import LINT
+from nnrun.spec import catalogue, expect, keras_names, language
+from nnrun.spec.codes import LINT, RULES
+from nnrun.spec.dataset import DatasetBase
+from nnrun.spec.language import FILES, UNREADABLE, data_sets, key_names
+from nnrun.spec.prepare import STEPS
 from nnrun.spec.rendering import render
-from nnrun.spec.steps import STEPS
-from nnrun.spec.suggest import edits, nearest
-from nnrun.spec.tree import Path, dotted
-from nnrun.spec.words import listed, offered, shown
+from nnrun.spec.text import edits, listed, nearest, offered, shown
+from nnrun.spec.tree import Finding, KeyPath, dotted, scalar
+
+# What a person most likely meant by a value of another type.
+
+LIST, MAPPING, NUMBER, TRUTH, WHOLE = (
+    *("a list", "a mapping", "a number", "true or false", "a whole number"),
+)
+_TRUE, _FALSE = frozenset(("yes", "on", "y")), frozenset(("no", "off", "n"))
+_THOUSANDS = re.compile(r"\d{1,3}([ ,']\d{3})+\Z", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,3}(\.\d+)?) ?%\Z", re.ASCII)
+_QUOTIENT = re.compile(r"(\d{1,6}\.?\d{0,6}) ?/ ?(\d{1,6}\.?\d{0,6})\Z", re.ASCII)
+_COMMA = re.compile(r"(\d{1,9}),(\d{1,9})\Z", re.ASCII)
+_TUPLE = re.compile(r"\(([^()\[\]{}]{0,80})\)\Z", re.ASCII)
+_WORD = re.compile(r"[\w./-]{1,40}\Z")
+
+
+def hint(value: Any, wanted: str) -> str:
+    """How to make of the value what was wanted; begins with a semicolon, or is empty.
+
+    Example:
+        >>> hint("20", WHOLE), hint("twenty", WHOLE)
+        ('; leave out the quotes', '')
+    """
+    match value:
+        case str() if wanted in (NUMBER, TRUTH, WHOLE) and _is(scalar(value), wanted):
+            return "; leave out the quotes"
+        case list() if wanted == MAPPING and value and all(isinstance(v, dict) for v in value):
+            return "; leave out the '-' before each key"
+    return ""
+
+
+def likely_meaning(value: Any, wanted: str) -> str | None:
+    """What to write instead.
+
+    Example:
+        >>> suggestion("no", TRUTH), suggestion("10,000", WHOLE), suggestion("20%", NUMBER)
+        ('false', '10000', '0.2')
+    """
+    if not isinstance(value, str):
+        return None
+    if wanted == TRUTH:
+        word = value.lower()
+        return "true" if word in _TRUE else "false" if word in _FALSE else None
+    if wanted == LIST and _WORD.match(value):
+        return f"[{value}]"
+    if wanted == NUMBER and (found := _QUOTIENT.match(value)) and float(found[2]):
+        return f"{float(found[1]) / float(found[2]):.6g}"
+    if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
+        return re.sub("[ ,']", "", value)
+    return _fraction(value) if wanted == NUMBER else None
+
+
+def as_list(value: Any) -> str | None:
+    """A tuple of Python's as YAML writes a list.
+
+    Example:
+        >>> as_list("(3, 3)"), as_list("three")
+        ('[3, 3]', None)
+    """
+    found = _TUPLE.match(value) if isinstance(value, str) else None
+    return f"[{found[1].strip().rstrip(',')}]" if found else None
+
+
+def _fraction(text: str) -> str | None:
+    if found := _PERCENT.match(text):
+        return f"{float(found[1]) / 100:g}"
+    found = _COMMA.match(text)
+    return f"{found[1]}.{found[2]}" if found else None
+
+
+def _is(value: Any, wanted: str) -> bool:
+    types = {TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}[wanted]
+    return isinstance(value, types) and (wanted == TRUTH or not isinstance(value, bool))
+
+
+# Keys where none of that name can stand: misspelt, or known in another place.
+
+Meant = tuple[KeyPath, ...]
+
+# What Keras's `fit` takes, and where a spec has it.
+_OF_FIT = {
+    "validation_split": "it is the size under validation.holdout",
+    "validation_data": "which rows validate is said under validation",
+    "initial_epoch": "a run begins with the first epoch",
+    "verbose": "progress is shown wherever there is a terminal",
+}
+
+
+def finding(path: KeyPath, loc: tuple[str | int, ...], value: Any) -> Finding:
+    """What to do with a key that is not among those allowed.
+
+    Args:
+        loc: pydantic's location of the mapping that the key stands in.
+        value: what stands under the key.
+    """
+    if path == ("extends",):
+        # Only a file can extend another: an override stands nowhere that a path could be relative to.
+        return Finding("NN101", path, "only a file can say what it extends", key=True)
+    key, parent = str(path[-1]), path[:-1]
+    suggestion, meant = None, _held(parent, value)
+    if meant:
+        names = listed([dotted(each) for each in meant], "and")
+        advice = f"; take {names} out of it, to the top level"
+    elif not _is_file(key, parent) and (suggestion := nearest(key, language.key_names(loc))):
+        advice, meant = _foreign(key), ((*parent, suggestion),)
+    else:
+        advice, meant = _elsewhere(key, parent) or (_here(key, parent, loc), ())
+    message = f"unknown key {shown(key)}{advice}"
+    return Finding("NN101", path, message, suggestion, key=True, meant=meant)
+
+
+def _held(parent: KeyPath, value: Any) -> Meant:
+    """Keys of the top level that somebody has put into a section of their own."""
+    if parent or not isinstance(value, dict):
+        return ()
+    held = [key for key in value if () in language.homes(key)]
+    return tuple((key,) for key in held) if "dataset" in held or "model" in held else ()
+
+
+def _foreign(key: str) -> str:
+    """Names a letter of another alphabet: one that looks like one of ours cannot be seen."""
+    letter = next((letter for letter in key if not letter.isascii()), None)
+    return f", in which {letter!r} is the letter U+{ord(letter):04X}" if letter else ""
+
+
+def _is_file(key: str, parent: KeyPath) -> bool:
+    """Whether somebody writes `csv: data.csv` in a data set."""
+    return parent == ("dataset",) and key in language.FILES
+
+
+def _elsewhere(key: str, parent: KeyPath) -> tuple[str, Meant] | None:
+    """Where the key belongs, if it is one."""
+    if parent == ("dataset",):
+        if key in language.data_sets():
+            return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
+        if _is_file(key, parent):
+            return f"; write 'name: {language.FILES[key]}', and where the file is as 'path'", ()
+        return None
+    if "prepare" in parent:
+        return None
+    if homes := language.homes(key):
+        places = listed([language.where(home) for home in homes], "or")
+        return f"; it belongs {places}", tuple((*home, key) for home in homes)
+    if parent == ("training",) and key in _OF_FIT:
+        return f"; {_OF_FIT[key]}", ()
+    if parent == ("training",) and key in catalogue.arguments("optimizers", "SGD"):
+        return f"; it is an argument of the optimizer, as in 'SGD: {{{key}: …}}'", ()
+    return None
+
+
+def _here(key: str, parent: KeyPath, loc: tuple[str | int, ...]) -> str:
+    """The keys that can stand here."""
+    allowed = language.key_names(loc)
+    if not allowed:
+        return "; nothing can be set here"
+    # Data sets and steps are named in the location, but not in the path.
+    part = str(loc[-1]) if "dataset" in parent else dotted(parent)
+    return f"; the keys here are {offered(key, allowed, part)}"
+
 
 __all__ = ["findings", "render"]
 
 Details = Mapping[str, Any]
 
 # What must be true of a value that several types would take, or that a pattern describes.
-_SENTENCES: dict[Path, str] = {
+_SENTENCES: dict[KeyPath, str] = {
     ("validation", "holdout", "size"): "a number of rows, or a fraction between 0 and 1",
     (
         "name",
@@ -37,15 +194,15 @@ _SENTENCES: dict[Path, str] = {
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {
-    "int_type": slips.WHOLE,
-    "int_from_float": slips.WHOLE,
-    "float_type": slips.NUMBER,
-    "bool_type": slips.TRUTH,
+    "int_type": WHOLE,
+    "int_from_float": WHOLE,
+    "float_type": NUMBER,
+    "bool_type": TRUTH,
     "string_type": "text",
-    "tuple_type": slips.LIST,
-    "list_type": slips.LIST,
-    "model_type": slips.MAPPING,
-    "dict_type": slips.MAPPING,
+    "tuple_type": LIST,
+    "list_type": LIST,
+    "model_type": MAPPING,
+    "dict_type": MAPPING,
 }
 # What kind of name a list holds, by its key.
 _LISTS = {"model": "layers", "metrics": "metrics", "callbacks": "callbacks"}
@@ -58,7 +215,7 @@ def findings(error: ValidationError, raw: Any) -> Iterator[Finding]:
         error: pydantic's, of the whole spec.
         raw: the spec that was refused; pydantic's own paths hold more than its keys.
     """
-    seen: set[Path] = set()
+    seen: set[KeyPath] = set()
     for details in (*error.errors(include_url=False), *_hidden(error, raw)):
         if details["type"] == "too_short" and details["input"]:
             continue  # pydantic counts only the entries in which it finds nothing wrong
@@ -77,11 +234,11 @@ def _hidden(error: ValidationError, raw: Any) -> list[Details]:
     dataset = raw.get("dataset")
     if not unread or not isinstance(dataset, dict):
         return []
-    known, guess = language.data_sets(), _named(dataset)
+    known, guess = data_sets(), _named(dataset)
     if guess is None:
         # Of which data set they are is not known, so any argument of any may be right.
         common = {"name", *DatasetBase.model_fields}
-        anywhere = set(language.keys(("dataset",))) - common
+        anywhere = set(key_names(("dataset",))) - common
         dataset = {key: value for key, value in dataset.items() if key not in anywhere}
     try:
         known.get(guess or "", DatasetBase).model_validate({**dataset, "name": guess or ""})
@@ -107,7 +264,7 @@ def _finding(details: Details, raw: Any) -> Finding:
     return special(path, details) if special else Finding("NN103", path, str(details["msg"]))
 
 
-def _written_path(loc: tuple[str | int, ...], raw: Any) -> Path:
+def _written_path(loc: tuple[str | int, ...], raw: Any) -> KeyPath:
     """The keys and positions of a pydantic location that the spec really holds."""
     path: list[str | int] = []
     for at, part in enumerate(loc):
@@ -121,7 +278,7 @@ def _written_path(loc: tuple[str | int, ...], raw: Any) -> Path:
 
 def _named(dataset: Any) -> str | None:
     """The data set that is meant, as pydantic's locations name it; None where none is near."""
-    name, known = dataset.get("name"), language.data_sets()
+    name, known = dataset.get("name"), data_sets()
     if not isinstance(name, str):
         return None
     return name if name in known else nearest(name, known)
@@ -133,32 +290,32 @@ def _holds(raw: Any, part: str | int) -> bool:
     return isinstance(raw, dict) and part in raw
 
 
-def _missing(parent: Path, details: Details) -> Finding:
+def _missing(parent: KeyPath, details: Details) -> Finding:
     return Finding("NN102", (*parent, details["loc"][-1]), "is missing", at=parent, key=True)
 
 
-def _described(path: Path, details: Details) -> Finding:
+def _described(path: KeyPath, details: Details) -> Finding:
     value = details["input"]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     size = path == ("validation", "holdout", "size")
     word = isinstance(value, str) and not size
     code = "NN110" if number and size else "NN111" if word else "NN103"
-    suggestion = slips.suggestion(value, slips.NUMBER) if size else None
+    suggestion = likely_meaning(value, NUMBER) if size else None
     return Finding(code, path, f"must be {_SENTENCES[path]}, got {shown(value)}", suggestion)
 
 
-def _typed(path: Path, details: Details, wanted: str) -> Finding:
+def _typed(path: KeyPath, details: Details, wanted: str) -> Finding:
     value = details["input"]
     said = wanted
-    if wanted == slips.MAPPING and (keys := language.keys(details["loc"])):
+    if wanted == MAPPING and (keys := key_names(details["loc"])):
         plural = "s" if len(keys) > 1 else ""
         said += f" with the key{plural} {offered('', keys, dotted(path))}"
     elif path == ("expect",):
         said += " such as 'test_accuracy: 0.9 to 1'"
-    message = f"must be {said}, got {shown(value)}{slips.hint(value, wanted)}"
-    if wanted == slips.LIST and isinstance(value, dict):
+    message = f"must be {said}, got {shown(value)}{hint(value, wanted)}"
+    if wanted == LIST and isinstance(value, dict):
         message += _as_list(str(path[-1]), value)
-    suggestion = slips.suggestion(value, wanted)
+    suggestion = likely_meaning(value, wanted)
     if path[-1:] == ("divisor",) and suggestion and "/" in value:
         # Who writes `1/255` means the factor, and `rescale` divides.
         suggestion = value.rpartition("/")[2].strip(" .")
@@ -175,16 +332,23 @@ def _as_list(key: str, value: Mapping[str, Any]) -> str:
     return "; put '- ' before each name" if any(name in names for name in value) else ""
 
 
-def _unknown_tag(path: Path, details: Details) -> Finding:
+def _unknown_tag(path: KeyPath, details: Details) -> Finding:
     word = details["ctx"]["tag"]
     if "prepare" in path:
         return _unknown("NN118", path, "step", word, list(STEPS), at=(*path, word), key=True)
-    names = list(language.data_sets())
+    names = list(data_sets())
     return _unknown("NN109", path, "data set", word, names, at=(*path, "name"))
 
 
 def _unknown(
-    code: str, path: Path, noun: str, word: Any, names: list[str], *, at: Path, key: bool = False
+    code: str,
+    path: KeyPath,
+    noun: str,
+    word: Any,
+    names: list[str],
+    *,
+    at: KeyPath,
+    key: bool = False,
 ) -> Finding:
     message = f"unknown {noun} {shown(word)}"
     if noun == "data set" and (advice := _own_file(str(word))):
@@ -198,17 +362,17 @@ def _unknown(
 def _own_file(name: str) -> str | None:
     """What to write for a file that stands where the name of a data set should."""
     ending = name.rpartition(".")[2].lower()
-    if ending in language.UNREADABLE:
+    if ending in UNREADABLE:
         return f"{ending} files cannot be read: save it as csv, parquet or npz"
-    reader = language.FILES.get(ending)
+    reader = FILES.get(ending)
     return f"for a file write 'name: {reader}', and where it is as 'path'" if reader else None
 
 
-def _no_tag(path: Path, details: Details) -> Finding:
+def _no_tag(path: KeyPath, details: Details) -> Finding:
     value = details["input"]
     if "prepare" in path:
         if isinstance(value, dict) and (
-            advice := nesting.advice("step", value, STEPS.__contains__)
+            advice := keras_names.advice("step", value, STEPS.__contains__)
         ):
             return Finding("NN103", path, advice)
         message = "must be a step such as 'flatten' or 'multi_hot: 10000'"
@@ -216,10 +380,10 @@ def _no_tag(path: Path, details: Details) -> Finding:
     if isinstance(value, dict):
         return Finding("NN102", (*path, "name"), "is missing", at=path, key=True)
     message = f"must be a data set's name, or a mapping with a name, got {shown(value)}"
-    return Finding("NN103", path, f"{message}{slips.hint(value, slips.MAPPING)}")
+    return Finding("NN103", path, f"{message}{hint(value, MAPPING)}")
 
 
-def _choice(path: Path, details: Details) -> Finding:
+def _choice(path: KeyPath, details: Details) -> Finding:
     choices = [
         choice.strip("'") for choice in details["ctx"]["expected"].replace(" or ", ", ").split(", ")
     ]
@@ -229,8 +393,8 @@ def _choice(path: Path, details: Details) -> Finding:
     return Finding("NN111", path, message, suggestion)
 
 
-def _bound(word: str, key: str) -> Callable[[Path, Details], Finding]:
-    def finding(path: Path, details: Details) -> Finding:
+def _bound(word: str, key: str) -> Callable[[KeyPath, Details], Finding]:
+    def finding(path: KeyPath, details: Details) -> Finding:
         limit, value = details["ctx"][key], details["input"]
         if isinstance(value, float) and math.isnan(value):
             return Finding("NN103", path, "must be a number, got nan, which is none")
@@ -243,25 +407,25 @@ def _bound(word: str, key: str) -> Callable[[Path, Details], Finding]:
     return finding
 
 
-def _too_short(path: Path, details: Details) -> Finding:
+def _too_short(path: KeyPath, details: Details) -> Finding:
     return Finding("NN110", path, f"needs at least {details['ctx']['min_length']} entry, got none")
 
 
-def _clash(path: Path, details: Details) -> Finding:
+def _clash(path: KeyPath, details: Details) -> Finding:
     return Finding("NN111", (*path, details["ctx"]["key"]), details["msg"])
 
 
-def _component(path: Path, details: Details) -> Finding:
+def _component(path: KeyPath, details: Details) -> Finding:
     message = "must be a name, or one name with its arguments"
     return Finding("NN115", path, f"{message}, got {shown(details['input'])}")
 
 
-def _gate(path: Path, details: Details) -> Finding:
+def _gate(path: KeyPath, details: Details) -> Finding:
     message = f"must be a comparison such as {expect.EXAMPLE}, got {shown(details['input'])}"
     return Finding("NN119", path, message)
 
 
-def _lint_code(path: Path, details: Details) -> Finding:
+def _lint_code(path: KeyPath, details: Details) -> Finding:
     word = details["input"]
     if word in RULES:
         return Finding("NN111", path, f"{word} is a fault, not a warning, and cannot be ignored")
@@ -269,10 +433,8 @@ def _lint_code(path: Path, details: Details) -> Finding:
     return Finding("NN111", path, f"there is no warning {shown(word)}", near)
 
 
-_SPECIAL: dict[str, Callable[[Path, Details], Finding]] = {
-    "extra_forbidden": lambda path, details: stray_keys.finding(
-        path, details["loc"][:-1], details["input"]
-    ),
+_SPECIAL: dict[str, Callable[[KeyPath, Details], Finding]] = {
+    "extra_forbidden": lambda path, details: finding(path, details["loc"][:-1], details["input"]),
     "union_tag_invalid": _unknown_tag,
     "union_tag_not_found": _no_tag,
     "literal_error": _choice,

@@ -5,19 +5,176 @@ The figures are those of the published data; a test compares each with the rows 
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from nnrun.errors import Misfit
+from nnrun.errors import IncompatibleSpec
 from nnrun.spec import dataset as specs
-from nnrun.spec import folders, table
-from nnrun.spec.dataset import Words
-from nnrun.spec.dataset_base import DatasetBase
-from nnrun.spec.own import Csv, Images, Npz, Parquet, Text
-from nnrun.spec.steps import Impute, MultiHot, Pad, Step, Vectorize
+from nnrun.spec.dataset import Csv, DatasetBase, Images, Npz, Parquet, Table, Text, Words
+from nnrun.spec.prepare import Impute, MultiHot, Pad, Step, Vectorize
+from nnrun.spec.text import shown
+
+# A look at a table in a CSV file, quick enough for a check: its columns and what they hold.
+
+ENDINGS = (".csv", ".tsv", ".txt")
+MISSING = frozenset(
+    (
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND"),
+        *("1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""What a cell without a value holds: the same words that pandas takes for it."""
+UNNAMED = "Unnamed: "
+"""How the name begins that pandas gives to a column without one."""
+LARGEST = 4_000_000
+"""Bytes of a file that is looked through; of a larger one only the header is read."""
+_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
+_MOST_NUMBERS = 1000  # no classes are so many
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is in a column.
+
+    Args:
+        categories: its words in order; None where all are numbers.
+        numbers: the different numbers, in order; none where there are words, or too many.
+        missing: lines on which it has no value.
+        low, high: the smallest and the largest number.
+    """
+
+    categories: tuple[str, ...] | None
+    numbers: tuple[float, ...]
+    missing: tuple[int, ...]
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """A table.
+
+    Args:
+        columns: by name; None for each where the file is too large to look through.
+        rows: how many there are; None likewise.
+    """
+
+    columns: dict[str, Column | None]
+    rows: int | None
+
+
+def inspect_table(path: Path, separator: str) -> Look:
+    """What is in a table.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no table; says why, and on which line.
+    """
+    facts = path.stat()
+    return _inspect_table(path, separator, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=8)
+def _inspect_table(path: Path, separator: str, _changed: int, size: int) -> Look:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
+        try:
+            header = next(iter(reader), None)
+            names = _names(header or [])
+            if size > LARGEST:
+                return Look(dict.fromkeys(names), None)
+            rows = [(reader.line_num, row) for row in _of_width(reader, len(names))]
+        except csv.Error as error:
+            raise ValueError(f"line {reader.line_num} is no CSV: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError("is no text in UTF-8") from error
+    if not rows:
+        raise ValueError("holds no rows")
+    lines = [line for line, _ in rows]
+    columns = {name: _column([row[at] for _, row in rows], lines) for at, name in enumerate(names)}
+    return Look(dict(columns), len(rows))
+
+
+def used(dataset: Table, found: Look) -> list[str]:
+    """The columns that a data set takes, its features and then its target."""
+    others = [name for name in found.columns if name != dataset.target]
+    return [*(others if dataset.features is None else dataset.features), dataset.target]
+
+
+def classes(dataset: Table, target: Column) -> tuple[str, ...]:
+    """The names of the classes; none for a regression."""
+    if dataset.task == "regression" or (dataset.task is None and target.categories is None):
+        return ()
+    return target.categories or tuple(f"{number:g}" for number in target.numbers)
+
+
+def named(header: Sequence[str]) -> list[str]:
+    """The names of columns; one without is called as pandas calls it, such as `Unnamed: 0`."""
+    return [name or f"{UNNAMED}{at}" for at, name in enumerate(header)]
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    if not header:
+        raise ValueError("is empty; a table begins with the names of its columns")
+    names = named(header)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"has two columns {shown(twice[0])}")
+    return names
+
+
+def _of_width(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
+    for row in rows:
+        if len(row) not in (0, width):
+            line = getattr(rows, "line_num", 0)
+            raise ValueError(f"line {line} has {len(row)} cells, and the header {width}")
+        if row:
+            yield row
+
+
+def _column(cells: Sequence[str], lines: Sequence[int]) -> Column:
+    found = {cell for cell in cells if cell not in MISSING}
+    missing = tuple(line for line, cell in zip(lines, cells, strict=True) if cell in MISSING)
+    if not all(map(_NUMBER.fullmatch, found)):
+        return Column(tuple(sorted(found)), (), missing)
+    numbers = sorted({float(cell) for cell in found})
+    few = tuple(numbers) if len(numbers) <= _MOST_NUMBERS else ()
+    return Column(None, few, missing, *((numbers[0], numbers[-1]) if numbers else ()))
+
+
+# A folder per class, as far as a check looks at it: names, and nothing of what is in them.
+
+IMAGE_ENDINGS = frozenset(".png .jpg .jpeg .bmp .gif .webp".split())
+"""Of the names of pictures."""
+IMAGE_FORMATS = "PNG, JPEG, BMP, GIF or WebP"
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a file or a folder; what has no name that could be looked up is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def class_folders(folder: Path) -> tuple[str, ...]:
+    """The names of the folders in a folder, in order; none where there is no such folder.
+
+    Raises:
+        OSError: it is no folder, or may not be read.
+    """
+    try:
+        inside = [each.name for each in folder.iterdir() if each.is_dir()]
+    except FileNotFoundError:
+        return ()
+    # Hidden folders are of file managers and version control.
+    return tuple(sorted(name for name in inside if not name.startswith(".")))
+
 
 Kind = Literal["images", "table", "texts"]
 
@@ -94,16 +251,16 @@ def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
     for index, step in enumerate(steps[1:], start=1):
         if isinstance(step, Impute):
             message = "impute must be the first step: the others cannot do with missing values"
-            raise Misfit("NN123", ("dataset", "prepare", index), message)
+            raise IncompatibleSpec("NN123", ("dataset", "prepare", index), message)
     needs_texts = [isinstance(step, MultiHot | Pad | Vectorize) for step in steps]
     for index, needed in enumerate(needs_texts):
         if needed and (index > 0 or not texts):
             path = ("dataset", "prepare", index)
             message = f"{steps[index].step} takes rows of word indices and must be the first step"
-            raise Misfit("NN123", path, message)
+            raise IncompatibleSpec("NN123", path, message)
     if texts and not any(needs_texts):
         message = "the rows differ in length; prepare must begin with multi_hot, pad or vectorize"
-        raise Misfit("NN123", ("dataset", "prepare"), message)
+        raise IncompatibleSpec("NN123", ("dataset", "prepare"), message)
 
 
 def _divided(rows: int, test_split: float) -> tuple[int, int]:
@@ -174,7 +331,7 @@ def _images(
 def _pictures(dataset: Images) -> Profile:
     channels = 3 if dataset.color_mode == "rgb" else 1
     try:
-        classes = dataset.classes or len(folders.classes(Path(dataset.path)))
+        classes = dataset.classes or len(class_folders(Path(dataset.path)))
     except OSError:
         classes = 0
     shape = (*dataset.image_size, channels)
@@ -184,8 +341,8 @@ def _pictures(dataset: Images) -> Profile:
 def _csv(dataset: Csv) -> Profile:
     """What a table holds; open where it cannot be looked through, which a check tells of."""
     try:
-        found = table.look(Path(dataset.path), dataset.separator)
-        columns = {name: found.columns[name] for name in table.used(dataset, found)}
+        found = inspect_table(Path(dataset.path), dataset.separator)
+        columns = {name: found.columns[name] for name in used(dataset, found)}
         target = columns.pop(dataset.target)
     except (OSError, ValueError, KeyError):
         return _parquet(dataset)
@@ -203,7 +360,7 @@ def _csv(dataset: Csv) -> Profile:
         train,
         test,
         (width,),
-        classes=range(len(table.classes(dataset, target))),
+        classes=range(len(classes(dataset, target))),
         target=dataset.target,
         uneven=uneven,
     )
@@ -218,9 +375,9 @@ def _own_texts(dataset: Text) -> Profile:
     path = Path(dataset.path)
     try:
         if path.is_dir():
-            count = len(folders.classes(path))
+            count = len(class_folders(path))
         else:
-            found = table.look(path, dataset.separator).columns[dataset.target]
+            found = inspect_table(path, dataset.separator).columns[dataset.target]
             count = len((found.categories or found.numbers) if found else ())
     except (OSError, ValueError, KeyError):
         count = 0

@@ -5,18 +5,158 @@ Reads PyYAML's events rather than its nodes: depth, size and aliases are limited
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from pathlib import Path as File
 from typing import Any
 
 import yaml
+from yaml import MarkedYAMLError
 
 from nnrun.errors import Fault, Place
-from nnrun.spec import files, syntax
-from nnrun.spec.scalars import scalar
-from nnrun.spec.suggest import nearest
-from nnrun.spec.tree import Node, Path, dotted
+from nnrun.spec.text import nearest
+from nnrun.spec.tree import KeyPath, Node, dotted, scalar
+
+# Plain words of YAML 1.2's core schema: what `true`, `10_000`, `1e-4` and `no` stand for.
+
+
+# What PyYAML's complaints mean, in plain words.
+
+_TAB = "a tab stands where only spaces may; indent with spaces"
+_SPACE = "a space of another kind (U+{:04X}) stands in the indentation; use plain spaces"
+_INDENT = "the indentation does not fit the lines above"
+_DEEP = "this line is indented further than the lines that it could belong to"
+_SECOND = (
+    "a second ':' in one line; put what comes after the first in {…}, or in quotes if it is text"
+)
+_GLUED = "a space is missing after the ':'"
+TOO_DEEP = "far too many lists and mappings inside each other"
+_NO_COLON = "a key needs a ':' after it"
+# From what PyYAML says (in C, then in Python) to what a person should do.
+_EXPLANATIONS = (
+    ("did not find expected key", _INDENT),
+    (
+        "did not find expected '-' indicator",
+        "the lines above are a list, so this line must begin with '- ', or be indented as it belongs",
+    ),
+    ("expected <block end>", _INDENT),
+    ("expected <document start>", "holds several documents, or text after its end"),
+    ("block sequence entries are not allowed", "a list must begin on a line of its own"),
+    ("unknown escape character", "unknown escape after '\\' in double quotes; use single quotes"),
+    (
+        "comment or line break",
+        "'>' and '|' begin a text of several lines; put what begins so in quotes",
+    ),
+    ("cannot start any token", "this character must be put in quotes"),
+    ("exceeded maximum nesting depth", TOO_DEEP),
+    ("undefined tag handle", "tags that begin with '!' are not used here"),
+    ("expected node content", "a value is missing here, or a ',' is one too many"),
+    ("expected alphabetic or numeric", "'*' and '&' need a name after them; or put it in quotes"),
+)
+# These are seen at the end of the text, but the culprit is where they began.
+_UNCLOSED = (
+    ("could not find expected ':'", _NO_COLON),
+    ("unexpected end of stream", "a quoted text is not closed"),
+    ("',' or ']'", "a list that begins with '[' is not closed, or a ',' is missing"),
+    ("',' or '}'", "a mapping that begins with '{' is not closed, or a ',' is missing"),
+)
+
+
+# Ends of a value in quotes or brackets, and what may have been meant where text follows.
+_CLOSED = {
+    "'": "text stands after the closing '; inside of '…' write '' for an apostrophe",
+    '"': 'text stands after the closing "; put all of it in quotes',
+    "]": "text stands after the closing ]; it ends the list",
+    "}": "text stands after the closing }; it ends the mapping",
+}
+_KEY = re.compile(r"[\s-]*[\w.-]+:(?=\S)")
+
+
+def explain(error: MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int, str]:
+    """Where a text stops being YAML, counted from 0, and why."""
+    problem = error.problem or error.context or "unreadable"
+    for pattern, message in _UNCLOSED:
+        if pattern in problem and error.context_mark:
+            began = error.context_mark
+            if message is _NO_COLON and (glued := _KEY.match(_line(lines, began.line))):
+                return began.line, glued.end() - 1, _GLUED
+            return began.line, began.column, message
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    if found := _indentation(lines, line, column):
+        return found
+    return line, column, _explained(problem, _line(lines, line), column)
+
+
+def _explained(problem: str, text: str, column: int) -> str:
+    before = text[:column].strip()
+    if "mapping values are not allowed" in problem:
+        return _SECOND if ": " in before else _DEEP
+    if "did not find expected key" in problem and before[-1:] in _CLOSED:
+        return _CLOSED[before[-1]]
+    found = (message for pattern, message in _EXPLANATIONS if pattern in problem)
+    return next(found, f"not YAML: {problem}")
+
+
+def _line(lines: Sequence[str], number: int) -> str:
+    return lines[number] if number < len(lines) else ""
+
+
+def _indentation(lines: Sequence[str], line: int, column: int) -> tuple[int, int, str] | None:
+    """A tab, or a space of another kind, that stands in the indentation or at the column."""
+    for number in (line, line - 1):
+        text = _line(lines, number) if number >= 0 else ""
+        for at, character in enumerate(text[: len(text) - len(text.lstrip())]):
+            if character == "\t":
+                return number, at, _TAB
+            if character != " ":
+                return number, at, _SPACE.format(ord(character))
+    return (line, column, _TAB) if _line(lines, line)[column : column + 1] == "\t" else None
+
+
+def tag(name: str) -> str:
+    """A tag as it was written."""
+    return name.replace("tag:yaml.org,2002:", "!!")
+
+
+# The file of a spec, which may be a stranger's: what it holds, if it is a file at all.
+
+LARGEST = 1_000_000  # bytes
+ENDINGS = (".yaml", ".yml")
+
+
+class NoFile(OSError):
+    """What is there is no file that could hold a spec."""
+
+
+def content(path: Path) -> bytes:
+    """What a file holds, and a byte more than it may.
+
+    Raises:
+        NoFile: it is a pipe or a device, which would be waited for, or a link to anything.
+        OSError: it cannot be read.
+    """
+    # `nnrun check /dev/stdin`, and what a shell makes of `<(…)`.
+    is_piped = path.parts[:2] == ("/", "dev")
+    # What a link leads to may be anything of this machine, and errors quote what they are about.
+    if path.is_symlink() and not is_piped and path.resolve().suffix not in ENDINGS:
+        raise NoFile("is a link to what is no YAML file")
+    # A pipe that nobody writes to would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(stream.fileno()).st_mode
+        if stat.S_ISDIR(found):
+            raise IsADirectoryError
+        if not stat.S_ISREG(found) and not is_piped:
+            raise NoFile("is a pipe or a device, not a file")
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(stream.fileno(), True)
+        return stream.read(LARGEST + 1)
+
 
 DEEPEST = 50  # mappings and lists inside each other
 MOST_VALUES = 50_000  # after aliases have been written out, of all files of a spec together
@@ -52,11 +192,11 @@ def read_file(path: File, *, most: int = MOST_VALUES) -> Document:
         most: values that it may hold.
     """
     try:
-        data = files.content(path)
+        data = content(path)
     except OSError as error:
         return Document(None, (_unreadable(path, error),))
-    if len(data) > files.LARGEST:
-        message = f"larger than {files.LARGEST:,} bytes, which no spec needs"
+    if len(data) > LARGEST:
+        message = f"larger than {LARGEST:,} bytes, which no spec needs"
         place = Place(str(path), 1, 1, 1, "")
         return Document(None, (Fault("NN007", "", message, place),))
     try:
@@ -88,12 +228,12 @@ def _unreadable(path: File, error: OSError) -> Fault:
             return Fault("NN001", "", "there is no such file", place, nearest(path.name, names))
         case IsADirectoryError():
             return Fault("NN001", "", "is a folder, not a file", place)
-        case files.NoFile():
+        case NoFile():
             return Fault("NN001", "", str(error), place)
     return Fault("NN001", "", f"cannot be read: {error.strerror}", place)
 
 
-def read(text: str, *, source: str, root: Path = (), most: int = MOST_VALUES) -> Document:
+def read(text: str, *, source: str, root: KeyPath = (), most: int = MOST_VALUES) -> Document:
     """Reads YAML text of one document.
 
     Args:
@@ -122,7 +262,7 @@ class _Reader:
         self.values = 0
         self.text = text
 
-    def document(self, root: Path) -> Node | None:
+    def document(self, root: KeyPath) -> Node | None:
         """The only document of the text; none where the text is empty."""
         if found := _UNPRINTABLE.search(self.text):
             before = _BREAK.split(self.text[: found.start()])
@@ -134,11 +274,11 @@ class _Reader:
         try:
             return self._document(root)
         except yaml.MarkedYAMLError as error:
-            line, column, message = syntax.explain(error, self.lines)
-            code = "NN007" if message == syntax.TOO_DEEP else "NN002"
+            line, column, message = explain(error, self.lines)
+            code = "NN007" if message == TOO_DEEP else "NN002"
             raise self.stop(code, message, self.place(line, column)) from None
 
-    def _document(self, root: Path) -> Node | None:
+    def _document(self, root: KeyPath) -> Node | None:
         self.next()
         if not isinstance(self.next(), yaml.DocumentStartEvent):
             return None
@@ -153,13 +293,13 @@ class _Reader:
         """The next event."""
         return self.parser.get_event()
 
-    def node(self, event: Any, path: Path, depth: int) -> Node:
+    def node(self, event: Any, path: KeyPath, depth: int) -> Node:
         """The value that an event begins."""
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
         self.count(1, event, path)
         if event.tag is not None:
-            message = f"tags such as {syntax.tag(event.tag)!r} are not used here; leave it out"
+            message = f"tags such as {tag(event.tag)!r} are not used here; leave it out"
             self.fault("NN006", message, self.span(event), path)
         if isinstance(event, yaml.ScalarEvent):
             plain = not event.style
@@ -173,7 +313,7 @@ class _Reader:
             self.anchors[event.anchor] = node
         return node
 
-    def collection(self, event: Any, path: Path, depth: int) -> Node:
+    def collection(self, event: Any, path: KeyPath, depth: int) -> Node:
         """A list or a mapping."""
         if depth > DEEPEST:
             message = f"more than {DEEPEST} lists and mappings inside each other"
@@ -183,7 +323,7 @@ class _Reader:
             return self.sequence(event, path, depth)
         return self.mapping(event, path, depth)
 
-    def sequence(self, start: Any, path: Path, depth: int) -> Node:
+    def sequence(self, start: Any, path: KeyPath, depth: int) -> Node:
         """The items up to the end of a list."""
         items: list[Node] = []
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
@@ -191,7 +331,7 @@ class _Reader:
         size = 1 + sum(item.size for item in items)
         return Node(tuple(items), self.span(start, event), size=size)
 
-    def mapping(self, start: Any, path: Path, depth: int) -> Node:
+    def mapping(self, start: Any, path: KeyPath, depth: int) -> Node:
         """The keys and values up to the end of a mapping."""
         nodes: dict[str, Node] = {}
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
@@ -207,14 +347,14 @@ class _Reader:
         size = 1 + sum(node.size for node in nodes.values())
         return Node(nodes, self.span(start, event), size=size)
 
-    def value(self, key: str | None, place: Place, path: Path, depth: int) -> Node:
+    def value(self, key: str | None, place: Place, path: KeyPath, depth: int) -> Node:
         """What stands after a key; where nothing does, the key is the place to look."""
         event = self.next()
         node = self.node(event, path if key is None else (*path, key), depth + 1)
         empty = isinstance(event, yaml.ScalarEvent) and not event.value and not event.style
         return Node(node.value, place if empty else node.place, place, node.size)
 
-    def key(self, event: Any, path: Path, depth: int, place: Place) -> str | None:
+    def key(self, event: Any, path: KeyPath, depth: int, place: Place) -> str | None:
         """A key, which must be a word; anything else is a fault and is left out."""
         node = self.node(event, path, depth + 1)
         alias = isinstance(event, yaml.AliasEvent)
@@ -237,7 +377,7 @@ class _Reader:
             self.fault("NN002", message, place, path)
         return None
 
-    def alias(self, event: Any, path: Path) -> Node:
+    def alias(self, event: Any, path: KeyPath) -> Node:
         """What an anchor named before."""
         if event.anchor not in self.anchors:
             message = f"'*{event.anchor}' stands for nothing: no '&{event.anchor}' ends before it"
@@ -246,7 +386,7 @@ class _Reader:
         self.count(node.size, event, path)
         return node
 
-    def count(self, values: int, event: Any, path: Path) -> None:
+    def count(self, values: int, event: Any, path: KeyPath) -> None:
         """Keeps the number of values within the limit."""
         self.values += values
         if self.values > self.most:
@@ -265,11 +405,11 @@ class _Reader:
         text = self.lines[line] if line < len(self.lines) else ""
         return Place(self.source, line + 1, column + 1, max(length, 1), text)
 
-    def fault(self, code: str, message: str, place: Place, path: Path = ()) -> None:
+    def fault(self, code: str, message: str, place: Place, path: KeyPath = ()) -> None:
         """Notes a fault and goes on."""
         self.faults.append(Fault(code, dotted(path), message, place))
 
-    def stop(self, code: str, message: str, place: Place, path: Path = ()) -> _StopError:
+    def stop(self, code: str, message: str, place: Place, path: KeyPath = ()) -> _StopError:
         """Notes a fault after which nothing can be read."""
         self.fault(code, message, place, path)
         return _StopError()

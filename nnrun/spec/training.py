@@ -15,8 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from nnrun.spec.base import Spec
-from nnrun.spec.component import Named
+from nnrun.spec.component import Named, Spec
 
 
 def _form(value: object) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nnrun.errors import Place
-from nnrun.spec.scalars import Scalar
+from nnrun.errors import Fault, Place
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and list positions from the root of a spec."""
 
 
@@ -47,7 +47,7 @@ class Node:
             return self.value[key]
         return None
 
-    def along(self, path: Path) -> Iterator[Node]:
+    def along(self, path: KeyPath) -> Iterator[Node]:
         """The nodes on a path, this one first, as far as the path goes."""
         node: Node | None = self
         for key in (*path, None):
@@ -56,7 +56,7 @@ class Node:
             yield node
             node = None if key is None else node.child(key)
 
-    def locate(self, path: Path, *, key: bool = False) -> Place:
+    def locate(self, path: KeyPath, *, key: bool = False) -> Place:
         """Where a path stands, or where the nearest of its parents does."""
         nodes = list(self.along(path))
         if len(nodes) == 1 and path:
@@ -81,7 +81,7 @@ def sequence(items: Iterable[Node], like: Node) -> Node:
     return replace(like, value=items, size=1 + sum(node.size for node in items))
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """A path as people write it.
 
     Example:
@@ -90,3 +90,118 @@ def dotted(path: Path) -> str:
     """
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(parts).removeprefix(".")
+
+
+# Something wrong with a spec, before it is known where in which file it stands.
+
+USED = "; the block "
+"""With which a message begins to say where the blocks are used that the fault is in."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong.
+
+    Args:
+        path: what is meant, as shown to the person.
+        at: where to look, if not at `path`.
+        key: look at the key, not at the value.
+        meant: keys that this one was most likely meant for, so that they are not missing too.
+    """
+
+    code: str
+    path: KeyPath
+    message: str
+    suggestion: str | None = None
+    at: KeyPath | None = None
+    key: bool = False
+    meant: tuple[KeyPath, ...] = ()
+
+    def fault(self, root: Node) -> Fault:
+        """The fault, with its place in the file that was read."""
+        at = self.path if self.at is None else self.at
+        place = root.locate(at, key=self.key)
+        if not at:
+            # What the whole spec lacks stands in no line of it.
+            place = replace(place, length=1, text="")
+        message = self.message + _used(root, at, place)
+        return Fault(self.code, dotted(self.path), message, place, self.suggestion)
+
+
+def _used(root: Node, at: KeyPath, place: Place) -> str:
+    """Where the blocks are used in which a path leads, unless its place is that of the use."""
+    nodes = list(root.along(at))
+    said = []
+    for node, key in zip(nodes[1:], at, strict=False):
+        use, name = node.key, node.child("block")
+        if key != "Block" or use is None or name is None:
+            continue
+        if (use.source, use.line) != (place.source, place.line):
+            said.append(f"{USED}{name.value} is used in line {use.line}")
+    return "".join(said)
+
+
+Scalar = str | int | float | bool | None
+
+
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+
+
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+# Written so that Python and ECMAScript, the dialect of JSON Schema, read them alike.
+DECIMAL = "[-+]?[0-9]+(_[0-9]+)*"
+
+
+BASED = "0(x[0-9a-fA-F]+|o[0-7]+)"
+
+
+FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(_[0-9]+)*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+
+
+_DECIMAL = re.compile(rf"{DECIMAL}\Z")
+
+
+_BASED = re.compile(rf"{BASED}\Z")
+
+
+_FLOAT = re.compile(rf"{FLOAT}\Z")
+
+
+_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z")
+
+
+_NANS = frozenset((".nan", ".NaN", ".NAN"))
+
+
+# Beyond this a number is a mistake, and reading it would cost quadratic time.
+LONGEST_NUMBER = 400
+
+
+def scalar(text: str) -> Scalar:
+    """Reads one plain word.
+
+    `no`, `on`, `1:30` and dates stay text, unlike in YAML 1.1; `1e-4` is a number.
+
+    Example:
+        >>> [scalar(text) for text in ("1e-4", "10_000", "no", "~")]
+        [0.0001, 10000, 'no', None]
+    """
+    if text in _NULLS:
+        return None
+    if text in _BOOLS:
+        return _BOOLS[text]
+    return text if len(text) > LONGEST_NUMBER else _number(text)
+
+
+def _number(text: str) -> str | int | float:
+    if _DECIMAL.match(text):
+        return int(text)
+    if _BASED.match(text):
+        return int(text, 0)
+    if _FLOAT.match(text):
+        return float(text)
+    if _INFINITE.match(text):
+        return float(text.replace(".", ""))
+    return float("nan") if text in _NANS else text

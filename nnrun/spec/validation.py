@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from nnrun.spec.base import Spec
-from nnrun.spec.dataset_base import Fraction
+from nnrun.spec.component import Spec
+from nnrun.spec.dataset import Fraction
 
 FOLDS = 5
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import keras
 
-from nnrun import keras_objects
-from nnrun.check.callbacks import files, is_file
-from nnrun.errors import Misfit
+from nnrun.check.training import files, is_file
+from nnrun.errors import IncompatibleSpec
+from nnrun.models.components import instantiate, reason
 from nnrun.spec.component import Component
 
 # What some callbacks import only once they are called: the module, and what installs it.
@@ -47,12 +47,10 @@ def _built(index: int, component: Component, folder: Path) -> Any:
         arguments.setdefault("log_dir", str(folder / "tensorboard"))
     try:
         _check_package(component.name)
-        callback = keras_objects.build(
-            "callbacks", Component(name=component.name, arguments=arguments)
-        )
+        callback = instantiate("callbacks", Component(name=component.name, arguments=arguments))
     except (TypeError, ValueError, ImportError) as error:
-        message = f"{component.name}: {keras_objects.reason(error)}"
-        raise Misfit("NN114", ("training", "callbacks", index), message) from error
+        message = f"{component.name}: {reason(error)}"
+        raise IncompatibleSpec("NN114", ("training", "callbacks", index), message) from error
     if isinstance(callback, keras.callbacks.LearningRateScheduler):
         callback.schedule = _per_epoch(callback.schedule)
     if isinstance(callback, (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)):
@@ -105,7 +103,7 @@ def growing(components: Sequence[Component]) -> tuple[str, ...]:
     return tuple(value for component in loggers for value in files(component).values())
 
 
-def go_on(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> None:
+def resume_callbacks(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> None:
     """Prepares callbacks for the rest of a training that was stopped.
 
     Args:

@@ -8,19 +8,47 @@ metric and regularizer is Keras's, and only the walk over the batches is ours.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nnrun.history import Logs
-from nnrun.prepare import Preparation
-from nnrun.records import Array
-from nnrun.training import random_numbers
+from nnrun.data.preprocessing import Preparation
 from nnrun.training.evaluate import Evaluator, as_logs
 from nnrun.training.rows import INDICES, Rows, weighed_batch
+from nnrun.types import Array, Logs
+
+# Random numbers that XLA draws as quickly as TensorFlow does.
+
+# What Keras draws with, and the argument that names the algorithm.
+_DRAWN_WITH: tuple[tuple[Any, str, str], ...] = (
+    (tf.nn.experimental, "stateless_dropout", "rng_alg"),
+    (tf.random, "stateless_normal", "alg"),
+    (tf.random, "stateless_truncated_normal", "alg"),
+    (tf.random, "stateless_uniform", "alg"),
+)
+
+
+@contextmanager
+def name_algorithm() -> Iterator[None]:
+    """While a function is traced within it, every draw names the algorithm.
+
+    Keras leaves the choice to TensorFlow, which takes Philox on a CPU. Under XLA it then chooses
+    while the step runs, and pays for it with seven times as long for the same numbers.
+    """
+    known = [getattr(owner, name) for owner, name, _ in _DRAWN_WITH]
+    try:
+        for (owner, name, argument), draw in zip(_DRAWN_WITH, known, strict=True):
+            setattr(owner, name, partial(draw, **{argument: "philox"}))
+        yield
+    finally:
+        for (owner, name, _), draw in zip(_DRAWN_WITH, known, strict=True):
+            setattr(owner, name, draw)
+
 
 # One call into TensorFlow lasts about this long, so that progress moves and Ctrl-C is heard.
 CALL_SECONDS = 0.2
@@ -183,7 +211,7 @@ class CompiledLoop:
         found = tf.TensorArray(tf.float32, size=many, infer_shape=False)
         return tf.while_loop(lambda epoch, _: epoch < many, one, (tf.constant(0), found))[1].stack()
 
-    @random_numbers.named()
+    @name_algorithm()
     def _train_steps(self, tensors: Any, weights: Any, order: Any, start: Any, stop: Any) -> None:
         def one(step: Any) -> tuple[Any]:
             indices = tf.slice(order, [step * self._batch_size], [self._batch_size])

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nnrun.prepare import Preparation
-from nnrun.records import Array
+from nnrun.data.preprocessing import Preparation
 from nnrun.training.rows import INDICES, Rows, batch, inputs
+from nnrun.types import Array
 
 # Large enough for speed, small enough for the activations of a deep model.
 EVALUATION_ROWS = 1024

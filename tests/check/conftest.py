@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nnrun import check, layout
+from nnrun import check
 from nnrun.errors import Fault
+from nnrun.runs import layout
 from nnrun.spec.loading import load
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnrun.check.class_weights import misfits
+from nnrun.check.training import class_weight_problems
 
 NAMES = ("ham", "spam")
 UNREAD = range(2)
@@ -12,12 +12,12 @@ UNREAD = range(2)
 
 @pytest.mark.parametrize("weight", [None, "balanced", {}, {"spam": 2.0}, {"0": 1.0, "1": 2.0}])
 def test_classes_go_by_name_or_number(weight: object) -> None:
-    assert [*misfits(weight, NAMES)] == []  # type: ignore[arg-type]
+    assert [*class_weight_problems(weight, NAMES)] == []  # type: ignore[arg-type]
 
 
 def test_a_name_is_believed_until_the_rows_are_read() -> None:
     """`nnrun check` looks at no row, and so knows how many classes there are, not their names."""
-    assert [*misfits({"eggs": 2.0}, UNREAD)] == []
+    assert [*class_weight_problems({"eggs": 2.0}, UNREAD)] == []
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_name_is_believed_until_the_rows_are_read() -> None:
     ],
 )
 def test_what_is_no_class_is_told(weight: object, classes: range, message: str) -> None:
-    [misfit] = misfits(weight, classes)  # type: ignore[arg-type]
+    [problem] = class_weight_problems(weight, classes)  # type: ignore[arg-type]
 
-    assert (misfit.code, misfit.path) == ("NN122", ("training", "class_weight"))
-    assert misfit.message == message
+    assert (problem.code, problem.path) == ("NN122", ("training", "class_weight"))
+    assert problem.message == message

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nnrun.check import lint
-from nnrun.cli import shipped
-from nnrun.spec.lint_codes import LINT
+from nnrun.cli import specs
+from nnrun.spec.codes import LINT
 from nnrun.spec.loading import load
 
 DIGITS = """\
@@ -46,7 +46,7 @@ validation: {holdout: {size: 0.2}}
 """
 PICTURES = f"""\
 dataset:
-  {{name: images, image_size: [8, 8], prepare: [rescale], path: {shipped.folder()}/own/data/digits}}
+  {{name: images, image_size: [8, 8], prepare: [rescale], path: {specs.shipped_folder()}/own/data/digits}}
 model: [Flatten, Dense: {{units: 10, activation: softmax}}]
 training: {{optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}}
 validation: {{holdout: {{size: 0.2}}}}
@@ -139,7 +139,7 @@ CASES = {
 }  # fmt: skip
 # Said of the rows themselves, once they are read; tests/test_sanity.py calls each up.
 OF_ROWS = {"NN206", "NN221", "NN222", "NN223"}
-SPECS = sorted(shipped.folder().glob("*.yaml"))
+SPECS = sorted(specs.shipped_folder().glob("*.yaml"))
 
 
 def test_every_warning_has_its_two_specs() -> None:
@@ -186,9 +186,9 @@ def test_what_a_shipped_spec_takes_back_would_be_said(path: Path, faults, tmp_pa
 
 
 def lint_subject(path: Path):
-    from nnrun.check import subject
+    from nnrun.check import spec_context
 
-    return subject(load(path).experiment)
+    return spec_context(load(path).experiment)
 
 
 @pytest.mark.parametrize("code", LINT)

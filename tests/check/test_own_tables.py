@@ -18,7 +18,7 @@ model: [Dense: {units: 2, activation: softmax}]
 training: {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 2}
 validation: {holdout: {size: 0.2}}
 """
-CARS = "weight,origin,mpg\n" + "".join(
+CARS = "weight,context,mpg\n" + "".join(
     f"{1000 + row},{'eu' if row % 2 else 'us'},{row % 7}\n" for row in range(40)
 )
 SAID = "text,label\n" + "so it is,yes\nit is not,no\n" * 20
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_texts_is_told_with_its_place(data, told, folder, fau
 
 @pytest.mark.parametrize(
     "data",
-    ["path: cars.csv, target: mpg", "path: holes.csv, target: mpg, features: [origin]",
+    ["path: cars.csv, target: mpg", "path: holes.csv, target: mpg, features: [context]",
      "path: holes.csv, target: mpg, prepare: [impute: median]"],
 )  # fmt: skip
 def test_a_table_that_is_as_the_spec_says_is_left_in_peace(data, folder, faults):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.check.stack import CELLS, RECURRENT, SEVERAL_INPUTS, UNFIT, misfits
-from nnrun.errors import Misfit
+from nnrun.check.model import CELLS, RECURRENT, SEVERAL_INPUTS, UNFIT, model_problems
+from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import build
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
@@ -18,8 +18,8 @@ from tests.models.layers import component
 def test_a_layer_of_more_than_one_input_is_refused_by_both(name: str) -> None:
     layers = [component(name)]
 
-    assert [*misfits(layers)]
-    with pytest.raises(Misfit):
+    assert [*model_problems(layers)]
+    with pytest.raises(IncompatibleSpec):
         build(layers, (4, 3))
 
 
@@ -42,9 +42,9 @@ def test_it_is_refused_inside_of_another_too(case: str) -> None:
     name, arguments, way = INSIDE[case]
     layers = [Component(name=name, arguments=arguments)]
 
-    [found] = misfits(layers)
+    [found] = model_problems(layers)
     assert found.args == ("NN124", ("model", 0, name, *way), ADD)
-    with pytest.raises(Misfit) as refused:
+    with pytest.raises(IncompatibleSpec) as refused:
         build(layers, (4,))
     assert refused.value.path == found.path
 
@@ -52,7 +52,7 @@ def test_it_is_refused_inside_of_another_too(case: str) -> None:
 def test_a_cell_stands_inside_a_recurrent_layer() -> None:
     cell = {"LSTMCell": {"units": 3}}
 
-    assert [*misfits([Component(name="RNN", arguments={"cell": cell})])] == []
+    assert [*model_problems([Component(name="RNN", arguments={"cell": cell})])] == []
 
 
 @pytest.mark.parametrize("argument", ["return_state", "stateful"])
@@ -62,16 +62,16 @@ def test_a_layer_that_hands_out_or_keeps_its_state_is_refused_by_both(
 ) -> None:
     layers = [Component(name=name, arguments={"units": 2, argument: True})]
 
-    assert [*misfits(layers)]
-    with pytest.raises(Misfit):
+    assert [*model_problems(layers)]
+    with pytest.raises(IncompatibleSpec):
         build(layers, (4, 3))
 
 
 def test_two_layers_of_one_name_are_refused_by_both() -> None:
     layers = [Component(name="Dense", arguments={"units": 2, "name": "x"}) for _ in range(2)]
 
-    assert [*misfits(layers)]
-    with pytest.raises(Misfit):
+    assert [*model_problems(layers)]
+    with pytest.raises(IncompatibleSpec):
         build(layers, (3,))
 
 

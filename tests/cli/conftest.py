@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from nnrun.cli.main import app
+from nnrun.cli.app import app
 
 PATIENCE = 240  # seconds that a loaded machine may take
 

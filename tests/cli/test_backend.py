@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from nnrun.cli import backend
+from nnrun.training import backend
 
 LOADED = """
 import sys

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout, runs
-from nnrun.runs import Run
+from nnrun import runs
+from nnrun.runs import Run, cleaning, layout
 from nnrun.spec.loading import dump, load
 
 TODAY = datetime.now().replace(microsecond=0)
@@ -88,7 +88,7 @@ def test_without_a_rule_nothing_goes(make: Any, clean: Any, left: Any) -> None:
 def test_a_dry_run_says_what_would_go_and_why(make: Any, clean: Any, left: Any) -> None:
     old, young = make("a", status=layout.FAILED, ago=YEAR), make("b", status=layout.FAILED)
     answer = clean("--status", "failed", "--older-than", "30d", "--dry-run")
-    sizes = [runs.size(run.path) for run in (old, young)]
+    sizes = [cleaning.disk_usage(run.path) for run in (old, young)]
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert cells(answer.stdout) == [
@@ -102,7 +102,7 @@ def test_a_dry_run_says_what_would_go_and_why(make: Any, clean: Any, left: Any) 
 
 def test_with_yes_it_goes(make: Any, clean: Any, root: Path) -> None:
     run, kept = make("a", status=layout.CRASHED), make("b")
-    size = runs.size(run.path) / 1000
+    size = cleaning.disk_usage(run.path) / 1000
     answer = clean("--status", "crashed", "--yes")
 
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -147,7 +147,7 @@ def test_on_a_terminal_it_asks(
 def test_where_nothing_is_meant_it_says_so(
     rule: tuple[str, ...], make: Any, clean: Any, root: Path
 ) -> None:
-    size = runs.size(make("a", ago=timedelta()).path) / 1000
+    size = cleaning.disk_usage(make("a", ago=timedelta()).path) / 1000
     answer = clean(*rule)
 
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -182,7 +182,9 @@ def test_the_oldest_go_until_all_fit_in(make: Any, clean: Any, left: Any) -> Non
 
 def test_where_all_cannot_be_made_to_fit_it_says_so(make: Any, clean: Any) -> None:
     make("a", size=99_000)
-    size = runs.size(next(iter(Path(make("b", status=layout.RUNNING).path.parent).glob("*-a"))))
+    size = cleaning.disk_usage(
+        next(iter(Path(make("b", status=layout.RUNNING).path.parent).glob("*-a")))
+    )
     answer = clean("--max-size", "0", "--status", "failed", "--dry-run")
 
     assert size > 99_000
@@ -377,7 +379,7 @@ def test_programs_get_one_document(make: Any, clean: Any, root: Path) -> None:
     run, other = make("a", status=layout.FAILED), make("b")
     (root / ".nnrun-removing-c").mkdir()
     (root / ".nnrun-removing-c" / "file").write_text("four")
-    sizes = [runs.size(made.path) for made in (run, other)]
+    sizes = [cleaning.disk_usage(made.path) for made in (run, other)]
     planned = json.loads(clean("--status", "failed", "--json", "--dry-run").stdout)
     done = json.loads(clean("--status", "failed", "--json", "--yes").stdout)
     row = {"path": str(run.path), "status": "failed", "bytes": sizes[0], "why": ["failed"]}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nnrun import layout, runs
-from nnrun.cli import closing
-from nnrun.cli.lanes import Lanes
-from nnrun.history import History
-from nnrun.runs import Run
+from nnrun import runs
+from nnrun.cli import summary
+from nnrun.cli.progress import FoldProgress
+from nnrun.runs import Run, layout
+from nnrun.types import History
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
 
@@ -22,7 +22,7 @@ def history(loss: list[float], val_loss: list[float]) -> History:
 
 def test_a_rise_of_validation_loss_under_a_falling_training_loss_is_over_fitting() -> None:
     """The sentence gives both losses from the best epoch on, so that one can judge for oneself."""
-    said = closing.overfitting(history(FALLING, [0.8, 0.6, 0.7, 0.8, 0.9, 1.0]))
+    said = summary.overfitting(history(FALLING, [0.8, 0.6, 0.7, 0.8, 0.9, 1.0]))
 
     assert said == (
         "over-fitting: since epoch 2 validation loss rose from 0.6000 to 1.0000 while training "
@@ -43,7 +43,7 @@ def test_a_rise_of_validation_loss_under_a_falling_training_loss_is_over_fitting
 )
 def test_anything_else_is_not(loss: list[float], val_loss: list[float]) -> None:
     """A warning that comes too easily is soon not read any more."""
-    assert closing.overfitting(history(loss, val_loss)) is None
+    assert summary.overfitting(history(loss, val_loss)) is None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_anything_else_is_not(loss: list[float], val_loss: list[float]) -> None:
 )
 def test_numbers_stay_readable_at_any_size(value: float | None, said: str) -> None:
     """Four decimals of a loss of 0.00002 would be a false zero."""
-    assert closing.number(value) == said
+    assert summary.number(value) == said
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_log_that_cannot_be_written_is_said(
     unwritable: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All else of the run is there, so it is no failure; nor is it to be found out later."""
-    closing.log(unwritable)
+    summary.log(unwritable)
 
     path = unwritable.path / layout.LOG
     assert capsys.readouterr().err == f"note: {path}: cannot be written: Is a directory\n"
@@ -79,7 +79,7 @@ def test_of_a_run_that_failed_the_reason_alone_is_said(
 ) -> None:
     """A full disk ended the run; more of the same on top would bury it."""
     unwritable.update(status=layout.FAILED)
-    closing.log(unwritable)
+    summary.log(unwritable)
 
     assert capsys.readouterr().err == ""
 
@@ -88,10 +88,10 @@ def test_of_a_cross_validation_it_is_said_once(
     unwritable: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each fold has lines of its own for the log."""
-    lanes = Lanes()
-    lanes.run = unwritable
-    lanes.say("fold 1")
-    lanes.say("fold 2")
+    progress = FoldProgress()
+    progress.run = unwritable
+    progress.say("fold 1")
+    progress.say("fold 2")
 
     assert capsys.readouterr().err.splitlines() == [
         f"note: {unwritable.path / layout.LOG}: cannot be written: Is a directory",

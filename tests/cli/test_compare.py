@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from matplotlib import image
 
-from nnrun import layout
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnrun.cli import console
-from nnrun.cli.console import InertConsole
+from nnrun.cli.console import SafeConsole
 from nnrun.errors import Fault, Place, RunError, SpecError
 
 NAME = "a\x1b]0;owned\x07\x1b[2J\x9b31m\rb\u202ec\x7f"
@@ -22,7 +22,7 @@ STYLE = re.compile("\x1b\\[[0-9;]*m")
 def printed(*renderables: RenderableType, markup: bool = True) -> str:
     """What a terminal gets, without colours."""
     out = io.StringIO()
-    InertConsole(file=out, force_terminal=True, width=200, highlight=False).print(
+    SafeConsole(file=out, force_terminal=True, width=200, highlight=False).print(
         *renderables, markup=markup
     )
     return STYLE.sub("", out.getvalue())
@@ -60,7 +60,7 @@ def test_what_is_written_over_can_still_be() -> None:
     """The one control code that we mean."""
     out = io.StringIO()
     console.say_meanwhile(
-        f"reading {NAME}", InertConsole(file=out, force_terminal=True, width=200, highlight=False)
+        f"reading {NAME}", SafeConsole(file=out, force_terminal=True, width=200, highlight=False)
     )
 
     assert out.getvalue() == f"reading {SHOWN}\r"

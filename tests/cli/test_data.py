@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from nnrun.cache import published
-from nnrun.cache.file import File
-from nnrun.cli.data.names import registered
+from nnrun.cli.data import registered
+from nnrun.data import published
+from nnrun.data.published import File
 
 # The command with every published file replaced by a short one, which says whose place it takes.
 PROGRAM = """
 import hashlib
 from dataclasses import replace
-from nnrun.cache import published
-from nnrun.cli.main import main
+from nnrun.data import published
+from nnrun.cli.entry import main
 
 def short(file):
     content = f"the bytes of {file.name}".encode()

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nnrun.cli import explain
-from nnrun.cli.main import app
-from nnrun.spec.lint_codes import ALL
-from nnrun.spec.rule import Rule
+from nnrun.cli import language
+from nnrun.cli.app import app
+from nnrun.spec.codes import ALL, Rule
 
 every_code = pytest.mark.parametrize("code", ALL)
 
@@ -90,4 +89,4 @@ def test_nothing_heavy_is_loaded_for_it(probed: Callable[..., Any], tmp_path: Pa
 
 
 def test_the_example_of_its_help_works() -> None:
-    assert answer(*explain.EXAMPLE.split()[3:]).exit_code == 0
+    assert answer(*language.EXPLAIN_EXAMPLE.split()[3:]).exit_code == 0

@@ -6,21 +6,13 @@ import pytest
 from typer.testing import CliRunner
 
 from nnrun import __version__
-from nnrun.cli.main import app
+from nnrun.cli.app import VERBS, app
+from nnrun.cli.data import app as data
 
-GROUPS = {str(group.name): group.typer_instance for group in app.registered_groups}
-VERBS = [
-    *(str(command.name) for command in app.registered_commands),
-    *(
-        f"{name} {command.name}"
-        for name, group in GROUPS.items()
-        if group
-        for command in group.registered_commands
-    ),
-]
+COMMANDS = [*VERBS, *(f"data {command.name}" for command in data.registered_commands)]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_a_sentence_and_an_example(verb: str) -> None:
     answer = CliRunner().invoke(app, [*verb.split(), "--help"])
 
@@ -32,9 +24,18 @@ def test_every_verb_has_a_sentence_and_an_example(verb: str) -> None:
 
 
 def test_help_names_every_verb() -> None:
+    """The line of each verb fits its line, and is the first sentence of the verb's own help."""
     answer = CliRunner().invoke(app, ["--help"])
 
-    assert all(f"\n  {verb} " in answer.output for verb in {verb.split()[0] for verb in VERBS})
+    lines = answer.output.splitlines()
+    assert all(f"  {verb:9} {summary}" in lines for verb, (_, summary) in VERBS.items())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_line_of_a_verb_is_the_first_sentence_of_its_help(verb: str) -> None:
+    answer = CliRunner().invoke(app, [verb, "--help"])
+
+    assert VERBS[verb][1] in " ".join(answer.output.split())
 
 
 def test_an_unknown_verb_is_a_usage_error() -> None:

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from nnrun import layout, runs
-from nnrun.cli.main import app
-from nnrun.history import History
-from nnrun.runs import Run, seals
+from nnrun import runs
+from nnrun.cli.app import app
+from nnrun.runs import Run, files, layout
+from nnrun.types import History
 
 NAME = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e<script>|[red]*_`=1\udcff"
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -94,8 +94,8 @@ def made(root: Path, record: dict[str, Any], metrics: dict[str, Any], name: str 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """Changes a record and seals it again."""
     known = json.loads(path.read_text("utf-8"))
-    changed = change({key: value for key, value in known.items() if key != seals.SEAL})
-    path.write_text(json.dumps(seals.sealed(changed)), "utf-8")
+    changed = change({key: value for key, value in known.items() if key != files.CHECKSUM_KEY})
+    path.write_text(json.dumps(files.with_checksum(changed)), "utf-8")
 
 
 def answer(*arguments: object, root: Path) -> Result:
@@ -240,7 +240,7 @@ def spoil(rng: random.Random, run: Path) -> None:
         spec |= {"training": {"loss": {"Huber": {"delta": 1}}, "metrics": ["mae", {"AUC": {}}]}}
         spec |= {"validation": {"holdout": {"size": 2, "take": "random"}, "kfold": {"folds": 2}}}
         path.write_text(json.dumps(twisted(rng, spec)), "utf-8")
-    digest = seals.of_file(path)
+    digest = files.file_checksum(path)
     rewritten(run / layout.RUN, lambda known: known | {"files": {**known["files"], what: digest}})
 
 

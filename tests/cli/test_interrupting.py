@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
 PATIENCE = 240  # seconds that a loaded machine may take to write down what there is

@@ -7,22 +7,22 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nnrun.cli import junit, tried
-from nnrun.cli.tried import Tried
+from nnrun.cli import smoke
+from nnrun.cli.smoke import SmokeResult
 
 TRIALS = [
-    Tried("a.yaml", "a", tried.PASSED, "synthetic", 1.5, skipped=("expect",)),
-    Tried("b.yaml", "b", tried.FAILED, "real", 0.25, ("<loss> & \x1b[1mcolour\x00",)),
-    Tried("c & d.yaml", "", tried.REFUSED, errors=("c.yaml:1:1: NN101 x", "c.yaml:2:1: y")),
-    Tried("e.yaml", "e", tried.FAILED, "real", 1.0, ("KeyError('x')",), trace="Traceback …"),
-    Tried("f.yaml", "f", tried.INTERRUPTED, "real", 2.0),
-    Tried("g.yaml", "g"),
+    SmokeResult("a.yaml", "a", smoke.PASSED, "synthetic", 1.5, skipped=("expect",)),
+    SmokeResult("b.yaml", "b", smoke.FAILED, "real", 0.25, ("<loss> & \x1b[1mcolour\x00",)),
+    SmokeResult("c & d.yaml", "", smoke.REFUSED, errors=("c.yaml:1:1: NN101 x", "c.yaml:2:1: y")),
+    SmokeResult("e.yaml", "e", smoke.FAILED, "real", 1.0, ("KeyError('x')",), trace="Traceback …"),
+    SmokeResult("f.yaml", "f", smoke.INTERRUPTED, "real", 2.0),
+    SmokeResult("g.yaml", "g"),
 ]
 
 
 @pytest.fixture
 def root() -> ElementTree.Element:
-    return ElementTree.fromstring(junit.document(TRIALS, began=datetime(2026, 1, 2, 3, 4, 5)))
+    return ElementTree.fromstring(smoke.document(TRIALS, began=datetime(2026, 1, 2, 3, 4, 5)))
 
 
 def test_the_suites_and_the_suite_count_the_same(root: ElementTree.Element) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nnrun.cli.main import app
-from nnrun.spec import glossary
-from nnrun.spec.components import NOUNS
+from nnrun.cli.app import app
+from nnrun.spec import keys
+from nnrun.spec.keras_names import NOUNS
 
 
 def answer(*arguments: str) -> Any:
@@ -23,7 +23,7 @@ def answer(*arguments: str) -> Any:
 def test_without_a_word_every_key_is_listed() -> None:
     said = answer().stdout
 
-    for section in glossary.everything():
+    for section in keys.everything():
         assert f"{section.title}" in said
         assert all(f"\n  {key.name}" in said for key in section.keys)
 
@@ -64,7 +64,7 @@ def test_a_bar_in_a_sentence_does_not_end_a_cell() -> None:
 
 @pytest.mark.parametrize("words", [[], ["training"], ["layers"], ["Dense", "mse"]], ids=str)
 def test_json_holds_the_same(words: list[str]) -> None:
-    sections = [each for word in words for each in glossary.look_up(word)] or glossary.everything()
+    sections = [each for word in words for each in keys.look_up(word)] or keys.everything()
 
     assert json.loads(answer(*words, "--json").stdout) == {
         "schema_version": 1,

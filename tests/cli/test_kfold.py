@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from nnrun import datasets, layout
-from nnrun.runs import Run
+from nnrun.data import datasets
+from nnrun.runs import Run, layout
 from nnrun.spec.dataset import Iris
 
 

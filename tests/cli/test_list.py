@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun import runs
-from nnrun.runs import Run
+from nnrun.runs import Run, cleaning
 
 
 def test_runs_are_listed_with_their_test_metrics(
@@ -21,17 +21,17 @@ def test_runs_are_listed_with_their_test_metrics(
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert [cell.strip() for cell in answer.stdout.splitlines()[3].split("│")[1:-1]] == [
-        *(path.name, "finished", "3", "3", f"{runs.size(path) / 1000:.1f} kB"),
+        *(path.name, "finished", "3", "3", f"{cleaning.disk_usage(path) / 1000:.1f} kB"),
         f"loss {test['loss']:.4f}  accuracy {test['accuracy']:.4f}",
     ]
-    assert answer.stdout.splitlines()[-1] == f"1 run, {runs.size(path) / 1000:.1f} kB"
+    assert answer.stdout.splitlines()[-1] == f"1 run, {cleaning.disk_usage(path) / 1000:.1f} kB"
 
 
 def test_json_gives_every_run(here: Callable[..., Any], three: tuple[Any, Path]) -> None:
     """As the verb that trained it gave it, and with the bytes that it takes by now."""
     answer = json.loads(here("list", "--json", env={"NNRUN_RUNS": str(three[1])}).stdout)
     trained = json.loads(three[0].stdout)["runs"]
-    sizes = [runs.size(Path(run["path"])) for run in trained]
+    sizes = [cleaning.disk_usage(Path(run["path"])) for run in trained]
 
     assert answer["schema_version"] == 1
     assert answer["runs"] == [

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from nnrun import check
-from nnrun.cli import shipped
-from nnrun.cli.main import app
+from nnrun.cli.app import app
+from nnrun.cli.specs import shipped_folder, shipped_names
 from nnrun.spec import keys, schema
 from nnrun.spec.loading import load
 
@@ -32,10 +32,10 @@ def answer(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["new", *map(str, arguments)])
 
 
-@pytest.mark.parametrize("source", shipped.names())
+@pytest.mark.parametrize("source", shipped_names())
 def test_a_shipped_spec_is_written_out_under_another_name(source: str) -> None:
     told = answer("mine", "--from", source)
-    start = load(shipped.folder() / f"{source}.yaml").experiment
+    start = load(shipped_folder() / f"{source}.yaml").experiment
 
     assert (told.exit_code, told.stdout) == (0, "")
     assert load(Path("mine.yaml")).experiment == start.model_copy(update={"name": "mine"})
@@ -163,7 +163,7 @@ def test_what_stands_in_the_way_of_a_folder_is_named() -> None:
     )
 
 
-DATA = shipped.folder() / "own" / "data"
+DATA = shipped_folder() / "own" / "data"
 # By what a person has: the data set that reads it, and the width of the output.
 OWN_DATA = {
     "cars.csv": ("csv", 1),
@@ -195,7 +195,7 @@ def test_data_of_ones_own_have_a_spec_that_fits_them(name: str) -> None:
 
 def test_every_kind_of_own_data_can_be_started_from() -> None:
     kinds = {
-        load(path).experiment.dataset.name for path in (shipped.folder() / "own").glob("*.yaml")
+        load(path).experiment.dataset.name for path in (shipped_folder() / "own").glob("*.yaml")
     }
 
     assert {kind for kind, *_ in OWN_DATA.values()} == kinds

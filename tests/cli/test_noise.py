@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.cli.noise import Noise
 from nnrun.errors import RunError
+from nnrun.training.backend import Noise
 
 
 def test_what_is_written_behind_pythons_back_goes_to_the_log(

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run, process, taken
+from nnrun.runs import Run, layout, process, reopen
 
 EPOCHS = "training.epochs=600"  # a fold lasts a second after its first epochs are written
 
@@ -190,7 +189,7 @@ def test_resume_leaves_alone_what_is_still_at_work(
     run = copy(whole, tmp_path)
     run.update(status=layout.INTERRUPTED)
     Run(run.path / "fold-3").update(status=layout.RUNNING, process=process())
-    fold = taken(run.path / "fold-3")
+    fold = reopen(run.path / "fold-3")
     answer = nnrun("resume", run.path)
     fold.release()
 

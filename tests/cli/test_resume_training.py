@@ -15,8 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run, taken
+from nnrun.runs import Run, layout, reopen
 
 SPEC = """\
 name: resumed
@@ -197,7 +196,7 @@ def test_a_run_at_work_is_not_gone_on_with_twice(
     killed: Run, nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:
     run = copy(killed, tmp_path)
-    held = taken(run.path)
+    held = reopen(run.path)
     answer = nnrun("resume", run.path)
     held.release()
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from nnrun.cli.main import app
+from nnrun.cli.app import app
 from nnrun.spec import schema
 
 HINT = "a spec in this folder finds it by these lines on top:\n"

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 
 EPOCHS = ("--set", "training.epochs=3")
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 
 
 def test_a_run_is_shown_with_metrics_seed_versions_and_files(

@@ -103,12 +103,12 @@ def test_the_reasons_stand_below_the_table_a_line_each(
     smoked: Smoked, specs: dict[str, Path]
 ) -> None:
     *reasons, last = smoked.answer.stdout.rpartition("┘\n")[2].splitlines()
-    broken, misfit, nowhere = (str(specs[name]) for name in ("broken", "misfit", "nowhere"))
+    broken, problem, nowhere = (str(specs[name]) for name in ("broken", "misfit", "nowhere"))
 
     assert [reason.partition("NN")[0] for reason in reasons[1:-1]] == [
         f"{broken}:3:17: ",
         f"{broken}:5:14: ",
-        f"{misfit}:3:9: ",
+        f"{problem}:3:9: ",
     ]
     assert reasons[0].startswith(f"{specs['lost']}: the loss became ")
     assert reasons[-1].startswith(f"{nowhere}: NN001: there is no file ")

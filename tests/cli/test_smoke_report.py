@@ -6,20 +6,20 @@ import io
 
 import pytest
 
-from nnrun.cli import console, smoke_report, tried
-from nnrun.cli.tried import Tried
+from nnrun.cli import console, smoke
+from nnrun.cli.smoke import SmokeResult
 
 TRIALS = [
-    Tried("a.yaml", "a", tried.PASSED, "synthetic", 1.5, skipped=("expect",)),
-    Tried("b|c.yaml", "b", tried.FAILED, "real", 0.25, ("out of [memory]",)),
-    Tried("d.yaml", "", tried.REFUSED, errors=("d.yaml:1:1: NN101 x", "d.yaml:2:1: NN102 y")),
-    Tried("e.yaml", "e"),
+    SmokeResult("a.yaml", "a", smoke.PASSED, "synthetic", 1.5, skipped=("expect",)),
+    SmokeResult("b|c.yaml", "b", smoke.FAILED, "real", 0.25, ("out of [memory]",)),
+    SmokeResult("d.yaml", "", smoke.REFUSED, errors=("d.yaml:1:1: NN101 x", "d.yaml:2:1: NN102 y")),
+    SmokeResult("e.yaml", "e"),
 ]
 
 
 def test_a_row_per_spec_then_the_reasons_then_a_sentence() -> None:
     out = io.StringIO()
-    smoke_report.show(TRIALS, console.stderr(out), seconds=3.04)
+    smoke.show(TRIALS, console.stderr(out), seconds=3.04)
     lines = out.getvalue().splitlines()
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
 
@@ -38,7 +38,7 @@ def test_a_row_per_spec_then_the_reasons_then_a_sentence() -> None:
 
 
 def test_markdown_is_a_table_that_neither_bar_nor_bracket_breaks() -> None:
-    assert smoke_report.markdown(TRIALS, seconds=3.04) == (
+    assert smoke.markdown(TRIALS, seconds=3.04) == (
         "### nnrun smoke\n\n"
         "| spec | data | seconds | result |\n"
         "| --- | --- | ---: | --- |\n"
@@ -58,4 +58,4 @@ def test_markdown_is_a_table_that_neither_bar_nor_bracket_breaks() -> None:
     [("passed", 0), ("failed", 1), ("refused", 2), ("interrupted", 1), ("not tried", 1)],
 )
 def test_each_status_has_its_exit_code(status: str, code: int) -> None:
-    assert Tried("a.yaml", status=status).code == code
+    assert SmokeResult("a.yaml", status=status).code == code

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from nnrun.cli.interrupts import Interrupts
-from nnrun.cli.smoke_trials import Trials
-from nnrun.cli.smoke_watcher import SmokeWatcher
-from nnrun.cli.tried import Tried
+from nnrun.cli.smoke import SmokeProgress, SmokeResult, Trials
 from nnrun.errors import RunError
+from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run
 from nnrun.spec.loading import load
 
@@ -29,7 +27,7 @@ class Finished(Run):
 
 def attempted(
     error: BaseException | None, folder: Path, *, interrupt: signal.Signals | None = None
-) -> Tried:
+) -> SmokeResult:
     """How a trial went that ended with an error, or none, and lost an interrupt before."""
 
     def carry_out(*_: Any, **__: Any) -> Run:
@@ -40,8 +38,8 @@ def attempted(
             raise error
         return Finished(folder)
 
-    each = Tried("iris.yaml", "iris")
-    with SmokeWatcher(1) as watcher, Interrupts() as interrupts:
+    each = SmokeResult("iris.yaml", "iris")
+    with SmokeProgress(1) as watcher, Interrupts() as interrupts:
         trials = Trials(folder, watcher, False, 0.0, carry_out, interrupts)
         trials.attempt(load(IRIS), each)
     return each

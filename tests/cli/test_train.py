@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 
 NOISE = re.compile(
     r"tensorflow/|onednn|cuda|absl|XLA service|WARNING|^[IWE]0000", re.IGNORECASE | re.MULTILINE

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from nnrun import layout
-from nnrun.runs import Run, process
+from nnrun.runs import Run, layout, process
 
 KINDS = {"history", "preparation", "metrics", "predictions", "weights", "optimizer"}
 
@@ -130,11 +129,11 @@ def test_what_cannot_be_repeated_is_refused_at_once(
     tmp_path: Path,
     probed: Callable[..., Any],
 ) -> None:
-    from nnrun.runs import taken
+    from nnrun.runs import reopen
 
     run = copy(trained[1], tmp_path / "run")
     run.update(**change)
-    held = taken(tmp_path / "run") if "fold" not in change and "verb" not in change else None
+    held = reopen(tmp_path / "run") if "fold" not in change and "verb" not in change else None
     answer, loaded = probed("verify", run.path, cwd=tmp_path)
 
     assert answer.returncode == 2

@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner, Result
 
-from nnrun import datasets, layout
-from nnrun.cli.main import app
-from nnrun.exporting import Format, flow, rows
-from nnrun.prediction import subject
-from nnrun.records import Sequences
-from nnrun.runs import Run
+from nnrun.analysis.predict import trained_run
+from nnrun.cli.app import app
+from nnrun.data import datasets
+from nnrun.exporting import Format, flow
+from nnrun.runs import Run, layout
+from nnrun.types import Sequences
 
 Ask = Callable[..., Result]
 RunOf = Callable[[str], Run]
@@ -147,11 +147,11 @@ def holds_what_was_trained(ask: Ask, run: Run, format_: Format, path: Path) -> N
     found = exported(ask, run, format_, path)
     about = json.loads(Path(found["description"]).read_text("utf-8"))
     kept = run.read_arrays(layout.PREDICTIONS)["output"][:20]
-    test = datasets.load(subject(run.path).spec.dataset).test.x
+    test = datasets.load(trained_run(run.path).spec.dataset).test.x
     few = test[:20] if not isinstance(test, Sequences) else _first(test, 20)
 
     np.testing.assert_allclose(outputs(path, prepared(about, few)), kept, atol=1e-5)
-    assert found["source"] == about["compared"]["source"] == rows.TEST
+    assert found["source"] == about["compared"]["source"] == flow.TEST
     assert 0 <= found["largest_difference"] < 1e-5
     assert about["input"]["shape"] == [found["batch"], *found["shape"]]
     assert about["output"]["holds"] == "probabilities"
@@ -173,7 +173,7 @@ def test_an_export_says_of_test_rows_what_the_run_has_kept(
     path = tmp_path / f"model.{format_}"
     holds_what_was_trained(ask, run_of(kind), format_, path)
 
-    batch = json.loads(flow.placing.description(path, format_).read_text())["input"]["shape"][0]
+    batch = json.loads(flow.description_path(path, format_).read_text())["input"]["shape"][0]
     assert batch == (1 if (kind, format_) in ONE_AT_A_TIME else None)
 
 
@@ -186,7 +186,7 @@ def test_texts_are_exported_with_their_words(
     run, path = run_of("texts"), tmp_path / f"model.{format_}"
     holds_what_was_trained(ask, run, format_, path)
 
-    about = json.loads(flow.placing.description(path, format_).read_text("utf-8"))
+    about = json.loads(flow.description_path(path, format_).read_text("utf-8"))
     assert about["words"] == run.read_json(layout.WORDS)
     assert about["output"]["classes"][:4] == ["cocoa", "grain", "veg-oil", "earn"]
 
@@ -287,7 +287,7 @@ def test_without_the_data_random_rows_are_compared(
     monkeypatch.setattr(datasets, "missing", lambda _: (Path("gone"),))
     found = exported(ask, run_of(kind), Format.saved_model, tmp_path / "a")
 
-    assert (found["source"], found["rows"]) == (rows.RANDOM, rows.MOST)
+    assert (found["source"], found["rows"]) == (flow.RANDOM, flow.MOST)
 
 
 @pytest.mark.usefixtures("full_data")
@@ -295,7 +295,7 @@ def test_random_texts_hold_words_that_the_model_knows(
     run_of: RunOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(datasets, "missing", lambda _: (Path("gone"),))
-    found = rows.compared(subject(run_of("texts").path))
+    found = flow.compared(trained_run(run_of("texts").path))
 
-    assert (found.x.shape, found.x.dtype, found.source) == ((100, 12), np.int32, rows.RANDOM)
+    assert (found.x.shape, found.x.dtype, found.source) == ((100, 12), np.int32, flow.RANDOM)
     assert 0 < found.x.min() <= found.x.max() < 500

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.errors import DataError, Misfit
+from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.models.build import Wired, build, wire
-from nnrun.spec import applications as spec_applications
+from nnrun.spec import component as spec_applications
 from nnrun.spec.component import Component
 
 SIZE = (32, 32, 3)
@@ -103,7 +103,7 @@ def test_a_stage_names_it_by_itself_or_by_its_network() -> None:
 
 def test_pictures_that_it_does_not_take_are_refused() -> None:
     layer = Component(name="Application", arguments={"name": "VGG16", "weights": None})
-    with pytest.raises(Misfit, match="must be at least 32x32"):
+    with pytest.raises(IncompatibleSpec, match="must be at least 32x32"):
         build([layer], (8, 8, 3))
 
 

@@ -12,18 +12,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nnrun.errors import Misfit
-from nnrun.history import Logs
+from nnrun.data.preprocessing import Preparation
+from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import begin_anew, build, summary, wire
-from nnrun.prepare import Preparation
-from nnrun.records import Fold
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
-from nnrun.training import engine, seeding
+from nnrun.training import devices, loop
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
+from nnrun.training.loop import Trainer
 from nnrun.training.rows import resident
+from nnrun.types import Fold, Logs
 from tests.models.layers import (
     CELL,
     MERGE,
@@ -65,7 +64,7 @@ class Silent:
 def test_every_layer_is_built_and_trains(name: str) -> None:
     """One step and one validation, by the engine that the rule chooses."""
     keras.utils.clear_session()
-    seeding.seed_everything(0)
+    devices.seed_everything(0)
     rng = np.random.default_rng(0)
     dtype = "int32" if name in WORDS else "float32"
     x = rng.integers(0, 10, (8, *shape(name))) if name in WORDS else rng.random((8, *shape(name)))
@@ -73,7 +72,7 @@ def test_every_layer_is_built_and_trains(name: str) -> None:
     training = Training(optimizer="sgd", loss="mse", epochs=1, batch_size=4)
     compile_model(model, training)
     preparation = Preparation((), shape(name), dtype, stored_expanded=True)
-    chosen = engine.choose(training, model, device="cpu")
+    chosen = loop.choose(training, model, device="cpu")
     trainer = Trainer(
         model, preparation, training, engine=chosen, evaluator=Evaluator(model, preparation)
     )
@@ -89,7 +88,7 @@ def test_every_layer_is_built_and_trains(name: str) -> None:
 )
 def test_a_layer_that_a_stack_cannot_hold_is_refused(name: str) -> None:
     """By its place, with Keras's own reason on one line."""
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         build([Component(name="ReLU"), component(name)], SEQUENCE)
 
     assert (caught.value.code, caught.value.path) == ("NN124", ("model", 1))
@@ -101,7 +100,7 @@ def test_a_layer_that_a_stack_cannot_hold_is_refused(name: str) -> None:
 @pytest.mark.parametrize("before", [[], [Component(name="ReLU")]], ids=len)
 def test_a_layer_that_keras_would_drop_is_refused(before: list[Component]) -> None:
     """A model without the layer would be another experiment."""
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         build([*before, Component(name="Equalization")], PICTURE)
 
     assert caught.value.args == (
@@ -139,7 +138,7 @@ def test_a_layer_that_keras_would_drop_is_refused(before: list[Component]) -> No
 def test_what_keras_refuses_is_told_with_its_place(
     layers: list[Component], index: int, message: str
 ) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         build(layers, VECTOR)
 
     assert (caught.value.code, caught.value.path) == ("NN124", ("model", index))
@@ -150,7 +149,7 @@ def test_what_keras_refuses_is_told_with_its_place(
 def test_two_layers_of_one_name_are_refused() -> None:
     """Keras notices it only once the model is complete."""
     same = Component(name="Dense", arguments={"units": 3, "name": "same"})
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         build([same, same], VECTOR)
 
     assert (caught.value.code, caught.value.path) == ("NN124", ("model",))

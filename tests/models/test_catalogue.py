@@ -8,9 +8,9 @@ import keras
 import pytest
 
 from nnrun.models import catalogue as written
-from nnrun.spec import applications, components, composites
 from nnrun.spec import catalogue as shipped
-from nnrun.spec.arguments import expected as expected_of
+from nnrun.spec import component, keras_names
+from nnrun.spec.keras_names import expected as expected_of
 
 # What the arguments that a class needs may be, where it is built for the sake of another argument.
 NEEDED: dict[str, Any] = {
@@ -69,7 +69,7 @@ def arguments() -> list[Any]:
     """Every argument of every class that a value can be written for."""
     return [
         pytest.param(kind, name, argument, id=f"{name}.{argument.name}")
-        for kind in components.NOUNS
+        for kind in keras_names.NOUNS
         for name in shipped.names(kind)
         if (entry := shipped.entry(kind, name)) and entry.name == name
         for argument in entry.accepted.values()
@@ -95,7 +95,8 @@ def test_every_default_is_of_the_types_and_among_the_choices_of_its_argument():
     [
         each
         for each in arguments()
-        if each.values[2].choices and each.values[1] not in composites.LAYERS | applications.LAYERS
+        if each.values[2].choices
+        and each.values[1] not in component.COMPOSITES | component.APPLICATIONS
     ],
 )
 def test_keras_takes_every_choice(kind, name, argument):

@@ -9,12 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.errors import Misfit
+from nnrun.errors import IncompatibleSpec
 from nnrun.models import saved
-from nnrun.models.build import build
-from nnrun.models.composites import MERGES
-from nnrun.spec import composites
-from nnrun.spec.component import Component
+from nnrun.models.build import MERGES, build
+from nnrun.spec.component import COMPOSITES, Component
 
 ROWS = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
 PATHS = [[{"Dense": {"units": 6, "activation": "tanh"}}], [{"Dense": {"units": 6}}], []]
@@ -85,13 +83,13 @@ def test_it_is_saved_and_read_again(case: str, tmp_path: Path) -> None:
 
 
 def test_every_merge_of_the_catalogue_is_built() -> None:
-    assert list(MERGES) == composites.LAYERS["Branches"]["arguments"]["merge"]["choices"]
+    assert list(MERGES) == COMPOSITES["Branches"]["arguments"]["merge"]["choices"]
 
 
 def test_what_keras_refuses_inside_is_told_where_it_stands() -> None:
     stack = [{"Dense": 3}, {"Conv2D": {"filters": 1, "kernel_size": 1}}]
     component = Component(name="Repeat", arguments={"times": 2, "layers": stack})
-    with pytest.raises(Misfit) as refused:
+    with pytest.raises(IncompatibleSpec) as refused:
         build([component], (6,))
 
     assert refused.value.path == ("model", 0, "Repeat", "layers", 1)

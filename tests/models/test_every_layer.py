@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import yaml
 
-from nnrun import check, layout
+from nnrun import check
 from nnrun.models import saved
 from nnrun.models.build import build
+from nnrun.runs import layout
 from nnrun.spec import catalogue
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import Loaded, load

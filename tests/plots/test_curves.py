@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nnrun.history import History
 from nnrun.plots import curve
+from nnrun.types import History
 
 NAN = float("nan")
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 
 from nnrun import plots
-from nnrun.history import History
-from nnrun.structure import Layer, Made, Several, Structure, Ways
+from nnrun.models.structure import Branches, Group, Layer, Made, Structure
+from nnrun.types import History
 
 RNG = np.random.default_rng(0)
 NOISY = {
@@ -29,7 +29,7 @@ COMPARED = [
 ]
 
 CONV = Layer("Conv2D", "64, kernel_size 3", Made((8, 8, 64), 9_472))
-PARTS = (Several("bottleneck", 3, (Ways("Residual", ((CONV,), ()), CONV),)), CONV)
+PARTS = (Group("bottleneck", 3, (Branches("Residual", ((CONV,), ()), CONV),)), CONV)
 
 DRAWN: dict[str, Callable[[], Figure]] = {
     "comparison": lambda: plots.comparison(COMPARED, "mae", rows="validation"),
@@ -108,7 +108,7 @@ def test_pyplot_is_never_loaded(tmp_path):
     program = """
 import sys
 from nnrun import plots
-from nnrun.history import History
+from nnrun.types import History
 plots.curve(History({"loss": [1.0]}), "loss", best_epoch=1).savefig(sys.argv[1])
 plots.confusion([[1, 2], [3, 4]], ["a", "b"]).savefig(sys.argv[1])
 print("matplotlib.pyplot" in sys.modules)

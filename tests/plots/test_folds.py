@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nnrun import plots
-from nnrun.history import History
 from nnrun.plots import style
+from nnrun.types import History
 
 
 def fold(*values: float) -> History:

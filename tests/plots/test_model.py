@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import plots
-from nnrun.plots.graph import Placing
-from nnrun.structure import Layer, Made, Parts, Several, Structure, Ways
+from nnrun.models.structure import Branches, Group, Layer, Made, Parts, Structure
+from nnrun.plots.model import Placing
 
 shapes = st.lists(st.sampled_from([None, 1, 8, 224]), min_size=1, max_size=3).map(tuple)
 layers = st.builds(
@@ -25,13 +25,13 @@ def _around(parts: st.SearchStrategy[Parts]) -> st.SearchStrategy[Parts]:
     inner = st.one_of(
         layers,
         st.builds(
-            Several,
+            Group,
             st.sampled_from(["", "bottleneck"]),
             st.sampled_from([1, 3]),
             parts.filter(bool),
         ),
         st.builds(
-            Ways,
+            Branches,
             st.sampled_from(["Residual", "Branches"]),
             st.lists(parts, min_size=2, max_size=3).map(tuple),
             MERGE,
@@ -99,9 +99,9 @@ def test_every_layer_is_written_once_and_every_parameter_counted(structure: Stru
             match part:
                 case Layer():
                     found.append(part)
-                case Several():
+                case Group():
                     found += told(part.parts)
-                case Ways():
+                case Branches():
                     found += [layer for way in part.ways for layer in told(way)] + [part.merge]
         return found
 

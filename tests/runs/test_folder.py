@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun import layout, reopening, runs
+from nnrun import runs
 from nnrun.errors import NotARun, RunError
-from nnrun.history import History
-from nnrun.runs import Run, lock
+from nnrun.runs import Run, layout, making
+from nnrun.runs.run import reopen_record
+from nnrun.types import History
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 RECORD = {"verb": "train", "seed": 0}
@@ -101,7 +102,7 @@ def test_without_locks_the_number_of_the_process_has_to_do(
     """Some network file systems have none."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setattr(making, "fcntl", None)
     assert run.status() == layout.RUNNING
 
     run.update(process=run.record()["process"] | {"pid": gone.pid})
@@ -424,10 +425,10 @@ def test_equal_arrays_are_equal_files(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_run_at_work_is_left_to_whoever_has_it(run: Run) -> None:
     with pytest.raises(RunError, match=f"is still running, as process {os.getpid()}$"):
-        runs.taken(run.path)
+        runs.reopen(run.path)
 
     run.release()
-    assert runs.taken(run.path).path == run.path
+    assert runs.reopen(run.path).path == run.path
 
 
 def test_a_folder_that_is_gone_is_said(run: Run) -> None:
@@ -496,7 +497,7 @@ def test_a_run_that_is_opened_again_has_its_epochs_all_the_time(
         return write(run, name)
 
     monkeypatch.setattr(Run, "replacing", looking)
-    reopening.reopen(ended, {})
+    reopen_record(ended, {})
     ended.begin_journal(before)
 
     assert [*seen, Run(ended.path).history()] == [before] * 4

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnrun import layout, runs
+from nnrun import runs
 from nnrun.errors import NnrunError, RunError
-from nnrun.runs import Run, plain_files, seals
+from nnrun.runs import Run, layout
+from nnrun.runs.files import check_all, checksum, with_checksum
 
 
 @pytest.fixture
@@ -83,8 +84,8 @@ def test_what_nnrun_never_writes_is_refused(name: str, content: bytes, run: Run)
     (run.path / name).write_bytes(content)
     record = json.loads((run.path / layout.RUN).read_bytes()) if name != layout.RUN else None
     if record:
-        files = record["files"] | {name: seals.of_bytes(content)}
-        sealed = seals.sealed(record | {"files": files})
+        files = record["files"] | {name: checksum(content)}
+        sealed = with_checksum(record | {"files": files})
         (run.path / layout.RUN).write_text(json.dumps(sealed))
 
     with pytest.raises(RunError, match=f"{name}: cannot be read: "):
@@ -108,8 +109,8 @@ def test_a_folder_is_written_to_only_where_nothing_leads_out_of_it(
     said = "a pipe or a device" if what == "pipe" else "a link"
 
     with pytest.raises(RunError, match=f"{path}: is {said}, so nothing is written here"):
-        plain_files.check_all(run.path)
+        check_all(run.path)
 
 
 def test_an_ordinary_folder_is_written_to(run: Run) -> None:
-    plain_files.check_all(run.path)
+    check_all(run.path)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nnrun import layout, runs
+from nnrun import runs
 from nnrun.errors import RunError
-from nnrun.runs import Run
+from nnrun.runs import Run, cleaning, layout
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 HIDDEN = ".nnrun-removing-"
@@ -38,25 +38,25 @@ def test_the_size_is_that_of_all_files(run: Run) -> None:
     files = [path for path in run.path.rglob("*") if path.is_file()]
 
     assert len(files) == 3
-    assert runs.size(run.path) == sum(path.stat().st_size for path in files) > 1000
+    assert cleaning.disk_usage(run.path) == sum(path.stat().st_size for path in files) > 1000
 
 
 def test_a_link_counts_as_itself(run: Run, tmp_path: Path) -> None:
     """What it leads to lies elsewhere, and would not go with the run."""
-    before = runs.size(run.path)
+    before = cleaning.disk_usage(run.path)
     big = tmp_path / "big"
     big.write_bytes(bytes(100_000))
     (run.path / "file").symlink_to(big)
     (run.path / "folder").symlink_to(tmp_path)
     (run.path / "loop").symlink_to(run.path)
 
-    assert runs.size(run.path) - before < 1000
+    assert cleaning.disk_usage(run.path) - before < 1000
     (tmp_path / "link").symlink_to(run.path)
-    assert runs.size(tmp_path / "link") == len(str(run.path))
+    assert cleaning.disk_usage(tmp_path / "link") == len(str(run.path))
 
 
 def test_a_removed_run_is_gone(run: Run) -> None:
-    runs.remove(run)
+    cleaning.remove(run)
 
     assert list(run.path.parent.iterdir()) == []
 
@@ -67,7 +67,7 @@ def test_what_a_link_leads_to_stays(run: Run, tmp_path: Path) -> None:
     (kept / "file").write_text("kept")
     (run.path / "folder").symlink_to(kept)
     (run.path / "file").symlink_to(kept / "file")
-    runs.remove(run)
+    cleaning.remove(run)
 
     assert not run.path.exists()
     assert (kept / "file").read_text() == "kept"
@@ -78,27 +78,27 @@ def test_a_running_run_is_refused(root: Path) -> None:
     run = runs.create(root, "a", now=NOW, record={})
 
     with pytest.raises(RunError, match=r"20260102-030405-a cannot be removed: it is running$"):
-        runs.remove(run)
+        cleaning.remove(run)
     assert run.status() == layout.RUNNING
 
 
 def test_a_cross_validation_is_at_work_while_a_fold_is(run: Run) -> None:
     """A worker outlives the process that was killed for some seconds, and writes its fold."""
     run.update(status=layout.RUNNING)
-    assert (run.status(), runs.is_at_work(run)) == (layout.CRASHED, False)
+    assert (run.status(), cleaning.is_at_work(run)) == (layout.CRASHED, False)
 
     Run(run.path / "fold-1").update(status=layout.RUNNING)
-    fold = runs.taken(run.path / "fold-1")
-    assert (run.status(), runs.is_at_work(run)) == (layout.CRASHED, True)
+    fold = runs.reopen(run.path / "fold-1")
+    assert (run.status(), cleaning.is_at_work(run)) == (layout.CRASHED, True)
 
     fold.release()
-    assert not runs.is_at_work(run)
+    assert not cleaning.is_at_work(run)
 
 
 def test_a_broken_fold_is_not_at_work(run: Run) -> None:
     (run.path / "fold-1" / layout.RUN).write_text('{"sta')
 
-    assert not runs.is_at_work(run)
+    assert not cleaning.is_at_work(run)
 
 
 def test_only_runs_can_be_removed(run: Run, root: Path, tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_only_runs_can_be_removed(run: Run, root: Path, tmp_path: Path) -> None:
     (root / f"{HIDDEN}b").mkdir()
     (root / f"{HIDDEN}b" / layout.RUN).write_text('{"name": "b", "status": "finished"}')
 
-    assert runs.removable(root) == [run]
-    assert runs.removable(tmp_path / "none") == []
+    assert cleaning.removable(root) == [run]
+    assert cleaning.removable(tmp_path / "none") == []
 
 
 def test_a_run_on_its_way_out_is_no_run(run: Run, root: Path) -> None:
@@ -120,8 +120,8 @@ def test_a_run_on_its_way_out_is_no_run(run: Run, root: Path) -> None:
     hidden = run.path.rename(root / f"{HIDDEN}{run.path.name}")
 
     assert runs.find(root) == []
-    assert runs.leftovers(root) == [hidden]
-    runs.remove_leftover(hidden)
+    assert cleaning.leftovers(root) == [hidden]
+    cleaning.remove_leftover(hidden)
     assert list(root.iterdir()) == []
 
 
@@ -130,8 +130,8 @@ def test_leftovers_are_folders_and_no_links(run: Run, root: Path, tmp_path: Path
     (root / f"{HIDDEN}file").write_text("")
     (root / ".hidden").mkdir()
 
-    assert runs.leftovers(root) == []
-    assert runs.leftovers(tmp_path / "none") == []
+    assert cleaning.leftovers(root) == []
+    assert cleaning.leftovers(tmp_path / "none") == []
 
 
 def test_two_processes_may_delete_the_same(root: Path) -> None:
@@ -142,7 +142,7 @@ def test_two_processes_may_delete_the_same(root: Path) -> None:
         (hidden / str(number)).touch()
     program = (
         "import sys; from pathlib import Path; from nnrun import runs\n"
-        "sys.stdin.readline(); runs.remove_leftover(Path(sys.argv[1]))\n"
+        "sys.stdin.readline(); cleaning.remove_leftover(Path(sys.argv[1]))\n"
     )
     processes = [
         subprocess.Popen(
@@ -166,7 +166,7 @@ def test_a_run_that_cannot_go_as_a_whole_stays_as_a_whole(run: Run, locked: str)
     folder.chmod(0o500)
     try:
         with pytest.raises(RunError, match=f"a cannot be removed: {folder} is read-only$"):
-            runs.remove(run)
+            cleaning.remove(run)
         assert sorted(run.path.rglob("*")) == before
     finally:
         folder.chmod(0o700)

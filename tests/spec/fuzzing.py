@@ -24,8 +24,9 @@ from typing import Any
 
 import yaml
 
-from nnrun import check, layout
+from nnrun import check
 from nnrun.errors import SpecError
+from nnrun.runs import layout
 from nnrun.spec.loading import dump, load
 from nnrun.spec.rendering import render
 

@@ -7,7 +7,7 @@ import pytest
 
 from nnrun.errors import SpecError
 from nnrun.spec import codes
-from nnrun.spec.lint_codes import ALL
+from nnrun.spec.codes import ALL
 from nnrun.spec.loading import load
 
 GOOD = """\

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nnrun.spec import keys
-from nnrun.spec.commented import COLUMN, commented
+from nnrun.spec.dumping import COLUMN, commented
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
-from nnrun.spec.steps import STEPS
+from nnrun.spec.prepare import STEPS
 
 SPECS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 every_spec = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)

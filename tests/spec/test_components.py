@@ -2,16 +2,16 @@
 
 import pytest
 
-from nnrun.spec import catalogue, components, short_forms, source
+from nnrun.spec import catalogue, extending, keras_names, source
 from nnrun.spec.component import Component
-from nnrun.spec.suggest import nearest
+from nnrun.spec.text import nearest
 from nnrun.spec.tree import dotted
 
 
 def found(kind: str, text: str) -> list[str]:
     """What is wrong with one component written in YAML."""
-    node = short_forms.component(kind, source.read(text, source="x.yaml").root)
-    findings = components.component(kind, node.plain(), ())
+    node = extending.component(kind, source.read(text, source="x.yaml").root)
+    findings = keras_names.component(kind, node.plain(), ())
     return [f"{f.code} {dotted(f.path)}: {f.message} ({f.suggestion})" for f in findings]
 
 
@@ -53,7 +53,7 @@ def test_what_keras_takes_passes(kind, text):
 
 
 def test_every_word_of_the_catalogue_passes_but_for_what_it_needs():
-    for kind in components.NOUNS:
+    for kind in keras_names.NOUNS:
         for word in catalogue.names(kind):
             codes = {line.split()[0] for line in found(kind, word)}
 
@@ -106,7 +106,7 @@ def test_files_stay_in_the_run_folder(path):
 def test_a_word_with_arguments_becomes_keras_own_name():
     """Keras takes arguments with the class's name only."""
     node = source.read("rmsprop: 0.1", source="x.yaml").root
-    written = short_forms.component("optimizers", node)
+    written = extending.component("optimizers", node)
 
     assert written.plain() == {"RMSprop": {"learning_rate": 0.1}}
 

@@ -7,14 +7,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.spec.arguments import NAME
+from nnrun.spec.codes import LINT
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Imdb, Mnist, Reuters
-from nnrun.spec.experiment import Experiment
-from nnrun.spec.lint import Lint
-from nnrun.spec.lint_codes import LINT
+from nnrun.spec.experiment import Experiment, Lint
+from nnrun.spec.keras_names import NAME
 from nnrun.spec.loading import dump, load
-from nnrun.spec.steps import Flatten, MultiHot, Pad, Rescale, Standardize
+from nnrun.spec.prepare import Flatten, MultiHot, Pad, Rescale, Standardize
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Holdout, Validation
 

@@ -20,9 +20,9 @@ import platformdirs
 import pytest
 
 from nnrun.spec import catalogue, schema
+from nnrun.spec.codes import LINT
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.lint_codes import LINT
-from nnrun.spec.steps import STEPS
+from nnrun.spec.prepare import STEPS
 from nnrun.spec.training import Training
 
 PACKAGE = "yaml-language-server@1.25.0"

@@ -9,15 +9,14 @@ import pytest
 from pydantic import BaseModel, Field, PositiveInt
 
 from nnrun.errors import CommandError
-from nnrun.spec import catalogue, glossary, keys
-from nnrun.spec.base import Spec
-from nnrun.spec.component import Component
-from nnrun.spec.components import NOUNS
-from nnrun.spec.dataset_base import DatasetBase
+from nnrun.spec import catalogue, keys
+from nnrun.spec.component import Component, Spec
+from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.keras_names import NOUNS
 from nnrun.spec.keys import Key, kind
 from nnrun.spec.language import EARLIER
-from nnrun.spec.steps import STEPS, Step
+from nnrun.spec.prepare import STEPS, Step
 
 
 def descendants(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -40,15 +39,14 @@ def test_every_model_of_the_language_has_its_section() -> None:
         for cls in leaves.values()
     }  # fmt: skip
     listed = {
-        frozenset(key.name for key in section.keys) - {*EARLIER}
-        for section in glossary.everything()
+        frozenset(key.name for key in section.keys) - {*EARLIER} for section in keys.everything()
     }
 
     assert fields == listed
 
 
 def test_every_key_has_a_meaning_and_a_value() -> None:
-    for section in glossary.everything():
+    for section in keys.everything():
         assert section.meaning
         for key in section.keys:
             assert key.meaning, (section.title, key.name)
@@ -105,18 +103,18 @@ def test_a_type_is_said_as_a_person_would(annotation: object, words: str) -> Non
 
 @pytest.mark.parametrize("kind", NOUNS)
 def test_every_name_of_keras_is_listed_and_found(kind: str) -> None:
-    listed = glossary.of_kind(kind)
+    listed = keys.of_kind(kind)
 
     assert {key.name for key in listed.keys} == {
         catalogue.meaning(kind, word) for word in catalogue.names(kind)
     }
     assert all(key.value is None for key in listed.keys)
     for word in catalogue.names(kind):
-        assert catalogue.entry(kind, word) is None or glossary.look_up(word)
+        assert catalogue.entry(kind, word) is None or keys.look_up(word)
 
 
 def test_the_arguments_of_a_name_are_told_with_types_choices_and_defaults() -> None:
-    [section] = glossary.look_up("Conv2D")
+    [section] = keys.look_up("Conv2D")
     by_name = {key.name: key for key in section.keys}
 
     assert (section.title, section.kind) == ("Conv2D", "layer")
@@ -129,7 +127,7 @@ def test_the_arguments_of_a_name_are_told_with_types_choices_and_defaults() -> N
 
 
 def test_a_word_that_means_two_things_is_told_as_both() -> None:
-    assert [(found.title, found.kind) for found in glossary.look_up("mse")] == [
+    assert [(found.title, found.kind) for found in keys.look_up("mse")] == [
         ("MeanSquaredError", "loss"),
         ("MeanSquaredError", "metric"),
     ]
@@ -150,11 +148,11 @@ def test_a_word_that_means_two_things_is_told_as_both() -> None:
     ],
 )
 def test_a_word_leads_to_what_it_names(word: str, titles: list[str]) -> None:
-    assert [section.title for section in glossary.look_up(word)] == titles
+    assert [section.title for section in keys.look_up(word)] == titles
 
 
 def test_a_single_key_comes_alone() -> None:
-    [section] = glossary.look_up("batch_size")
+    [section] = keys.look_up("batch_size")
 
     assert [key.name for key in section.keys] == ["batch_size"]
 
@@ -165,11 +163,11 @@ def test_a_single_key_comes_alone() -> None:
 )
 def test_an_unknown_word_is_refused_with_the_nearest(word: str, nearest: str) -> None:
     with pytest.raises(CommandError) as refusal:
-        glossary.look_up(word)
+        keys.look_up(word)
 
     assert str(refusal.value) == f"there is no key or name '{word}'; did you mean '{nearest}'?"
 
 
 def test_a_word_near_to_none_gets_words_to_begin_with() -> None:
     with pytest.raises(CommandError, match=r"; there are spec, steps, .* training, "):
-        glossary.look_up("qqq")
+        keys.look_up("qqq")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nnrun.errors import SpecError
-from nnrun.spec import catalogue, components, source
-from nnrun.spec.components import NEVER_CODE
+from nnrun.spec import catalogue, keras_names, source
+from nnrun.spec.keras_names import NEVER_CODE
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
 
@@ -122,7 +122,7 @@ def test_nor_is_one_as_any_argument_that_keras_has(made: str) -> None:
     value = source.read(made, source="x.yaml").root.plain()
     arguments = [
         (kind, name, argument)
-        for kind in components.NOUNS
+        for kind in keras_names.NOUNS
         for name in catalogue.names(kind)
         for argument in catalogue.arguments(kind, name)
     ]
@@ -131,7 +131,7 @@ def test_nor_is_one_as_any_argument_that_keras_has(made: str) -> None:
         for kind, name, argument in arguments
         if not any(
             finding.path[:2] == (name, argument)
-            for finding in components.component(kind, {name: {argument: value}}, ())
+            for finding in keras_names.component(kind, {name: {argument: value}}, ())
         )
     ]
 

@@ -8,21 +8,23 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from nnrun import datasets, prepare
-from nnrun.cli import shipped
-from nnrun.datasets.registry import MODULES
-from nnrun.errors import DataError, Misfit
-from nnrun.records import Sequences
-from nnrun.spec.dataset import Dataset
-from nnrun.spec.dataset_base import DatasetBase
+from nnrun.cli import specs
+from nnrun.data import datasets, preprocessing
+from nnrun.data.datasets.registry import MODULES
+from nnrun.errors import DataError, IncompatibleSpec
+from nnrun.spec.dataset import Dataset, DatasetBase, UserData
 from nnrun.spec.loading import load
-from nnrun.spec.own import Own
 from nnrun.spec.profile import prepared, profile
+from nnrun.types import Sequences
 
 NAMES = [get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES]
-OWN = sorted((shipped.folder() / "own").glob("*.yaml"))
+OWN = sorted((specs.shipped_folder() / "own").glob("*.yaml"))
 VARIANTS: list[dict[str, Any]] = [
-    *({"name": name} for name, cls in zip(NAMES, MODULES, strict=True) if not issubclass(cls, Own)),
+    *(
+        {"name": name}
+        for name, cls in zip(NAMES, MODULES, strict=True)
+        if not issubclass(cls, UserData)
+    ),
     *(load(path).experiment.dataset.model_dump() for path in OWN),
     {"name": "cifar100", "label_mode": "coarse"},
     {"name": "california_housing", "version": "small"},
@@ -88,7 +90,7 @@ def test_a_profile_is_what_the_rows_say(value):
 def test_the_shape_after_the_steps_is_the_one_that_they_leave(name, steps):
     spec = of({"name": name, "prepare": steps})
     x = datasets.load(spec).train.x
-    fitted = prepare.fit(spec.prepare, x, rows=np.arange(len(x)))
+    fitted = preprocessing.fit(spec.prepare, x, rows=np.arange(len(x)))
 
     assert prepared(profile(spec), spec.prepare) == fitted.shape
 
@@ -105,5 +107,5 @@ def test_the_shape_after_the_steps_is_the_one_that_they_leave(name, steps):
 def test_steps_that_cannot_be_applied_are_refused(name, steps):
     spec = of({"name": name, "prepare": steps})
 
-    with pytest.raises(Misfit, match=r"prepare must begin|must be the first step"):
+    with pytest.raises(IncompatibleSpec, match=r"prepare must begin|must be the first step"):
         prepared(profile(spec), spec.prepare)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from nnrun.errors import SpecError
-from nnrun.spec.lint_codes import ALL
+from nnrun.spec.codes import ALL
 from nnrun.spec.loading import load
 
 ROOT = Path(__file__).parents[2]

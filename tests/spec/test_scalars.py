@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nnrun.spec import source
-from nnrun.spec.scalars import scalar
+from nnrun.spec.tree import scalar
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from nnrun.errors import Place, SpecError
-from nnrun.spec import blocks, catalogue, components, installed, schema, short_forms, source
+from nnrun.spec import blocks, catalogue, extending, keras_names, schema, source
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
-from nnrun.spec.steps import STEPS
+from nnrun.spec.prepare import STEPS
 from nnrun.spec.tree import Node
 
 ROOT = Path(__file__).parents[2]
@@ -101,13 +101,13 @@ def test_the_shipped_file_is_up_to_date() -> None:
     shipped = json.loads(
         resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
     )
-    if installed.installed_version() != shipped["keras"]:
+    if catalogue.installed_version() != shipped["keras"]:
         pytest.skip(f"the shipped schema describes Keras {shipped['keras']}")
 
     assert (ROOT / "configs" / schema.FILE).read_text(encoding="utf-8") == schema.text()
 
 
-@pytest.mark.parametrize("kind", components.NOUNS)
+@pytest.mark.parametrize("kind", keras_names.NOUNS)
 def test_every_name_of_the_catalogue_is_there_with_its_arguments(kind: str) -> None:
     alone = set(SCHEMA["definitions"][f"{kind}.alone"]["enum"])
     followed = SCHEMA["definitions"][kind].get("properties", {})
@@ -276,8 +276,8 @@ def node(value: Any) -> Node:
 
 def is_taken(kind: str, name: str, argument: str, value: Any) -> bool:
     """Whether nnrun finds nothing wrong with one argument."""
-    written = short_forms.component(kind, node({name: {argument: value}})).plain()
-    findings = components.component(kind, written, ())
+    written = extending.component(kind, node({name: {argument: value}})).plain()
+    findings = keras_names.component(kind, written, ())
     return not any(finding.path[:2] == (name, argument) for finding in findings)
 
 
@@ -288,7 +288,7 @@ def may_be_a_block(kind: str, name: str, argument: str, value: Any) -> bool:
     return is_layer and isinstance(word, str) and bool(re.fullmatch(blocks.NAME, word))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in components.NOUNS if kind != "activations"])
+@pytest.mark.parametrize("kind", [kind for kind in keras_names.NOUNS if kind != "activations"])
 def test_an_argument_takes_what_nnrun_takes_and_nothing_else(kind: str) -> None:
     valid: dict[str, bool] = {}
     differing = []
@@ -308,14 +308,14 @@ def test_an_argument_takes_what_nnrun_takes_and_nothing_else(kind: str) -> None:
     assert differing == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in components.NOUNS if kind != "schedules"])
+@pytest.mark.parametrize("kind", [kind for kind in keras_names.NOUNS if kind != "schedules"])
 def test_a_lone_value_is_taken_where_nnrun_takes_it(kind: str) -> None:
     """It may stand for an argument that holds more than a word, and it may be one of several."""
     refused = []
     validator = of(kind)
     for name, value in itertools.product(catalogue.names(kind), VALUES):
-        written = short_forms.component(kind, node({name: value})).plain()
-        if not list(components.component(kind, written, ())) and not validator.is_valid(
+        written = extending.component(kind, node({name: value})).plain()
+        if not list(keras_names.component(kind, written, ())) and not validator.is_valid(
             {name: value}
         ):
             refused.append((name, value))

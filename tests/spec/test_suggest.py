@@ -10,21 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnrun.spec import catalogue, language
-from nnrun.spec.components import NOUNS
-from nnrun.spec.steps import STEPS
-from nnrun.spec.suggest import EDITS, edits, few, nearest
+from nnrun.spec.keras_names import NOUNS
+from nnrun.spec.prepare import STEPS
+from nnrun.spec.text import EDITS, edits, few, nearest
 
 # Every set of names among which a word is looked for.
 SETS: dict[str, list[str]] = {
     **{kind: catalogue.names(kind) for kind in NOUNS},
     "data sets": list(language.data_sets()),
     "steps": list(STEPS),
-    "top level": language.keys(()),
-    "training": language.keys(("training",)),
-    "holdout": language.keys(("validation", "holdout")),
-    "kfold": language.keys(("validation", "kfold")),
-    "smooth": language.keys(("validation", "kfold", "smooth")),
-    **{name: language.keys(("dataset", name)) for name in language.data_sets()},
+    "top level": language.key_names(()),
+    "training": language.key_names(("training",)),
+    "holdout": language.key_names(("validation", "holdout")),
+    "kfold": language.key_names(("validation", "kfold")),
+    "smooth": language.key_names(("validation", "kfold", "smooth")),
+    **{name: language.key_names(("dataset", name)) for name in language.data_sets()},
     **{
         f"arguments of {name}": list(catalogue.arguments("layers", name))
         for name in ("Conv2D", "LSTM")

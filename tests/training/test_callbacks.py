@@ -15,18 +15,16 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun import prepare
-from nnrun.errors import Misfit, TrainingError
-from nnrun.history import History, Logs
-from nnrun.records import Fold
+from nnrun.data import preprocessing
+from nnrun.errors import IncompatibleSpec, TrainingError
 from nnrun.spec import catalogue
 from nnrun.spec.training import Training
-from nnrun.training import callbacks, seeding
+from nnrun.training import callbacks, devices
 from nnrun.training.compile import compile_model
-from nnrun.training.engine import Engine, choose
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
+from nnrun.training.loop import Engine, Trainer, choose
 from nnrun.training.rows import resident
+from nnrun.types import Fold, History, Logs
 
 # Those whose package need not be installed.
 PACKAGES = {"OrbaxCheckpoint": "orbax", "RemoteMonitor": "requests", "TensorBoard": "tensorboard"}
@@ -90,7 +88,7 @@ def spec(*named: dict[str, Any], epochs: int = 3, optimizer: Any = None) -> Trai
 
 def model() -> keras.Model:
     keras.utils.clear_session()
-    seeding.seed_everything(3)
+    devices.seed_everything(3)
     inputs = keras.Input((3,))
     return keras.Model(inputs, keras.layers.Dense(1)(inputs))
 
@@ -101,7 +99,7 @@ def trained(
     """History and model of a small regression with the callbacks of a spec."""
     net = model()
     compile_model(net, training)
-    preparation = prepare.fit((), X, rows=FOLD.train)
+    preparation = preprocessing.fit((), X, rows=FOLD.train)
     trainer = Trainer(
         net, preparation, training, engine=engine, evaluator=Evaluator(net, preparation)
     )
@@ -157,7 +155,7 @@ def test_every_callback_trains(name: str, engine: Engine, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", MISSING)
 def test_a_callback_without_its_package_is_refused(name: str, tmp_path: Path) -> None:
     """Before training, and with the name of the callback."""
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         callbacks.build(spec({name: ARGUMENTS[name]}).callbacks, tmp_path)
 
     assert caught.value.path == ("training", "callbacks", 0)
@@ -358,7 +356,7 @@ MANY_VALUES = {
 def test_what_keras_refuses_is_told_with_its_place(
     callback: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         callbacks.build(spec({"TerminateOnNaN": {}}, callback).callbacks, tmp_path)
 
     assert (caught.value.code, caught.value.path) == ("NN114", ("training", "callbacks", 1))

@@ -9,19 +9,18 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun import prepare, targets
-from nnrun.history import Logs
+from nnrun.data import preprocessing
+from nnrun.data.labels import encode
 from nnrun.models.build import build
-from nnrun.records import Fold
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
-from nnrun.training import seeding
+from nnrun.training import devices
 from nnrun.training.compile import compile_model
-from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
+from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import resident
+from nnrun.types import Fold, Logs
 
 X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
 FOLD = Fold(np.arange(15), np.arange(15, 20))
@@ -99,15 +98,15 @@ def trained(family: str, engine: Engine, **changed: Any) -> Logs:
         {"optimizer": "sgd", "loss": loss, "epochs": 1, "batch_size": 8, **changed}
     )
     keras.utils.clear_session()
-    seeding.seed_everything(0)
+    devices.seed_everything(0)
     y = np.arange(20) % classes if classes else np.abs(X[:, 0])
     units = classes if classes > 2 else 1
     model = build(
         [Component(name="Dense", arguments={"units": units, "activation": activation})], (4,)
     )
     compile_model(model, training)
-    preparation = prepare.fit((), X, rows=FOLD.train)
-    labels = targets.encode(y, training, classes=classes, units=units)
+    preparation = preprocessing.fit((), X, rows=FOLD.train)
+    labels = encode(y, training, classes=classes, units=units)
     trainer = Trainer(
         model, preparation, training, engine=engine, evaluator=Evaluator(model, preparation)
     )

@@ -11,7 +11,7 @@ from nnrun.models.build import build
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
-from nnrun.training import engine
+from nnrun.training import loop
 
 VECTOR, SEQUENCE, PICTURE = (64,), (16, 8), (8, 8, 3)
 
@@ -37,7 +37,7 @@ def test_what_the_spec_says_is_taken(said: str) -> None:
     conv = model({"Conv2D": {"filters": 1, "kernel_size": 3}}, shape=PICTURE)
     batchwise = [{"ModelCheckpoint": {"filepath": "x.keras", "save_freq": 10}}]
 
-    assert engine.choose(training(engine=said, callbacks=batchwise), conv, device="cpu") == said
+    assert loop.choose(training(engine=said, callbacks=batchwise), conv, device="cpu") == said
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_the_spec_says_is_taken(said: str) -> None:
 )
 def test_a_callback_that_works_per_batch_needs_fit(callback: dict[str, Any]) -> None:
     """The compiled loop calls nobody between two batches."""
-    assert engine.choose(training(callbacks=[callback]), model(DENSE), device="cpu") == "fit"
+    assert loop.choose(training(callbacks=[callback]), model(DENSE), device="cpu") == "fit"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_callback_that_works_per_batch_needs_fit(callback: dict[str, Any]) -> 
 )
 def test_a_callback_that_works_per_epoch_does_not(callback: dict[str, Any]) -> None:
     """That is what every callback of Keras does unless told otherwise."""
-    assert engine.choose(training(callbacks=[callback]), model(DENSE), device="cpu") == "xla"
+    assert loop.choose(training(callbacks=[callback]), model(DENSE), device="cpu") == "xla"
 
 
 def test_every_callback_with_a_frequency_is_known() -> None:
@@ -85,7 +85,7 @@ def test_every_callback_with_a_frequency_is_known() -> None:
         if frequencies & set(catalogue.entry("callbacks", name).arguments)  # type: ignore[union-attr]
     }
 
-    assert with_one == set(engine._PER_BATCH)
+    assert with_one == set(loop._PER_BATCH)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,7 @@ def test_every_callback_with_a_frequency_is_known() -> None:
     ],
 )
 def test_the_rule(layers: list[Any], shape: tuple[int, ...], batch_size: int, chosen: str) -> None:
-    found = engine.choose(
-        training(batch_size=batch_size), model(*layers, shape=shape), device="cpu"
-    )
+    found = loop.choose(training(batch_size=batch_size), model(*layers, shape=shape), device="cpu")
 
     assert found == chosen
 
@@ -124,23 +122,23 @@ def test_the_rule(layers: list[Any], shape: tuple[int, ...], batch_size: int, ch
 @pytest.mark.parametrize("layers", [[DENSE], [DENSE, {"Dropout": {"rate": 0.5}}]], ids=len)
 def test_on_a_gpu_the_size_of_a_step_does_not_matter(layers: list[Any]) -> None:
     """There XLA uses the whole device and draws random numbers in parallel."""
-    found = engine.choose(training(batch_size=10_000), model(*layers), device="gpu:0")
+    found = loop.choose(training(batch_size=10_000), model(*layers), device="gpu:0")
 
     assert found == "xla"
 
 
 def test_the_work_of_a_dense_layer_is_six_per_weight_and_row() -> None:
     """The rule of thumb that `XLA_FLOPS` was measured with."""
-    assert engine.step_flops(model(DENSE), 10) == 6 * 10 * (64 * 64 + 64)
+    assert loop.step_flops(model(DENSE), 10) == 6 * 10 * (64 * 64 + 64)
 
 
 def test_a_recurrent_layer_works_at_every_time_step() -> None:
     """Though its output does not show them."""
     lstm = model({"LSTM": {"units": 4}}, shape=SEQUENCE)
 
-    assert engine.step_flops(lstm, 1) == 6 * 16 * lstm.count_params()
+    assert loop.step_flops(lstm, 1) == 6 * 16 * lstm.count_params()
 
 
 def test_every_layer_for_xla_is_one_of_keras() -> None:
     """A misspelt name would never be chosen."""
-    assert set(catalogue.names("layers")) | {"InputLayer"} >= engine.XLA_LAYERS
+    assert set(catalogue.names("layers")) | {"InputLayer"} >= loop.XLA_LAYERS

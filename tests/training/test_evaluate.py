@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from nnrun import datasets, prepare, targets
-from nnrun.errors import Misfit
+from nnrun.data import datasets, preprocessing
+from nnrun.data.labels import (
+    classification_report,
+    confidence,
+    confusion_matrix,
+    encode,
+    predicted_classes,
+)
+from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import build
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Digits
 from nnrun.spec.training import Training
-from nnrun.training import classes, evaluate, seeding
+from nnrun.training import devices, evaluate
 from nnrun.training.compile import compile_model, puts_out_logits
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import Rows, resident
@@ -29,14 +36,14 @@ TRAINING = Training(
 def digits() -> tuple[keras.Model, Rows, Evaluator]:
     """An untrained model and more rows than are evaluated at once."""
     keras.utils.clear_session()
-    seeding.seed_everything(0)
+    devices.seed_everything(0)
     data = datasets.load(Digits(name="digits")).train
     layers = [("Flatten", {}), ("Dropout", {"rate": 0.5}), ("BatchNormalization", {})]
     layers += [("Dense", {"units": 10, "activation": "softmax"})]
     model = build([Component(name=name, arguments=each) for name, each in layers], (8, 8))
     compile_model(model, TRAINING)
-    preparation = prepare.fit((), data.x, rows=np.arange(len(data)))
-    labels = targets.encode(data.y, TRAINING, classes=10, units=10)
+    preparation = preprocessing.fit((), data.x, rows=np.arange(len(data)))
+    labels = encode(data.y, TRAINING, classes=10, units=10)
     rows = resident(preparation.store(data.x), labels)
     return model, rows, Evaluator(model, preparation)
 
@@ -84,24 +91,24 @@ SINGLE = np.array([[0.2], [0.5], [0.9]])
 @pytest.mark.parametrize(("threshold", "expected"), [(0.5, [0, 0, 1]), (0.0, [1, 1, 1])])
 def test_one_unit_says_class_1_above_the_threshold(threshold: float, expected: list[int]) -> None:
     """And class 0 on it, as the metrics of Keras do."""
-    assert classes.predicted(SINGLE, threshold=threshold).tolist() == expected
+    assert predicted_classes(SINGLE, threshold=threshold).tolist() == expected
 
 
 def test_the_class_is_that_of_the_highest_output() -> None:
-    assert classes.predicted(OUTPUT, threshold=0.5).tolist() == [1, 0]
+    assert predicted_classes(OUTPUT, threshold=0.5).tolist() == [1, 0]
 
 
 def test_confidence_is_the_probability_of_the_predicted_class() -> None:
     """With one unit, also that of class 0."""
-    assert classes.confidence(OUTPUT).tolist() == [0.5, 0.9]
-    assert classes.confidence(SINGLE).tolist() == [0.8, 0.5, 0.9]
+    assert confidence(OUTPUT).tolist() == [0.5, 0.9]
+    assert confidence(SINGLE).tolist() == [0.8, 0.5, 0.9]
 
 
 def test_every_class_has_a_row_and_a_column() -> None:
     """Also one that is neither there nor predicted."""
     target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
 
-    assert classes.confusion(target, guess, "abcd").tolist() == [
+    assert confusion_matrix(target, guess, "abcd").tolist() == [
         [1, 0, 1, 0],
         [0, 0, 0, 0],
         [0, 0, 1, 0],
@@ -112,7 +119,7 @@ def test_every_class_has_a_row_and_a_column() -> None:
 def test_the_report_is_that_of_scikit_learn() -> None:
     """Under the names of the classes, without complaint about those that are not there."""
     target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
-    found = classes.report(target, guess, ("a", "b", "c"))
+    found = classification_report(target, guess, ("a", "b", "c"))
 
     assert found["a"]["recall"] == metrics.recall_score(target == 0, guess == 0)
     assert found["b"] == {"precision": 0, "recall": 0, "f1-score": 0, "support": 0}
@@ -146,7 +153,7 @@ def test_what_keras_refuses_is_told_with_its_place(
 ) -> None:
     given = {"optimizer": "sgd", "loss": "mse", "epochs": 1, **wrong}
     model = build([Component(name="Dense", arguments={"units": 1})], (3,))
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(IncompatibleSpec) as caught:
         compile_model(model, Training.model_validate(given))
 
     assert (caught.value.code, caught.value.path) == ("NN114", path)

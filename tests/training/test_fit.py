@@ -15,20 +15,17 @@ import pytest
 from keras import layers, optimizers, regularizers
 from sklearn.utils.class_weight import compute_class_weight
 
-from nnrun import datasets, prepare, targets
-from nnrun.datasets import registry
+from nnrun.data import datasets, labels, preprocessing
+from nnrun.data.datasets import registry
 from nnrun.errors import TrainingError
-from nnrun.history import History, Logs
-from nnrun.records import Array, Fold
 from nnrun.spec.training import Training
-from nnrun.training import compiled, seeding
+from nnrun.training import compiled, devices
 from nnrun.training.compile import compile_model
 from nnrun.training.compiled import CompiledLoop
-from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
-from nnrun.training.rows import Rows, resident
-from nnrun.training.schedule import Schedule
+from nnrun.training.loop import Engine, Trainer
+from nnrun.training.rows import Rows, Schedule, resident
+from nnrun.types import Array, Fold, History, Logs
 
 EPOCHS, TRAINED, HELD_OUT = 3, 110, 30
 FOLD = Fold(np.arange(HELD_OUT, HELD_OUT + TRAINED), np.arange(HELD_OUT))
@@ -115,7 +112,7 @@ class Case:
     def model(self) -> keras.Model:
         """Untrained, with the same weights each time."""
         keras.utils.clear_session()
-        seeding.seed_everything(7)
+        devices.seed_everything(7)
         inputs = outputs = keras.Input(real(self.data)[0].shape[1:])
         for layer in self.stack():
             outputs = layer(outputs)
@@ -279,14 +276,16 @@ def by_hand(name: str) -> tuple[dict[str, list[float]], list[Array]]:
     return history.epochs, model.get_weights()
 
 
-def rows_of(case: Case, preparation: prepare.Preparation) -> Rows:
+def rows_of(case: Case, preparation: preprocessing.Preparation) -> Rows:
     x, y, classes = real(case.data)
     units = case.model().output_shape[-1]
     weight, names = case.training.class_weight, [str(number) for number in range(classes)]
     return resident(
         preparation.store(x),
-        targets.encode(y, case.training, classes=classes, units=units),
-        weights=targets.weights(y, weight, classes=names, train=FOLD.train) if weight else None,
+        labels.encode(y, case.training, classes=classes, units=units),
+        weights=labels.sample_weights(y, weight, classes=names, train=FOLD.train)
+        if weight
+        else None,
     )
 
 
@@ -300,7 +299,7 @@ def trained(
     heard: Heard | None = None,
 ) -> tuple[Heard, keras.Model]:
     """A case trained by nnrun."""
-    preparation = prepare.fit((), real(case.data)[0], rows=fold.train)
+    preparation = preprocessing.fit((), real(case.data)[0], rows=fold.train)
     rows = rows_of(case, preparation)
     model = case.model()
     compile_model(model, case.training)
@@ -389,7 +388,7 @@ def test_where_a_call_ends_changes_no_number(
 def loop(request: pytest.FixtureRequest) -> tuple[CompiledLoop, Rows]:
     """One row per step."""
     case = CASES["dense"]
-    preparation = prepare.fit((), real(case.data)[0], rows=FOLD.train)
+    preparation = preprocessing.fit((), real(case.data)[0], rows=FOLD.train)
     rows = rows_of(case, preparation)
     model = case.model()
     compile_model(model, case.training)
@@ -419,7 +418,7 @@ def test_the_loop_is_compiled_once(
 def test_metrics_begin_anew_each_epoch() -> None:
     """Also where the loop is the first to run them: Keras makes them only then."""
     case = CASES["in order"]
-    preparation = prepare.fit((), real("iris")[0], rows=FOLD.train)
+    preparation = preprocessing.fit((), real("iris")[0], rows=FOLD.train)
     rows = rows_of(case, preparation)
     model = case.model()
     compile_model(model, case.training)
@@ -460,7 +459,7 @@ def test_an_interrupt_loses_no_epoch_of_the_same_call(monkeypatch: pytest.Monkey
     """The model has been trained for all of them, so the history must not end before."""
     monkeypatch.setattr(compiled, "CALL_SECONDS", 1e9)
     case = CASES["dense"]
-    preparation = prepare.fit((), real(case.data)[0], rows=FOLD.train)
+    preparation = preprocessing.fit((), real(case.data)[0], rows=FOLD.train)
     model = case.model()
     compile_model(model, case.training)
     evaluator = Evaluator(model, preparation)
@@ -532,7 +531,7 @@ class Spoil(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
 @each_engine
 def test_a_lost_loss_ends_training(engine: Engine) -> None:
     """With the epoch, which the observer has been told of, and without wasting the others."""
-    preparation = prepare.fit((), real("iris")[0], rows=FOLD.train)
+    preparation = preprocessing.fit((), real("iris")[0], rows=FOLD.train)
     case = CASES["dense"]
     rows = rows_of(case, preparation)
     model = case.model()

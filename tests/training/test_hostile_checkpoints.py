@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun import checkpoints, layout, runs
-from nnrun.runs import Run, arrays
-from nnrun.training import callbacks, state
+from nnrun import runs
+from nnrun.runs import Run, arrays, layout
+from nnrun.training import callbacks, checkpoints, state
 from nnrun.training.state import State
 
 ABOUT: dict[str, Any] = {
@@ -49,14 +49,14 @@ def test_no_file_outside_of_the_run_is_cut(name: str, run: Run, tmp_path: Path) 
     mine = [tmp_path / "mine.txt", tmp_path / "runs" / "mine.txt"]
     for path in mine:
         path.write_text("mine")
-    callbacks.go_on([], run.path, {name.replace("ABSOLUTE", str(mine[0])): 0})
+    callbacks.resume_callbacks([], run.path, {name.replace("ABSOLUTE", str(mine[0])): 0})
 
     assert [path.read_text() for path in mine] == ["mine", "mine"]
 
 
 def test_the_table_of_the_run_is_cut(run: Run) -> None:
     (run.path / "table.csv").write_text("1\n2\n")
-    callbacks.go_on([], run.path, {"table.csv": 2})
+    callbacks.resume_callbacks([], run.path, {"table.csv": 2})
 
     assert (run.path / "table.csv").read_text() == "1\n"
 
@@ -83,7 +83,7 @@ def test_a_callback_is_given_nothing_but_its_numbers(attributes: dict[str, Any])
 @pytest.mark.parametrize("value", [None, "x", [None], {"a": "x"}, [["x"]]], ids=str)
 def test_a_checkpoint_of_other_values_is_a_damaged_one(key: str, value: Any, run: Run) -> None:
     put(run, json.dumps(ABOUT | {key: value}))
-    found, damaged = checkpoints.newest(run)
+    found, damaged = checkpoints.latest(run)
 
     assert found is None
     assert damaged == ["checkpoint/epoch-1.npz is damaged: it does not say what a checkpoint says"]
@@ -93,14 +93,14 @@ def test_a_checkpoint_of_other_values_is_a_damaged_one(key: str, value: Any, run
 def test_so_is_one_that_says_something_else(about: str, run: Run) -> None:
     put(run, about)
 
-    assert checkpoints.newest(run)[0] is None
+    assert checkpoints.latest(run)[0] is None
 
 
 def test_nobody_waits_for_a_checkpoint_that_is_a_pipe(run: Run) -> None:
     os.mkfifo(run.path / layout.CHECKPOINT / "epoch-3.npz")
     (run.path / layout.CHECKPOINT / "epoch-2.npz").symlink_to("/dev/zero")
     put(run, json.dumps(ABOUT))
-    found, damaged = checkpoints.newest(run)
+    found, damaged = checkpoints.latest(run)
 
     assert found
     assert found.state.epochs == 1

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 
 import nnrun
-from nnrun import datasets, layout, prepare
+from nnrun.data import datasets, preprocessing
+from nnrun.experiment.recorder import Recorder, RunContext
 from nnrun.models.build import build
-from nnrun.recording import Origin, Recorder
-from nnrun.records import Fold
-from nnrun.runs import Run, making
+from nnrun.runs import Run, layout, making
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
+from nnrun.training.loop import Trainer
 from nnrun.training.rows import Rows, resident
+from nnrun.types import Fold
 
 EPOCHS = 3
 FOLD = Fold(np.arange(100), np.arange(100, 120))
@@ -83,7 +83,7 @@ class Bench:
     def told(self, folder: Path, observer: Interrupter) -> Recorder:
         """What the recorder knows when training has ended or was interrupted."""
         run = making.create(folder, "iris", now=datetime.now(), record={})
-        recorder = Recorder(run, observer, Origin((), began=0, import_seconds=0))
+        recorder = Recorder(run, observer, RunContext((), began=0, import_seconds=0))
         self.model.set_weights(self.weights)
         try:
             self.trainer.fit(self.rows, FOLD, seed=1, callbacks=[], observer=recorder)
@@ -101,7 +101,7 @@ def bench() -> Bench:
     model = build([Component(name="Dense", arguments={"units": 1})], (4,))
     compile_model(model, training)
     data = datasets.load(Iris(name="iris")).train
-    preparation = prepare.fit((), data.x, rows=FOLD.train)
+    preparation = preprocessing.fit((), data.x, rows=FOLD.train)
     evaluator = Evaluator(model, preparation)
     trainer = Trainer(model, preparation, training, engine="graph", evaluator=evaluator)
     rows = resident(preparation.store(data.x), data.y.astype("float32")[:, None])

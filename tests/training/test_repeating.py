@@ -12,15 +12,15 @@ import hashlib, sys
 import numpy as np
 from nnrun import datasets, prepare, targets
 from nnrun.models.build import build
-from nnrun.records import Fold
+from nnrun.types import Fold
 from nnrun.spec.component import Component
-from nnrun.spec.steps import Rescale
+from nnrun.spec.prepare import Rescale
 from nnrun.spec.dataset import Digits
 from nnrun.spec.training import Training
 from nnrun.training import seeding
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
+from nnrun.training.loop import Trainer
 from nnrun.training.rows import resident
 
 class Heard:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.records import Array, Fold
 from nnrun.spec.training import Training
-from nnrun.training.schedule import Schedule
+from nnrun.training.rows import Schedule
+from nnrun.types import Array, Fold
 
 
 def schedule(

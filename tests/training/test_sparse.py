@@ -12,17 +12,16 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from nnrun import prepare
-from nnrun.history import History, Logs
+from nnrun.data import preprocessing
 from nnrun.models import saved
-from nnrun.records import Array, Fold, Sequences
-from nnrun.spec.steps import MultiHot
+from nnrun.spec.prepare import MultiHot
 from nnrun.spec.training import Training
-from nnrun.training import seeding, sparse
+from nnrun.training import devices
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
-from nnrun.training.rows import Rows, inputs, resident
+from nnrun.training.loop import Trainer
+from nnrun.training.rows import Rows, enable_sparse, inputs, resident, sparse_layers, sparse_product
+from nnrun.types import Array, Fold, History, Logs, Sequences
 
 DIMENSION, MANY, BATCH = 603, 150, 32
 # Three full batches and one of 24 rows.
@@ -40,10 +39,10 @@ def bags() -> Sequences:
 
 
 @cache
-def preparation() -> prepare.Preparation:
+def preparation() -> preprocessing.Preparation:
     step = MultiHot(dimension=DIMENSION)
-    fitted = prepare.FittedStep(step, (DIMENSION,))
-    return prepare.Preparation((fitted,), (DIMENSION,), "float32", stored_expanded=False)
+    fitted = preprocessing.FittedStep(step, (DIMENSION,))
+    return preprocessing.Preparation((fitted,), (DIMENSION,), "float32", stored_expanded=False)
 
 
 def labels() -> Array:
@@ -82,7 +81,7 @@ def test_the_product_and_its_gradient_are_those_of_the_whole_matrix(units: int) 
     weights = np.random.default_rng(2).normal(size=(MANY, units)).astype(np.float32)
     x = inputs(preparation(), rows(as_words=True).tensors, tf.range(MANY))
     with tf.GradientTape() as tape:
-        product = sparse.product(x._sparse_rows, kernel)
+        product = sparse_product(x._sparse_rows, kernel)
         loss = tf.reduce_sum(product * weights)
 
     assert np.allclose(product, whole() @ kernel.numpy(), rtol=1e-5, atol=1e-5)
@@ -116,7 +115,7 @@ NETS: dict[str, tuple[Net, int]] = {
 
 def model(net: Net) -> keras.Model:
     keras.utils.clear_session()
-    seeding.seed_everything(5)
+    devices.seed_everything(5)
     x = keras.Input((DIMENSION,))
     return keras.Model(x, layers.Dense(1, "sigmoid")(net(x)))
 
@@ -151,8 +150,8 @@ def trained(net: Net, *, as_words: bool, fold: Fold = FOLD) -> tuple[History, ke
     made = model(net)
     compile_model(made, training())
     if as_words:
-        for layer in sparse.takers(made):
-            sparse.teach(layer)
+        for layer in sparse_layers(made):
+            enable_sparse(layer)
     evaluator = Evaluator(made, preparation())
     trainer = Trainer(made, preparation(), training(), engine="graph", evaluator=evaluator)
     heard: Any = Heard()
@@ -164,7 +163,7 @@ def trained(net: Net, *, as_words: bool, fold: Fold = FOLD) -> tuple[History, ke
 def test_the_layers_that_take_them_are_known(name: str) -> None:
     net, many = NETS[name]
 
-    assert len(sparse.takers(model(net))) == many
+    assert len(sparse_layers(model(net))) == many
 
 
 @pytest.mark.parametrize("name", [name for name, (_, many) in NETS.items() if many])
@@ -230,8 +229,8 @@ def test_only_rows_of_few_words_are_kept_as_words() -> None:
     """One for 32 columns at most, and nothing done to them after."""
     single = Sequences(np.zeros(100, np.int32), np.arange(101))
     wide, narrow = (
-        prepare.Preparation(
-            (prepare.FittedStep(MultiHot(dimension=dimension), (dimension,)),),
+        preprocessing.Preparation(
+            (preprocessing.FittedStep(MultiHot(dimension=dimension), (dimension,)),),
             (dimension,),
             "float32",
             stored_expanded=False,
@@ -242,5 +241,5 @@ def test_only_rows_of_few_words_are_kept_as_words() -> None:
     assert wide.is_sparse(single)
     assert not narrow.is_sparse(single)
     assert not wide.is_sparse(np.zeros((3, 32)))
-    assert not prepare.Preparation(wide.steps * 2, (32,), "float32", False).is_sparse(single)
+    assert not preprocessing.Preparation(wide.steps * 2, (32,), "float32", False).is_sparse(single)
     assert wide.distinct(single).lengths().tolist() == [1] * 100

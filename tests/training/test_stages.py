@@ -8,19 +8,18 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun import datasets, prepare, targets
+from nnrun.data import datasets, labels, preprocessing
 from nnrun.models.build import wire
-from nnrun.records import Array, Fold
 from nnrun.spec.catalogue import component
 from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
-from nnrun.training import seeding
+from nnrun.training import devices
+from nnrun.training.compile import Stages
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
-from nnrun.training.rows import resident
-from nnrun.training.schedule import Schedule
-from nnrun.training.stages import Stages
+from nnrun.training.loop import Trainer
+from nnrun.training.rows import Schedule, resident
 from nnrun.training.state import State
+from nnrun.types import Array, Fold
 from tests.training.test_fit import ENGINES, Heard, each_engine
 
 FOLD = Fold(np.arange(20, 110), np.arange(20))
@@ -53,12 +52,12 @@ class Lesson:
     def __init__(self, engine: Any, training: Training = STAGED) -> None:
         rows = datasets.load(Iris(name="iris")).train
         keras.utils.clear_session()
-        seeding.seed_everything(3)
+        devices.seed_everything(3)
         assert isinstance(rows.x, np.ndarray)
         wired = wire([component("layers", layer) for layer in STACK], rows.x.shape[1:])
-        preparation = prepare.fit((), rows.x, rows=FOLD.train)
+        preparation = preprocessing.fit((), rows.x, rows=FOLD.train)
         self.x = preparation.store(rows.x)
-        self.y = targets.encode(rows.y, training, classes=3, units=3)
+        self.y = labels.encode(rows.y, training, classes=3, units=3)
         self.model, self.training = wired.model, training
         stages = Stages(wired.model, wired.layers, training)
         stages.enter(0)

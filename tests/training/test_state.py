@@ -12,19 +12,16 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun import prepare
-from nnrun.history import History, Logs
-from nnrun.records import Array, Fold
+from nnrun.data import preprocessing
 from nnrun.spec import catalogue
 from nnrun.spec.training import Training
-from nnrun.training import callbacks, compiled, seeding, state
+from nnrun.training import callbacks, compiled, devices, state
 from nnrun.training.compile import compile_model
-from nnrun.training.engine import Engine
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.fit import Trainer
-from nnrun.training.restart import variables
+from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import resident
-from nnrun.training.state import State
+from nnrun.training.state import State, variables
+from nnrun.types import Array, Fold, History, Logs
 
 EPOCHS, STOP = 7, 3
 FOLD = Fold(np.arange(30), np.arange(30, 40))
@@ -97,13 +94,13 @@ def train(
     folder.mkdir(exist_ok=True)
     keras.utils.clear_session()
     keras.config.set_dtype_policy(training.precision)
-    seeding.seed_everything(3)
+    devices.seed_everything(3)
     inputs = outputs = keras.Input((3,))
     for layer in layers():
         outputs = layer(outputs)
     model = keras.Model(inputs, outputs)
     compile_model(model, training)
-    preparation = prepare.fit((), X, rows=FOLD.train)
+    preparation = preprocessing.fit((), X, rows=FOLD.train)
     evaluator = Evaluator(model, preparation)
     trainer = Trainer(model, preparation, training, engine=engine, evaluator=evaluator)
     listeners, heard = callbacks.build(training.callbacks, folder), Heard()
@@ -130,7 +127,7 @@ def check_resumes(training: Training, engine: Engine, tmp_path: Path, **more: An
     assert len(history) > STOP
     train(training.model_copy(update={"epochs": STOP}), engine, tmp_path / "cut", **more)
     listeners = callbacks.build(training.callbacks, tmp_path / "cut")
-    callbacks.go_on(listeners, tmp_path / "cut", sizes[STOP])
+    callbacks.resume_callbacks(listeners, tmp_path / "cut", sizes[STOP])
     rest, same, _, _ = train_on(training, engine, tmp_path / "cut", states[STOP], **more)
 
     for name, values in history.epochs.items():

@@ -13,17 +13,17 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from nnrun import layout, prepare
-from nnrun.cli import shipped
-from nnrun.cli.main import app
-from nnrun.datasets import images
-from nnrun.runs import Run
+from nnrun.cli import specs
+from nnrun.cli.app import app
+from nnrun.data import preprocessing
+from nnrun.data.datasets import images
+from nnrun.runs import Run, layout
 
 SPEC = f"""\
 name: digits
 dataset:
   name: images
-  path: {shipped.folder()}/own/data/digits
+  path: {specs.shipped_folder()}/own/data/digits
   image_size: [8, 8]
   color_mode: grayscale
   prepare: [rescale, standardize]
@@ -50,7 +50,7 @@ def ask(*arguments: object) -> Result:
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     """Trains the spec in this process."""
     # Of so few rows even those in memory would be expanded on the host, which rounds otherwise.
-    monkeypatch.setattr(prepare, "EXPANDED_BYTES", 0)
+    monkeypatch.setattr(preprocessing, "EXPANDED_BYTES", 0)
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC, "utf-8")
 
@@ -121,8 +121,8 @@ def test_xla_cannot_read_rows_as_it_goes(tmp_path: Path, monkeypatch: pytest.Mon
 
 PROGRAM = """
 import resource
-from nnrun.datasets import images
-from nnrun.cli.main import app
+from nnrun.data.datasets import images
+from nnrun.cli.app import app
 images.IN_MEMORY = 0
 try:
     app()

@@ -1,0 +1,322 @@
+"""Whether a difference is more than chance. Pure functions; scipy computes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from nnrun.analysis.compare.entries import Entry
+from nnrun.analysis.compare.facts import Facts
+from nnrun.data.labels import predicted_classes
+from nnrun.errors import RunError
+from nnrun.runs import layout
+from nnrun.spec import labels
+from nnrun.types import Array
+
+CONFIDENCE = 0.95
+LEVEL = 0.05
+# A test over rows does not know the chance that lies in a training. Were it as large as the chance
+# that lies in the rows, a difference would have to be √2 times as large to be as rare: 2.77
+# standard errors instead of 1.96, which is a p of 0.0056.
+LEVEL_OF_ROWS = 0.005
+# Enough for the second digit of an interval; 25,000 rows take less than a second.
+RESAMPLES = 1999
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A difference between two, with what is known of it.
+
+    Args:
+        effect: first minus second, in the metric's unit.
+        low, high: ends of the 95 % interval of the effect.
+        p: how likely an effect so large would be if there were none.
+        test: what computed `p`.
+        level: below it `p` shows a difference.
+    """
+
+    effect: float
+    low: float
+    high: float
+    p: float
+    test: str
+    level: float = LEVEL
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of no difference."""
+        return self.low > 0 or self.high < 0
+
+
+def of_rows(first: Array, second: Array) -> Estimate:
+    """The difference of two models on the same rows.
+
+    The interval is the percentile interval of a paired bootstrap over rows (B. Efron, R. Tibshirani:
+    An Introduction to the Bootstrap, 1993, chapter 13). The test is McNemar's where a row is right
+    or wrong, else Student's paired t-test over rows.
+
+    Args:
+        first, second: the score of each row, floats of shape `(rows,)`; their means are compared.
+    """
+    if np.array_equal(first, second):
+        return Estimate(0.0, 0.0, 0.0, 1.0, "no row differs", LEVEL_OF_ROWS)
+    effect = float(np.mean(first) - np.mean(second))
+    low, high = of_mean(first - second)
+    if set(np.unique([first, second])) <= {0.0, 1.0}:
+        p, test = mcnemar(first > 0, second > 0), "McNemar"
+    else:
+        from scipy import stats  # noqa: PLC0415 - takes half a second to load, and few need it
+
+        p, test = float(stats.ttest_rel(first, second).pvalue), "paired t-test over rows"
+    return Estimate(effect, low, high, p, test, LEVEL_OF_ROWS)
+
+
+def of_mean(values: Array) -> tuple[float, float]:
+    """The percentile interval of a mean, by a bootstrap over rows; `values` is `(rows,)`.
+
+    That of `scipy.stats.bootstrap`, of the same draws; it takes half a second to load.
+    """
+    rng, rows = np.random.default_rng(0), len(values)
+    # So many numbers at once, whatever the number of rows.
+    batch = max(1, 10_000_000 // rows)
+    means = [
+        values[rng.integers(0, rows, (min(batch, RESAMPLES - done), rows))].mean(axis=-1)
+        for done in range(0, RESAMPLES, batch)
+    ]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.percentile(np.concatenate(means), [100 * tail, 100 * (1 - tail)])
+    return float(low), float(high)
+
+
+def mcnemar(first: Array, second: Array) -> float:
+    """McNemar's test, exact: of the rows that one alone has right, each has about half.
+
+    (Q. McNemar: Note on the sampling error of the difference between correlated proportions or
+    percentages. Psychometrika 12, 1947.)
+
+    Args:
+        first, second: whether each row is right, booleans of shape `(rows,)`.
+
+    Returns:
+        p, of both sides.
+
+    Example:
+        >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
+        0.03125
+    """
+    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    if only_first + only_second == 0:
+        return 1.0
+    rarer = min(only_first, only_second)
+    return min(1.0, 2 * float(special.bdtr(rarer, only_first + only_second, 0.5)))
+
+
+def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -> Estimate | None:
+    """The difference over the same folds: the corrected resampled t-test.
+
+    Folds share training rows, so that their differences vary too little for an ordinary t-test;
+    the variance of the mean is taken as s² (1/k + validation rows / training rows). (C. Nadeau,
+    Y. Bengio: Inference for the Generalization Error. Machine Learning 52, 2003.)
+
+    Args:
+        first, second: the metric of each fold, in the same order; at least two.
+        ratio: validation rows to training rows of a fold.
+
+    Returns:
+        None where all folds differ by the same, of which no test can say how likely it is.
+    """
+    differences = np.subtract(first, second)
+    folds = len(differences)
+    error = float(np.std(differences, ddof=1)) * math.sqrt(1 / folds + ratio)
+    effect = float(np.mean(differences))
+    return _by_t(effect, error, folds - 1, "corrected resampled t-test")
+
+
+def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
+    """The difference of two experiments, of which at least one was repeated with several seeds.
+
+    Of two with several seeds it is Welch's t-test, over the seeds. (B. L. Welch: The generalization
+    of 'Student's' problem when several different population variances are involved. Biometrika 34,
+    1947.) A single value is held against the spread of the others. (J. R. Crawford, D. C. Howell:
+    Comparing an Individual's Test Score Against Norms Derived from Small Samples. The Clinical
+    Neuropsychologist 12, 1998.)
+
+    Args:
+        first, second: the metric of each seed; one of them may have a single one.
+
+    Returns:
+        None where seeds make no difference, of which no test can say how likely it is.
+    """
+    effect = float(np.mean(first) - np.mean(second))
+    if min(len(first), len(second)) == 1:
+        several = max(first, second, key=len)
+        error = float(np.std(several, ddof=1)) * math.sqrt(1 + 1 / len(several))
+        return _by_t(effect, error, len(several) - 1, "t-test of one seed against several")
+    parts = [float(np.var(each, ddof=1)) / len(each) for each in (first, second)]
+    if _is_nothing(math.sqrt(sum(parts)), effect):
+        return _by_t(effect, 0.0, 1, "Welch's t-test over seeds")
+    from scipy import stats  # noqa: PLC0415 - takes half a second to load, and few need it
+
+    found = stats.ttest_ind(first, second, equal_var=False)
+    ends = found.confidence_interval(CONFIDENCE)
+    p = float(found.pvalue)
+    return Estimate(effect, float(ends.low), float(ends.high), p, "Welch's t-test over seeds")
+
+
+def _by_t(effect: float, error: float, freedom: int, test: str) -> Estimate | None:
+    if _is_nothing(error, effect):
+        return None if effect else Estimate(0.0, 0.0, 0.0, 1.0, test)
+    half = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(special.stdtr(freedom, -abs(effect) / error))
+    return Estimate(effect, effect - half, effect + half, p, test)
+
+
+def _is_nothing(error: float, effect: float) -> bool:
+    """Whether a standard error is zero but for rounding."""
+    return error <= 1e-12 * abs(effect)
+
+
+def holm(values: Sequence[float], family: int) -> list[float]:
+    """p-values of several comparisons, adjusted so that one false alarm among all is rare.
+
+    (S. Holm: A simple sequentially rejective multiple test procedure. Scandinavian Journal of
+    Statistics 6, 1979.)
+
+    Args:
+        values: of the comparisons that were tested.
+        family: how many might have been; the others count as having shown nothing.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03], family=3)
+        [0.03, 0.06, 0.06]
+    """
+    adjusted, highest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(np.argsort(values, kind="stable")):
+        highest = max(highest, min(1.0, (family - rank) * values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+# A score for each predicted row, so that two models can be compared row by row.
+
+RIGHT = "share of right answers"
+# Keras's, below which it takes no logarithm.
+EPSILON = 1e-7
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a run's predictions are worth, row by row.
+
+    Args:
+        name: of the score, in words; that of the metric where it is the metric.
+        upwards: whether more of it is better.
+        rows: numbers of the rows, shape `(rows,)`.
+        target: true classes or values, shape `(rows,)`.
+        values: floats of shape `(rows,)`.
+        exact: whether their mean is the metric that the run has reported.
+    """
+
+    name: str
+    upwards: bool
+    rows: Array
+    target: Array
+    values: Array
+    exact: bool
+
+
+def of_run(facts: Facts, metric: str) -> Scores | None:
+    """The score that belongs to a metric; None where the run kept no predictions.
+
+    Of a metric that no row has by itself, such as AUC, the share of right answers stands in, and
+    for values the absolute error. Whether the score is the metric is told by the number that the
+    run has reported: a loss may hold penalties, an accuracy have another border.
+
+    Args:
+        metric: as the history calls it.
+
+    Raises:
+        RunError: the predictions cannot be read, or are none.
+    """
+    if not facts.run.holds(layout.PREDICTIONS):
+        return None
+    found = facts.run.read_arrays(layout.PREDICTIONS)
+    if not {"row", "target", "output"} <= found.keys():
+        raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
+    target, output = found["target"], found["output"]
+    if not _are_predictions(found["row"], target, output):
+        raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
+    name, values = _scored(facts, metric, target, output)
+    reported = facts.values(facts.judged).get(metric)
+    exact = reported is not None and math.isclose(np.mean(values), reported, rel_tol=1e-3)
+    return Scores(metric if exact else name, name == RIGHT, found["row"], target, values, exact)
+
+
+def _are_predictions(rows: Array, target: Array, output: Array) -> bool:
+    """Whether the arrays are of one length, and each class has a column."""
+    count = len(rows) if rows.ndim == 1 else 0
+    if not count or target.shape != (count,) or output.ndim != 2 or len(output) != count:
+        return False
+    kinds = (rows.dtype.kind, target.dtype.kind, output.dtype.kind)
+    if kinds[0] not in "iu" or kinds[1] not in "iuf" or kinds[2] != "f" or not output.shape[1]:
+        return False
+    classes = max(2, output.shape[1])
+    return kinds[1] == "f" or bool((target >= 0).all() and (target < classes).all())
+
+
+def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[str, Array]:
+    own_name = facts.reported.get(metric, "")
+    if target.dtype.kind == "f":
+        if "Squared" in own_name:
+            return "squared error", (target - output[:, 0]) ** 2
+        return "absolute error", np.abs(target - output[:, 0])
+    if "Crossentropy" in own_name:
+        probability = np.clip(_of_target(target, output), EPSILON, 1 - EPSILON)
+        return "cross-entropy", -np.log(probability)
+    guess = predicted_classes(output, threshold=labels.threshold(facts.loss))
+    return RIGHT, (guess == target).astype(float)
+
+
+def _of_target(target: Array, output: Array) -> Array:
+    """The probability of the true class, shape `(rows,)`."""
+    if output.shape[1] == 1:
+        return np.where(target == 1, output[:, 0], 1 - output[:, 0])
+    return np.asarray(output[np.arange(len(target)), target])
+
+
+# How sure the metric of each entry is by itself.
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric with the ends of its 95 % interval; None where there is none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def interval(entry: Entry, metric: str) -> Interval | None:
+    """Over seeds, over folds, or over the test rows of one model by a bootstrap.
+
+    Returns:
+        None where the entry has no such metric.
+
+    Raises:
+        RunError: predictions cannot be read.
+    """
+    spread = entry.spread(entry.first.judged, metric)
+    mean = spread["mean"]
+    if mean is None:
+        return None
+    if "low" in spread:
+        return Interval(mean, spread["low"], spread["high"])
+    found = of_run(entry.first, metric)
+    if found is None or not found.exact:
+        return Interval(mean, None, None)
+    low, high = of_mean(found.values)
+    return Interval(mean, low, high)

@@ -1,0 +1,85 @@
+"""The trained model at work. Loads TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from nnrun.analysis.predict.inputs import Raw
+from nnrun.analysis.predict.trained import TrainedRun
+from nnrun.data import labels
+from nnrun.errors import IncompatibleSpec, RunError
+from nnrun.models import components, saved
+from nnrun.models.build import REFUSALS, TOO_LARGE
+from nnrun.runs import layout
+from nnrun.spec.labels import check_output
+from nnrun.training.compile import puts_out_logits
+from nnrun.training.evaluate import Evaluator, probabilities
+from nnrun.training.rows import resident
+from nnrun.types import Array
+
+
+def outputs(subject: TrainedRun, raw: Raw) -> Array:
+    """What the model says of rows: probabilities or values, of shape `(rows, units)`.
+
+    Raises:
+        RunError: the model cannot be read, or is not the one of this run.
+    """
+    preparation = subject.fitted.preparation(raw.x)
+    model, _ = read(subject, preparation.shape)
+    unlabelled = np.zeros(len(raw), np.float32)
+    with _refused(subject):
+        rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
+        found = Evaluator(model, preparation).outputs(rows, np.arange(len(raw)))
+        return probabilities(found) if puts_out_logits(subject.spec.training) else found
+
+
+def metrics(subject: TrainedRun, raw: Raw) -> dict[str, float]:
+    """Loss and metrics over labelled rows, under Keras's names; errors as of `outputs`."""
+    assert raw.y is not None
+    preparation = subject.fitted.preparation(raw.x)
+    model, units = read(subject, preparation.shape)
+    with _refused(subject):
+        classes = len(subject.classes)
+        y = labels.encode(raw.y, subject.spec.training, classes=classes, units=units)
+        rows = resident(preparation.store(raw.x), y, preparation.state)
+        return Evaluator(model, preparation).metrics(rows, np.arange(len(raw)))
+
+
+def read(subject: TrainedRun, shape: tuple[int, ...]) -> tuple[Any, int]:
+    """The model, and the width of its output; errors as of `outputs`.
+
+    Args:
+        subject: the run.
+        shape: of a prepared row.
+    """
+    path = subject.run.whole(layout.MODEL)
+    model = saved.read(path)
+    with _refused(subject):
+        takes, gives = model.input_shape, model.output_shape
+    if takes != (None, *shape) or not isinstance(gives, tuple):
+        message = f"takes rows of another shape than {layout.PREPARATION} makes"
+        raise RunError(f"{path}: {message}")
+    try:
+        return model, check_output(subject, subject.spec, gives[1:])
+    except IncompatibleSpec as problem:
+        raise RunError(f"{path}: {problem.message}") from problem
+
+
+@contextmanager
+def _refused(subject: TrainedRun) -> Iterator[None]:
+    """Within it, what Keras refuses is said in a sentence.
+
+    Raises:
+        RunError: model and rows do not go together, or memory is out.
+    """
+    try:
+        yield
+    except TOO_LARGE as error:
+        raise RunError(f"{subject.run.path}: out of memory; ask for fewer rows") from error
+    except REFUSALS as error:
+        reason = components.reason(error)
+        raise RunError(f"{subject.run.path}: its model cannot be used: {reason}") from error

@@ -1,0 +1,274 @@
+"""A run that can be asked: its model, its spec, and how it prepares rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nnrun.data import columns
+from nnrun.data.input_schema import InputSchema
+from nnrun.data.preprocessing import FittedStep, Preparation, is_small
+from nnrun.errors import CommandError, IncompatibleSpec, RunError
+from nnrun.runs import Run, layout
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.loading import load
+from nnrun.spec.prepare import Impute, Index, MultiHot, Prepare, Standardize, Vectorize
+from nnrun.spec.profile import check_steps, dtype_after
+from nnrun.types import Array, Inputs, Tokenizer, Vocabulary
+
+# Reads back how a run prepares rows. The folder may be somebody else's, so nothing is believed.
+
+# Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
+_LARGEST_ROW = 75_000_000
+
+# Of a pixel, whatever its type.
+_BRIGHTEST = 1e30
+_DIMENSIONS = {"texts": (0,), "table": (1,), "images": (2, 3)}
+
+_Words = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=10_000)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class _Step(_File):
+    step: Prepare
+    state: dict[str, Any]
+
+
+class _Preparation(_File):
+    classes: _Words
+    rows: InputSchema
+    steps: tuple[_Step, ...]
+
+
+class _Vocabulary(_File):
+    words: dict[str, Index]
+    start: Index | None
+    unknown: Index | None
+    tokenizer: Tokenizer = "tokenizer"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a run prepares rows.
+
+    Args:
+        classes: one name per class; empty for a regression.
+        looks: what rows look like before.
+        steps: with what they have learnt.
+    """
+
+    classes: tuple[str, ...]
+    looks: InputSchema
+    steps: tuple[FittedStep, ...]
+
+    def preparation(self, x: Inputs) -> Preparation:
+        """Prepares rows, all at once where they are few."""
+        dtype = dtype_after([each.step for each in self.steps])
+        shape = self.steps[-1].shape if self.steps else self.looks.shape
+        small = is_small(x, shape, indices=dtype == "int32")
+        return Preparation(self.steps, shape, dtype, small)
+
+
+def read(run: Run) -> Fitted:
+    """What `prepare.json` says.
+
+    Raises:
+        RunError: it is damaged, of an older nnrun, or says what no run says.
+    """
+    path, content = run.path / layout.PREPARATION, run.read_json(layout.PREPARATION)
+    if isinstance(content, dict) and "rows" not in content:
+        raise RunError(f"{path}: an older nnrun did not write down what rows are; train it again")
+    try:
+        found = _Preparation.model_validate(content)
+        steps = tuple(_fitted(found))
+    except (ValidationError, IncompatibleSpec, ValueError, TypeError, OverflowError) as error:
+        raise RunError(f"{path}: {_reason(error)}") from error
+    return Fitted(found.classes, found.rows, steps)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, IncompatibleSpec):
+        return error.message
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        return f"{place} is not what a run writes"
+    return f"holds {error}"
+
+
+def _fitted(found: _Preparation) -> list[FittedStep]:
+    """The steps, with shapes of our own counting."""
+    steps, shape = [], found.rows.shape
+    _check(found.rows)
+    check_steps([each.step for each in found.steps], texts=found.rows.kind == "texts")
+    for each in found.steps:
+        shape = each.step.shape_after(shape)
+        state = _learnt(each, shape)
+        steps.append(FittedStep(each.step, shape, state))
+    if min((*shape, 1)) < 1 or math.prod(shape) > _LARGEST_ROW:
+        raise ValueError(f"rows of shape {shape}")
+    return steps
+
+
+def _check(looks: InputSchema) -> None:
+    """Refuses what no rows look like.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    if len(looks.shape) not in _DIMENSIONS[looks.kind]:
+        raise ValueError(f"{looks.kind} of shape {looks.shape}")
+    if looks.features and looks.shape != (len(looks.features),):
+        raise ValueError(f"{len(looks.features)} names for rows of shape {looks.shape}")
+    if looks.columns and columns.names(looks.columns) != looks.features:
+        raise ValueError("columns that do not make its features")
+    for name, value in (("highest", looks.highest), ("edge", looks.edge)):
+        if (value is None) == (looks.kind == "images") or abs(value or 0) > _BRIGHTEST:
+            raise ValueError(f"{looks.kind} with {name} {value}")
+
+
+def _learnt(step: _Step, shape: tuple[int, ...]) -> dict[str, Array]:
+    """What a step has learnt of each column; most have learnt nothing."""
+    if isinstance(step.step, Impute):
+        fill = np.asarray(step.state.get("fill"), np.float64)
+        if fill.shape != shape or not np.isfinite(fill).all():
+            raise ValueError(f"no filling for each column of rows of shape {shape}")
+        return {"fill": fill}
+    if isinstance(step.step, Vectorize):
+        index = np.asarray(step.state.get("index"))
+        if index.ndim != 1 or index.dtype.kind != "i" or not len(index):
+            raise ValueError("no index of each word")
+        if index.min() < 0 or index.max() >= step.step.max_tokens:
+            raise ValueError(f"an index that is none of {step.step.max_tokens}")
+        return {"index": index}
+    if not isinstance(step.step, Standardize):
+        return {}
+    learnt = {name: np.asarray(step.state.get(name), np.float64) for name in ("mean", "std")}
+    if any(each.shape != shape for each in learnt.values()):
+        raise ValueError(f"no mean and std for each column of rows of shape {shape}")
+    if not all(np.isfinite(each).all() for each in learnt.values()) or not learnt["std"].all():
+        raise ValueError("a mean or a std that is no number, or 0")
+    return learnt
+
+
+def vocabulary(run: Run, fitted: Fitted) -> Vocabulary:
+    """What `words.json` says.
+
+    Raises:
+        CommandError: the run has none.
+        RunError: it is damaged, or holds indices that the model cannot take.
+    """
+    if not run.holds(layout.WORDS):
+        raise CommandError(f"{run.path} has no {layout.WORDS}, so no text can be encoded for it")
+    path = run.path / layout.WORDS
+    try:
+        found = _Vocabulary.model_validate(run.read_json(layout.WORDS))
+    except ValidationError as error:
+        raise RunError(f"{path}: {_reason(error)}") from error
+    marks = [mark for mark in (found.start, found.unknown) if mark is not None]
+    first = fitted.steps[0].step
+    highest = max((*found.words.values(), *marks), default=0)
+    if isinstance(first, MultiHot) and highest >= first.dimension:
+        raise RunError(f"{path}: index {highest} has no column among {first.dimension}")
+    return Vocabulary(found.words, found.start, found.unknown, found.tokenizer)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run with a model; of a cross-validation the one on all training rows.
+
+    Args:
+        run: its folder.
+        spec: the experiment, as the run wrote it down.
+        fitted: what rows look like, and how they are prepared.
+    """
+
+    run: Run
+    spec: Experiment
+    fitted: Fitted
+
+    @property
+    def looks(self) -> InputSchema:
+        """What rows look like before they are prepared."""
+        return self.fitted.looks
+
+    @property
+    def name(self) -> str:
+        """Of the data set."""
+        return self.spec.dataset.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """One name per class; empty for a regression."""
+        return self.fitted.classes
+
+    @property
+    def target(self) -> str:
+        """What a label says."""
+        return self.looks.target
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know of the model."""
+        status = self.run.status()
+        if status == layout.FINISHED:
+            return ()
+        return (f"{self.run.path} was {status}; its model is the one of that moment",)
+
+    def vocabulary(self) -> Vocabulary:
+        """How texts are encoded.
+
+        Raises:
+            CommandError: the run has no words.
+            RunError: they cannot be read.
+        """
+        return vocabulary(self.run, self.fitted)
+
+
+def trained_run(path: Path) -> TrainedRun:
+    """Reads what is needed of a run but its model.
+
+    Raises:
+        NotARun: the folder holds no run.
+        CommandError: it has no model, or not one alone.
+        RunError: a file of it is damaged, or says what no run says.
+        SpecError: its spec is none.
+    """
+    run = _with_model(path)
+    return TrainedRun(run, load(run.whole(layout.SPEC)).experiment, read(run))
+
+
+def _with_model(path: Path) -> Run:
+    """The run that has the model.
+
+    Raises:
+        CommandError: there is none.
+    """
+    run = Run(path)
+    record = run.record()
+    if "fold" in record:
+        raise CommandError(
+            f"{path} is a fold, whose model has seen a part of the training rows; "
+            f"`nnrun kfold {path.resolve().parent / layout.SPEC} --final` trains one on all"
+        )
+    if "folds" in record:
+        final = Run(path / layout.FINAL)
+        if not final.holds(layout.MODEL):
+            raise CommandError(
+                f"{path} has a model per fold and none on all training rows; "
+                f"`nnrun kfold {path / layout.SPEC} --final` trains one"
+            )
+        return final
+    if not run.holds(layout.MODEL):
+        status = run.status()
+        remedy = "wait" if status == layout.RUNNING else f"`nnrun resume {path}` goes on"
+        raise CommandError(f"{path} is {status} and has no model yet; {remedy}")
+    return run

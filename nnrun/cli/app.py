@@ -1,0 +1,167 @@
+"""The `nnrun` command: one module per verb."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from nnrun import __version__
+from nnrun.cli.verb import INTERRUPTED
+from nnrun.spec import text
+
+PLAIN: dict[str, Any] = {
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+"""Settings of every part of the command."""
+
+VERBS = {
+    "new": ("new:new", "Write a spec to start from, with a comment on every key."),
+    "train": ("train:train", "Train each experiment, test it and leave a run folder."),
+    "kfold": ("kfold:kfold", "Cross-validate an experiment: one run per fold, and a summary."),
+    "resume": ("resume:resume", "Resume a stopped or killed run, to the same bits."),
+    "verify": ("verify:verify", "Repeat runs and compare every file with the original."),
+    "predict": ("predict:predict", "Predict with a trained run: rows, texts, images, tables."),
+    "evaluate": ("evaluate:evaluate", "Evaluate a trained run on its test set or on a file."),
+    "export": ("export:export", "Export a trained model to SavedModel, LiteRT or ONNX."),
+    "check": ("check:check", "Check specs without data and without TensorFlow."),
+    "compare": ("compare:compare", "Compare runs: which is better, and is it significant?"),
+    "smoke": ("smoke:smoke", "Try each experiment: one epoch on a few rows."),
+    "list": ("list:list_runs", "List all runs with status, size and metrics."),
+    "show": ("list:show", "Show one run: metrics, best epoch, seed, versions and files."),
+    "clean": ("clean:clean", "Delete runs that match all given filters."),
+    "schema": ("language:schema", "Print the JSON Schema of specs, for editors."),
+    "data": ("data:app", "List, download, import and verify data set files."),
+    "devices": ("language:devices", "List the devices that `training.device` can name."),
+    "keys": ("language:keys", "Explain what a spec may contain: keys, steps, Keras names."),
+    "explain": ("language:explain", "Explain an error code and how to fix it."),
+}
+"""The module and function of each verb, and its line in `nnrun --help`, in the order of that list."""
+
+
+class Verbs(TyperGroup):
+    """The verbs, each imported when it is used, so that help does not wait for all of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the verbs, in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The click command of a verb; None for an unknown one."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        verb = getattr(import_module(f"nnrun.cli.{module}"), name)
+        if isinstance(verb, typer.Typer):
+            return typer.main.get_command(verb)
+        alone = typer.Typer(**PLAIN, add_completion=False)
+        alone.command(cmd_name)(verb)
+        return typer.main.get_command(alone)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Lists the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Reads the arguments that stand before the verb."""
+        with _inert():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Reads the arguments of the verb, and runs it."""
+        with _inert():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _inert() -> Iterator[None]:
+    """Lets no argument that an error quotes steer the terminal."""
+    try:
+        yield
+    except Exception as error:
+        # Typer has had click's errors and has its own by now; both are told by this.
+        if hasattr(error, "format_message"):
+            usage: Any = error
+            usage.message = text.escape_text(str(usage.message))
+        raise
+
+
+app = typer.Typer(
+    name="nnrun",
+    cls=Verbs,
+    help="Keras experiments from one YAML file: train, record, repeat.",
+    no_args_is_help=True,
+    **PLAIN,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keras experiments from one YAML file: train, record, repeat."""
+
+
+def run() -> None:
+    """Runs the command and leaves at once.
+
+    Taking TensorFlow apart in an orderly way takes a second and frees nothing that the end of the
+    process does not free; everything a person keeps has been written and closed by then.
+    """
+    # A shell that has closed them, `>&-`, wants to hear nothing.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - as long as it runs
+        # A name with a letter that the terminal's encoding lacks is no reason to say nothing.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+    try:
+        _run()
+    except SystemExit as end:
+        # CPython ends by the signal itself where Ctrl-C fell into an `exec`, though it was handled.
+        if "tensorflow" not in sys.modules and end.code != INTERRUPTED:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)
+
+
+def _run() -> None:
+    """Runs the command; an answer that cannot be written is said instead of lost.
+
+    Raises:
+        SystemExit: always.
+    """
+    try:
+        try:
+            app(prog_name="nnrun")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Files have their names in their errors; only standard output has none.
+        if (
+            error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+            or error.filename
+        ):
+            raise
+        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
+        # What is left in the buffer would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(1) from None

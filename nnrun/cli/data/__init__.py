@@ -1,1 +1,0 @@
-"""`nnrun data`: the files of the data sets, without an experiment."""

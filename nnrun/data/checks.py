@@ -1,0 +1,187 @@
+"""What should be known of the rows before the first epoch is paid for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nnrun.check.subject import check_words
+from nnrun.errors import DataError
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.tree import Finding
+from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split, Streamed
+
+# So many folds are named before it is only said that there are more.
+FEW = 5
+# A class with this share makes a model look good that has learnt nothing else.
+DOMINANT = 0.9
+
+
+def notices(dataset: Dataset, fold: Fold) -> list[Finding]:
+    """What a person should know; nothing is changed.
+
+    Args:
+        dataset: as loaded.
+        fold: which training rows train and which validate.
+    """
+    return [
+        *_constant_columns(dataset, fold),
+        *_dominant_class(dataset, fold),
+        *_repeated_rows(dataset, fold),
+        *_unseen_in_holdout(dataset, fold),
+    ]
+
+
+def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Finding]:
+    """What a person should know of a cross-validation as a whole; nothing is changed.
+
+    Args:
+        dataset: as loaded.
+        folds: of its training rows.
+    """
+    everything = np.arange(len(dataset.train))
+    return [
+        *_constant_columns(dataset, Fold(everything, everything[:0])),
+        *_dominant_class(dataset, Fold(everything, everything[:0])),
+        *_repeated_across(dataset, folds),
+        *_unseen_classes(dataset, folds),
+    ]
+
+
+def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
+    """Refuses rows that hold something else than numbers.
+
+    Args:
+        dataset: as loaded.
+        missing: whether an input may be NaN, because it is filled.
+
+    Raises:
+        DataError: an input or a label is NaN or infinite.
+    """
+    for split, name in ((dataset.train, "training"), (dataset.test, "test")):
+        _check_numbers(split, f"{dataset.name}: the {name} rows", missing=missing)
+
+
+def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
+    """Refuses words that `multi_hot` has no column for, or an `Embedding` no row.
+
+    Raises:
+        Misfit: with the place and what would fit.
+    """
+    texts = [x for x in (dataset.train.x, dataset.test.x) if isinstance(x, Sequences)]
+    if texts:
+        check_words(spec, max(int(x.values.max(initial=0)) for x in texts))
+
+
+def _check_numbers(split: Split, rows: str, *, missing: bool) -> None:
+    for what, values in (("inputs", split.x), ("labels", split.y)):
+        if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
+            continue
+        values = np.nan_to_num(values, nan=0.0) if missing and what == "inputs" else values
+        broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if broken.any():
+            raise DataError(
+                f"{rows} hold {what} that are not numbers, in {broken.sum():,} of "
+                f"{len(values):,} rows; the first is row {int(broken.argmax())}"
+            )
+
+
+def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+    x = dataset.train.x
+    # Pixels at the border of a picture are constant by nature.
+    if isinstance(x, Sequences | Streamed) or x.ndim != 2:
+        return
+    constant = np.flatnonzero(np.ptp(x[fold.train], axis=0) == 0)
+    if len(constant):
+        names = [dataset.features[i] if dataset.features else str(i) for i in constant]
+        yield _note("NN222", f"constant in all training rows, so of no use: {', '.join(names)}")
+
+
+def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+    if not dataset.classes:
+        return
+    number, rows = Counter(dataset.train.y[fold.train].tolist()).most_common(1)[0]
+    share = rows / len(fold.train)
+    if share >= DOMINANT:
+        name = dataset.classes[number]
+        message = (
+            f"{share:.0%} of the training rows are of class {name}: so good is a constant answer"
+        )
+        yield _note("NN223", message)
+
+
+def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+    """Rows that a model is tested on after it has learnt them."""
+    learnt = set(_fingerprints(dataset.train.x, fold.train))
+    held_out = (
+        ("validation", dataset.train.x, fold.validation),
+        ("test", dataset.test.x, np.arange(len(dataset.test))),
+    )
+    for name, x, rows in held_out:
+        repeated = _count(learnt, x, rows)
+        if repeated:
+            message = f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
+            yield _note("NN221", message)
+
+
+def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
+    """Rows that validate a fold whose model has learnt the same row under another number."""
+    if isinstance(dataset.train.x, Streamed):
+        return
+    all_rows = np.array([*_fingerprints(dataset.train.x, np.arange(len(dataset.train)))])
+    repeated = sum(
+        int(np.isin(all_rows[fold.validation], all_rows[fold.train]).sum()) for fold in folds
+    )
+    if repeated:
+        rows = sum(len(fold.validation) for fold in folds)
+        yield _note(
+            "NN221",
+            f"{repeated:,} of {rows:,} rows that validate are among the rows that train their fold; "
+            "`groups` keeps rows together",
+        )
+
+
+def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+    """Classes that a hold-out asks for and nothing has taught, as of data stored class by class."""
+    if not dataset.classes or fold.number:
+        return
+    y = dataset.train.y
+    unseen = np.setdiff1d(y[fold.validation], y[fold.train])
+    if len(unseen):
+        named = ", ".join(dataset.classes[index] for index in unseen[:FEW])
+        more = ", …" if len(unseen) > FEW else ""
+        message = f"classes validate that are not among the rows that train: {named}{more}"
+        yield _note("NN206", f"{message}; use take: random and stratify: true")
+
+
+def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
+    """Classes that a fold is asked for and has never seen, as when the rows lie class by class."""
+    if not dataset.classes:
+        return
+    y = dataset.train.y
+    blind = [fold.number for fold in folds if not np.isin(y[fold.validation], y[fold.train]).all()]
+    if blind:
+        named = ", ".join(map(str, blind[:FEW])) + (", …" if len(blind) > FEW else "")
+        message = (
+            f"classes validate that are not among the rows that train: fold {named}; use stratify"
+        )
+        yield _note("NN206", message)
+
+
+def _count(learnt: set[int], x: Inputs, rows: Array) -> int:
+    return sum(fingerprint in learnt for fingerprint in _fingerprints(x, rows))
+
+
+def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
+    if isinstance(x, Streamed):
+        # To read all of them once more would take as long as an epoch.
+        return iter(())
+    if isinstance(x, Sequences):
+        return (hash(x.row(row).tobytes()) for row in rows)
+    return (hash(x[row].tobytes()) for row in rows)
+
+
+def _note(code: str, message: str) -> Finding:
+    return Finding(code, ("dataset",), message)

@@ -1,0 +1,90 @@
+"""How the columns of a person's own table become numbers, the same for training and prediction.
+
+Which categories there are is a part of the table's form, as the names of columns are. Nothing is
+learnt from the rows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnrun.types import Array, Column, Dataset
+
+
+def width(column: Column) -> int:
+    """How many numbers a cell becomes."""
+    return len(column.categories) if column.categories and column.first is None else 1
+
+
+def names(columns: Sequence[Column]) -> tuple[str, ...]:
+    """What the numbers of a row are called: `species=Gentoo` for a category of its own."""
+    return tuple(
+        name
+        for column in columns
+        for name in (
+            [f"{column.name}={each}" for each in column.categories or ()]
+            if column.categories and column.first is None
+            else [column.name]
+        )
+    )
+
+
+def groups(columns: Sequence[Column]) -> list[range]:
+    """The numbers of a row that are of one category each."""
+    return [place for column, place in _places(columns) if column.categories]
+
+
+def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
+    """Each column, and which numbers of a row are its own."""
+    ends = np.cumsum([0, *map(width, columns)]).tolist()
+    return [(column, range(*ends[at : at + 2])) for at, column in enumerate(columns)]
+
+
+def together(columns: Sequence[Column], name: str, x: Array) -> Array:
+    """A column with a number for each row, equal where the cells are; shape `(rows,)`.
+
+    Args:
+        columns: of the table.
+        name: of one of them.
+        x: the rows, float64 of shape `(rows, numbers)`.
+
+    Raises:
+        KeyError: there is no such column.
+    """
+    values = x[:, {column.name: place for column, place in _places(columns)}[name]]
+    found = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0]
+    # Rows in which it is missing belong together, and to no others.
+    missing = np.isnan(values).any(axis=1)
+    return np.where(missing, found[~missing].min(initial=0) - 1, found)
+
+
+def described(dataset: Dataset) -> str:
+    """What each column was found to hold, in one line."""
+    found = [
+        f"{column.name} {f'{len(column.categories)} words' if column.categories else 'numbers'}"
+        for column in dataset.columns
+    ]
+    classes = f"{len(dataset.classes)} classes" if dataset.classes else "numbers"
+    return f"columns: {', '.join(found)}; target: {dataset.target} {classes}"
+
+
+def encoded(column: Column, cells: Sequence[str | None]) -> Array:
+    """Categories as numbers, float64 of shape `(rows, width)`; NaN where there is none.
+
+    Raises:
+        KeyError: with the number of the first cell that holds another category.
+    """
+    assert column.categories is not None
+    known = {name: number for number, name in enumerate(column.categories)}
+    if unknown := [row for row, cell in enumerate(cells) if cell is not None and cell not in known]:
+        raise KeyError(unknown[0])
+    codes = np.array([-1 if cell is None else known[cell] for cell in cells], dtype=np.int64)
+    missing = codes < 0
+    if column.first is not None:
+        values = (codes + column.first).astype(np.float64)[:, None]
+    else:
+        values = np.eye(len(known))[codes]
+    values[missing] = np.nan
+    return values

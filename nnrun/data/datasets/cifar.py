@@ -1,0 +1,94 @@
+"""60,000 photographs from the Tiny Images (Alex Krizhevsky, 2009), in 10 kinds or in 100."""
+
+from __future__ import annotations
+
+import pickle
+import tarfile
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from nnrun.data.cache import fetched
+from nnrun.data.published import CIFAR10, CIFAR100
+from nnrun.spec.dataset import Cifar10, Cifar100
+from nnrun.types import Dataset, Split
+
+Batch = dict[bytes, Any]
+
+
+def cifar10(spec: Cifar10) -> Dataset:
+    """The rows of `keras.datasets.cifar10.load_data`, its labels without their second axis.
+
+    Returns:
+        Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 9.
+
+    Raises:
+        DataError: the file cannot be had.
+    """
+    return read_cifar10(fetched(CIFAR10), spec)
+
+
+def cifar100(spec: Cifar100) -> Dataset:
+    """The rows of `keras.datasets.cifar100.load_data`, its labels without their second axis.
+
+    Returns:
+        Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 99, or 0 to 19 where
+        `label_mode` is `coarse`.
+
+    Raises:
+        DataError: the file cannot be had.
+    """
+    return read_cifar100(fetched(CIFAR100), spec)
+
+
+def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
+    """Reads an archive that is trusted, and closes it: its batches are pickles."""
+    trains = [f"data_batch_{number}" for number in range(1, 6)]
+    batches = _batches(archive, "cifar-10-batches-py", [*trains, "test_batch", "batches.meta"])
+    return Dataset(
+        spec.name,
+        _split([batches[name] for name in trains], b"labels"),
+        _split([batches["test_batch"]], b"labels"),
+        classes=_names(batches["batches.meta"], b"label_names"),
+        target="kind",
+    )
+
+
+def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
+    """Reads an archive that is trusted, and closes it: its batches are pickles."""
+    batches = _batches(archive, "cifar-100-python", ["train", "test", "meta"])
+    labels = f"{spec.label_mode}_labels".encode()
+    return Dataset(
+        spec.name,
+        _split([batches["train"]], labels),
+        _split([batches["test"]], labels),
+        classes=_names(batches["meta"], f"{spec.label_mode}_label_names".encode()),
+        target="kind" if spec.label_mode == "fine" else "group",
+    )
+
+
+def _batches(archive: IO[bytes], folder: str, names: Sequence[str]) -> dict[str, Batch]:
+    wanted = {f"{folder}/{name}": name for name in names}
+    batches = {}
+    # In the order of the archive: it is packed as one stream, and a step back unpacks it again.
+    # Closed at the end, because the archive is as large as what is made of it.
+    with archive, tarfile.open(fileobj=archive, mode="r:gz") as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.name in wanted else None
+            if file is not None:
+                batches[wanted[member.name]] = pickle.load(file, encoding="bytes")
+    return batches
+
+
+def _split(batches: Sequence[Batch], labels: bytes) -> Split:
+    pixels = np.concatenate([batch[b"data"] for batch in batches])  # (rows, 3 * 32 * 32)
+    images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return Split(
+        np.ascontiguousarray(images, np.uint8),
+        np.concatenate([np.asarray(batch[labels], np.int64) for batch in batches]),
+    )
+
+
+def _names(meta: Batch, key: bytes) -> tuple[str, ...]:
+    return tuple(name.decode() for name in meta[key])

@@ -1,0 +1,122 @@
+"""Labels as the loss needs them, and what each counts: nobody writes `to_categorical`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnrun.check.training import number
+from nnrun.spec.labels import family
+from nnrun.spec.training import ClassWeight, Training
+from nnrun.types import Array
+
+
+def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
+    """Labels for the loss.
+
+    Args:
+        y: class numbers or values, shape `(rows,)`.
+        training: names the loss.
+        classes: how many there are; 0 for a regression.
+        units: width of the model's output.
+
+    Returns:
+        int32 of shape `(rows,)` for a sparse loss; bytes of shape `(rows, classes)`, one-hot,
+        where the model has a unit per class; else float32 of shape `(rows, 1)`.
+    """
+    if family(training.loss.name) == "sparse":
+        return y.astype(np.int32)
+    if classes and units > 1:
+        # Bytes here, floats on the device: 60,000 one-hot rows are 0.6 MB.
+        return np.asarray(y[:, None] == np.arange(classes), dtype=np.uint8)
+    return y.astype(np.float32)[:, None]
+
+
+def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], train: Array) -> Array:
+    """How much each row counts.
+
+    `balanced` gives class `c` the weight `rows / (classes * rows of c)`, counted over the rows that
+    train, as scikit-learn's `compute_class_weight` does (King and Zeng, Logistic regression in rare
+    events data, 2001). The weights of these rows have the mean 1.
+
+    Args:
+        y: class numbers, ints of shape `(rows,)`.
+        weight: as in the spec, and free of problems.
+        classes: their names.
+        train: numbers of the rows that train.
+
+    Returns:
+        float32 of shape `(rows,)`.
+
+    Example:
+        >>> y = np.array([0, 0, 0, 1])
+        >>> weights(y, "balanced", classes=("no", "yes"), train=np.arange(4)).round(2).tolist()
+        [0.67, 0.67, 0.67, 2.0]
+    """
+    if weight == "balanced":
+        counts = np.bincount(y[train], minlength=len(classes))
+        present = np.count_nonzero(counts)
+        # A class without rows has none to weigh.
+        each = len(train) / (present * np.maximum(counts, 1))
+    else:
+        each = np.ones(len(classes))
+        for name, value in weight.items():
+            each[number(name, classes)] = value
+    return np.asarray(each, np.float32)[y]
+
+
+# Predicted classes against true ones.
+
+
+def predicted_classes(output: Array, *, threshold: float) -> Array:
+    """The class of each row.
+
+    Args:
+        output: of shape `(rows, classes)`; or `(rows, 1)`, where more than the threshold is class 1.
+        threshold: the border between two classes, as Keras draws it.
+
+    Returns:
+        Ints of shape `(rows,)`.
+    """
+    if output.shape[-1] == 1:
+        return np.asarray(output[:, 0] > threshold, dtype=np.int64)
+    return np.asarray(output.argmax(axis=-1))
+
+
+def confidence(probabilities: Array) -> Array:
+    """The probability of the predicted class, shape `(rows,)`; arguments as for `predicted`."""
+    if probabilities.shape[-1] == 1:
+        return np.asarray(np.maximum(probabilities[:, 0], 1 - probabilities[:, 0]))
+    return np.asarray(probabilities.max(axis=-1))
+
+
+def load_scikit_learn() -> None:
+    """Loads scikit-learn, which takes a second, and whoever compares runs does not need it."""
+    some = np.arange(2)
+    confusion_matrix(some, some, ["0", "1"])
+    classification_report(some, some, ["0", "1"])
+
+
+def confusion_matrix(target: Array, guess: Array, classes: Sequence[str]) -> Array:
+    """Counts of shape `(classes, classes)`: rows are true, columns predicted."""
+    from sklearn import metrics  # noqa: PLC0415
+
+    return np.asarray(metrics.confusion_matrix(target, guess, labels=range(len(classes))))
+
+
+def classification_report(target: Array, guess: Array, classes: Sequence[str]) -> dict[str, Any]:
+    """Precision, recall, F1 and number of rows per class, as scikit-learn reports them."""
+    from sklearn import metrics  # noqa: PLC0415
+
+    return dict(
+        metrics.classification_report(
+            target,
+            guess,
+            labels=range(len(classes)),
+            target_names=list(classes),
+            output_dict=True,
+            zero_division=0.0,
+        )
+    )

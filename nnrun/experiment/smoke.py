@@ -1,0 +1,223 @@
+"""The few rows on which an experiment is tried. Needs no TensorFlow, and downloads nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sized
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nnrun.check.subject import held_out
+from nnrun.data import datasets, splits
+from nnrun.data.datasets import synthetic
+from nnrun.errors import DataError, RunError
+from nnrun.experiment import fold, inputs
+from nnrun.experiment.fold import Folder
+from nnrun.experiment.inputs import PreparedData, RawData
+from nnrun.experiment.recorder import RunContext
+from nnrun.runs import Run
+from nnrun.runs.verify import files
+from nnrun.spec.dataset import Words
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.profile import profile
+from nnrun.spec.validation import Holdout, Validation
+from nnrun.types import Array, Dataset, Fold, Observer, Sequences, Split
+
+TRAIN_ROWS, TEST_ROWS = 512, 256
+"""So many rows are enough for an epoch of several steps."""
+_UNKNOWN = 1_000_000
+
+
+@dataclass(frozen=True)
+class SmokeTrial:
+    """An experiment cut short: one epoch on a few rows.
+
+    Args:
+        prepared: of what is left of it.
+        data: `real` or `synthetic`.
+    """
+
+    prepared: PreparedData
+    data: str
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """The rows before they are cut.
+
+    Args:
+        raw: real rows, all of them; or as many made-up ones as are needed.
+        rows: how many training rows the data set has.
+        data: `real` or `synthetic`.
+    """
+
+    raw: RawData
+    rows: int
+    data: str
+
+
+def load_rows(spec: Experiment, *, stand_in: bool) -> SmokeTrial:
+    """Reads and cuts the rows of an experiment, and cuts the experiment to them.
+
+    A hold-out keeps its share of the rows; without one the first fold of a cross-validation is
+    taken. A batch larger than the rows that train becomes half of them, so that there are steps.
+
+    Args:
+        spec: as for training.
+        stand_in: whether made-up rows may stand in for files that are not there.
+
+    Raises:
+        DataError: a file is not there, or the rows hold what is no number.
+        Misfit: spec and data do not go together.
+    """
+    whole = _read(inputs.seeded(spec), stand_in=stand_in)
+    spec, dataset = whole.raw.spec, _cut(whole.raw)
+    validation = _shortened(spec.validation, dataset, whole.rows)
+    fold = _fold(validation, dataset, seed=whole.raw.seed)
+    training = spec.training.model_copy(
+        update={"epochs": 1, "batch_size": _batch(spec.training.batch_size, len(fold.train))}
+    )
+    spec = spec.model_copy(update={"training": training, "validation": validation})
+    digest = datasets.digest(dataset)
+    raw = replace(whole.raw, spec=spec, dataset=dataset, digest=digest)
+    return SmokeTrial(inputs.prepare_fold(raw, fold), whole.data)
+
+
+def _read(spec: Experiment, *, stand_in: bool) -> _Whole:
+    began = time.perf_counter()
+    missing = datasets.missing(spec.dataset)
+    if not missing:
+        raw = inputs.load_data(spec)
+        return _Whole(raw, len(raw.dataset.train), "real")
+    if not stand_in:
+        raise DataError(
+            f"{spec.dataset.name}: {missing[0]} is not there, and a smoke run downloads nothing; "
+            "--synthetic draws rows of the same shape instead"
+        )
+    train, test = _published(spec)
+    rows = synthetic.draw(
+        spec.dataset,
+        train=min(train, _wanted(spec, profile(spec.dataset).classes)),
+        test=min(test, TEST_ROWS),
+        seed=spec.seed or 0,
+    )
+    datasets.check_filled(spec.dataset, rows)
+    return _Whole(inputs.from_rows(spec, rows, began=began), train, "synthetic")
+
+
+def _published(spec: Experiment) -> tuple[int, int]:
+    """How many rows the data set has; where `maxlen` leaves some out, how many without it.
+
+    Of a person's own data nobody knows, so there are more than any hold-out takes.
+    """
+    dataset = spec.dataset
+    if isinstance(dataset, Words):
+        dataset = dataset.model_copy(update={"maxlen": None})
+    known = profile(dataset)
+    train, test = (_UNKNOWN if rows is None else rows for rows in (known.train, known.test))
+    return train, test
+
+
+def _members(spec: Experiment) -> int:
+    """How many rows of a class it takes to divide them in proportion."""
+    rule = spec.validation.kfold
+    return max(2, rule.folds or 2) if rule and rule.stratify else 2
+
+
+def _wanted(spec: Experiment, classes: Sized) -> int:
+    """How many training rows are wanted: enough for each fold, and some of each class."""
+    rule = spec.validation.kfold
+    folds = (rule.folds or 0) if rule else 0
+    return max(TRAIN_ROWS, folds, _members(spec) * len(classes))
+
+
+def _cut(raw: RawData) -> Dataset:
+    spec, dataset = raw.spec, raw.dataset
+    wanted = _wanted(spec, dataset.classes)
+    train, test = dataset.train, dataset.test
+    return replace(
+        dataset,
+        train=_taken(train, _first(train, wanted, dataset.classes, members=_members(spec))),
+        test=_taken(test, _first(test, TEST_ROWS, dataset.classes, members=1)),
+    )
+
+
+def _first(split: Split, rows: int, classes: Sized, *, members: int) -> Array:
+    """The first rows, with so many of each class as there are, in their order."""
+    some = [np.flatnonzero(split.y == number)[:members] for number in range(len(classes))]
+    needed = np.concatenate([np.arange(0), *some])
+    others = np.setdiff1d(np.arange(min(len(split), rows + len(needed))), needed)
+    return np.sort(np.concatenate([needed, others[: max(0, rows - len(needed))]]))
+
+
+def _taken(split: Split, rows: Array) -> Split:
+    if not isinstance(split.x, Sequences):
+        return Split(split.x[rows], split.y[rows])
+    texts = [split.x.row(row) for row in rows]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts], dtype=np.int64)])
+    return Split(Sequences(np.concatenate(texts), offsets), split.y[rows])
+
+
+def _shortened(validation: Validation, dataset: Dataset, rows: int) -> Validation:
+    """The hold-out with its share of the few rows, so many as each class needs where stratified.
+
+    Raises:
+        Misfit: of all rows it would leave none to train on, or none to validate on.
+    """
+    rule = validation.holdout
+    if rule is None:
+        return validation
+    few = len(dataset.train)
+    share = round(held_out(rule, rows) * few / rows)
+    least = _classes(dataset) if rule.stratify else 1
+    size = max(least, min(share, few - least))
+    holdout = Holdout(size=size, take=rule.take, stratify=rule.stratify)
+    return Validation(holdout=holdout, kfold=validation.kfold)
+
+
+def _classes(dataset: Dataset) -> int:
+    return len(np.unique(dataset.train.y)) if dataset.classes else 1
+
+
+def _fold(validation: Validation, dataset: Dataset, *, seed: int) -> Fold:
+    if validation.kfold and not validation.holdout:
+        return splits.folds(validation.kfold, dataset, seed=seed)[0]
+    return splits.holdout(validation, dataset.train.y, seed=seed)
+
+
+def _batch(size: int, rows: int) -> int:
+    return size if size <= rows else max(1, rows // 2)
+
+
+# A trial from its rows to the verdict.
+
+
+def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observer: Observer) -> Run:
+    """Trains, tests and records as `nnrun train` does, then checks every file of the run.
+
+    Args:
+        trial: the rows, and what is left of the experiment.
+        folder: makes the run folder; its record says that this is a trial.
+        context: where the spec came from and what was spent so far.
+        observer: is told how it goes.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        Misfit: the model cannot be built.
+        TrainingError: training had to stop.
+        RunError: a file cannot be written, or is not as it was written.
+        KeyboardInterrupt: as soon as what there is has been kept.
+    """
+
+    def marked(record: dict[str, Any]) -> Run:
+        return folder({**record, "verb": "smoke", "data": trial.data})
+
+    run = fold.train(trial.prepared, marked, context=context, observer=observer)
+    damaged = files.check(run).damaged
+    if damaged:
+        raise RunError("; ".join(f"{damage.file} {damage.reason}" for damage in damaged))
+    return run

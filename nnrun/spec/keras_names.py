@@ -1,0 +1,497 @@
+"""Checks every Keras name in a spec, and its arguments, against the catalogue.
+
+Only what is sure to be wrong is a fault; Keras has the last word when the model is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from nnrun.spec import catalogue, codes, language, messages
+from nnrun.spec.catalogue import Argument, Entry
+from nnrun.spec.component import STACKS
+from nnrun.spec.text import LONGEST, article, listed, nearest, offered, shown
+from nnrun.spec.tree import Finding, KeyPath, scalar
+
+# What the value of a Keras argument may be, as far as the catalogue tells.
+
+# Arguments of layers that count something, wherever a layer requires them.
+COUNTS = frozenset(
+    ("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim", "times")
+)
+DROPPING = frozenset(
+    (
+        *("Dropout", "AlphaDropout", "GaussianDropout"),
+        *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    )
+)
+# The words of JSON for types, as a person says them.
+TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a word",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+# Keras takes `SAME` for `same`, as older programs write it.
+ANY_CASE = frozenset(("padding",))
+# Of which Keras takes the name of a file too, and reads it into the model.
+READ = frozenset(("vocabulary",))
+# What TensorFlow takes for a part of the name of an operation; a metric's name has a rule of its own.
+NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+NAMED = frozenset(("layers", "optimizers", "losses"))
+# Has a number for a default and takes text such as '10,20' as well.
+MIXED = frozenset(("profile_batch",))
+
+
+def choices(argument: Argument) -> tuple[str, ...]:
+    """The words among which a value is one, in every spelling that Keras takes."""
+    if argument.name not in ANY_CASE:
+        return argument.choices
+    return (*argument.choices, *(choice.upper() for choice in argument.choices))
+
+
+def may_be_null(argument: Argument) -> bool:
+    """Whether nothing is a value, and not only a value that was forgotten."""
+    if argument.required:
+        return False
+    known = argument.kind is None and bool(argument.types)
+    return not known or argument.default is None or "null" in argument.types
+
+
+def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
+    """What an argument must be, if its value is sure to be something else."""
+    given = _type(value)
+    if kind == "layers" and argument.required and argument.name in COUNTS:
+        return None if given == "integer" and value > 0 else "a whole number above 0"
+    if entry.name in DROPPING and argument.name == "rate":
+        right = given in ("integer", "number") and 0 <= value <= 1
+        return None if right else "a number from 0 to 1"
+    if argument.name in MIXED:
+        return None
+    if kind == "callbacks" and argument.name == "monitor":
+        return None if given == "string" else "a word"
+    if kind in NAMED and argument.name == "name" and not argument.choices:
+        right = given == "string" and re.match(NAME, value) and not value.endswith("\n")
+        return (
+            None if right else "1 to 100 letters, digits, '_', '-' or '.', a letter or digit first"
+        )
+    if argument.choices and given == "string":
+        return None if value in choices(argument) else listed(argument.choices, "or")
+    if given == "number" and value != value:  # noqa: PLR0124 - NaN, with which nothing can be done
+        return _described(argument) if argument.types else None
+    return None if _fits(given, argument.types) else _described(argument)
+
+
+def _type(value: Any) -> str:
+    """JSON's word for what a value is."""
+    types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    return "null" if value is None else types.get(type(value), "object")
+
+
+def _fits(given: str, types: tuple[str, ...]) -> bool:
+    return not types or given in types or (given == "integer" and "number" in types)
+
+
+def _described(argument: Argument) -> str:
+    """The types of an argument in words, such as `a whole number or a list`."""
+    said = [word for name, word in TYPES.items() if name in argument.types]
+    if "number" in argument.types and "integer" in argument.types:
+        said.remove(TYPES["integer"])
+    if argument.choices and TYPES["string"] in said:
+        said[said.index(TYPES["string"])] = ", ".join(argument.choices)
+    return listed(said, "or")
+
+
+# Keras names whose arguments stand where they do not belong, and how to write them.
+
+Known = Callable[[str], bool]
+
+# Other programs' keys for what is called by its name here.
+_TAGS = ("type", "name", "class_name", "class", "layer", "kind")
+_CALL = re.compile(r"(?:\w+\.)*(\w+)(?:\((.*)\))?\Z")
+_BETWEEN = re.compile(r",(?![^(\[]*[)\]])")  # commas that stand in no brackets
+_SHORT = 3  # arguments that are repeated in a message
+
+
+def advice(noun: str, value: dict[str, Any], known: Known) -> str | None:
+    """What is wrong with a mapping of several keys where one name was wanted.
+
+    Args:
+        noun: what was wanted, such as `layer`.
+        known: whether a word is one of those.
+    """
+    names = [key for key in value if known(key)]
+    if len(names) > 1:
+        return f"holds {listed(names, 'and')}, but one {noun} is wanted; put '- ' before each"
+    if names:
+        [name] = names
+        rest = [key for key in value if key != name]
+        return f"{listed(rest, 'and')} must stand below {name}: indent further"
+    tags = (tag for tag in _TAGS if isinstance(value.get(tag), str) and known(value[tag]))
+    if tag := next(tags, None):
+        arguments = {key: each for key, each in value.items() if key != tag}
+        text = written(value[tag], arguments)
+        return f"must begin with the name of the {noun}: write '{text}'"
+    return None
+
+
+def written(name: str, arguments: dict[str, Any]) -> str:
+    """A name with its arguments, long values left out."""
+    if not arguments:
+        return name
+    plain = all(isinstance(each, (int, float, str)) for each in arguments.values())
+    inner = ", ".join(f"{key}: {each}" for key, each in arguments.items())
+    short = plain and len(arguments) <= _SHORT and len(inner) <= LONGEST
+    return f"{name}: {{{inner if short else '…'}}}"
+
+
+def called(text: str, known: Known, first: Callable[[str], str | None]) -> str | None:
+    """A call or a name as in Python, written as in a spec.
+
+    Args:
+        known: whether a word is a name.
+        first: what the first argument of a name is called.
+
+    Example:
+        >>> known, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get
+        >>> called("Dense(16)", known, first), called("keras.layers.Dense", known, first)
+        ('Dense: 16', 'Dense')
+        >>> called("Dense(16, activation='relu')", known, first)
+        'Dense: {units: 16, activation: relu}'
+    """
+    found = _CALL.match(text[:LONGEST])
+    if found is None or not known(found[1]):
+        return None
+    name, inner = found[1], (found[2] or "").strip()
+    parts = [_plain(part) for part in _BETWEEN.split(inner) if part.strip()]
+    if not parts or (len(parts) == 1 and "=" not in inner):
+        return f"{name}: {parts[0]}" if parts else name
+    if "=" not in parts[0] and (own := first(name)):
+        parts[0] = f"{own}={parts[0]}"
+    if not all("=" in part for part in parts):
+        return f"{name}: {{…}}"
+    return f"{name}: {{{', '.join(re.sub(' *= *', ': ', part) for part in parts)}}}"
+
+
+def _plain(part: str) -> str:
+    """An argument without quotes, its brackets those of a list."""
+    return part.strip().replace("'", "").replace('"', "").replace("(", "[").replace(")", "]")
+
+
+def assigned(text: str, accepted: Iterable[str]) -> str | None:
+    """An assignment as in Python, written as in a spec.
+
+    Example:
+        >>> assigned("units=16", ["units"])
+        'units: 16'
+    """
+    key, equals, value = text.partition("=")
+    return f"{key.strip()}: {value.strip()}" if equals and key.strip() in accepted else None
+
+
+def arguments_as_list(value: Any, accepted: Iterable[str]) -> bool:
+    """Whether a list holds nothing but arguments, each in a mapping of its own."""
+    names = set(accepted)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, dict) and each and set(each) <= names for each in value)
+    )
+
+
+# Files that callbacks write: inside the run folder and nowhere else.
+
+# A field such as `{epoch:02d}`; another could become `..`, whatever stands around it, or so wide
+# that it fills the memory.
+_FIELDS = re.compile(r"\{[A-Za-z_]\w*(?::0?\d{0,2}(?:\.\d{1,2})?[defg]?)?\}", re.ASCII)
+
+
+def check_file_name(value: Any, path: KeyPath) -> Iterator[Finding]:
+    """What is wrong with the name of a file that a callback writes into the run folder."""
+    if not isinstance(value, str) or not value:
+        yield Finding("NN114", path, f"must be a file's name, got {shown(value)}")
+        return
+    windows = PureWindowsPath(value)
+    outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root
+    if outside or ".." in windows.parts or value.startswith("~") or "://" in value:
+        message = f"must be a path inside the run folder, got {shown(value)}"
+        yield Finding("NN116", path, message)
+    elif set(_FIELDS.sub("", value)) & set("{}"):
+        message = f"may have fields such as {{epoch:02d}} in it and no others, got {shown(value)}"
+        yield Finding("NN116", path, message)
+
+
+NOUNS = {
+    "layers": "layer",
+    "optimizers": "optimizer",
+    "losses": "loss",
+    "metrics": "metric",
+    "callbacks": "callback",
+    "initializers": "initializer",
+    "regularizers": "regularizer",
+    "constraints": "constraint",
+    "activations": "activation",
+    "schedules": "learning rate schedule",
+}
+EXAMPLES = {
+    "layers": "'Dense: {units: 16}'",
+    "optimizers": "'RMSprop: {learning_rate: 0.001}'",
+    "losses": "'binary_crossentropy'",
+    "metrics": "'accuracy'",
+    "callbacks": "'EarlyStopping: {patience: 3}'",
+    "initializers": "'he_normal'",
+    "regularizers": "'L2: 0.01'",
+    "constraints": "'MaxNorm: 3'",
+    "activations": "'relu'",
+    "schedules": "'ExponentialDecay: {...}'",
+}
+# What Keras has and a spec has not.
+ABSENT = {
+    "Input": "there is no Input layer here: the data says what comes in",
+    "InputLayer": "there is no Input layer here: the data says what comes in",
+    "Sequential": "the model is one list of layers already; put them into it one by one",
+    **{
+        name: f"{name} runs Python code, and a spec never does"
+        for name in (
+            *("Lambda", "LambdaCallback", "TFSMLayer", "JaxLayer", "FlaxLayer"),
+            "TorchModuleWrapper",
+        )
+    },
+}
+_CROSSENTROPY = (
+    "there is binary_crossentropy for two classes, and sparse_categorical_crossentropy or "
+    "categorical_crossentropy for more"
+)
+ABSENT |= {
+    "Linear": "Keras calls it Dense",
+    **dict.fromkeys(
+        ("crossentropy", "cross_entropy", "CrossEntropy", "CrossEntropyLoss", "ce"), _CROSSENTROPY
+    ),
+}
+# By these keys Keras finds and makes any object, where it takes a mapping for one.
+CONFIGURED = frozenset(("class_name", "registered_name", "module", "custom_objects"))
+NEVER_CODE = "a spec names what Keras has, and never runs code"
+# What a first layer is told in Keras, and in a spec by nobody.
+SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
+# Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
+ADAPTED = {
+    "Normalization": ("mean", "variance"),
+    "Discretization": ("bin_boundaries",),
+    "IntegerLookup": ("vocabulary",),
+    "StringLookup": ("vocabulary",),
+    "TextVectorization": ("vocabulary",),
+}
+
+
+def check(spec: dict[str, Any]) -> Iterator[Finding]:
+    """What is wrong with the components of a spec whose short forms are written out."""
+    yield from _each("layers", spec.get("model"), ("model",))
+    training = spec.get("training")
+    if not isinstance(training, dict):
+        return
+    for key, kind in (("optimizer", "optimizers"), ("loss", "losses")):
+        if key in training:
+            yield from component(kind, training[key], ("training", key))
+    for kind in ("metrics", "callbacks"):
+        yield from _each(kind, training.get(kind), ("training", kind))
+
+
+def _each(kind: str, values: Any, path: KeyPath) -> Iterator[Finding]:
+    above: Any = None
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        at = (*path, index)
+        if beside := _beside(kind, above, value, at):
+            yield from beside
+        else:
+            yield from component(kind, value, at)
+            above = value
+
+
+def _beside(kind: str, above: Any, value: Any, path: KeyPath) -> list[Finding]:
+    """An argument that stands beside the component above it, as an item of its own."""
+    if not isinstance(value, dict) or len(value) != 1 or not isinstance(above, dict):
+        return []
+    [key], [name] = value, list(above)[-1:] or [""]
+    if catalogue.knows(kind, key) or key not in catalogue.arguments(kind, name):
+        return []
+    message = f"is an argument of {name} above; write '{written(name, value)}'"
+    return [Finding("NN115", path, message, at=(*path, key), key=True)]
+
+
+def component(kind: str, value: Any, path: KeyPath) -> Iterator[Finding]:
+    """What is wrong with one component."""
+    match value:
+        case str(name) if name:
+            yield from _named(kind, name, {}, path, path)
+        case dict() if len(value) == 1:
+            [(name, arguments)] = value.items()
+            yield from _named(kind, name, arguments, path, (*path, name))
+        case _:
+            noun = NOUNS[kind]
+            message = f"must be {article(noun)} such as {EXAMPLES[kind]}, got {shown(value)}"
+            if isinstance(value, dict):
+                known = partial(catalogue.knows, kind)
+                own = f"{message}; {NEVER_CODE}" if CONFIGURED & value.keys() else message
+                message = advice(noun, value, known) or own
+            yield Finding("NN115", path, message)
+
+
+def _named(kind: str, name: str, arguments: Any, path: KeyPath, at: KeyPath) -> Iterator[Finding]:
+    if not catalogue.knows(kind, name):
+        yield _unknown(kind, name, at, key=at != path, path=path)
+        return
+    if kind == "activations" and at != path:
+        message = "must be a word such as 'relu'; one with arguments is a layer, such as LeakyReLU"
+        yield Finding("NN115", path, message)
+        return
+    entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
+    if isinstance(arguments, dict):
+        yield from _arguments(kind, entry, arguments, at)
+    elif arguments_as_list(arguments, entry.accepted):
+        given = written(name, {key: v for each in arguments for key, v in each.items()})
+        message = f"must have its arguments in a mapping, not in a list: write '{given}'"
+        yield Finding("NN115", at, message)
+    else:
+        yield Finding("NN112", at, f"{name} takes no argument, got {shown(arguments)}")
+
+
+def _unknown(kind: str, name: str, at: KeyPath, *, key: bool, path: KeyPath) -> Finding:
+    code = codes.UNKNOWN.get(kind, "NN117")
+    message = f"unknown {NOUNS[kind]} {shown(name)}"
+    suggestion = None
+    if name in ABSENT:
+        message = ABSENT[name]
+    elif kind == "layers" and name in language.key_names(("training",)):
+        message += "; it belongs under training"
+        return Finding(code, path, message, at=at, key=key, meant=(("training", name),))
+    else:
+        names = catalogue.names(kind)
+        known = partial(catalogue.knows, kind)
+        suggestion = called(name, known, partial(_first, kind)) or nearest(name, names)
+        own = [each for each in names if catalogue.meaning(kind, each) == each]
+        message += "" if suggestion else f"; there are {offered(name, own, kind)}"
+        if not suggestion and (name in CONFIGURED or not name.isidentifier() or name[:2] == "__"):
+            message += f"; {NEVER_CODE}"
+    return Finding(code, path, message, suggestion, at=at, key=key)
+
+
+def _first(kind: str, name: str) -> str | None:
+    entry = catalogue.entry(kind, name)
+    return entry.first if entry else None
+
+
+def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
+    accepted = entry.accepted
+    for key, value in given.items():
+        if key in accepted:
+            yield from _value(kind, entry, accepted[key], value, (*path, key))
+        else:
+            yield _unknown_argument(entry, key, path)
+    missing = [shown(k) for k, a in accepted.items() if a.required and k not in given]
+    if kind == "layers" and (needed := ADAPTED.get(entry.name)):
+        yield from _adapted(entry, needed, given, path)
+    if missing and not any(key not in accepted for key in given):
+        plural = "s" if len(missing) > 1 else ""
+        message = f"{entry.name} needs the argument{plural} {listed(missing, 'and')}"
+        yield Finding("NN113", path, message, key=True)
+
+
+def _adapted(
+    entry: Entry, needed: tuple[str, ...], given: dict[str, Any], path: KeyPath
+) -> Iterator[Finding]:
+    """Such a layer does nothing, or fails, until it has seen the data or is told what it holds."""
+    absent = [shown(name) for name in needed if given.get(name) is None]
+    if absent:
+        message = (
+            f"{entry.name} is not fitted to the data here and needs {listed(absent, 'and')}; "
+            "a step of dataset.prepare, such as standardize, is fitted on the training rows"
+        )
+        yield Finding("NN113", path, message, key=True)
+
+
+def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Finding:
+    accepted = entry.accepted
+    message = f"{entry.name} has no argument {shown(key)}"
+    if key in SHAPES:
+        message += "; the data says what comes in"
+        return Finding("NN112", (*path, key), message, key=True)
+    suggestion = assigned(key, accepted) or nearest(key, accepted)
+    if not accepted:
+        message = f"{entry.name} takes no arguments, got {shown(key)}"
+    elif suggestion is None:
+        message += f"; it takes {offered(key, list(entry.arguments or accepted), entry.name)}"
+    return Finding("NN112", (*path, key), message, suggestion, key=True)
+
+
+def _value(
+    kind: str, entry: Entry, argument: Argument, value: Any, path: KeyPath
+) -> Iterator[Finding]:
+    if value is None and may_be_null(argument):
+        return
+    if _is_configured(value) and argument.kind is None:
+        yield Finding("NN114", path, f"must be a plain value, got the making of one; {NEVER_CODE}")
+    elif argument.name in READ and not isinstance(value, list):
+        message = f"must be a list of words, got {shown(value)}; no file is read for it"
+        yield Finding("NN114", path, message)
+    elif argument.kind == "file":
+        yield from check_file_name(value, path)
+    elif argument.kind == "schedules":
+        yield from _schedule(argument, value, path)
+    elif argument.kind == "layers" and isinstance(value, list):
+        yield from _each("layers", value, path)
+    elif argument.kind == STACKS:
+        yield from _stacks(value, path)
+    elif argument.kind is not None:
+        yield from component(argument.kind, value, path)
+    elif wanted := expected(kind, entry, argument, value):
+        message = f"must be {wanted}, got {shown(value)}"
+        if not isinstance(value, str):
+            yield Finding("NN114", path, message)
+            return
+        if not expected(kind, entry, argument, scalar(value)):
+            message += "; leave out the quotes"
+        meant = nearest(value, argument.choices) or messages.likely_meaning(value, wanted)
+        listed_so = messages.as_list(value) if "array" in argument.types else None
+        yield Finding("NN114", path, message, listed_so or meant)
+
+
+def _stacks(value: Any, path: KeyPath) -> Iterator[Finding]:
+    if not isinstance(value, list) or len(value) < 2:
+        got = "one" if isinstance(value, list) and value else shown(value)
+        message = f"must be a list of two stacks of layers or more, got {got}"
+        yield Finding("NN114", path, message)
+        return
+    for index, each in enumerate(value):
+        at = (*path, index)
+        of_one = component("layers", each, at)
+        yield from _each("layers", each, at) if isinstance(each, list) else of_one
+
+
+def _is_configured(value: Any) -> bool:
+    """Whether there is a mapping in it that Keras would make an object of."""
+    match value:
+        case dict():
+            return bool(CONFIGURED & value.keys()) or any(map(_is_configured, value.values()))
+        case list():
+            return any(map(_is_configured, value))
+    return False
+
+
+def _schedule(argument: Argument, value: Any, path: KeyPath) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        yield from component("schedules", value, path)
+    elif argument.required:
+        message = f"must be a schedule such as {EXAMPLES['schedules']}, got {shown(value)}"
+        yield Finding("NN115", path, message)
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 - NaN
+        example = EXAMPLES["schedules"]
+        message = f"must be a number or a schedule such as {example}, got {shown(value)}"
+        message += messages.hint(value, messages.NUMBER)
+        yield Finding("NN114", path, message, messages.likely_meaning(value, messages.NUMBER))

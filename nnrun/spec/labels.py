@@ -1,0 +1,308 @@
+"""Which losses, widths of the output and labels go together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+from nnrun.errors import IncompatibleSpec
+from nnrun.spec import catalogue
+from nnrun.spec.component import Component
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.training import Training
+
+# Which Keras metrics take which labels.
+#
+# Keras does not check: a metric that compares class numbers with columns reports a number all the
+# same, and a person believes it.
+
+Labels = Literal["class numbers", "one column per class", "one column of 0 and 1", "values"]
+
+_NUMBERS: tuple[Labels, ...] = ("class numbers",)
+_COLUMNS: tuple[Labels, ...] = ("one column per class",)
+_CLASSES: tuple[Labels, ...] = ("one column of 0 and 1", "one column per class")
+_VALUES: tuple[Labels, ...] = ("values", *_CLASSES)
+_ANY_CLASSES: tuple[Labels, ...] = (*_NUMBERS, *_CLASSES)
+
+# What `accuracy` means depends on the labels; Keras finds out by itself.
+_WORDS = frozenset({"accuracy", "acc"})
+# These compare for equality, or take no labels at all.
+_NEVER = frozenset({"Accuracy", "Mean", "Sum", "IoU", "MeanIoU"})
+_TAKES: dict[tuple[Labels, ...], frozenset[str]] = {
+    _NUMBERS: frozenset(
+        {
+            "SparseCategoricalAccuracy",
+            "SparseCategoricalCrossentropy",
+            "SparseTopKCategoricalAccuracy",
+        }
+    ),
+    _COLUMNS: frozenset(
+        {
+            "CategoricalAccuracy",
+            "CategoricalCrossentropy",
+            "CategoricalHinge",
+            "OneHotIoU",
+            "OneHotMeanIoU",
+            "TopKCategoricalAccuracy",
+        }
+    ),
+    _VALUES: frozenset(
+        "ConcordanceCorrelation CosineSimilarity KLDivergence LogCoshError MeanAbsoluteError "
+        "MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError "
+        "PearsonCorrelation Poisson R2Score RootMeanSquaredError".split()
+    ),
+}
+
+# A name is a column of the history, a key of the metrics and part of a plot's file name.
+_NAME = re.compile(r"(?!val_)[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_TAKEN = frozenset({"loss", "epoch", "learning_rate", "confusion", "gallery", "predicted"})
+
+
+def metric_problems(training: Training, labels: Labels) -> Iterator[IncompatibleSpec]:
+    """Metrics that would report nonsense, and names that something else has.
+
+    Args:
+        training: names the metrics and the loss.
+        labels: what a metric gets to see.
+    """
+    for index, metric in enumerate(training.metrics):
+        path = ("training", "metrics", index)
+        fitting = taken(metric.name)
+        if labels not in fitting:
+            needs = f"needs {' or '.join(fitting)}" if fitting else "cannot judge a model's output"
+            message = f"{metric.name} {needs}; with {training.loss.name} the labels are {labels}"
+            yield IncompatibleSpec("NN125", path, message)
+        elif problem := _misnamed(metric, path):
+            yield problem
+
+
+def taken(name: str) -> tuple[Labels, ...]:
+    """The labels that a metric takes.
+
+    Args:
+        name: Keras's own, or a word such as `mse`.
+    """
+    own_name = catalogue.meaning("metrics", name)
+    if name in _WORDS:
+        return _ANY_CLASSES
+    if own_name in _NEVER:
+        return ()
+    # What is in no set counts true and false answers, column by column.
+    return next((labels for labels, names in _TAKES.items() if own_name in names), _CLASSES)
+
+
+def _misnamed(metric: Component, path: tuple[str | int, ...]) -> IncompatibleSpec | None:
+    name = metric.arguments.get("name")
+    if name is None or (name not in _TAKEN and _NAME.fullmatch(str(name))):
+        return None
+    message = (
+        f"a metric cannot be called '{name}'; letters, digits, '_', '-' and '.' make a name, "
+        f"but not one that begins with val_, nor {', '.join(sorted(_TAKEN))}"
+    )
+    return IncompatibleSpec("NN114", (*path, metric.name, "name"), message)
+
+
+# Errors and distances; of anything else more is better.
+_DOWNWARDS = re.compile(r"Error|Crossentropy|Hinge|Divergence|Poisson|^False")
+
+
+def improves_upwards(name: str) -> bool:
+    """Whether more of a metric, or of a loss, is better; `name` is Keras's own."""
+    return not _DOWNWARDS.search(name)
+
+
+def logged_as(metric: Component) -> list[str]:
+    """The names under which Keras may report a metric, the likeliest first."""
+    entry = catalogue.entry("metrics", metric.name)
+    default = entry.accepted["name"].default if entry and "name" in entry.accepted else None
+    # As Keras names what has no name, such as `mean_io_u`.
+    snake = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", metric.name)
+    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
+    names = (metric.arguments.get("name"), metric.name, default, snake)
+    return [str(name) for name in names if name]
+
+
+_LOSS = ("training", "loss")
+# Losses that take class numbers, though their names do not say so.
+_CLASS_NUMBERS = {"categoricalgeneralizedcrossentropy", "circle"}
+# Losses of classes whose model puts out something else than probabilities.
+_NO_PROBABILITIES = {"circle", "categoricalhinge"}
+# Layers that leave the last dimension as it is.
+_KEEP_WIDTH = {"Activation", "Dropout", "Softmax", "ReLU", "LeakyReLU", "BatchNormalization"}
+_SQUASHED = {"softmax", "sigmoid"}
+
+
+def family(loss: str) -> str:
+    """`sparse`, `categorical`, `binary`, `hinge` or `other`, by the name of a Keras loss."""
+    name = loss.replace("_", "").lower()
+    if name.startswith("sparse") or name in _CLASS_NUMBERS:
+        return "sparse"
+    if name.startswith("categorical"):
+        return "categorical"
+    if "hinge" in name:
+        return "hinge"
+    return "binary" if name.startswith(("binary", "bce")) else "other"
+
+
+class Labelled(Protocol):
+    """Something with labels: a data set, read or not."""
+
+    @property
+    def name(self) -> str:
+        """As the spec has it."""
+
+    @property
+    def classes(self) -> Sequence[Any]:
+        """One entry per class; empty for a regression."""
+
+    @property
+    def target(self) -> str:
+        """What a label says."""
+
+
+def meaning(metric: Component) -> str:
+    """Keras's own name for a metric."""
+    return catalogue.meaning("metrics", metric.name)
+
+
+def labels(dataset: Labelled, training: Training, units: int) -> Labels:
+    """What the loss and the metrics get to see as labels."""
+    if not dataset.classes:
+        return "values"
+    if family(training.loss.name) == "sparse":
+        return "class numbers"
+    return "one column per class" if units > 1 else "one column of 0 and 1"
+
+
+def are_probabilities(training: Training) -> bool:
+    """Whether the model's output, after what the loss does to logits, is a probability."""
+    loss = training.loss.name
+    known = family(loss) in ("sparse", "categorical", "binary")
+    return known and loss.replace("_", "").lower() not in _NO_PROBABILITIES
+
+
+def threshold(loss: str) -> float:
+    """Above it one output unit says class 1; hinge losses put the border at 0."""
+    return 0.0 if family(loss) == "hinge" else 0.5
+
+
+def output_units(model: Sequence[Component]) -> int | None:
+    """Width of the model's output as far as the spec alone tells; else None."""
+    for layer in reversed(model):
+        if "units" in layer.arguments:
+            units = layer.arguments["units"]
+            return units if isinstance(units, int) else None
+        if layer.name not in _KEEP_WIDTH:
+            return None
+    return None
+
+
+def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[IncompatibleSpec]:
+    """What does not fit the labels: the loss, the output's width, a metric.
+
+    Args:
+        units: width of the model's output.
+    """
+    loss, last = spec.training.loss, len(spec.model) - 1
+    allowed = _widths(family(loss.name), len(dataset.classes))
+    if not allowed:
+        yield IncompatibleSpec("NN122", _LOSS, _wants_classes(loss.name, dataset))
+        return
+    if units not in allowed:
+        yield _wrong_units(spec, units, allowed, dataset)
+    if loss.arguments.get("from_logits") and _is_squashed(spec.model[-1]):
+        message = (
+            f"{loss.name} takes logits, but the model ends in probabilities: "
+            "leave out either from_logits or the last activation"
+        )
+        yield IncompatibleSpec("NN122", _LOSS, message)
+    if units == 1 and units in allowed and _is_softmax(spec.model[-1]):
+        message = "softmax over one unit always puts out 1; use sigmoid"
+        yield IncompatibleSpec("NN121", ("model", last), message)
+    # Metrics are judged by the labels that there are once the width is right.
+    width = units if units in allowed else allowed[-1]
+    yield from metric_problems(spec.training, labels(dataset, spec.training, width))
+
+
+def check(dataset: Labelled, spec: Experiment, units: int) -> None:
+    """Refuses a loss, an output width or a metric that does not fit the labels.
+
+    Raises:
+        Misfit: the first, with the place and what would fit.
+    """
+    for problem in label_problems(dataset, spec, units):
+        raise problem
+
+
+def check_output(dataset: Labelled, spec: Experiment, shape: tuple[int | None, ...]) -> int:
+    """Refuses a model whose output is not one row of numbers per sample, or of the wrong width.
+
+    Args:
+        shape: of one row of the model's output, without the batch.
+
+    Returns:
+        The width.
+
+    Raises:
+        Misfit: with the place and what would fit.
+    """
+    for problem in output_problems(dataset, spec, shape):
+        raise problem
+    return int(shape[0] or 0)
+
+
+def output_problems(
+    dataset: Labelled, spec: Experiment, shape: tuple[int | None, ...]
+) -> Iterator[IncompatibleSpec]:
+    """What does not fit the labels, given the shape of one row of the model's output."""
+    if len(shape) != 1 or shape[0] is None:
+        message = (
+            f"the model puts out rows of shape {shape}, but a label is one number; "
+            "a Flatten or a pooling layer may be missing"
+        )
+        yield IncompatibleSpec("NN121", ("model", len(spec.model) - 1), message)
+    else:
+        yield from label_problems(dataset, spec, shape[0])
+
+
+def _widths(kind: str, classes: int) -> tuple[int, ...]:
+    """Widths of the output that fit: 1 means one value or class 1, more one column per class."""
+    if not classes:
+        return (1,) if kind == "other" else ()
+    if kind in ("sparse", "categorical"):
+        return (classes,)
+    return (1, 2) if classes == 2 else (classes,)
+
+
+def _is_softmax(last: Component) -> bool:
+    return last.name == "Softmax" or last.arguments.get("activation") == "softmax"
+
+
+def _is_squashed(last: Component) -> bool:
+    return last.name == "Softmax" or last.arguments.get("activation") in _SQUASHED
+
+
+def _wants_classes(loss: str, dataset: Labelled) -> str:
+    return (
+        f"{loss} needs classes, but {dataset.name} has a number per row ({dataset.target}); "
+        "use a loss such as mse"
+    )
+
+
+def last_with_units(model: Sequence[Component]) -> int:
+    """The layer that a person must change: the last that has a width."""
+    wide = [index for index, layer in enumerate(model) if "units" in layer.arguments]
+    return wide[-1] if wide else len(model) - 1
+
+
+def _wrong_units(
+    spec: Experiment, units: int, allowed: tuple[int, ...], dataset: Labelled
+) -> IncompatibleSpec:
+    classes = len(dataset.classes)
+    has = f"{classes} classes" if classes else "1 value"
+    wanted = " or ".join(map(str, allowed))
+    message = f"the model puts out {units}, but {dataset.name} has {has}: units must be {wanted}"
+    if classes == 2 and units == 1:
+        message += ", or the loss binary_crossentropy"
+    return IncompatibleSpec("NN121", ("model", last_with_units(spec.model)), message)

@@ -1,0 +1,245 @@
+"""What passes between the stages: plain values, all of them picklable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+    # NumPy takes 0.1 s to load, and what lists runs does without it.
+    Array = Any
+
+# How training went, epoch by epoch. Needs no NumPy, for which `nnrun list` would have to wait.
+
+Logs = Mapping[str, float]
+"""Keras's logs of one epoch: metric name to value."""
+
+
+@dataclass
+class History:
+    """One value per metric and epoch, under Keras's names."""
+
+    epochs: dict[str, list[float]] = field(default_factory=dict)
+
+    def append(self, logs: Logs) -> None:
+        """Adds one epoch; a metric that an epoch lacks is NaN there, so that no list is shorter."""
+        known = len(self)
+        for name in logs:
+            self.epochs.setdefault(name, [math.nan] * known)
+        for name, values in self.epochs.items():
+            values.append(float(logs.get(name, math.nan)))
+
+    def cut(self, epochs: int) -> None:
+        """Forgets what came after so many epochs, be it half an epoch."""
+        for values in self.epochs.values():
+            del values[epochs:]
+
+    def __len__(self) -> int:
+        return max(map(len, self.epochs.values()), default=0)
+
+    @property
+    def monitor(self) -> str:
+        """The loss by which the best epoch is chosen."""
+        return "val_loss" if "val_loss" in self.epochs else "loss"
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the lowest monitored loss, counted from 1; None where there is no number."""
+        return lowest_epoch(self.epochs.get(self.monitor, []))
+
+    def row(self, epoch: int) -> dict[str, float]:
+        """The metrics of one epoch, counted from 0."""
+        return {name: values[epoch] for name, values in self.epochs.items()}
+
+
+def lowest_epoch(values: Sequence[float]) -> int | None:
+    """The epoch of the lowest value, counted from 1; None where there is no number."""
+    if not any(map(math.isfinite, values)):
+        return None
+    return min((value, epoch) for epoch, value in enumerate(values, 1) if not math.isnan(value))[1]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Rows of different length, end to end.
+
+    Args:
+        values: all elements, ints of shape `(elements,)`.
+        offsets: row `i` is `values[offsets[i]:offsets[i + 1]]`; ints of shape `(rows + 1,)`.
+    """
+
+    values: Array
+    offsets: Array
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def row(self, index: int) -> Array:
+        """One row, a view of shape `(length,)`."""
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def lengths(self) -> Array:
+        """Elements per row, shape `(rows,)`."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Rows of bytes that are read as they are needed: together they would fill the memory.
+
+    Args:
+        shape: `(rows, ...)`, as an array of all of them would have.
+        read: reads some rows by their numbers; can be pickled, and called from any thread.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[Array], Array]
+
+    @property
+    def ndim(self) -> int:
+        """Of an array of all rows."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """Of an array of all rows."""
+        import numpy as np  # noqa: PLC0415 - it is loaded where rows are read
+
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | Array) -> Array:
+        import numpy as np  # noqa: PLC0415 - it is loaded where rows are read
+
+        return self.read(np.arange(len(self))[rows])
+
+
+Inputs = Array | Sequences | Streamed
+"""Rows as they were loaded: an array of shape `(rows, ...)`, sequences, or still to be read."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some rows of a data set.
+
+    Args:
+        x: inputs as loaded, compact: bytes stay bytes.
+        y: class numbers, ints of shape `(rows,)`; or values, floats of shape `(rows,)`.
+    """
+
+    x: Inputs
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+Tokenizer = Literal["tokenizer", "text_vectorization"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """How the words of a text become indices.
+
+    Args:
+        words: the index of each word that a model may have seen.
+        start: index that opens every text; None where nothing does.
+        unknown: index of any other word; None where such words are left out.
+        tokenizer: what is taken for a word, as in `nnrun.tokens`.
+    """
+
+    words: Mapping[str, int]
+    start: int | None
+    unknown: int | None
+    tokenizer: Tokenizer = "tokenizer"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a person's own table.
+
+    Args:
+        categories: its words, in order; None for numbers.
+        first: the number of the first category, where a cell becomes one number; None where every
+            category has a column of its own.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    first: int | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A loaded data set.
+
+    Args:
+        name: its name in the spec.
+        train, test: its rows, in the order of its source.
+        classes: one name per class; empty for a regression.
+        target: what a label says, such as `digit` or `price in 1000 $`.
+        features: one name per column of a table, else empty.
+        columns: of a person's own table, what its features are made of.
+        vocabulary: for texts, a function that reads the word of each index.
+        words: for texts, a function that reads how new ones are encoded.
+        highest: how bright a pixel can be; None where it is as bright as the brightest there is.
+        source: a fingerprint of the files that the rows come from, where they have one.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...] = ()
+    target: str = "class"
+    features: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    vocabulary: Callable[[], Mapping[int, str]] | None = None
+    words: Callable[[], Vocabulary] | None = None
+    highest: float | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which training rows are trained on and which validate.
+
+    Args:
+        train, validation: row numbers, ints; `validation` may be empty.
+        number: counted from 1; 0 for a hold-out.
+    """
+
+    train: Array
+    validation: Array
+    number: int = 0
+
+
+class Observer(Protocol):
+    """Whoever wants to know how training goes; the console is one, the run folder another."""
+
+    def stage(self, text: str) -> None:
+        """Something that takes a while begins, such as `reading imdb`."""
+
+    def run_began(self, path: Path) -> None:
+        """The run has its folder."""
+
+    def notice(self, text: str) -> None:
+        """A person should know this."""
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        """An epoch begins, counted from 0."""
+
+    def steps_done(self, step: int) -> None:
+        """So many steps of the epoch are done."""
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        """An epoch is over, validation included; told again where an interrupt cut this off."""

@@ -1,0 +1,108 @@
+"""The archives of cifar10 and cifar100, in small: same names, same pickles, fewer images."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnrun.data.datasets import cifar
+from nnrun.spec.dataset import Cifar10, Cifar100
+from nnrun.types import Array
+
+
+def plain(*shades: int) -> Array:
+    """Images of one colour each: red is the shade, green one more, blue two more."""
+    planes = [np.repeat([shade, shade + 1, shade + 2], 32 * 32) for shade in shades]
+    return np.array(planes, np.uint8)  # (images, 3 * 32 * 32), one plane after the other
+
+
+def pack(path: Path, members: dict[str, Any]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            body = pickle.dumps(content, protocol=2)
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            tar.addfile(member, io.BytesIO(body))
+    return path
+
+
+@pytest.fixture
+def archive_10(tmp_path: Path) -> Path:
+    """As in the published one, the batches do not stand in order."""
+    folder = "cifar-10-batches-py"
+    batches = {
+        f"{folder}/data_batch_{n}": {b"data": plain(10 * n, 10 * n + 5), b"labels": [n, 0]}
+        for n in (4, 1, 5, 3, 2)
+    }
+    test = {f"{folder}/test_batch": {b"data": plain(100), b"labels": [1]}}
+    meta = {f"{folder}/batches.meta": {b"label_names": [b"airplane", b"automobile"]}}
+    return pack(tmp_path / "cifar10", {**meta, **test, **batches})
+
+
+@pytest.fixture
+def archive_100(tmp_path: Path) -> Path:
+    labels = {b"fine_labels": [1, 0], b"coarse_labels": [0, 0]}
+    return pack(
+        tmp_path / "cifar100",
+        {
+            "cifar-100-python/meta": {
+                b"fine_label_names": [b"apple", b"aquarium_fish"],
+                b"coarse_label_names": [b"food"],
+            },
+            "cifar-100-python/test": {b"data": plain(7, 8), **labels},
+            "cifar-100-python/train": {b"data": plain(1, 2), **labels},
+        },
+    )
+
+
+def test_the_batches_are_put_in_order(archive_10: Path) -> None:
+    """Row 0 is the first of batch 1, wherever that stands in the archive."""
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
+
+    assert dataset.train.y.tolist() == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
+
+
+def test_the_colours_come_last(archive_10: Path) -> None:
+    """The archive holds a plane per colour, Keras's layers want a colour per pixel."""
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
+    images = np.asarray(dataset.train.x)
+
+    assert (images.shape, images.dtype) == ((10, 32, 32, 3), np.uint8)
+    assert (images[0] == [10, 11, 12]).all()
+
+
+def test_the_test_batch_is_for_testing(archive_10: Path) -> None:
+    """One axis of labels, unlike in Keras."""
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
+
+    assert (len(dataset.test), dataset.test.y.tolist()) == (1, [1])
+
+
+def test_the_classes_are_named_by_the_archive(archive_10: Path) -> None:
+    """The names come with the images, so they cannot be out of step."""
+    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
+
+    assert dataset.classes == ("airplane", "automobile")
+
+
+@pytest.mark.parametrize(
+    ("spec", "labels", "classes"),
+    [
+        (Cifar100(name="cifar100"), [1, 0], ("apple", "aquarium_fish")),
+        (Cifar100(name="cifar100", label_mode="coarse"), [0, 0], ("food",)),
+    ],
+    ids=["fine", "coarse"],
+)
+def test_cifar100_has_kinds_and_groups(
+    archive_100: Path, spec: Cifar100, labels: list[int], classes: tuple[str, ...]
+) -> None:
+    """`label_mode` chooses the labels and their names together."""
+    dataset = cifar.read_cifar100(archive_100.open("rb"), spec)
+
+    assert (dataset.train.y.tolist(), dataset.classes) == (labels, classes)

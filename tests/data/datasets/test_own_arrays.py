@@ -1,0 +1,75 @@
+"""A person's own arrays, as Keras keeps its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnrun.data import datasets
+from nnrun.errors import DataError
+from nnrun.spec.dataset import Npz
+
+X = np.arange(60, dtype=np.float32).reshape(20, 3)
+Y = np.arange(20) % 2
+
+
+def spec(path: Path, arrays: dict[str, Any] | None = None, **arguments: Any) -> Npz:
+    if arrays is not None:
+        np.savez(path, **arrays)
+    return Npz(name="npz", path=str(path), **arguments)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "a.npz"
+
+
+def test_parts_stay_as_they_are(file: Path) -> None:
+    arrays = {"x_train": X, "y_train": Y, "x_test": X[:4], "y_test": Y[:4]}
+    dataset = datasets.load(spec(file, arrays))
+
+    np.testing.assert_array_equal(dataset.train.x, X)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(dataset.test.y, Y[:4])
+    assert dataset.classes == ("0", "1")
+
+
+def test_rows_to_test_on_are_drawn_where_there_are_none(file: Path) -> None:
+    dataset = datasets.load(spec(file, {"x": X, "y": Y.astype(float)}))
+
+    assert (len(dataset.train), len(dataset.test), dataset.classes) == (16, 4, ())
+
+
+def test_whole_numbers_can_be_values(file: Path) -> None:
+    assert datasets.load(spec(file, {"x": X, "y": Y}, task="regression")).classes == ()
+
+
+def test_bytes_stay_bytes(file: Path) -> None:
+    """Pictures take an eighth of the memory so."""
+    dataset = datasets.load(spec(file, {"x": X.astype(np.uint8), "y": Y}))
+
+    assert dataset.train.x.dtype == np.uint8  # type: ignore[union-attr]
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "other names": ({"a": X}, "must hold the arrays x_train, .*; there are a"),
+    "other lengths": ({"x": X, "y": Y[:3]}, r"x has the shape \(20, 3\) and y \(3,\)"),
+    "words": ({"x": X, "y": np.array(["a"] * 20)}, "y holds <U1, and must hold numbers"),
+    "below 0": ({"x": X, "y": Y - 1}, "classes are whole numbers from 0"),
+    "objects": ({"x": X, "y": np.array([{}] * 20)}, "is no archive of plain arrays"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_does_not_go_together_is_refused(case: str, file: Path) -> None:
+    arrays, message = BROKEN[case]
+    with pytest.raises(DataError, match=message):
+        datasets.load(spec(file, arrays))
+
+
+def test_what_is_no_archive_is_refused(file: Path) -> None:
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match="is no archive of plain arrays"):
+        datasets.load(spec(file))

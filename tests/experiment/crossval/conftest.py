@@ -1,0 +1,113 @@
+"""A cross-validation fold by fold in this process, of rows that a test has made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnrun.data import datasets, splits
+from nnrun.experiment import inputs
+from nnrun.experiment.fold import fit_fold, prepare
+from nnrun.experiment.inputs import RawData
+from nnrun.experiment.recorder import RunContext
+from nnrun.experiment.setup import TrainingSetup
+from nnrun.runs import Run, create_part
+from nnrun.spec.experiment import Experiment
+from nnrun.types import Dataset, Fold, Logs
+
+LINEAR = {"Dense": {"units": 1, "activation": "sigmoid", "kernel_initializer": "zeros"}}
+ORIGIN = RunContext(overrides=(), began=0.0, import_seconds=0.0)
+
+
+class Silent:
+    """An observer that wants to know nothing."""
+
+    def stage(self, text: str) -> None: ...
+
+    def run_began(self, path: Path) -> None: ...
+
+    def notice(self, text: str) -> None: ...
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
+
+    def steps_done(self, step: int) -> None: ...
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None: ...
+
+
+@dataclass
+class Study:
+    """One worker's way through the folds: each model is the last one, put back to its start."""
+
+    folder: Path
+    spec: Experiment
+    dataset: Dataset
+    setup: TrainingSetup | None = field(default=None)
+
+    @property
+    def raw(self) -> RawData:
+        return RawData(
+            spec=self.spec, dataset=self.dataset, digest=datasets.digest(self.dataset), seconds=0.0
+        )
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        rule = self.spec.validation.kfold
+        assert rule is not None
+        return splits.folds(rule, self.dataset, seed=self.raw.seed)
+
+    def run(self, fold: Fold, *, name: str | None = None) -> Run:
+        """Trains a fold and records it in a folder of its own."""
+        rows = inputs.prepare_fold(self.raw, fold)
+        self.setup = prepare(rows, Silent(), previous=self.setup)
+        return fit_fold(
+            self.setup,
+            lambda record: create_part(
+                Run(self.folder),
+                name or f"fold-{fold.number}",
+                self.spec.name,
+                now=datetime(2026, 1, 1),
+                record=record,
+            ),
+            context=ORIGIN,
+            observer=Silent(),
+        )
+
+    def runs(self) -> Iterator[Run]:
+        return (self.run(fold) for fold in self.folds)
+
+
+def spec(**changes: Any) -> Experiment:
+    """A small classifier, changed as a test needs it."""
+    training: Mapping[str, Any] = {
+        "optimizer": {"Adam": {"learning_rate": 0.02}},
+        "loss": "binary_crossentropy",
+        "metrics": ["accuracy"],
+        "epochs": 30,
+        **changes.pop("training", {}),
+    }
+    return Experiment.model_validate(
+        {
+            "name": "study",
+            "dataset": {"name": "breast_cancer", "prepare": ["standardize"]},
+            "model": [LINEAR],
+            "training": training,
+            "validation": {"kfold": {"folds": 4}},
+            **changes,
+        }
+    )
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Callable[..., Study]:
+    """Makes a study of a data set; what else is given changes its spec."""
+
+    def make(dataset: Dataset, /, **changes: Any) -> Study:
+        return Study(tmp_path, spec(**changes), dataset)
+
+    return make

@@ -1,0 +1,104 @@
+"""The same spec gives the same run, to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nnrun.runs import Run, layout
+
+
+@pytest.fixture
+def again(three: tuple[Any, Path]) -> Run:
+    """The digits run once more, from the spec that the first one left, in another process."""
+    return Run(next(three[1].glob("*-digits")))
+
+
+def test_the_spec_of_a_run_repeats_it_to_the_byte(trained: tuple[Any, Path], again: Run) -> None:
+    first = (trained[1] / layout.HISTORY).read_bytes()
+
+    assert (again.path / layout.HISTORY).read_bytes() == first
+
+
+def test_a_repeated_run_has_the_same_weights_to_the_byte(
+    trained: tuple[Any, Path], again: Run
+) -> None:
+    """A float that differs in its last bit would show."""
+    first, second = (
+        [
+            weights.tobytes()
+            for weights in keras.models.load_model(path / layout.MODEL).get_weights()
+        ]
+        for path in (trained[1], again.path)
+    )
+
+    assert first == second
+
+
+def test_a_repeated_run_writes_the_same_spec_data_and_predictions(
+    trained: tuple[Any, Path], again: Run
+) -> None:
+    first = Run(trained[1])
+
+    assert again.record()["data_digest"] == first.record()["data_digest"]
+    for name in (layout.SPEC, layout.CONFUSION, layout.REPORT, layout.SUMMARY, layout.PREPARATION):
+        assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
+    for key in ("last", "best", "train", "validation", "test", "initial"):
+        assert again.metrics()[key] == first.metrics()[key]
+
+
+def test_settings_of_a_persons_own_change_nothing(
+    trained: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Keras reads `keras.json`, and a run must not depend on what is in it."""
+    (tmp_path / "keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
+    )
+    spec, runs = trained[1] / layout.SPEC, tmp_path / "runs"
+    answer = nnrun("train", spec, "--runs", runs, env={"KERAS_HOME": str(tmp_path)})
+    [again] = runs.iterdir()
+
+    assert answer.returncode == 0, answer.stderr
+    assert (again / layout.HISTORY).read_bytes() == (trained[1] / layout.HISTORY).read_bytes()
+
+
+def test_another_experiment_in_the_same_process_changes_nothing(three: tuple[Any, Path]) -> None:
+    """Three experiments of one command: each begins with its own seed and fresh layer names."""
+    summaries = [(Run(path).path / layout.SUMMARY).read_text() for path in three[1].iterdir()]
+
+    assert all("dense (Dense)" in summary for summary in summaries)
+
+
+def test_logits_are_stored_as_probabilities(three: tuple[Any, Path]) -> None:
+    """The loss takes logits; a person wants to read chances."""
+    run = Run(next(three[1].glob("*-logits")))
+    with np.load(run.path / layout.PREDICTIONS, allow_pickle=False) as archive:
+        target, output = archive["target"], archive["output"]
+
+    assert output.min() >= 0
+    np.testing.assert_allclose(output.sum(axis=1), 1, atol=1e-5)
+    accuracy = (output.argmax(axis=1) == target).mean()
+    assert accuracy == pytest.approx(run.metrics()["test"]["accuracy"])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("full_data")
+def test_newswires_get_a_gallery_of_texts(
+    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+) -> None:
+    """Full data, 46 classes, and one epoch of a small net."""
+    answer = nnrun(
+        *("train", configs / "reuters.yaml", "--runs", tmp_path, "--set", "training.epochs=1"),
+        *("--set", "dataset.prepare=[{multi_hot: 1000}]", "--set", "dataset.num_words=1000"),
+    )
+    run = Run(next(tmp_path.iterdir()))
+
+    assert (answer.returncode, run.status()) == (0, "finished")
+    assert {path.name for path in (run.path / layout.PLOTS).iterdir()} == {
+        *("loss.png", "accuracy.png", "confusion.png", "gallery.png")
+    }

@@ -1,0 +1,282 @@
+"""A finished run's folder is complete, and each of its files says the same as the others."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib import image
+from sklearn import metrics as sk
+
+from nnrun.experiment.inputs import PreparedData, load_and_prepare
+from nnrun.runs import Run, layout
+from nnrun.spec.loading import load
+from nnrun.types import History
+
+CLASSIFIER = {"loss", "accuracy", "confusion", "gallery"}
+REGRESSION = {"loss", "mae", "predicted"}
+MODEL = {"model.png", "model.svg"}
+WITHOUT_CLASSES = set(layout.MEANING) - {layout.CONFUSION, layout.REPORT}
+
+
+@pytest.fixture(scope="module")
+def run(trained: tuple[Any, Path]) -> Run:
+    return Run(trained[1])
+
+
+@pytest.fixture(scope="module")
+def boston(three: tuple[Any, Path]) -> Run:
+    return Run(next(three[1].glob("*-boston")))
+
+
+@pytest.fixture(scope="module")
+def metrics(run: Run) -> dict[str, Any]:
+    return run.metrics()
+
+
+@pytest.fixture(scope="module")
+def prepared(run: Run) -> PreparedData:
+    return load_and_prepare(load(run.path / layout.SPEC).experiment)
+
+
+@pytest.fixture(scope="module")
+def predictions(run: Run) -> dict[str, Any]:
+    with np.load(run.path / layout.PREDICTIONS, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+@pytest.fixture(scope="module")
+def model(run: Run) -> Any:
+    return keras.models.load_model(run.path / layout.MODEL, safe_mode=True)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_classifier_leaves_every_file_and_no_other(run: Run) -> None:
+    """No passing name, no checkpoint, nothing that the layout does not explain."""
+    assert names(run.path) == set(layout.MEANING)
+    assert names(run.path / layout.PLOTS) == {f"{plot}.png" for plot in CLASSIFIER} | MODEL
+
+
+def test_a_regression_leaves_every_file_but_those_about_classes(boston: Run) -> None:
+    """It has nothing to confuse."""
+    assert names(boston.path) == WITHOUT_CLASSES
+    assert names(boston.path / layout.PLOTS) == {f"{plot}.png" for plot in REGRESSION} | MODEL
+
+
+@pytest.mark.parametrize("plot", sorted(CLASSIFIER))
+def test_every_plot_is_a_picture_with_something_on_it(run: Run, plot: str) -> None:
+    pixels = image.imread(run.path / layout.plot(plot), format="png")
+
+    assert min(pixels.shape[:2]) > 200
+    assert pixels.std() > 0.01
+
+
+def test_the_record_tells_how_the_run_can_be_had_again(run: Run) -> None:
+    record = run.record()
+
+    assert record["status"] == "finished"
+    assert record["verb"] == "train"
+    assert record["seed"] == 0
+    assert record["overrides"] == ["training.epochs=3"]
+    assert record["error"] is None
+    assert record["started"] <= record["ended"]
+    assert record["rows"] == {"train": 1150, "validation": 287, "test": 360}
+    assert record["parameters"] == 64 * 64 + 64 + 64 * 10 + 10
+    assert {"python", "nnrun", "tensorflow", "keras", "numpy"} <= set(record["versions"])
+    assert record["device"] == "cpu"
+    assert len(record["data_digest"]) == 64
+
+
+def test_both_histories_hold_the_same_numbers(run: Run) -> None:
+    """One is for programs, the other is written as each epoch ends."""
+    history = run.read_json(layout.HISTORY)
+
+    assert run.history().epochs == history
+    assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert {len(values) for values in history.values()} == {3}
+
+
+def test_metrics_have_the_keys_that_tools_rely_on(metrics: dict[str, Any]) -> None:
+    assert set(metrics) == {
+        *("schema_version", "epochs", "monitor", "best_epoch", "initial", "last", "best"),
+        *("train", "validation", "test", "parameters", "seconds"),
+    }
+    assert metrics["schema_version"] == 1
+    assert metrics["epochs"] == 3
+    assert set(metrics["seconds"]) >= {"total", "import", "data", "training", "epoch_median"}
+    assert (
+        {*metrics["train"]} == {*metrics["test"]} == {*metrics["initial"]} == {"loss", "accuracy"}
+    )
+
+
+def test_last_and_best_are_rows_of_the_history(run: Run, metrics: dict[str, Any]) -> None:
+    history = run.history()
+    best = int(np.argmin(history.epochs["val_loss"]))
+
+    assert metrics["monitor"] == "val_loss"
+    assert metrics["best_epoch"] == best + 1
+    assert metrics["best"] == history.row(best)
+    assert metrics["last"] == history.row(2)
+
+
+def test_an_untrained_classifier_guesses(metrics: dict[str, Any]) -> None:
+    """The loss before training lies near that of ten equal chances."""
+    assert metrics["initial"]["loss"] == pytest.approx(np.log(10), abs=0.4)
+
+
+def test_without_validation_the_training_loss_is_monitored(boston: Run) -> None:
+    metrics = boston.metrics()
+
+    assert metrics["monitor"] == "loss"
+    assert metrics["best_epoch"] == int(np.argmin(boston.history().epochs["loss"])) + 1
+    assert "validation" not in metrics
+
+
+def test_a_history_without_a_number_has_no_best_epoch() -> None:
+    """A run may be lost in its first epoch."""
+    history = History({"loss": [float("nan"), float("inf")]})
+
+    assert history.best_epoch is None
+    assert history.monitor == "loss"
+
+
+def test_an_epoch_that_was_lost_is_not_the_best() -> None:
+    """NaN is smaller than nothing and larger than nothing."""
+    history = History({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]})
+
+    assert history.best_epoch == 3
+
+
+def test_predictions_reproduce_the_test_metrics(
+    predictions: dict[str, Any], metrics: dict[str, Any]
+) -> None:
+    target, output = predictions["target"], predictions["output"]
+    loss = -np.log(output[np.arange(len(target)), target]).mean()
+
+    assert (output.argmax(axis=1) == target).mean() == pytest.approx(metrics["test"]["accuracy"])
+    assert loss == pytest.approx(metrics["test"]["loss"], rel=1e-5)
+
+
+def test_predictions_of_a_regression_reproduce_its_test_metrics(boston: Run) -> None:
+    with np.load(boston.path / layout.PREDICTIONS, allow_pickle=False) as archive:
+        error = archive["output"][:, 0] - archive["target"]
+
+    assert np.abs(error).mean() == pytest.approx(boston.metrics()["test"]["mae"], rel=1e-5)
+    assert np.square(error).mean() == pytest.approx(boston.metrics()["test"]["loss"], rel=1e-5)
+
+
+def test_the_confusion_matrix_is_the_cross_table_of_the_predictions(
+    run: Run, predictions: dict[str, Any]
+) -> None:
+    """Rows are true classes and columns predicted, as `pandas.crosstab` would have it."""
+    table = pd.read_csv(run.path / layout.CONFUSION, index_col=0)
+    cross = pd.crosstab(predictions["target"], predictions["output"].argmax(axis=1))
+    cross = cross.reindex(index=range(10), columns=range(10), fill_value=0)
+
+    assert table.index.name == "true \\ predicted"
+    assert table.columns.tolist() == [str(digit) for digit in table.index]
+    assert (table.to_numpy() == cross.to_numpy()).all()
+    assert not (table.to_numpy() == table.to_numpy().T).all()  # else rows could be columns
+
+
+def test_the_classification_report_is_scikit_learns(run: Run, predictions: dict[str, Any]) -> None:
+    expected = sk.classification_report(
+        predictions["target"],
+        predictions["output"].argmax(axis=1),
+        target_names=[str(digit) for digit in range(10)],
+        output_dict=True,
+    )
+
+    assert run.read_json(layout.REPORT) == json.loads(json.dumps(expected))
+
+
+def test_the_saved_model_predicts_what_was_stored(
+    model: Any, prepared: PreparedData, predictions: dict[str, Any]
+) -> None:
+    """Loaded in Keras's safe mode, fed by hand."""
+    x = prepared.dataset.test.x.reshape(-1, 64) / 16
+
+    np.testing.assert_allclose(model.predict(x, verbose=0), predictions["output"], atol=1e-5)
+
+
+def test_the_metrics_are_evaluations_of_the_saved_model(
+    model: Any, prepared: PreparedData, metrics: dict[str, Any]
+) -> None:
+    """Not the running means of the last epoch, in which the weights still moved."""
+    data, fold = prepared.dataset, prepared.fold
+    rows = {
+        "train": (data.train.x[fold.train], data.train.y[fold.train]),
+        "validation": (data.train.x[fold.validation], data.train.y[fold.validation]),
+        "test": (data.test.x, data.test.y),
+    }
+    for split, (x, y) in rows.items():
+        evaluated = model.evaluate(x.reshape(-1, 64) / 16, y, return_dict=True, verbose=0)
+
+        assert metrics[split] == pytest.approx(evaluated, rel=1e-4)
+
+
+def test_the_spec_holds_every_default(run: Run) -> None:
+    """A later release may change a default; the run must not change with it."""
+    spec = yaml.safe_load((run.path / layout.SPEC).read_text())
+
+    assert spec["training"] == {
+        "optimizer": "adam",
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["accuracy"],
+        "epochs": 3,
+        "batch_size": 8,
+        "shuffle": True,
+        "class_weight": None,
+        "stages": [],
+        "callbacks": [],
+        "engine": "auto",
+        "precision": "float32",
+        "device": "auto",
+    }
+    assert spec["seed"] == 0
+
+
+def test_the_preparation_is_saved(boston: Run, run: Run) -> None:
+    """Whoever predicts later must scale new rows as the training rows were."""
+    fitted = boston.read_json(layout.PREPARATION)["steps"][0]
+
+    assert fitted["step"] == {"standardize": {"fit": "train"}}
+    assert {len(values) for values in fitted["state"].values()} == {13}
+    assert run.read_json(layout.PREPARATION)["shape"] == [64]
+
+
+def test_the_summary_lists_layers_and_parameters(run: Run) -> None:
+    summary = (run.path / layout.SUMMARY).read_text(encoding="utf-8")
+
+    assert "dense_1 (Dense)" in summary
+    assert "4,160" in summary
+    assert "Trainable params: 4,810" in summary
+
+
+def test_the_log_holds_what_was_printed_and_the_noise(run: Run) -> None:
+    """What TensorFlow says is kept off the screen, not thrown away."""
+    log = (run.path / layout.LOG).read_text(encoding="utf-8").splitlines()
+
+    assert [line.split("  ")[0] for line in log if line.startswith("epoch ")] == [
+        "epoch 1/3",
+        "epoch 2/3",
+        "epoch 3/3",
+    ]
+    assert any("oneDNN" in line or "cuda" in line for line in log)
+
+
+def test_the_journal_is_a_table_of_epochs(run: Run) -> None:
+    with (run.path / layout.JOURNAL).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]

@@ -1,0 +1,226 @@
+"""An experiment cut to a few rows stays the same experiment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnrun.data import datasets
+from nnrun.errors import DataError, IncompatibleSpec
+from nnrun.experiment.smoke import TEST_ROWS, TRAIN_ROWS, SmokeTrial, load_rows
+from nnrun.spec.experiment import Experiment
+from nnrun.types import Sequences
+
+HOME = os.environ["KERAS_HOME"]
+UNITS = {"cifar100": 100, "reuters": 46, "digits": 10, "mnist": 10, "imdb": 1, "iris": 3}
+
+
+def experiment(dataset: dict[str, Any], validation: Any = None, **training: Any) -> Experiment:
+    units = UNITS.get(dataset["name"], dataset.get("classes", 1))
+    losses = {1: "binary_crossentropy" if dataset["name"] == "imdb" else "mse"}
+    given = {"optimizer": "sgd", "loss": losses.get(units, "sparse_categorical_crossentropy")}
+    return Experiment.model_validate(
+        {
+            "name": "tried",
+            "dataset": dataset,
+            "model": [{"Dense": {"units": units}}],
+            "training": {**given, "epochs": 9, **training},
+            "validation": validation,
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    return tmp_path
+
+
+def tried(*arguments: Any, **training: Any) -> SmokeTrial:
+    return load_rows(experiment(*arguments, **training), stand_in=True)
+
+
+MNIST = {"name": "mnist", "prepare": [{"rescale": 255}, "flatten"]}
+IMDB = {"name": "imdb", "num_words": 100, "prepare": [{"multi_hot": 100}]}
+DIGITS = {"name": "digits", "prepare": ["flatten"]}
+
+
+def test_one_epoch_is_left_of_the_training_and_all_else_stays() -> None:
+    callbacks = [{"EarlyStopping": {"monitor": "loss"}}]
+    spec = tried(DIGITS, callbacks=callbacks, metrics=["accuracy"], batch_size=7).prepared.spec
+    whole = experiment(DIGITS, callbacks=callbacks, metrics=["accuracy"], batch_size=7)
+
+    assert spec.training == whole.training.model_copy(update={"epochs": 1})
+    assert (spec.dataset, spec.model, spec.seed) == (whole.dataset, whole.model, 0)
+
+
+def test_rows_that_a_library_carries_are_real() -> None:
+    trial, whole = tried(DIGITS), datasets.load(experiment(DIGITS).dataset)
+    dataset = trial.prepared.dataset
+
+    assert trial.data == "real"
+    assert [len(dataset.train), len(dataset.test)] == [TRAIN_ROWS, TEST_ROWS]
+    assert np.array_equal(dataset.train.x, np.asarray(whole.train.x)[:TRAIN_ROWS])
+    assert np.array_equal(dataset.test.y, whole.test.y[:TEST_ROWS])
+    assert trial.prepared.digest == datasets.digest(dataset)
+
+
+def test_a_small_data_set_is_taken_whole() -> None:
+    dataset = tried({"name": "iris"}).prepared.dataset
+
+    assert [len(dataset.train), len(dataset.test)] == [120, 30]
+
+
+def test_rows_that_are_not_there_are_made_up_only_when_asked_for(no_files: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load_rows(experiment(MNIST), stand_in=False)
+
+    assert str(caught.value) == (
+        f"mnist: {no_files}/datasets/mnist.npz is not there, and a smoke run downloads nothing; "
+        "--synthetic draws rows of the same shape instead"
+    )
+    assert tried(MNIST).data == "synthetic"
+    assert list(no_files.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_read_also_where_rows_could_be_made_up(no_files: Path) -> None:
+    """A damaged download must not pass for a missing one."""
+    (no_files / "datasets").mkdir()
+    (no_files / "datasets" / "mnist.npz").write_bytes(b"half a file")
+
+    with pytest.raises(DataError, match="is not the file that is published"):
+        load_rows(experiment(MNIST), stand_in=True)
+
+
+@pytest.mark.usefixtures("full_data")
+def test_texts_are_cut_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", HOME)
+    dataset, whole = tried(IMDB).prepared.dataset, datasets.load(experiment(IMDB).dataset)
+    few, all_ = dataset.train.x, whole.train.x
+    assert isinstance(few, Sequences)
+    assert isinstance(all_, Sequences)
+
+    assert len(few) == TRAIN_ROWS
+    assert all(np.array_equal(few.row(i), all_.row(i)) for i in range(TRAIN_ROWS))
+
+
+@pytest.mark.parametrize(
+    ("size", "held"), [(10_000, 205), (0.25, 128), (1, 1), (24_999, 511)], ids=str
+)
+def test_a_hold_out_keeps_its_share(size: float, held: int) -> None:
+    """10,000 of the 25,000 reviews are as many of the few as they are of all."""
+    trial = tried(IMDB, {"holdout": {"size": size, "take": "first"}})
+    fold = trial.prepared.fold
+
+    assert trial.prepared.spec.validation.holdout is not None
+    assert trial.prepared.spec.validation.holdout.size == held
+    assert fold.validation.tolist() == list(range(held))
+    assert len(fold.train) == TRAIN_ROWS - held
+
+
+def test_a_hold_out_that_leaves_nothing_of_all_rows_is_refused() -> None:
+    """It would be by `nnrun train`."""
+    with pytest.raises(
+        IncompatibleSpec, match="must be less than the 60000 training rows, got 60000"
+    ):
+        tried(MNIST, {"holdout": {"size": 60_000}})
+
+
+@pytest.mark.parametrize("name", sorted(UNITS))
+@pytest.mark.parametrize(
+    "validation",
+    [
+        {"holdout": {"size": 0.1, "stratify": True}},
+        {"holdout": {"size": 0.95, "stratify": True}},
+        {"holdout": {"size": 100, "take": "last"}},
+        {"kfold": {"folds": 10, "shuffle": True, "stratify": True}},
+        {"kfold": {"folds": 3, "time_series": True}},
+        {"kfold": {"folds": 100}},
+        {"kfold": {"leave_one_out": True}},
+        None,
+    ],
+    ids=str,
+)
+def test_few_rows_can_be_divided_as_many_can(name: str, validation: Any) -> None:
+    """There are some of each class, and as many as there are folds."""
+    prepare = {"imdb": [{"multi_hot": 100}], "reuters": [{"multi_hot": 100}]}
+    words = {"num_words": 100} if name in prepare else {}
+    dataset = {"name": name, "prepare": prepare.get(name, ["flatten"]), **words}
+    trial = tried(dataset, validation)
+    fold, y = trial.prepared.fold, trial.prepared.dataset.train.y
+
+    assert len(fold.train) > 0
+    assert (len(fold.validation) > 0) == (validation is not None)
+    assert set(y.tolist()) == set(range(len(trial.prepared.dataset.classes)))
+    assert len(y) <= max(TRAIN_ROWS, 10 * 100)
+
+
+def test_without_a_hold_out_the_first_fold_is_tried() -> None:
+    trial = tried(DIGITS, {"kfold": {"folds": 4}})
+
+    assert trial.prepared.fold.number == 1
+    assert trial.prepared.fold.validation.tolist() == list(range(128))
+    assert trial.prepared.scored[0] == "train"
+
+
+def test_a_hold_out_goes_before_a_fold() -> None:
+    """As `nnrun train` has it."""
+    trial = tried(DIGITS, {"kfold": {"folds": 4}, "holdout": {"size": 0.5}})
+
+    assert trial.prepared.fold.number == 0
+    assert trial.prepared.spec.validation.kfold is not None
+
+
+@pytest.mark.parametrize(("size", "batch"), [(512, 512), (513, 256), (60_000, 256), (1, 1)])
+def test_a_batch_that_the_rows_cannot_fill_becomes_half_of_them(size: int, batch: int) -> None:
+    """So the compiled steps are tried too, and not only what is done with a rest."""
+    assert tried(DIGITS, batch_size=size).prepared.spec.training.batch_size == batch
+
+
+def test_words_are_checked_against_all_that_there_are() -> None:
+    """A few texts may hold no rare word; the experiment on all of them would fail."""
+    dataset = {"name": "imdb", "prepare": [{"multi_hot": 10_000}]}
+
+    with pytest.raises(
+        IncompatibleSpec, match="multi_hot is 10000, but the words are numbered up to 88586"
+    ):
+        tried(dataset)
+
+
+def test_an_argument_that_leaves_no_row_is_refused() -> None:
+    dataset = {"name": "reuters", "test_split": 0.99999, "prepare": [{"multi_hot": 40_000}]}
+
+    with pytest.raises(DataError, match=r"reuters: .* leaves no row to train on"):
+        tried(dataset)
+
+
+def test_rows_do_not_differ_from_one_time_to_the_next() -> None:
+    first, again = (tried(MNIST).prepared.digest for _ in range(2))
+    other = load_rows(experiment(MNIST).model_copy(update={"seed": 1}), stand_in=True)
+
+    assert first == again
+    assert other.prepared.digest != first
+
+
+def test_a_seed_left_to_chance_is_drawn_once() -> None:
+    trial = load_rows(experiment(MNIST).model_copy(update={"seed": None}), stand_in=True)
+
+    assert trial.prepared.spec.seed == trial.prepared.seed
+
+
+@pytest.mark.parametrize(
+    ("size", "held_back"), [(0.25, 128), (50_000, 26)], ids=["share", "number"]
+)
+def test_pictures_that_are_not_there_are_made_up(size: float, held_back: int) -> None:
+    """How many there would be nobody knows; a share of them stays that share."""
+    pictures = {"name": "images", "path": "/nowhere", "image_size": [4, 6], "classes": 10}
+    trial = tried(pictures, {"holdout": {"size": size}})
+
+    assert trial.data == "synthetic"
+    assert trial.prepared.dataset.train.x.shape == (512, 4, 6, 3)
+    assert len(trial.prepared.fold.validation) == held_back
