@@ -22,20 +22,20 @@ PLAIN: dict[str, Any] = {
     "rich_markup_mode": None,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
-"""Settings of every part of the command."""
+"""Settings of all Typer apps."""
 
 VERBS = {
     "new": ("new:new", "Write a spec to start from, with a comment on every key."),
     "train": ("train:train", "Train each experiment, test it and leave a run folder."),
     "kfold": ("kfold:kfold", "Cross-validate an experiment: one run per fold, and a summary."),
-    "resume": ("resume:resume", "Resume a stopped or killed run, to the same bits."),
+    "resume": ("resume:resume", "Resume a stopped or killed run, with bit-identical results."),
     "verify": ("verify:verify", "Repeat runs and compare every file with the original."),
     "predict": ("predict:predict", "Predict with a trained run: rows, texts, images, tables."),
     "evaluate": ("evaluate:evaluate", "Evaluate a trained run on its test set or on a file."),
     "export": ("export:export", "Export a trained model to SavedModel, LiteRT or ONNX."),
     "check": ("check:check", "Check specs without data and without TensorFlow."),
-    "compare": ("compare:compare", "Compare runs: which is better, and is it significant?"),
-    "smoke": ("smoke:smoke", "Try each experiment: one epoch on a few rows."),
+    "compare": ("compare:compare", "Compare runs and test which differences are significant."),
+    "smoke": ("smoke:smoke", "Smoke-test each experiment: one epoch on a few rows."),
     "list": ("list:list_runs", "List all runs with status, size and metrics."),
     "show": ("list:show", "Show one run: metrics, best epoch, seed, versions and files."),
     "clean": ("clean:clean", "Delete runs that match all given filters."),
@@ -45,18 +45,18 @@ VERBS = {
     "keys": ("language:keys", "Explain what a spec may contain: keys, steps, Keras names."),
     "explain": ("language:explain", "Explain an error code and how to fix it."),
 }
-"""The module and function of each verb, and its line in `nnrun --help`, in the order of that list."""
+"""The function of each verb and its line in `nnrun --help`, in the order of that list."""
 
 
 class Verbs(TyperGroup):
-    """The verbs, each imported when it is used, so that help does not wait for all of them."""
+    """A group of verbs, each imported only when it is used."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names of the verbs, in the order of the help."""
+        """Names of the verbs, in the order of the help."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The click command of a verb; None for an unknown one."""
+        """The click command of a verb, or None."""
         if cmd_name not in VERBS:
             return None
         module, _, name = VERBS[cmd_name][0].partition(":")
@@ -73,23 +73,23 @@ class Verbs(TyperGroup):
             formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
-        """Reads the arguments that stand before the verb."""
-        with _inert():
+        """Parses the arguments before the verb."""
+        with _escaped_usage_errors():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        """Reads the arguments of the verb, and runs it."""
-        with _inert():
+        """Parses the arguments of the verb and runs it."""
+        with _escaped_usage_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _inert() -> Iterator[None]:
-    """Lets no argument that an error quotes steer the terminal."""
+def _escaped_usage_errors() -> Iterator[None]:
+    """Escapes control characters of arguments that a usage error quotes."""
     try:
         yield
     except Exception as error:
-        # Typer has had click's errors and has its own by now; both are told by this.
+        # Errors of click and of Typer both have this method.
         if hasattr(error, "format_message"):
             usage: Any = error
             usage.message = text.escape_text(str(usage.message))
@@ -121,21 +121,21 @@ def options(
 
 
 def run() -> None:
-    """Runs the command and leaves at once.
+    """Runs the command and exits without Python's shutdown.
 
-    Taking TensorFlow apart in an orderly way takes a second and frees nothing that the end of the
-    process does not free; everything a person keeps has been written and closed by then.
+    The shutdown of TensorFlow takes a second and frees nothing that the end of the process does not
+    free. All files have been written and closed by then.
     """
-    # A shell that has closed them, `>&-`, wants to hear nothing.
+    # A shell can close them with `>&-`.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - as long as it runs
-        # A name with a letter that the terminal's encoding lacks is no reason to say nothing.
+        # Letters that the terminal's encoding lacks are escaped.
         getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         _run()
     except SystemExit as end:
-        # CPython ends by the signal itself where Ctrl-C fell into an `exec`, though it was handled.
+        # CPython ends by the signal itself where Ctrl-C interrupted an `exec`, even if handled.
         if "tensorflow" not in sys.modules and end.code != INTERRUPTED:
             raise
         sys.stdout.flush()
@@ -144,7 +144,7 @@ def run() -> None:
 
 
 def _run() -> None:
-    """Runs the command; an answer that cannot be written is said instead of lost.
+    """Runs the command and reports a result that cannot be written.
 
     Raises:
         SystemExit: always.
@@ -155,13 +155,13 @@ def _run() -> None:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        # Files have their names in their errors; only standard output has none.
+        # Errors of files have a file name; those of standard output have none.
         if (
             error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
             or error.filename
         ):
             raise
         sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
-        # What is left in the buffer would fail once more when Python ends.
+        # The rest of the buffer would fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None

@@ -4,41 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from nnrun.cli import console
+from nnrun.cli.list import count_runs
 from nnrun.cli.verb import Json, Runs, exit_codes
 from nnrun.errors import CommandError, NnrunError
-from nnrun.runs import layout
+from nnrun.runs import cleaning, layout
+from nnrun.runs.cleaning import Plan, Rules, RunInfo, Standing
+from nnrun.spec.text import format_size
 
-if TYPE_CHECKING:
-    from nnrun.runs.cleaning import Plan, RunInfo, Standing
-from collections.abc import Mapping
-from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from nnrun.cli.list import counted
-from nnrun.runs.cleaning import Plan, Rules
-from nnrun.spec.text import size
-
-NO_RULE = (
-    "say which runs may go: by name, or with --keep-best, --older-than, --max-size or --status; "
-    "only those go of which every rule given says so, and --dry-run shows them"
+NO_FILTER = (
+    "select runs by name, or with --keep-best, --older-than, --max-size or --status; only runs "
+    "that match all given filters are deleted, and --dry-run lists them"
 )
 
 
 class Status(StrEnum):
-    """How a run may have ended that is not worth keeping."""
+    """Values of `--status`."""
 
     failed = layout.FAILED
     interrupted = layout.INTERRUPTED
@@ -48,7 +39,7 @@ class Status(StrEnum):
 def clean(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUN]...", help="Only these, by name or by folder."),
+        typer.Argument(metavar="[RUN]...", help="Only these runs, by name or by folder."),
     ] = None,
     keep_best: Annotated[
         int | None,
@@ -56,7 +47,7 @@ def clean(
             "--keep-best",
             min=1,
             metavar="N",
-            help="Only runs that are none of the N best of their name, as compare ranks them.",
+            help="Only runs that are not among the N best of their name, as compare ranks them.",
         ),
     ] = None,
     older_than: Annotated[
@@ -68,7 +59,7 @@ def clean(
     max_size: Annotated[
         str | None,
         typer.Option(
-            "--max-size", metavar="SIZE", help="Only the oldest, until all runs fit in: 500M or 2G."
+            "--max-size", metavar="SIZE", help="Only the oldest, until all runs fit: 500M or 2G."
         ),
     ] = None,
     status: Annotated[
@@ -76,11 +67,11 @@ def clean(
         typer.Option(
             "--status",
             metavar="STATUS",
-            help="Only failed, interrupted or crashed ones; may be repeated.",
+            help="Only failed, interrupted or crashed runs; may be repeated.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go, and why; remove nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     root: Runs = Path("runs"),
@@ -88,14 +79,13 @@ def clean(
 ) -> None:
     """Delete runs that match all given filters.
 
-    Nothing that is running or is no run is ever removed. Without --yes it asks first.
+    Running experiments and folders that are not runs are never deleted. Without --yes the command
+    asks first.
 
     Example: nnrun clean --keep-best 3 --older-than 30d --dry-run
     """
     with exit_codes():
-        from nnrun.runs import cleaning
-
-        rules = cleaning.Rules(
+        rules = Rules(
             _named(paths, root) if paths else None,
             frozenset(status) if status else None,
             cleaning.age(older_than) if older_than is not None else None,
@@ -103,200 +93,181 @@ def clean(
             cleaning.bytes_of(max_size) if max_size is not None else None,
         )
         if not rules.are_given:
-            raise CommandError(NO_RULE)
-        subjects = list(_subjects(root))
-        ranked = _standings(subjects) if keep_best else None
-        plan = cleaning.plan(subjects, rules, now=datetime.now(), standings=ranked)
-        remains = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
+            raise CommandError(NO_FILTER)
+        runs = list(_read(root))
+        standings = _standings(runs) if keep_best else None
+        plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
+        leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
         out = console.stderr() if json else console.stdout()
-        show(plan, remains, rules, out)
-        is_agreed = not dry_run and bool(plan.removals or remains) and _is_agreed(yes=yes)
-        done = _removed(plan, remains) if is_agreed else {}
+        show(plan, leftovers, rules, out)
+        anything = bool(plan.removals or leftovers)
+        done = _delete(plan, leftovers) if not dry_run and anything and _confirm(yes=yes) else {}
         if json:
-            console.print_json(as_json(plan, remains, done))
+            console.print_json(as_json(plan, leftovers, done))
         elif done:
-            say(plan, done, out)
+            sizes = [
+                each.subject.bytes for each in plan.removals if not done[each.subject.run.path]
+            ]
+            failed = sum(map(bool, done.values()))
+            rest = f"; {failed} could not be deleted" if failed else ""
+            out.print(f"deleted {count_runs(len(sizes), sum(sizes))}{rest}", markup=False)
         if any(done.values()):
             raise typer.Exit(1)
 
 
 def _named(paths: Sequence[Path], root: Path) -> frozenset[Path]:
-    """The folders that are meant; what is there but no run is told and passed over.
+    """The run folders given by name or path; reports and skips other folders.
 
     Raises:
-        CommandError: one is not there, or lies elsewhere.
+        CommandError: a folder does not exist, or is not in the folder of all runs.
     """
-    from nnrun.runs.cleaning import removable
-
-    known = {run.path for run in removable(root)}
-    found = set()
+    runs = {run.path for run in cleaning.removable(root)}
+    selected = set()
     for path in paths:
         folder = _folder(path, root)
-        if folder in known:
-            found.add(folder)
-        elif folder.is_symlink():
-            console.stderr().print(f"skipped: {path} is a link", markup=False)
+        if folder in runs:
+            selected.add(folder)
         else:
-            console.stderr().print(f"skipped: {path} is no run", markup=False)
-    return frozenset(found)
+            reason = "a link" if folder.is_symlink() else "not a run"
+            console.stderr().print(f"skipped: {path} is {reason}", markup=False)
+    return frozenset(selected)
 
 
 def _folder(path: Path, root: Path) -> Path:
-    """Where a name or a path leads, below the folder of all runs; links are not followed."""
+    """The folder of a name or a path, below the folder of all runs; links are not followed."""
     inside = root / path.name
     if len(path.parts) == 1 and os.path.lexists(inside):
         return inside
-    # Not resolved, which would follow a link to wherever it leads.
-    whole = Path(os.path.abspath(path))  # noqa: PTH100
-    if not os.path.lexists(whole):
-        raise CommandError(f"there is no run {path}; nothing is removed")
-    if (whole.parent / layout.RUN).is_file():
-        raise CommandError(f"{path} is a part of {whole.parent.name}, and goes only with it")
-    if whole.parent.resolve() != root.resolve():
-        raise CommandError(f"{path} is not in {root}; `--runs {whole.parent}` cleans there")
-    return root / whole.name
+    # `resolve` would follow a link.
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100
+    if not os.path.lexists(absolute):
+        raise CommandError(f"there is no run {path}; nothing is deleted")
+    if (absolute.parent / layout.RUN).is_file():
+        raise CommandError(f"{path} is a part of {absolute.parent.name}; delete the whole run")
+    if absolute.parent.resolve() != root.resolve():
+        raise CommandError(f"{path} is not in {root}; use `--runs {absolute.parent}`")
+    return root / absolute.name
 
 
-def _subjects(root: Path) -> Iterator[RunInfo]:
-    """All runs; one whose record cannot be read is told and stays."""
-    from nnrun.runs.cleaning import read, removable
-
-    if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also of a name that is too long
-        raise CommandError(f"{root} is itself a run, and its parts go only with it")
-    for run in removable(root):
+def _read(root: Path) -> Iterator[RunInfo]:
+    """Reads all runs; reports and keeps those that cannot be read."""
+    if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
+        raise CommandError(f"{root} is itself a run; delete it from its parent folder")
+    for run in cleaning.removable(root):
         try:
-            yield read(run)
+            yield cleaning.read(run)
         except NnrunError as error:
             console.stderr().print(f"skipped: {error}", markup=False)
 
 
-def _standings(subjects: Iterable[RunInfo]) -> dict[Path, Standing]:
-    """Which runs are the best; one that cannot be read is told and has no place, so it stays."""
+def _standings(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
+    """Ranks the runs; one that cannot be read has no rank and is kept."""
     from nnrun.analysis.compare import read
     from nnrun.analysis.compare.table import standings
 
-    found = []
-    for subject in subjects:
+    facts = []
+    for info in runs:
         try:
-            found.append(read(subject.run))
+            facts.append(read(info.run))
         except NnrunError as error:
             console.stderr().print(f"skipped: {error}", markup=False)
-    return standings(found)
+    return standings(facts)
 
 
-def _is_agreed(*, yes: bool) -> bool:
-    """Whether all this is to go.
+def _confirm(*, yes: bool) -> bool:
+    """Asks the user, unless `--yes` was given.
 
     Raises:
-        CommandError: nobody is there to ask.
+        CommandError: standard input is not a terminal.
     """
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise CommandError("nothing is removed without --yes where nobody can be asked")
-    console.stderr().print("remove all these? [y/N] ", end="", markup=False)
+        raise CommandError("nothing is deleted: use --yes where the command cannot ask")
+    console.stderr().print("delete all these? [y/N] ", end="", markup=False)
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True
-    console.stderr().print("nothing is removed", markup=False)
+    console.stderr().print("nothing is deleted", markup=False)
     return False
 
 
-def _removed(plan: Plan, remains: Iterable[Path]) -> dict[Path, str]:
-    """Removes one by one; says of each folder why it could not be removed, or nothing."""
-    from nnrun.runs.cleaning import remove, remove_leftover
-
-    going = [removal.subject.run for removal in plan.removals]
-    tasks = {path: partial(remove_leftover, path) for path in remains}
-    tasks |= {run.path: partial(remove, run) for run in going}
-    return {path: _error_of(task) for path, task in tasks.items()}
-
-
-def _error_of(task: Callable[[], None]) -> str:
-    """Why it failed; what is in the way of one must not keep the others."""
-    try:
-        task()
-    except NnrunError as error:
-        console.print_error(error)
-        return str(error)
-    return ""
-
-
-# What `nnrun clean` says: which runs go, why, and what came of it.
-
-REMAINS = "left of a removal that was cut short"
-
-
-def show(plan: Plan, remains: Mapping[Path, int], rules: Rules, out: Console) -> None:
-    """Lists what the rules let go, the oldest first; or says that there is nothing."""
-    if not (plan.removals or remains):
-        out.print(f"nothing to remove; {_staying(plan)}", markup=False)
-    else:
-        out.print(_table(plan, remains))
-        freed = plan.freed + sum(remains.values())
-        out.print(f"to remove: {counted(len(plan.removals), freed)}; {_staying(plan)}")
-    if rules.max_size is not None and plan.left > rules.max_size:
-        more = f"{size(plan.left)} are still above {size(rules.max_size)}"
-        out.print(f"{more}, but no other run may go", markup=False)
-
-
-def _staying(plan: Plan) -> str:
-    verb = "stays" if plan.staying == 1 else "stay"
-    return f"{counted(plan.staying, plan.left)}, {verb}"
-
-
-def _table(plan: Plan, remains: Mapping[Path, int]) -> Table:
-    table = Table("run", "status")
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("why")
+def _delete(plan: Plan, leftovers: Iterable[Path]) -> dict[Path, str]:
+    """Deletes one folder after another; returns an error message per folder, empty for success."""
+    tasks: dict[Path, Callable[[], None]] = {
+        path: partial(cleaning.remove_leftover, path) for path in leftovers
+    }
     for removal in plan.removals:
-        subject = removal.subject
-        row = (subject.run.path.name, subject.status, size(subject.bytes))
-        table.add_row(*map(escape, row), escape("; ".join(removal.reasons)))
-    for path, count in remains.items():
-        table.add_row(escape(path.name), "-", size(count), REMAINS)
-    return table
+        tasks[removal.subject.run.path] = partial(cleaning.remove, removal.subject.run)
+    errors = dict.fromkeys(tasks, "")
+    for path, task in tasks.items():
+        try:
+            task()
+        except NnrunError as error:
+            console.print_error(error)
+            errors[path] = str(error)
+    return errors
 
 
-def say(plan: Plan, done: Mapping[Path, str], out: Console) -> None:
-    """Says how many went, and how many did not."""
-    going = [removal.subject for removal in plan.removals]
-    gone = [subject.bytes for subject in going if not done[subject.run.path]]
-    failed = sum(map(bool, done.values()))
-    rest = f"; {failed} could not be removed" if failed else ""
-    out.print(f"removed {counted(len(gone), sum(gone))}{rest}", markup=False)
-
-
-def as_json(plan: Plan, remains: Mapping[Path, int], done: Mapping[Path, str]) -> dict[str, Any]:
-    """The same for programs.
+def show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console) -> None:
+    """Prints the runs to be deleted, the oldest first, each with the reason.
 
     Args:
-        remains: what was left of earlier removals, each with its bytes.
-        done: why each folder that was to go could not be removed, empty where it was; nothing at
-            all where none was to go.
+        plan: the runs to be deleted.
+        leftovers: folders of interrupted deletions, with their bytes.
+        rules: the filters.
+        out: the console.
     """
-    rows = [
+    kept = f"{count_runs(plan.staying, plan.left)} kept"
+    if not (plan.removals or leftovers):
+        out.print(f"nothing to delete; {kept}", markup=False)
+    else:
+        rows = []
+        for removal in plan.removals:
+            info = removal.subject
+            why = "; ".join(removal.reasons)
+            rows.append((info.run.path.name, info.status, format_size(info.bytes), why))
+        for path, size in leftovers.items():
+            rows.append((path.name, "-", format_size(size), "left by an interrupted deletion"))
+        out.print(console.make_table(("run", "status", "size", "why"), rows, right=["size"]))
+        freed = plan.freed + sum(leftovers.values())
+        out.print(f"to delete: {count_runs(len(plan.removals), freed)}; {kept}")
+    if rules.max_size is not None and plan.left > rules.max_size:
+        excess = f"{format_size(plan.left)} are still above {format_size(rules.max_size)}"
+        out.print(f"{excess}, but no other run matches all filters", markup=False)
+
+
+def as_json(
+    plan: Plan, leftovers: Mapping[Path, int], errors: Mapping[Path, str]
+) -> dict[str, Any]:
+    """The result as a JSON document.
+
+    Args:
+        plan: the runs to be deleted.
+        leftovers: folders of interrupted deletions, with their bytes.
+        errors: a message per folder, empty where it was deleted; empty if nothing was tried.
+    """
+
+    def outcome(path: Path) -> dict[str, Any]:
+        error = {"error": errors[path]} if errors.get(path) else {}
+        return {"removed": path in errors and not error, **error}
+
+    runs = [
         {
             "path": str(removal.subject.run.path),
             "status": removal.subject.status,
             "bytes": removal.subject.bytes,
             "why": list(removal.reasons),
-            **_outcome(removal.subject.run.path, done),
+            **outcome(removal.subject.run.path),
         }
         for removal in plan.removals
     ]
     others = [
-        {"path": str(path), "bytes": count, **_outcome(path, done)}
-        for path, count in remains.items()
+        {"path": str(path), "bytes": size, **outcome(path)} for path, size in leftovers.items()
     ]
     return {
         "schema_version": 1,
-        "runs": rows,
+        "runs": runs,
         "leftovers": others,
-        "removed_bytes": sum(row["bytes"] for row in (*rows, *others) if row["removed"]),
+        "removed_bytes": sum(each["bytes"] for each in (*runs, *others) if each["removed"]),
         "staying": {"runs": plan.staying, "bytes": plan.left},
     }
-
-
-def _outcome(path: Path, done: Mapping[Path, str]) -> dict[str, Any]:
-    error = {"error": done[path]} if done.get(path) else {}
-    return {"removed": path in done and not error, **error}

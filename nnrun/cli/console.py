@@ -1,14 +1,15 @@
-"""What a person sees: answers on stdout, all else on stderr."""
+"""Output for the user: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.control import Control
@@ -19,22 +20,27 @@ from rich.text import Text
 from nnrun.errors import GATE, OVERRIDE, Fault, NnrunError, RunError, SpecError
 from nnrun.spec.text import escape_json, escape_line, escape_text, is_inert
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Format = TypeVar("Format", bound=StrEnum)
+
 
 class SafeConsole(Console):
-    """A console on which no text can steer the terminal, whoever wrote it.
+    """A console that shows control characters of foreign text instead of obeying them.
 
-    Whatever is printed becomes text here, before its width is measured, and segments here, after
-    that; what Rich itself tells the terminal goes by as a control code and not as text.
+    Strings are escaped before their width is measured, and all segments once more before they are
+    written. Control codes of Rich itself pass.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text of a string, with pictures in place of control characters."""
+        """Renders a string with its control characters escaped."""
         return super().render_str(escape_text(text), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """The segments of anything, none of which holds a control character."""
+        """Renders anything into segments without control characters."""
         for segment in super().render(renderable, options):
             if segment.control or is_inert(segment.text):
                 yield segment
@@ -43,12 +49,12 @@ class SafeConsole(Console):
 
 
 def stdout() -> Console:
-    """For answers."""
+    """The console for results."""
     return _console(sys.stdout)
 
 
 def stderr(file: IO[str] | None = None) -> Console:
-    """For everything else."""
+    """The console for everything else."""
     return _console(file or sys.stderr)
 
 
@@ -58,40 +64,75 @@ def _console(file: IO[str]) -> Console:
     return SafeConsole(file=file, width=width, highlight=False, soft_wrap=not file.isatty())
 
 
-def say_meanwhile(text: str, console: Console) -> None:
-    """Says what takes a while, on a line that the next one is written over."""
+def print_status(text: str, console: Console) -> None:
+    """Prints a line for a slow step, on terminals only; the next line overwrites it."""
     if console.is_terminal:
         console.print(text, markup=False, end="")
         console.control(Control(ControlType.CARRIAGE_RETURN))
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """Prints notes on stderr, beside the result."""
+    for note in notes:
+        stderr().print(f"note: {note}", markup=False)
+
+
 def print_json(value: Any) -> None:
-    """One document on stdout."""
+    """Prints one JSON document on stdout."""
     sys.stdout.write(as_json(value))
 
 
 def as_json(value: Any) -> str:
-    """One document, with the line end of the last line."""
+    """One JSON document that ends with a newline."""
     return escape_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
+def make_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    title: str = "",
+    right: Collection[str] = (),
+    row_styles: Sequence[str] = (),
+) -> Table:
+    """A table of plain text.
+
+    Args:
+        headings: one per column.
+        rows: cells, one per heading; a `Text` may have a style.
+        title: above the table, on the left.
+        right: headings of the columns that are aligned to the right.
+        row_styles: one style per row; by default none.
+    """
+    from rich.table import Table
+
+    table = Table(title=escape(title) or None, title_justify="left")
+    for heading in headings:
+        is_right = heading in right
+        table.add_column(
+            Text(escape_text(heading)), justify="right" if is_right else "left", no_wrap=is_right
+        )
+    for number, row in enumerate(rows):
+        cells = (cell if isinstance(cell, Text) else Text(escape_text(cell)) for cell in row)
+        table.add_row(*cells, style=row_styles[number] if row_styles else None)
+    return table
+
+
 def print_error(error: NnrunError, console: Console | None = None) -> None:
-    """Says what is wrong, by default on stderr; a spec's faults with their places."""
+    """Prints an error, by default on stderr; faults of a spec with their places."""
     console = console or stderr()
     if not isinstance(error, SpecError):
         console.print(f"[bold red]error:[/] {escape(str(error))}")
         return
-
     for fault in error.faults:
         print_fault(fault, console)
-    if wanted():
+    if in_github_actions():
         for fault in error.faults:
             console.print(annotation(fault), markup=False, soft_wrap=True)
 
 
 def print_fault(fault: Fault, out: Console) -> None:
-    """Says what is wrong, with the line and carets under the culprit."""
-    # Rendering reads no file and needs no Keras, but only a refused spec needs it.
+    """Prints a fault, with its line of the spec and carets under the value."""
     from nnrun.spec.rendering import render
 
     head, *source = render(fault).splitlines()
@@ -101,30 +142,27 @@ def print_fault(fault: Fault, out: Console) -> None:
         out.print(escape(line), style="dim" if "^" not in line else color)
 
 
-def short(path: Path) -> str:
-    """A path as a person would type it from here, on one line."""
+def relative_path(path: Path) -> str:
+    """A path relative to the current folder, on one line; absolute where it is not below it."""
     try:
         return escape_line(str(path.resolve().relative_to(Path.cwd())))
     except ValueError:
         return escape_line(str(path))
 
 
-# Faults as GitHub Actions shows them beside the line, by the workflow commands it documents.
-#
-# https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-
-
-def wanted() -> bool:
-    """Whether this runs where somebody reads annotations."""
+def in_github_actions() -> bool:
+    """Whether the command runs in a workflow of GitHub Actions."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def annotation(fault: Fault, spec: Path | None = None) -> str:
-    """One line that GitHub turns into a remark.
+    """The workflow command by which GitHub Actions shows a fault beside its line.
+
+    See https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 
     Args:
-        fault: what is wrong.
-        spec: the file to name where the fault itself stands in none, as in `--set`.
+        fault: the fault.
+        spec: the file to name where the fault has no place in a file, as in `--set`.
 
     Example:
         >>> annotation(Fault("NN104", "model[2]", "unknown layer 'Dens'"), Path("a.yaml"))
@@ -141,45 +179,59 @@ def annotation(fault: Fault, spec: Path | None = None) -> str:
             "endColumn": str(end),
             "title": fault.code,
         }
-    properties = ",".join(f"{key}={_escaped(value)}" for key, value in where.items() if value)
+    properties = ",".join(
+        f"{key}={_escape_message(value).replace(':', '%3A').replace(',', '%2C')}"
+        for key, value in where.items()
+        if value
+    )
     hint = f"; did you mean '{fault.suggestion}'?" if fault.suggestion else ""
     path = f"{fault.path}: " if fault.path else ""
-    return f"::{level} {properties}::{_message(f'{path}{fault.message}{hint}')}"
+    return f"::{level} {properties}::{_escape_message(f'{path}{fault.message}{hint}')}"
 
 
-def _message(text: str) -> str:
+def _escape_message(text: str) -> str:
     return escape_text(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _escaped(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
+def format_of(output: Path | None, formats: type[Format]) -> Format:
+    """The format named by the suffix of a file; `table` for any other suffix."""
+    suffix = output.suffix.removeprefix(".") if output else ""
+    return formats(suffix if suffix in set(formats) else "table")
 
 
-# A file that a person asked for, written whole or not at all.
+def write_result(text: str, output: Path | None) -> None:
+    """Writes text to a file, or to stdout without one.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        save(output, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def save(path: Path, write: Callable[[Path], object]) -> None:
-    """Has a file written; what stood there stays until the new one is whole.
+    """Writes a file as a whole; an existing one is replaced when the new one is complete.
 
     Args:
-        path: as the person named it.
-        write: is given a passing name beside it.
+        path: as given by the user. The target of a link is replaced; a device is written to.
+        write: writes the file under a temporary name beside it.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: the file cannot be written.
     """
-    # A link stays one: what it points at is exchanged. So does a device, which is written to.
-    path, named = path.resolve(), path
-    passing = path.with_name(f".{os.getpid()}.{path.name}")
+    path, given = path.resolve(), path
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         if path.exists() and not path.is_file():
             write(path)
             return
-        write(passing)
-        passing.replace(path)
+        write(temporary)
+        temporary.replace(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise RunError(f"{named}: cannot be written: {reason}") from error
+        raise RunError(f"{given}: cannot be written: {reason}") from error
     finally:
         with suppress(OSError):
-            passing.unlink()
+            temporary.unlink()

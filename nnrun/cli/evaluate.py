@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnrun.cli import console
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli import console, predict
+from nnrun.cli.verb import Json, RunFolder, exit_codes
 from nnrun.errors import CommandError
+from nnrun.spec.text import format_number
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from nnrun.analysis.predict import Raw, TrainedRun
-
-TEST = "test set"
 
 
 def evaluate(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    path: RunFolder,
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Labelled rows, .csv, .npz or a folder; by default the test set."
+            metavar="[FILE]", help="Labelled rows: .csv, .npz or a folder; default: the test set."
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Evaluate a trained run on its test set or on a file.
 
-    A CSV has a column with the target's name; an npz has the arrays x and y; pictures lie in a
-    folder per class.
+    A CSV file has the labels in a column with the target's name, an npz file has arrays x and y,
+    and images are in one folder per class.
 
     Example: nnrun evaluate runs/20260101-120000-iris flowers.csv
     """
     with exit_codes():
         from nnrun.analysis.predict import trained_run
-        from nnrun.cli import predict
 
         subject = trained_run(path)
-        raw = _raw(subject, file)
-        predict.say((*subject.notices, *raw.notices))
-        found = predict.ask(_metrics, subject, raw)
-        source = str(file) if file else TEST
+        raw = _labelled_rows(subject, file)
+        notices = [*subject.notices, *raw.notices]
+        console.print_notes(notices)
+        metrics = predict.with_tensorflow(_metrics, subject, raw)
+        source = str(file) if file else "test set"
         if json:
             console.print_json(
                 {
@@ -53,50 +51,37 @@ def evaluate(
                     "dataset": subject.name,
                     "source": source,
                     "rows": len(raw),
-                    "notices": [*subject.notices, *raw.notices],
-                    "metrics": found,
+                    "notices": notices,
+                    "metrics": metrics,
                 }
             )
-        else:
-            console.stdout().print(_table(found, f"{source}, {len(raw):,} rows"))
+            return
+        rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
+        title = f"{source}, {len(raw):,} rows"
+        table = console.make_table(("metric", "value"), rows, title=title, right=["value"])
+        console.stdout().print(table)
 
 
-def _raw(subject: TrainedRun, file: Path | None) -> Raw:
-    """Labelled rows.
+def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
+    """Reads rows with their labels.
 
     Raises:
-        CommandError: they have no labels.
+        CommandError: the rows have no labels.
     """
     from nnrun.analysis.predict import files
 
-    # What is measured is what a person has: nothing is made more like the training pictures.
+    # Images are not inverted, so that the metrics are those of the given file.
     raw = files.read([file], subject, invert=False) if file else files.all_test_rows(subject)
     if raw.y is None:
-        where = (
-            f"a CSV has them in a column `{subject.target}`, an npz in an array `y`, and pictures "
-            "lie in a folder per class"
+        raise CommandError(
+            f"{file}: the rows have no labels; a CSV file needs a column `{subject.target}`, an "
+            "npz file an array `y`, and images one folder per class"
         )
-        raise CommandError(f"{file}: the rows have no labels; {where}")
     return raw
 
 
 def _metrics(subject: TrainedRun, raw: Raw) -> dict[str, float | None]:
-    import math
-
     from nnrun.analysis.predict import model
 
-    found = model.metrics(subject, raw)
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}
-
-
-def _table(metrics: dict[str, float | None], title: str) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from nnrun.spec.text import number
-
-    table = Table("metric", title=Text(title), title_justify="left")
-    table.add_column("value", justify="right")
-    for name, value in metrics.items():
-        table.add_row(Text(name.replace("_", " ")), number(value))
-    return table
+    metrics = model.metrics(subject, raw)
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

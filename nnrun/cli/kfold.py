@@ -51,7 +51,7 @@ def kfold(
     """
     with exit_codes():
         also = ["validation.kfold.final=true"] if final else []
-        loaded = specs.read(spec, [*overrides, *also], expect)
+        loaded = specs.read_spec(spec, [*overrides, *also], expect)
 
         def folder(record: dict[str, Any]) -> Run:
             from nnrun import runs

@@ -1,4 +1,4 @@
-"""`nnrun keys [WORD]…`."""
+"""Verbs about the language of specs: `keys`, `explain`, `schema` and `devices`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.console import save
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
 from nnrun.spec.codes import ALL, Rule
-from nnrun.spec.keys import TOP, Key, Section
-from nnrun.spec.text import edits
+from nnrun.spec.suggest import edit_distance
 from nnrun.training.backend import Noise
+
+if TYPE_CHECKING:
+    from nnrun.spec.keys import Key, Section
+
+VALUE_WIDTH = 34
+"""Longer values and defaults are wrapped."""
 
 
 def keys(
@@ -30,10 +33,10 @@ def keys(
         list[str] | None,
         typer.Argument(
             metavar="[WORD]...",
-            help="A part (training), steps, datasets, layers, losses, …, or a name (Dense, epochs).",
+            help="A section (training), a group (layers, losses, …) or a name (Dense, epochs).",
         ),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Tables for a document.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
     json: Json = False,
 ) -> None:
     """Explain what a spec may contain: keys, steps, Keras names.
@@ -43,36 +46,30 @@ def keys(
     with exit_codes():
         from nnrun.spec.keys import everything, look_up
 
-        found = [section for word in words or () for section in look_up(word)]
-        found = found or list(everything())
+        sections = [section for word in words or () for section in look_up(word)]
+        sections = sections or list(everything())
         out = console.stdout()
         if json:
-            sections = [plain(section) for section in found]
-            console.print_json({"schema_version": 1, "sections": sections})
+            documents = [asdict(section) for section in sections]
+            console.print_json({"schema_version": 1, "sections": documents})
         elif markdown:
-            print("\n".join(map(markdown_tables, found)))
+            print("\n".join(map(markdown_tables, sections)))
         else:
-            for section in found:
+            for section in sections:
                 show(section, out)
                 out.print()
 
 
-# Keys and names as tables: in a terminal, in Markdown, in JSON.
-
-# Words of a value that stand on one line.
-WIDE = 34
-
-
 def show(section: Section, out: Console) -> None:
-    """Prints a section: what it is, and a line for each key."""
-    named = f"{section.title} ({section.kind})" if section.kind else section.title
-    out.print(f"{named}: {section.meaning}", markup=False, style="bold", soft_wrap=False)
+    """Prints a section: its meaning, and a line per key."""
+    title = f"{section.title} ({section.kind})" if section.kind else section.title
+    out.print(f"{title}: {section.meaning}", markup=False, style="bold", soft_wrap=False)
     if not section.keys:
         return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     for _ in _columns(section)[1:-1]:
-        table.add_column(max_width=WIDE)
+        table.add_column(max_width=VALUE_WIDTH)
     table.add_column()
     for key in section.keys:
         first, *rest = (_cell(key, column) for column in _columns(section))
@@ -81,28 +78,25 @@ def show(section: Section, out: Console) -> None:
 
 
 def markdown_tables(section: Section) -> str:
-    """A section under a heading of the third level."""
+    """A section in Markdown, below a heading of level 3."""
+    from nnrun.spec.keys import TOP
+
     heading = "The top level" if section.title == TOP else f"`{section.title}`"
     lines = [f"### {heading}", ""]
     if section.kind:
         lines += [section.meaning, ""]
     if section.keys:
         columns = _columns(section)
-        lines += [_row(columns), "|" + "---|" * len(columns)]
-        lines += [_row([_cell(key, c, mark="`") for c in columns]) for key in section.keys]
-        lines.append("")
+        rows = [columns, *([_cell(key, c, mark="`") for c in columns] for key in section.keys)]
+        rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        first, *rest = [f"| {' | '.join(row)} |" for row in rows]
+        lines += [first, "|" + "---|" * len(columns), *rest, ""]
     return "\n".join(lines)
 
 
-def plain(section: Section) -> dict[str, Any]:
-    """A section as JSON holds it."""
-    return asdict(section)
-
-
 def _columns(section: Section) -> list[str]:
-    """A name that is only listed has no value and no default."""
-    listed = all(key.value is None for key in section.keys)
-    return ["key", "meaning"] if listed else ["key", "value", "default", "meaning"]
+    names_only = all(key.value is None for key in section.keys)
+    return ["key", "meaning"] if names_only else ["key", "value", "default", "meaning"]
 
 
 def _cell(key: Key, column: str, *, mark: str = "") -> str:
@@ -124,20 +118,10 @@ def _default(key: Key, mark: str) -> str:
     return f"{mark}{json.dumps(key.default)}{mark}".replace('"', "")
 
 
-def _row(cells: Iterable[str]) -> str:
-    escaped = (cell.replace("|", "\\|") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
-
-
-# `nnrun explain CODE…`.
-
-INDENT = "    "
-
-
 def explain(
     codes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CODE]...", help="Such as NN104; by default all are listed."),
+        typer.Argument(metavar="[CODE]...", help="Such as NN104; by default all codes."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -146,54 +130,51 @@ def explain(
     Example: nnrun explain NN104
     """
     with exit_codes():
-        found = {code: ALL[code] for code in map(_known, codes or ())} or ALL
+        rules = {code: ALL[code] for code in map(_code, codes or ())} or ALL
         if json:
-            rules = [{"code": code, **asdict(rule)} for code, rule in found.items()]
-            console.print_json({"schema_version": 1, "codes": rules})
+            documents = [{"code": code, **asdict(rule)} for code, rule in rules.items()]
+            console.print_json({"schema_version": 1, "codes": documents})
             return
         out = console.stdout()
-        for number, (code, rule) in enumerate(found.items()):
+        for number, (code, rule) in enumerate(rules.items()):
             if not codes:
                 out.print(f"{code}  {rule.rule}", markup=False)
                 continue
             if number:
                 out.print()
-            _print(out, code, rule)
+            _print_rule(out, code, rule)
 
 
-def _known(word: str) -> str:
-    """The code that is meant: `nn104` and `104` mean NN104.
+def _code(word: str) -> str:
+    """The code for a word: `nn104` and `104` mean NN104.
 
     Raises:
-        CommandError: there is no such code; with the nearest.
+        CommandError: there is no such code.
     """
     code = f"NN{word.upper().removeprefix('NN')}"
     if code in ALL:
         return code
-    near = next((each for each in ALL if edits(code, each, most=1) is not None), None)
+    near = next((other for other in ALL if edit_distance(code, other, most=1) is not None), None)
     hint = f"; did you mean '{near}'?" if near else ""
     raise CommandError(f"there is no code '{word}'{hint or ';'} `nnrun explain` lists all")
 
 
-def _print(out: Console, code: str, rule: Rule) -> None:
+def _print_rule(out: Console, code: str, rule: Rule) -> None:
     out.print(textwrap.fill(f"{code}  {rule.rule}", out.width), markup=False, style="bold")
     for word, text in (("why", rule.reason), ("symptom", rule.symptom), ("fix", rule.fix)):
         if text:
             out.print("\n" + textwrap.fill(f"{word}: {text}", out.width), markup=False)
     if rule.example:
-        out.print("\n" + textwrap.indent(rule.example, INDENT), markup=False)
-
-
-# `nnrun schema`.
+        out.print("\n" + textwrap.indent(rule.example, "    "), markup=False)
 
 
 def schema(
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write it to a file."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write the schema to a file."),
     ] = None,
     header: Annotated[
-        bool, typer.Option("--header", help="Print only the lines that a spec begins with.")
+        bool, typer.Option("--header", help="Print only the first lines of a spec, for editors.")
     ] = False,
 ) -> None:
     """Print the JSON Schema of specs, for editors.
@@ -204,25 +185,18 @@ def schema(
         from nnrun.spec import schema as language
 
         if output:
-            text = language.text()
-            save(output, lambda path: path.write_text(text, encoding="utf-8"))
+            console.write_result(language.text(), output)
         elif not header:
             sys.stdout.write(language.text())
             return
-        lines = language.header(_address(output) if output else language.FILE)
+        # Specs name the schema relative to their folder, with slashes on every system.
+        address = Path(os.path.relpath(output)).as_posix() if output else language.FILE
+        lines = language.header(address)
         if header:
             sys.stdout.write("\n".join(lines) + "\n")
             return
-        said = ["a spec in this folder finds it by these lines on top:", *lines]
-        console.stderr().print("\n".join(said), markup=False)
-
-
-def _address(path: Path) -> str:
-    """A file as a spec in the current folder names it, with slashes on every system."""
-    return Path(os.path.relpath(path)).as_posix()
-
-
-# `nnrun devices`.
+        hint = ["first lines of a spec in this folder, for editors:", *lines]
+        console.stderr().print("\n".join(hint), markup=False)
 
 
 def devices(json: Json = False) -> None:
@@ -232,12 +206,12 @@ def devices(json: Json = False) -> None:
     """
     with exit_codes():
         with Noise():
-            from nnrun.training import devices as stage
+            from nnrun.training.devices import available, choose
 
-            found, chosen = stage.available(), stage.choose("auto")
+            names, default = available(), choose("auto")
         if json:
-            console.print_json({"schema_version": 1, "devices": found, "auto": chosen})
+            console.print_json({"schema_version": 1, "devices": names, "auto": default})
             return
-        for name, description in found.items():
-            mark = " (auto)" if name == chosen else ""
+        for name, description in names.items():
+            mark = " (auto)" if name == default else ""
             console.stdout().print(f"{name}{mark}: {description}", markup=False)

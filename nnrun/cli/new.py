@@ -13,7 +13,7 @@ import typer
 from nnrun.cli import console, specs
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
-from nnrun.spec.text import nearest
+from nnrun.spec.suggest import nearest
 
 if TYPE_CHECKING:
     from nnrun.spec.experiment import Experiment
@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nnrun.spec.language import FILES, UNREADABLE
-from nnrun.spec.text import listed, shown
+from nnrun.spec.text import join_words, quote
 
 if TYPE_CHECKING:
-    from nnrun.spec.profile import Look
+    from nnrun.spec.profile import TableSummary
 
 
 SUFFIXES = (".yaml", ".yml")
@@ -56,7 +56,7 @@ def new(
     Example: nnrun new my-net --from mnist
     """
     with exit_codes():
-        from nnrun.spec.dumping import commented
+        from nnrun.spec.dumping import dump_commented
         from nnrun.spec.language import data_sets
         from nnrun.spec.loading import load
 
@@ -72,7 +72,7 @@ def new(
             raw, header = load(start).root.plain(), [*_header(start, path)]
         experiment = _renamed(raw, path.name.removesuffix(path.suffix))
         command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
-        text = "\n".join((*_editor(path.parent), *header, HINT, "", commented(experiment)))
+        text = "\n".join((*_editor(path.parent), *header, HINT, "", dump_commented(experiment)))
         _write(path, text)
         if json:
             console.print_json({"schema_version": 1, "path": str(path), "command": command})
@@ -118,7 +118,7 @@ def _renamed(raw: dict[str, Any], name: str) -> Experiment:
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
-        [finding] = messages.findings(error, raw)
+        [finding] = messages.problems(error, raw)
         raise CommandError(f"NAME {finding.message}") from None
 
 
@@ -196,11 +196,11 @@ def of_file(name: str, target: str | None, *, beside: Path) -> Start | None:
     if path.is_dir():
         return _of_folder(path, beside)
     if ending in UNREADABLE:
-        raise CommandError(f"{shown(name)}: save it as csv, parquet or npz; {ending} is not read")
+        raise CommandError(f"{quote(name)}: save it as csv, parquet or npz; {ending} is not read")
     if ending not in FILES:
         return None
     if not path.is_file():
-        raise CommandError(f"{shown(name)} is not there")
+        raise CommandError(f"{quote(name)} is not there")
     if FILES[ending] in ("npz", "parquet"):
         return _unseen(path, FILES[ending], target, beside)
     return _of_table(path, target, beside)
@@ -214,17 +214,17 @@ def _of_folder(path: Path, beside: Path) -> Start:
         files = (each for name in names for each in (path / name).iterdir())
         pictures = any(each.suffix.lower() in profile.IMAGE_ENDINGS for each in files)
     except OSError as error:
-        raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}") from None
+        raise CommandError(f"{quote(str(path))} cannot be read: {error.strerror}") from None
     if len(names) < 2:
-        raise CommandError(f"{shown(str(path))} holds no folder for each of two classes or more")
+        raise CommandError(f"{quote(str(path))} holds no folder for each of two classes or more")
     raw = _shipped("pictures" if pictures else "functions", path, beside, outputs=len(names))
     if pictures:
         raw["dataset"] |= {"image_size": [_SIZE, _SIZE], "color_mode": "rgb"}
     else:
         # Columns, which folders have not.
         del raw["dataset"]["text"], raw["dataset"]["target"]
-    raw["description"] = f"{listed(names[:3], 'or')}, from {path.name}"
-    return Start(raw, (f"{len(names)} classes: {listed(names[:10], 'and')}",))
+    raw["description"] = f"{join_words(names[:3], 'or')}, from {path.name}"
+    return Start(raw, (f"{len(names)} classes: {join_words(names[:10], 'and')}",))
 
 
 def _of_table(path: Path, target: str | None, beside: Path) -> Start:
@@ -234,7 +234,7 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Start:
     try:
         found = profile.inspect_table(path, separator)
     except (OSError, ValueError) as error:
-        raise CommandError(f"{shown(str(path))} cannot be read: {error}") from None
+        raise CommandError(f"{quote(str(path))} cannot be read: {error}") from None
     target = _target(found, target, path)
     column = found.columns[target]
     classes = column.categories if column else None
@@ -242,17 +242,17 @@ def _of_table(path: Path, target: str | None, beside: Path) -> Start:
     names = [*unnamed, *_names(found, target)]
     features = [each for each in found.columns if each not in (target, *names)]
     if classes and len(classes) < 2:
-        raise CommandError(f"{shown(target)} is {shown(classes[0])} in every row")
+        raise CommandError(f"{quote(target)} is {quote(classes[0])} in every row")
     outputs = len(classes or "1")
     told = {"target": target, **({"separator": separator} if separator != "," else {})}
     if classes and len(names) == 1 and not features:
         raw = _shipped("functions", path, beside, outputs=outputs)
         raw["dataset"] |= {**told, "text": names[0]}
         raw["description"] = f"{target}, by {names[0]}, from {path.name}"
-        return Start(raw, (f"{shown(target)} is predicted from {shown(names[0])}",))
+        return Start(raw, (f"{quote(target)} is predicted from {quote(names[0])}",))
     if not features:
         raise CommandError(
-            f"{path.name} has no column that {shown(target)} could be predicted from"
+            f"{path.name} has no column that {quote(target)} could be predicted from"
         )
     raw = _shipped("flowers" if classes else "cars", path, beside, outputs=outputs)
     holes = any(held.missing for each in features if (held := found.columns[each]))
@@ -268,11 +268,11 @@ def _decisions(
 ) -> Iterator[str]:
     """What a person may want otherwise."""
     what = f"{len(classes)} classes" if classes else "a number"
-    yield f"{shown(target)} is what is predicted: {what}; --target takes another column"
+    yield f"{quote(target)} is what is predicted: {what}; --target takes another column"
     if unnamed:
         yield "left out, as it has no name: the number of the row, most likely"
     if own := [name for name in names if name not in unnamed]:
-        yield f"left out, as almost every row has its own: {listed(own, 'and')}"
+        yield f"left out, as almost every row has its own: {join_words(own, 'and')}"
 
 
 def _unseen(path: Path, kind: str, target: str | None, beside: Path) -> Start:
@@ -323,16 +323,16 @@ def _separator(path: Path) -> str:
     return max(",;\t", key=header.count)
 
 
-def _target(found: Look, target: str | None, path: Path) -> str:
+def _target(found: TableSummary, target: str | None, path: Path) -> str:
     if target is None:
         return list(found.columns)[-1]
     if target not in found.columns:
-        there = listed([shown(each) for each in found.columns], "and")
-        raise CommandError(f"--target: {path.name} has no column {shown(target)}; it has {there}")
+        there = join_words([quote(each) for each in found.columns], "and")
+        raise CommandError(f"--target: {path.name} has no column {quote(target)}; it has {there}")
     return target
 
 
-def _names(found: Look, target: str) -> Iterator[str]:
+def _names(found: TableSummary, target: str) -> Iterator[str]:
     """Columns of words that name the rows, of which nothing can be learnt."""
     for name, column in found.columns.items():
         words = column.categories if column and name != target else None

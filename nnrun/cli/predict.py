@@ -1,44 +1,41 @@
-"""`nnrun predict RUN`."""
+"""`nnrun predict RUN`, and how `predict`, `evaluate` and `export` run code that needs TensorFlow."""
 
 from __future__ import annotations
 
+import csv
 import io
 import sys
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.console import save
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli.verb import Json, Output, RunFolder, exit_codes
 from nnrun.errors import CommandError
+from nnrun.experiment.interrupts import Interrupts
+from nnrun.spec.text import escape_cell, escape_line, format_number
+from nnrun.training import backend
+from nnrun.training.backend import Noise
 
 if TYPE_CHECKING:
     from nnrun.analysis.predict import Raw, TrainedRun
     from nnrun.analysis.predict.answers import Answer
-import csv
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ParamSpec, TypeVar
 
-from rich.table import Table
-from rich.text import Text
-
-from nnrun.analysis.predict import Raw, TrainedRun
-from nnrun.analysis.predict.answers import Answer
-from nnrun.experiment.interrupts import Interrupts
-from nnrun.spec.text import escape_cell, escape_line, number
-from nnrun.training import backend
-from nnrun.training.backend import Noise
-
-# What is asked where nothing is.
-FIRST = "0:10"
+DEFAULT_ROWS = "0:10"
 STDIN = "-"
+EXCERPT = 60
+"""Characters of a text that a table shows."""
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class Format(StrEnum):
-    """What the answer is written as."""
+    """Formats of the result."""
 
     table = "table"
     json = "json"
@@ -46,91 +43,66 @@ class Format(StrEnum):
 
 
 def predict(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    path: RunFolder,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[FILE]...", help="Pictures or a folder of them, or one CSV or npz."
-        ),
+        typer.Argument(metavar="[FILE]...", help="Images or a folder of them; or one CSV or npz."),
     ] = None,
     rows: Annotated[
         str | None,
         typer.Option("--rows", metavar="A:B", help="Rows of the test set; by default 0:10."),
     ] = None,
     texts: Annotated[
-        list[str], typer.Option("--text", metavar="TEXT", help="A sentence; may be repeated.")
+        list[str], typer.Option("--text", metavar="TEXT", help="A text; may be repeated.")
     ] = [],  # noqa: B006 - Typer reads it, nobody changes it
     text_file: Annotated[
         Path | None,
-        typer.Option("--text-file", metavar="FILE", help="A text per line; - reads stdin."),
+        typer.Option("--text-file", metavar="FILE", help="One text per line; - is stdin."),
     ] = None,
     invert: Annotated[
         bool | None,
         typer.Option(
             "--invert/--no-invert",
-            help="Exchange light and dark in pictures; by default where their edges ask for it.",
+            help="Swap light and dark in images; by default decided by their edges.",
         ),
     ] = None,
     format_: Annotated[
         Format | None,
-        typer.Option("--format", help="By default a table, or what the end of FILE says."),
+        typer.Option("--format", help="Default: the suffix of FILE, or a table."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Write the answer to a file.")
-    ] = None,
+    output: Output = None,
     json: Json = False,
 ) -> None:
     """Predict with a trained run: rows, texts, images, tables.
 
-    The run folder is enough: it holds the model and how rows are prepared for it.
+    The run folder contains the model and the preparation of its input. For k-fold runs, predictions
+    come from the `--final` model.
 
     Example: nnrun predict runs/20260101-120000-imdb --text "A film of beauty."
     """
     with exit_codes():
-        _check_one(files, rows, texts, text_file)
-        from nnrun.analysis.predict import trained_run
+        given = {"--rows": rows, "--text": texts, "--text-file": text_file, "files": files}
+        names = [name for name, value in given.items() if value]
+        if len(names) > 1:
+            raise CommandError(f"{' and '.join(names)} exclude each other")
+        if invert is not None and not files:
+            raise CommandError("--invert is for images, and no image is given")
+
+        from nnrun.analysis.predict import files as inputs
+        from nnrun.analysis.predict import tables, trained_run
 
         subject = trained_run(path)
-        raw = _raw(subject, files, rows, texts, text_file, invert)
-        say((*subject.notices, *raw.notices))
-        found = ask(_answers, subject, raw)
-        _answer(subject, raw, found, Format.json if json else format_ or _named(output), output)
-
-
-def _check_one(
-    files: list[Path] | None, rows: str | None, texts: list[str], text_file: Path | None
-) -> None:
-    """Refuses several kinds of rows at once.
-
-    Raises:
-        CommandError: with their names.
-    """
-    given = {"--rows": rows, "--text": texts, "--text-file": text_file, "files": files}
-    named = [name for name, value in given.items() if value]
-    if len(named) > 1:
-        raise CommandError(f"{' and '.join(named)} exclude each other")
-
-
-def _raw(
-    subject: TrainedRun,
-    files: list[Path] | None,
-    rows: str | None,
-    texts: list[str],
-    text_file: Path | None,
-    invert: bool | None,
-) -> Raw:
-    """The rows that are asked about, of whatever kind."""
-    from nnrun.analysis.predict import files as named
-    from nnrun.analysis.predict import tables as sentences
-    from nnrun.analysis.predict.files import Range, read_test_rows
-
-    if files:
-        return named.read(files, subject, invert=invert)
-    if invert is not None:
-        raise CommandError("--invert is for pictures, and none is named")
-    if texts or text_file:
-        return sentences.encode_texts(texts or _lines(text_file), subject)
-    return read_test_rows(subject, Range.of(FIRST if rows is None else rows))
+        if files:
+            raw = inputs.read(files, subject, invert=invert)
+        elif texts or text_file:
+            raw = tables.encode_texts(texts or _lines(text_file), subject)
+        else:
+            wanted = inputs.Range.of(DEFAULT_ROWS if rows is None else rows)
+            raw = inputs.read_test_rows(subject, wanted)
+        console.print_notes((*subject.notices, *raw.notices))
+        answers = with_tensorflow(_answers, subject, raw)
+        format_ = Format.json if json else format_ or console.format_of(output, Format)
+        _write(subject, raw, answers, format_, output)
 
 
 def _lines(path: Path | None) -> list[str]:
@@ -139,8 +111,8 @@ def _lines(path: Path | None) -> list[str]:
 
     assert path
     is_stdin = str(path) == STDIN
-    found = sys.stdin.buffer.read(inputs.LARGEST_OTHER) if is_stdin else inputs.content(path)
-    text = inputs.text(path, found).replace("\r\n", "\n")
+    content = sys.stdin.buffer.read(inputs.LARGEST_OTHER) if is_stdin else inputs.content(path)
+    text = inputs.text(path, content).replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -150,66 +122,69 @@ def _answers(subject: TrainedRun, raw: Raw) -> list[Answer]:
     return answers.answers(subject, raw, model.outputs(subject, raw))
 
 
-def _named(output: Path | None) -> Format:
-    """The format that a file's name asks for."""
-    suffix = output.suffix.removeprefix(".") if output else ""
-    return Format(suffix) if suffix in set(Format) else Format.table
+def with_tensorflow(
+    work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+) -> Result:
+    """Loads TensorFlow and calls a function, without the messages of TensorFlow.
+
+    Raises:
+        RunError: the model cannot be read or used.
+    """
+    with Noise(), Interrupts() as interrupts:
+        backend.load()
+        result = work(*arguments, **options)
+        # Some packages swallow a KeyboardInterrupt while they are imported.
+        interrupts.raise_again()
+    return result
 
 
-def _answer(
-    subject: TrainedRun, raw: Raw, found: list[Answer], format_: Format, output: Path | None
+def _write(
+    subject: TrainedRun,
+    raw: Raw,
+    answers: Sequence[Answer],
+    format_: Format,
+    output: Path | None,
 ) -> None:
-
-    if format_ is Format.table and output is None:
-        console.stdout().print(table(subject, found))
+    if format_ is Format.json:
+        text = console.as_json(as_json(subject, raw, answers))
+    elif format_ is Format.csv:
+        text = as_csv(subject, answers)
+    elif output is None:
+        console.stdout().print(as_table(subject, answers))
         return
-    if format_ is Format.table:
-        answer = io.StringIO()
-        console.stderr(answer).print(table(subject, found))
-        text = answer.getvalue()
-    elif format_ is Format.json:
-        text = console.as_json(as_json(subject, raw, found))
     else:
-        text = as_csv(subject, found)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        save(output, lambda path: path.write_text(text, encoding="utf-8"))
+        file = io.StringIO()
+        console.stderr(file).print(as_table(subject, answers))
+        text = file.getvalue()
+    console.write_result(text, output)
 
 
-# How answers of a model show: as a table, as JSON, as CSV.
-
-# Characters of a text that a table has room for.
-EXCERPT = 60
-
-
-def table(subject: TrainedRun, answers: Sequence[Answer]) -> Table:
-    """A line per row; a wrong prediction is red and has a cross."""
+def as_table(subject: TrainedRun, answers: Sequence[Answer]) -> Table:
+    """A line per row; a wrong class is red and marked with a cross."""
     has_texts = any(answer.text is not None for answer in answers)
-    labelled = any(answer.label is not None for answer in answers)
-    sure = any(answer.probability is not None for answer in answers)
-    found = Table(
-        "row", title=Text(escape_line(f"{subject.name}: {subject.target}")), title_justify="left"
-    )
-    if has_texts:
-        found.add_column("text")
-    if labelled:
-        found.add_column("label", justify="left" if subject.classes else "right")
-    found.add_column("prediction", justify="left" if subject.classes else "right")
-    if sure:
-        found.add_column("probability", justify="right")
+    has_labels = any(answer.label is not None for answer in answers)
+    has_probabilities = any(answer.probability is not None for answer in answers)
+    headings = ["row", *(["text"] if has_texts else []), *(["label"] if has_labels else [])]
+    headings += ["prediction", *(["probability"] if has_probabilities else [])]
+    rows, styles = [], []
     for answer in answers:
-        wrong = bool(subject.classes) and labelled and answer.label != answer.prediction
-        cells = [
-            answer.name,
-            *([_excerpt(answer.text or "")] if has_texts else []),
-            *([_said(answer.label)] if labelled else []),
-            f"{_said(answer.prediction)}{' ✗' if wrong else ''}",
-            *([number(answer.probability)] if sure else []),
-        ]
-        style = "red" if wrong else ""
-        found.add_row(*(Text(escape_line(cell)) for cell in cells), style=style)
-    return found
+        wrong = bool(subject.classes) and has_labels and answer.label != answer.prediction
+        cells = {
+            "row": answer.name,
+            "text": _excerpt(answer.text or ""),
+            "label": _formatted(answer.label),
+            "prediction": f"{_formatted(answer.prediction)}{' ✗' if wrong else ''}",
+            "probability": format_number(answer.probability),
+        }
+        rows.append([escape_line(cells[heading]) for heading in headings])
+        styles.append("red" if wrong else "")
+    return console.make_table(
+        headings,
+        rows,
+        title=escape_line(f"{subject.name}: {subject.target}"),
+        right=["probability", *([] if subject.classes else ["label", "prediction"])],
+        row_styles=styles,
+    )
 
 
 def _excerpt(text: str) -> str:
@@ -218,12 +193,12 @@ def _excerpt(text: str) -> str:
     return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1].rstrip()}…"
 
 
-def _said(value: str | float | None) -> str:
-    return value if isinstance(value, str) else number(value)
+def _formatted(value: str | float | None) -> str:
+    return value if isinstance(value, str) else format_number(value)
 
 
 def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Answer]) -> dict[str, Any]:
-    """All that is known of each row."""
+    """The result as a JSON document."""
     return {
         "schema_version": 1,
         "path": str(subject.run.path),
@@ -236,51 +211,14 @@ def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Answer]) -> dict[st
 
 
 def as_csv(subject: TrainedRun, answers: Sequence[Answer]) -> str:
-    """A line per row, with a column per class where there are probabilities."""
+    """A line per row, with a column per class where the model returns probabilities."""
     names = [f"p({name})" for name in subject.classes] if answers[0].probabilities else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     header = ["row", "text", "label", "prediction", "probability", *names]
     writer.writerow(map(escape_cell, header))
-    for each in answers:
-        shares = (each.probabilities or {}).values()
-        cells = [each.name, each.text, each.label, each.prediction, each.probability, *shares]
-        writer.writerow(_cell(cell) for cell in cells)
+    for answer in answers:
+        cells = [answer.name, answer.text, answer.label, answer.prediction, answer.probability]
+        cells += (answer.probabilities or {}).values()
+        writer.writerow(escape_cell(cell) if isinstance(cell, str) else cell for cell in cells)
     return file.getvalue()
-
-
-def _cell(value: str | float | None) -> str | float:
-    if value is None:
-        return ""
-    return escape_cell(value) if isinstance(value, str) else value
-
-
-# What `predict`, `evaluate` and `export` have in common: the trained model is loaded, and asked.
-
-About = ParamSpec("About")
-Found = TypeVar("Found")
-
-
-def ask(work: Callable[About, Found], *about: About.args, **how: About.kwargs) -> Found:
-    """Does what needs TensorFlow, without the messages that TensorFlow has for people.
-
-    Args:
-        work: imports what it needs.
-        about: what it is given, such as a run and the rows that it is asked about.
-        how: likewise, by name.
-
-    Raises:
-        RunError: the model cannot be read or used.
-    """
-    with Noise(), Interrupts() as interrupts:
-        backend.load()
-        found = work(*about, **how)
-        # Packages that load catch what they should not, and go on.
-        interrupts.raise_again()
-    return found
-
-
-def say(notices: Iterable[str]) -> None:
-    """Says what a person should know, beside the answer."""
-    for notice in notices:
-        console.stderr().print(f"note: {notice}", markup=False)

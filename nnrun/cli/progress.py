@@ -34,7 +34,7 @@ class TrainingProgress:
 
     def reading(self, dataset: str) -> None:
         """Names the data set that is read before there is a bar; a download shows its own."""
-        console.say_meanwhile(f"reading {dataset}", console.stderr())
+        console.print_status(f"reading {dataset}", console.stderr())
 
     def __enter__(self) -> Self:
         terminal = self._noise.__enter__().terminal
@@ -66,7 +66,7 @@ class TrainingProgress:
         """From now on there is a log to write to."""
         self.path = path
         self._noise.move_to(path / layout.LOG)
-        self._say(self._subject or f"run {console.short(path)}")
+        self._say(self._subject or f"run {console.relative_path(path)}")
 
     def notice(self, text: str) -> None:
         """Says what a person should know, on a terminal too."""
@@ -162,7 +162,7 @@ class FoldProgress:
         """From now on there is a log to write to."""
         self.run, self._parts = run, parts
         self._bar.update(self._whole, description="folds", total=parts, completed=0)
-        self.say(self._subject or f"run {console.short(run.path)}")
+        self.say(self._subject or f"run {console.relative_path(run.path)}")
 
     def notice(self, text: str) -> None:
         """Says what a person should know, on a terminal too."""

@@ -93,12 +93,12 @@ def _spec(run: Run, epochs: int | None, *, force: bool) -> Loaded:
         SpecError: it was edited, and is none any more.
         CommandError: there are more epochs already.
     """
-    from nnrun.spec.loading import digest
+    from nnrun.spec.dumping import digest
 
     known, path = run.record(), run.path / layout.SPEC
     if not path.is_file():
         raise RunError(f"{run.path} was stopped before its first step; train it again")
-    loaded = specs.read(path, [])
+    loaded = specs.read_spec(path, [])
     same = digest(loaded.experiment) == known.get("spec_digest")
     if not force and not (same and loaded.experiment.training.epochs == known.get("epochs")):
         raise RunError(
@@ -109,7 +109,7 @@ def _spec(run: Run, epochs: int | None, *, force: bool) -> Loaded:
     if epochs is not None and epochs < (done := _epochs(run)):
         raise CommandError(f"{run.path} has {done} epochs already, so --epochs must be more")
     overrides = [each for each in known["overrides"] if not (more and _sets_epochs(each))]
-    return replace(specs.read(path, more), overrides=(*overrides, *more))
+    return replace(specs.read_spec(path, more), overrides=(*overrides, *more))
 
 
 def _sets_epochs(override: str) -> bool:
@@ -163,4 +163,4 @@ def _say_finished(run: Run, *, json: bool) -> None:
 
     if json:
         console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
-    console.stderr().print(f"{console.short(run.path)} is finished", markup=False)
+    console.stderr().print(f"{console.relative_path(run.path)} is finished", markup=False)

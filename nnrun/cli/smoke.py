@@ -192,7 +192,7 @@ class _Closing:
         else:
             show(self.trials, console.stdout(), seconds=seconds)
             # A refused spec has had its annotations, each with its line.
-            for each in self.trials if console.wanted() else ():
+            for each in self.trials if console.in_github_actions() else ():
                 for error in each.errors if each.status == FAILED else ():
                     print(console.annotation(Fault("smoke", "", error), Path(each.spec)))
         if self.junit:
@@ -223,7 +223,7 @@ def _load(
     loaded = []
     for spec, each in zip(specs, trials, strict=True):
         try:
-            found = reading.read(spec, overrides)
+            found = reading.read_spec(spec, overrides)
         except SpecError as error:
             each.refuse(error)
             console.print_error(error)
@@ -262,8 +262,8 @@ def show(trials: Sequence[SmokeResult], out: Console, *, seconds: float) -> None
 def markdown(trials: Sequence[SmokeResult], *, seconds: float) -> str:
     """The same as GitHub shows it on the page of a workflow."""
     rows = [HEADER, ("---", "---", "---:", "---"), *map(_cells, trials)]
-    lines = [f"| {' | '.join(map(text.markdown, row))} |" for row in rows]
-    reasons = [f"- {text.markdown(reason)}" for each in trials for reason in each.reasons]
+    lines = [f"| {' | '.join(map(text.escape_markdown, row))} |" for row in rows]
+    reasons = [f"- {text.escape_markdown(reason)}" for each in trials for reason in each.reasons]
     parts = ["### nnrun smoke", "\n".join(lines), "\n".join(reasons), _sentence(trials, seconds)]
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -1,4 +1,4 @@
-"""How every verb reads the specs that it is given."""
+"""Specs named on the command line: files, or specs shipped with nnrun."""
 
 from __future__ import annotations
 
@@ -11,36 +11,34 @@ from typing import TYPE_CHECKING
 import nnrun
 from nnrun.errors import CommandError, Fault, SpecError
 from nnrun.runs import layout
-from nnrun.spec.text import nearby, nearest
+from nnrun.spec.suggest import list_nearest, nearest
 
 if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
 
-
-# The specs that come with nnrun.
-
 _PACKAGE = Path(nnrun.__file__).parent
+_GATE = re.compile(r"\s*([\w-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=]))(\S.*?)\s*\Z")
 
 
 def shipped_folder() -> Path:
-    """Where they are: in the package when installed, beside it in a checkout."""
+    """Folder of the shipped specs: in the installed package, or beside it in a checkout."""
     installed = _PACKAGE / "configs"
     return installed if installed.is_dir() else _PACKAGE.parent / "configs"
 
 
 def shipped_names() -> list[str]:
-    """What they are called, such as `digits` or `architectures/resnet20`."""
-    found = (path.relative_to(shipped_folder()) for path in shipped_folder().rglob("*.yaml"))
-    return sorted(path.with_suffix("").as_posix() for path in found)
+    """Names of the shipped specs, such as `digits` or `architectures/resnet20`."""
+    paths = (path.relative_to(shipped_folder()) for path in shipped_folder().rglob("*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in paths)
 
 
-def find(spec: Path) -> Path:
-    """The file that a person means: `digits` is a shipped one, unless such a file is here.
+def find_spec(spec: Path) -> Path:
+    """The file of a spec: a path, or else the name of a shipped spec.
 
-    A folder of that name is most often of the pictures or runs that it is about.
+    A folder with the name of a shipped spec is ignored: it often holds the data or the runs.
 
     Raises:
-        SpecError: there is neither.
+        SpecError: there is no such spec.
     """
     if os.path.lexists(spec) and not (spec.is_dir() and str(spec) in shipped_names()):
         return spec
@@ -50,48 +48,45 @@ def find(spec: Path) -> Path:
         sorted(path.name for path in spec.parent.glob("*.y*ml")) if spec.parent.is_dir() else []
     )
     guess = nearest(spec.name, beside)
-    some = nearby(spec.stem, shipped_names(), f"in {shipped_folder()}")
+    some = list_nearest(spec.stem, shipped_names(), f"in {shipped_folder()}")
     message = f"there is no file '{spec}'; shipped specs are {some}"
     suggestion = str(spec.parent / guess) if guess else nearest(spec.stem, shipped_names())
     raise SpecError((Fault("NN001", "", message, None, suggestion),))
 
 
-_GATE = re.compile(r"\s*([\w-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=]))(\S.*?)\s*\Z")
-
-
-def read(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
-    """A spec by its file or its shipped name, free of all faults that can be found without data.
+def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
+    """Reads a spec and checks all that can be checked without data.
 
     Args:
-        spec: as the person named it.
-        overrides: as given with `--set`.
-        expect: as given with `--expect`.
+        spec: a path, or the name of a shipped spec.
+        overrides: values of `--set`.
+        expect: values of `--expect`.
 
     Raises:
-        SpecError: with all that is wrong.
-        CommandError: an expectation names nothing, or has no condition.
+        SpecError: with all faults of the spec.
+        CommandError: an expectation cannot be parsed.
     """
     from nnrun import check
 
-    return check.read(find(spec), overrides=overrides, gates=gates(expect), own=layout.OWN)
+    gates = expect_overrides(expect)
+    return check.read(find_spec(spec), overrides=overrides, gates=gates, own=layout.OWN)
 
 
-def gates(texts: Sequence[str]) -> list[str]:
-    """What was given with `--expect`, as overrides.
+def expect_overrides(expect: Sequence[str]) -> list[str]:
+    """The overrides for values of `--expect`.
 
     Raises:
-        CommandError: it names nothing, or has no condition.
+        CommandError: a value cannot be parsed.
 
     Example:
-        >>> gates(["test_accuracy>=0.9"])
+        >>> expect_overrides(["test_accuracy>=0.9"])
         ["expect.test_accuracy='>=0.9'"]
     """
-    return [_gate(text) for text in texts]
-
-
-def _gate(text: str) -> str:
-    found = _GATE.match(text)
-    if found is None:
-        raise CommandError(f"--expect '{text}': must look like 'test_accuracy >= 0.9'")
-    condition = found[2].replace("'", "''")
-    return f"expect.{found[1]}='{condition}'"
+    overrides = []
+    for text in expect:
+        match = _GATE.match(text)
+        if match is None:
+            raise CommandError(f"--expect '{text}': must look like 'test_accuracy >= 0.9'")
+        condition = match[2].replace("'", "''")
+        overrides.append(f"expect.{match[1]}='{condition}'")
+    return overrides

@@ -16,7 +16,7 @@ from nnrun.errors import RunError
 from nnrun.runs import Run, layout
 from nnrun.runs.gates import Outcome, read
 from nnrun.spec import text
-from nnrun.spec.text import number
+from nnrun.spec.text import format_number
 from nnrun.types import History
 
 # What is said of a cross-validation when it is over, and by `nnrun show`.
@@ -34,27 +34,27 @@ def folds_table(run: Run, metrics: dict[str, Any]) -> Table:
         found.add_column(escape(name.replace("_", " ")), justify="right")
     folds = run.record()["folds"]
     for place, fold in enumerate(folds if len(folds) <= LINES else []):
-        values = (number(spread["folds"][place]) for spread in validation.values())
+        values = (format_number(spread["folds"][place]) for spread in validation.values())
         found.add_row(f"fold {fold['number']}", *values)
     found.add_section()
     found.add_row("validation", *map(mean, validation.values()))
     found.add_row("95 % interval", *map(_interval, validation.values()))
     found.add_row("training", *(mean(training[name]) for name in validation))
     if "test" in metrics:
-        found.add_row("test", *(number(metrics["test"][name]) for name in validation))
+        found.add_row("test", *(format_number(metrics["test"][name]) for name in validation))
     return found
 
 
 def mean(spread: dict[str, Any]) -> str:
     """Mean and standard deviation over folds."""
-    std = f" ± {number(spread['std'])}" if spread["std"] is not None else ""
-    return number(spread["mean"]) + std
+    std = f" ± {format_number(spread['std'])}" if spread["std"] is not None else ""
+    return format_number(spread["mean"]) + std
 
 
 def _interval(spread: dict[str, Any]) -> str:
     if spread["low"] is None:
         return "-"
-    return f"{number(spread['low'])} to {number(spread['high'])}"
+    return f"{format_number(spread['low'])} to {format_number(spread['high'])}"
 
 
 def sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
@@ -88,7 +88,7 @@ def _best(metrics: dict[str, Any]) -> str:
     if by == "median of folds":
         return f"{by}, which were stopped at different epochs"
     smoothed = metrics.get("smoothed", {}).get(name, {}).get("lowest")
-    return f"{by}: {name} {number(metrics['best'][name] if smoothed is None else smoothed)}"
+    return f"{by}: {name} {format_number(metrics['best'][name] if smoothed is None else smoothed)}"
 
 
 def unfinished(run: Run) -> list[str]:
@@ -110,9 +110,9 @@ def ending(run: Run) -> list[str]:
     said = [notice for notice in record.get("notices", []) if notice.startswith("NN214")]
     if error := record.get("error"):
         said.append(f"stopped: {text.escape_line(error)}")
-    said.append(f"files in {console.short(run.path)}")
+    said.append(f"files in {console.relative_path(run.path)}")
     if status not in (layout.FINISHED, layout.RUNNING):
-        said.append(f"go on with the missing folds: nnrun resume {console.short(run.path)}")
+        said.append(f"go on with the missing folds: nnrun resume {console.relative_path(run.path)}")
     return said
 
 
@@ -174,7 +174,7 @@ def _gates(judged: list[Outcome]) -> Table:
     title = f"{missed} of {len(judged)} expectations missed" if missed else "all expectations met"
     table = Table("expect", "wanted", "got", "", title=title, title_justify="left")
     for each in judged:
-        got = f"{each.got:,}" if isinstance(each.got, int) else number(each.got)
+        got = f"{each.got:,}" if isinstance(each.got, int) else format_number(each.got)
         table.add_row(
             escape(each.name),
             escape(each.expected),
@@ -195,7 +195,7 @@ def _unfinished(run: Run) -> str:
     if not len(history):
         return f"{state}, no epoch trained"
     last = history.row(len(history) - 1)
-    logs = "  ".join(f"{name} {number(value)}" for name, value in last.items())
+    logs = "  ".join(f"{name} {format_number(value)}" for name, value in last.items())
     return f"{state} after epoch {len(history)}: {logs}"
 
 
@@ -212,7 +212,7 @@ def log(run: Run) -> None:
 
 def say_log_is_lost(run: Run, error: OSError, out: Console) -> None:
     """Says that a line is missing in the log; all else of the run is there."""
-    path = console.short(run.path / layout.LOG)
+    path = console.relative_path(run.path / layout.LOG)
     out.print(f"note: {path}: cannot be written: {error.strerror or error}", markup=False)
 
 
@@ -226,7 +226,7 @@ def _table(run: Run, metrics: dict[str, Any]) -> Table:
     values = [metrics[column] for column in columns] or [metrics["last"]]
     for name in values[0]:
         table.add_row(
-            escape(name.replace("_", " ")), *(number(value.get(name)) for value in values)
+            escape(name.replace("_", " ")), *(format_number(value.get(name)) for value in values)
         )
     return table
 
@@ -243,13 +243,13 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     ]
     if best:
         name = metrics["monitor"]
-        said.append(f"best epoch {best} of {epochs}: {name} {number(metrics['best'][name])}")
+        said.append(f"best epoch {best} of {epochs}: {name} {format_number(metrics['best'][name])}")
     if error := record.get("error"):
         said.append(f"stopped: {text.escape_line(error)}")
     warning = overfitting(run.history())
     if warning and not _restored(metrics):
         said.append(warning)
-    return [*said, f"files in {console.short(run.path)}"]
+    return [*said, f"files in {console.relative_path(run.path)}"]
 
 
 def _restored(metrics: dict[str, Any]) -> bool:

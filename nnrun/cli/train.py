@@ -72,7 +72,7 @@ def train(
 
 def _seeded(spec: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:
     """The experiment; with `--seeds` once for each seed, from its own on."""
-    loaded = reading.read(spec, overrides, expect)
+    loaded = reading.read_spec(spec, overrides, expect)
     if seeds is None:
         return [loaded]
     first = loaded.experiment.seed
@@ -80,7 +80,7 @@ def _seeded(spec: Path, overrides: list[str], expect: list[str], seeds: int | No
         message = "must be a number for --seeds to count on from, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
     return [
-        reading.read(spec, [*overrides, f"seed={seed}"], expect)
+        reading.read_spec(spec, [*overrides, f"seed={seed}"], expect)
         for seed in range(first, first + seeds)
     ]
 

@@ -1,4 +1,4 @@
-"""What every verb has in common: the one place where an error is printed, and the exit codes."""
+"""Options that several verbs share, and the exit codes of all verbs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,33 +18,49 @@ MISSED = 3
 INTERRUPTED = 130
 TERMINATED = 143
 
+Specs = Annotated[
+    list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Runs = Annotated[
     Path, typer.Option("--runs", envvar="NNRUN_RUNS", help="Folder of all runs.", metavar="DIR")
 ]
 Overrides = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
 ]
 Expect = Annotated[
     list[str],
     typer.Option(
         "--expect",
         metavar="GATE",
-        help="What must be reached, such as 'test_accuracy >= 0.9', or exit with 3; may be repeated.",
+        help="Exit with 3 unless met, such as 'test_accuracy >= 0.9'; may be repeated.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        metavar="N",
+        help="Folds trained in parallel; by default 1, or more for long folds.",
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write the result to a file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which schedulers and CI send: to be kept like Ctrl-C, with its own exit code."""
+    """SIGTERM, as schedulers and CI send it: handled like Ctrl-C, with its own exit code."""
 
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turns what ends a verb into an exit code: 1 the run failed, 2 usage or spec, 130, 143.
+    """Turns the end of a verb into an exit code: 1 failed, 2 usage or spec, 130 and 143 signals.
 
-    Any other exception is a fault of ours and keeps its traceback.
+    Any other exception is a bug of nnrun and keeps its traceback.
     """
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -58,5 +74,5 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> Any:
+def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated

@@ -123,12 +123,12 @@ class _Files:
 
     def sum_up(self) -> None:
         """Says how much was read and how much of it is damaged."""
-        from nnrun.spec.text import size
+        from nnrun.spec.text import format_size
 
         files = sum(each.files for each in self._checked)
         damaged = sum(len(each.damaged) for each in self._checked)
         runs = f"{len(self._checked):,} {'run' if len(self._checked) == 1 else 'runs'}"
-        read = f"{runs}, {files:,} files, {size(sum(each.bytes for each in self._checked))}"
+        read = f"{runs}, {files:,} files, {format_size(sum(each.bytes for each in self._checked))}"
         state = f"{damaged:,} not as written" if damaged else "all as they were written"
         if self._checked:
             console.stdout().print(f"{read}: {state}", markup=False)
@@ -259,7 +259,7 @@ def sentences(verified: Verified) -> Iterator[str]:
     if judged.verdict != IDENTICAL:
         yield from _reasons(verified)
     if verified.repeated:
-        yield f"the repetition is in {console.short(verified.repeated)}"
+        yield f"the repetition is in {console.relative_path(verified.repeated)}"
 
 
 def _verdict(judged: Judged) -> str:
@@ -379,7 +379,9 @@ def repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
         RunError: likewise, or the folder of the repetition cannot be written.
         KeyboardInterrupt: it was stopped.
     """
-    loaded = _without_what_is_sent(specs.read(subject.run.path / layout.SPEC, subject.overrides))
+    loaded = _without_what_is_sent(
+        specs.read_spec(subject.run.path / layout.SPEC, subject.overrides)
+    )
     name = loaded.experiment.name
 
     def made(record: dict[str, Any]) -> Run:
@@ -387,7 +389,7 @@ def repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
 
         return runs.create(root, name, now=datetime.now(), record=record)
 
-    said = f"repeating {console.short(subject.run.path)}"
+    said = f"repeating {console.relative_path(subject.run.path)}"
     if subject.has_folds:
         return _cross_validated(subject, loaded, made, workers, said)
     return _trained(subject, loaded, made, said)

@@ -20,9 +20,9 @@ import numpy as np
 from nnrun.analysis.predict import Raw, TrainedRun, files
 from nnrun.analysis.predict import model as trained
 from nnrun.data import datasets
-from nnrun.errors import CommandError, DataError, RunError
+from nnrun.errors import DataError, RunError
 from nnrun.exporting import writers
-from nnrun.exporting.formats import INPUT, Format
+from nnrun.exporting.formats import INPUT, Format, check_free, description_path, name
 from nnrun.models import components
 from nnrun.runs import layout
 from nnrun.spec.labels import are_probabilities
@@ -33,12 +33,6 @@ from nnrun.types import Array, Inputs, Sequences
 
 # What the numbers are that come out.
 PROBABILITIES, SCORES, VALUES = "probabilities", "scores", "values"
-
-
-def name(subject: TrainedRun) -> str:
-    """Of the run; that of a cross-validation on all training rows is named after both."""
-    path = subject.run.path.resolve()
-    return f"{path.parent.name}-{path.name}" if path.name == layout.FINAL else path.name
 
 
 def description(subject: TrainedRun, found: Exported, output: tuple[int, ...]) -> dict[str, Any]:
@@ -92,29 +86,6 @@ def _holds(subject: TrainedRun) -> str:
 
 
 # An export comes into its place whole or not at all, and never over what is there.
-
-_INSIDE = "rows.json"
-
-
-def description_path(path: Path, format_: Format) -> Path:
-    """Where it is said what rows an export wants: inside of a folder, beside a file."""
-    return path / _INSIDE if format_ is Format.saved_model else path.with_name(f"{path.name}.json")
-
-
-def check_free(path: Path, format_: Format) -> None:
-    """Refuses a place that is taken, or is none.
-
-    Raises:
-        CommandError: with what is in the way.
-    """
-    for each in (path, description_path(path, format_)):
-        if os.path.lexists(each):
-            raise CommandError(
-                f"{each} is there already, and is left as it is; "
-                "take another name with --output, or move it away"
-            )
-    if not path.parent.is_dir():
-        raise CommandError(f"there is no folder {path.parent} to write {path.name} in")
 
 
 @contextmanager

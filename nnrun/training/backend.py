@@ -99,6 +99,7 @@ def load() -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     before = "keras" in sys.modules
+    import keras  # noqa: F401, PLC0415 - Keras loads here
 
     if not before:
         # None of it is garbage, and looking through it would take 0.2 s whenever Keras begins anew.

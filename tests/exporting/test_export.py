@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from nnrun.analysis.predict import trained_run
 from nnrun.cli.app import app
 from nnrun.data import datasets
-from nnrun.exporting import Format, flow
+from nnrun.exporting import Format, flow, formats
 from nnrun.runs import Run, layout
 from nnrun.types import Sequences
 
@@ -173,7 +173,7 @@ def test_an_export_says_of_test_rows_what_the_run_has_kept(
     path = tmp_path / f"model.{format_}"
     holds_what_was_trained(ask, run_of(kind), format_, path)
 
-    batch = json.loads(flow.description_path(path, format_).read_text())["input"]["shape"][0]
+    batch = json.loads(formats.description_path(path, format_).read_text())["input"]["shape"][0]
     assert batch == (1 if (kind, format_) in ONE_AT_A_TIME else None)
 
 
@@ -186,7 +186,7 @@ def test_texts_are_exported_with_their_words(
     run, path = run_of("texts"), tmp_path / f"model.{format_}"
     holds_what_was_trained(ask, run, format_, path)
 
-    about = json.loads(flow.description_path(path, format_).read_text("utf-8"))
+    about = json.loads(formats.description_path(path, format_).read_text("utf-8"))
     assert about["words"] == run.read_json(layout.WORDS)
     assert about["output"]["classes"][:4] == ["cocoa", "grain", "veg-oil", "earn"]
 
