@@ -1,9 +1,10 @@
-"""The verbs of `nnrun data`: one module each."""
+"""`nnrun data`: list, download, import and verify the files of data sets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -13,89 +14,61 @@ from nnrun.errors import CommandError, DataError
 
 if TYPE_CHECKING:
     from nnrun.data.published import File
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from nnrun.data.published import File, State
-    from nnrun.spec.profile import Profile
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, get_args
-
-if TYPE_CHECKING:
-    from nnrun.data.published import File
     from nnrun.spec.dataset import DatasetBase
-from typing import TYPE_CHECKING
 
-# `nnrun data fetch NAME…`.
+app = typer.Typer(
+    help="List, download, import and verify data set files.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+EMBEDDED = "comes with an installed library"
 
 
+@app.command("list")
+def list_data(json: Json = False) -> None:
+    """List all data sets: rows, kind, size, and whether their files are cached.
+
+    Example: nnrun data list
+    """
+    with exit_codes():
+        from nnrun.data.published import folder
+
+        datasets = [_summary(name, cls) for name, cls in registered().items()]
+        if json:
+            console.print_json({"schema_version": 1, "folder": str(folder()), "datasets": datasets})
+        else:
+            _print_table(datasets)
+
+
+@app.command()
 def fetch(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that there are.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All data sets.")] = False,
     json: Json = False,
 ) -> None:
-    """Download the files of data sets that are not there yet, and check the others.
+    """Download the missing files of data sets, and check the others.
 
     Example: nnrun data fetch mnist imdb
     """
     with exit_codes():
-        wanted = _wanted(names or [], everything=everything)
-        files: list[dict[str, Any]] = []
-        fine = [_fetch(name, files, quiet=json) for name in wanted]
+        if bool(names) == everything:
+            raise CommandError("name data sets, or give --all; `nnrun data list` lists them")
+        _check_names(names or [])
+        files = [file for name in names or registered() for file in _fetch(name, quiet=json)]
         if json:
             console.print_json({"schema_version": 1, "files": files})
-        raise typer.Exit(0 if all(fine) else 1)
+        raise typer.Exit(1 if any(file["state"] == "failed" for file in files) else 0)
 
 
-def _wanted(names: list[str], *, everything: bool) -> list[str]:
-
-    if bool(names) == everything:
-        raise CommandError("name data sets, or give --all; `nnrun data list` lists them")
-    check(names)
-    return names or list(registered())
-
-
-def _fetch(name: str, files: list[dict[str, Any]], *, quiet: bool) -> bool:
-    """Sees to one data set and says how it went; returns whether all of it is there."""
-    from nnrun.data import published
-    from nnrun.data.cache import fetch as download
-    from nnrun.data.cache import sweep
-
-    out = console.stderr() if quiet else console.stdout()
-    if not published.of(name):
-        out.print(f"{name}: {EMBEDDED_REASON}, there is nothing to download", markup=False)
-    for file in published.of(name):
-        before = file.is_there
-        sweep(file.path.parent)
-        try:
-            download(file)
-        except DataError as error:
-            console.print_error(error)
-            files.append(as_json(file, state="failed", error=str(error)))
-            # Its other files would fail alike, each after a wait.
-            return False
-        files.append(as_json(file, state="cached" if before else "downloaded"))
-        said = "there already, with the published hash" if before else "downloaded"
-        out.print(f"{name}: {said}: {file.path}", markup=False)
-    return True
-
-
-# `nnrun data import FILE [NAME]`.
-
-
+@app.command("import")
 def import_file(
-    path: Annotated[
-        Path, typer.Argument(metavar="FILE", help="As it was downloaded, under any name.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file, under any name.")],
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="The data set; by default the hash tells."),
+        typer.Argument(metavar="NAME", help="The data set; by default found by checksum."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -104,173 +77,23 @@ def import_file(
     Example: nnrun data import ~/Downloads/cifar-10-python.tar.gz
     """
     with exit_codes():
-        from nnrun.data.cache import identify, import_file
+        from nnrun.data import cache, published
 
-        file = identify(path, _candidates(name))
-        state = "imported" if import_file(path, file) else "cached"
+        _check_names([name] if name else [])
+        candidates = published.of(name) if name else published.FILES
+        if not candidates:
+            raise CommandError(f"{name} {EMBEDDED}; there is nothing to import")
+        file = cache.identify(path, candidates)
+        copied = cache.import_file(path, file)
         if json:
-            console.print_json({"schema_version": 1, "file": as_json(file, state=state)})
+            state = "imported" if copied else "cached"
+            console.print_json({"schema_version": 1, "file": _as_json(file, state=state)})
             return
-        said = "imported as" if state == "imported" else "there already, with the published hash:"
-        console.stdout().print(f"{file.dataset}: {said} {file.path}", markup=False)
+        result = "imported as" if copied else "there already, with the published hash:"
+        console.stdout().print(f"{file.dataset}: {result} {file.path}", markup=False)
 
 
-def _candidates(name: str | None) -> tuple[File, ...]:
-    from nnrun.data import published
-
-    if name is None:
-        return published.FILES
-    check([name])
-    if not published.of(name):
-        raise CommandError(f"{name} {EMBEDDED_REASON}; there is nothing to import")
-    return published.of(name)
-
-
-# `nnrun data list`.
-
-EMBEDDED = "embedded"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A data set, with a look at its files."""
-
-    known: Profile
-    files: dict[File, State]
-
-    @property
-    def bytes(self) -> int:
-        """Of all files together, as they are published."""
-        return sum(file.bytes for file in self.files)
-
-    @property
-    def state(self) -> str:
-        """That of all files together; `embedded` where there are none."""
-        states = Counter(self.files.values())
-        if len(states) == 1:
-            return str(*states)
-        return "partly cached" if states else EMBEDDED
-
-    @property
-    def rows(self) -> int:
-        """To train and to test on."""
-        return (self.known.train or 0) + (self.known.test or 0)
-
-
-def list_data(json: Json = False) -> None:
-    """List all data sets: rows, kind, size, and whether their files are there.
-
-    Example: nnrun data list
-    """
-    with exit_codes():
-        rows = _rows()
-        if json:
-            from nnrun.data.published import folder
-
-            datasets = [_as_json(row) for row in rows]
-            document = {"schema_version": 1, "folder": str(folder()), "datasets": datasets}
-            console.print_json(document)
-        else:
-            console.stdout().print(_table(rows))
-
-
-def _rows() -> list[Row]:
-    from nnrun.data import published
-    from nnrun.spec.profile import profile
-
-    return [
-        Row(profile(cls(name=name)), {file: file.look() for file in published.of(name)})
-        for name, cls in registered().items()
-    ]
-
-
-def _table(rows: list[Row]) -> Table:
-    from rich.table import Table
-
-    table = Table("data set", "rows", "kind", "size", "where")
-    for number in (1, 3):
-        table.columns[number].justify = "right"
-    table.columns[4].overflow = "fold"
-    for row in rows:
-        size = f"{row.bytes / 1e6:.1f} MB" if row.files else ""
-        table.add_row(row.known.name, f"{row.rows:,}", row.known.kind, size, _where(row))
-    return table
-
-
-def _where(row: Row) -> str:
-    """The state; the path of a single file, or the folder of several; each that is not cached."""
-    from rich.markup import escape
-
-    from nnrun.data.published import State
-
-    if row.state in {EMBEDDED, State.ABSENT}:
-        return row.state
-    wrong = {file: state for file, state in row.files.items() if state is not State.CACHED}
-    if wrong:
-        return "\n".join(f"{state}: {escape(str(file.path))}" for file, state in wrong.items())
-    [first, *others] = row.files
-    return f"{row.state}: {escape(str(first.path.parent if others else first.path))}"
-
-
-def _as_json(row: Row) -> dict[str, Any]:
-
-    return {
-        "name": row.known.name,
-        "rows": row.rows,
-        "kind": row.known.kind,
-        "bytes": row.bytes,
-        "state": row.state,
-        "files": [
-            as_json(file, bytes=file.bytes, state=state, url=file.url, hash=file.hash)
-            for file, state in row.files.items()
-        ],
-    }
-
-
-# The data sets that a person can name, and the files that a command means.
-
-EMBEDDED_REASON = "comes with an installed library"
-
-
-def registered() -> dict[str, type[DatasetBase]]:
-    """Every published data set by its name in a spec, in the order of the documentation."""
-    from nnrun.spec import dataset, keys
-    from nnrun.spec.dataset import DatasetBase, UserData
-
-    return {
-        get_args(cls.model_fields["name"].annotation)[0]: cls
-        for cls in keys.nested(dataset.Dataset)
-        if issubclass(cls, DatasetBase) and not issubclass(cls, UserData)
-    }
-
-
-def check(names: Iterable[str]) -> None:
-    """Refuses names that no data set has.
-
-    Raises:
-        CommandError: with all of them, and the nearest that there is.
-    """
-    from nnrun.spec.text import listed, nearest
-
-    known = list(registered())
-    said = []
-    for name in names:
-        if name not in known:
-            guess = nearest(name, known)
-            hint = f"did you mean '{guess}'?" if guess else f"there are {listed(known, 'and')}"
-            said.append(f"there is no data set '{name}'; {hint}")
-    if said:
-        raise CommandError("\n".join(said))
-
-
-def as_json(file: File, **facts: Any) -> dict[str, Any]:
-    """A file as every verb's `--json` gives it, with what the verb found."""
-    return {"dataset": file.dataset, "name": file.name, "path": str(file.path), **facts}
-
-
-# `nnrun data verify [NAME…]`.
-
-
+@app.command()
 def verify(
     names: Annotated[
         list[str] | None,
@@ -287,59 +110,140 @@ def verify(
     with exit_codes():
         from nnrun.data import published
 
-        check(names or [])
-        files = [
-            file for file in published.FILES if (file.dataset in names if names else file.is_there)
+        _check_names(names or [])
+        wanted = [
+            file for file in published.FILES if (file.dataset in names if names else file.exists)
         ]
-        found = [_verified(file, quiet=json) for file in files]
+        files = [_verify(file, quiet=json) for file in wanted]
         if json:
-            console.print_json({"schema_version": 1, "files": found})
+            console.print_json({"schema_version": 1, "files": files})
         else:
-            _say_what_has_no_file(names, found)
-        raise typer.Exit(0 if all(each["state"] == "right" for each in found) else 1)
+            _print_without_files(names or [], wanted)
+        raise typer.Exit(0 if all(file["state"] == "right" for file in files) else 1)
 
 
-def _verified(file: File, *, quiet: bool) -> dict[str, Any]:
-    """Reads one file and says at once what it is, because the next may take a second."""
-    state, message = _judged(file)
+def registered() -> dict[str, type[DatasetBase]]:
+    """Every published data set by its name in a spec, in the order of the documentation."""
+    from nnrun.spec import dataset, keys
+
+    return {
+        get_args(cls.model_fields["name"].annotation)[0]: cls
+        for cls in keys.nested(dataset.Dataset)
+        if issubclass(cls, dataset.DatasetBase) and not issubclass(cls, dataset.UserData)
+    }
+
+
+def _check_names(names: Sequence[str]) -> None:
+    from nnrun.spec.suggest import nearest
+    from nnrun.spec.text import join_words
+
+    known = list(registered())
+    errors = []
+    for name in names:
+        if name not in known:
+            guess = nearest(name, known)
+            hint = f"did you mean '{guess}'?" if guess else f"there are {join_words(known, 'and')}"
+            errors.append(f"there is no data set '{name}'; {hint}")
+    if errors:
+        raise CommandError("\n".join(errors))
+
+
+def _as_json(file: File, **facts: Any) -> dict[str, Any]:
+    return {"dataset": file.dataset, "name": file.name, "path": str(file.path), **facts}
+
+
+def _summary(name: str, cls: type[DatasetBase]) -> dict[str, Any]:
+    from nnrun.data import published
+
+    known, files = cls(name=name).profile(), published.of(name)
+    states = {str(file.state) for file in files}
+    return {
+        "name": name,
+        "rows": (known.train or 0) + (known.test or 0),
+        "kind": known.kind,
+        "bytes": sum(file.bytes for file in files),
+        "state": "embedded" if not states else "partly cached" if len(states) > 1 else states.pop(),
+        "files": [
+            _as_json(file, bytes=file.bytes, state=file.state, url=file.url, hash=file.hash)
+            for file in files
+        ],
+    }
+
+
+def _print_table(datasets: Sequence[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("data set", "rows", "kind", "size", "where")
+    for number in (1, 3):
+        table.columns[number].justify = "right"
+    table.columns[4].overflow = "fold"
+    for data in datasets:
+        size = f"{data['bytes'] / 1e6:.1f} MB" if data["files"] else ""
+        table.add_row(data["name"], f"{data['rows']:,}", data["kind"], size, _location(data))
+    console.stdout().print(table)
+
+
+def _location(data: dict[str, Any]) -> str:
+    """The state, with the path of a single file, the folder of several, or the files at fault."""
+    from rich.markup import escape
+
+    state, files = data["state"], data["files"]
+    if state in ("embedded", "not cached"):
+        return str(state)
+    wrong = [file for file in files if file["state"] != "cached"]
+    if wrong:
+        return "\n".join(f"{file['state']}: {escape(file['path'])}" for file in wrong)
+    path = Path(files[0]["path"])
+    return f"{state}: {escape(str(path.parent if len(files) > 1 else path))}"
+
+
+def _fetch(name: str, *, quiet: bool) -> list[dict[str, Any]]:
+    """Downloads the files of one data set up to the first that fails."""
+    from nnrun.data import cache, published
+
+    out = console.stderr() if quiet else console.stdout()
+    if not published.of(name):
+        out.print(f"{name}: {EMBEDDED}, there is nothing to download", markup=False)
+    files = []
+    for file in published.of(name):
+        existed = file.exists
+        try:
+            cache.fetch(file)
+        except DataError as error:
+            console.print_error(error)
+            # The other files would fail too, each after a wait.
+            return [*files, _as_json(file, state="failed", error=str(error))]
+        files.append(_as_json(file, state="cached" if existed else "downloaded"))
+        result = "there already, with the published hash" if existed else "downloaded"
+        out.print(f"{name}: {result}: {file.path}", markup=False)
+    return files
+
+
+def _verify(file: File, *, quiet: bool) -> dict[str, Any]:
+    from nnrun.data import cache
+
+    state, message = "right", f"{file.dataset}: {file.path} is the published file"
+    if not file.exists:
+        state = "absent"
+        message = (
+            f"{file.dataset}: {file.path} is not there; `nnrun data fetch {file.dataset}` "
+            "downloads it"
+        )
+    else:
+        try:
+            cache.check(file)
+        except DataError as error:
+            state, message = "wrong", str(error)
     if not quiet:
-        style = None if state == "right" else "red"
-        console.stdout().print(message, markup=False, style=style)
-    return as_json(file, state=state, message=message)
+        console.stdout().print(message, markup=False, style=None if state == "right" else "red")
+    return _as_json(file, state=state, message=message)
 
 
-def _judged(file: File) -> tuple[str, str]:
-    from nnrun.data.published import check
-
-    about = f"{file.dataset}: {file.path}"
-    if not file.is_there:
-        return "absent", f"{about} is not there; `nnrun data fetch {file.dataset}` downloads it"
-    try:
-        check(file)
-    except DataError as error:
-        return "wrong", str(error)
-    return "right", f"{about} is the published file"
-
-
-def _say_what_has_no_file(names: list[str] | None, found: list[dict[str, Any]]) -> None:
+def _print_without_files(names: Sequence[str], files: Sequence[File]) -> None:
     from nnrun.data.published import folder
 
-    verified = {each["dataset"] for each in found}
-    for name in names or ():
-        if name not in verified:
-            console.stdout().print(
-                f"{name}: {EMBEDDED_REASON}, there is no file to verify", markup=False
-            )
-    if not names and not found:
+    for name in names:
+        if name not in {file.dataset for file in files}:
+            console.stdout().print(f"{name}: {EMBEDDED}, there is no file to verify", markup=False)
+    if not names and not files:
         console.stderr().print(f"no data set has a file in {folder()}", markup=False)
-
-
-app = typer.Typer(
-    help="List, download, import and verify data set files.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.command("list")(list_data)
-app.command("fetch")(fetch)
-app.command("import")(import_file)
-app.command("verify")(verify)

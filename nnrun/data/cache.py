@@ -1,216 +1,284 @@
-"""Finds a published file in the cache, or downloads it into the cache."""
+"""The dataset cache: finds published files below `KERAS_HOME`, downloads and imports them.
+
+A file that is already in the cache is never changed or deleted. A new one is written under another
+name, compared with the published checksum, and only then moved to its place.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import shutil
+import stat
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
 
-from nnrun.data.published import File, check, content, has_hash, hash_of
+from nnrun.data.published import File, State
 from nnrun.errors import DataError
-
-# How a file gets into the cache: beside its place first, and into it whole or not at all.
 
 try:
     import fcntl
-except ImportError:  # Windows: without the lock both download, and the second finds the file there
+except ImportError:  # Windows: without locks, two processes both download
     fcntl = None  # type: ignore[assignment]
 
-_PREFIX = ".nnrun-download-"
-_OLD = 24 * 60 * 60
-"""Seconds without a byte, after which a workplace is taken for that of a killed process."""
-
-
-def staging_folder(file: File) -> tempfile.TemporaryDirectory[str]:
-    """A folder beside a file's place, so that a finished file need only be renamed.
-
-    Its name is drawn, so no two processes share one. Those that killed processes left behind are
-    removed when they are old.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    parent = file.path.parent
-    parent.mkdir(parents=True, exist_ok=True)
-    sweep(parent)
-    return tempfile.TemporaryDirectory(dir=parent, prefix=_PREFIX)
-
-
-def sweep(parent: Path) -> None:
-    """Removes from a folder what downloads that were killed a day ago have left."""
-    for left in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            newest = max(path.stat().st_mtime for path in (left, *left.glob("*")))
-            if time.time() - newest > _OLD:
-                shutil.rmtree(left)
-
-
-@contextmanager
-def lock_file(file: File) -> Iterator[None]:
-    """Waits while another process downloads the same file, so that it is downloaded once.
-
-    This only saves the traffic: what lands in the cache is whole without it, because workplaces
-    are not shared. So where the file system knows no locks, nobody waits. The lock is the
-    kernel's and ends with its holder, however that ends; a file that only by being there means
-    `locked` would outlive a killed one.
-    """
-    path = file.path.with_name(f".nnrun-lock-{file.path.name}")
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError:
-        yield
-        return
-    try:
-        _wait(descriptor, file)
-        try:
-            yield
-        finally:
-            # Who waits at the removed file goes on when it is closed, and finds the download.
-            with suppress(OSError):
-                path.unlink()
-    finally:
-        os.close(descriptor)
-
-
-def _wait(descriptor: int, file: File) -> None:
-    if fcntl is None:
-        return
-    with suppress(OSError):  # a file system without locks
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{file.name}: waiting for another process that downloads it", file=sys.stderr)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def store_file(complete: Path, file: File) -> None:
-    """Gives a file its name in the cache; where another has come meanwhile, that one stays.
-
-    Args:
-        complete: in a `workplace`, with the published hash.
-        file: which one it is.
-
-    Raises:
-        DataError: the folder cannot be written, or another file has come.
-    """
-    try:
-        # A link is refused where the name is taken; a rename would replace a person's file.
-        os.link(complete, file.path)
-    except FileExistsError:
-        check(file)
-    except OSError:
-        _rename(complete, file)
-
-
-def _rename(complete: Path, file: File) -> None:
-    """For file systems that know no links, such as those of memory cards."""
-    if file.is_there:
-        check(file)
-        return
-    try:
-        complete.rename(file.path)
-    except OSError as error:
-        raise DataError(
-            f"{file.dataset}: {file.path} cannot be written: {error.strerror or error}"
-        ) from error
-
-
-_TIMEOUT = 10  # seconds without an answer, after which we take it that there is no network
-_CHUNK = 1 << 16  # bytes per write; pooch's own 1 KiB makes 170 MB slow
+_TIMEOUT = 10  # seconds without an answer after which there is taken to be no network
+_CHUNK = 1 << 16  # bytes per write; with pooch's default of 1 KiB, 170 MB take long
 
 
 def fetch(file: File) -> Path:
-    """Finds a file in the cache, or downloads it into the cache.
-
-    Args:
-        file: which one.
+    """Finds a file in the cache, or downloads it.
 
     Returns:
-        Its path; what lies there has the published hash.
+        Its path; the file there has the published checksum.
 
     Raises:
-        DataError: it is not there and cannot be downloaded, or what is there is another file.
+        DataError: it is missing and cannot be downloaded, or another file is in its place.
     """
-    if file.is_there:
+    if file.exists:
         check(file)
     else:
-        _download(file)
+        _store(file, file.address, lambda part: _download(file, part))
     return file.path
 
 
-def fetched(file: File) -> BytesIO:
-    """The same as bytes, the very ones that have the published hash: whoever unpickles reads these.
+def fetch_bytes(file: File) -> BytesIO:
+    """The content of a file, downloaded if necessary.
+
+    The bytes are the ones that were hashed. A file that is hashed and then opened again may have
+    changed in between, and some published files are pickles, which can run code.
 
     Raises:
         DataError: as of `fetch`.
     """
-    if not file.is_there:
-        _download(file)
-    return BytesIO(content(file))
-
-
-def _download(file: File) -> None:
-    with _workplace(file) as folder, lock_file(file):
-        # It may have come while we waited.
-        if file.is_there:
-            check(file)
-            return
-        # Hashed before it gets its name, so that the name never stands for half a file.
-        complete = Path(folder) / file.path.name
-        _receive(file, complete)
-        store_file(complete, file)
-
-
-def _workplace(file: File) -> tempfile.TemporaryDirectory[str]:
+    if not file.exists:
+        _store(file, file.address, lambda part: _download(file, part))
+    if file.state is State.OTHER:
+        check(file)  # hashes in pieces, because the file may be of any size
+    algorithm = file.hash.partition(":")[0]
     try:
-        return staging_folder(file)
+        with _open(file.path) as stream:
+            content = stream.read()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}" != file.hash:
+        raise _different(file)
+    return BytesIO(content)
+
+
+def check(file: File) -> None:
+    """Compares a cached file with the published checksum.
+
+    Raises:
+        DataError: it is another file, or cannot be read.
+    """
+    try:
+        same = _has_hash(file.path, file)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if not same:
+        raise _different(file)
+
+
+def identify(path: Path, files: Sequence[File]) -> File:
+    """Which of some published files a file is, by its checksum; its name does not matter.
+
+    Args:
+        path: any file.
+        files: the candidates, at least one.
+
+    Raises:
+        DataError: it is none of them, or cannot be read.
+    """
+    try:
+        algorithms = {file.hash.partition(":")[0] for file in files}
+        hashes = {_hash(path, algorithm) for algorithm in algorithms}
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    for file in files:
+        if file.hash in hashes:
+            return file
+    widths = [max(map(len, names)) for names in zip(*map(_names, files), strict=True)]
+    table = "\n".join(
+        f"  {file.dataset:{widths[0]}}  {file.published_name:{widths[1]}}  {file.hash}"
+        for file in files
+    )
+    raise DataError(
+        f"{path} is none of these files, so nothing was changed; it has {size:,} bytes and the "
+        f"hash {' or '.join(sorted(hashes))}\n{table}"
+    )
+
+
+def import_file(path: Path, file: File) -> bool:
+    """Copies a file into the cache.
+
+    Args:
+        path: the file on disk.
+        file: the published file it is.
+
+    Returns:
+        Whether it was copied; False if the cache already has it.
+
+    Raises:
+        DataError: another file is in its place, or the folder cannot be written.
+    """
+    if file.exists:
+        check(file)
+        return False
+    return _store(file, str(path), lambda part: shutil.copyfile(path, part))
+
+
+def _names(file: File) -> tuple[str, str]:
+    return file.dataset, file.published_name
+
+
+def _open(path: Path) -> BufferedReader:
+    """Opens a file, but no pipe or device, whose end may never come."""
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise OSError(errno.EINVAL, "It is a pipe or a device")
+    return path.open("rb")
+
+
+def _hash(path: Path, algorithm: str) -> str:
+    with _open(path) as stream:
+        return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
+
+
+def _has_hash(path: Path, file: File) -> bool:
+    return _hash(path, file.hash.partition(":")[0]) == file.hash
+
+
+def _unreadable(file: File, error: OSError) -> DataError:
+    return DataError(
+        f"{file.dataset}: {file.path} cannot be read: {error.strerror or error}. It was left as "
+        "it is. Make it readable, or move it away to have it downloaded."
+    )
+
+
+def _different(file: File) -> DataError:
+    size = file.path.stat().st_size
+    reason = (
+        f"it ends after {size:,} of {file.bytes:,} bytes, or is a different file"
+        if size < file.bytes
+        else f"its hash is not {file.hash}"
+    )
+    return DataError(
+        f"{file.dataset}: {file.path} is not the file that is published at {file.url}: {reason}. "
+        "It was left as it is. Move it away to have it downloaded, or set KERAS_HOME to a folder "
+        "whose datasets/ holds the published file."
+    )
+
+
+def _store(file: File, source: str, write: Callable[[Path], object]) -> bool:
+    """Writes a file into the cache, complete or not at all.
+
+    Returns:
+        Whether it was written; False if another process did so in the meantime.
+    """
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked_part(file) as part:
+            if file.exists:
+                check(file)
+                return False
+            write(part)
+            if not _has_hash(part, file):
+                raise DataError(
+                    f"{file.dataset}: {file.path} is not there, and the file from {source} was "
+                    f"not kept, because its hash is not {file.hash}. {_advice(file)}"
+                )
+            _place(part, file)
     except OSError as error:
         raise DataError(
-            f"{file.dataset}: {file.path} is not there and cannot be downloaded, because the "
-            f"folder {file.path.parent} cannot be written: {error.strerror or error}. "
-            f"{_advice(file)}"
+            f"{file.dataset}: {file.path} is not there and cannot be written: "
+            f"{error.strerror or error}. Set KERAS_HOME to a folder that can be written to, or "
+            f"that holds the file as datasets/{file.name}."
         ) from error
+    return True
 
 
-def _receive(file: File, path: Path) -> None:
+@contextmanager
+def _locked_part(file: File) -> Iterator[Path]:
+    """A path to write a file to before it is complete; only one process has it at a time.
+
+    A killed process leaves its part behind. The kernel releases its lock, so the next process
+    overwrites that part.
+    """
+    path = file.path.with_name(f".nnrun-part-{file.path.name}")
+    descriptor = _lock(path, file.name)
+    if descriptor is None:
+        path = path.with_name(f"{path.name}-{os.getpid()}")
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(path: Path, name: str) -> int | None:
+    """Creates and locks a file; None where the system has no locks."""
+    while fcntl is not None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{name}: waiting for another process that downloads it", file=sys.stderr)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            return None
+        # The other process may have removed the file while this one waited.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
+    return None
+
+
+def _place(part: Path, file: File) -> None:
+    try:
+        os.link(part, file.path)  # unlike a rename, it never replaces a file
+    except FileExistsError:
+        check(file)
+    except OSError:  # a file system without links, such as FAT
+        if file.exists:
+            check(file)
+        else:
+            part.rename(file.path)
+
+
+def _download(file: File, path: Path) -> None:
     progress = _Progress(file.name) if sys.stderr.isatty() else None
-    # Without `identity` a server may pack the bytes once more, and the hash would differ.
     download = pooch.HTTPDownloader(
         progressbar=progress or False,
         chunk_size=_CHUNK,
         timeout=_TIMEOUT,
+        # A server may compress the bytes otherwise, which changes their hash.
         headers={"Accept-Encoding": "identity"},
     )
     try:
         download(file.address, str(path), None)
-    except OSError as error:  # every error of requests is one
+    except OSError as error:
+        if not hasattr(error, "response"):  # an error of the disk; those of requests have one
+            raise
+        answer = error.response
+        reason = f"{answer.status_code} {answer.reason}" if answer is not None else None
         raise DataError(
-            f"{file.dataset}: {file.path} is not there and {_why(error, file)}"
+            f"{file.dataset}: {file.path} is not there and could not be downloaded from "
+            f"{file.address} ({reason or type(error).__name__}). {_advice(file)}"
         ) from error
     finally:
         if progress:
-            progress.end_line()
-    if not has_hash(path, file.hash):
-        raise DataError(
-            f"{file.dataset}: {file.path} is not there, and what came from {file.address} was not "
-            f"kept, because its hash is not {file.hash}. {_advice(file)}"
-        )
-
-
-def _why(error: OSError, file: File) -> str:
-    if not hasattr(error, "response"):  # that of the disk; those of requests all have one
-        return f"cannot be written: {error.strerror or error}"
-    answer = error.response
-    said = type(error).__name__ if answer is None else f"{answer.status_code} {answer.reason}"
-    return f"could not be downloaded from {file.address} ({said}). {_advice(file)}"
+            progress.close()
 
 
 def _advice(file: File) -> str:
@@ -222,104 +290,28 @@ def _advice(file: File) -> str:
 
 
 class _Progress:
-    """One line on stderr, written over; it has what pooch asks of a progress bar."""
+    """One line on stderr, with the methods that pooch expects of a progress bar."""
 
     total = 0
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.done = 0
-        self._open = False
 
     def update(self, size: int) -> None:
-        """So many bytes more; pooch counts whole chunks, so the last one may be too many."""
+        """Adds bytes; pooch counts whole chunks, so the last one may be too many."""
         self.done = min(self.done + size, self.total or sys.maxsize)
-        of = f" of {self.total / 1e6:.1f}" if self.total else ""
-        print(f"\r{self.label}: {self.done / 1e6:.1f}{of} MB", end="", file=sys.stderr, flush=True)
-        self._open = True
+        total = f" of {self.total / 1e6:.1f}" if self.total else ""
+        print(
+            f"\r{self.label}: {self.done / 1e6:.1f}{total} MB", end="", file=sys.stderr, flush=True
+        )
 
     def reset(self) -> None:
-        """Pooch starts over once to end at the exact sum."""
+        """Pooch calls it once at the end, before it adds the exact total."""
         self.done = 0
 
     def close(self) -> None:
-        """All is there; the line is ended by whoever asked, who does so after an error too."""
-
-    def end_line(self) -> None:
-        """What is said next begins on a line of its own."""
-        if self._open:
+        """Ends the line; called twice after a download without an error."""
+        if self.done:
             print(file=sys.stderr)
-
-
-# Files that somebody has downloaded elsewhere: known by their hash, whatever they are called.
-
-
-def identify(path: Path, files: Sequence[File]) -> File:
-    """Which of some published files a file is.
-
-    Args:
-        path: any file; it is only read.
-        files: what it may be, at least one.
-
-    Raises:
-        DataError: it is none of them, or cannot be read; with all of them and their hashes.
-    """
-    try:
-        found = {hash_of(path, name) for name in _algorithms(files)}
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    for file in files:
-        if file.hash in found:
-            return file
-    raise DataError(
-        f"{path} is none of these files, so nothing was changed; it has {size:,} bytes and the "
-        f"hash {' or '.join(sorted(found))}\n{_listed(files)}"
-    )
-
-
-def import_file(path: Path, file: File) -> bool:
-    """Copies a file to where Keras and nnrun look for it, whole or not at all.
-
-    Args:
-        path: the file as it was recognised.
-        file: what it was recognised as.
-
-    Returns:
-        Whether it was copied; else the published file is there already.
-
-    Raises:
-        DataError: another file is there, which stays, or the folder cannot be written.
-    """
-    if file.is_there:
-        check(file)
-        return False
-    try:
-        workplace = staging_folder(file)
-        with workplace as folder:
-            complete = Path(folder) / file.path.name
-            shutil.copyfile(path, complete)
-            # Hashed once more: the file may have changed since, or the disk may be full.
-            if not has_hash(complete, file.hash):
-                raise DataError(f"{path} changed while it was copied; nothing was kept")
-            store_file(complete, file)
-    except OSError as error:
-        raise DataError(
-            f"{file.dataset}: {path} cannot be copied to {file.path}: {error.strerror or error}"
-        ) from error
-    return True
-
-
-def _algorithms(files: Sequence[File]) -> set[str]:
-    return {file.hash.partition(":")[0] for file in files}
-
-
-def _listed(files: Sequence[File]) -> str:
-    names = (
-        max(len(file.dataset) for file in files),
-        max(len(file.published_name) for file in files),
-    )
-    return "\n".join(
-        f"  {file.dataset:{names[0]}}  {file.published_name:{names[1]}}  {file.hash}"
-        for file in files
-    )
+        self.done = 0

@@ -10,7 +10,7 @@ import numpy as np
 from nnrun.check.subject import check_words
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.tree import Finding
+from nnrun.spec.tree import Problem
 from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split, Streamed
 
 # So many folds are named before it is only said that there are more.
@@ -19,7 +19,7 @@ FEW = 5
 DOMINANT = 0.9
 
 
-def notices(dataset: Dataset, fold: Fold) -> list[Finding]:
+def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
     """What a person should know; nothing is changed.
 
     Args:
@@ -34,7 +34,7 @@ def notices(dataset: Dataset, fold: Fold) -> list[Finding]:
     ]
 
 
-def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Finding]:
+def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
     """What a person should know of a cross-validation as a whole; nothing is changed.
 
     Args:
@@ -88,7 +88,7 @@ def _check_numbers(split: Split, rows: str, *, missing: bool) -> None:
             )
 
 
-def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     x = dataset.train.x
     # Pixels at the border of a picture are constant by nature.
     if isinstance(x, Sequences | Streamed) or x.ndim != 2:
@@ -99,7 +99,7 @@ def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
         yield _note("NN222", f"constant in all training rows, so of no use: {', '.join(names)}")
 
 
-def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     if not dataset.classes:
         return
     number, rows = Counter(dataset.train.y[fold.train].tolist()).most_common(1)[0]
@@ -112,7 +112,7 @@ def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
         yield _note("NN223", message)
 
 
-def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     """Rows that a model is tested on after it has learnt them."""
     learnt = set(_fingerprints(dataset.train.x, fold.train))
     held_out = (
@@ -126,7 +126,7 @@ def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
             yield _note("NN221", message)
 
 
-def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
+def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
     """Rows that validate a fold whose model has learnt the same row under another number."""
     if isinstance(dataset.train.x, Streamed):
         return
@@ -143,7 +143,7 @@ def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Findin
         )
 
 
-def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
+def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     """Classes that a hold-out asks for and nothing has taught, as of data stored class by class."""
     if not dataset.classes or fold.number:
         return
@@ -156,7 +156,7 @@ def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Finding]:
         yield _note("NN206", f"{message}; use take: random and stratify: true")
 
 
-def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Finding]:
+def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
     """Classes that a fold is asked for and has never seen, as when the rows lie class by class."""
     if not dataset.classes:
         return
@@ -183,5 +183,5 @@ def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
     return (hash(x[row].tobytes()) for row in rows)
 
 
-def _note(code: str, message: str) -> Finding:
-    return Finding(code, ("dataset",), message)
+def _note(code: str, message: str) -> Problem:
+    return Problem(code, ("dataset",), message)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.check.training import number
-from nnrun.spec.labels import family
+from nnrun.spec.labels import loss_family
 from nnrun.spec.training import ClassWeight, Training
 from nnrun.types import Array
 
@@ -26,7 +26,7 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
         int32 of shape `(rows,)` for a sparse loss; bytes of shape `(rows, classes)`, one-hot,
         where the model has a unit per class; else float32 of shape `(rows, 1)`.
     """
-    if family(training.loss.name) == "sparse":
+    if loss_family(training.loss.name) == "sparse":
         return y.astype(np.int32)
     if classes and units > 1:
         # Bytes here, floats on the device: 60,000 one-hot rows are 0.6 MB.

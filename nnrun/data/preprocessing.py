@@ -16,8 +16,18 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec.prepare import Flatten, Impute, MultiHot, Pad, Rescale, Standardize, Step, Vectorize
-from nnrun.spec.profile import check_steps, dtype_after
+from nnrun.spec.prepare import (
+    Flatten,
+    Impute,
+    MultiHot,
+    Pad,
+    Rescale,
+    Standardize,
+    Step,
+    Vectorize,
+    check_steps,
+    prepared_dtype,
+)
 from nnrun.types import Array, Inputs, Sequences, Streamed
 
 # Rows of words as arrays: bags of them, as bits or as numbers of words, or padded to one length.
@@ -180,7 +190,7 @@ def fit(
         shape = step.shape_after(shape)
         state = _learnt(step, fitted, x, rows, groups)
         fitted = (*fitted, FittedStep(step, shape, state))
-    dtype = dtype_after(steps)
+    dtype = prepared_dtype(steps)
     return Preparation(fitted, shape, dtype, is_small(x, shape, indices=dtype == "int32"))
 
 

@@ -1,28 +1,20 @@
-"""Every file that is published for a data set, with its hash; embedded data sets have none.
+"""The files that are published for data sets, with their checksums; embedded data sets have none.
 
-Names below `datasets/` are those that Keras gives, so it finds ours and we find its.
+Files lie below `datasets/` under the names that Keras gives them, so Keras and nnrun share them.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import stat
 from dataclasses import dataclass
 from enum import StrEnum
-from io import BufferedReader
 from pathlib import Path
-
-from nnrun.errors import DataError
-
-# A file as it is published, and what lies where it is looked for.
 
 MIRROR = "NNRUN_MIRROR"
 
 
 class State(StrEnum):
-    """What a look at a file's place says, without opening it."""
+    """The state of a file in the cache, as far as its size shows."""
 
     CACHED = "cached"
     ABSENT = "not cached"
@@ -32,14 +24,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class File:
-    """A file as Keras publishes it.
+    """A published file.
 
     Args:
-        dataset: the data set it belongs to, by its name in a spec.
-        name: its path below `datasets/`, the one Keras gives it.
+        dataset: the name of its data set in a spec.
+        name: its path below `datasets/`.
         url: where it is published.
-        hash: what it must be, as `sha256:...` or `md5:...`. This alone decides.
-        bytes: how large it is; for people, and for a look that does not read it.
+        hash: its checksum, `sha256:...` or `md5:...`.
+        bytes: its size; a file of another size but the right checksum is accepted.
     """
 
     dataset: str
@@ -50,32 +42,32 @@ class File:
 
     @property
     def path(self) -> Path:
-        """Where it is looked for."""
+        """Its place in the cache."""
         return folder() / self.name
 
     @property
     def published_name(self) -> str:
-        """What a browser would save it as."""
+        """The name that a browser saves it under."""
         return self.url.rpartition("/")[2]
 
     @property
     def address(self) -> str:
-        """Where it is downloaded from: below `NNRUN_MIRROR` where that is set, by its name there.
+        """Where it is downloaded from: `url`, or `NNRUN_MIRROR` and the published name.
 
-        A mirror needs no trust, because every download must have the published hash.
+        A mirror need not be trusted, because every download must have the published checksum.
         """
         mirror = os.environ.get(MIRROR)
         return f"{mirror.rstrip('/')}/{self.published_name}" if mirror else self.url
 
     @property
-    def is_there(self) -> bool:
-        """Whether something lies where it is looked for; it is not opened."""
-        # A dangling link counts as there: a download would replace it, and it is not ours.
+    def exists(self) -> bool:
+        """Whether anything is in its place, a dangling link included: it may be the user's."""
         return os.path.lexists(self.path)
 
-    def look(self) -> State:
-        """What lies there, as far as its size tells; at once, however large it is."""
-        if not self.is_there:
+    @property
+    def state(self) -> State:
+        """A quick look at the size alone; the file is not read."""
+        if not self.exists:
             return State.ABSENT
         try:
             size = self.path.stat().st_size
@@ -85,94 +77,8 @@ class File:
 
 
 def folder() -> Path:
-    """The folder `datasets` of `KERAS_HOME`, else of `~/.keras`."""
+    """The folder `datasets` of `KERAS_HOME`, by default of `~/.keras`."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
-
-
-def check(file: File) -> None:
-    """Reads what lies in a file's place, and changes nothing.
-
-    Raises:
-        DataError: it is another file, or cannot be read.
-    """
-    try:
-        difference = "" if has_hash(file.path, file.hash) else _difference(file)
-    except OSError as error:
-        raise _unreadable(file, error) from error
-    if difference:
-        raise _another(file, difference)
-
-
-def content(file: File) -> bytes:
-    """The bytes of a published file, which are those that were hashed.
-
-    A file that is hashed and then opened again may be another one by then, and some of the
-    published ones are pickles, which can run anything.
-
-    Raises:
-        DataError: it is another file, or cannot be read.
-    """
-    try:
-        if file.look() is State.OTHER:
-            check(file)  # piece by piece, for there is no saying how large it is
-        with _opened(file.path) as stream:
-            found = stream.read()
-        algorithm = file.hash.partition(":")[0]
-        if f"{algorithm}:{hashlib.new(algorithm, found).hexdigest()}" == file.hash:
-            return found
-        difference = _difference(file)
-    except OSError as error:
-        raise _unreadable(file, error) from error
-    raise _another(file, difference)
-
-
-def _unreadable(file: File, error: OSError) -> DataError:
-    return DataError(
-        f"{file.dataset}: {file.path} cannot be read: {error.strerror or error}. It was left as "
-        "it is. Make it readable, or move it away to have it downloaded."
-    )
-
-
-def _another(file: File, difference: str) -> DataError:
-    return DataError(
-        f"{file.dataset}: {file.path} is not the file that is published at {file.url}: "
-        f"{difference}. It was left as it is. Move it away to have it downloaded, or set "
-        "KERAS_HOME to a folder whose datasets/ holds the published file."
-    )
-
-
-def _opened(path: Path) -> BufferedReader:
-    """Opens a file; a pipe would be waited for, and a device may never end."""
-    kind = path.stat().st_mode
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        raise OSError(errno.EINVAL, "It is a pipe or a device")
-    return path.open("rb")
-
-
-def hash_of(path: Path, algorithm: str) -> str:
-    """The hash of a file as a `File` states it, such as `sha256:...`.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with _opened(path) as file:
-        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
-
-
-def has_hash(path: Path, published: str) -> bool:
-    """Whether a file is the one with a hash.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return hash_of(path, published.partition(":")[0]) == published
-
-
-def _difference(file: File) -> str:
-    size = file.path.stat().st_size
-    if size < file.bytes:
-        return f"it breaks off after {size:,} of {file.bytes:,} bytes, or is something else"
-    return f"its hash is not {file.hash}"
 
 
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -184,7 +90,7 @@ def _keras(dataset: str, name: str, published: str, size: int, *, below: str = "
 
 
 def _clothing(name: str, md5: str, size: int) -> File:
-    # Keras states no hashes for these; the sums are those that the authors publish.
+    # Keras states no hashes for these; these are the checksums of the authors.
     return _keras("fashion_mnist", name, f"md5:{md5}", size, below="fashion-mnist/")
 
 
@@ -249,5 +155,5 @@ FILES = tuple(value for value in tuple(globals().values()) if isinstance(value, 
 
 
 def of(dataset: str) -> tuple[File, ...]:
-    """The files of a data set; none where a library carries it."""
+    """The files of a data set; none if a library ships it."""
     return tuple(file for file in FILES if file.dataset == dataset)

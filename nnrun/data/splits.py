@@ -13,7 +13,7 @@ from nnrun.check.subject import HOLDOUT, KFOLD, check_folds, check_stratified, h
 from nnrun.data import columns
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData
-from nnrun.spec.text import shown
+from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
 from nnrun.types import Array, Column, Dataset, Fold, Split
 
@@ -159,7 +159,7 @@ def draw(
         # Neither side could do without its only row.
         name = classes[int(numbers[members.argmin()])]
         raise DataError(
-            f"{spec.name}: class {shown(name)} has a single row, and is needed to train and to "
+            f"{spec.name}: class {quote(name)} has a single row, and is needed to train and to "
             "test on; leave it out, or give the rows to test on as `test`"
         )
     try:

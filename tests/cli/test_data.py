@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,6 @@ published.FILES = tuple(map(short, published.FILES))
 main()
 """
 EMBEDDED = ["boston_housing", "breast_cancer", "diabetes", "digits", "iris", "mnist_5k", "wine"]
-DAY = 24 * 60 * 60
 
 
 def content(file: File) -> bytes:
@@ -257,20 +254,6 @@ def test_a_wrong_file_in_the_place_is_kept(
     assert "It was left as it is. Move it away to have it downloaded" in answer.stderr
 
 
-def test_fetching_cleans_up_after_killed_downloads(
-    data: Callable[..., Any], place: Callable[[File], Path]
-) -> None:
-    """Also where nothing has to be downloaded."""
-    path = place(published.MNIST)
-    path.write_bytes(content(published.MNIST))
-    left = path.with_name(".nnrun-download-killed")
-    left.mkdir()
-    os.utime(left, (time.time() - 2 * DAY,) * 2)
-    data("fetch", "mnist")
-
-    assert not left.exists()
-
-
 def test_ctrl_c_during_a_download_leaves_nothing(
     surroundings: dict[str, str],
     server: Any,
@@ -425,7 +408,7 @@ def test_a_wrong_a_short_and_an_unreadable_file_are_said_and_kept(
     assert f"its hash is not sha256:{sha256(published.IMDB)}. It was left as it is. Move" in imdb
     assert reuters.startswith(f"reuters: {unreadable} cannot be read: No such file or directory.")
     assert mnist == f"mnist: {right} is the published file"
-    assert "it breaks off after 5 of 47 bytes, or is something else. It was left" in cifar10
+    assert "it ends after 5 of 47 bytes, or is a different file. It was left" in cifar10
     assert (everything(home), unreadable.is_symlink()) == (before, True)
 
 

@@ -55,7 +55,7 @@ def encoded(loss: str, y: Any, *, classes: int, units: int) -> Any:
 
 
 def meant(loss: str) -> str:
-    return catalogue.meaning("losses", loss)
+    return catalogue.canonical_name("losses", loss)
 
 
 @pytest.mark.parametrize("loss", sorted(catalogue.names("losses")))
@@ -63,7 +63,7 @@ def test_each_loss_of_keras_is_in_its_family(loss: str) -> None:
     """Under each of its names."""
     known = {name: family for family, names in FAMILIES.items() for name in names}
 
-    assert labels.family(loss) == known.get(meant(loss), "other")
+    assert labels.loss_family(loss) == known.get(meant(loss), "other")
 
 
 @pytest.mark.parametrize("loss", sorted(FAMILIES["sparse"]))

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from nnrun.data.cache import fetched
+from nnrun.data.cache import fetch_bytes
 from nnrun.data.published import CIFAR10, CIFAR100
 from nnrun.spec.dataset import Cifar10, Cifar100
 from nnrun.types import Dataset, Split
@@ -26,7 +26,7 @@ def cifar10(spec: Cifar10) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    return read_cifar10(fetched(CIFAR10), spec)
+    return read_cifar10(fetch_bytes(CIFAR10), spec)
 
 
 def cifar100(spec: Cifar100) -> Dataset:
@@ -39,7 +39,7 @@ def cifar100(spec: Cifar100) -> Dataset:
     Raises:
         DataError: the file cannot be had.
     """
-    return read_cifar100(fetched(CIFAR100), spec)
+    return read_cifar100(fetch_bytes(CIFAR100), spec)
 
 
 def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:

@@ -14,7 +14,7 @@ from mlxtend.data import boston_housing_data
 from nnrun.data.cache import fetch
 from nnrun.data.published import CALIFORNIA_HOUSING
 from nnrun.spec.dataset import BostonHousing, CaliforniaHousing
-from nnrun.spec.profile import boundary
+from nnrun.spec.profile import split_index
 from nnrun.types import Array, Dataset, Split
 
 # How Keras shuffles and splits a data set that is published in one piece.
@@ -30,7 +30,7 @@ def split(x: Array, y: Array, *, test_split: float, seed: int) -> tuple[Split, S
         seed: of NumPy's older generator; a newer one would give other rows than Keras.
     """
     order = np.random.RandomState(seed).permutation(len(x))
-    cut = boundary(len(x), test_split)
+    cut = split_index(len(x), test_split)
     return Split(x[order[:cut]], y[order[:cut]]), Split(x[order[cut:]], y[order[cut:]])
 
 

@@ -24,7 +24,7 @@ from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Images
 from nnrun.spec.profile import IMAGE_FORMATS
-from nnrun.spec.text import size
+from nnrun.spec.text import format_size
 from nnrun.types import Array, Dataset, Split, Streamed
 
 # What a terminal shows while many files are read.
@@ -203,7 +203,7 @@ def _content(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise ValueError("is no file")
     if path.stat().st_size > _LARGEST:
-        raise ValueError(f"is larger than {size(_LARGEST)}")
+        raise ValueError(f"is larger than {format_size(_LARGEST)}")
     return path.read_bytes()
 
 
@@ -250,7 +250,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
         names = profile.class_folders(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    if not profile.is_folder(folder):
+    if not profile.path_exists(folder):
         raise DataError(f"{folder} is not there")
     if len(names) < 2:
         raise DataError(

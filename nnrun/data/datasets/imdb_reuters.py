@@ -15,10 +15,10 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib.format import read_array
 
-from nnrun.data.cache import fetch, fetched
+from nnrun.data.cache import fetch, fetch_bytes
 from nnrun.data.published import IMDB, IMDB_WORDS, REUTERS, REUTERS_WORDS, File
 from nnrun.spec.dataset import Imdb, Reuters, Words
-from nnrun.spec.profile import boundary
+from nnrun.spec.profile import split_index
 from nnrun.types import Array, Dataset, Sequences, Split, Vocabulary
 
 
@@ -160,7 +160,7 @@ def archive(file: File) -> Callable[[str], Array]:
     Raises:
         DataError: the file cannot be had.
     """
-    return partial(_array, fetched(file))  # unpickled only because its hash is right
+    return partial(_array, fetch_bytes(file))  # unpickled only because its hash is right
 
 
 def _array(content: BytesIO, name: str) -> Array:
@@ -229,7 +229,7 @@ def reuters(spec: Reuters) -> Dataset:
     array = archive(REUTERS)
     rng = np.random.RandomState(spec.seed)
     [rows] = known(spec, indexed(array("x"), array("y"), spec, rng))
-    train, test = cut(rows, boundary(len(rows), spec.test_split))
+    train, test = cut(rows, split_index(len(rows), spec.test_split))
     return Dataset(
         spec.name,
         train,

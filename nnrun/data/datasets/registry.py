@@ -76,8 +76,8 @@ def missing(spec: DatasetBase) -> tuple[Path, ...]:
     Nothing is downloaded or opened, so this answers offline.
     """
     if isinstance(spec, UserData):
-        return tuple(path for path in spec.files if not profile.is_folder(path))
-    return tuple(file.path for file in published.of(spec.name) if not file.is_there)
+        return tuple(path for path in spec.files if not profile.path_exists(path))
+    return tuple(file.path for file in published.of(spec.name) if not file.exists)
 
 
 def _loader(spec: DatasetBase) -> Callable[[DatasetBase], Dataset]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun.errors import DataError
 from nnrun.spec.dataset import DatasetBase, Words
-from nnrun.spec.profile import Profile, profile
+from nnrun.spec.profile import Profile
 from nnrun.types import Array, Dataset, Inputs, Sequences, Split
 
 _SHORTEST, _LONGEST = 20, 300
@@ -33,7 +33,7 @@ def draw(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset:
     Raises:
         DataError: what the rows look like is known from a person's own file only.
     """
-    known = profile(spec)
+    known = spec.profile()
     if known.open or (known.shape is None and not isinstance(spec, Words)):
         raise DataError(f"{spec.name}: only the file says what its rows look like")
     rng = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Csv, Parquet, Table
 from nnrun.spec.prepare import Impute
-from nnrun.spec.text import shown
+from nnrun.spec.text import quote
 from nnrun.types import Array, Column, Dataset, Split
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _columns(spec: Table, path: Path, frame: pd.DataFrame) -> tuple[Column, ...]
     """The features as the training file has them."""
     wanted = spec.features or [name for name in frame.columns if name != spec.target]
     if missing := [name for name in (*wanted, spec.target) if name not in frame.columns]:
-        raise DataError(f"{path}: has no column {shown(missing[0])}")
+        raise DataError(f"{path}: has no column {quote(missing[0])}")
     columns, first = [], 0
     for name in wanted:
         if _is_numeric(frame[name]):
@@ -135,12 +135,12 @@ def _inputs(path: Path, frame: pd.DataFrame, columns: tuple[Column, ...], *, fil
     parts = []
     for column in columns:
         if column.name not in frame.columns:
-            raise DataError(f"{path}: has no column {shown(column.name)}")
+            raise DataError(f"{path}: has no column {quote(column.name)}")
         values = frame[column.name]
         missing = values.isna().to_numpy()
         if missing.any() and not filled:
             raise DataError(
-                f"{_line(path, int(missing.argmax()))}: {shown(column.name)} is missing, there and "
+                f"{_line(path, int(missing.argmax()))}: {quote(column.name)} is missing, there and "
                 f"in {missing.sum() - 1:,} other rows; fill it with prepare: [impute: median], or "
                 "leave the column out of features"
             )
@@ -152,12 +152,12 @@ def _numbers(path: Path, column: Column, values: pd.Series[Any]) -> Array:
     if column.categories is None:
         if not _is_numeric(values):
             raise DataError(
-                f"{path}: {shown(column.name)} holds words, and numbers in the training file"
+                f"{path}: {quote(column.name)} holds words, and numbers in the training file"
             )
         numbers = values.to_numpy(np.float64)
         if (endless := np.isinf(numbers)).any():
             row = int(endless.argmax())
-            raise DataError(f"{_line(path, row)}: {shown(column.name)} is no finite number")
+            raise DataError(f"{_line(path, row)}: {quote(column.name)} is no finite number")
         return numbers[:, None]
     missing = values.isna()
     cells = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
@@ -166,30 +166,30 @@ def _numbers(path: Path, column: Column, values: pd.Series[Any]) -> Array:
     except KeyError as error:
         row = int(error.args[0])
         raise DataError(
-            f"{_line(path, row)}: {shown(column.name)} is {shown(cells[row])}, which the training "
+            f"{_line(path, row)}: {quote(column.name)} is {quote(cells[row])}, which the training "
             "file does not hold"
         ) from error
 
 
 def _labels(spec: Table, path: Path, frame: pd.DataFrame, *, classes: tuple[str, ...]) -> Array:
     if spec.target not in frame.columns:
-        raise DataError(f"{path}: has no column {shown(spec.target)}")
+        raise DataError(f"{path}: has no column {quote(spec.target)}")
     target = frame[spec.target]
     if (missing := target.isna().to_numpy()).any():
         raise DataError(
-            f"{_line(path, int(missing.argmax()))}: {shown(spec.target)}, the target, is missing"
+            f"{_line(path, int(missing.argmax()))}: {quote(spec.target)}, the target, is missing"
         )
     if not classes:
         if not _is_numeric(target):
             raise DataError(
-                f"{path}: {shown(spec.target)} holds words, which are no values to predict"
+                f"{path}: {quote(spec.target)} holds words, which are no values to predict"
             )
         return target.to_numpy(np.float64)
     known = {name: number for number, name in enumerate(classes)}
     names = [_name(value) for value in target]
     if unknown := [row for row, name in enumerate(names) if name not in known]:
         row = unknown[0]
-        raise DataError(f"{_line(path, row)}: {shown(names[row])} is no class of the training file")
+        raise DataError(f"{_line(path, row)}: {quote(names[row])} is no class of the training file")
     return np.array([known[name] for name in names], dtype=np.int64)
 
 

@@ -17,7 +17,7 @@ from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Text
-from nnrun.spec.text import shown
+from nnrun.spec.text import quote
 from nnrun.types import Array, Dataset, Sequences, Split, Tokenizer, Vocabulary
 
 # Texts as words, in the two ways that Keras has.
@@ -133,7 +133,7 @@ def _vocabulary(texts: Sequence[str]) -> Vocabulary:
 def _numbers(path: Path, labels: Sequence[str], classes: Sequence[str]) -> Array:
     known = {name: number for number, name in enumerate(classes)}
     if unknown := [label for label in labels if label not in known]:
-        raise DataError(f"{path}: {shown(unknown[0])} is no class of the training texts")
+        raise DataError(f"{path}: {quote(unknown[0])} is no class of the training texts")
     return np.array([known[label] for label in labels], dtype=np.int64)
 
 
@@ -172,7 +172,7 @@ def _of_table(path: Path, spec: Text) -> tuple[list[str], list[str]]:
         rows = [(reader.line_num, row) for row in reader]
     for name in (spec.text, spec.target):
         if name not in (reader.fieldnames or ()):
-            raise DataError(f"{path}: has no column {shown(name)}")
+            raise DataError(f"{path}: has no column {quote(name)}")
         if empty := [line for line, row in rows if not (row[name] or "").strip()]:
-            raise DataError(f"{path}:{empty[0]}: {shown(name)} is missing")
+            raise DataError(f"{path}:{empty[0]}: {quote(name)} is missing")
     return [row[spec.text] for _, row in rows], [row[spec.target] for _, row in rows]

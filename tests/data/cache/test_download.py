@@ -24,21 +24,6 @@ URL = "https://data.invalid/some.npz"
 FILE = File("some", "some.npz", URL, HASH, len(BYTES))
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `KERAS_HOME` that does not exist yet."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("KERAS_HOME", str(home))
-    return home
-
-
-@pytest.fixture
-def target(home: Path) -> Path:
-    """Where `FILE` belongs, in a folder that is there."""
-    (home / "datasets").mkdir(parents=True)
-    return home / "datasets" / "some.npz"
-
-
 @pytest.fixture
 def locked(target: Path) -> Path:
     """The folder of `FILE`, readable but not writable."""
@@ -82,6 +67,13 @@ def advice() -> str:
     return (
         "Connect to the internet once and run again, or save the file from that address anywhere "
         "and run `nnrun data import FILE`, or set KERAS_HOME to a folder that holds it as "
+        "datasets/some.npz."
+    )
+
+
+def elsewhere() -> str:
+    return (
+        "Set KERAS_HOME to a folder that can be written to, or that holds the file as "
         "datasets/some.npz."
     )
 
@@ -186,7 +178,7 @@ def test_a_download_with_another_hash_is_not_kept(
     file = published(b"please log in")
 
     assert message(file) == (
-        f"some: {target} is not there, and what came from {file.url} was not kept, because its "
+        f"some: {target} is not there, and the file from {file.url} was not kept, because its "
         f"hash is not {HASH}. {advice()}"
     )
     assert names(target.parent) == []
@@ -246,7 +238,9 @@ def test_a_full_disk_is_not_taken_for_a_missing_network(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert said == f"some: {target} is not there and cannot be written: File too large"
+    assert said == (
+        f"some: {target} is not there and cannot be written: File too large. {elsewhere()}"
+    )
     assert names(target.parent) == []
 
 
@@ -256,8 +250,7 @@ def test_a_folder_that_cannot_be_made_is_named(home: Path) -> None:
     target = home / "datasets" / "some.npz"
 
     assert message(FILE) == (
-        f"some: {target} is not there and cannot be downloaded, because the folder "
-        f"{target.parent} cannot be written: Not a directory. {advice()}"
+        f"some: {target} is not there and cannot be written: Not a directory. {elsewhere()}"
     )
 
 
@@ -266,8 +259,7 @@ def test_a_folder_without_write_permission_is_named(locked: Path) -> None:
     target = locked / "some.npz"
 
     assert message(FILE) == (
-        f"some: {target} is not there and cannot be downloaded, because the folder "
-        f"{target.parent} cannot be written: Permission denied. {advice()}"
+        f"some: {target} is not there and cannot be written: Permission denied. {elsewhere()}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What is said of a file's place, at once and after reading it."""
+"""The state of a file in the cache, by its size and by its checksum."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.data.cache import fetched
-from nnrun.data.published import File, State, check, content
+from nnrun.data.cache import check, fetch_bytes
+from nnrun.data.published import File, State
 from nnrun.errors import DataError
 
 BYTES = b"what was published"
@@ -23,16 +23,16 @@ def fault(file: File) -> str:
     return str(caught.value)
 
 
-def test_a_look_tells_four_states(file: File, target: Path) -> None:
+def test_a_file_has_one_of_four_states(file: File, target: Path) -> None:
     """By size alone: 170 MB are not read for a list."""
-    seen = [file.look()]
+    seen = [file.state]
     target.write_bytes(BYTES)
-    seen.append(file.look())
+    seen.append(file.state)
     target.write_bytes(BYTES[:5])
-    seen.append(file.look())
+    seen.append(file.state)
     target.unlink()
     target.symlink_to("nowhere")
-    seen.append(file.look())
+    seen.append(file.state)
 
     assert seen == [State.ABSENT, State.CACHED, State.OTHER, State.UNREADABLE]
 
@@ -56,7 +56,7 @@ def test_half_a_file_is_told_from_another(file: File, target: Path) -> None:
 
     assert fault(file) == (
         f"some: {target} is not the file that is published at https://data.invalid/some.npz: it "
-        "breaks off after 5 of 18 bytes, or is something else. It was left as it is. Move it away "
+        "ends after 5 of 18 bytes, or is a different file. It was left as it is. Move it away "
         "to have it downloaded, or set KERAS_HOME to a folder whose datasets/ holds the published "
         "file."
     )
@@ -95,7 +95,7 @@ def test_without_a_mirror_the_publisher_is_asked(
 def test_the_bytes_that_are_read_are_those_that_were_hashed(file: File, target: Path) -> None:
     """Some published files are pickles: another must not come between the hash and the reading."""
     target.write_bytes(BYTES)
-    opened = fetched(file)
+    opened = fetch_bytes(file)
     target.write_bytes(b"another file")
 
     assert opened.read() == BYTES
@@ -104,18 +104,18 @@ def test_the_bytes_that_are_read_are_those_that_were_hashed(file: File, target: 
 def test_bytes_of_another_file_are_not_handed_on(file: File, target: Path) -> None:
     target.write_bytes(b"another file")
 
-    with pytest.raises(DataError, match="it breaks off after 12 of 18 bytes, or is something else"):
-        content(file)
+    with pytest.raises(DataError, match="it ends after 12 of 18 bytes, or is a different file"):
+        fetch_bytes(file)
     target.write_bytes(BYTES.upper())
     with pytest.raises(DataError, match="its hash is not sha256:"):
-        content(file)
+        fetch_bytes(file)
     target.unlink()
     target.mkdir()
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
-        content(file)
+        fetch_bytes(file)
 
 
-@pytest.mark.parametrize("judge", [check, content])
+@pytest.mark.parametrize("judge", [check, fetch_bytes])
 def test_a_pipe_in_its_place_is_not_waited_for(
     file: File, target: Path, judge: Callable[[File], object]
 ) -> None:
@@ -134,7 +134,7 @@ def test_what_is_larger_than_the_published_file_does_not_fill_the_memory(
 
     tracemalloc.start()
     with pytest.raises(DataError, match="is not the file that is published"):
-        content(file)
+        fetch_bytes(file)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 10_000_000

@@ -106,7 +106,12 @@ def test_a_file_that_changes_meanwhile_is_not_kept(mine: Path, file: File, targe
     with pytest.raises(DataError) as caught:
         import_file(mine, file)
 
-    assert str(caught.value) == f"{mine} changed while it was copied; nothing was kept"
+    assert str(caught.value) == (
+        f"some: {file.path} is not there, and the file from {mine} was not kept, because its hash "
+        f"is not {file.hash}. Connect to the internet once and run again, or save the file from "
+        "that address anywhere and run `nnrun data import FILE`, or set KERAS_HOME to a folder "
+        "that holds it as datasets/some.npz."
+    )
     assert list(target.parent.iterdir()) == []
 
 
@@ -115,4 +120,7 @@ def test_a_place_that_cannot_be_made_is_said(mine: Path, file: File, home: Path)
     with pytest.raises(DataError) as caught:
         import_file(mine, file)
 
-    assert str(caught.value) == (f"some: {mine} cannot be copied to {file.path}: Not a directory")
+    assert str(caught.value) == (
+        f"some: {file.path} is not there and cannot be written: Not a directory. Set KERAS_HOME to "
+        "a folder that can be written to, or that holds the file as datasets/some.npz."
+    )

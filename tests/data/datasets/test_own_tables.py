@@ -14,7 +14,7 @@ from nnrun.data.datasets import tables
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Csv, Parquet
 from nnrun.spec.prepare import Impute
-from nnrun.spec.profile import MISSING, inspect_table, profile
+from nnrun.spec.profile import MISSING, inspect_table
 from nnrun.spec.validation import KFold
 from nnrun.types import Dataset
 
@@ -80,7 +80,7 @@ def test_a_look_finds_what_pandas_finds(name: str) -> None:
     """The check and the loader must not differ over a column."""
     target = {"cars": "mpg", "flowers": "species"}[name]
     told = spec(SHIPPED / f"{name}.csv", target=target, prepare=(Impute(),))
-    dataset, known = datasets.load(told), profile(told)
+    dataset, known = datasets.load(told), told.profile()
 
     assert known.shape == dataset.train.x.shape[1:]  # type: ignore[union-attr]
     assert len(known.classes) == len(dataset.classes)
@@ -142,7 +142,7 @@ def test_folds_fill_what_is_missing_from_rows_of_their_own(file: Path) -> None:
     x, some, others = np.asarray(dataset.train.x), np.arange(4), np.arange(4, 8)
 
     def filling(rows: Any) -> Any:
-        groups = tables.groups(dataset.columns)
+        groups = columns.groups(dataset.columns)
         return preprocessing.fit([Impute()], x, rows=rows, groups=groups).steps[0].state["fill"][0]
 
     assert filling(some) == np.nanmean(x[some, 0])

@@ -93,7 +93,7 @@ def test_what_is_unpickled_is_opened_once(name: str) -> None:
 
 
 def test_pickles_are_only_read_from_bytes_that_were_hashed() -> None:
-    """So it stays, as data sets are added: these two modules, and each says `fetched`."""
+    """So it stays, as data sets are added: these two modules, and each calls `fetch_bytes`."""
     root = Path(inspect.getfile(nnrun)).parent
     found = {
         path.relative_to(root).as_posix(): path.read_text("utf-8")
@@ -101,8 +101,8 @@ def test_pickles_are_only_read_from_bytes_that_were_hashed() -> None:
         if _unpickles(ast.parse(path.read_text("utf-8")))
     }
 
-    assert sorted(found) == ["datasets/cifar.py", "datasets/pickled.py"]
-    assert all("fetched(" in text and "fetch(" not in text for text in found.values())
+    assert sorted(found) == ["data/datasets/cifar.py", "data/datasets/imdb_reuters.py"]
+    assert all("fetch_bytes(" in text for text in found.values())
 
 
 def _unpickles(module: ast.Module) -> bool:

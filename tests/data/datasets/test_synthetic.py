@@ -16,7 +16,6 @@ from nnrun.errors import DataError
 from nnrun.spec import dataset as specs
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.loading import load
-from nnrun.spec.profile import profile
 from nnrun.types import Dataset, Sequences, Split
 
 NAMES = sorted(get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES)
@@ -64,7 +63,7 @@ def test_there_are_as_many_rows_as_asked_for(value: dict[str, Any]) -> None:
 
 @every_variant
 def test_rows_have_the_shape_and_range_of_the_profile(value: dict[str, Any]) -> None:
-    known, dataset = profile(of(value)), drawn(value)
+    known, dataset = of(value).profile(), drawn(value)
     x = elements(dataset.train)
 
     shape = None if isinstance(dataset.train.x, Sequences) else x.shape[1:]
@@ -77,7 +76,7 @@ def test_rows_have_the_shape_and_range_of_the_profile(value: dict[str, Any]) -> 
 
 @every_variant
 def test_every_class_of_the_profile_occurs_about_equally_often(value: dict[str, Any]) -> None:
-    known, dataset = profile(of(value)), drawn(value)
+    known, dataset = of(value).profile(), drawn(value)
     for split in (dataset.train, dataset.test):
         numbers, rows = np.unique(split.y, return_counts=True)
 
