@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from nnrun.errors import Fault, Place
 from nnrun.spec import catalogue, component, source
-from nnrun.spec.text import listed, nearest, shown
+from nnrun.spec.suggest import nearest
+from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import Node, mapping, sequence
 
 KEY = "blocks"
@@ -45,14 +46,14 @@ def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
     assert isinstance(root.value, dict)
     if KEY not in root.value:
         return root, []
-    writing = _Writing(root.value[KEY])
+    writing = _Expansion(root.value[KEY])
     nodes = {key: node for key, node in root.value.items() if key != KEY}
     if "model" in nodes:
         nodes["model"] = writing.layers(nodes["model"], ())
     return mapping(nodes, root), writing.faults
 
 
-class _Writing:
+class _Expansion:
     def __init__(self, blocks: Node) -> None:
         self.faults: list[Fault] = []
         self._left = source.MOST_VALUES
@@ -69,7 +70,7 @@ class _Writing:
             return
         for name, node in blocks.value.items():
             if not re.fullmatch(NAME, name):
-                message = f"a block's name begins with a small letter, got {shown(name)}"
+                message = f"a block's name begins with a small letter, got {quote(name)}"
                 self._fault(f"{KEY}.{name}", message, node.key or node.place)
             elif block := self._block(name, node):
                 yield name, block
@@ -83,7 +84,7 @@ class _Writing:
             return None
         for key, child in node.value.items():
             if key not in known:
-                message = f"unknown key {shown(key)}; the keys here are {listed(known, 'and')}"
+                message = f"unknown key {quote(key)}; the keys here are {join_words(known, 'and')}"
                 place = child.key or child.place
                 self._fault(f"{path}.{key}", message, place, nearest(key, known))
         layers, parameters = node.value[LAYERS], node.value.get(PARAMETERS)
@@ -133,9 +134,9 @@ class _Writing:
         """Whether an unknown name is that of a block that is broken, or of one misspelt."""
         if name in self._broken:
             return True
-        near = None if catalogue.knows("layers", name) else nearest(name, list(self._blocks))
+        near = None if catalogue.is_known("layers", name) else nearest(name, list(self._blocks))
         if near and re.fullmatch(NAME, name):
-            self._fault("model", f"there is no block of the name {shown(name)}", place, near)
+            self._fault("model", f"there is no block of the name {quote(name)}", place, near)
             return True
         return False
 
@@ -189,13 +190,13 @@ class _Writing:
             case _:
                 found = {names[0] if names else "": given}
         for key in found.keys() - {*names}:
-            message = f"{name} takes {_counted(names)}, and none of the name {shown(key)}"
+            message = f"{name} takes {_counted(names)}, and none of the name {quote(key)}"
             self._fault("model", message, found[key].key or found[key].place, nearest(key, names))
         values = {key: found.get(key, default) for key, default in block.parameters.items()}
         unknown = bool(found.keys() - {*names})
         lacking = [key for key, value in values.items() if value is None]
         if lacking and not unknown:
-            self._fault("model", f"{name} needs {listed(lacking, 'and')}", place)
+            self._fault("model", f"{name} needs {join_words(lacking, 'and')}", place)
         if lacking or unknown:
             return None
         return {key: value for key, value in values.items() if value is not None}
@@ -207,7 +208,7 @@ class _Writing:
                 parameter = text.removeprefix(SIGN)
                 if parameter in values:
                     return values[parameter].under(node.key)
-                message = f"{name} has no parameter {shown(parameter)}"
+                message = f"{name} has no parameter {quote(parameter)}"
                 near = nearest(parameter, list(values))
                 self._fault(f"{KEY}.{name}", message, node.place, near and f"{SIGN}{near}")
             case tuple() as items:
@@ -229,4 +230,4 @@ def _block(layers: tuple[Node, ...], name: str, place: Place, like: Node) -> Nod
 def _counted(names: Sequence[str]) -> str:
     if not names:
         return "no parameter"
-    return f"the parameter{'s' if len(names) > 1 else ''} {listed(names, 'and')}"
+    return f"the parameter{'s' if len(names) > 1 else ''} {join_words(names, 'and')}"

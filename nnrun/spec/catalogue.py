@@ -159,12 +159,12 @@ def names(kind: str) -> list[str]:
     return [*_data()[kind], *_data()["aliases"][kind]]
 
 
-def knows(kind: str, name: str) -> bool:
+def is_known(kind: str, name: str) -> bool:
     """Whether a word names something of a kind."""
     return name in _data()[kind] or name in _data()["aliases"][kind]
 
 
-def meaning(kind: str, name: str) -> str:
+def canonical_name(kind: str, name: str) -> str:
     """Keras's own name for a word: `mse` means `MeanSquaredError`.
 
     `accuracy` means what the labels make of it, and an unknown word itself.
@@ -175,7 +175,7 @@ def meaning(kind: str, name: str) -> str:
 @cache
 def entry(kind: str, name: str) -> Entry | None:
     """What a word names; none where it is unknown, or means what the labels make of it."""
-    own_name = meaning(kind, name)
+    own_name = canonical_name(kind, name)
     found = _data()[kind].get(own_name)
     if found is None:
         return None
@@ -210,7 +210,7 @@ def argument_kind(kind: str, name: str, argument: str) -> str | None:
     return accepted.kind if accepted else None
 
 
-def monitor(callback: Component) -> str | None:
+def monitored_metric(callback: Component) -> str | None:
     """The metric that a callback watches, said or by default; None where it watches nothing."""
     accepted = arguments("callbacks", callback.name)
     if "monitor" not in accepted:
@@ -220,7 +220,7 @@ def monitor(callback: Component) -> str | None:
     return str(callback.arguments.get("monitor", accepted["monitor"].default))
 
 
-def named(kind: str, component: Component) -> Component:
+def name_lone_argument(kind: str, component: Component) -> Component:
     """The component with its lone value under the name of the first argument."""
     found = entry(kind, component.name)
     if "" not in component.arguments or found is None or found.first is None:
@@ -229,8 +229,10 @@ def named(kind: str, component: Component) -> Component:
     return Component(name=component.name, arguments=arguments)
 
 
-def component(kind: str, value: str | dict[str, Any]) -> Component:
+def parse_component(kind: str, value: str | dict[str, Any]) -> Component:
     """A name with its arguments, as it stands inside another component."""
     [(word, arguments)] = ({value: None} if isinstance(value, str) else value).items()
     # `adam` stands for its class here, where nothing is reported under the word.
-    return named(kind, Component(name=meaning(kind, word), arguments=as_arguments(arguments)))
+    return name_lone_argument(
+        kind, Component(name=canonical_name(kind, word), arguments=as_arguments(arguments))
+    )

@@ -340,8 +340,6 @@ FITTING = {
 """By code, in order."""
 
 
-__all__ = ["RULES", "UNKNOWN", "Rule"]
-
 RULES: dict[str, Rule] = READING | VALUES | FITTING
 """By code, in order."""
 

@@ -114,28 +114,28 @@ STACKS = "stacks"
 """The kind of an argument that is a list of stacks."""
 
 
-def stack(value: Any) -> list[Any]:
+def as_stack(value: Any) -> list[Any]:
     """The layers of a stack; a lone layer is a stack of one."""
     return value if isinstance(value, list) else [value]
 
 
-def names(component: Component) -> frozenset[str]:
+def layer_names(component: Component) -> frozenset[str]:
     """What a layer may be called: Keras's name for it, its own, or that of the block it is."""
     given = (component.arguments.get(key) for key in ("name", "block"))
     return frozenset((component.name, *(name for name in given if isinstance(name, str))))
 
 
-def within(layers: Any) -> Iterator[Component]:
+def walk_layers(layers: Any) -> Iterator[Component]:
     """Every layer of a stack and of the stacks in it."""
-    for value in stack(layers):
+    for value in as_stack(layers):
         component = value if isinstance(value, Component) else _component(value)
         yield component
         for name, argument in component.arguments.items():
             about = COMPOSITES.get(component.name, {}).get("arguments", {}).get(name, {})
             if about.get("kind") == "layers":
-                yield from within(argument)
+                yield from walk_layers(argument)
             elif about.get("kind") == STACKS:
-                yield from (each for layers in argument for each in within(layers))
+                yield from (each for layers in argument for each in walk_layers(layers))
 
 
 def _component(value: Any) -> Component:

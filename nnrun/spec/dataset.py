@@ -1,4 +1,7 @@
-"""`dataset`: which data. One class per data set."""
+"""`dataset`: which data, one class per dataset.
+
+The numbers of published data are compared with the rows by a test.
+"""
 
 from __future__ import annotations
 
@@ -6,121 +9,211 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from nnrun.spec.component import Spec
 from nnrun.spec.prepare import Index, Prepare
+from nnrun.spec.profile import (
+    Column,
+    Profile,
+    TableSummary,
+    class_folders,
+    inspect_table,
+    split_at_random,
+    split_in_order,
+)
 from nnrun.spec.tree import Node, mapping
 
-# What every data set takes.
-
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-# What every random generator in use takes.
+# The range of seeds of all random generators in use.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class DatasetBase(Spec):
-    """What every data set takes."""
+    """Arguments of every dataset."""
 
     name: str
     prepare: tuple[Prepare, ...] = Field((), strict=False)
-    """Steps in order, fitted on the training rows only."""
+    """Prepare steps in order, fitted on the training rows only."""
+
+    def profile(self) -> Profile:
+        """What is known of the dataset before it is read."""
+        raise NotImplementedError
 
 
-# A person's own data: `dataset` with a path.
+class _ImageDataset(DatasetBase):
+    """Published images in ten classes."""
 
+    _rows: ClassVar[tuple[int, int]]
+    _shape: ClassVar[tuple[int, ...]]
+    _target: ClassVar[str]
+
+    def profile(self) -> Profile:
+        """The published numbers."""
+        return Profile(self.name, "images", *self._rows, self._shape, range(10), self._target)
+
+
+PATHS = ("path", "test")
+"""Arguments that are paths."""
 Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class UserData(DatasetBase):
-    """What all data of a person's own take."""
+    """Arguments of all user data."""
 
     path: Location
-    """Where the data are; relative to the file in which this stands."""
+    """File or folder of the data, relative to this spec."""
     test: Location | None = None
-    """Where the rows to test on are; without it, some are drawn from those of `path`."""
+    """File or folder of the test rows; by default, some rows of `path` are drawn."""
     test_split: Fraction = 0.2
-    """Share of the rows drawn for testing, in proportion to the classes."""
+    """Fraction of the rows drawn for testing, stratified by class."""
     seed: Seed = 113
     """Order of the rows."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files or folders that are to be there."""
-        return tuple(Path(each) for each in (self.path, self.test) if each)
+        """The files or folders that must exist."""
+        return tuple(Path(path) for path in (self.path, self.test) if path)
 
 
 class Images(UserData):
-    """Pictures of your own, PNG, JPEG, BMP, GIF or WebP: one folder per class, under one folder."""
+    """Your own images (PNG, JPEG, BMP, GIF or WebP) in one folder per class."""
 
     name: Literal["images"]
     image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
-    """Height and width to which every picture is brought."""
+    """Height and width to which images are resized."""
     color_mode: Literal["rgb", "grayscale"] = "rgb"
-    """In colour, or grey."""
+    """Colour or grey images."""
     classes: Annotated[int, Field(ge=2)] | None = None
-    """How many there are, so that a spec can be checked where the folder is not; else counted."""
+    """Number of classes, to check a spec without the folder; by default the folders are counted."""
+
+    def profile(self) -> Profile:
+        """One class per folder."""
+        channels = 3 if self.color_mode == "rgb" else 1
+        try:
+            classes = self.classes or len(class_folders(Path(self.path)))
+        except OSError:
+            classes = 0
+        shape = (*self.image_size, channels)
+        return Profile(self.name, "images", None, None, shape, range(classes))
 
 
 class Table(UserData):
-    """What all tables of a person's own take."""
+    """Arguments of all tables."""
 
     target: Annotated[str, Field(min_length=1)]
-    """The column that is to be predicted."""
+    """Column to predict."""
     features: tuple[str, ...] | None = Field(None, strict=False)
-    """The columns that it is predicted from; by default all others."""
+    """Columns to predict from; by default all others."""
     task: Literal["classification", "regression"] | None = None
-    """By default words are classes, and numbers are values."""
+    """By default words are classes and numbers are values."""
     categories: Literal["one_hot", "codes"] = "one_hot"
-    """What becomes of words: a column of 0 and 1 for each, or one number, for an `Embedding`."""
+    """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
+
+    def used_columns(self, table: TableSummary) -> list[str]:
+        """The features, then the target."""
+        others = [name for name in table.columns if name != self.target]
+        return [*(others if self.features is None else self.features), self.target]
+
+    def class_names(self, target: Column) -> tuple[str, ...]:
+        """The names of the classes; none for a regression."""
+        if self.task == "regression" or (self.task is None and target.categories is None):
+            return ()
+        return target.categories or tuple(f"{number:g}" for number in target.numbers)
+
+    def profile(self) -> Profile:
+        """Open until the file is read."""
+        return Profile(self.name, "table", None, None, None, target=self.target, open=True)
 
 
 class Csv(Table):
-    """A table of your own in a CSV file, UTF-8, with a header."""
+    """Your own table in a CSV file (UTF-8) with a header."""
 
     name: Literal["csv"]
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Between the cells of a line."""
+    """Character between cells."""
+
+    def profile(self) -> Profile:
+        """From the file; open if it is too large or cannot be read, which a check reports."""
+        try:
+            table = inspect_table(Path(self.path), self.separator)
+            columns = [table.columns[name] for name in self.used_columns(table)]
+        except (OSError, ValueError, KeyError):
+            return super().profile()
+        target = columns.pop()
+        if table.rows is None or target is None:
+            return super().profile()
+        features = [column for column in columns if column]
+        one_hot = self.categories == "one_hot"
+        width = sum(len(column.categories or "1") if one_hot else 1 for column in features)
+        ranges = [column.high - column.low for column in features if column.categories is None]
+        train, test = (
+            (table.rows, None) if self.test else split_at_random(table.rows, self.test_split)
+        )
+        return Profile(
+            self.name,
+            "table",
+            train,
+            test,
+            (width,),
+            classes=range(len(self.class_names(target))),
+            target=self.target,
+            uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
+        )
 
 
 class Parquet(Table):
-    """A table of your own in a Parquet file; needs the extra `parquet`."""
+    """Your own table in a Parquet file; needs the extra `parquet`."""
 
     name: Literal["parquet"]
 
 
 class Npz(UserData):
-    """Arrays of your own in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
+    """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
 
     name: Literal["npz"]
     task: Literal["classification", "regression"] | None = None
-    """By default whole numbers are classes, and others are values."""
+    """By default whole numbers are classes and others are values."""
+
+    def profile(self) -> Profile:
+        """Open until the file is read."""
+        return Profile(self.name, "table", None, None, None, open=True)
 
 
 class Text(UserData):
-    """Texts of your own: a column of a CSV file, or .txt files in a folder per class."""
+    """Your own texts: a column of a CSV file, or .txt files in one folder per class."""
 
     name: Literal["text"]
     text: Annotated[str, Field(min_length=1)] = "text"
-    """The column of the texts."""
+    """Column of texts."""
     target: Annotated[str, Field(min_length=1)] = "label"
-    """The column of the classes."""
+    """Column of classes."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Between the cells of a line."""
+    """Character between cells."""
+
+    def profile(self) -> Profile:
+        """The number of classes; open if it cannot be found out, which a check reports."""
+        path = Path(self.path)
+        try:
+            if path.is_dir():
+                count = len(class_folders(path))
+            else:
+                column = inspect_table(path, self.separator).columns[self.target]
+                count = len((column.categories or column.numbers) if column else ())
+        except (OSError, ValueError, KeyError):
+            count = 0
+        target = "class" if path.is_dir() else self.target
+        return Profile(self.name, "texts", None, None, None, range(count), target, open=not count)
 
 
-PATHS = ("path", "test")
-"""The arguments that are paths."""
-
-
-def located(root: Node, *, given: Collection[str]) -> Node:
-    """A spec whose data have paths from the root of the file system on.
+def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
+    """The spec with absolute paths of user data.
 
     Args:
         root: of the spec.
-        given: sources that are no files; what stands there is relative to the working directory.
+        given: sources that are not files; paths in them are relative to the working directory.
     """
     dataset = root.child("dataset")
     if dataset is None or not isinstance(dataset.value, dict):
@@ -138,7 +231,7 @@ def _absolute(node: Node, *, given: Collection[str]) -> Node:
         return node
     folder = Path() if node.place.source in given else Path(node.place.source).parent
     wanted = folder / node.value
-    # Somebody who is not known here has no `~`, and a link to itself leads nowhere.
+    # `~` of an unknown user, or a link to itself.
     with suppress(RuntimeError):
         wanted = folder / Path(node.value).expanduser()
         wanted = wanted.resolve()
@@ -146,28 +239,60 @@ def _absolute(node: Node, *, given: Collection[str]) -> Node:
 
 
 class Words(DatasetBase):
-    """Texts as word indices; the arguments are those of Keras's `load_data`."""
+    """Texts as word indices, with the arguments of Keras's `load_data`."""
 
     num_words: PositiveInt | None = None
-    """Keep the most frequent words only; rarer ones become `oov_char`."""
+    """Keep only the most frequent words; others become `oov_char`."""
     skip_top: NonNegativeInt = 0
-    """Drop this many of the most frequent words."""
+    """Replace this many of the most frequent words by `oov_char`."""
     maxlen: PositiveInt | None = None
-    """Leave out texts of this length or longer."""
+    """Remove texts of this length or longer."""
     seed: Seed = 113
     """Order of the rows."""
     start_char: Index | None = 1
-    """Index that opens every text."""
+    """Index at the start of each text."""
     oov_char: Index | None = 2
-    """Index of a word left out."""
+    """Index of a dropped word."""
     index_from: Index = 3
-    """Added to every word index."""
+    """Offset added to every word index."""
+
+    _classes: ClassVar[tuple[int, str]]
+    """Their number, and what they are."""
+    _rarest: ClassVar[int]
+    """Rank of the rarest word."""
+
+    def _rows(self) -> tuple[int, int]:
+        raise NotImplementedError
+
+    def profile(self) -> Profile:
+        """The published numbers."""
+        train, test = self._rows() if self.maxlen is None else (None, None)
+        classes, target = self._classes
+        highest = self._highest_index()
+        return Profile(self.name, "texts", train, test, None, range(classes), target, highest)
+
+    def _highest_index(self) -> int:
+        """The largest word index, as Keras's `load_data` numbers words."""
+        rarest, start = self._rarest + self.index_from, self.start_char
+        # Without a limit Keras uses the largest index as one, which drops that word.
+        limit = self.num_words or max(rarest, start or 0)
+        kept = [index for index in (min(rarest, limit - 1), start) if index is not None]
+        kept = [index for index in kept if self.skip_top <= index < limit]
+        drops_words = self.skip_top or limit <= max(rarest, start or 0)
+        if self.oov_char is not None and drops_words:
+            kept.append(self.oov_char)
+        return max(kept, default=0)
 
 
 class Imdb(Words):
     """50,000 film reviews, positive or negative."""
 
     name: Literal["imdb"]
+    _classes = (2, "sentiment")
+    _rarest = 88_584
+
+    def _rows(self) -> tuple[int, int]:
+        return 25_000, 25_000
 
 
 class Reuters(Words):
@@ -175,21 +300,32 @@ class Reuters(Words):
 
     name: Literal["reuters"]
     test_split: Fraction = 0.2
-    """Share of the rows kept for testing."""
+    """Fraction of the rows kept for testing."""
+    _classes = (46, "topic")
+    _rarest = 30_979
+
+    def _rows(self) -> tuple[int, int]:
+        return split_in_order(11_228, self.test_split)
 
 
 class BostonHousing(DatasetBase):
     """506 towns of 1978 with 13 features and a median house price. No download.
 
-    Keras warns of it: one of its columns encodes race. It is here because the classic K-fold
-    example uses it; prefer `california_housing` for work of your own.
+    One of its columns encodes race, so Keras advises against it. It is included for the classic
+    K-fold example; otherwise prefer `california_housing`.
     """
 
     name: Literal["boston_housing"]
     test_split: Fraction = 0.2
-    """Share of the rows kept for testing."""
+    """Fraction of the rows kept for testing."""
     seed: Seed = 113
     """Order of the rows."""
+
+    def profile(self) -> Profile:
+        """The published numbers."""
+        train, test = split_in_order(506, self.test_split)
+        target = "median price in 1000 $"
+        return Profile(self.name, "table", train, test, (13,), target=target, uneven=True)
 
 
 class CaliforniaHousing(DatasetBase):
@@ -197,29 +333,45 @@ class CaliforniaHousing(DatasetBase):
 
     name: Literal["california_housing"]
     version: Literal["large", "small"] = "large"
-    """All rows, or the 600 of the small version."""
+    """All rows, or 600 of them."""
     test_split: Fraction = 0.2
-    """Share of the rows kept for testing."""
+    """Fraction of the rows kept for testing."""
     seed: Seed = 113
     """Order of the rows."""
 
+    def profile(self) -> Profile:
+        """The published numbers."""
+        rows = 20_640 if self.version == "large" else 600
+        train, test = split_in_order(rows, self.test_split)
+        target = "median price in $"
+        return Profile(self.name, "table", train, test, (8,), target=target, uneven=True)
 
-class Mnist(DatasetBase):
+
+class Mnist(_ImageDataset):
     """70,000 handwritten digits, 28 x 28 grey."""
 
     name: Literal["mnist"]
+    _rows = (60_000, 10_000)
+    _shape = (28, 28)
+    _target = "digit"
 
 
-class FashionMnist(DatasetBase):
+class FashionMnist(_ImageDataset):
     """70,000 pieces of clothing in 10 kinds, 28 x 28 grey."""
 
     name: Literal["fashion_mnist"]
+    _rows = (60_000, 10_000)
+    _shape = (28, 28)
+    _target = "kind of clothing"
 
 
-class Cifar10(DatasetBase):
+class Cifar10(_ImageDataset):
     """60,000 photographs in 10 kinds, 32 x 32 in colour."""
 
     name: Literal["cifar10"]
+    _rows = (50_000, 10_000)
+    _shape = (32, 32, 3)
+    _target = "kind"
 
 
 class Cifar100(DatasetBase):
@@ -227,52 +379,107 @@ class Cifar100(DatasetBase):
 
     name: Literal["cifar100"]
     label_mode: Literal["fine", "coarse"] = "fine"
-    """100 kinds, or their 20 groups."""
+    """100 kinds, or 20 groups of them."""
+
+    def profile(self) -> Profile:
+        """The published numbers."""
+        classes, target = (100, "kind") if self.label_mode == "fine" else (20, "group")
+        return Profile(self.name, "images", 50_000, 10_000, (32, 32, 3), range(classes), target)
 
 
 class Embedded(DatasetBase):
-    """A small set that comes with an installed library; needs no download."""
+    """A small dataset of an installed library; no download."""
 
     test_split: Fraction = 0.2
-    """Share of the rows kept for testing, drawn in proportion to the classes."""
+    """Fraction of the rows drawn for testing, stratified by class."""
     seed: Seed = 113
     """Order of the rows."""
+
+    _rows: ClassVar[int]
+    _shape: ClassVar[tuple[int, ...]]
+    _classes: ClassVar[int]
+    _target: ClassVar[str]
+    _highest: ClassVar[int] = 255
+    _uneven: ClassVar[bool] = False
+
+    def profile(self) -> Profile:
+        """The published numbers."""
+        train, test = split_at_random(self._rows, self.test_split)
+        return Profile(
+            self.name,
+            "images" if len(self._shape) > 1 else "table",
+            train,
+            test,
+            self._shape,
+            range(self._classes),
+            self._target,
+            self._highest,
+            self._uneven,
+        )
 
 
 class Digits(Embedded):
     """1,797 handwritten digits, 8 x 8 grey from 0 to 16. No download."""
 
     name: Literal["digits"]
+    _rows = 1_797
+    _shape = (8, 8)
+    _classes = 10
+    _target = "digit"
+    _highest = 16
 
 
 class Iris(Embedded):
     """150 flowers of 3 species with 4 measures. No download."""
 
     name: Literal["iris"]
+    _rows = 150
+    _shape = (4,)
+    _classes = 3
+    _target = "species"
 
 
 class Wine(Embedded):
     """178 wines of 3 growers with 13 measures. No download."""
 
     name: Literal["wine"]
+    _rows = 178
+    _shape = (13,)
+    _classes = 3
+    _target = "grower"
+    _uneven = True
 
 
 class BreastCancer(Embedded):
     """569 tumours, malignant or benign, with 30 measures. No download."""
 
     name: Literal["breast_cancer"]
+    _rows = 569
+    _shape = (30,)
+    _classes = 2
+    _target = "diagnosis"
+    _uneven = True
 
 
 class Diabetes(Embedded):
     """442 patients with 10 measures and the course of a year. No download."""
 
     name: Literal["diabetes"]
+    _rows = 442
+    _shape = (10,)
+    _classes = 0
+    _target = "disease progression after one year"
+    _uneven = True
 
 
 class Mnist5k(Embedded):
     """5,000 of MNIST's training images, 500 of each digit, 28 x 28 grey. No download."""
 
     name: Literal["mnist_5k"]
+    _rows = 5_000
+    _shape = (28, 28)
+    _classes = 10
+    _target = "digit"
 
 
 def _named(value: Any) -> Any:

@@ -109,7 +109,7 @@ Line = tuple[str, str]
 """What stands on a line, and what it means."""
 
 
-def commented(experiment: Experiment) -> str:
+def dump_commented(experiment: Experiment) -> str:
     """All keys of a spec, in order; taking the `# ` off a key puts it in force with its default.
 
     Args:

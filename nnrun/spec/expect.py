@@ -44,7 +44,7 @@ class Gate:
         return all(_COMPARE[sign](value, limit) for sign, limit in self.conditions)
 
 
-def gate(value: Any) -> Gate:
+def parse_gate(value: Any) -> Gate:
     """Reads a condition.
 
     A number stands for equality; sizes may have `kB`, `MB` or `GB` after them, each a thousand times
@@ -86,7 +86,7 @@ def _number(text: str) -> float:
 
 def _parsed(value: Any) -> Gate:
     try:
-        return value if isinstance(value, Gate) else gate(value)
+        return value if isinstance(value, Gate) else parse_gate(value)
     except (ValueError, OverflowError):
         raise PydanticCustomError("gate", "no condition") from None
 

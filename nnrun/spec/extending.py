@@ -13,13 +13,14 @@ from pathlib import Path as File
 from pathlib import PureWindowsPath
 
 from nnrun.errors import OVERRIDE, Fault, Place
-from nnrun.spec import catalogue, keras_names, source
+from nnrun.spec import catalogue, source, suggest
 from nnrun.spec.component import STACKS
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
 from nnrun.spec.prepare import STEPS, first_argument
 from nnrun.spec.source import Document
-from nnrun.spec.text import listed, nearest, shown
+from nnrun.spec.suggest import nearest
+from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Node, dotted, mapping, sequence
 
 # One spec on top of another, and `--set` on top of both; every value keeps its place.
@@ -33,7 +34,7 @@ _COMPONENTS: dict[KeyPath, str] = {
 _POSITION = re.compile(r"\[(\d+)\]")
 
 
-def merged(base: Node, over: Node, path: KeyPath = ()) -> Node:
+def merge(base: Node, over: Node, path: KeyPath = ()) -> Node:
     """One value on top of another: mappings merge, anything else replaces.
 
     Another optimizer, loss, schedule or data set replaces the one below with all its arguments.
@@ -45,7 +46,7 @@ def merged(base: Node, over: Node, path: KeyPath = ()) -> Node:
     nodes = dict(base.value)
     for key, node in over.value.items():
         below = nodes.get(key)
-        nodes[key] = node if below is None else merged(below, node, (*path, key))
+        nodes[key] = node if below is None else merge(below, node, (*path, key))
     return mapping(nodes, over)
 
 
@@ -117,7 +118,7 @@ class Override:
         if _component_kind(path) and len(nodes) == 1 and key not in nodes:
             [there] = nodes
             kind = _component_kind(path) or ""
-            if catalogue.meaning(kind, key) == catalogue.meaning(kind, there):
+            if catalogue.canonical_name(kind, key) == catalogue.canonical_name(kind, there):
                 key = there
             elif path[0] == "model" or path[1] in ("metrics", "callbacks"):
                 message = f"is {there!r}, not {key!r}"
@@ -202,7 +203,7 @@ _KEYS = frozenset((*Experiment.model_fields, *EARLIER))
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://?")
 
 
-class Reading:
+class SpecReader:
     """Reads a spec and what it extends; `faults` fills while it goes."""
 
     def __init__(self) -> None:
@@ -238,12 +239,12 @@ class Reading:
         wanted = path.parent / str(extends.value)
         document = source.read_file(wanted, most=self._left)
         if document.text and not _is_spec(document):
-            keys = listed(TELLING, "or")
+            keys = join_words(TELLING, "or")
             message = f"'{extends.value}' is no spec: it has no key {keys}; nothing of it is shown"
             self._fault("NN008", "extends", message, extends.place)
             return own
         base = self._read(document, wanted, chain)
-        return merged(_nameless(base), own) if base else None
+        return merge(_nameless(base), own) if base else None
 
     def _fault(self, code: str, path: str, message: str, place: Place) -> None:
         self.faults.append(Fault(code, path, message, place))
@@ -268,7 +269,7 @@ def _refused(extends: Node, path: File, chain: tuple[File, ...]) -> Fault | None
                 message = f"'{named}' does not end in {' or '.join(source.ENDINGS)}"
         except (OSError, ValueError, RuntimeError):
             # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
-            message = f"no file can be read under the name {shown(named)}"
+            message = f"no file can be read under the name {quote(named)}"
     return Fault("NN008", "extends", message, extends.place, suggestion) if message else None
 
 
@@ -327,7 +328,7 @@ def expand(root: Node) -> Node:
         root,
         {
             "dataset": _dataset,
-            "model": _each(lambda node: component("layers", node)),
+            "model": _each(lambda node: expand_component("layers", node)),
             "training": _training,
         },
     )
@@ -337,10 +338,10 @@ def _training(node: Node) -> Node:
     return _fields(
         node,
         {
-            "optimizer": lambda child: component("optimizers", child),
-            "loss": lambda child: component("losses", child),
-            "metrics": _each(lambda child: component("metrics", child)),
-            "callbacks": _each(lambda child: component("callbacks", child)),
+            "optimizer": lambda child: expand_component("optimizers", child),
+            "loss": lambda child: expand_component("losses", child),
+            "metrics": _each(lambda child: expand_component("metrics", child)),
+            "callbacks": _each(lambda child: expand_component("callbacks", child)),
         },
     )
 
@@ -369,7 +370,7 @@ def _each(rewrite: Rewrite) -> Rewrite:
     return rewritten
 
 
-def component(kind: str, node: Node) -> Node:
+def expand_component(kind: str, node: Node) -> Node:
     """A component as one name with a mapping of arguments, as far as it is one."""
     match node.value:
         case str(name) if name and kind in _BUILT:
@@ -379,10 +380,10 @@ def component(kind: str, node: Node) -> Node:
             [(name, arguments)] = nodes.items()
             written = _arguments(kind, name, arguments)
             # Keras takes arguments with its own name only, not with another word for it.
-            own = catalogue.meaning(kind, name) if written.value else name
+            own = catalogue.canonical_name(kind, name) if written.value else name
             return mapping({own: written}, node)
         case tuple() as items if kind == "layers":
-            return sequence((component(kind, item) for item in items), node)
+            return sequence((expand_component(kind, item) for item in items), node)
     return node
 
 
@@ -393,7 +394,7 @@ def _arguments(kind: str, name: str, node: Node) -> Node:
     if not isinstance(node.value, dict):
         if entry is None or entry.first is None:
             return node
-        if keras_names.arguments_as_list(node.plain(), entry.accepted):
+        if suggest.arguments_as_list(node.plain(), entry.accepted):
             return node
         node = mapping({entry.first: node}, node)
     return _fields(node, _argument_rewrites(kind, name))
@@ -410,7 +411,7 @@ def _argument_rewrites(kind: str, name: str) -> dict[str, Rewrite]:
 def _component(kind: str | None) -> Rewrite:
     # A list in a list is rewritten as what it is a list of.
     kind = "layers" if kind == STACKS else kind
-    return lambda node: component(kind or "", node)
+    return lambda node: expand_component(kind or "", node)
 
 
 def _step(node: Node) -> Node:

@@ -6,16 +6,25 @@ Only what is sure to be wrong is a fault; Keras has the last word when the model
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from nnrun.spec import catalogue, codes, language, messages
+from nnrun.spec import catalogue, codes, language, suggest
 from nnrun.spec.catalogue import Argument, Entry
 from nnrun.spec.component import STACKS
-from nnrun.spec.text import LONGEST, article, listed, nearest, offered, shown
-from nnrun.spec.tree import Finding, KeyPath, scalar
+from nnrun.spec.suggest import (
+    advice,
+    arguments_as_list,
+    inline_component,
+    list_choices,
+    nearest,
+    rewrite_assignment,
+    rewrite_call,
+)
+from nnrun.spec.text import join_words, quote, with_article
+from nnrun.spec.tree import KeyPath, Problem, scalar
 
 # What the value of a Keras argument may be, as far as the catalogue tells.
 
@@ -65,7 +74,7 @@ def may_be_null(argument: Argument) -> bool:
     return not known or argument.default is None or "null" in argument.types
 
 
-def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
+def expected_value(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
     """What an argument must be, if its value is sure to be something else."""
     given = _type(value)
     if kind == "layers" and argument.required and argument.name in COUNTS:
@@ -83,7 +92,7 @@ def expected(kind: str, entry: Entry, argument: Argument, value: Any) -> str | N
             None if right else "1 to 100 letters, digits, '_', '-' or '.', a letter or digit first"
         )
     if argument.choices and given == "string":
-        return None if value in choices(argument) else listed(argument.choices, "or")
+        return None if value in choices(argument) else join_words(argument.choices, "or")
     if given == "number" and value != value:  # noqa: PLR0124 - NaN, with which nothing can be done
         return _described(argument) if argument.types else None
     return None if _fits(given, argument.types) else _described(argument)
@@ -106,104 +115,10 @@ def _described(argument: Argument) -> str:
         said.remove(TYPES["integer"])
     if argument.choices and TYPES["string"] in said:
         said[said.index(TYPES["string"])] = ", ".join(argument.choices)
-    return listed(said, "or")
+    return join_words(said, "or")
 
 
 # Keras names whose arguments stand where they do not belong, and how to write them.
-
-Known = Callable[[str], bool]
-
-# Other programs' keys for what is called by its name here.
-_TAGS = ("type", "name", "class_name", "class", "layer", "kind")
-_CALL = re.compile(r"(?:\w+\.)*(\w+)(?:\((.*)\))?\Z")
-_BETWEEN = re.compile(r",(?![^(\[]*[)\]])")  # commas that stand in no brackets
-_SHORT = 3  # arguments that are repeated in a message
-
-
-def advice(noun: str, value: dict[str, Any], known: Known) -> str | None:
-    """What is wrong with a mapping of several keys where one name was wanted.
-
-    Args:
-        noun: what was wanted, such as `layer`.
-        known: whether a word is one of those.
-    """
-    names = [key for key in value if known(key)]
-    if len(names) > 1:
-        return f"holds {listed(names, 'and')}, but one {noun} is wanted; put '- ' before each"
-    if names:
-        [name] = names
-        rest = [key for key in value if key != name]
-        return f"{listed(rest, 'and')} must stand below {name}: indent further"
-    tags = (tag for tag in _TAGS if isinstance(value.get(tag), str) and known(value[tag]))
-    if tag := next(tags, None):
-        arguments = {key: each for key, each in value.items() if key != tag}
-        text = written(value[tag], arguments)
-        return f"must begin with the name of the {noun}: write '{text}'"
-    return None
-
-
-def written(name: str, arguments: dict[str, Any]) -> str:
-    """A name with its arguments, long values left out."""
-    if not arguments:
-        return name
-    plain = all(isinstance(each, (int, float, str)) for each in arguments.values())
-    inner = ", ".join(f"{key}: {each}" for key, each in arguments.items())
-    short = plain and len(arguments) <= _SHORT and len(inner) <= LONGEST
-    return f"{name}: {{{inner if short else '…'}}}"
-
-
-def called(text: str, known: Known, first: Callable[[str], str | None]) -> str | None:
-    """A call or a name as in Python, written as in a spec.
-
-    Args:
-        known: whether a word is a name.
-        first: what the first argument of a name is called.
-
-    Example:
-        >>> known, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get
-        >>> called("Dense(16)", known, first), called("keras.layers.Dense", known, first)
-        ('Dense: 16', 'Dense')
-        >>> called("Dense(16, activation='relu')", known, first)
-        'Dense: {units: 16, activation: relu}'
-    """
-    found = _CALL.match(text[:LONGEST])
-    if found is None or not known(found[1]):
-        return None
-    name, inner = found[1], (found[2] or "").strip()
-    parts = [_plain(part) for part in _BETWEEN.split(inner) if part.strip()]
-    if not parts or (len(parts) == 1 and "=" not in inner):
-        return f"{name}: {parts[0]}" if parts else name
-    if "=" not in parts[0] and (own := first(name)):
-        parts[0] = f"{own}={parts[0]}"
-    if not all("=" in part for part in parts):
-        return f"{name}: {{…}}"
-    return f"{name}: {{{', '.join(re.sub(' *= *', ': ', part) for part in parts)}}}"
-
-
-def _plain(part: str) -> str:
-    """An argument without quotes, its brackets those of a list."""
-    return part.strip().replace("'", "").replace('"', "").replace("(", "[").replace(")", "]")
-
-
-def assigned(text: str, accepted: Iterable[str]) -> str | None:
-    """An assignment as in Python, written as in a spec.
-
-    Example:
-        >>> assigned("units=16", ["units"])
-        'units: 16'
-    """
-    key, equals, value = text.partition("=")
-    return f"{key.strip()}: {value.strip()}" if equals and key.strip() in accepted else None
-
-
-def arguments_as_list(value: Any, accepted: Iterable[str]) -> bool:
-    """Whether a list holds nothing but arguments, each in a mapping of its own."""
-    names = set(accepted)
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(each, dict) and each and set(each) <= names for each in value)
-    )
 
 
 # Files that callbacks write: inside the run folder and nowhere else.
@@ -213,19 +128,19 @@ def arguments_as_list(value: Any, accepted: Iterable[str]) -> bool:
 _FIELDS = re.compile(r"\{[A-Za-z_]\w*(?::0?\d{0,2}(?:\.\d{1,2})?[defg]?)?\}", re.ASCII)
 
 
-def check_file_name(value: Any, path: KeyPath) -> Iterator[Finding]:
+def check_file_name(value: Any, path: KeyPath) -> Iterator[Problem]:
     """What is wrong with the name of a file that a callback writes into the run folder."""
     if not isinstance(value, str) or not value:
-        yield Finding("NN114", path, f"must be a file's name, got {shown(value)}")
+        yield Problem("NN114", path, f"must be a file's name, got {quote(value)}")
         return
     windows = PureWindowsPath(value)
     outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root
     if outside or ".." in windows.parts or value.startswith("~") or "://" in value:
-        message = f"must be a path inside the run folder, got {shown(value)}"
-        yield Finding("NN116", path, message)
+        message = f"must be a path inside the run folder, got {quote(value)}"
+        yield Problem("NN116", path, message)
     elif set(_FIELDS.sub("", value)) & set("{}"):
-        message = f"may have fields such as {{epoch:02d}} in it and no others, got {shown(value)}"
-        yield Finding("NN116", path, message)
+        message = f"may have fields such as {{epoch:02d}} in it and no others, got {quote(value)}"
+        yield Problem("NN116", path, message)
 
 
 NOUNS = {
@@ -290,7 +205,7 @@ ADAPTED = {
 }
 
 
-def check(spec: dict[str, Any]) -> Iterator[Finding]:
+def check(spec: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong with the components of a spec whose short forms are written out."""
     yield from _each("layers", spec.get("model"), ("model",))
     training = spec.get("training")
@@ -298,34 +213,34 @@ def check(spec: dict[str, Any]) -> Iterator[Finding]:
         return
     for key, kind in (("optimizer", "optimizers"), ("loss", "losses")):
         if key in training:
-            yield from component(kind, training[key], ("training", key))
+            yield from check_component(kind, training[key], ("training", key))
     for kind in ("metrics", "callbacks"):
         yield from _each(kind, training.get(kind), ("training", kind))
 
 
-def _each(kind: str, values: Any, path: KeyPath) -> Iterator[Finding]:
+def _each(kind: str, values: Any, path: KeyPath) -> Iterator[Problem]:
     above: Any = None
     for index, value in enumerate(values if isinstance(values, list) else ()):
         at = (*path, index)
         if beside := _beside(kind, above, value, at):
             yield from beside
         else:
-            yield from component(kind, value, at)
+            yield from check_component(kind, value, at)
             above = value
 
 
-def _beside(kind: str, above: Any, value: Any, path: KeyPath) -> list[Finding]:
+def _beside(kind: str, above: Any, value: Any, path: KeyPath) -> list[Problem]:
     """An argument that stands beside the component above it, as an item of its own."""
     if not isinstance(value, dict) or len(value) != 1 or not isinstance(above, dict):
         return []
     [key], [name] = value, list(above)[-1:] or [""]
-    if catalogue.knows(kind, key) or key not in catalogue.arguments(kind, name):
+    if catalogue.is_known(kind, key) or key not in catalogue.arguments(kind, name):
         return []
-    message = f"is an argument of {name} above; write '{written(name, value)}'"
-    return [Finding("NN115", path, message, at=(*path, key), key=True)]
+    message = f"is an argument of {name} above; write '{inline_component(name, value)}'"
+    return [Problem("NN115", path, message, at=(*path, key), key=True)]
 
 
-def component(kind: str, value: Any, path: KeyPath) -> Iterator[Finding]:
+def check_component(kind: str, value: Any, path: KeyPath) -> Iterator[Problem]:
     """What is wrong with one component."""
     match value:
         case str(name) if name:
@@ -335,51 +250,51 @@ def component(kind: str, value: Any, path: KeyPath) -> Iterator[Finding]:
             yield from _named(kind, name, arguments, path, (*path, name))
         case _:
             noun = NOUNS[kind]
-            message = f"must be {article(noun)} such as {EXAMPLES[kind]}, got {shown(value)}"
+            message = f"must be {with_article(noun)} such as {EXAMPLES[kind]}, got {quote(value)}"
             if isinstance(value, dict):
-                known = partial(catalogue.knows, kind)
+                known = partial(catalogue.is_known, kind)
                 own = f"{message}; {NEVER_CODE}" if CONFIGURED & value.keys() else message
                 message = advice(noun, value, known) or own
-            yield Finding("NN115", path, message)
+            yield Problem("NN115", path, message)
 
 
-def _named(kind: str, name: str, arguments: Any, path: KeyPath, at: KeyPath) -> Iterator[Finding]:
-    if not catalogue.knows(kind, name):
+def _named(kind: str, name: str, arguments: Any, path: KeyPath, at: KeyPath) -> Iterator[Problem]:
+    if not catalogue.is_known(kind, name):
         yield _unknown(kind, name, at, key=at != path, path=path)
         return
     if kind == "activations" and at != path:
         message = "must be a word such as 'relu'; one with arguments is a layer, such as LeakyReLU"
-        yield Finding("NN115", path, message)
+        yield Problem("NN115", path, message)
         return
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
     if isinstance(arguments, dict):
         yield from _arguments(kind, entry, arguments, at)
     elif arguments_as_list(arguments, entry.accepted):
-        given = written(name, {key: v for each in arguments for key, v in each.items()})
+        given = inline_component(name, {key: v for each in arguments for key, v in each.items()})
         message = f"must have its arguments in a mapping, not in a list: write '{given}'"
-        yield Finding("NN115", at, message)
+        yield Problem("NN115", at, message)
     else:
-        yield Finding("NN112", at, f"{name} takes no argument, got {shown(arguments)}")
+        yield Problem("NN112", at, f"{name} takes no argument, got {quote(arguments)}")
 
 
-def _unknown(kind: str, name: str, at: KeyPath, *, key: bool, path: KeyPath) -> Finding:
+def _unknown(kind: str, name: str, at: KeyPath, *, key: bool, path: KeyPath) -> Problem:
     code = codes.UNKNOWN.get(kind, "NN117")
-    message = f"unknown {NOUNS[kind]} {shown(name)}"
+    message = f"unknown {NOUNS[kind]} {quote(name)}"
     suggestion = None
     if name in ABSENT:
         message = ABSENT[name]
     elif kind == "layers" and name in language.key_names(("training",)):
         message += "; it belongs under training"
-        return Finding(code, path, message, at=at, key=key, meant=(("training", name),))
+        return Problem(code, path, message, at=at, key=key, meant=(("training", name),))
     else:
         names = catalogue.names(kind)
-        known = partial(catalogue.knows, kind)
-        suggestion = called(name, known, partial(_first, kind)) or nearest(name, names)
-        own = [each for each in names if catalogue.meaning(kind, each) == each]
-        message += "" if suggestion else f"; there are {offered(name, own, kind)}"
+        known = partial(catalogue.is_known, kind)
+        suggestion = rewrite_call(name, known, partial(_first, kind)) or nearest(name, names)
+        own = [each for each in names if catalogue.canonical_name(kind, each) == each]
+        message += "" if suggestion else f"; there are {list_choices(name, own, kind)}"
         if not suggestion and (name in CONFIGURED or not name.isidentifier() or name[:2] == "__"):
             message += f"; {NEVER_CODE}"
-    return Finding(code, path, message, suggestion, at=at, key=key)
+    return Problem(code, path, message, suggestion, at=at, key=key)
 
 
 def _first(kind: str, name: str) -> str | None:
@@ -387,59 +302,59 @@ def _first(kind: str, name: str) -> str | None:
     return entry.first if entry else None
 
 
-def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
+def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: KeyPath) -> Iterator[Problem]:
     accepted = entry.accepted
     for key, value in given.items():
         if key in accepted:
             yield from _value(kind, entry, accepted[key], value, (*path, key))
         else:
             yield _unknown_argument(entry, key, path)
-    missing = [shown(k) for k, a in accepted.items() if a.required and k not in given]
+    missing = [quote(k) for k, a in accepted.items() if a.required and k not in given]
     if kind == "layers" and (needed := ADAPTED.get(entry.name)):
         yield from _adapted(entry, needed, given, path)
     if missing and not any(key not in accepted for key in given):
         plural = "s" if len(missing) > 1 else ""
-        message = f"{entry.name} needs the argument{plural} {listed(missing, 'and')}"
-        yield Finding("NN113", path, message, key=True)
+        message = f"{entry.name} needs the argument{plural} {join_words(missing, 'and')}"
+        yield Problem("NN113", path, message, key=True)
 
 
 def _adapted(
     entry: Entry, needed: tuple[str, ...], given: dict[str, Any], path: KeyPath
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     """Such a layer does nothing, or fails, until it has seen the data or is told what it holds."""
-    absent = [shown(name) for name in needed if given.get(name) is None]
+    absent = [quote(name) for name in needed if given.get(name) is None]
     if absent:
         message = (
-            f"{entry.name} is not fitted to the data here and needs {listed(absent, 'and')}; "
+            f"{entry.name} is not fitted to the data here and needs {join_words(absent, 'and')}; "
             "a step of dataset.prepare, such as standardize, is fitted on the training rows"
         )
-        yield Finding("NN113", path, message, key=True)
+        yield Problem("NN113", path, message, key=True)
 
 
-def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Finding:
+def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Problem:
     accepted = entry.accepted
-    message = f"{entry.name} has no argument {shown(key)}"
+    message = f"{entry.name} has no argument {quote(key)}"
     if key in SHAPES:
         message += "; the data says what comes in"
-        return Finding("NN112", (*path, key), message, key=True)
-    suggestion = assigned(key, accepted) or nearest(key, accepted)
+        return Problem("NN112", (*path, key), message, key=True)
+    suggestion = rewrite_assignment(key, accepted) or nearest(key, accepted)
     if not accepted:
-        message = f"{entry.name} takes no arguments, got {shown(key)}"
+        message = f"{entry.name} takes no arguments, got {quote(key)}"
     elif suggestion is None:
-        message += f"; it takes {offered(key, list(entry.arguments or accepted), entry.name)}"
-    return Finding("NN112", (*path, key), message, suggestion, key=True)
+        message += f"; it takes {list_choices(key, list(entry.arguments or accepted), entry.name)}"
+    return Problem("NN112", (*path, key), message, suggestion, key=True)
 
 
 def _value(
     kind: str, entry: Entry, argument: Argument, value: Any, path: KeyPath
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     if value is None and may_be_null(argument):
         return
     if _is_configured(value) and argument.kind is None:
-        yield Finding("NN114", path, f"must be a plain value, got the making of one; {NEVER_CODE}")
+        yield Problem("NN114", path, f"must be a plain value, got the making of one; {NEVER_CODE}")
     elif argument.name in READ and not isinstance(value, list):
-        message = f"must be a list of words, got {shown(value)}; no file is read for it"
-        yield Finding("NN114", path, message)
+        message = f"must be a list of words, got {quote(value)}; no file is read for it"
+        yield Problem("NN114", path, message)
     elif argument.kind == "file":
         yield from check_file_name(value, path)
     elif argument.kind == "schedules":
@@ -449,28 +364,28 @@ def _value(
     elif argument.kind == STACKS:
         yield from _stacks(value, path)
     elif argument.kind is not None:
-        yield from component(argument.kind, value, path)
-    elif wanted := expected(kind, entry, argument, value):
-        message = f"must be {wanted}, got {shown(value)}"
+        yield from check_component(argument.kind, value, path)
+    elif wanted := expected_value(kind, entry, argument, value):
+        message = f"must be {wanted}, got {quote(value)}"
         if not isinstance(value, str):
-            yield Finding("NN114", path, message)
+            yield Problem("NN114", path, message)
             return
-        if not expected(kind, entry, argument, scalar(value)):
+        if not expected_value(kind, entry, argument, scalar(value)):
             message += "; leave out the quotes"
-        meant = nearest(value, argument.choices) or messages.likely_meaning(value, wanted)
-        listed_so = messages.as_list(value) if "array" in argument.types else None
-        yield Finding("NN114", path, message, listed_so or meant)
+        meant = nearest(value, argument.choices) or suggest.suggest_value(value, wanted)
+        listed_so = suggest.as_list(value) if "array" in argument.types else None
+        yield Problem("NN114", path, message, listed_so or meant)
 
 
-def _stacks(value: Any, path: KeyPath) -> Iterator[Finding]:
+def _stacks(value: Any, path: KeyPath) -> Iterator[Problem]:
     if not isinstance(value, list) or len(value) < 2:
-        got = "one" if isinstance(value, list) and value else shown(value)
+        got = "one" if isinstance(value, list) and value else quote(value)
         message = f"must be a list of two stacks of layers or more, got {got}"
-        yield Finding("NN114", path, message)
+        yield Problem("NN114", path, message)
         return
     for index, each in enumerate(value):
         at = (*path, index)
-        of_one = component("layers", each, at)
+        of_one = check_component("layers", each, at)
         yield from _each("layers", each, at) if isinstance(each, list) else of_one
 
 
@@ -484,14 +399,14 @@ def _is_configured(value: Any) -> bool:
     return False
 
 
-def _schedule(argument: Argument, value: Any, path: KeyPath) -> Iterator[Finding]:
+def _schedule(argument: Argument, value: Any, path: KeyPath) -> Iterator[Problem]:
     if isinstance(value, dict):
-        yield from component("schedules", value, path)
+        yield from check_component("schedules", value, path)
     elif argument.required:
-        message = f"must be a schedule such as {EXAMPLES['schedules']}, got {shown(value)}"
-        yield Finding("NN115", path, message)
+        message = f"must be a schedule such as {EXAMPLES['schedules']}, got {quote(value)}"
+        yield Problem("NN115", path, message)
     elif isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 - NaN
         example = EXAMPLES["schedules"]
-        message = f"must be a number or a schedule such as {example}, got {shown(value)}"
-        message += messages.hint(value, messages.NUMBER)
-        yield Finding("NN114", path, message, messages.likely_meaning(value, messages.NUMBER))
+        message = f"must be a number or a schedule such as {example}, got {quote(value)}"
+        message += suggest.hint(value, suggest.NUMBER)
+        yield Problem("NN114", path, message, suggest.suggest_value(value, suggest.NUMBER))

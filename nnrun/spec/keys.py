@@ -21,7 +21,8 @@ from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES
 from nnrun.spec.prepare import STEPS, Step
-from nnrun.spec.text import listed, nearest
+from nnrun.spec.suggest import nearest
+from nnrun.spec.text import join_words
 from nnrun.spec.tree import dotted
 
 # Which keys the language has, and where each of them stands: read from the models.
@@ -37,8 +38,8 @@ def add_descriptions() -> None:
     """Describes the fields of all parts of the language."""
     for part in spec_classes(Spec):
         for cls in reversed(part.__mro__):
-            for name, meaning in _written(cls).items():
-                part.model_fields[name].description = meaning
+            for name in _written(cls).keys() & part.model_fields.keys():
+                part.model_fields[name].description = _written(cls)[name]
 
 
 def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
@@ -215,7 +216,7 @@ def kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     if context is Annotated:
         return kind(inner[0], inner[1:])
     if context is Literal:
-        return listed([f"`{word}`" for word in inner], "or")
+        return join_words([f"`{word}`" for word in inner], "or")
     if context in (Union, UnionType):
         kinds = [kind(each) for each in inner if each is not type(None)]
         return ", or ".join(dict.fromkeys(kinds))
@@ -278,7 +279,7 @@ def look_up(word: str) -> tuple[Section, ...]:
     found = _part(word) or (*_named(word), *_keras(word), *_single(word))
     if not found:
         near = nearest(word, _words())
-        hint = f"did you mean '{near}'?" if near else f"there are {listed(_openings(), 'and')}"
+        hint = f"did you mean '{near}'?" if near else f"there are {join_words(_openings(), 'and')}"
         raise CommandError(f"there is no key or name '{word}'; {hint}")
     return found
 
@@ -291,7 +292,7 @@ def of_kind(kind: str) -> Section:
     """
     others: dict[str, list[str]] = {}
     for word in catalogue.names(kind):
-        others.setdefault(catalogue.meaning(kind, word), []).append(word)
+        others.setdefault(catalogue.canonical_name(kind, word), []).append(word)
     listing = tuple(Key(name, _sentence(kind, name, words)) for name, words in others.items())
     return Section(kind, f"What a {NOUNS[kind]} may be called.", listing)
 
@@ -300,7 +301,7 @@ def _sentence(kind: str, name: str, words: list[str]) -> str:
     entry = catalogue.entry(kind, name)
     sentence = entry.doc if entry else "Chosen by the labels."
     also = [f"`{word}`" for word in words if word != name]
-    return f"{sentence} Also {listed(also, 'or')}." if also else sentence
+    return f"{sentence} Also {join_words(also, 'or')}." if also else sentence
 
 
 def _part(word: str) -> tuple[Section, ...]:
@@ -345,8 +346,8 @@ def _value(argument: Argument) -> str:
     if argument.kind:
         return _VALUES[argument.kind]
     if argument.choices:
-        return listed([f"`{choice}`" for choice in argument.choices], "or")
-    return listed(
+        return join_words([f"`{choice}`" for choice in argument.choices], "or")
+    return join_words(
         [TYPES[each].removeprefix("a ") for each in argument.types if each != "null"], "or"
     )
 

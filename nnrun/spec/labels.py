@@ -68,7 +68,7 @@ def metric_problems(training: Training, labels: Labels) -> Iterator[Incompatible
     """
     for index, metric in enumerate(training.metrics):
         path = ("training", "metrics", index)
-        fitting = taken(metric.name)
+        fitting = accepted_labels(metric.name)
         if labels not in fitting:
             needs = f"needs {' or '.join(fitting)}" if fitting else "cannot judge a model's output"
             message = f"{metric.name} {needs}; with {training.loss.name} the labels are {labels}"
@@ -77,13 +77,13 @@ def metric_problems(training: Training, labels: Labels) -> Iterator[Incompatible
             yield problem
 
 
-def taken(name: str) -> tuple[Labels, ...]:
+def accepted_labels(name: str) -> tuple[Labels, ...]:
     """The labels that a metric takes.
 
     Args:
         name: Keras's own, or a word such as `mse`.
     """
-    own_name = catalogue.meaning("metrics", name)
+    own_name = catalogue.canonical_name("metrics", name)
     if name in _WORDS:
         return _ANY_CLASSES
     if own_name in _NEVER:
@@ -112,7 +112,7 @@ def improves_upwards(name: str) -> bool:
     return not _DOWNWARDS.search(name)
 
 
-def logged_as(metric: Component) -> list[str]:
+def logged_names(metric: Component) -> list[str]:
     """The names under which Keras may report a metric, the likeliest first."""
     entry = catalogue.entry("metrics", metric.name)
     default = entry.accepted["name"].default if entry and "name" in entry.accepted else None
@@ -133,7 +133,7 @@ _KEEP_WIDTH = {"Activation", "Dropout", "Softmax", "ReLU", "LeakyReLU", "BatchNo
 _SQUASHED = {"softmax", "sigmoid"}
 
 
-def family(loss: str) -> str:
+def loss_family(loss: str) -> str:
     """`sparse`, `categorical`, `binary`, `hinge` or `other`, by the name of a Keras loss."""
     name = loss.replace("_", "").lower()
     if name.startswith("sparse") or name in _CLASS_NUMBERS:
@@ -161,16 +161,16 @@ class Labelled(Protocol):
         """What a label says."""
 
 
-def meaning(metric: Component) -> str:
+def canonical_metric(metric: Component) -> str:
     """Keras's own name for a metric."""
-    return catalogue.meaning("metrics", metric.name)
+    return catalogue.canonical_name("metrics", metric.name)
 
 
 def labels(dataset: Labelled, training: Training, units: int) -> Labels:
     """What the loss and the metrics get to see as labels."""
     if not dataset.classes:
         return "values"
-    if family(training.loss.name) == "sparse":
+    if loss_family(training.loss.name) == "sparse":
         return "class numbers"
     return "one column per class" if units > 1 else "one column of 0 and 1"
 
@@ -178,13 +178,13 @@ def labels(dataset: Labelled, training: Training, units: int) -> Labels:
 def are_probabilities(training: Training) -> bool:
     """Whether the model's output, after what the loss does to logits, is a probability."""
     loss = training.loss.name
-    known = family(loss) in ("sparse", "categorical", "binary")
+    known = loss_family(loss) in ("sparse", "categorical", "binary")
     return known and loss.replace("_", "").lower() not in _NO_PROBABILITIES
 
 
 def threshold(loss: str) -> float:
     """Above it one output unit says class 1; hinge losses put the border at 0."""
-    return 0.0 if family(loss) == "hinge" else 0.5
+    return 0.0 if loss_family(loss) == "hinge" else 0.5
 
 
 def output_units(model: Sequence[Component]) -> int | None:
@@ -205,7 +205,7 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
         units: width of the model's output.
     """
     loss, last = spec.training.loss, len(spec.model) - 1
-    allowed = _widths(family(loss.name), len(dataset.classes))
+    allowed = _widths(loss_family(loss.name), len(dataset.classes))
     if not allowed:
         yield IncompatibleSpec("NN122", _LOSS, _wants_classes(loss.name, dataset))
         return

@@ -13,10 +13,9 @@ from pydantic import ValidationError
 
 from nnrun.errors import GATE, OVERRIDE, Fault, Place, SpecError
 from nnrun.spec import blocks, dataset, keras_names, messages
-from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.extending import Override, Reading, expand
-from nnrun.spec.tree import USED, Finding, KeyPath, Node, dotted
+from nnrun.spec.extending import Override, SpecReader, expand
+from nnrun.spec.tree import USED, KeyPath, Node, Problem, dotted
 
 # Short forms written out: `Dense: 16` becomes `Dense: {units: 16}`, `dataset: imdb` a mapping.
 
@@ -24,9 +23,9 @@ from nnrun.spec.tree import USED, Finding, KeyPath, Node, dotted
 # One mistake is one fault: what only follows from another fault is not told.
 
 
-def without(
-    findings: Sequence[Finding], faults: Sequence[Fault]
-) -> tuple[list[Finding], list[Fault]]:
+def drop_consequences(
+    findings: Sequence[Problem], faults: Sequence[Fault]
+) -> tuple[list[Problem], list[Fault]]:
     """What is left when consequences are taken out.
 
     Args:
@@ -45,7 +44,7 @@ def without(
     return left, read
 
 
-def _not_missing(findings: Sequence[Finding], faults: Sequence[Fault]) -> list[Finding]:
+def _not_missing(findings: Sequence[Problem], faults: Sequence[Fault]) -> list[Problem]:
     """Without keys that are there, though misspelt, or that a file not read would have brought."""
     meant = {path for finding in findings for path in finding.meant}
     unread = ("extends",) in meant or any(fault.code == "NN008" for fault in faults)
@@ -60,8 +59,6 @@ def _below(path: KeyPath, tagged: set[str]) -> bool:
     """Whether a value has a tag, or one that holds it has: what it is was not asked for."""
     return any(dotted(path[:end]) in tagged for end in range(1, len(path) + 1))
 
-
-__all__ = ["MOST_FAULTS", "Loaded", "digest", "dump", "foremost", "in_order", "load"]
 
 MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
 
@@ -89,7 +86,7 @@ class Loaded:
         key: bool = False,
     ) -> Fault:
         """A fault found later, with the place of the path or of its nearest parent."""
-        return Finding(code, path, message, suggestion, key=key).fault(self.root)
+        return Problem(code, path, message, suggestion, key=key).fault(self.root)
 
 
 def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:
@@ -103,17 +100,17 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     Raises:
         SpecError: with all that is wrong, in the order of the file.
     """
-    reading = Reading()
+    reading = SpecReader()
     root = reading.file(path)
     faults = reading.faults
     if root is None:
-        raise SpecError(foremost(faults, str(path)))
+        raise SpecError(first_faults(faults, str(path)))
     given = [*(Override(text) for text in overrides), *(Override(text, GATE) for text in gates)]
     for override in given:
         root = override.on(root)
         faults += override.faults
     root, wrong = blocks.expand_blocks(root)
-    root = dataset.located(expand(root), given=(OVERRIDE, GATE))
+    root = dataset.resolve_paths(expand(root), given=(OVERRIDE, GATE))
     experiment = _checked(root, path, [*faults, *wrong])
     return Loaded(experiment, (*overrides, *gates), root)
 
@@ -125,20 +122,20 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         known = {finding.path for finding in findings}
-        others = (each for each in messages.findings(error, raw) if each.path not in known)
+        others = (each for each in messages.problems(error, raw) if each.path not in known)
         findings += islice(others, MOST_FAULTS + 1)
-    findings, read = without(findings, faults)
+    findings, read = drop_consequences(findings, faults)
     # A block that is wrong is wrong in the same place for the one who looks at its layers.
     blamed = {fault.place for fault in read if fault.code == "NN010"}
     found = (finding.fault(root) for finding in findings)
     if told := [*read, *(fault for fault in found if fault.place not in blamed)]:
-        raise SpecError(foremost(told, str(path)))
+        raise SpecError(first_faults(told, str(path)))
     return experiment
 
 
-def foremost(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
+def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     """As many faults as a person reads, in order, and whether there are more."""
-    found = in_order(faults, first)
+    found = sort_faults(faults, first)
     if len(found) <= MOST_FAULTS:
         return found
     if all(fault.is_warning for fault in found):
@@ -149,7 +146,7 @@ def foremost(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     return (*found[:MOST_FAULTS], Fault("NN007", "", more, found[MOST_FAULTS - 1].place))
 
 
-def in_order(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
+def sort_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     """File by file, each from top to bottom, overrides last; each fault once.
 
     What an alias repeats has the place of its anchor, and only a position in a list tells it apart.

@@ -3,92 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from nnrun.spec import catalogue, expect, keras_names, language
+from nnrun.spec import catalogue, expect, language, suggest
 from nnrun.spec.codes import LINT, RULES
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.language import FILES, UNREADABLE, data_sets, key_names
 from nnrun.spec.prepare import STEPS
-from nnrun.spec.rendering import render
-from nnrun.spec.text import edits, listed, nearest, offered, shown
-from nnrun.spec.tree import Finding, KeyPath, dotted, scalar
+from nnrun.spec.suggest import (
+    LIST,
+    MAPPING,
+    NUMBER,
+    TRUTH,
+    WHOLE,
+    edit_distance,
+    hint,
+    list_choices,
+    nearest,
+    suggest_value,
+)
+from nnrun.spec.text import join_words, quote
+from nnrun.spec.tree import KeyPath, Problem, dotted
 
 # What a person most likely meant by a value of another type.
-
-LIST, MAPPING, NUMBER, TRUTH, WHOLE = (
-    *("a list", "a mapping", "a number", "true or false", "a whole number"),
-)
-_TRUE, _FALSE = frozenset(("yes", "on", "y")), frozenset(("no", "off", "n"))
-_THOUSANDS = re.compile(r"\d{1,3}([ ,']\d{3})+\Z", re.ASCII)
-_PERCENT = re.compile(r"(\d{1,3}(\.\d+)?) ?%\Z", re.ASCII)
-_QUOTIENT = re.compile(r"(\d{1,6}\.?\d{0,6}) ?/ ?(\d{1,6}\.?\d{0,6})\Z", re.ASCII)
-_COMMA = re.compile(r"(\d{1,9}),(\d{1,9})\Z", re.ASCII)
-_TUPLE = re.compile(r"\(([^()\[\]{}]{0,80})\)\Z", re.ASCII)
-_WORD = re.compile(r"[\w./-]{1,40}\Z")
-
-
-def hint(value: Any, wanted: str) -> str:
-    """How to make of the value what was wanted; begins with a semicolon, or is empty.
-
-    Example:
-        >>> hint("20", WHOLE), hint("twenty", WHOLE)
-        ('; leave out the quotes', '')
-    """
-    match value:
-        case str() if wanted in (NUMBER, TRUTH, WHOLE) and _is(scalar(value), wanted):
-            return "; leave out the quotes"
-        case list() if wanted == MAPPING and value and all(isinstance(v, dict) for v in value):
-            return "; leave out the '-' before each key"
-    return ""
-
-
-def likely_meaning(value: Any, wanted: str) -> str | None:
-    """What to write instead.
-
-    Example:
-        >>> suggestion("no", TRUTH), suggestion("10,000", WHOLE), suggestion("20%", NUMBER)
-        ('false', '10000', '0.2')
-    """
-    if not isinstance(value, str):
-        return None
-    if wanted == TRUTH:
-        word = value.lower()
-        return "true" if word in _TRUE else "false" if word in _FALSE else None
-    if wanted == LIST and _WORD.match(value):
-        return f"[{value}]"
-    if wanted == NUMBER and (found := _QUOTIENT.match(value)) and float(found[2]):
-        return f"{float(found[1]) / float(found[2]):.6g}"
-    if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
-        return re.sub("[ ,']", "", value)
-    return _fraction(value) if wanted == NUMBER else None
-
-
-def as_list(value: Any) -> str | None:
-    """A tuple of Python's as YAML writes a list.
-
-    Example:
-        >>> as_list("(3, 3)"), as_list("three")
-        ('[3, 3]', None)
-    """
-    found = _TUPLE.match(value) if isinstance(value, str) else None
-    return f"[{found[1].strip().rstrip(',')}]" if found else None
-
-
-def _fraction(text: str) -> str | None:
-    if found := _PERCENT.match(text):
-        return f"{float(found[1]) / 100:g}"
-    found = _COMMA.match(text)
-    return f"{found[1]}.{found[2]}" if found else None
-
-
-def _is(value: Any, wanted: str) -> bool:
-    types = {TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}[wanted]
-    return isinstance(value, types) and (wanted == TRUTH or not isinstance(value, bool))
 
 
 # Keys where none of that name can stand: misspelt, or known in another place.
@@ -104,7 +44,7 @@ _OF_FIT = {
 }
 
 
-def finding(path: KeyPath, loc: tuple[str | int, ...], value: Any) -> Finding:
+def unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: Any) -> Problem:
     """What to do with a key that is not among those allowed.
 
     Args:
@@ -113,18 +53,18 @@ def finding(path: KeyPath, loc: tuple[str | int, ...], value: Any) -> Finding:
     """
     if path == ("extends",):
         # Only a file can extend another: an override stands nowhere that a path could be relative to.
-        return Finding("NN101", path, "only a file can say what it extends", key=True)
+        return Problem("NN101", path, "only a file can say what it extends", key=True)
     key, parent = str(path[-1]), path[:-1]
     suggestion, meant = None, _held(parent, value)
     if meant:
-        names = listed([dotted(each) for each in meant], "and")
+        names = join_words([dotted(each) for each in meant], "and")
         advice = f"; take {names} out of it, to the top level"
     elif not _is_file(key, parent) and (suggestion := nearest(key, language.key_names(loc))):
         advice, meant = _foreign(key), ((*parent, suggestion),)
     else:
         advice, meant = _elsewhere(key, parent) or (_here(key, parent, loc), ())
-    message = f"unknown key {shown(key)}{advice}"
-    return Finding("NN101", path, message, suggestion, key=True, meant=meant)
+    message = f"unknown key {quote(key)}{advice}"
+    return Problem("NN101", path, message, suggestion, key=True, meant=meant)
 
 
 def _held(parent: KeyPath, value: Any) -> Meant:
@@ -157,7 +97,7 @@ def _elsewhere(key: str, parent: KeyPath) -> tuple[str, Meant] | None:
     if "prepare" in parent:
         return None
     if homes := language.homes(key):
-        places = listed([language.where(home) for home in homes], "or")
+        places = join_words([language.where(home) for home in homes], "or")
         return f"; it belongs {places}", tuple((*home, key) for home in homes)
     if parent == ("training",) and key in _OF_FIT:
         return f"; {_OF_FIT[key]}", ()
@@ -173,10 +113,8 @@ def _here(key: str, parent: KeyPath, loc: tuple[str | int, ...]) -> str:
         return "; nothing can be set here"
     # Data sets and steps are named in the location, but not in the path.
     part = str(loc[-1]) if "dataset" in parent else dotted(parent)
-    return f"; the keys here are {offered(key, allowed, part)}"
+    return f"; the keys here are {list_choices(key, allowed, part)}"
 
-
-__all__ = ["findings", "render"]
 
 Details = Mapping[str, Any]
 
@@ -208,7 +146,7 @@ _TYPES = {
 _LISTS = {"model": "layers", "metrics": "metrics", "callbacks": "callbacks"}
 
 
-def findings(error: ValidationError, raw: Any) -> Iterator[Finding]:
+def problems(error: ValidationError, raw: Any) -> Iterator[Problem]:
     """One finding per place, whatever the number of pydantic's errors there.
 
     Args:
@@ -249,7 +187,7 @@ def _hidden(error: ValidationError, raw: Any) -> list[Details]:
     return []
 
 
-def _finding(details: Details, raw: Any) -> Finding:
+def _finding(details: Details, raw: Any) -> Problem:
     path = _written_path(details["loc"], raw)
     kind = details["type"]
     if kind == "missing":
@@ -261,7 +199,7 @@ def _finding(details: Details, raw: Any) -> Finding:
     if kind in _TYPES:
         return _typed(path, details, _TYPES[kind])
     special = _SPECIAL.get(kind)
-    return special(path, details) if special else Finding("NN103", path, str(details["msg"]))
+    return special(path, details) if special else Problem("NN103", path, str(details["msg"]))
 
 
 def _written_path(loc: tuple[str | int, ...], raw: Any) -> KeyPath:
@@ -290,49 +228,49 @@ def _holds(raw: Any, part: str | int) -> bool:
     return isinstance(raw, dict) and part in raw
 
 
-def _missing(parent: KeyPath, details: Details) -> Finding:
-    return Finding("NN102", (*parent, details["loc"][-1]), "is missing", at=parent, key=True)
+def _missing(parent: KeyPath, details: Details) -> Problem:
+    return Problem("NN102", (*parent, details["loc"][-1]), "is missing", at=parent, key=True)
 
 
-def _described(path: KeyPath, details: Details) -> Finding:
+def _described(path: KeyPath, details: Details) -> Problem:
     value = details["input"]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     size = path == ("validation", "holdout", "size")
     word = isinstance(value, str) and not size
     code = "NN110" if number and size else "NN111" if word else "NN103"
-    suggestion = likely_meaning(value, NUMBER) if size else None
-    return Finding(code, path, f"must be {_SENTENCES[path]}, got {shown(value)}", suggestion)
+    suggestion = suggest_value(value, NUMBER) if size else None
+    return Problem(code, path, f"must be {_SENTENCES[path]}, got {quote(value)}", suggestion)
 
 
-def _typed(path: KeyPath, details: Details, wanted: str) -> Finding:
+def _typed(path: KeyPath, details: Details, wanted: str) -> Problem:
     value = details["input"]
     said = wanted
     if wanted == MAPPING and (keys := key_names(details["loc"])):
         plural = "s" if len(keys) > 1 else ""
-        said += f" with the key{plural} {offered('', keys, dotted(path))}"
+        said += f" with the key{plural} {list_choices('', keys, dotted(path))}"
     elif path == ("expect",):
         said += " such as 'test_accuracy: 0.9 to 1'"
-    message = f"must be {said}, got {shown(value)}{hint(value, wanted)}"
+    message = f"must be {said}, got {quote(value)}{hint(value, wanted)}"
     if wanted == LIST and isinstance(value, dict):
         message += _as_list(str(path[-1]), value)
-    suggestion = likely_meaning(value, wanted)
+    suggestion = suggest_value(value, wanted)
     if path[-1:] == ("divisor",) and suggestion and "/" in value:
         # Who writes `1/255` means the factor, and `rescale` divides.
         suggestion = value.rpartition("/")[2].strip(" .")
-    return Finding("NN103", path, message, suggestion)
+    return Problem("NN103", path, message, suggestion)
 
 
 def _as_list(key: str, value: Mapping[str, Any]) -> str:
     """How to make a list of a mapping, as far as it holds what the list should hold."""
     [(inner, held), *others] = value.items() or [("", None)]
     if isinstance(held, list) and not others:
-        return f"; the list stands right below {key}, without {shown(inner)}"
+        return f"; the list stands right below {key}, without {quote(inner)}"
     kind = _LISTS.get(key)
     names = catalogue.names(kind) if kind else list(STEPS) if key == "prepare" else ()
     return "; put '- ' before each name" if any(name in names for name in value) else ""
 
 
-def _unknown_tag(path: KeyPath, details: Details) -> Finding:
+def _unknown_tag(path: KeyPath, details: Details) -> Problem:
     word = details["ctx"]["tag"]
     if "prepare" in path:
         return _unknown("NN118", path, "step", word, list(STEPS), at=(*path, word), key=True)
@@ -349,14 +287,14 @@ def _unknown(
     *,
     at: KeyPath,
     key: bool = False,
-) -> Finding:
-    message = f"unknown {noun} {shown(word)}"
+) -> Problem:
+    message = f"unknown {noun} {quote(word)}"
     if noun == "data set" and (advice := _own_file(str(word))):
-        return Finding(code, path, f"{message}; {advice}", at=at, key=key)
+        return Problem(code, path, f"{message}; {advice}", at=at, key=key)
     suggestion = nearest(str(word), names)
     if suggestion is None:
-        message += f"; there are {offered(word, names, noun.replace(' ', '') + 's')}"
-    return Finding(code, path, message, suggestion, at=at, key=key)
+        message += f"; there are {list_choices(word, names, noun.replace(' ', '') + 's')}"
+    return Problem(code, path, message, suggestion, at=at, key=key)
 
 
 def _own_file(name: str) -> str | None:
@@ -368,73 +306,75 @@ def _own_file(name: str) -> str | None:
     return f"for a file write 'name: {reader}', and where it is as 'path'" if reader else None
 
 
-def _no_tag(path: KeyPath, details: Details) -> Finding:
+def _no_tag(path: KeyPath, details: Details) -> Problem:
     value = details["input"]
     if "prepare" in path:
         if isinstance(value, dict) and (
-            advice := keras_names.advice("step", value, STEPS.__contains__)
+            advice := suggest.advice("step", value, STEPS.__contains__)
         ):
-            return Finding("NN103", path, advice)
+            return Problem("NN103", path, advice)
         message = "must be a step such as 'flatten' or 'multi_hot: 10000'"
-        return Finding("NN103", path, f"{message}, got {shown(value)}")
+        return Problem("NN103", path, f"{message}, got {quote(value)}")
     if isinstance(value, dict):
-        return Finding("NN102", (*path, "name"), "is missing", at=path, key=True)
-    message = f"must be a data set's name, or a mapping with a name, got {shown(value)}"
-    return Finding("NN103", path, f"{message}{hint(value, MAPPING)}")
+        return Problem("NN102", (*path, "name"), "is missing", at=path, key=True)
+    message = f"must be a data set's name, or a mapping with a name, got {quote(value)}"
+    return Problem("NN103", path, f"{message}{hint(value, MAPPING)}")
 
 
-def _choice(path: KeyPath, details: Details) -> Finding:
+def _choice(path: KeyPath, details: Details) -> Problem:
     choices = [
         choice.strip("'") for choice in details["ctx"]["expected"].replace(" or ", ", ").split(", ")
     ]
     value = details["input"]
-    message = f"must be {listed(choices, 'or')}, got {shown(value)}"
+    message = f"must be {join_words(choices, 'or')}, got {quote(value)}"
     suggestion = nearest(value, choices) if isinstance(value, str) else None
-    return Finding("NN111", path, message, suggestion)
+    return Problem("NN111", path, message, suggestion)
 
 
-def _bound(word: str, key: str) -> Callable[[KeyPath, Details], Finding]:
-    def finding(path: KeyPath, details: Details) -> Finding:
+def _bound(word: str, key: str) -> Callable[[KeyPath, Details], Problem]:
+    def finding(path: KeyPath, details: Details) -> Problem:
         limit, value = details["ctx"][key], details["input"]
         if isinstance(value, float) and math.isnan(value):
-            return Finding("NN103", path, "must be a number, got nan, which is none")
+            return Problem("NN103", path, "must be a number, got nan, which is none")
         if key == "gt" and isinstance(limit, int):
-            message = f"must be at least {limit + 1}, got {shown(value)}"
+            message = f"must be at least {limit + 1}, got {quote(value)}"
         else:
-            message = f"must be {word} {limit:.10g}, got {shown(value)}"
-        return Finding("NN110", path, message)
+            message = f"must be {word} {limit:.10g}, got {quote(value)}"
+        return Problem("NN110", path, message)
 
     return finding
 
 
-def _too_short(path: KeyPath, details: Details) -> Finding:
-    return Finding("NN110", path, f"needs at least {details['ctx']['min_length']} entry, got none")
+def _too_short(path: KeyPath, details: Details) -> Problem:
+    return Problem("NN110", path, f"needs at least {details['ctx']['min_length']} entry, got none")
 
 
-def _clash(path: KeyPath, details: Details) -> Finding:
-    return Finding("NN111", (*path, details["ctx"]["key"]), details["msg"])
+def _clash(path: KeyPath, details: Details) -> Problem:
+    return Problem("NN111", (*path, details["ctx"]["key"]), details["msg"])
 
 
-def _component(path: KeyPath, details: Details) -> Finding:
+def _component(path: KeyPath, details: Details) -> Problem:
     message = "must be a name, or one name with its arguments"
-    return Finding("NN115", path, f"{message}, got {shown(details['input'])}")
+    return Problem("NN115", path, f"{message}, got {quote(details['input'])}")
 
 
-def _gate(path: KeyPath, details: Details) -> Finding:
-    message = f"must be a comparison such as {expect.EXAMPLE}, got {shown(details['input'])}"
-    return Finding("NN119", path, message)
+def _gate(path: KeyPath, details: Details) -> Problem:
+    message = f"must be a comparison such as {expect.EXAMPLE}, got {quote(details['input'])}"
+    return Problem("NN119", path, message)
 
 
-def _lint_code(path: KeyPath, details: Details) -> Finding:
+def _lint_code(path: KeyPath, details: Details) -> Problem:
     word = details["input"]
     if word in RULES:
-        return Finding("NN111", path, f"{word} is a fault, not a warning, and cannot be ignored")
-    near = next((code for code in LINT if edits(str(word), code, most=1) is not None), None)
-    return Finding("NN111", path, f"there is no warning {shown(word)}", near)
+        return Problem("NN111", path, f"{word} is a fault, not a warning, and cannot be ignored")
+    near = next((code for code in LINT if edit_distance(str(word), code, most=1) is not None), None)
+    return Problem("NN111", path, f"there is no warning {quote(word)}", near)
 
 
-_SPECIAL: dict[str, Callable[[KeyPath, Details], Finding]] = {
-    "extra_forbidden": lambda path, details: finding(path, details["loc"][:-1], details["input"]),
+_SPECIAL: dict[str, Callable[[KeyPath, Details], Problem]] = {
+    "extra_forbidden": lambda path, details: unknown_key(
+        path, details["loc"][:-1], details["input"]
+    ),
     "union_tag_invalid": _unknown_tag,
     "union_tag_not_found": _no_tag,
     "literal_error": _choice,

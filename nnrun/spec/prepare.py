@@ -1,32 +1,48 @@
-"""`dataset.prepare`: how rows are prepared. One class per step."""
+"""`dataset.prepare`: how rows are prepared, one class per step."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, model_serializer
 
+from nnrun.errors import IncompatibleSpec
 from nnrun.spec.component import Spec
 
-# Word indices are kept as int32; the sum of two must fit too.
+DType = Literal["int32", "float32"]
+
+# Word indices are int32, and so is the sum of two.
 Index = Annotated[int, Field(ge=0, lt=2**30)]
 
 
-# Under which `_step` hands a step's name to pydantic. No spec says it: a key `step` is unknown.
+# The name under which pydantic gets a step's name. It cannot be a key of a spec.
 _TAG = "(step)"
 
 
 class Step(Spec):
-    """One step of `prepare`. What it learns, it learns from the training rows only."""
+    """One step of `prepare`, fitted on the training rows only."""
 
     model_config = ConfigDict(alias_generator=lambda name: _TAG if name == "step" else name)
 
+    takes_texts: ClassVar[bool] = False
+    """Whether it turns rows of words into an array."""
     step: str
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of one row after the step, given that before it."""
+        """The shape of one row after the step, given the shape before."""
         return shape
+
+    def dtype_after(self, dtype: DType) -> DType:
+        """The type of rows after the step, given the type before."""
+        return "float32"
+
+    def problem(self, index: int, *, texts: bool) -> str | None:
+        """Why the step cannot be applied as number `index` of a dataset's steps, if it cannot."""
+        if self.takes_texts and (index > 0 or not texts):
+            return f"{self.step} takes rows of word indices and must be the first step"
+        return None
 
     @model_serializer
     def _written(self) -> Any:
@@ -37,31 +53,37 @@ class Step(Spec):
 class MultiHot(Step):
     """Turns each row of word indices into zeros and ones, one column per word."""
 
+    takes_texts = True
     step: Literal["multi_hot"] = "multi_hot"
     dimension: PositiveInt
-    """Columns; every index must be below it."""
+    """Number of columns; every word index must be below it."""
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """A column per word."""
+        """One column per word."""
         return (self.dimension,)
 
 
 class Pad(Step):
-    """Cuts or fills each row of word indices to one length, as `keras.utils.pad_sequences` does."""
+    """Cuts or pads each row of word indices to one length, as `keras.utils.pad_sequences` does."""
 
+    takes_texts = True
     step: Literal["pad"] = "pad"
     maxlen: PositiveInt
-    """Length of every row."""
+    """Length of each row."""
     padding: Literal["pre", "post"] = "pre"
-    """Where short rows are filled."""
+    """Where to pad short rows."""
     truncating: Literal["pre", "post"] = "pre"
-    """Where long rows are cut."""
+    """Where to cut long rows."""
     value: Index = 0
-    """What short rows are filled with."""
+    """Value that pads short rows."""
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """As many words in every row."""
+        """One column per word of a row."""
         return (self.maxlen,)
+
+    def dtype_after(self, dtype: DType) -> DType:
+        """Word indices stay whole numbers."""
+        return "int32"
 
 
 class Standardize(Step):
@@ -69,42 +91,52 @@ class Standardize(Step):
 
     step: Literal["standardize"] = "standardize"
     fit: Literal["train", "all"] = "train"
-    """Learn from the rows that train; or from `all` training rows, those that validate included,
-    as the classic tutorial does: that leaks."""
+    """Rows to fit on; `all` includes the validation rows, which leaks information into training."""
 
 
 class Vectorize(Step):
-    """Numbers the commonest words, as `TextVectorization` does; of the rows that train only."""
+    """Numbers the most common words of the training rows, as `TextVectorization` does."""
 
+    takes_texts = True
     step: Literal["vectorize"] = "vectorize"
     max_tokens: Annotated[int, Field(ge=3, lt=2**30)]
-    """How many numbers there are, those for no word and for any other word included."""
+    """Size of the vocabulary, including the numbers for padding and for unknown words."""
     output_sequence_length: PositiveInt | None = None
-    """Length of every row of word numbers; without it a row has a 0 or 1 for each word."""
+    """Length of each row of word numbers; without it, each row is a multi-hot vector."""
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """As many words in every row, or a column per word."""
+        """One column per word of a row, or per word of the vocabulary."""
         return (self.output_sequence_length or self.max_tokens,)
+
+    def dtype_after(self, dtype: DType) -> DType:
+        """Word numbers stay whole numbers."""
+        return "int32" if self.output_sequence_length else "float32"
 
 
 class Impute(Step):
-    """Fills cells without a value from what their column holds; of words, with the commonest."""
+    """Fills missing values of each column; columns of words get their most frequent word."""
 
     step: Literal["impute"] = "impute"
     strategy: Literal["mean", "median", "most_frequent"] = "mean"
-    """What a column of numbers is filled with."""
+    """Value for missing numbers in a column."""
+
+    def problem(self, index: int, *, texts: bool) -> str | None:
+        """Only the first step can handle missing values."""
+        if index > 0:
+            return "impute must be the first step: the others cannot handle missing values"
+        return None
 
 
 class Rescale(Step):
-    """Divides every value by one number: 255 brings pixels into 0 to 1."""
+    """Divides every value by a constant, such as 255 to scale pixels to the range 0 to 1."""
 
     step: Literal["rescale"] = "rescale"
     divisor: Annotated[float, Field(gt=0, lt=1e38)] = 255.0
-    """What every value is divided by."""
+    """Constant to divide by."""
 
 
 class Flatten(Step):
-    """Lays each row out in one dimension."""
+    """Flattens each row to one dimension."""
 
     step: Literal["flatten"] = "flatten"
 
@@ -120,12 +152,12 @@ STEPS: dict[str, type[Step]] = {
 
 
 def first_argument(name: str) -> str:
-    """The argument of a step that a lone value stands for: 10000 in `multi_hot: 10000`."""
+    """The argument that a single value sets, such as 10000 in `multi_hot: 10000`."""
     return next((field for field in STEPS[name].model_fields if field != "step"), "value")
 
 
 def _step(value: Any) -> Any:
-    """`flatten`, `multi_hot: 10000` and `pad: {maxlen: 256}` all name the step first."""
+    """A step such as `flatten`, `multi_hot: 10000` or `pad: {maxlen: 256}` for pydantic."""
     if isinstance(value, str):
         return {_TAG: value}
     if not isinstance(value, dict) or len(value) != 1:
@@ -145,3 +177,28 @@ Prepare = Annotated[
     ],
     BeforeValidator(_step),
 ]
+
+
+def prepared_dtype(steps: Sequence[Step]) -> DType:
+    """The type of rows after some steps, as the model gets them."""
+    dtype: DType = "float32"
+    for step in steps:
+        dtype = step.dtype_after(dtype)
+    return dtype
+
+
+def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
+    """Checks that each step can be applied to its rows.
+
+    Args:
+        texts: whether the dataset has rows of word indices or of text.
+
+    Raises:
+        IncompatibleSpec: with the place.
+    """
+    for index, step in enumerate(steps):
+        if problem := step.problem(index, texts=texts):
+            raise IncompatibleSpec("NN123", ("dataset", "prepare", index), problem)
+    if texts and not any(step.takes_texts for step in steps):
+        message = "the rows differ in length; prepare must begin with multi_hot, pad or vectorize"
+        raise IncompatibleSpec("NN123", ("dataset", "prepare"), message)

@@ -1,13 +1,14 @@
-"""A fault as text: where, what, the line, and a caret under the culprit."""
+"""A fault as text: the place, the message, the line, and carets under the value."""
 
 from __future__ import annotations
 
 import unicodedata
 
 from nnrun.errors import Fault, Place
+from nnrun.spec.text import escape_unprintable
 
-WIDEST = 100  # columns of a source line that are shown
-LONGEST = 4 * WIDEST  # characters that are looked at: a line may hold a million
+WIDEST = 100  # columns shown of a source line
+LONGEST = 4 * WIDEST  # characters measured: a line may have a million
 INDENT = "    "
 TAB = "    "
 
@@ -32,7 +33,7 @@ def render(fault: Fault) -> str:
 
 
 def place_of(fault: Fault) -> dict[str, str | int | None]:
-    """Where a fault stands, for machines; lines and columns are counted from 1."""
+    """The place of a fault for JSON; lines and columns count from 1."""
     place = fault.place
     return {
         "file": place.source if place else None,
@@ -43,7 +44,7 @@ def place_of(fault: Fault) -> dict[str, str | int | None]:
 
 
 def _excerpt(place: Place) -> tuple[str, str]:
-    """The line without its indentation, and carets under what is meant."""
+    """The line without its indentation, and carets under the value."""
     start = place.column - 1
     end = start + place.length
     before, meant, after = place.text[:start].lstrip(), place.text[start:end], place.text[end:]
@@ -60,12 +61,7 @@ def _excerpt(place: Place) -> tuple[str, str]:
 
 
 def _safe(text: str) -> str:
-    """Text that cannot move the cursor or change colours: what is not printable is escaped."""
-    parts = []
-    for character in text.replace("\t", TAB):
-        printable = character.isprintable()
-        parts.append(character if printable else character.encode("unicode_escape").decode())
-    return "".join(parts)
+    return escape_unprintable(text.replace("\t", TAB))
 
 
 def _width(text: str) -> int:

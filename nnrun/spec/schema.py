@@ -17,7 +17,7 @@ from nnrun.spec.component import Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import BLOCKS, EXTENDS
 from nnrun.spec.prepare import STEPS, first_argument
-from nnrun.spec.text import article
+from nnrun.spec.text import with_article
 
 # Pieces of JSON Schema, draft 07: what one value may be, and what an editor says of it.
 
@@ -316,7 +316,7 @@ def definitions() -> Iterator[tuple[str, Schema]]:
         yield kind, _kind(kind)
         yield f"{kind}.{ALONE}", _alone(kind)
         if kind != "activations":
-            for name in dict.fromkeys(catalogue.meaning(kind, each) for each in names):
+            for name in dict.fromkeys(catalogue.canonical_name(kind, each) for each in names):
                 yield f"{kind}.{name}", _arguments(kind, name)
 
 
@@ -337,11 +337,11 @@ def _alone(kind: str) -> Schema:
 def _kind(kind: str) -> Schema:
     """A name of a kind, alone or with its arguments."""
     noun = keras_names.NOUNS[kind]
-    description = f"{article(noun).capitalize()} of Keras's."
+    description = f"{with_article(noun).capitalize()} of Keras's."
     alone = reference(f"{kind}.{ALONE}")
     if kind == "activations":
         return described(alone, description)
-    names = {name: catalogue.meaning(kind, name) for name in catalogue.names(kind)}
+    names = {name: catalogue.canonical_name(kind, name) for name in catalogue.names(kind)}
     words = {name: reference(f"{kind}.{own}") for name, own in names.items()}
     if kind == "layers":
         return described(_or_a_block(single(words, alone)), description)
@@ -428,8 +428,6 @@ def _lone(kind: str, entry: Entry) -> Schema | None:
     types = tuple(name for name in first.types or ANYTHING if name not in ("object", "null"))
     return _value(kind, entry, replace(first, types=types)) if types else None
 
-
-__all__ = ["FILE", "header", "schema", "text"]
 
 FILE = "nnrun.schema.json"
 """What the shipped file is called; it lies beside the shipped specs."""

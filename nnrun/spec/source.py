@@ -18,7 +18,7 @@ import yaml
 from yaml import MarkedYAMLError
 
 from nnrun.errors import Fault, Place
-from nnrun.spec.text import nearest
+from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import KeyPath, Node, dotted, scalar
 
 # Plain words of YAML 1.2's core schema: what `true`, `10_000`, `1e-4` and `no` stand for.
@@ -129,11 +129,11 @@ LARGEST = 1_000_000  # bytes
 ENDINGS = (".yaml", ".yml")
 
 
-class NoFile(OSError):
+class NotAFile(OSError):
     """What is there is no file that could hold a spec."""
 
 
-def content(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """What a file holds, and a byte more than it may.
 
     Raises:
@@ -144,7 +144,7 @@ def content(path: Path) -> bytes:
     is_piped = path.parts[:2] == ("/", "dev")
     # What a link leads to may be anything of this machine, and errors quote what they are about.
     if path.is_symlink() and not is_piped and path.resolve().suffix not in ENDINGS:
-        raise NoFile("is a link to what is no YAML file")
+        raise NotAFile("is a link to what is no YAML file")
     # A pipe that nobody writes to would be waited for.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as stream:
@@ -152,7 +152,7 @@ def content(path: Path) -> bytes:
         if stat.S_ISDIR(found):
             raise IsADirectoryError
         if not stat.S_ISREG(found) and not is_piped:
-            raise NoFile("is a pipe or a device, not a file")
+            raise NotAFile("is a pipe or a device, not a file")
         if hasattr(os, "set_blocking"):
             os.set_blocking(stream.fileno(), True)
         return stream.read(LARGEST + 1)
@@ -192,7 +192,7 @@ def read_file(path: File, *, most: int = MOST_VALUES) -> Document:
         most: values that it may hold.
     """
     try:
-        data = content(path)
+        data = read_bytes(path)
     except OSError as error:
         return Document(None, (_unreadable(path, error),))
     if len(data) > LARGEST:
@@ -228,7 +228,7 @@ def _unreadable(path: File, error: OSError) -> Fault:
             return Fault("NN001", "", "there is no such file", place, nearest(path.name, names))
         case IsADirectoryError():
             return Fault("NN001", "", "is a folder, not a file", place)
-        case NoFile():
+        case NotAFile():
             return Fault("NN001", "", str(error), place)
     return Fault("NN001", "", f"cannot be read: {error.strerror}", place)
 

@@ -99,7 +99,7 @@ USED = "; the block "
 
 
 @dataclass(frozen=True)
-class Finding:
+class Problem:
     """One thing wrong.
 
     Args:

@@ -27,7 +27,8 @@ import yaml
 from nnrun import check
 from nnrun.errors import SpecError
 from nnrun.runs import layout
-from nnrun.spec.loading import dump, load
+from nnrun.spec.dumping import dump
+from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nnrun.spec import keys
-from nnrun.spec.dumping import COLUMN, commented
+from nnrun.spec.dumping import COLUMN, dump_commented
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
 from nnrun.spec.prepare import STEPS
@@ -35,7 +35,7 @@ def meanings(text: str) -> dict[str, str]:
 def test_it_is_the_same_experiment(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.yaml"
     experiment = load(path).experiment
-    copy.write_text(commented(experiment), encoding="utf-8")
+    copy.write_text(dump_commented(experiment), encoding="utf-8")
 
     assert load(copy).experiment == experiment
 
@@ -51,10 +51,10 @@ def test_every_key_is_there_with_what_the_models_say_of_it(path: Path) -> None:
     }
     [dataset] = [part for part in keys.datasets() if part.title == experiment.dataset.name]
     expected |= {f"dataset.{key.name}": key.meaning for key in dataset.keys}
-    found = meanings(commented(experiment))
+    found = meanings(dump_commented(experiment))
 
     assert dataset.meaning.startswith(found.pop("dataset.name"))
-    assert found.pop("dataset.prepare") == "Steps in order, fitted on the training rows only."
+    assert found.pop("dataset.prepare") == "Prepare steps in order, fitted on the training rows only."
     assert found == expected
 
 
@@ -64,7 +64,8 @@ def test_what_is_commented_out_can_be_used(path: Path, tmp_path: Path) -> None:
     experiment = load(path).experiment
     copy = tmp_path / "copy.yaml"
     text = "".join(
-        re.sub(r"^( *)# ( *\w+:)", r"\1\2", line) for line in commented(experiment).splitlines(True)
+        re.sub(r"^( *)# ( *\w+:)", r"\1\2", line)
+        for line in dump_commented(experiment).splitlines(True)
     )
     copy.write_text(text, encoding="utf-8")
     used = load(copy).experiment
@@ -78,7 +79,7 @@ def test_what_is_commented_out_can_be_used(path: Path, tmp_path: Path) -> None:
 @every_spec
 def test_a_step_says_what_it_does(path: Path) -> None:
     experiment = load(path).experiment
-    text = commented(experiment)
+    text = dump_commented(experiment)
 
     for step in experiment.dataset.prepare:
         [section] = [section for section in keys.steps() if section.title == step.step]
@@ -87,7 +88,7 @@ def test_a_step_says_what_it_does(path: Path) -> None:
 
 
 def test_meanings_stand_in_one_column() -> None:
-    lines = commented(load(SPECS[0]).experiment).splitlines()
+    lines = dump_commented(load(SPECS[0]).experiment).splitlines()
     short = [line for line in lines if len(line[: COLUMN - 2].rstrip()) < COLUMN - 2]
 
     assert {line.find("# ", COLUMN - 2) for line in short if "  # " in line[10:]} == {COLUMN}

@@ -4,14 +4,14 @@ import pytest
 
 from nnrun.spec import catalogue, extending, keras_names, source
 from nnrun.spec.component import Component
-from nnrun.spec.text import nearest
+from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import dotted
 
 
 def found(kind: str, text: str) -> list[str]:
     """What is wrong with one component written in YAML."""
-    node = extending.component(kind, source.read(text, source="x.yaml").root)
-    findings = keras_names.component(kind, node.plain(), ())
+    node = extending.expand_component(kind, source.read(text, source="x.yaml").root)
+    findings = keras_names.check_component(kind, node.plain(), ())
     return [f"{f.code} {dotted(f.path)}: {f.message} ({f.suggestion})" for f in findings]
 
 
@@ -106,7 +106,7 @@ def test_files_stay_in_the_run_folder(path):
 def test_a_word_with_arguments_becomes_keras_own_name():
     """Keras takes arguments with the class's name only."""
     node = source.read("rmsprop: 0.1", source="x.yaml").root
-    written = extending.component("optimizers", node)
+    written = extending.expand_component("optimizers", node)
 
     assert written.plain() == {"RMSprop": {"learning_rate": 0.1}}
 
@@ -125,13 +125,13 @@ def test_a_word_with_arguments_becomes_keras_own_name():
     ],
 )
 def test_a_word_means_one_of_keras_names(kind, word, meaning):
-    assert catalogue.meaning(kind, word) == meaning
+    assert catalogue.canonical_name(kind, word) == meaning
 
 
 def test_a_lone_value_gets_the_name_of_the_first_argument():
     lone = Component(name="Dense", arguments={"": 16})
 
-    assert catalogue.named("layers", lone).arguments == {"units": 16}
+    assert catalogue.name_lone_argument("layers", lone).arguments == {"units": 16}
 
 
 def test_the_kind_of_an_argument_is_known():

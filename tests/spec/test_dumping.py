@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from nnrun.spec.codes import LINT
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Imdb, Mnist, Reuters
+from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment, Lint
 from nnrun.spec.keras_names import NAME
-from nnrun.spec.loading import dump, load
+from nnrun.spec.loading import load
 from nnrun.spec.prepare import Flatten, MultiHot, Pad, Rescale, Standardize
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Holdout, Validation

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from nnrun.spec.text import escape_cell, escape_json, escape_line, escape_text, markdown
+from nnrun.spec.text import escape_cell, escape_json, escape_line, escape_markdown, escape_text
 
 CONTROLS = [
     chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"
@@ -68,7 +68,7 @@ def test_json_loses_nothing_and_holds_nothing_raw(character: str) -> None:
     ],
 )
 def test_markdown_shows_text_letter_by_letter(text: str, shown: str) -> None:
-    assert markdown(text) == shown
+    assert escape_markdown(text) == shown
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1+2", "@x", "\tx"])

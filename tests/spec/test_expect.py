@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nnrun.spec.expect import gate
+from nnrun.spec.expect import parse_gate
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from nnrun.spec.expect import gate
     ],
 )
 def test_a_condition_holds_for_what_it_says(text, passing, failing):
-    condition = gate(text)
+    condition = parse_gate(text)
 
     assert [condition.holds(value) for value in passing] == [True] * len(passing)
     assert [condition.holds(value) for value in failing] == [False] * len(failing)
@@ -54,4 +54,4 @@ def test_a_condition_holds_for_what_it_says(text, passing, failing):
 )
 def test_anything_else_is_no_condition(text):
     with pytest.raises(ValueError, match=r".*"):
-        gate(text)
+        parse_gate(text)

@@ -106,7 +106,7 @@ def test_every_name_of_keras_is_listed_and_found(kind: str) -> None:
     listed = keys.of_kind(kind)
 
     assert {key.name for key in listed.keys} == {
-        catalogue.meaning(kind, word) for word in catalogue.names(kind)
+        catalogue.canonical_name(kind, word) for word in catalogue.names(kind)
     }
     assert all(key.value is None for key in listed.keys)
     for word in catalogue.names(kind):

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from nnrun.errors import SpecError
 from nnrun.spec.component import Component
+from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.loading import dump, load, name_of
-from nnrun.spec.messages import render
+from nnrun.spec.loading import load, name_of
+from nnrun.spec.rendering import render
 
 ROOT = Path(__file__).parents[2]
 IMDB = """\

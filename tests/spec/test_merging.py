@@ -4,7 +4,7 @@ import pytest
 
 from nnrun.errors import SpecError
 from nnrun.spec.loading import load
-from nnrun.spec.messages import render
+from nnrun.spec.rendering import render
 
 BASE = """\
 dataset: {name: imdb, num_words: 10000, prepare: [multi_hot: 10000]}

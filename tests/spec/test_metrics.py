@@ -8,7 +8,7 @@ import pytest
 
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
-from nnrun.spec.labels import Labels, metric_problems, taken
+from nnrun.spec.labels import Labels, accepted_labels, metric_problems
 from nnrun.spec.training import Training
 
 
@@ -80,7 +80,7 @@ def test_a_metric_that_would_report_nonsense_is_refused(
 
 def test_every_metric_of_keras_has_its_labels() -> None:
     """Only those that judge no model take none."""
-    useless = {name for name in catalogue.names("metrics") if not taken(name)}
+    useless = {name for name in catalogue.names("metrics") if not accepted_labels(name)}
 
     assert useless == {"Accuracy", "Mean", "mean", "Sum", "sum", "IoU", "MeanIoU"}
 

@@ -131,7 +131,7 @@ def test_nor_is_one_as_any_argument_that_keras_has(made: str) -> None:
         for kind, name, argument in arguments
         if not any(
             finding.path[:2] == (name, argument)
-            for finding in keras_names.component(kind, {name: {argument: value}}, ())
+            for finding in keras_names.check_component(kind, {name: {argument: value}}, ())
         )
     ]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.spec.loading import dump, load
+from nnrun.spec.dumping import dump
+from nnrun.spec.loading import load
 
 SPEC = """\
 dataset: {name: images, path: pets, image_size: [8, 8], classes: 2}

@@ -14,7 +14,6 @@ from nnrun.data.datasets.registry import MODULES
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Dataset, DatasetBase, UserData
 from nnrun.spec.loading import load
-from nnrun.spec.profile import prepared, profile
 from nnrun.types import Sequences
 
 NAMES = [get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES]
@@ -49,7 +48,7 @@ def of(value: dict[str, Any]) -> DatasetBase:
 @pytest.mark.usefixtures("full_data")
 @pytest.mark.parametrize("value", VARIANTS, ids=str)
 def test_a_profile_is_what_the_rows_say(value):
-    known = profile(of(value))
+    known = of(value).profile()
     try:
         dataset = datasets.load(of(value))
     except DataError:
@@ -92,7 +91,7 @@ def test_the_shape_after_the_steps_is_the_one_that_they_leave(name, steps):
     x = datasets.load(spec).train.x
     fitted = preprocessing.fit(spec.prepare, x, rows=np.arange(len(x)))
 
-    assert prepared(profile(spec), spec.prepare) == fitted.shape
+    assert spec.profile().shape_after(spec.prepare) == fitted.shape
 
 
 @pytest.mark.parametrize(
@@ -108,4 +107,4 @@ def test_steps_that_cannot_be_applied_are_refused(name, steps):
     spec = of({"name": name, "prepare": steps})
 
     with pytest.raises(IncompatibleSpec, match=r"prepare must begin|must be the first step"):
-        prepared(profile(spec), spec.prepare)
+        spec.profile().shape_after(spec.prepare)

@@ -276,8 +276,8 @@ def node(value: Any) -> Node:
 
 def is_taken(kind: str, name: str, argument: str, value: Any) -> bool:
     """Whether nnrun finds nothing wrong with one argument."""
-    written = extending.component(kind, node({name: {argument: value}})).plain()
-    findings = keras_names.component(kind, written, ())
+    written = extending.expand_component(kind, node({name: {argument: value}})).plain()
+    findings = keras_names.check_component(kind, written, ())
     return not any(finding.path[:2] == (name, argument) for finding in findings)
 
 
@@ -292,7 +292,9 @@ def may_be_a_block(kind: str, name: str, argument: str, value: Any) -> bool:
 def test_an_argument_takes_what_nnrun_takes_and_nothing_else(kind: str) -> None:
     valid: dict[str, bool] = {}
     differing = []
-    for name in dict.fromkeys(catalogue.meaning(kind, word) for word in catalogue.names(kind)):
+    for name in dict.fromkeys(
+        catalogue.canonical_name(kind, word) for word in catalogue.names(kind)
+    ):
         properties = SCHEMA["definitions"][f"{kind}.{name}"]["anyOf"][0]["properties"]
         for argument, value in itertools.product(catalogue.arguments(kind, name), VALUES):
             piece = properties[argument]
@@ -314,8 +316,8 @@ def test_a_lone_value_is_taken_where_nnrun_takes_it(kind: str) -> None:
     refused = []
     validator = of(kind)
     for name, value in itertools.product(catalogue.names(kind), VALUES):
-        written = extending.component(kind, node({name: value})).plain()
-        if not list(keras_names.component(kind, written, ())) and not validator.is_valid(
+        written = extending.expand_component(kind, node({name: value})).plain()
+        if not list(keras_names.check_component(kind, written, ())) and not validator.is_valid(
             {name: value}
         ):
             refused.append((name, value))

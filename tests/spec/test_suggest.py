@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nnrun.spec import catalogue, language
 from nnrun.spec.keras_names import NOUNS
 from nnrun.spec.prepare import STEPS
-from nnrun.spec.text import EDITS, edits, few, nearest
+from nnrun.spec.suggest import EDITS, edit_distance, most_similar, nearest
 
 # Every set of names among which a word is looked for.
 SETS: dict[str, list[str]] = {
@@ -79,7 +79,7 @@ words = st.text(st.sampled_from("abcA_1"), max_size=7)
 def test_edits_are_the_optimal_string_alignment(one: str, other: str) -> None:
     number = distance(one, other)
 
-    assert edits(one, other) == (number if number <= EDITS else None)
+    assert edit_distance(one, other) == (number if number <= EDITS else None)
 
 
 @given(slips())
@@ -151,11 +151,11 @@ def test_what_has_no_letter_in_common_is_no_suggestion(word: str) -> None:
 
 
 def test_the_few_are_the_most_alike() -> None:
-    assert few("MaxPool", catalogue.names("layers"))[:2] == ["MaxPool1D", "MaxPool2D"]
+    assert most_similar("MaxPool", catalogue.names("layers"))[:2] == ["MaxPool1D", "MaxPool2D"]
 
 
 def test_spellings_of_one_word_count_once_among_the_few() -> None:
-    assert few("acc", ["Accuracy", "accuracy", "AUC"]) == ["AUC", "Accuracy"]
+    assert most_similar("acc", ["Accuracy", "accuracy", "AUC"]) == ["AUC", "Accuracy"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,326 @@
+"""Guesses what was meant: the nearest allowed word, or the value or component intended."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from nnrun.spec.text import LONGEST, join_words
+from nnrun.spec.tree import scalar
+
+EDITS = 2  # letters inserted, deleted, replaced or swapped with their neighbour
+CLOSE = 0.7  # minimum difflib ratio of any word
+OPENING, RELATED = 3, 0.6  # minimum ratio of a word that begins with the same letters
+FEW = 5
+
+LIST, MAPPING, NUMBER = "a list", "a mapping", "a number"
+TRUTH, WHOLE = "true or false", "a whole number"
+_TRUE, _FALSE = frozenset(("yes", "on", "y")), frozenset(("no", "off", "n"))
+_THOUSANDS = re.compile(r"\d{1,3}([ ,']\d{3})+\Z", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,3}(\.\d+)?) ?%\Z", re.ASCII)
+_QUOTIENT = re.compile(r"(\d{1,6}\.?\d{0,6}) ?/ ?(\d{1,6}\.?\d{0,6})\Z", re.ASCII)
+_COMMA = re.compile(r"(\d{1,9}),(\d{1,9})\Z", re.ASCII)
+_TUPLE = re.compile(r"\(([^()\[\]{}]{0,80})\)\Z", re.ASCII)
+_WORD = re.compile(r"[\w./-]{1,40}\Z")
+
+Known = Callable[[str], bool]
+# Keys under which other programs put the name of a layer.
+_TAGS = ("type", "name", "class_name", "class", "layer", "kind")
+_CALL = re.compile(r"(?:\w+\.)*(\w+)(?:\((.*)\))?\Z")
+_COMMA_OUTSIDE_BRACKETS = re.compile(r",(?![^(\[]*[)\]])")
+_MOST_ARGUMENTS = 3  # that a message repeats
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that was most likely meant, if one is near.
+
+    Ignores case, `_` and `-`. Prefers the fewest edits, up to two, then similar words.
+
+    Example:
+        >>> nearest("dense", ["Dropout", "Dense"])
+        'Dense'
+        >>> nearest("mnits", ["digits", "mnist"])
+        'mnist'
+        >>> nearest("lr", ["beta_1", "learning_rate"])
+        'learning_rate'
+    """
+    names = list(allowed) if _fold(word) else []
+    return _mistyped(word, names) or _related(word, names)
+
+
+def most_similar(word: str, allowed: Iterable[str]) -> list[str]:
+    """The allowed words most similar to a word, best first; one spelling of each.
+
+    Example:
+        >>> most_similar("pooling", ["Dense", "MaxPooling1D", "max_pooling_1d", "Pool"])
+        ['MaxPooling1D', 'Pool', 'Dense']
+    """
+    folded: dict[str, str] = {}
+    for name in allowed:
+        folded.setdefault(_fold(name), name)
+    # Cut to the longest name: comparing a long word could take long.
+    wanted = _fold(word)[: max(map(len, folded), default=0)]
+    best = sorted(folded, key=lambda name: _ratio(name, wanted), reverse=True)
+    return [folded[name] for name in best[:FEW]]
+
+
+def _ratio(name: str, word: str) -> float:
+    return difflib.SequenceMatcher(None, name, word, autojunk=False).ratio()
+
+
+def edit_distance(one: str, other: str, *, most: int = EDITS) -> int | None:
+    """The fewest edits from one word to another; None for more than `most`.
+
+    Example:
+        >>> edit_distance("epcohs", "epochs"), edit_distance("epoch", "batch_size")
+        (1, None)
+    """
+    if abs(len(one) - len(other)) > most:
+        return None
+    return next((number for number in range(most + 1) if _reaches(one, other, number)), None)
+
+
+def _reaches(one: str, other: str, number: int) -> bool:
+    """Whether so many edits are enough; a common beginning needs none."""
+    same = _opening(one, other)
+    one, other = one[same:], other[same:]
+    if not one or not other:
+        return len(one) + len(other) <= number
+    if number == 0:
+        return False
+    swapped = one[1:2] == other[0] and one[0] == other[1:2]
+    return (
+        _reaches(one[1:], other[1:], number - 1)
+        or _reaches(one[1:], other, number - 1)
+        or _reaches(one, other[1:], number - 1)
+        or (swapped and _reaches(one[2:], other[2:], number - 1))
+    )
+
+
+def _mistyped(word: str, names: Sequence[str]) -> str | None:
+    """The name with the fewest edits from the word."""
+    wanted = _fold(word)
+    ranked: list[tuple[tuple[int, bool, int, int, bool], str]] = []
+    for name in names:
+        folded = _fold(name)
+        number = edit_distance(wanted, folded)
+        # With every letter replaced, the words have nothing in common.
+        if number == 0 or (number and number < max(len(wanted), len(folded))):
+            # A letter typed twice is likelier than a wrong letter.
+            twice = _once(wanted) != _once(folded)
+            opening = _opening(wanted, folded)
+            length = abs(len(wanted) - len(folded))
+            # `accuracy` and `Accuracy` are two metrics: small letters mean the first.
+            other_case = name.islower() != word.islower()
+            ranked.append(((number, twice, -opening, length, other_case), name))
+    return min(ranked)[1] if ranked else None
+
+
+def _related(word: str, names: Sequence[str]) -> str | None:
+    """A name that begins like the word, is very similar, or has it as its initials."""
+    wanted = _fold(word)
+    folded: dict[str, str] = {}
+    for name in names:
+        folded.setdefault(_fold(name), name)
+    # Too long for any name to reach the ratio: difflib would index a word of any length first.
+    longest = max(map(len, folded), default=0)
+    if RELATED * len(wanted) > (2 - RELATED) * longest:
+        return None
+    close = difflib.get_close_matches(wanted, folded, n=FEW, cutoff=RELATED)
+    related = [name for name in close if name[:OPENING] == wanted[:OPENING]]
+    best = (related or close)[:1]
+    if near := difflib.get_close_matches(wanted, best, n=1, cutoff=RELATED if related else CLOSE):
+        same = [name for name in names if _fold(name) == near[0]]
+        return min(same, key=lambda name: name.islower() != word.islower())
+    return next((name for name in names if _initials(name) == wanted), None)
+
+
+def _initials(name: str) -> str:
+    words = name.split("_")
+    return "".join(part[:1] for part in words).lower() if len(words) > 1 else ""
+
+
+def _opening(one: str, other: str) -> int:
+    """The length of the common beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _once(word: str) -> str:
+    return "".join(letter for letter, _ in groupby(word))
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def list_choices(word: Any, names: Sequence[str], part: str) -> str:
+    """The names most similar to a word, and the command that lists them all.
+
+    Args:
+        part: the argument of `nnrun keys`; may be empty.
+
+    Example:
+        >>> list_choices("x", ["first", "last", "random"], "validation.holdout")
+        'first, last and random'
+    """
+    command = f"nnrun keys {part}".strip()
+    return list_nearest(word, names, f"see '{command}'")
+
+
+def list_nearest(word: Any, names: Sequence[str], more: str) -> str:
+    """The names most similar to a word.
+
+    Args:
+        more: where the others can be seen, if there are others.
+    """
+    if len(names) <= FEW + 1:
+        return join_words(names, "and")
+    return f"{', '.join(most_similar(str(word), names))} and {len(names) - FEW} more ({more})"
+
+
+def hint(value: Any, wanted: str) -> str:
+    """How to correct the type of a value; begins with a semicolon, or is empty.
+
+    Example:
+        >>> hint("20", WHOLE), hint("twenty", WHOLE)
+        ('; leave out the quotes', '')
+    """
+    match value:
+        case str() if wanted in (NUMBER, TRUTH, WHOLE) and _is(scalar(value), wanted):
+            return "; leave out the quotes"
+        case list() if wanted == MAPPING and value and all(isinstance(v, dict) for v in value):
+            return "; leave out the '-' before each key"
+    return ""
+
+
+def suggest_value(value: Any, wanted: str) -> str | None:
+    """What to write instead.
+
+    Example:
+        >>> suggest_value("10,000", WHOLE), suggest_value("20%", NUMBER)
+        ('10000', '0.2')
+    """
+    if not isinstance(value, str):
+        return None
+    if wanted == TRUTH:
+        word = value.lower()
+        return "true" if word in _TRUE else "false" if word in _FALSE else None
+    if wanted == LIST and _WORD.match(value):
+        return f"[{value}]"
+    if wanted == NUMBER and (found := _QUOTIENT.match(value)) and float(found[2]):
+        return f"{float(found[1]) / float(found[2]):.6g}"
+    if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
+        return re.sub("[ ,']", "", value)
+    return _fraction(value) if wanted == NUMBER else None
+
+
+def as_list(value: Any) -> str | None:
+    """A Python tuple, written as a YAML list.
+
+    Example:
+        >>> as_list("(3, 3)"), as_list("three")
+        ('[3, 3]', None)
+    """
+    found = _TUPLE.match(value) if isinstance(value, str) else None
+    return f"[{found[1].strip().rstrip(',')}]" if found else None
+
+
+def _fraction(text: str) -> str | None:
+    if found := _PERCENT.match(text):
+        return f"{float(found[1]) / 100:g}"
+    found = _COMMA.match(text)
+    return f"{found[1]}.{found[2]}" if found else None
+
+
+def _is(value: Any, wanted: str) -> bool:
+    types = {TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}[wanted]
+    return isinstance(value, types) and (wanted == TRUTH or not isinstance(value, bool))
+
+
+def advice(noun: str, value: dict[str, Any], known: Known) -> str | None:
+    """The fault of a mapping with several keys where one component was expected.
+
+    Args:
+        noun: the kind of component, such as `layer`.
+        known: whether a word is the name of one.
+    """
+    names = [key for key in value if known(key)]
+    if len(names) > 1:
+        return f"holds {join_words(names, 'and')}, but one {noun} is expected; put '- ' before each"
+    if names:
+        [name] = names
+        rest = [key for key in value if key != name]
+        return f"{join_words(rest, 'and')} must stand below {name}: indent further"
+    tags = (tag for tag in _TAGS if isinstance(value.get(tag), str) and known(value[tag]))
+    if tag := next(tags, None):
+        arguments = {key: each for key, each in value.items() if key != tag}
+        text = inline_component(value[tag], arguments)
+        return f"must begin with the name of the {noun}: write '{text}'"
+    return None
+
+
+def inline_component(name: str, arguments: dict[str, Any]) -> str:
+    """A component on one line, without long values."""
+    if not arguments:
+        return name
+    plain = all(isinstance(each, (int, float, str)) for each in arguments.values())
+    inner = ", ".join(f"{key}: {each}" for key, each in arguments.items())
+    short = plain and len(arguments) <= _MOST_ARGUMENTS and len(inner) <= LONGEST
+    return f"{name}: {{{inner if short else '…'}}}"
+
+
+def rewrite_call(text: str, known: Known, first: Callable[[str], str | None]) -> str | None:
+    """A Python call or dotted name, rewritten as a spec has it.
+
+    Args:
+        known: whether a word is a name.
+        first: the name of a component's first argument.
+
+    Example:
+        >>> known, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get
+        >>> rewrite_call("keras.layers.Dense(16)", known, first)
+        'Dense: 16'
+        >>> rewrite_call("Dense(16, activation='relu')", known, first)
+        'Dense: {units: 16, activation: relu}'
+    """
+    found = _CALL.match(text[:LONGEST])
+    if found is None or not known(found[1]):
+        return None
+    name, inner = found[1], (found[2] or "").strip()
+    parts = [_plain(part) for part in _COMMA_OUTSIDE_BRACKETS.split(inner) if part.strip()]
+    if not parts or (len(parts) == 1 and "=" not in inner):
+        return f"{name}: {parts[0]}" if parts else name
+    if "=" not in parts[0] and (own := first(name)):
+        parts[0] = f"{own}={parts[0]}"
+    if not all("=" in part for part in parts):
+        return f"{name}: {{…}}"
+    return f"{name}: {{{', '.join(re.sub(' *= *', ': ', part) for part in parts)}}}"
+
+
+def _plain(part: str) -> str:
+    return part.strip().replace("'", "").replace('"', "").replace("(", "[").replace(")", "]")
+
+
+def rewrite_assignment(text: str, accepted: Iterable[str]) -> str | None:
+    """A Python assignment, rewritten as a spec has it.
+
+    Example:
+        >>> rewrite_assignment("units=16", ["units"])
+        'units: 16'
+    """
+    key, equals, value = text.partition("=")
+    return f"{key.strip()}: {value.strip()}" if equals and key.strip() in accepted else None
+
+
+def arguments_as_list(value: Any, accepted: Iterable[str]) -> bool:
+    """Whether a list has only arguments, each in a mapping of its own."""
+    names = set(accepted)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, dict) and each and set(each) <= names for each in value)
+    )
