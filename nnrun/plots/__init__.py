@@ -1,28 +1,28 @@
-"""Pictures of a run: each function draws one figure and returns it, none writes a file.
+"""Plots of a run: each function draws one figure and returns it, none writes a file.
 
-Figures are made without pyplot: nothing is global, no display is needed, and a figure is freed
-like any other value. Equal input gives equal pixels.
+Figures are made without pyplot: there is no global state and no display. Equal input gives equal
+pixels.
 """
 
-from nnrun.plots.comparison import COMPARED, Compared, comparison
+from nnrun.plots.comparison import MAX_RUNS, RunCurves, comparison
 from nnrun.plots.confusion import confusion
 from nnrun.plots.curves import curve, folds, smoothed
-from nnrun.plots.gallery import PICTURES, TEXTS, pictures, texts
+from nnrun.plots.gallery import MAX_IMAGES, MAX_TEXTS, image_gallery, text_gallery
 from nnrun.plots.model import model
 from nnrun.plots.regression import predicted_against_true
 
 __all__ = [
-    "COMPARED",
-    "PICTURES",
-    "TEXTS",
-    "Compared",
+    "MAX_IMAGES",
+    "MAX_RUNS",
+    "MAX_TEXTS",
+    "RunCurves",
     "comparison",
     "confusion",
     "curve",
     "folds",
+    "image_gallery",
     "model",
-    "pictures",
     "predicted_against_true",
     "smoothed",
-    "texts",
+    "text_gallery",
 ]

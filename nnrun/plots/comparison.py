@@ -1,4 +1,4 @@
-"""Runs beside each other: their curves in one picture, and how sure the metric of each is."""
+"""The plot of `nnrun compare`: curves of several runs, and confidence intervals of a metric."""
 
 from __future__ import annotations
 
@@ -14,64 +14,53 @@ from matplotlib.ticker import MaxNLocator
 from nnrun.plots import curves, style
 from nnrun.types import History
 
-COMPARED = 20
-"""So many runs can be told apart in one picture."""
+MAX_RUNS = 20
+"""Maximum number of runs in one plot."""
 
 
-class Ends(Protocol):
-    """A metric with the ends of its interval, None where there is none."""
-
-    @property
-    def mean(self) -> float:
-        """The metric."""
+class Interval(Protocol):
+    """A metric with a confidence interval; `low` and `high` are None if there is none."""
 
     @property
-    def low(self) -> float | None:
-        """Lower end."""
-
+    def mean(self) -> float: ...  # noqa: D102
     @property
-    def high(self) -> float | None:
-        """Upper end."""
+    def low(self) -> float | None: ...  # noqa: D102
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One run, or one experiment with several seeds.
-
-    Args:
-        label: what it is called.
-        history: its curves.
-        interval: of the metric by which it is judged; None where it has none.
-    """
+class RunCurves:
+    """Label, curves and interval of one run, or of one experiment with several seeds."""
 
     label: str
     history: History
-    interval: Ends | None
+    interval: Interval | None
 
 
-def comparison(series: Sequence[Compared], metric: str, *, rows: str) -> Figure:
+def comparison(series: Sequence[RunCurves], metric: str, *, rows: str) -> Figure:
     """Draws the curves of a metric, validation solid and training thin, and its intervals.
 
     Args:
-        series: from the top, at most `COMPARED`.
+        series: at most `MAX_RUNS`, in the order of the legend.
         metric: Keras's name, such as `accuracy`.
-        rows: of the intervals, such as `test`.
+        rows: the rows behind the intervals, such as `test`.
     """
     height = max(4.2, 1.4 + 0.32 * len(series))
     figure = style.blank(10.5, height)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    name = style.spaced(metric)
+    name = style.metric_label(metric)
     _curves(left, series, metric)
     style.name_axes(left, "epoch", name)
     style.title(left, "validation solid, training thin")
     _dots(right, series)
     style.name_axes(right, f"{rows} {name}", "")
     style.title(right, "95 % intervals")
-    style.settle(figure)
+    style.fix_layout(figure)
     return figure
 
 
-def _curves(axes: Axes, series: Sequence[Compared], metric: str) -> None:
+def _curves(axes: Axes, series: Sequence[RunCurves], metric: str) -> None:
     style.dress(axes)
     for place, each in enumerate(series):
         for name, width, alpha in ((metric, 0.8, 0.7), (f"val_{metric}", 1.8, 1.0)):
@@ -79,33 +68,33 @@ def _curves(axes: Axes, series: Sequence[Compared], metric: str) -> None:
             axes.plot(
                 np.arange(1, values.size + 1),
                 values,
-                color=_colour(place),
-                linestyle=_dashes(place),
+                color=_color(place),
+                linestyle=_line_style(place),
                 linewidth=width,
                 alpha=alpha,
             )
-    curves.count_epochs(axes, max((len(each.history) for each in series), default=0))
+    curves.set_epochs(axes, max((len(each.history) for each in series), default=0))
 
 
-def _dots(axes: Axes, series: Sequence[Compared]) -> None:
+def _dots(axes: Axes, series: Sequence[RunCurves]) -> None:
     style.dress(axes)
     for place, each in enumerate(series):
         if each.interval is None:
             continue
         low, high = each.interval.low, each.interval.high
         if low is not None and high is not None:
-            axes.plot([low, high], [place, place], color=_colour(place), linewidth=2)
-        axes.plot(each.interval.mean, place, "o", color=_colour(place), markersize=7)
-    labels = [style.shortened(each.label) for each in series]
+            axes.plot([low, high], [place, place], color=_color(place), linewidth=2)
+        axes.plot(each.interval.mean, place, "o", color=_color(place), markersize=7)
+    labels = [style.shorten(each.label) for each in series]
     axes.set_yticks(range(len(series)), labels, parse_math=False)
     axes.set_ylim(len(series) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=list(style.ROUND)))
 
 
-def _colour(place: int) -> str:
-    return style.SEVERAL[place % len(style.SEVERAL)]
+def _color(place: int) -> str:
+    return style.COLORS[place % len(style.COLORS)]
 
 
-def _dashes(place: int) -> str:
-    """Colours come again after a while, and then with another line."""
-    return ("-", "--", ":")[place // len(style.SEVERAL) % 3]
+def _line_style(place: int) -> str:
+    """Colors repeat after a while, then with another line style."""
+    return ("-", "--", ":")[place // len(style.COLORS) % 3]

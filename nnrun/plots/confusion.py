@@ -1,4 +1,4 @@
-"""Which class was taken for which."""
+"""The plot of a confusion matrix."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from nnrun.plots import style
 from nnrun.types import Array
 
 NAME = 22
-"""Characters of a class's name."""
+"""Maximum characters of a class name."""
 DIGIT = 0.64
-"""Width of a digit, in parts of the font size."""
+"""Width of a digit relative to the font size."""
 PAD = 0.1
-"""Between things, in inches."""
-MOST = 100
-"""Classes that have a cell with a number each; of more, the matrix is a picture of points."""
+"""Padding in inches."""
+MAX_NUMBERED = 100
+"""Up to this many classes have cells with numbers; beyond it, cells are pixels."""
 SIDE = 12.0
-"""Of such a picture, in inches."""
+"""Side of a matrix of pixels, in inches."""
 
 
 def confusion(counts: Array, classes: Sequence[str]) -> Figure:
-    """Draws a confusion matrix: cells say how many rows, colours which share of the true class.
+    """Draws a confusion matrix: numbers are counts, colors are shares of the true class.
 
-    Shares keep a rare class as visible as a frequent one. A cell without rows stays empty. Of more
-    than `MOST` classes cells are points without numbers, and only some of the names are there: the
-    picture would grow by the square of the classes, and nobody could look at it.
+    Shares keep a rare class as visible as a frequent one. A cell without rows stays empty. With
+    more than `MAX_NUMBERED` classes, cells are pixels without numbers, and only some class names
+    are shown.
 
     Args:
         counts: ints of shape `(classes, classes)`; rows are true, columns predicted.
         classes: one name per class.
     """
     counts = np.asarray(counts)
-    names = [style.shortened(name, NAME) for name in classes]
+    names = [style.shorten(name, NAME) for name in classes]
     size = _size(counts, names)
     figure, axes, scale = _sheet(size)
     shares = _shares(counts)
     mesh: ScalarMappable
-    if len(names) > MOST:
+    if len(names) > MAX_NUMBERED:
         mesh = _points(axes, shares)
     else:
         mesh = _cells(axes, shares)
@@ -60,15 +60,7 @@ def confusion(counts: Array, classes: Sequence[str]) -> Figure:
 
 @dataclass(frozen=True)
 class _Size:
-    """How large things are drawn.
-
-    Args:
-        side: of the matrix, in inches.
-        cell: its side, in inches.
-        room: width of the widest name, in inches.
-        numbers: size of the numbers' font, in points.
-        names: size of the names' font, in points.
-    """
+    """Sides of the matrix and of a cell, width of the widest name (inches); font sizes (points)."""
 
     side: float
     cell: float
@@ -78,15 +70,15 @@ class _Size:
 
     @property
     def turn(self) -> int:
-        """How far names below the columns are turned, in degrees: no more than they need."""
+        """Rotation of the column names in degrees: no more than necessary."""
         if self.room < 0.9 * self.cell:
             return 0
         return 45 if self.cell >= 0.4 else 90
 
 
 def _size(counts: Array, names: Sequence[str]) -> _Size:
-    """Cells shrink as classes grow in number, but never below what a small number needs."""
-    if len(counts) > MOST:
+    """Cells shrink with the number of classes, but still fit a small number."""
+    if len(counts) > MAX_NUMBERED:
         room = style.width(names, style.SMALL)
         return _Size(SIDE, SIDE / len(counts), room, numbers=0, names=style.SMALL)
     number = 1.25 * DIGIT * len(str(int(counts.max(initial=0)))) / style.POINTS
@@ -103,10 +95,10 @@ def _size(counts: Array, names: Sequence[str]) -> _Size:
 
 
 def _sheet(size: _Size) -> tuple[Figure, Axes, Axes]:
-    """A figure with places for the matrix and for the colours' scale.
+    """A figure with axes for the matrix and for the color bar.
 
-    The places are computed. A layout engine would measure each number, and it moves things a
-    little further whenever a figure of square cells is drawn again.
+    Positions are computed: a layout engine would measure each number, and its result for square
+    cells is not stable.
     """
     left = size.room + 5 * PAD
     below = (size.names / style.POINTS if size.turn == 0 else size.room) + 5 * PAD
@@ -124,7 +116,7 @@ def _sheet(size: _Size) -> tuple[Figure, Axes, Axes]:
 
 
 def _shares(counts: Array) -> Array:
-    """Each count as a part of its row, 0 in an empty row; shape `(classes, classes)`."""
+    """Counts divided by their row sums, 0 in an empty row; shape `(classes, classes)`."""
     totals = counts.sum(axis=1, keepdims=True)
     return np.asarray(counts / np.maximum(totals, 1))
 
@@ -134,8 +126,8 @@ def _cells(axes: Axes, shares: Array) -> ScalarMappable:
     mesh = axes.pcolormesh(
         *(edges, edges, shares),
         cmap="Blues",
-        norm=_colours(),
-        edgecolors=style.HAIRLINE,
+        norm=_color_scale(),
+        edgecolors=style.GRID,
         linewidth=0.5,
     )
     axes.invert_yaxis()
@@ -144,7 +136,7 @@ def _cells(axes: Axes, shares: Array) -> ScalarMappable:
 
 
 def _points(axes: Axes, shares: Array) -> ScalarMappable:
-    """As `_cells`, without lines; where there are more classes than points, the darkest shows."""
+    """As `_cells`, without lines; with more classes than pixels, the darkest cell shows."""
     classes = len(shares)
     step = -(-classes // int(SIDE * style.DPI))
     starts = np.arange(0, classes, step)
@@ -153,7 +145,7 @@ def _points(axes: Axes, shares: Array) -> ScalarMappable:
     image = axes.imshow(
         darkest,
         cmap="Blues",
-        norm=_colours(),
+        norm=_color_scale(),
         extent=edges,
         aspect="auto",
         interpolation="nearest",
@@ -162,13 +154,13 @@ def _points(axes: Axes, shares: Array) -> ScalarMappable:
     return image
 
 
-def _colours() -> PowerNorm:
-    """The root of the share: otherwise a confusion of one in twenty looks like none."""
+def _color_scale() -> PowerNorm:
+    """The square root of the share: otherwise a share of 5 % would be invisible."""
     return PowerNorm(0.5, vmin=0, vmax=1)
 
 
 def _luminance(mesh: ScalarMappable, shares: Array) -> Array:
-    """How light each cell is, from 0 to 1; shape `(classes, classes)`."""
+    """Lightness of each cell from 0 to 1; shape `(classes, classes)`."""
     rgb = np.asarray(mesh.to_rgba(shares))[..., :3]
     return np.asarray(rgb @ [0.299, 0.587, 0.114])
 
@@ -189,7 +181,7 @@ def _numbers(axes: Axes, counts: Array, *, dark: Array, size: _Size) -> None:
 def _names(axes: Axes, names: Sequence[str], size: _Size) -> None:
     slanted: dict[str, Any] = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
     turned = slanted if size.turn == 45 else {}
-    # A line of text needs a fifth more than its font.
+    # A line of text is 1.2 times as high as its font.
     named = range(0, len(names), math.ceil(1.2 * size.names / style.POINTS / size.cell))
     texts = [names[each] for each in named]
     axes.set_xticks(named, texts, parse_math=False, rotation=size.turn, **turned)

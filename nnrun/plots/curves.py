@@ -1,8 +1,9 @@
-"""How a metric went, epoch by epoch."""
+"""Plots of a metric over the epochs: of one run, and of the folds of a cross-validation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,84 +14,141 @@ from nnrun.plots import style
 from nnrun.types import Array, History
 
 FEW, MANY = 20, 200
-"""A few epochs are points on the line; the line of many is thin."""
+"""Up to `FEW` epochs get markers; beyond `MANY` the line is thin."""
+NAMED_FOLDS = 10
+"""Up to this many folds have a color and a legend entry each."""
 
 
 def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
-    """Draws a metric over the epochs, with its validation where there is one.
+    """Draws a metric over the epochs, with its validation curve if there is one.
 
     Args:
         history: holds `metric`, and maybe `val_<metric>`. Values that are not finite leave a gap.
         metric: Keras's name, such as `binary_accuracy`.
-        best_epoch: counted from 1; its value, in validation where there is one, is marked.
+        best_epoch: counted from 1; marked on the validation curve, else on the training curve.
     """
     training = finite(history.epochs[metric])
     validation = finite(history.epochs.get(f"val_{metric}", []))
-    figure = style.blank(6.4, 4.2)
-    axes = figure.add_subplot()
-    style.dress(axes)
-    style.name_axes(axes, "epoch", style.spaced(metric))
+    figure, axes = _axes(style.metric_label(metric))
     _line(axes, training, label="training", color=style.TRAINING, marker="o")
     if validation.size:
         _line(axes, validation, label="validation", color=style.VALIDATION, marker="s")
-    if best_epoch is not None:
-        mark(axes, validation if validation.size else training, best_epoch)
-    count_epochs(axes, max(training.size, validation.size))
+    _mark(axes, validation if validation.size else training, best_epoch)
+    set_epochs(axes, max(training.size, validation.size))
     if not np.isfinite([*training, *validation]).any():
-        _say_empty(axes)
-    # Above the axes, where it cannot cover the data.
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=3,
-        frameon=False,
-        fontsize=style.NORMAL,
-        labelcolor=style.INK,
-        borderaxespad=0.2,
-    )
-    style.settle(figure)
-    return figure
+        _write_empty(axes)
+    return _finish(figure, axes, columns=3, size=style.NORMAL)
+
+
+def folds(
+    histories: Mapping[int, History], mean: History, metric: str, *, best_epoch: int | None
+) -> Figure:
+    """Draws a metric of every fold, and its mean over them.
+
+    Args:
+        histories: by fold number; each holds `metric`.
+        mean: over the folds, maybe shorter.
+        metric: Keras's name, such as `val_mae`.
+        best_epoch: of the mean, counted from 1; marked.
+    """
+    figure, axes = _axes(_validation(metric))
+    series = [finite(history.epochs.get(metric, [])) for history in histories.values()]
+    mean_series = finite(mean.epochs[metric])
+    for index, (number, values) in enumerate(zip(histories, series, strict=True)):
+        _plot(axes, values, **_fold_style(number, index, len(series)))
+    label = f"mean of {len(series)} folds"
+    _plot(axes, mean_series, label=label, color=style.INK, linewidth=1.8, zorder=3)
+    _mark(axes, mean_series, best_epoch)
+    set_epochs(axes, max(map(len, series), default=0))
+    _clip_first_epochs(axes, [*series, mean_series])
+    return _finish(figure, axes, columns=4, size=style.SMALL)
+
+
+def smoothed(points: Sequence[float], metric: str, *, skip: int, best_epoch: int | None) -> Figure:
+    """Draws a smoothed curve without its first epochs.
+
+    Args:
+        points: one per epoch from epoch `skip + 1` on.
+        metric: Keras's name, such as `val_mae`.
+        best_epoch: counted from 1, skipped epochs included; marked.
+    """
+    figure, axes = _axes(_validation(metric))
+    # The gap keeps each epoch at the same place as in the other plots.
+    series = np.concatenate([np.full(skip, np.nan), finite(points)])
+    label = f"mean over folds, smoothed, without the first {skip} epochs"
+    _plot(axes, series, label=label, color=style.VALIDATION, linewidth=1.8)
+    _mark(axes, series, best_epoch)
+    set_epochs(axes, series.size)
+    return _finish(figure, axes, columns=4, size=style.SMALL)
 
 
 def finite(values: Sequence[float]) -> Array:
-    """The values, with NaN for each that is not finite; floats of shape `(epochs,)`."""
+    """Replaces values that are not finite by NaN; floats of shape `(epochs,)`."""
     series = np.asarray(values, dtype=float)
     return np.where(np.isfinite(series), series, np.nan)
 
 
-def _line(axes: Axes, series: Array, *, label: str, color: str, marker: str) -> None:
-    points = _points(series)
-    axes.plot(
-        np.arange(1, series.size + 1),
-        series,
-        label=label,
-        color=color,
-        linewidth=1.6 if series.size <= MANY else 1.1,
-        linestyle="-",
-        marker=marker if points else "",
-        markersize=4,
-        markevery=points,
+def set_epochs(axes: Axes, epochs: int) -> None:
+    """Limits the x axis to the epochs, with whole numbers as ticks."""
+    # The margin stays under 1, so that there is no tick at epoch 0.
+    margin = min(0.03 * (epochs - 1), 0.5) or 0.5
+    axes.set_xlim(1 - margin, max(epochs, 1) + max(margin, 0.02 * epochs))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins=8, steps=style.ROUND, integer=True, min_n_ticks=1)
     )
+    axes.ticklabel_format(axis="y", useOffset=False)
 
 
-def _points(series: Array) -> list[int]:
-    """Which epochs get a marker: all of a few; else those that no line would show."""
+def _axes(y: str) -> tuple[Figure, Axes]:
+    figure = style.blank(6.4, 4.2)
+    axes = figure.add_subplot()
+    style.dress(axes)
+    style.name_axes(axes, "epoch", y)
+    return figure, axes
+
+
+def _validation(metric: str) -> str:
+    return f"validation {style.metric_label(metric.removeprefix('val_'))}"
+
+
+def _plot(axes: Axes, series: Array, **options: Any) -> None:
+    axes.plot(np.arange(1, series.size + 1), series, **options)
+
+
+def _line(axes: Axes, series: Array, *, label: str, color: str, marker: str) -> None:
+    markers = _markers(series)
+    width = 1.6 if series.size <= MANY else 1.1
+    options = {"marker": marker if markers else "", "markersize": 4, "markevery": markers}
+    _plot(axes, series, label=label, color=color, linewidth=width, linestyle="-", **options)
+
+
+def _markers(series: Array) -> list[int]:
+    """Epochs with a marker: all of a few, else those between two gaps, which no line shows."""
     if series.size <= FEW:
         return list(range(series.size))
     gap = np.isnan(np.pad(series, 1, constant_values=np.nan))
-    alone = ~gap[1:-1] & gap[:-2] & gap[2:]
-    return [int(epoch) for epoch in np.flatnonzero(alone)]
+    return [int(epoch) for epoch in np.flatnonzero(~gap[1:-1] & gap[:-2] & gap[2:])]
 
 
-def mark(axes: Axes, series: Array, epoch: int) -> None:
-    """Marks an epoch, counted from 1, and says its value."""
+def _fold_style(number: int, index: int, count: int) -> dict[str, Any]:
+    if count <= NAMED_FOLDS:
+        color = style.COLORS[index % len(style.COLORS)]
+        return {"label": f"fold {number}", "color": color, "linewidth": 0.9, "alpha": 0.75}
+    label = None if index else "single folds"
+    return {"label": label, "color": style.FAINT, "linewidth": 0.5, "alpha": 0.5}
+
+
+def _mark(axes: Axes, series: Array, epoch: int | None) -> None:
+    """Marks an epoch, counted from 1, and writes its value into the legend."""
+    if epoch is None:
+        return
     value = series[epoch - 1] if 1 <= epoch <= series.size else np.nan
-    reads = f": {value:.4g}" if np.isfinite(value) else ""
+    text = f": {value:.4g}" if np.isfinite(value) else ""
     axes.axvline(epoch, color=style.FAINT, linewidth=0.9, linestyle=":", zorder=1)
     axes.plot(
         [epoch],
         [value],
-        label=f"best epoch {epoch}{reads}",
+        label=f"best epoch {epoch}{text}",
         linestyle="none",
         marker="o",
         markersize=9,
@@ -101,117 +159,15 @@ def mark(axes: Axes, series: Array, epoch: int) -> None:
     )
 
 
-def count_epochs(axes: Axes, epochs: int) -> None:
-    """Lets the axis count so many epochs, in whole numbers."""
-    # The margin stays under 1, so that no tick stands at an epoch 0.
-    margin = min(0.03 * (epochs - 1), 0.5) or 0.5
-    axes.set_xlim(1 - margin, max(epochs, 1) + max(margin, 0.02 * epochs))
-    axes.xaxis.set_major_locator(
-        MaxNLocator(nbins=8, steps=style.ROUND, integer=True, min_n_ticks=1)
-    )
-    axes.ticklabel_format(axis="y", useOffset=False)
-
-
-def _say_empty(axes: Axes) -> None:
+def _write_empty(axes: Axes) -> None:
     axes.set_yticks([])
-    axes.text(
-        0.5,
-        0.5,
-        "no finite values",
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        color=style.FAINT,
-        fontsize=style.LARGE,
-    )
+    centered: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, "no finite values", color=style.FAINT, fontsize=style.LARGE, **centered)
 
 
-# How the folds of a cross-validation went: each of them, their mean, and the mean smoothed.
-
-NAMED = 10
-"""So many folds have a colour and a name of their own."""
-
-
-def folds(
-    histories: Mapping[int, History], mean: History, metric: str, *, best_epoch: int | None
-) -> Figure:
-    """Draws a metric of every fold, and its mean over them.
-
-    Args:
-        histories: by the number of the fold; each holds `metric`.
-        mean: of these, perhaps shorter.
-        metric: Keras's name, such as `val_mae`.
-        best_epoch: of the mean, counted from 1; marked.
-    """
-    figure, axes = _blank(metric)
-    series = {n: finite(each.epochs.get(metric, [])) for n, each in histories.items()}
-    mean_series = finite(mean.epochs[metric])
-    for place, (number, values) in enumerate(series.items()):
-        _thin(axes, values, number, place, few=len(series) <= NAMED)
-    axes.plot(
-        np.arange(1, mean_series.size + 1),
-        mean_series,
-        label=f"mean of {len(series)} folds",
-        color=style.INK,
-        linewidth=1.8,
-        zorder=3,
-    )
-    if best_epoch is not None:
-        mark(axes, mean_series, best_epoch)
-    count_epochs(axes, max(map(len, series.values()), default=0))
-    _keep_in_view(axes, [*series.values(), mean_series])
-    _finish(figure, axes)
-    return figure
-
-
-def smoothed(points: Sequence[float], metric: str, *, skip: int, best_epoch: int | None) -> Figure:
-    """Draws a smoothed curve, whose first epochs are left out.
-
-    Args:
-        points: one per epoch from epoch `skip + 1` on.
-        metric: Keras's name, such as `val_mae`.
-        best_epoch: counted from 1, the skipped ones included; marked.
-    """
-    figure, axes = _blank(metric)
-    # With a gap for what was left out, so that an epoch stands where it stands in the other plots.
-    series = np.concatenate([np.full(skip, np.nan), finite(points)])
-    axes.plot(
-        np.arange(1, series.size + 1),
-        series,
-        label=f"mean over folds, smoothed, without the first {skip} epochs",
-        color=style.VALIDATION,
-        linewidth=1.8,
-    )
-    if best_epoch is not None:
-        mark(axes, series, best_epoch)
-    count_epochs(axes, series.size)
-    _finish(figure, axes)
-    return figure
-
-
-def _blank(metric: str) -> tuple[Figure, Axes]:
-    figure = style.blank(6.4, 4.2)
-    axes = figure.add_subplot()
-    style.dress(axes)
-    name = style.spaced(metric.removeprefix("val_"))
-    style.name_axes(axes, "epoch", f"validation {name}")
-    return figure, axes
-
-
-def _thin(axes: Axes, values: Array, number: int, place: int, *, few: bool) -> None:
-    axes.plot(
-        np.arange(1, values.size + 1),
-        values,
-        label=f"fold {number}" if few else "a fold each" if place == 0 else None,
-        color=style.SEVERAL[place % len(style.SEVERAL)] if few else style.FAINT,
-        linewidth=0.9 if few else 0.5,
-        alpha=0.75 if few else 0.5,
-    )
-
-
-def _keep_in_view(axes: Axes, series: Sequence[Array]) -> None:
-    """Cuts off the first epochs where they are so high that nothing else could be told apart."""
-    values = np.concatenate([each[np.isfinite(each)] for each in series])
+def _clip_first_epochs(axes: Axes, series: Sequence[Array]) -> None:
+    """Cuts off very high values of the first epochs, which would flatten all others."""
+    values = np.concatenate([curve[np.isfinite(curve)] for curve in series])
     if values.size < MANY:
         return
     low, high = float(values.min()), float(np.percentile(values, 99.5))
@@ -219,14 +175,16 @@ def _keep_in_view(axes: Axes, series: Sequence[Array]) -> None:
         axes.set_ylim(low - 0.05 * (high - low), high + 0.25 * (high - low))
 
 
-def _finish(figure: Figure, axes: Axes) -> None:
+def _finish(figure: Figure, axes: Axes, *, columns: int, size: float) -> Figure:
+    # The legend stands above the axes, where it cannot cover the data.
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=4,
+        ncols=columns,
         frameon=False,
-        fontsize=style.SMALL,
+        fontsize=size,
         labelcolor=style.INK,
         borderaxespad=0.2,
     )
-    style.settle(figure)
+    style.fix_layout(figure)
+    return figure

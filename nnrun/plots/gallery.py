@@ -1,7 +1,4 @@
-"""Test rows as they are, each with its label and what the model made of it.
-
-Lengths are in inches.
-"""
+"""Galleries of test images and texts, each with its label and prediction. Lengths are in inches."""
 
 from __future__ import annotations
 
@@ -18,30 +15,30 @@ from matplotlib.patches import Rectangle
 from nnrun.plots import style
 from nnrun.types import Array
 
-PICTURES, COLUMNS = 25, 5
-TEXTS, CHARACTERS = 8, 300
+MAX_IMAGES, COLUMNS = 25, 5
+MAX_TEXTS, CHARACTERS = 8, 300
 TEXT = 9.0
-"""Size of a text's letters, in points."""
+"""Font size of texts, in points."""
 
 SIDE, GAP = 1.44, 0.08
-"""Side of a picture and white around it."""
+"""Side of an image, and the margin around it."""
 CAPTION = 0.43
-"""Height of the two lines above a picture."""
+"""Height of the two lines above an image."""
 LEGEND = 0.3
-"""Height of the line above all pictures."""
+"""Height of the line at the top."""
 
 PAGE, MARGIN, LINE = 7.6, 0.3, 0.175
-"""Width of a page of texts, of its margins, and height of a line."""
+"""Width of a page of texts, its margin, and the height of a line."""
 
 
-def pictures(
+def image_gallery(
     images: Array,
     labels: Sequence[str],
     predictions: Sequence[str],
     *,
     confidence: Sequence[float] | None = None,
 ) -> Figure:
-    """Draws the first 25 images; above each its label, and below that the prediction.
+    """Draws the first 25 images with label and prediction.
 
     A wrong prediction has a cross, a frame and red ink; a right one has a tick.
 
@@ -51,17 +48,17 @@ def pictures(
         predictions: class names, one per row.
         confidence: the probability of each prediction, between 0 and 1.
     """
-    shown = _displayable(np.asarray(images)[:PICTURES])
+    shown = _displayable(np.asarray(images)[:MAX_IMAGES])
     answers = _answers(labels, predictions, confidence)[: len(shown)]
     columns = min(COLUMNS, max(len(shown), 2))
     rows = -(-len(shown) // columns)
     cell = SIDE + 2 * GAP
-    # All pictures share one axes: a grid of axes takes several times as long to make.
+    # All images share one axes: a grid of axes takes several times as long.
     figure, sheet = style.sheet(cell * columns, (cell + CAPTION) * rows + LEGEND)
     for place, (image, answer) in enumerate(zip(shown, answers, strict=True)):
         row, column = divmod(place, columns)
         bottom = (cell + CAPTION) * (rows - 1 - row) + GAP
-        _picture(sheet, image, answer, corner=(cell * column + GAP, bottom))
+        _image(sheet, image, answer, corner=(cell * column + GAP, bottom))
     sheet.text(
         GAP,
         figure.get_figheight() - 0.6 * LEGEND,
@@ -73,24 +70,24 @@ def pictures(
     return figure
 
 
-def texts(
+def text_gallery(
     texts: Sequence[str],
     labels: Sequence[str],
     predictions: Sequence[str],
     *,
     confidence: Sequence[float] | None = None,
 ) -> Figure:
-    """Writes the beginnings of the first 8 texts; above each its label and the prediction.
+    """Writes the first 8 texts, shortened, with label and prediction.
 
     A wrong prediction has a cross, a thick bar and red ink; a right one has a tick.
 
     Args:
-        texts: one per row, as people read them.
+        texts: one per row, in words.
         labels: class names, one per row.
         predictions: class names, one per row.
         confidence: the probability of each prediction, between 0 and 1.
     """
-    blocks = [_wrapped(text) for text in texts[:TEXTS]]
+    blocks = [_wrapped(text) for text in texts[:MAX_TEXTS]]
     answers = _answers(labels, predictions, confidence)[: len(blocks)]
     # A block is its lines, a heading, and a line's space.
     figure, sheet = style.sheet(PAGE, LINE * (sum(len(block) + 2 for block in blocks) + 1))
@@ -103,7 +100,7 @@ def texts(
 
 @dataclass(frozen=True)
 class _Answer:
-    """A label, and what the model said instead or as well."""
+    """Label and prediction of one row."""
 
     label: str
     prediction: str
@@ -123,10 +120,10 @@ class _Answer:
 
     @property
     def frame(self) -> str:
-        return style.HAIRLINE if self.right else style.WRONG
+        return style.GRID if self.right else style.WRONG
 
     @property
-    def sure(self) -> str:
+    def percent(self) -> str:
         return "" if self.confidence is None else f" ({self.confidence:.0%})"
 
 
@@ -138,10 +135,7 @@ def _answers(
 
 
 def _displayable(images: Array) -> Array:
-    """Images between 0 and 1, of shape `(rows, height, width)` or `(rows, height, width, 3)`.
-
-    All are stretched alike, so that a dark image stays darker than its neighbours.
-    """
+    """Scales images together to 0..1; shape `(rows, height, width)` or `(rows, height, width, 3)`."""
     values = np.nan_to_num(images.astype(float), posinf=0, neginf=0)
     if values.ndim == 4:
         values = values[..., :3] if values.shape[-1] >= 3 else values.mean(axis=-1)
@@ -149,8 +143,8 @@ def _displayable(images: Array) -> Array:
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def _picture(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float, float]) -> None:
-    """Draws one image in its place; `corner` is the lower left one."""
+def _image(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float, float]) -> None:
+    """Draws one image at its lower left `corner`."""
     height, width = np.array(image.shape[:2]) * SIDE / max(image.shape[:2])
     left, bottom = corner[0] + (SIDE - width) / 2, corner[1]
     extent = (left, left + width, bottom, bottom + height)
@@ -160,12 +154,12 @@ def _picture(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float,
     frame = Rectangle((left, bottom), width, height, fill=False)
     frame.set(edgecolor=answer.frame, linewidth=0.8 if answer.right else 2.5)
     sheet.add_patch(frame)
-    label = style.shortened(answer.label, 20)
-    prediction = style.shortened(answer.prediction, 12 if answer.sure else 18)
+    label = style.shorten(answer.label, 20)
+    prediction = style.shorten(answer.prediction, 12 if answer.percent else 18)
     sheet.text(
         corner[0] + SIDE / 2,
         bottom + height + GAP,
-        f"{label}\n{answer.mark} {prediction}{answer.sure}",
+        f"{label}\n{answer.mark} {prediction}{answer.percent}",
         color=answer.color,
         fontsize=style.SMALL,
         ha="center",
@@ -175,7 +169,7 @@ def _picture(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float,
 
 
 def _wrapped(text: str) -> list[str]:
-    """Lines that fit the page, as many characters in each as this text's are narrow."""
+    """Wraps a text to the width of the page."""
     beginning = style.excerpt(text, CHARACTERS)
     if not beginning:
         return ["(an empty text)"]
@@ -184,10 +178,10 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _block(sheet: Axes, lines: list[str], answer: _Answer, *, top: float) -> None:
-    """Writes one text; `top` is the height of its heading."""
-    label = style.shortened(answer.label, 26)
-    prediction = style.shortened(answer.prediction, 26)
-    heading = f"{answer.mark} label: {label}   prediction: {prediction}{answer.sure}"
+    """Writes one text below its heading at height `top`."""
+    label = style.shorten(answer.label, 26)
+    prediction = style.shorten(answer.prediction, 26)
+    heading = f"{answer.mark} label: {label}   prediction: {prediction}{answer.percent}"
     bold: dict[str, Any] = {"fontsize": style.NORMAL, "fontweight": "bold"}
     sheet.text(MARGIN, top, heading, color=answer.color, va="center", parse_math=False, **bold)
     for number, line in enumerate(lines, start=1):

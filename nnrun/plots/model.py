@@ -1,4 +1,9 @@
-"""The layers of a model and the ways between them, as a graph."""
+"""The plot of a model: its layers as boxes, and the edges between them.
+
+A model consists of nested stacks, and every stack has a strip of its own: its layers stand in the
+middle of the strip, branches stand side by side. Lengths are inches; y grows downwards from the top
+of the first box.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +22,18 @@ from matplotlib.path import Path
 from nnrun.models.structure import Branches, Group, Layer, Part, Parts, Structure
 from nnrun.plots import style
 
-# Where the layers of a model stand in its picture: boxes, ways between them, frames around them.
-#
-# A model is made of stacks within stacks, so every part has a strip of its own: a stack runs down
-# the middle of its strip, and ways that part run side by side. Lengths are inches, and heights grow
-# downwards from the top of the first box.
-
 LINE, PAD = 0.15, 0.08
-_LETTERS, _LONGEST = 40, 400  # in a line of a box, and in all that it says of a layer
-_BELOW, _BESIDE = 0.36, 0.34  # from box to box, where ways have room
-_FRAME, _TITLE = 0.1, 0.2  # by which a frame is larger than the one in it, with its title on top
-_BARE = 0.15  # of the strip that an arrow needs, by that of a box
+_LETTERS, _LONGEST = 40, 400  # characters per line, and per layer
+_BELOW, _BESIDE = 0.36, 0.34  # gaps between boxes
+_FRAME, _TITLE = 0.1, 0.2  # padding and title height of a frame
+_BARE = 0.15  # width of an empty branch, in boxes
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Link:
-    """A way from a box, by its number, down a column."""
+class Edge:
+    """An edge that leaves a box, by its index, in a column."""
 
     box: int
     column: float
@@ -42,37 +41,37 @@ class Link:
 
 @dataclass
 class Box:
-    """A layer, with those after it that leave the shape as it is.
+    """A layer, and the layers after it that keep its output shape.
 
     Args:
-        lines: what the layers are.
-        shape: of a row that they put out.
-        column: of its middle, by the width of a strip.
-        above: where its input comes from.
-        parameters: how many numbers they hold.
+        lines: names and arguments of the layers.
+        shape: of an output row.
+        column: of its center, in units of a strip.
+        above: its inputs.
+        parameters: their number.
     """
 
     lines: list[str]
     shape: tuple[int | None, ...]
     column: float
-    above: Sequence[Link]
+    above: Sequence[Edge]
     parameters: int = 0
 
     @property
     def foot(self) -> str:
-        """The last line."""
+        """The last line: shape and parameters."""
         size = " x ".join("?" if length is None else str(length) for length in self.shape)
         return f"{size}    {self.parameters:,} parameters" if self.parameters else size
 
     @property
     def height(self) -> float:
-        """Of all its lines."""
+        """Height of all lines."""
         return (len(self.lines) + 1) * LINE + 2 * PAD
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Boxes that belong together, and how many frames lie within each other up to this one."""
+    """A titled frame around boxes; `inside` is its nesting level, counted from the innermost."""
 
     title: str
     boxes: range
@@ -80,19 +79,15 @@ class Frame:
 
 
 class Graph:
-    """The boxes of a model in the order in which a row reaches them, and the frames."""
+    """The boxes of a model in the order of the forward pass, and the frames."""
 
     def __init__(self, structure: Structure) -> None:
         self.boxes = [Box(["input"], structure.shape, 0.0, ())]
         self.frames: list[Frame] = []
-        self._follow(structure.parts, Link(0, 0.0))
+        self._follow(structure.parts, Edge(0, 0.0))
 
-    def _follow(self, parts: Parts, at: Link, *, joins: bool = True) -> Link:
-        """Goes on down a column, and says in which box that ends.
-
-        Args:
-            joins: whether the first layer may stand in the box it comes from.
-        """
+    def _follow(self, parts: Parts, at: Edge, *, joins: bool = True) -> Edge:
+        """Adds layers below `at` and returns the last edge; `joins`: the first may join its box."""
         for part in parts:
             match part:
                 case Layer():
@@ -103,14 +98,14 @@ class Graph:
                     at = self._framed(part, at)
                 case Branches():
                     ends = [
-                        self._follow(way, Link(at.box, at.column + offset), joins=False)
+                        self._follow(way, Edge(at.box, at.column + offset), joins=False)
                         for way, offset in zip(part.ways, _offsets(part), strict=True)
                     ]
                     at = self._layer(part.merge, ends, at.column, joins=False)
             joins = not isinstance(part, Group) or not part.title
         return at
 
-    def _layer(self, layer: Layer, above: Sequence[Link], column: float, *, joins: bool) -> Link:
+    def _layer(self, layer: Layer, above: Sequence[Edge], column: float, *, joins: bool) -> Edge:
         at = above[0].box
         box = self.boxes[at]
         text = f"{layer.name} {layer.arguments}"
@@ -120,9 +115,9 @@ class Graph:
             self.boxes.append(box)
         box.lines += textwrap.wrap(style.excerpt(text, _LONGEST), _LETTERS)
         box.parameters += layer.made.parameters
-        return Link(at, column)
+        return Edge(at, column)
 
-    def _framed(self, part: Group, at: Link) -> Link:
+    def _framed(self, part: Group, at: Edge) -> Edge:
         first, known = len(self.boxes), len(self.frames)
         at = self._follow(part.parts, at, joins=False)
         deepest = max((frame.inside for frame in self.frames[known:]), default=0)
@@ -131,7 +126,7 @@ class Graph:
 
 
 def _offsets(part: Branches) -> list[float]:
-    """How far each way is from the column that they come from; the main one goes straight on."""
+    """Offset of each branch from the column above; the main branch of a Residual has none."""
     extents = [_extent(way) for way in part.ways]
     at, middles = 0.0, []
     for left, right in extents:
@@ -142,7 +137,7 @@ def _offsets(part: Branches) -> list[float]:
 
 
 def _extent(parts: Parts) -> Point:
-    """How far a stack reaches to the left and to the right of its column."""
+    """Width of a stack to the left and to the right of its column."""
     extents = [_extent_of(part) for part in parts] or [(_BARE / 2, _BARE / 2)]
     return max(left for left, _ in extents), max(right for _, right in extents)
 
@@ -157,62 +152,62 @@ def _extent_of(part: Part) -> Point:
     return 0.5, 0.5
 
 
-class Placing:
-    """Where everything is drawn."""
+class Placement:
+    """Positions of boxes, edges and frames."""
 
     def __init__(self, structure: Structure) -> None:
         graph = Graph(structure)
         self.boxes, self.frames = graph.boxes, graph.frames
-        self.links = [(link, at) for at, box in enumerate(self.boxes) for link in box.above]
-        self._ranks = _ranks(self.boxes)
+        self.edges = [(edge, at) for at, box in enumerate(self.boxes) for edge in box.above]
+        self._depths = _depths(self.boxes)
 
     @cached_property
     def width(self) -> float:
-        """Of every box."""
+        """Width of every box."""
         texts = (text for box in self.boxes for text in (*box.lines, box.foot))
         return style.width(texts, style.SMALL) + 2 * PAD
 
     @cached_property
     def corners(self) -> list[Point]:
-        """The upper left of every box."""
+        """Upper left corner of every box."""
         return [
-            (self._x(box.column) - self.width / 2, self._tops[rank])
-            for box, rank in zip(self.boxes, self._ranks, strict=True)
+            (self._x(box.column) - self.width / 2, self._tops[depth])
+            for box, depth in zip(self.boxes, self._depths, strict=True)
         ]
 
-    def way(self, link: Link, below: int) -> list[Point]:
-        """What a link passes from under a box to the top of another, beside those between."""
-        above = self.boxes[link.box]
-        lane = self._x(link.column)
-        between = range(self._ranks[link.box] + 1, self._ranks[below])
+    def path(self, edge: Edge, below: int) -> list[Point]:
+        """Points of an edge, from the bottom of a box past those between to the top of another."""
+        above = self.boxes[edge.box]
+        column_x = self._x(edge.column)
+        between = range(self._depths[edge.box] + 1, self._depths[below])
         passed = [
-            (lane, y)
-            for rank in between
-            for y in (self._tops[rank], self._tops[rank] + self._heights[rank])
+            (column_x, y)
+            for depth in between
+            for y in (self._tops[depth], self._tops[depth] + self._heights[depth])
         ]
-        start = (self._x(above.column), self.corners[link.box][1] + above.height)
+        start = (self._x(above.column), self.corners[edge.box][1] + above.height)
         return [start, *passed, (self._x(self.boxes[below].column), self.corners[below][1])]
 
     def around(self, frame: Frame) -> tuple[Point, Point]:
-        """The upper left and the lower right of a frame, with the ways that end in it."""
-        lanes = [self._x(link.column) for link, below in self.links if below in frame.boxes]
+        """Upper left and lower right corner of a frame, with the edges that end in it."""
+        columns = [self._x(edge.column) for edge, below in self.edges if below in frame.boxes]
         corners = [self.corners[at] for at in frame.boxes]
         bottoms = [self.corners[at][1] + self.boxes[at].height for at in frame.boxes]
-        left = min(*lanes, *(x for x, _ in corners)) - _FRAME * frame.inside
-        right = max(*lanes, *(x + self.width for x, _ in corners)) + _FRAME * frame.inside
+        left = min(*columns, *(x for x, _ in corners)) - _FRAME * frame.inside
+        right = max(*columns, *(x + self.width for x, _ in corners)) + _FRAME * frame.inside
         top = min(y for _, y in corners) - _TITLE * frame.inside
         return (left, top), (right, max(bottoms) + _FRAME * frame.inside)
 
     def whole(self) -> tuple[Point, Point]:
-        """The upper left and the lower right of everything."""
+        """Upper left and lower right corner of the drawing."""
         boxes = [
             ((x, y), (x + self.width, y + box.height))
             for (x, y), box in zip(self.corners, self.boxes, strict=True)
         ]
         ends = [*boxes, *map(self.around, self.frames)]
-        lanes = [self._x(link.column) for link, _ in self.links]
-        left = min([*lanes, *(first[0] for first, _ in ends)])
-        right = max([*lanes, *(last[0] for _, last in ends)])
+        columns = [self._x(edge.column) for edge, _ in self.edges]
+        left = min([*columns, *(first[0] for first, _ in ends)])
+        right = max([*columns, *(last[0] for _, last in ends)])
         return (left, 0.0), (right, max(last[1] for _, last in ends))
 
     def _x(self, column: float) -> float:
@@ -220,13 +215,13 @@ class Placing:
 
     @cached_property
     def _tops(self) -> list[float]:
-        """Of the boxes of each rank."""
-        spans = [[self._ranks[at] for at in frame.boxes] for frame in self.frames]
+        """Top of the boxes of each depth."""
+        spans = [[self._depths[at] for at in frame.boxes] for frame in self.frames]
         tops, at = [], 0.0
-        for rank, height in enumerate(self._heights):
+        for depth, height in enumerate(self._heights):
             inside = list(zip(self.frames, spans, strict=True))
-            begun = [frame.inside for frame, ranks in inside if min(ranks) == rank]
-            ended = [frame.inside for frame, ranks in inside if max(ranks) == rank]
+            begun = [frame.inside for frame, depths in inside if min(depths) == depth]
+            ended = [frame.inside for frame, depths in inside if max(depths) == depth]
             at += _TITLE * max(begun, default=0)
             tops.append(at)
             at += height + _FRAME * max(ended, default=0) + _BELOW
@@ -234,44 +229,43 @@ class Placing:
 
     @cached_property
     def _heights(self) -> list[float]:
-        """Of the highest box of each rank."""
-        heights = [0.0] * (max(self._ranks) + 1)
-        for rank, box in zip(self._ranks, self.boxes, strict=True):
-            heights[rank] = max(heights[rank], box.height)
+        """Height of the highest box of each depth."""
+        heights = [0.0] * (max(self._depths) + 1)
+        for depth, box in zip(self._depths, self.boxes, strict=True):
+            heights[depth] = max(heights[depth], box.height)
         return heights
 
 
-def _ranks(boxes: Sequence[Box]) -> list[int]:
-    """How many boxes lie above each on the longest way to it."""
-    ranks: list[int] = []
+def _depths(boxes: Sequence[Box]) -> list[int]:
+    """Length of the longest path to each box."""
+    depths: list[int] = []
     for box in boxes:
-        ranks.append(1 + max((ranks[link.box] for link in box.above), default=-1))
-    return ranks
+        depths.append(1 + max((depths[edge.box] for edge in box.above), default=-1))
+    return depths
 
 
-_LARGEST = 150.0  # inches; of what is higher there are fewer dots to the inch
+_LARGEST = 150.0  # inches; a higher plot has a lower resolution
 _MARGIN = 0.2
 _BOX, _TINT = "#F4F7FA", "#E9F1F7"
 
 
 def model(structure: Structure) -> Figure:
-    """A box for each layer that makes something new, with shape and number of parameters.
+    """Draws a box per layer with its shape and parameters.
 
-    Layers that come several times over, alike in shape, are drawn once, in a frame that says how
-    often.
+    Repeated layers of the same shape are drawn once, in a frame with the number of repetitions.
     """
-    placing = Placing(structure)
-    (left, top), (right, bottom) = placing.whole()
+    placement = Placement(structure)
+    (left, top), (right, bottom) = placement.whole()
     figure, axes = style.sheet(right - left + 2 * _MARGIN, bottom - top + 2 * _MARGIN)
     axes.set(xlim=(left - _MARGIN, right + _MARGIN), ylim=(bottom + _MARGIN, top - _MARGIN))
     figure.set_dpi(style.DPI * min(1.0, _LARGEST / (bottom - top)))
-    # The last frames hold those before them.
-    for frame in reversed(placing.frames):
-        _frame(axes, frame.title, placing.around(frame))
-    for link, below in placing.links:
-        _arrow(axes, placing.way(link, below))
-    for box, corner in zip(placing.boxes, placing.corners, strict=True):
-        _box(axes, box, corner, placing.width)
+    # The last frames contain those before them.
+    for frame in reversed(placement.frames):
+        _frame(axes, frame.title, placement.around(frame))
+    for edge, below in placement.edges:
+        _arrow(axes, placement.path(edge, below))
+    for box, corner in zip(placement.boxes, placement.corners, strict=True):
+        _box(axes, box, corner, placement.width)
     return figure
 
 
@@ -302,7 +296,7 @@ def _rectangle(axes: Axes, corner: Point, size: Point, color: str) -> None:
 
 
 def _arrow(axes: Axes, points: Sequence[Point]) -> None:
-    """A line that leaves each point downwards and reaches the next from above."""
+    """An arrow that leaves and enters each point vertically."""
     vertices, codes = [points[0]], [Path.MOVETO]
     for (x, y), (to_x, to_y) in pairwise(points):
         middle = (y + to_y) / 2

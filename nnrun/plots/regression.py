@@ -1,4 +1,4 @@
-"""How far predicted values are from true ones."""
+"""The plot of predicted against true values of a regression."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nnrun.types import Array
 
 
 def predicted_against_true(target: Array, output: Array, *, name: str) -> Figure:
-    """Draws each row as a point: on the diagonal where the prediction is right.
+    """Draws each row as a point; correct predictions are on the diagonal.
 
     Args:
         target: true values, floats of shape `(rows,)`.
-        output: predicted values, floats of shape `(rows,)` or `(rows, 1)`. Rows that are not
-            finite are left out.
-        name: what the values say, such as `price in 1000 $`.
+        output: predicted values, floats of shape `(rows,)` or `(rows, 1)`. Rows that
+            are not finite are skipped.
+        name: of the values, such as `price in 1000 $`.
     """
     rows = np.column_stack([np.ravel(target), np.ravel(output)]).astype(float)
     rows = rows[np.isfinite(rows).all(axis=1)]
@@ -39,7 +39,7 @@ def predicted_against_true(target: Array, output: Array, *, name: str) -> Figure
         color=style.TRAINING,
         alpha=_alpha(len(rows)),
     )
-    style.settle(figure)
+    style.fix_layout(figure)
     return figure
 
 
@@ -51,12 +51,12 @@ def _summary(rows: Array) -> str:
 
 
 def _alpha(points: int) -> float:
-    """Fainter points the more there are, so that crowds show as dark places."""
+    """The more points, the fainter: dense regions look dark."""
     return float(np.clip(8 / np.sqrt(max(points, 1)), 0.06, 0.75))
 
 
 def _square(axes: Axes, rows: Array) -> None:
-    """Gives both axes the same limits and the same ticks."""
+    """Sets the same limits and ticks on both axes."""
     low, high = (rows.min(), rows.max()) if len(rows) else (0.0, 1.0)
     margin = 0.04 * (high - low) or 1.0
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))

@@ -24,7 +24,7 @@ PRICES = RNG.gamma(6, 4, 102)
 FOLDS = {n: History({"val_mae": RNG.normal(3, 0.5, 500).tolist()}) for n in range(1, 5)}
 
 COMPARED = [
-    plots.Compared(f"run {n}", FOLDS[n], SimpleNamespace(mean=3.0, low=2.5, high=3.5))
+    plots.RunCurves(f"run {n}", FOLDS[n], SimpleNamespace(mean=3.0, low=2.5, high=3.5))
     for n in FOLDS
 ]
 
@@ -37,8 +37,10 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "confusion": lambda: plots.confusion(
         np.diag([7] * 46) + np.diag([2] * 45, k=1), [f"topic {i}" for i in range(46)]
     ),
-    "pictures": lambda: plots.pictures(load_digits().images[:25], ["3"] * 25, ["8"] * 25),
-    "texts": lambda: plots.texts(["costs $5"] * 8, ["positive"] * 8, ["negative"] * 8),
+    "image_gallery": lambda: plots.image_gallery(load_digits().images[:25], ["3"] * 25, ["8"] * 25),
+    "text_gallery": lambda: plots.text_gallery(
+        ["costs $5"] * 8, ["positive"] * 8, ["negative"] * 8
+    ),
     "predicted_against_true": lambda: plots.predicted_against_true(
         PRICES, PRICES * 1.1, name="price in 1000 $"
     ),
@@ -137,13 +139,13 @@ NAMES = {
 def called(name: str) -> dict[str, Callable[[], Figure]]:
     """Every plot with a name wherever a person's or a stranger's may stand."""
     history = History({name: [2.0, 1.0], f"val_{name}": [3.0, 2.0]})
-    compared = [plots.Compared(name, history, None), plots.Compared("b", history, None)]
+    compared = [plots.RunCurves(name, history, None), plots.RunCurves("b", history, None)]
     return {
         "comparison": lambda: plots.comparison(compared, name, rows=name),
         "curve": lambda: plots.curve(history, name, best_epoch=1),
         "confusion": lambda: plots.confusion(np.eye(2, dtype=int), [name, f"{name}2"]),
-        "pictures": lambda: plots.pictures(np.zeros((1, 8, 8)), [name], [name]),
-        "texts": lambda: plots.texts([name], [name], ["b"]),
+        "image_gallery": lambda: plots.image_gallery(np.zeros((1, 8, 8)), [name], [name]),
+        "text_gallery": lambda: plots.text_gallery([name], [name], ["b"]),
         "predicted_against_true": lambda: plots.predicted_against_true(PRICES, PRICES, name=name),
         "model": lambda: plots.model(Structure((1,), (Layer("Dense", name, Made((1,))),))),
         "folds": lambda: plots.folds({1: history}, history, name, best_epoch=1),

@@ -32,7 +32,7 @@ def test_very_many_folds_share_a_colour_and_a_word() -> None:
     figure = plots.folds(many, fold(2.0, 1.0), "val_mae", best_epoch=2)
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
-    assert labels[:2] == ["a fold each", "mean of 40 folds"]
+    assert labels[:2] == ["single folds", "mean of 40 folds"]
     assert {line.get_color() for line in figure.axes[0].lines[:40]} == {style.FAINT}
 
 

@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 
-from nnrun.plots import pictures, style, texts
+from nnrun.plots import image_gallery, style, text_gallery
 
 REVIEWS = ["one of the best films of the year", "two hours that nobody gives back"]
 
@@ -25,7 +25,7 @@ def ink(figure: Figure) -> dict[str, str]:
 
 def test_above_each_picture_stand_label_and_prediction():
     """In the order of the rows; the last text explains the two lines."""
-    figure = pictures(digits(3), ["0", "1", "2"], ["0", "7", "2"])
+    figure = image_gallery(digits(3), ["0", "1", "2"], ["0", "7", "2"])
 
     assert written(figure) == [
         "0\n✓ 0",
@@ -37,24 +37,24 @@ def test_above_each_picture_stand_label_and_prediction():
 
 def test_a_wrong_prediction_is_red_framed_and_crossed():
     """Colour is one of three signs, because not everybody sees it."""
-    figure = pictures(digits(2), ["0", "1"], ["0", "7"])
+    figure = image_gallery(digits(2), ["0", "1"], ["0", "7"])
     frames = [(to_hex(p.get_edgecolor()), p.get_linewidth()) for p in figure.axes[0].patches]
 
     assert ink(figure)["1\n✗ 7"] == style.WRONG.lower()
     assert ink(figure)["0\n✓ 0"] == style.INK.lower()
-    assert frames == [(style.HAIRLINE.lower(), 0.8), (style.WRONG.lower(), 2.5)]
+    assert frames == [(style.GRID.lower(), 0.8), (style.WRONG.lower(), 2.5)]
 
 
 def test_confidence_stands_beside_the_prediction():
     """A mistake made with confidence is another thing than a doubt."""
-    figure = pictures(digits(1), ["0"], ["8"], confidence=[0.514])
+    figure = image_gallery(digits(1), ["0"], ["8"], confidence=[0.514])
 
     assert written(figure)[0] == "0\n✗ 8 (51%)"
 
 
 def test_at_most_25_pictures_are_drawn():
     """The first ones: which those are is the caller's choice."""
-    figure = pictures(digits(40), ["0"] * 40, ["0"] * 40)
+    figure = image_gallery(digits(40), ["0"] * 40, ["0"] * 40)
 
     assert len(figure.axes[0].images) == 25
 
@@ -62,7 +62,7 @@ def test_at_most_25_pictures_are_drawn():
 @pytest.mark.parametrize("rows", [0, 1, 4, 6, 25])
 def test_pictures_keep_to_their_places(rows):
     """However many there are, none overlaps another or leaves the figure."""
-    figure = pictures(digits(rows), ["0"] * rows, ["0"] * rows)
+    figure = image_gallery(digits(rows), ["0"] * rows, ["0"] * rows)
     FigureCanvasAgg(figure).draw()
     frames = [patch.get_window_extent() for patch in figure.axes[0].patches]
 
@@ -77,7 +77,7 @@ def test_pictures_keep_to_their_places(rows):
 )
 def test_the_range_of_values_does_not_matter(scale):
     """A picture looks the same however the values were prepared."""
-    figure = pictures(scale(digits(2)), ["0", "1"], ["0", "1"])
+    figure = image_gallery(scale(digits(2)), ["0", "1"], ["0", "1"])
 
     np.testing.assert_allclose(figure.axes[0].images[0].get_array(), digits(1)[0] / 16, atol=1e-7)
 
@@ -86,28 +86,28 @@ def test_the_range_of_values_does_not_matter(scale):
 def test_channels_are_grey_or_colours(channels, drawn):
     """Three channels are red, green and blue; any other number has no colours of its own."""
     images = np.stack([digits(1)] * channels, axis=-1)
-    figure = pictures(images, ["0"], ["0"])
+    figure = image_gallery(images, ["0"], ["0"])
 
     assert figure.axes[0].images[0].get_array().shape == drawn
 
 
 def test_an_image_of_one_value_is_drawn():
     """A range of zero is nothing to divide by."""
-    figure = pictures(np.full((1, 8, 8), 7.0), ["0"], ["0"])
+    figure = image_gallery(np.full((1, 8, 8), 7.0), ["0"], ["0"])
 
     assert not figure.axes[0].images[0].get_array().any()
 
 
 def test_an_image_keeps_its_proportions():
     """A wide image is wide."""
-    frame = pictures(np.zeros((1, 10, 20)), ["a"], ["a"]).axes[0].patches[0]
+    frame = image_gallery(np.zeros((1, 10, 20)), ["a"], ["a"]).axes[0].patches[0]
 
     assert frame.get_width() == pytest.approx(2 * frame.get_height())
 
 
 def test_above_each_text_stand_label_and_prediction():
     """With the same marks as above pictures."""
-    figure = texts(
+    figure = text_gallery(
         REVIEWS, ["positive", "negative"], ["positive", "positive"], confidence=[0.98, 0.6]
     )
 
@@ -121,7 +121,7 @@ def test_above_each_text_stand_label_and_prediction():
 
 def test_a_wrong_text_is_red_and_barred():
     """The bar beside it is thick, which is seen without colours."""
-    figure = texts(REVIEWS, ["positive", "negative"], ["positive", "positive"])
+    figure = text_gallery(REVIEWS, ["positive", "negative"], ["positive", "positive"])
 
     assert ink(figure)["✗ label: negative   prediction: positive"] == style.WRONG.lower()
     assert [line.get_linewidth() for line in figure.axes[0].lines] == [1.5, 3.5]
@@ -130,7 +130,7 @@ def test_a_wrong_text_is_red_and_barred():
 @pytest.mark.parametrize("text", ["$5 or $x^2$", r"\frac{1}{2} a_b", "<br /> & <b>", r"\$ $ \\"])
 def test_signs_of_markup_survive_literally(text):
     """A review is not mathematics: it is drawn as it was written, and never refused."""
-    figure = texts([text], ["$a$"], ["$b$"])
+    figure = text_gallery([text], ["$a$"], ["$b$"])
     FigureCanvasAgg(figure).draw()
 
     assert written(figure) == ["✗ label: $a$   prediction: $b$", text]
@@ -140,7 +140,7 @@ def test_signs_of_markup_survive_literally(text):
 def test_a_long_text_ends_between_words():
     """After about 300 characters, with a sign that it goes on."""
     text = " ".join(["wonderful"] * 100)
-    shown = " ".join(written(texts([text], ["a"], ["a"]))[1:])
+    shown = " ".join(written(text_gallery([text], ["a"], ["a"]))[1:])
 
     assert shown == " ".join(["wonderful"] * 29) + " wonderful…"
 
@@ -148,7 +148,7 @@ def test_a_long_text_ends_between_words():
 @pytest.mark.parametrize("text", ["MMMM WWWW " * 40, "i " * 200, "x" * 400], ids=lambda t: t[:4])
 def test_lines_fit_the_page(text):
     """Wide letters wrap earlier, and a word without end is broken."""
-    figure = texts([text], ["a"], ["a"])
+    figure = text_gallery([text], ["a"], ["a"])
     FigureCanvasAgg(figure).draw()
 
     assert all(line.get_window_extent().x1 <= figure.bbox.width for line in figure.axes[0].texts)
@@ -156,18 +156,18 @@ def test_lines_fit_the_page(text):
 
 def test_control_characters_become_spaces():
     """Old corpora hold them, and no font can draw them."""
-    figure = texts(["good \x96 bad\nugly"], ["a"], ["a"])
+    figure = text_gallery(["good \x96 bad\nugly"], ["a"], ["a"])
 
     assert written(figure)[1] == "good bad ugly"
 
 
 def test_an_empty_text_says_so():
     """An empty line would look like a fault of the plot."""
-    assert written(texts([""], ["a"], ["a"]))[1] == "(an empty text)"
+    assert written(text_gallery([""], ["a"], ["a"]))[1] == "(an empty text)"
 
 
 def test_at_most_8_texts_are_written():
     """More would not fit a page."""
-    figure = texts(["a film"] * 20, ["a"] * 20, ["a"] * 20)
+    figure = text_gallery(["a film"] * 20, ["a"] * 20, ["a"] * 20)
 
     assert written(figure).count("a film") == 8

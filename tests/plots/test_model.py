@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nnrun import plots
 from nnrun.models.structure import Branches, Group, Layer, Made, Parts, Structure
-from nnrun.plots.model import Placing
+from nnrun.plots.model import Placement
 
 shapes = st.lists(st.sampled_from([None, 1, 8, 224]), min_size=1, max_size=3).map(tuple)
 layers = st.builds(
@@ -50,7 +50,7 @@ structures = st.builds(
 @settings(deadline=None)
 @given(structures)
 def test_no_box_lies_on_another(structure: Structure) -> None:
-    placing = Placing(structure)
+    placing = Placement(structure)
     boxes = list(zip(placing.corners, placing.boxes, strict=True))
 
     for ((x, y), box), ((other_x, other_y), other) in combinations(boxes, 2):
@@ -61,11 +61,11 @@ def test_no_box_lies_on_another(structure: Structure) -> None:
 @settings(deadline=None)
 @given(structures)
 def test_ways_go_down_and_pass_beside_the_boxes_between(structure: Structure) -> None:
-    placing = Placing(structure)
+    placing = Placement(structure)
     boxes = list(zip(placing.corners, placing.boxes, strict=True))
 
-    for link, below in placing.links:
-        way = placing.way(link, below)
+    for link, below in placing.edges:
+        way = placing.path(link, below)
         assert all(y < lower for (_, y), (_, lower) in pairwise(way))
         for x, y in way[1:-1]:
             assert not any(
@@ -77,7 +77,7 @@ def test_ways_go_down_and_pass_beside_the_boxes_between(structure: Structure) ->
 @settings(deadline=None)
 @given(structures)
 def test_a_frame_holds_its_boxes_and_no_other_and_lies_on_the_sheet(structure: Structure) -> None:
-    placing = Placing(structure)
+    placing = Placement(structure)
     (most_left, _), (most_right, lowest) = placing.whole()
 
     for frame in placing.frames:
@@ -105,7 +105,7 @@ def test_every_layer_is_written_once_and_every_parameter_counted(structure: Stru
                     found += [layer for way in part.ways for layer in told(way)] + [part.merge]
         return found
 
-    placing = Placing(structure)
+    placing = Placement(structure)
     layers = told(structure.parts)
     written = " ".join(line for box in placing.boxes[:1] for line in box.lines)
     names = [line.split()[0] for box in placing.boxes for line in box.lines]

@@ -6,12 +6,12 @@ from nnrun.plots import style
 @pytest.mark.parametrize("limit", [5, 8, 22, 40])
 def test_a_shortened_name_keeps_to_its_limit(limit):
     """The limit counts the ellipsis too."""
-    assert len(style.shortened("a name of some forty characters, or less", limit)) <= limit
+    assert len(style.shorten("a name of some forty characters, or less", limit)) <= limit
 
 
 def test_a_short_name_stays_as_it_is():
     """Up to the limit itself."""
-    assert style.shortened("sneaker", 7) == "sneaker"
+    assert style.shorten("sneaker", 7) == "sneaker"
 
 
 def test_a_word_without_end_is_cut_where_the_limit_is():
