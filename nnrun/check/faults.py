@@ -6,17 +6,28 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from nnrun.check import lint, model, training
+from nnrun.check import lint
+from nnrun.check import model
+from nnrun.check import training
 from nnrun.check import user_data as own_data
-from nnrun.check.subject import SpecContext, check_words, spec_context, split_problems
-from nnrun.check.training import file_problems, learning_rate_problems, optimizer_problems
-from nnrun.errors import Fault, IncompatibleSpec, SpecError
+from nnrun.check.subject import SpecContext
+from nnrun.check.subject import check_words
+from nnrun.check.subject import spec_context
+from nnrun.check.subject import split_problems
+from nnrun.check.training import file_problems
+from nnrun.check.training import learning_rate_problems
+from nnrun.check.training import optimizer_problems
+from nnrun.errors import Fault
+from nnrun.errors import IncompatibleSpec
+from nnrun.errors import SpecError
 from nnrun.spec import labels
 from nnrun.spec.dataset import UserData
-from nnrun.spec.loading import MOST_FAULTS, Loaded, foremost, load
-from nnrun.spec.prepare import Vectorize
-from nnrun.spec.profile import check_steps
-from nnrun.spec.tree import Finding
+from nnrun.spec.loading import MOST_FAULTS
+from nnrun.spec.loading import Loaded
+from nnrun.spec.loading import first_faults
+from nnrun.spec.loading import load
+from nnrun.spec.prepare import check_steps
+from nnrun.spec.tree import Problem
 
 
 def read(
@@ -56,11 +67,11 @@ def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
     # Half of the warnings would only repeat what is wrong in other words.
     findings = wrong or lint.findings(about)
     few = islice(findings, MOST_FAULTS + 1)
-    return foremost([found.fault(loaded.root) for found in few], str(loaded.root.place.source))
+    return first_faults([found.fault(loaded.root) for found in few], str(loaded.root.place.source))
 
 
-def _finding(problem: IncompatibleSpec) -> Finding:
-    return Finding(problem.code, problem.path, problem.message)
+def _finding(problem: IncompatibleSpec) -> Problem:
+    return Problem(problem.code, problem.path, problem.message)
 
 
 def _misfits(about: SpecContext, own: Collection[str]) -> Iterator[IncompatibleSpec]:
@@ -98,7 +109,7 @@ def _preparation(about: SpecContext) -> Iterator[IncompatibleSpec]:
     try:
         check_steps(spec.dataset.prepare, texts=texts)
         # Of rows that were chosen by length nobody knows which words are left.
-        vectorized = any(isinstance(step, Vectorize) for step in spec.dataset.prepare)
+        vectorized = any(step.renumbers_words for step in spec.dataset.prepare)
         if texts and (known.train is not None or vectorized):
             check_words(spec, known.highest)
     except IncompatibleSpec as problem:

@@ -7,14 +7,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import starmap
 
-from nnrun.check import model, user_data
-from nnrun.check.subject import SpecContext, trained_on
+from nnrun.check import model
+from nnrun.check import user_data
+from nnrun.check.subject import SpecContext
+from nnrun.check.subject import trained_on
 from nnrun.check.training import validated
-from nnrun.spec import catalogue, component, labels
+from nnrun.spec import catalogue
+from nnrun.spec import component
+from nnrun.spec import labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.prepare import Rescale, Standardize
-from nnrun.spec.tree import Finding, KeyPath
+from nnrun.spec.tree import KeyPath
+from nnrun.spec.tree import Problem
 
 # Warnings about the layers, and about rows and layers together.
 
@@ -70,7 +74,7 @@ def output_activation(model: Sequence[Component]) -> tuple[int, str | None] | No
     return None
 
 
-def logits_for_a_loss_of_probabilities(about: SpecContext) -> Iterator[Finding]:
+def logits_for_a_loss_of_probabilities(about: SpecContext) -> Iterator[Problem]:
     """NN201."""
     training, output = about.spec.training, output_activation(about.spec.model)
     if output is None or training.loss.arguments.get("from_logits"):
@@ -78,7 +82,7 @@ def logits_for_a_loss_of_probabilities(about: SpecContext) -> Iterator[Finding]:
     if labels.are_probabilities(training) and output[1] not in PROBABLE:
         ends = f"in {output[1]}" if output[1] not in LINEAR else "without softmax or sigmoid"
         several = (about.units or 2) > 1
-        yield Finding(
+        yield Problem(
             "NN201",
             ("model", output[0]),
             f"{training.loss.name} expects probabilities, but the model ends {ends}, in logits: "
@@ -87,57 +91,57 @@ def logits_for_a_loss_of_probabilities(about: SpecContext) -> Iterator[Finding]:
         )
 
 
-def sigmoid_for_a_categorical_loss(about: SpecContext) -> Iterator[Finding]:
+def sigmoid_for_a_categorical_loss(about: SpecContext) -> Iterator[Problem]:
     """NN202."""
     output, loss = output_activation(about.spec.model), about.spec.training.loss.name
-    exclusive = labels.family(loss) in ("sparse", "categorical")
+    exclusive = labels.loss_family(loss) in ("sparse", "categorical")
     if output and output[1] in ("sigmoid", "hard_sigmoid") and exclusive:
         message = f"sigmoid judges each class by itself, but {loss} wants one of all; use softmax"
-        yield Finding("NN202", ("model", output[0]), message)
+        yield Problem("NN202", ("model", output[0]), message)
 
 
-def pixels_not_scaled(about: SpecContext) -> Iterator[Finding]:
+def pixels_not_scaled(about: SpecContext) -> Iterator[Problem]:
     """NN203."""
     known = about.known
     if known.kind != "images" or _is_normalized(about) or _scaling_itself(about) is not None:
         return
     highest = _brightest(about)
     if highest > LARGE:
-        scaled = any(isinstance(step, Rescale) for step in about.spec.dataset.prepare)
+        scaled = any(step.step == "rescale" for step in about.spec.dataset.prepare)
         how = "as they are" if highest == known.highest else f"as numbers up to {highest:,.0f}"
         divides = "rescale divides: " if scaled else ""
         message = (
             f"pixels from 0 to {known.highest} reach the first layer {how}; "
             f"{divides}{'write' if scaled else 'add'} rescale: {known.highest}"
         )
-        yield Finding("NN203", _preparation(about), message, key=True)
+        yield Problem("NN203", _preparation(about), message, key=True)
 
 
-def pixels_scaled_twice(about: SpecContext) -> Iterator[Finding]:
+def pixels_scaled_twice(about: SpecContext) -> Iterator[Problem]:
     """NN227."""
     index = _scaling_itself(about)
     if index is None or about.known.kind != "images":
         return
-    standardized = any(isinstance(step, Standardize) for step in about.spec.dataset.prepare)
+    standardized = any(step.standardizes for step in about.spec.dataset.prepare)
     if standardized or _brightest(about) <= LARGE:
         network = about.spec.model[index].arguments["name"]
         message = (
             f"{network} scales pixels from 0 to 255 itself, and gets others; leave the scaling "
             "before it out, or write preprocess: false"
         )
-        yield Finding("NN227", ("model", index), message, key=True)
+        yield Problem("NN227", ("model", index), message, key=True)
 
 
-def columns_of_very_different_size(about: SpecContext) -> Iterator[Finding]:
+def columns_of_very_different_size(about: SpecContext) -> Iterator[Problem]:
     """NN204."""
     if about.known.uneven and not _is_normalized(about):
         message = f"the columns of {about.known.name} differ much in size; add standardize"
-        yield Finding("NN204", _preparation(about), message, key=True)
+        yield Problem("NN204", _preparation(about), message, key=True)
 
 
 def _is_normalized(about: SpecContext) -> bool:
     """Whether what comes in is brought to a size of about 1, whatever it was."""
-    if any(isinstance(step, Standardize) for step in about.spec.dataset.prepare):
+    if any(step.standardizes for step in about.spec.dataset.prepare):
         return True
     names = [layer.name for layer in about.spec.model if layer.name not in {*PASSING, "Rescaling"}]
     behind = names[1:2] if names and names[0] in LINEAR_LAYERS else names[:1]
@@ -148,7 +152,7 @@ def _brightest(about: SpecContext) -> float:
     """The largest pixel that the first layer with weights gets to see."""
     highest = float(about.known.highest)
     for step in about.spec.dataset.prepare:
-        highest = highest / step.divisor if isinstance(step, Rescale) else highest
+        highest = step.largest_after(highest)
     for layer in about.spec.model:
         if layer.name == "Rescaling":
             scale, offset = (layer.arguments.get(name, 0) for name in ("scale", "offset"))
@@ -172,7 +176,7 @@ def _preparation(about: SpecContext) -> KeyPath:
     return ("dataset", "prepare") if about.spec.dataset.prepare else ("dataset",)
 
 
-def dense_layers_without_an_activation(about: SpecContext) -> Iterator[Finding]:
+def dense_layers_without_an_activation(about: SpecContext) -> Iterator[Problem]:
     """NN210."""
     weighted = [
         (index, layer)
@@ -183,45 +187,45 @@ def dense_layers_without_an_activation(about: SpecContext) -> Iterator[Finding]:
         linear = layer.arguments.get("activation") in LINEAR
         if layer.name == behind.name == "Dense" and linear:
             message = "a Dense without activation before another Dense adds nothing; use relu"
-            yield Finding("NN210", ("model", index), message)
+            yield Problem("NN210", ("model", index), message)
 
 
-def narrower_than_the_classes(about: SpecContext) -> Iterator[Finding]:
+def narrower_than_the_classes(about: SpecContext) -> Iterator[Problem]:
     """NN211."""
     classes, last = len(about.known.classes), labels.last_with_units(about.spec.model)
     for index, layer in enumerate(about.spec.model[:last]):
         units = layer.arguments.get("units")
         if isinstance(units, int) and classes > 2 and units * CROWDED <= classes:
             message = f"what tells {classes} classes apart must pass through {units} units"
-            yield Finding("NN211", ("model", index), message)
+            yield Problem("NN211", ("model", index), message)
 
 
-def normalized_by_single_rows(about: SpecContext) -> Iterator[Finding]:
+def normalized_by_single_rows(about: SpecContext) -> Iterator[Problem]:
     """NN215."""
     for index, layer in enumerate(about.spec.model):
         if layer.name == "BatchNormalization" and about.spec.training.batch_size == 1:
             message = "with batch_size 1 every batch is its own mean"
-            yield Finding("NN215", ("model", index), message)
+            yield Problem("NN215", ("model", index), message)
 
 
-def bounded_output_for_values(about: SpecContext) -> Iterator[Finding]:
+def bounded_output_for_values(about: SpecContext) -> Iterator[Problem]:
     """NN216."""
     output = output_activation(about.spec.model)
     if output and output[1] in BOUNDED and not about.known.classes:
         target = about.known.target
         message = f"{output[1]} ends at 1, but the model is to predict the {target}; leave it out"
-        yield Finding("NN216", ("model", output[0]), message)
+        yield Problem("NN216", ("model", output[0]), message)
 
 
-def binary_loss_for_exclusive_classes(about: SpecContext) -> Iterator[Finding]:
+def binary_loss_for_exclusive_classes(about: SpecContext) -> Iterator[Problem]:
     """NN217."""
     loss, classes = about.spec.training.loss.name, len(about.known.classes)
-    if labels.family(loss) == "binary" and classes > 2:
+    if labels.loss_family(loss) == "binary" and classes > 2:
         message = f"{loss} asks {classes} questions of each row; use categorical_crossentropy"
-        yield Finding("NN217", ("training", "loss"), message)
+        yield Problem("NN217", ("training", "loss"), message)
 
 
-def logits_for_a_metric_of_probabilities(about: SpecContext) -> Iterator[Finding]:
+def logits_for_a_metric_of_probabilities(about: SpecContext) -> Iterator[Problem]:
     """NN218."""
     training, output = about.spec.training, output_activation(about.spec.model)
     # Of a single logit nnrun itself moves the borders to where they belong.
@@ -231,17 +235,17 @@ def logits_for_a_metric_of_probabilities(about: SpecContext) -> Iterator[Finding
         return
     for index, metric in enumerate(training.metrics):
         given = {"from_logits", "threshold", "thresholds"} & metric.arguments.keys()
-        if labels.meaning(metric) in PROBABILITY_METRICS and not given:
+        if labels.canonical_metric(metric) in PROBABILITY_METRICS and not given:
             message = f"{metric.name} expects probabilities, but the model puts out logits"
-            yield Finding("NN218", ("training", "metrics", index), message)
+            yield Problem("NN218", ("training", "metrics", index), message)
 
 
-def dropout_behind_the_output(about: SpecContext) -> Iterator[Finding]:
+def dropout_behind_the_output(about: SpecContext) -> Iterator[Problem]:
     """NN219."""
     last = len(about.spec.model) - 1
     if about.spec.model[last].name in DROPOUTS:
         message = f"{about.spec.model[last].name} falsifies the answers of the model itself"
-        yield Finding("NN219", ("model", last), message)
+        yield Problem("NN219", ("model", last), message)
 
 
 MODEL_RULES = {
@@ -275,15 +279,15 @@ CHOOSING = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
 THIS_MACHINE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
 
 
-def fewer_rows_than_a_batch(about: SpecContext) -> Iterator[Finding]:
+def fewer_rows_than_a_batch(about: SpecContext) -> Iterator[Problem]:
     """NN205."""
     left, size = trained_on(about.spec, about.known), about.spec.training.batch_size
     if left is not None and left < size:
         message = f"is more than the {left} rows that train: an epoch will be a single step"
-        yield Finding("NN205", ("training", "batch_size"), message)
+        yield Problem("NN205", ("training", "batch_size"), message)
 
 
-def stopped_without_the_best_weights(about: SpecContext) -> Iterator[Finding]:
+def stopped_without_the_best_weights(about: SpecContext) -> Iterator[Problem]:
     """NN207."""
     training = about.spec.training
     kept = any(
@@ -294,10 +298,10 @@ def stopped_without_the_best_weights(about: SpecContext) -> Iterator[Finding]:
         restores = callback.arguments.get("restore_best_weights") is True
         if callback.name == "EarlyStopping" and not restores and not kept:
             message = "keeps the weights of the last epoch; add restore_best_weights: true"
-            yield Finding("NN207", ("training", "callbacks", index), message)
+            yield Problem("NN207", ("training", "callbacks", index), message)
 
 
-def waiting_for_longer_than_the_training(about: SpecContext) -> Iterator[Finding]:
+def waiting_for_longer_than_the_training(about: SpecContext) -> Iterator[Problem]:
     """NN208."""
     epochs = about.spec.training.epochs
     for index, callback in enumerate(about.spec.training.callbacks):
@@ -310,18 +314,18 @@ def waiting_for_longer_than_the_training(about: SpecContext) -> Iterator[Finding
             waits = callback.arguments.get(name, default)
             if isinstance(waits, int | float) and waits >= epochs:
                 message = f"{name} {waits} is not reached in {epochs} epochs: it can never act"
-                yield Finding("NN208", ("training", "callbacks", index), message)
+                yield Problem("NN208", ("training", "callbacks", index), message)
 
 
-def watching_for_the_worse(about: SpecContext) -> Iterator[Finding]:
+def watching_for_the_worse(about: SpecContext) -> Iterator[Problem]:
     """NN209."""
     for index, callback in enumerate(about.spec.training.callbacks):
-        mode, monitor = callback.arguments.get("mode"), catalogue.monitor(callback)
+        mode, monitor = callback.arguments.get("mode"), catalogue.monitored_metric(callback)
         better = _better(monitor, about.spec) if monitor else None
         if mode in ("min", "max") and better is not None and mode != better:
             path = ("training", "callbacks", index, callback.name, "mode")
             message = f"is {mode}, but {monitor} is better when {_WHEN[better]}; leave it out"
-            yield Finding("NN209", path, message)
+            yield Problem("NN209", path, message)
 
 
 _WHEN = {"min": "low", "max": "high"}
@@ -334,91 +338,91 @@ def _better(monitor: str, spec: Experiment) -> str | None:
         upwards = labels.improves_upwards(_own(spec.training.loss, "losses"))
         return "min" if not upwards else None
     for metric in spec.training.metrics:
-        if name in labels.logged_as(metric):
+        if name in labels.logged_names(metric):
             return "max" if labels.improves_upwards(_own(metric, "metrics")) else "min"
     return None
 
 
 def _own(component: Component, kind: str) -> str:
-    return catalogue.meaning(kind, component.name)
+    return catalogue.canonical_name(kind, component.name)
 
 
-def learning_rate_out_of_size(about: SpecContext) -> Iterator[Finding]:
+def learning_rate_out_of_size(about: SpecContext) -> Iterator[Problem]:
     """NN212."""
     optimizer = about.spec.training.optimizer
     rate, largest = optimizer.arguments.get("learning_rate"), _largest(optimizer)
     path = ("training", "optimizer", optimizer.name, "learning_rate")
     if isinstance(rate, (int, float)) and rate <= 0:
         message = f"{rate} leaves the weights as they are, or makes them worse; it must be above 0"
-        yield Finding("NN212", path, message)
+        yield Problem("NN212", path, message)
     elif isinstance(rate, (int, float)) and largest is not None and rate >= largest:
         usual = 0.01 if largest > 1 else 0.001
-        yield Finding("NN212", path, f"{rate} is large for {optimizer.name}; usual is {usual}")
+        yield Problem("NN212", path, f"{rate} is large for {optimizer.name}; usual is {usual}")
 
 
 def _largest(optimizer: Component) -> float | None:
     return LARGEST_RATE.get(_own(optimizer, "optimizers"))
 
 
-def nothing_validates(about: SpecContext) -> Iterator[Finding]:
+def nothing_validates(about: SpecContext) -> Iterator[Problem]:
     """NN213."""
     if not validated(about.spec):
         message = "no rows validate, so over-fitting will not show; add a holdout or a kfold"
-        yield Finding("NN213", ("validation",), message, at=())
+        yield Problem("NN213", ("validation",), message, at=())
 
 
-def fitted_on_all_rows(about: SpecContext) -> Iterator[Finding]:
+def fitted_on_all_rows(about: SpecContext) -> Iterator[Problem]:
     """NN214."""
     for index, step in enumerate(about.spec.dataset.prepare):
-        if isinstance(step, Standardize) and step.fit == "all" and validated(about.spec):
+        if step.fits_on_all and validated(about.spec):
             message = (
                 "leak: fit: all learns from the rows that validate too, so validation looks a "
                 "little better than it is; leave it out to have it honest"
             )
-            yield Finding("NN214", ("dataset", "prepare", index), message)
+            yield Problem("NN214", ("dataset", "prepare", index), message)
 
 
-def choosing_by_the_rows_that_train(about: SpecContext) -> Iterator[Finding]:
+def choosing_by_the_rows_that_train(about: SpecContext) -> Iterator[Problem]:
     """NN220."""
     for index, callback in enumerate(about.spec.training.callbacks):
-        monitor = catalogue.monitor(callback)
+        monitor = catalogue.monitored_metric(callback)
         if monitor is None or callback.name not in CHOOSING or not validated(about.spec):
             continue
         if not monitor.startswith("val_") and monitor != "learning_rate":
             message = f"{callback.name} watches {monitor}, which also falls while over-fitting"
             if (_better(monitor, about.spec) or "min") == "max":
                 message = message.replace("falls", "rises")
-            yield Finding(
+            yield Problem(
                 "NN220", ("training", "callbacks", index), f"{message}; use val_{monitor}"
             )
 
 
-def told_to_another_machine(about: SpecContext) -> Iterator[Finding]:
+def told_to_another_machine(about: SpecContext) -> Iterator[Problem]:
     """NN225."""
     for index, callback in enumerate(about.spec.training.callbacks):
         root = str(callback.arguments.get("root", "http://localhost"))
         if callback.name == "RemoteMonitor" and not THIS_MACHINE.match(root):
             message = f"the metrics of every epoch are sent to {root}"
-            yield Finding("NN225", ("training", "callbacks", index), message)
+            yield Problem("NN225", ("training", "callbacks", index), message)
 
 
-def gates_that_cannot_be_met(about: SpecContext) -> Iterator[Finding]:
+def gates_that_cannot_be_met(about: SpecContext) -> Iterator[Problem]:
     """NN224."""
     for name, gate in about.spec.expect.items():
         exact = len(gate.conditions) == 1 and gate.conditions[0][0] == "=="
         if exact and name not in COUNTED:
             number = gate.conditions[0][1]
             message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
-            yield Finding("NN224", ("expect", name), message)
+            yield Problem("NN224", ("expect", name), message)
         elif _is_share(name, about.spec) and any(starmap(_never_of_a_share, gate.conditions)):
             message = f"{name} lies between 0 and 1, so '{gate.text}' is never met"
-            yield Finding("NN224", ("expect", name), message)
+            yield Problem("NN224", ("expect", name), message)
 
 
 def _is_share(name: str, spec: Experiment) -> bool:
     """Whether a name is that of a metric which is a share of rows."""
     base = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
-    reported = any(base in labels.logged_as(each) for each in spec.training.metrics)
+    reported = any(base in labels.logged_names(each) for each in spec.training.metrics)
     return reported and bool(
         re.search("accuracy|^acc$|precision|recall|^auc$", base, re.IGNORECASE)
     )
@@ -444,13 +448,13 @@ TRAINING_RULES = {
 }
 
 
-Rule = Callable[[SpecContext], Iterator[Finding]]
+Rule = Callable[[SpecContext], Iterator[Problem]]
 
 RULES: dict[str, Rule] = {**MODEL_RULES, **TRAINING_RULES, **model.STAGE_RULES, **user_data.RULES}
 """By the code that each speaks under."""
 
 
-def findings(about: SpecContext) -> list[Finding]:
+def findings(about: SpecContext) -> list[Problem]:
     """All warnings, but those that the spec takes back; none of data that nothing is known of."""
     if about.known.open:
         return []
@@ -458,6 +462,6 @@ def findings(about: SpecContext) -> list[Finding]:
     return without_ignored(found, about.spec)
 
 
-def without_ignored(found: Sequence[Finding], spec: Experiment) -> list[Finding]:
+def without_ignored(found: Sequence[Problem], spec: Experiment) -> list[Problem]:
     """The findings without those that a spec takes back."""
     return [finding for finding in found if finding.code not in spec.lint.ignore]

@@ -7,11 +7,14 @@ from typing import Any
 
 from nnrun.check.subject import SpecContext
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import catalogue, component
+from nnrun.spec import catalogue
+from nnrun.spec import component
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.text import nearby, nearest, shown
-from nnrun.spec.tree import Finding
+from nnrun.spec.suggest import list_nearest
+from nnrun.spec.suggest import nearest
+from nnrun.spec.text import quote
+from nnrun.spec.tree import Problem
 
 KeyPath = tuple[str | int, ...]
 
@@ -50,9 +53,9 @@ def _unfit(layer: Component, path: KeyPath) -> Iterator[IncompatibleSpec]:
     if reason := _reason(layer):
         yield IncompatibleSpec("NN124", path, f"{layer.name} {reason}")
     for way, inner in _stacks(layer):
-        for index, value in enumerate(component.stack(inner)):
+        for index, value in enumerate(component.as_stack(inner)):
             at = (*path, layer.name, *way, *([index] if isinstance(inner, list) else []))
-            yield from _unfit(catalogue.component("layers", value), at)
+            yield from _unfit(catalogue.parse_component("layers", value), at)
 
 
 def _stacks(layer: Component) -> Iterator[tuple[KeyPath, Any]]:
@@ -84,28 +87,32 @@ def _reason(layer: Component) -> str | None:
 
 def stage_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
     """Layers to freeze that are not there."""
-    known = [name for layer in component.within([*spec.model]) for name in component.names(layer)]
+    known = [
+        name
+        for layer in component.walk_layers([*spec.model])
+        for name in component.layer_names(layer)
+    ]
     known = sorted({*known} - {"Block"})
     for stage, each in enumerate(spec.training.stages):
         for position, name in enumerate(each.freeze):
             if name not in known:
                 path = ("training", "stages", stage, "freeze", position)
                 guess = nearest(name, known)
-                there_are = f"there are {nearby(name, known, 'in the model')}"
-                hint = f"did you mean {shown(guess)}?" if guess else there_are
+                there_are = f"there are {list_nearest(name, known, 'in the model')}"
+                hint = f"did you mean {quote(guess)}?" if guess else there_are
                 yield IncompatibleSpec(
-                    "NN104", path, f"the model has no layer {shown(name)}; {hint}"
+                    "NN104", path, f"the model has no layer {quote(name)}; {hint}"
                 )
 
 
-def stages_that_never_begin(about: SpecContext) -> Iterator[Finding]:
+def stages_that_never_begin(about: SpecContext) -> Iterator[Problem]:
     """NN226."""
     training = about.spec.training
     before = 0
     for number, stage in enumerate(training.stages):
         if before >= training.epochs:
             message = f"begins after {before} epochs, and training ends after {training.epochs}"
-            yield Finding("NN226", ("training", "stages", number), message)
+            yield Problem("NN226", ("training", "stages", number), message)
             return
         before += stage.epochs
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnrun.check.shapes import Row, Trace, trace
+from nnrun.check.shapes import Row
+from nnrun.check.shapes import Trace
+from nnrun.check.shapes import trace
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.prepare import MultiHot, Pad, Vectorize
-from nnrun.spec.profile import Profile, dtype_after, prepared, profile
-from nnrun.spec.validation import Holdout, KFold
+from nnrun.spec.prepare import prepared_dtype
+from nnrun.spec.profile import Profile
+from nnrun.spec.validation import Holdout
+from nnrun.spec.validation import KFold
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,14 @@ class SpecContext:
 
 def spec_context(spec: Experiment) -> SpecContext:
     """Looks up what is known of an experiment."""
-    known, steps = profile(spec.dataset), spec.dataset.prepare
+    known, steps = spec.dataset.profile(), spec.dataset.prepare
     if known.open:
         return SpecContext(spec, known, None, None)
     try:
-        shape = prepared(known, steps)
+        shape = known.shape_after(steps)
     except IncompatibleSpec:
         return SpecContext(spec, known, None, None)
-    row = Row(shape or (), dtype_after(steps))
+    row = Row(shape or (), prepared_dtype(steps))
     return SpecContext(spec, known, row, trace(spec.model, row))
 
 
@@ -157,22 +161,17 @@ def check_words(spec: Experiment, highest: int) -> None:
     if not spec.dataset.prepare:
         return
     step, layer = spec.dataset.prepare[0], spec.model[0]
-    if isinstance(step, MultiHot) and highest >= step.dimension:
+    limit = "vectorize.max_tokens" if step.renumbers_words else "dataset.num_words"
+    if not step.accepts_word(highest):
+        columns = math.prod(step.shape_after(()))
+        message = f"{step.step} is {columns}, but word indices go up to {highest}"
         path: tuple[str | int, ...] = ("dataset", "prepare", 0)
-        raise IncompatibleSpec("NN123", path, _too_small("multi_hot", step.dimension, highest))
+        raise IncompatibleSpec("NN123", path, f"{message}; raise it, or set {limit}")
+    needed = step.embedding_rows(highest)
     rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
-    if isinstance(step, Vectorize) and isinstance(rows, int) and step.max_tokens > rows:
-        message = f"input_dim is {rows}, but vectorize numbers up to {step.max_tokens} words"
-        raise IncompatibleSpec("NN123", ("model", 0), message)
-    if isinstance(step, Pad) and isinstance(rows, int) and max(highest, step.value) >= rows:
-        raise IncompatibleSpec("NN123", ("model", 0), _too_small("input_dim", rows, highest))
-
-
-def _too_small(what: str, given: int, highest: int) -> str:
-    return (
-        f"{what} is {given}, but the words are numbered up to {highest}; "
-        "raise it, or set dataset.num_words"
-    )
+    if needed is not None and isinstance(rows, int) and rows < needed:
+        message = f"input_dim is {rows}, but word indices go up to {needed - 1}"
+        raise IncompatibleSpec("NN123", ("model", 0), f"{message}; raise it, or set {limit}")
 
 
 def trained_on(spec: Experiment, known: Profile) -> int | None:

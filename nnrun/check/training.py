@@ -8,12 +8,16 @@ from pathlib import PurePath
 from typing import Any
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import catalogue, labels
+from nnrun.spec import catalogue
+from nnrun.spec import labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.text import listed, nearest, shown
-from nnrun.spec.training import ClassWeight, Training
-from nnrun.spec.tree import Finding
+from nnrun.spec.suggest import nearest
+from nnrun.spec.text import join_words
+from nnrun.spec.text import quote
+from nnrun.spec.training import ClassWeight
+from nnrun.spec.training import Training
+from nnrun.spec.tree import Problem
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 """Arguments of an optimizer of which Keras takes one."""
@@ -62,7 +66,7 @@ def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
     clipped = [name for name in CLIPS if given.get(name) is not None]
     path: tuple[str | int, ...] = ("training", "optimizer", training.optimizer.name)
     if len(clipped) > 1:
-        message = f"{listed(clipped, 'and')} exclude each other; leave one"
+        message = f"{join_words(clipped, 'and')} exclude each other; leave one"
         yield IncompatibleSpec("NN114", (*path, clipped[1]), message)
     for index, component in enumerate(training.callbacks):
         if component.name == "SwapEMAWeights" and given.get("use_ema") is not True:
@@ -102,7 +106,7 @@ def monitor_problems(
 ) -> Iterator[IncompatibleSpec]:
     """Callbacks that wait for a metric nobody reports; arguments as above."""
     for index, component in enumerate(components):
-        monitor = catalogue.monitor(component)
+        monitor = catalogue.monitored_metric(component)
         if monitor is not None and monitor not in names:
             held_out = any(name.startswith("val_") for name in names)
             hint = "" if held_out else "; `nnrun train` validates by validation.holdout alone"
@@ -171,10 +175,10 @@ def _unknown(name: str, classes: Sequence[Any]) -> str:
     if name.isdecimal():
         return f"there is no class {name}; they are numbered from 0 to {len(classes) - 1}"
     guess = nearest(name, named)
-    some = listed([shown(each) for each in named[:_SOME]], "and")
+    some = join_words([quote(each) for each in named[:_SOME]], "and")
     more = f" and {len(named) - _SOME} more" if len(named) > _SOME else ""
-    hint = f"; did you mean {shown(guess)}?" if guess else f"; there are {some}{more}"
-    return f"there is no class {shown(name)}{hint}"
+    hint = f"; did you mean {quote(guess)}?" if guess else f"; there are {some}{more}"
+    return f"there is no class {quote(name)}{hint}"
 
 
 # The names under which a run reports what it measures, known before it is trained.
@@ -196,16 +200,16 @@ def validated(spec: Experiment) -> bool:
 
 def _likely(metric: Component) -> str:
     given = metric.arguments.get("name")
-    if given or catalogue.meaning("metrics", metric.name) != metric.name:
+    if given or catalogue.canonical_name("metrics", metric.name) != metric.name:
         return str(given or metric.name)
     entry = catalogue.entry("metrics", metric.name)
     default = entry.accepted["name"].default if entry and "name" in entry.accepted else None
-    return str(default or labels.logged_as(metric)[-1])
+    return str(default or labels.logged_names(metric)[-1])
 
 
 def _possible(spec: Experiment) -> set[str]:
     """Every name that Keras may give to the loss or to a metric, without `val_`."""
-    return {"loss", *(name for each in spec.training.metrics for name in labels.logged_as(each))}
+    return {"loss", *(name for each in spec.training.metrics for name in labels.logged_names(each))}
 
 
 def _measured(name: str, spec: Experiment) -> bool:
@@ -217,20 +221,20 @@ def watched_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
     """Callbacks that wait for a metric that no epoch will report."""
     callbacks = spec.training.callbacks
     for problem in monitor_problems(callbacks, history(spec)):
-        monitor = catalogue.monitor(callbacks[int(problem.path[2])]) or ""
+        monitor = catalogue.monitored_metric(callbacks[int(problem.path[2])]) or ""
         base = monitor.removeprefix("val_")
         if not _measured(base, spec) or (base != monitor and not validated(spec)):
             yield problem
 
 
-def gate_findings(spec: Experiment) -> Iterator[Finding]:
+def gate_findings(spec: Experiment) -> Iterator[Problem]:
     """Gates that ask for what no run of the spec reports."""
     names = gates(spec)
     for name in spec.expect:
         if not _is_reported(name, spec):
-            some = listed(names[:8], "and")
+            some = join_words(names[:8], "and")
             message = f"no run reports {name!r}; there is {some}, and more"
-            yield Finding("NN119", ("expect", name), message, nearest(name, names), key=True)
+            yield Problem("NN119", ("expect", name), message, nearest(name, names), key=True)
 
 
 def gates(spec: Experiment) -> list[str]:

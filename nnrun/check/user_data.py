@@ -9,11 +9,19 @@ from pathlib import Path as File
 from nnrun.check.subject import SpecContext
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import profile
-from nnrun.spec.dataset import PATHS, Csv, DatasetBase, Images, Table, Text, UserData
-from nnrun.spec.prepare import Impute
-from nnrun.spec.profile import Look
-from nnrun.spec.text import listed, nearest, shown
-from nnrun.spec.tree import Finding, KeyPath
+from nnrun.spec.dataset import PATHS
+from nnrun.spec.dataset import Csv
+from nnrun.spec.dataset import DatasetBase
+from nnrun.spec.dataset import Images
+from nnrun.spec.dataset import Table
+from nnrun.spec.dataset import Text
+from nnrun.spec.dataset import UserData
+from nnrun.spec.profile import TableSummary
+from nnrun.spec.suggest import nearest
+from nnrun.spec.text import join_words
+from nnrun.spec.text import quote
+from nnrun.spec.tree import KeyPath
+from nnrun.spec.tree import Problem
 
 # Whether a person's own tables and texts hold what a spec says.
 
@@ -27,7 +35,7 @@ def of_table(dataset: Table, key: str) -> Iterator[IncompatibleSpec]:
         return
     if path.suffix.lower() not in profile.ENDINGS:
         # Of any other file no word is shown: a spec may come from a stranger.
-        yield IncompatibleSpec("NN127", at, f"must end in {listed(profile.ENDINGS, 'or')}")
+        yield IncompatibleSpec("NN127", at, f"must end in {join_words(profile.ENDINGS, 'or')}")
         return
     try:
         found = profile.inspect_table(path, dataset.separator)
@@ -52,7 +60,7 @@ def of_texts(dataset: Text, key: str) -> Iterator[IncompatibleSpec]:
         return
     if path.suffix.lower() not in profile.ENDINGS:
         yield IncompatibleSpec(
-            "NN127", at, f"must be a folder, or end in {listed(profile.ENDINGS, 'or')}"
+            "NN127", at, f"must be a folder, or end in {join_words(profile.ENDINGS, 'or')}"
         )
         return
     try:
@@ -70,28 +78,28 @@ def of_texts(dataset: Text, key: str) -> Iterator[IncompatibleSpec]:
     yield from _not_there(named, found)
 
 
-def _absent_columns(dataset: Table, found: Look) -> Iterator[IncompatibleSpec]:
+def _absent_columns(dataset: Table, found: TableSummary) -> Iterator[IncompatibleSpec]:
     wanted: dict[KeyPath, str] = {("dataset", "target"): dataset.target}
     for index, name in enumerate(dataset.features or ()):
         wanted["dataset", "features", index] = name
     yield from _not_there(wanted, found)
     if dataset.target in (dataset.features or ()):
-        message = f"{shown(dataset.target)} is the target too"
+        message = f"{quote(dataset.target)} is the target too"
         yield IncompatibleSpec("NN127", ("dataset", "features"), message)
 
 
-def _not_there(wanted: Mapping[KeyPath, str], found: Look) -> Iterator[IncompatibleSpec]:
+def _not_there(wanted: Mapping[KeyPath, str], found: TableSummary) -> Iterator[IncompatibleSpec]:
     for path, name in wanted.items():
         if name not in found.columns:
             guess = nearest(name, list(found.columns))
-            known = listed([shown(each) for each in [*found.columns][:_FEW]], "and")
-            hint = f"did you mean {shown(guess)}?" if guess else f"there are {known}"
-            yield IncompatibleSpec("NN127", path, f"there is no column {shown(name)}; {hint}")
+            known = join_words([quote(each) for each in [*found.columns][:_FEW]], "and")
+            hint = f"did you mean {quote(guess)}?" if guess else f"there are {known}"
+            yield IncompatibleSpec("NN127", path, f"there is no column {quote(name)}; {hint}")
 
 
-def _empty_cells(dataset: Table, found: Look, key: str) -> Iterator[IncompatibleSpec]:
-    filled = any(isinstance(step, Impute) for step in dataset.prepare)
-    for name in profile.used(dataset, found):
+def _empty_cells(dataset: Table, found: TableSummary, key: str) -> Iterator[IncompatibleSpec]:
+    filled = any(step.fills_missing for step in dataset.prepare)
+    for name in dataset.used_columns(found):
         column = found.columns[name]
         if column is None or not column.missing or (filled and name != dataset.target):
             continue
@@ -100,7 +108,7 @@ def _empty_cells(dataset: Table, found: Look, key: str) -> Iterator[Incompatible
         cure = (
             "" if what else "; fill it with prepare: [impute: median], or leave it out of features"
         )
-        message = f"{shown(name)}, {what}has no value on line {column.missing[0]}{more}{cure}"
+        message = f"{quote(name)}, {what}has no value on line {column.missing[0]}{more}{cure}"
         yield IncompatibleSpec("NN127", ("dataset", key), message)
 
 
@@ -113,12 +121,12 @@ def user_data_problems(dataset: DatasetBase) -> Iterator[IncompatibleSpec]:
         return
     for key in PATHS:
         value = getattr(dataset, key)
-        if value is not None and not profile.is_folder(Path(value)) and not _can_wait(dataset):
+        if value is not None and not profile.path_exists(Path(value)) and not _can_wait(dataset):
             yield IncompatibleSpec("NN127", ("dataset", key), _absence(Path(value)))
         elif value is not None and isinstance(dataset, Images) and Path(value).is_file():
             message = f"{_whole(Path(value))} is a file, and pictures lie in a folder per class"
             yield IncompatibleSpec("NN127", ("dataset", key), message)
-        elif value is not None and isinstance(dataset, Images) and profile.is_folder(Path(value)):
+        elif value is not None and isinstance(dataset, Images) and profile.path_exists(Path(value)):
             yield from _of_classes(dataset, key)
         elif value is not None and isinstance(dataset, Text):
             yield from of_texts(dataset, key)
@@ -126,15 +134,15 @@ def user_data_problems(dataset: DatasetBase) -> Iterator[IncompatibleSpec]:
             yield from of_table(dataset, key)
 
 
-def absent_for_now(about: SpecContext) -> Iterator[Finding]:
+def absent_for_now(about: SpecContext) -> Iterator[Problem]:
     """NN228."""
     dataset = about.spec.dataset
     if not isinstance(dataset, UserData):
         return
     for key in PATHS:
         value = getattr(dataset, key)
-        if value is not None and not profile.is_folder(Path(value)):
-            yield Finding("NN228", ("dataset", key), _absence(Path(value)))
+        if value is not None and not profile.path_exists(Path(value)):
+            yield Problem("NN228", ("dataset", key), _absence(Path(value)))
 
 
 def _can_wait(dataset: UserData) -> bool:
@@ -147,7 +155,7 @@ def _absence(path: Path) -> str:
         guess = nearest(path.name, [each.name for each in path.parent.iterdir()])
     except OSError:
         guess = None
-    hint = f"; did you mean {shown(guess)}?" if guess else ""
+    hint = f"; did you mean {quote(guess)}?" if guess else ""
     return f"{_whole(path)} is not there{hint}"
 
 
@@ -173,7 +181,7 @@ def _of_classes(dataset: Images, key: str) -> Iterator[IncompatibleSpec]:
         message = f"is {dataset.classes}, but there are {len(found)} folders in {dataset.path}"
         yield IncompatibleSpec("NN127", ("dataset", "classes"), message)
     elif others := sorted({*found} - {*trained}):
-        named = listed([shown(name) for name in others], "and")
+        named = join_words([quote(name) for name in others], "and")
         yield IncompatibleSpec("NN127", at, f"holds {named}, which {dataset.path} does not")
 
 

@@ -204,7 +204,7 @@ def _fetch(name: str, *, quiet: bool) -> list[dict[str, Any]]:
     out = console.stderr() if quiet else console.stdout()
     if not published.of(name):
         out.print(f"{name}: {EMBEDDED}, there is nothing to download", markup=False)
-    files = []
+    files: list[dict[str, Any]] = []
     for file in published.of(name):
         existed = file.exists
         try:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
 
-from nnrun.data.published import File, State
+from nnrun.data.published import File
+from nnrun.data.published import State
 from nnrun.errors import DataError
 
 try:

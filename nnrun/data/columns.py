@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnrun.types import Array, Column, Dataset
+from nnrun.types import Array
+from nnrun.types import Column
+from nnrun.types import Dataset
 
 
 def width(column: Column) -> int:

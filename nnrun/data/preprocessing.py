@@ -1,8 +1,9 @@
-"""`dataset.prepare`: steps fitted on training rows, applied to all.
+"""`dataset.prepare`: steps that are fitted on training rows and applied to all rows.
 
-Rows stay compact until the last moment. A preparation has two halves: `store` turns loaded rows
-into one array that is kept in memory, and `expand` turns a batch of it into what the model sees.
-`expand` is written once and runs on NumPy arrays and, inside the training loop, on the device.
+A preparation has two halves. `store` turns loaded rows into one compact array that stays in memory.
+`expand` turns a batch of it into the input of the model, with NumPy or on the device.
+
+To add a step, add its spec to `nnrun.spec.prepare` and a subclass of `FittedStep` to `FITTED`.
 """
 
 from __future__ import annotations
@@ -11,96 +12,306 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec.prepare import (
-    Flatten,
-    Impute,
-    MultiHot,
-    Pad,
-    Rescale,
-    Standardize,
-    Step,
-    Vectorize,
-    check_steps,
-    prepared_dtype,
-)
-from nnrun.types import Array, Inputs, Sequences, Streamed
+from nnrun.spec.prepare import Flatten
+from nnrun.spec.prepare import Impute
+from nnrun.spec.prepare import MultiHot
+from nnrun.spec.prepare import Pad
+from nnrun.spec.prepare import Rescale
+from nnrun.spec.prepare import Standardize
+from nnrun.spec.prepare import Step
+from nnrun.spec.prepare import Vectorize
+from nnrun.spec.prepare import check_steps
+from nnrun.spec.prepare import prepared_dtype
+from nnrun.types import Array
+from nnrun.types import Inputs
+from nnrun.types import Sequences
+from nnrun.types import Streamed
 
-# Rows of words as arrays: bags of them, as bits or as numbers of words, or padded to one length.
-
+# Rows up to this size are expanded once, larger ones batch by batch.
+EXPANDED_BYTES = 64 * 2**20
 CHUNK_ROWS = 4096
+_CHUNK_BYTES = 128 * 2**20
 _FEW_ROWS = 64
-# Row `b` holds the eight bits of the byte `b`, highest first, as `numpy.packbits` lays them.
+# Row `b` holds the eight bits of the byte `b`, highest first, as in `numpy.packbits`.
 BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
 
-
-def packed_bytes(dimension: int) -> int:
-    """Bytes that hold so many bits."""
-    return -(-dimension // 8)
-
-
-def packed(x: Sequences, dimension: int) -> Array:
-    """One bit per row and word: shape `(rows, bytes)`, 32 times smaller than floats."""
-    bits = np.zeros((len(x), packed_bytes(dimension)), dtype=np.uint8)
-    for rows, owners, words in _parts(x, CHUNK_ROWS):
-        hot = np.zeros((len(bits[rows]), dimension), dtype=bool)
-        hot[owners, words] = True
-        bits[rows] = np.packbits(hot, axis=1)
-    return bits
-
-
-def distinct(x: Sequences, dimension: int) -> Sequences:
-    """The words of each row, each once, in the order in which they are last mentioned; int32."""
-    kept = np.empty(len(x.values), dtype=bool)
-    # Where a word of a row was mentioned last; of so few rows that it fits the processor's cache.
-    last = np.empty(_FEW_ROWS * dimension, dtype=np.int32)
-    for rows, owners, words in _parts(x, _FEW_ROWS):
-        mentioned = np.arange(len(words), dtype=np.int32)
-        places = owners * dimension + words
-        last[places] = mentioned
-        kept[x.offsets[rows.start] : x.offsets[rows.stop]] = last[places] == mentioned
-    offsets = np.concatenate([[0], np.cumsum(kept)])[x.offsets]
-    return Sequences(x.values[kept].astype(np.int32), offsets.astype(np.int64))
-
-
-def padded(x: Sequences, pad: Pad) -> Array:
-    """Word indices of shape `(rows, maxlen)`, cut and filled as `pad_sequences` does."""
-    lengths = x.lengths()
-    kept = np.minimum(lengths, pad.maxlen)
-    begin = x.offsets[:-1] + (lengths - kept if pad.truncating == "pre" else 0)
-    shift = pad.maxlen - kept if pad.padding == "pre" else np.zeros_like(kept)
-    rows = np.repeat(np.arange(len(x)), kept)
-    within = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-    padded = np.full((len(x), pad.maxlen), pad.value, dtype=np.int32)
-    padded[rows, within + np.repeat(shift, kept)] = x.values[within + np.repeat(begin, kept)]
-    return padded
-
-
-def _parts(x: Sequences, many: int) -> Iterator[tuple[slice, Array, Array]]:
-    """Some rows at a time: which, and for each of their words whose it is, counted from them."""
-    for start in range(0, len(x), many):
-        stop = min(start + many, len(x))
-        owners = np.repeat(np.arange(stop - start), np.diff(x.offsets[start : stop + 1]))
-        yield slice(start, stop), owners, x.values[x.offsets[start] : x.offsets[stop]]
-
-
-# Below this many bytes rows are expanded once, above it batch by batch.
-EXPANDED_BYTES = 64 * 2**20
-_CHUNK_BYTES = 128 * 2**20
+S = TypeVar("S", bound=Step)
+State = dict[str, Array]
+Tensors = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class FittedStep:
-    """A step with what it learnt, such as means of shape `shape`."""
+class TrainingRows:
+    """The rows that a step is fitted on.
 
-    step: Step
+    Args:
+        x: all training inputs, as loaded.
+        rows: the numbers of the rows to fit on.
+        groups: ranges of columns that encode one category each.
+        before: the steps before it.
+    """
+
+    x: Inputs
+    rows: Array
+    groups: Sequence[range] = ()
+    before: tuple[FittedStep[Any], ...] = ()
+
+    def chunks(self, rows: Array) -> Iterator[Array]:
+        """Some rows after the steps before, float64, a chunk at a time."""
+        for chunk in _chunks(_compact(self.x, self.before), rows):
+            for fitted in self.before:
+                chunk = fitted.apply(chunk, np, fitted.state, "float64")
+            yield np.asarray(chunk, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class FittedStep(Generic[S]):
+    """A step with its fitted state; this base class learns nothing and changes nothing.
+
+    Args:
+        step: as in the spec.
+        shape: of one row after the step.
+        state: such as means of that shape.
+    """
+
+    step: S
     shape: tuple[int, ...]
-    """Of one row after the step."""
-    state: dict[str, Array] = field(default_factory=dict)
+    state: State = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, step: S, data: TrainingRows) -> State:
+        """The state of the step, learned from training rows."""
+        return {}
+
+    @classmethod
+    def parse_state(cls, step: S, shape: tuple[int, ...], state: Tensors) -> State:
+        """The state from a file.
+
+        Raises:
+            ValueError: no step of this kind has such a state.
+        """
+        return {}
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """A batch after the step.
+
+        Args:
+            batch: shape `(batch, ...)`.
+            xp: `numpy` or `keras.ops`.
+            state: `self.state`, or tensors in its place.
+            dtype: the type to calculate in.
+        """
+        return batch
+
+    @property
+    def is_multi_hot(self) -> bool:
+        """Whether it turns rows of words into multi-hot vectors."""
+        return False
+
+    def renumber(self, x: Sequences) -> Sequences:
+        """Rows of words with the word indices that the model uses."""
+        return x
+
+    def encode(self, x: Sequences) -> Array:
+        """Rows of words as one array; only for steps that take texts."""
+        raise NotImplementedError
+
+
+class FittedMultiHot(FittedStep[MultiHot]):
+    """Multi-hot vectors, stored as bits."""
+
+    is_multi_hot = True
+
+    def encode(self, x: Sequences) -> Array:
+        """Bits of shape `(rows, bytes)`."""
+        return packed(x, *self.shape)
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """Bits as floats of shape `(batch, dimension)`."""
+        [dimension] = self.shape
+        bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
+        return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
+
+
+class FittedPad(FittedStep[Pad]):
+    """Word indices of equal length."""
+
+    def encode(self, x: Sequences) -> Array:
+        """Word indices of shape `(rows, maxlen)`, cut and padded as by `pad_sequences`."""
+        pad, lengths = self.step, x.lengths()
+        kept = np.minimum(lengths, pad.maxlen)
+        begin = x.offsets[:-1] + (lengths - kept if pad.truncating == "pre" else 0)
+        shift = pad.maxlen - kept if pad.padding == "pre" else np.zeros_like(kept)
+        rows = np.repeat(np.arange(len(x)), kept)
+        within = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+        padded = np.full((len(x), pad.maxlen), pad.value, dtype=np.int32)
+        padded[rows, within + np.repeat(shift, kept)] = x.values[within + np.repeat(begin, kept)]
+        return padded
+
+
+class FittedVectorize(FittedStep[Vectorize]):
+    """The most common words of the training rows, multi-hot or padded."""
+
+    @classmethod
+    def fit(cls, step: Vectorize, data: TrainingRows) -> State:
+        """`index`: the new index of each word, and after the last one that of unknown words.
+
+        As in Keras, index 0 is padding (only for padded rows), then come unknown words, then the
+        most common words; of equally common ones the last in the alphabet, the order of `x`.
+        """
+        assert isinstance(data.x, Sequences)
+        counts = np.zeros(int(data.x.values.max(initial=-1)) + 1, np.int64)
+        for row in data.rows:
+            np.add.at(counts, data.x.row(row), 1)
+        unknown = 1 if step.output_sequence_length else 0
+        order = np.lexsort((-np.arange(len(counts)), -counts))
+        kept = order[counts[order] > 0][: step.max_tokens - unknown - 1]
+        index = np.full(len(counts) + 1, unknown, dtype=np.int32)
+        index[kept] = np.arange(len(kept), dtype=np.int32) + unknown + 1
+        return {"index": index}
+
+    @classmethod
+    def parse_state(cls, step: Vectorize, shape: tuple[int, ...], state: Tensors) -> State:
+        """`index`, ints below `max_tokens`."""
+        index = np.asarray(state.get("index"))
+        if index.ndim != 1 or index.dtype.kind != "i" or not len(index):
+            raise ValueError("no index of each word")
+        if index.min() < 0 or index.max() >= step.max_tokens:
+            raise ValueError(f"an index outside of 0 to {step.max_tokens - 1}")
+        return {"index": index}
+
+    @property
+    def is_multi_hot(self) -> bool:
+        """Whether rows have no fixed length."""
+        return not self.step.output_sequence_length
+
+    def renumber(self, x: Sequences) -> Sequences:
+        """Rows with the new index of each word."""
+        index = self.state["index"]
+        return Sequences(index[np.minimum(x.values, len(index) - 1)], x.offsets)
+
+    def encode(self, x: Sequences) -> Array:
+        """Renumbered words, as bits or padded."""
+        return self._output().encode(self.renumber(x))
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """Bits as floats; padded rows stay as they are."""
+        return self._output().apply(batch, xp, state, dtype)
+
+    def _output(self) -> FittedStep[Any]:
+        length = self.step.output_sequence_length
+        if not length:
+            return FittedMultiHot(MultiHot(dimension=self.step.max_tokens), self.shape)
+        return FittedPad(Pad(maxlen=length, padding="post", truncating="post"), self.shape)
+
+
+class FittedImpute(FittedStep[Impute]):
+    """Values in place of the missing ones."""
+
+    @classmethod
+    def fit(cls, step: Impute, data: TrainingRows) -> State:
+        """`fill`: one value per column.
+
+        Raises:
+            IncompatibleSpec: a column has no value at all.
+        """
+        assert isinstance(data.x, np.ndarray)
+        x = data.x[data.rows]
+        known = np.isfinite(x)
+        if not known.any(axis=0).all():
+            message = "a column has no value in the training rows; leave it out of `features`"
+            raise IncompatibleSpec("NN123", ("dataset", "prepare"), message)
+        if step.strategy == "most_frequent":
+            fill = np.array(
+                [_most_frequent(column[here]) for column, here in zip(x.T, known.T, strict=True)]
+            )
+        else:
+            fill = (np.nanmean if step.strategy == "mean" else np.nanmedian)(x, axis=0)
+        for group in data.groups:
+            columns = list(group)
+            if len(columns) == 1:
+                fill[columns] = _most_frequent(x[known[:, columns[0]], columns[0]])
+            else:
+                fill[columns] = np.eye(len(columns))[np.nansum(x[:, columns], axis=0).argmax()]
+        return {"fill": fill}
+
+    @classmethod
+    def parse_state(cls, step: Impute, shape: tuple[int, ...], state: Tensors) -> State:
+        """`fill`, a finite number per column."""
+        fill = np.asarray(state.get("fill"), np.float64)
+        if fill.shape != shape or not np.isfinite(fill).all():
+            raise ValueError(f"no fill value for each column of rows of shape {shape}")
+        return {"fill": fill}
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """A batch without NaN."""
+        return xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=dtype), batch)
+
+
+class FittedStandardize(FittedStep[Standardize]):
+    """Columns of mean 0 and standard deviation 1."""
+
+    @classmethod
+    def fit(cls, step: Standardize, data: TrainingRows) -> State:
+        """`mean` and population standard deviation `std` per column, in two passes over float64.
+
+        A constant column is divided by 1, as by scikit-learn's StandardScaler.
+        """
+        rows = np.arange(len(data.x)) if step.fit == "all" else data.rows
+        mean = sum(chunk.sum(axis=0) for chunk in data.chunks(rows)) / len(rows)
+        squares = sum(((chunk - mean) ** 2).sum(axis=0) for chunk in data.chunks(rows))
+        std = np.sqrt(squares / len(rows))
+        constant = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+        return {"mean": mean, "std": np.where(constant, 1.0, std)}
+
+    @classmethod
+    def parse_state(cls, step: Standardize, shape: tuple[int, ...], state: Tensors) -> State:
+        """`mean` and `std`, finite numbers per column."""
+        learned = {name: np.asarray(state.get(name), np.float64) for name in ("mean", "std")}
+        if any(values.shape != shape for values in learned.values()):
+            raise ValueError(f"no mean and std for each column of rows of shape {shape}")
+        if not all(np.isfinite(values).all() for values in learned.values()):
+            raise ValueError("a mean or std that is not finite")
+        if not learned["std"].all():
+            raise ValueError("a std of 0")
+        return learned
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """A standardized batch."""
+        mean, std = (xp.array(state[key], dtype=dtype) for key in ("mean", "std"))
+        return (xp.array(batch, dtype=dtype) - mean) / std
+
+
+class FittedRescale(FittedStep[Rescale]):
+    """Values divided by a constant."""
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """A rescaled batch."""
+        return xp.array(batch, dtype=dtype) / self.step.divisor
+
+
+class FittedFlatten(FittedStep[Flatten]):
+    """Rows of one dimension."""
+
+    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+        """A batch of shape `(batch, values)`."""
+        return xp.reshape(batch, (-1, *self.shape))
+
+
+FITTED: dict[type[Step], type[FittedStep[Any]]] = {
+    MultiHot: FittedMultiHot,
+    Pad: FittedPad,
+    Vectorize: FittedVectorize,
+    Impute: FittedImpute,
+    Standardize: FittedStandardize,
+    Rescale: FittedRescale,
+    Flatten: FittedFlatten,
+}
 
 
 @dataclass(frozen=True)
@@ -109,98 +320,98 @@ class Preparation:
 
     Args:
         steps: in order.
-        shape: of one row as the model sees it.
+        shape: of one row of the model's input.
         dtype: `float32`, or `int32` for word indices.
         stored_expanded: whether `store` does all the work and `expand` none.
     """
 
-    steps: tuple[FittedStep, ...]
+    steps: tuple[FittedStep[Any], ...]
     shape: tuple[int, ...]
     dtype: str
     stored_expanded: bool
 
     def store(self, x: Inputs) -> Array | Streamed:
-        """Rows as they are kept in memory, an array whose first axis is the rows."""
+        """Rows as they are kept in memory: an array of shape `(rows, ...)`."""
         compact = _compact(x, self.steps)
         if not self.stored_expanded:
             return compact
         state = [fitted.state for fitted in self.steps]
         chunks = [
-            self._applied(part, np, state) for part in _chunks(compact, np.arange(len(compact)))
+            self._apply(chunk, np, state) for chunk in _chunks(compact, np.arange(len(compact)))
         ]
         return np.concatenate(chunks) if chunks else np.empty((0, *self.shape), self.dtype)
 
     def is_sparse(self, x: Inputs) -> bool:
-        """Whether rows are bags of words in which one column of 32 is a word at most.
+        """Whether rows are multi-hot vectors with at most one word per 32 columns.
 
-        Up to one of 20 it would be faster, but by then it takes three times as much memory. A word
-        counts as often as it is said, so that it does not depend on what a fold learns.
+        Sparse rows are faster up to one word in 20, but take three times the memory there. Repeated
+        words count, so that the answer does not depend on the rows of a fold.
         """
         if len(self.steps) != 1 or not isinstance(x, Sequences):
             return False
         [only] = self.steps
-        return _makes_bags(only.step) and 32 * len(x.values) <= len(x) * math.prod(only.shape)
+        return only.is_multi_hot and 32 * len(x.values) <= len(x) * math.prod(only.shape)
 
     def distinct(self, x: Sequences) -> Sequences:
-        """Sparse rows as the numbers of their words, each once, instead of what `store` makes."""
+        """Sparse rows as distinct word indices; used instead of `store`."""
         [only] = self.steps
-        return distinct(_numbered(x, only), *only.shape)
+        return distinct(only.renumber(x), *only.shape)
 
     @property
-    def state(self) -> tuple[dict[str, Array], ...]:
-        """What each step learnt, as far as `expand` needs it."""
+    def state(self) -> tuple[State, ...]:
+        """The state of each step, as far as `expand` needs it."""
         return () if self.stored_expanded else tuple(fitted.state for fitted in self.steps)
 
-    def expand(self, batch: Any, xp: ModuleType, state: Sequence[Mapping[str, Any]]) -> Any:
-        """A batch as the model sees it, of shape `(batch, *shape)`.
+    def expand(self, batch: Any, xp: ModuleType, state: Sequence[Tensors]) -> Any:
+        """A batch of the model's input, of shape `(batch, *shape)`.
 
         Args:
             batch: stored rows.
             xp: `numpy` or `keras.ops`.
-            state: `self.state`, or the tensors that it has become.
+            state: `self.state`, or tensors in its place.
         """
-        return batch if self.stored_expanded else self._applied(batch, xp, state)
+        return batch if self.stored_expanded else self._apply(batch, xp, state)
 
-    def _applied(self, batch: Any, xp: ModuleType, state: Sequence[Mapping[str, Any]]) -> Any:
-        # float64 on the host keeps columns of large, close values apart; devices have float32.
-        exact = "float64" if xp is np else "float32"
-        for fitted, learnt in zip(self.steps, state, strict=True):
-            batch = _apply(fitted, learnt, batch, xp, exact)
+    def _apply(self, batch: Any, xp: ModuleType, state: Sequence[Tensors]) -> Any:
+        # float64 keeps large, close values apart, but devices calculate in float32.
+        dtype = "float64" if xp is np else "float32"
+        for fitted, learned in zip(self.steps, state, strict=True):
+            batch = fitted.apply(batch, xp, learned, dtype)
         return xp.array(batch, dtype=self.dtype)
 
 
 def fit(
     steps: Sequence[Step], x: Inputs, *, rows: Array, groups: Sequence[range] = ()
 ) -> Preparation:
-    """Fits each step on what the steps before it make of the training rows.
+    """Fits each step on the training rows, after the steps before it.
 
     Args:
-        steps: as written in the spec.
+        steps: as in the spec.
         x: all training inputs.
-        rows: numbers of the rows to learn from.
-        groups: columns that are of one category together.
+        rows: the numbers of the rows to fit on.
+        groups: ranges of columns that encode one category each.
 
     Raises:
-        Misfit: a step cannot be applied to such data.
+        IncompatibleSpec: a step cannot be applied to such data.
     """
     check_steps(steps, texts=isinstance(x, Sequences))
     shape = () if isinstance(x, Sequences) else x.shape[1:]
-    fitted: tuple[FittedStep, ...] = ()
+    fitted: tuple[FittedStep[Any], ...] = ()
     for step in steps:
-        shape = step.shape_after(shape)
-        state = _learnt(step, fitted, x, rows, groups)
-        fitted = (*fitted, FittedStep(step, shape, state))
+        shape, kind = step.shape_after(shape), FITTED[type(step)]
+        state = kind.fit(step, TrainingRows(x, rows, groups, fitted))
+        fitted = (*fitted, kind(step, shape, state))
     dtype = prepared_dtype(steps)
     return Preparation(fitted, shape, dtype, is_small(x, shape, indices=dtype == "int32"))
 
 
 def is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
-    """Whether rows are kept as the model sees them, or expanded batch by batch.
+    """Whether to keep rows in memory as the model gets them, instead of expanding each batch.
 
     Args:
         x: as loaded.
-        shape: of one row as the model sees it.
-        indices: whether the model sees word indices.
+        shape: of one row of the model's input.
+        indices: whether the model gets word indices.
     """
     if isinstance(x, Streamed):
         return False
@@ -209,142 +420,54 @@ def is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
     return indices or not grows or expanded <= EXPANDED_BYTES
 
 
-def _learnt(
-    step: Step,
-    before: tuple[FittedStep, ...],
-    x: Inputs,
-    rows: Array,
-    groups: Sequence[range],
-) -> dict[str, Array]:
-    """What a step learns; most learn nothing."""
-    if isinstance(step, Vectorize):
-        assert isinstance(x, Sequences)
-        return {"index": _index(step, x, rows)}
-    if isinstance(step, Impute):
-        assert isinstance(x, np.ndarray)
-        return {"fill": _fillings(step, x[rows], groups)}
-    if not isinstance(step, Standardize):
-        return {}
-    return _moments(before, x, np.arange(len(x)) if step.fit == "all" else rows)
+def packed_bytes(dimension: int) -> int:
+    """The number of bytes that hold `dimension` bits."""
+    return -(-dimension // 8)
 
 
-def _index(step: Vectorize, x: Sequences, rows: Array) -> Array:
-    """The new number of each word, and after the last that of all others.
-
-    As Keras numbers them: 0 for no word where rows are filled up, then any other word, then the
-    commonest; of equally common ones the last of the alphabet, in which `x` is numbered.
-    """
-    counts = np.zeros(int(x.values.max(initial=-1)) + 1, np.int64)
-    for row in rows:
-        np.add.at(counts, x.row(row), 1)
-    others = 1 if step.output_sequence_length else 0
-    order = np.lexsort((-np.arange(len(counts)), -counts))
-    kept = order[counts[order] > 0][: step.max_tokens - others - 1]
-    index = np.full(len(counts) + 1, others, dtype=np.int32)
-    index[kept] = np.arange(len(kept), dtype=np.int32) + others + 1
-    return index
+def packed(x: Sequences, dimension: int) -> Array:
+    """One bit per row and word: shape `(rows, bytes)`, 32 times smaller than floats."""
+    bits = np.zeros((len(x), packed_bytes(dimension)), dtype=np.uint8)
+    for rows, owners, words in _word_chunks(x, CHUNK_ROWS):
+        hot = np.zeros((len(bits[rows]), dimension), dtype=bool)
+        hot[owners, words] = True
+        bits[rows] = np.packbits(hot, axis=1)
+    return bits
 
 
-def _fillings(step: Impute, x: Array, groups: Sequence[range]) -> Array:
-    """What stands in for a missing value in each column.
-
-    Raises:
-        Misfit: a column has no value at all.
-    """
-    known = np.isfinite(x)
-    if not known.any(axis=0).all():
-        message = "a column has no value among the rows that train; leave it out of `features`"
-        raise IncompatibleSpec("NN123", ("dataset", "prepare"), message)
-    if step.strategy == "most_frequent":
-        fill = np.array(
-            [_commonest(column[here]) for column, here in zip(x.T, known.T, strict=True)]
-        )
-    else:
-        fill = (np.nanmean if step.strategy == "mean" else np.nanmedian)(x, axis=0)
-    for group in groups:
-        columns = list(group)
-        if len(columns) == 1:
-            fill[columns] = _commonest(x[known[:, columns[0]], columns[0]])
-        else:
-            fill[columns] = np.eye(len(columns))[np.nansum(x[:, columns], axis=0).argmax()]
-    return fill
+def distinct(x: Sequences, dimension: int) -> Sequences:
+    """The distinct words of each row, int32, in the order of their last occurrence."""
+    kept = np.empty(len(x.values), dtype=bool)
+    # The last position of each word in each row; few rows, so that it fits the CPU cache.
+    last = np.empty(_FEW_ROWS * dimension, dtype=np.int32)
+    for rows, owners, words in _word_chunks(x, _FEW_ROWS):
+        positions = np.arange(len(words), dtype=np.int32)
+        cells = owners * dimension + words
+        last[cells] = positions
+        kept[x.offsets[rows.start] : x.offsets[rows.stop]] = last[cells] == positions
+    offsets = np.concatenate([[0], np.cumsum(kept)])[x.offsets]
+    return Sequences(x.values[kept].astype(np.int32), offsets.astype(np.int64))
 
 
-def _commonest(values: Array) -> float:
-    """The most frequent value; of several the smallest."""
-    found, counts = np.unique(values, return_counts=True)
-    return float(found[counts.argmax()])
+def _word_chunks(x: Sequences, many: int) -> Iterator[tuple[slice, Array, Array]]:
+    """Yields chunks of rows: which rows, and for each word its row within the chunk and itself."""
+    for start in range(0, len(x), many):
+        stop = min(start + many, len(x))
+        owners = np.repeat(np.arange(stop - start), np.diff(x.offsets[start : stop + 1]))
+        yield slice(start, stop), owners, x.values[x.offsets[start] : x.offsets[stop]]
 
 
-def _moments(before: tuple[FittedStep, ...], x: Inputs, rows: Array) -> dict[str, Array]:
-    """Mean and population standard deviation per column, in two passes over float64.
-
-    A constant column has no scale: it is divided by 1, as scikit-learn's StandardScaler does.
-    """
-    compact = _compact(x, before)
-
-    def values() -> Iterator[Array]:
-        for part in _chunks(compact, rows):
-            for fitted in before:
-                part = _apply(fitted, fitted.state, part, np, "float64")
-            yield np.asarray(part, dtype=np.float64)
-
-    mean = sum(part.sum(axis=0) for part in values()) / len(rows)
-    variance = sum(((part - mean) ** 2).sum(axis=0) for part in values()) / len(rows)
-    std = np.sqrt(variance)
-    tiny = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-    return {"mean": mean, "std": np.where(tiny, 1.0, std)}
+def _most_frequent(values: Array) -> float:
+    """The most frequent value, or the smallest of several."""
+    unique, counts = np.unique(values, return_counts=True)
+    return float(unique[counts.argmax()])
 
 
-def _apply(
-    fitted: FittedStep, state: Mapping[str, Any], batch: Any, xp: ModuleType, exact: str
-) -> Any:
-    match fitted.step:
-        case step if _makes_bags(step):
-            [dimension] = fitted.shape
-            bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
-            return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
-        case Impute():
-            return xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=exact), batch)
-        case Rescale(divisor=divisor):
-            return xp.array(batch, dtype=exact) / divisor
-        case Standardize():
-            mean, std = (xp.array(state[key], dtype=exact) for key in ("mean", "std"))
-            return (xp.array(batch, dtype=exact) - mean) / std
-        case Flatten():
-            return xp.reshape(batch, (-1, *fitted.shape))
-    return batch
-
-
-def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
-    if not isinstance(x, Sequences):
-        return x
-    numbered, first = _numbered(x, steps[0]), steps[0].step
-    if _makes_bags(first):
-        return packed(numbered, *steps[0].shape)
-    if isinstance(first, Vectorize):
-        assert first.output_sequence_length
-        first = Pad(maxlen=first.output_sequence_length, padding="post", truncating="post")
-    assert isinstance(first, Pad)
-    return padded(numbered, first)
-
-
-def _numbered(x: Sequences, first: FittedStep) -> Sequences:
-    """Rows of words by the numbers that the model knows them by."""
-    if not isinstance(first.step, Vectorize):
-        return x
-    index = first.state["index"]
-    return Sequences(index[np.minimum(x.values, len(index) - 1)], x.offsets)
-
-
-def _makes_bags(step: Step) -> bool:
-    """Whether a row becomes a bag of words, of which it has one or not."""
-    return isinstance(step, MultiHot) or (
-        isinstance(step, Vectorize) and not step.output_sequence_length
-    )
+def _compact(x: Inputs, steps: Sequence[FittedStep[Any]]) -> Array | Streamed:
+    return steps[0].encode(x) if isinstance(x, Sequences) else x
 
 
 def _chunks(x: Array | Streamed, rows: Array) -> Iterator[Array]:
-    # As float64, in which rows are counted with.
+    """Rows, a chunk of limited size in float64 at a time."""
     many = max(1, min(CHUNK_ROWS, _CHUNK_BYTES // (8 * max(1, math.prod(x.shape[1:])))))
     return (x[rows[start : start + many]] for start in range(0, len(rows), many))

@@ -1,7 +1,6 @@
-"""What an experiment is fed: rows, split and preparation. Imports neither Keras nor TensorFlow.
+"""Loads and prepares the rows of an experiment, without Keras and TensorFlow.
 
-Everything that can be refused without building the model is refused here, before
-TensorFlow is loaded.
+Errors that do not need the model are found here, before TensorFlow loads.
 """
 
 from __future__ import annotations
@@ -10,28 +9,26 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from nnrun.check import lint, spec_context, training
-from nnrun.data import checks, columns, datasets, preprocessing, splits
+from nnrun.data import checks, columns, datasets, preprocessing
 from nnrun.data.labels import encode, sample_weights
 from nnrun.data.preprocessing import Preparation
 from nnrun.errors import DataError
 from nnrun.spec import labels
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.prepare import Impute
-from nnrun.spec.tree import Finding, dotted
+from nnrun.spec.tree import Problem, dotted
 from nnrun.types import Array, Dataset, Fold
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawData:
-    """The rows of an experiment, all splits of it share them.
+    """The rows of an experiment, shared by all its folds.
 
     Args:
-        spec: with a seed, also where the person left it to chance.
+        spec: always with a seed.
         digest: of the rows.
         seconds: spent reading and preparing.
     """
@@ -43,16 +40,16 @@ class RawData:
 
     @property
     def seed(self) -> int:
-        """The experiment's seed, drawn where the spec said `null`."""
+        """The experiment's seed, drawn if the spec has none."""
         assert self.spec.seed is not None
         return self.spec.seed
 
     def labels(self, y: Array, units: int) -> Array:
-        """Labels as the loss needs them, for a model that puts out so many units."""
+        """Labels as the loss needs them, for a model with this number of output units."""
         return encode(y, self.spec.training, classes=len(self.dataset.classes), units=units)
 
     def weights(self, fold: Fold) -> Array | None:
-        """How much each training row counts in the loss, None where all count the same."""
+        """The weight of each training row in the loss; None if all count the same."""
         weight, classes = self.spec.training.class_weight, self.dataset.classes
         if weight is None:
             return None
@@ -61,12 +58,12 @@ class RawData:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData(RawData):
-    """All that is known before the model is built.
+    """The rows of one fold with their fitted preparation, before the model is built.
 
     Args:
-        fold: which of the training rows train, which validate.
+        fold: the rows that train and those that validate.
         preparation: fitted on the rows that train.
-        notices: what a person should know of the rows.
+        notices: remarks about the rows for the user.
     """
 
     fold: Fold
@@ -75,10 +72,10 @@ class PreparedData(RawData):
 
     @property
     def scored(self) -> tuple[str, Array]:
-        """The rows whose predictions are kept: a split, and row numbers in it.
+        """The rows whose predictions are recorded: a split, and row numbers in it.
 
-        A hold-out predicts the test rows. A fold predicts the rows that validate it, and leaves the
-        test rows alone: whoever looks at them once per fold chooses by them in the end.
+        A hold-out predicts the test rows. A fold predicts its validation rows and never sees the
+        test rows: otherwise they would influence choices between folds.
         """
         if self.fold.number:
             return "train", self.fold.validation
@@ -89,8 +86,8 @@ def load_data(spec: Experiment) -> RawData:
     """Reads the rows of an experiment.
 
     Raises:
-        DataError: the data cannot be had, or holds what is no number.
-        Misfit: spec and data do not go together.
+        DataError: the data are missing or not finite.
+        IncompatibleSpec: spec and data do not fit together.
     """
     began = time.perf_counter()
     try:
@@ -101,16 +98,16 @@ def load_data(spec: Experiment) -> RawData:
 
 
 def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
-    """Rows that are there already, taken for those of an experiment.
+    """Checks rows that are already in memory and makes them the rows of an experiment.
 
     Args:
         spec: the experiment.
-        dataset: its rows, or others of the same kind.
-        began: when getting them began, by `time.perf_counter`.
+        dataset: its rows, or synthetic ones.
+        began: when loading began, by `time.perf_counter`.
 
     Raises:
-        DataError: the rows hold what is no number.
-        Misfit: spec and data do not go together.
+        DataError: the rows are not finite.
+        IncompatibleSpec: spec and data do not fit together.
     """
     spec = seeded(spec)
     units = labels.output_units(spec.model)
@@ -118,7 +115,7 @@ def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
         labels.check(dataset, spec, units)
     for problem in training.class_weight_problems(spec.training.class_weight, dataset.classes):
         raise problem
-    filled = any(isinstance(step, Impute) for step in spec.dataset.prepare)
+    filled = any(step.fills_missing for step in spec.dataset.prepare)
     checks.check_numbers(dataset, missing=filled)
     checks.check_word_indices(dataset, spec)
     digest = datasets.digest(dataset)
@@ -127,49 +124,42 @@ def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
 
 
 def seeded(spec: Experiment) -> Experiment:
-    """The experiment with a seed, drawn where the spec says `null`."""
+    """The experiment with a seed, drawn if the spec has none."""
     if spec.seed is not None:
         return spec
     return spec.model_copy(update={"seed": secrets.randbits(31)})
 
 
 def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
-    """Fits the preparation on the rows that a fold trains on.
+    """Fits the preparation on the training rows of a fold.
 
     Raises:
-        Misfit: a prepare step cannot be applied to such data.
+        IncompatibleSpec: a prepare step cannot be applied to these data.
     """
     began = time.perf_counter()
     spec, dataset = raw.spec, raw.dataset
     steps = spec.dataset.prepare
     groups = columns.groups(dataset.columns)
     preparation = preprocessing.fit(steps, dataset.train.x, rows=fold.train, groups=groups)
-    found = [
+    warnings = [
         *([] if fold.number else lint.findings(spec_context(spec))),
         *checks.notices(dataset, fold),
     ]
-    known: dict[str, Any] = {**vars(raw)}
-    known["seconds"] += time.perf_counter() - began
-    described = [] if fold.number or not dataset.columns else [columns.described(dataset)]
-    notices = (*described, *notice_lines(found, spec))
-    return PreparedData(**known, fold=fold, preparation=preparation, notices=notices)
-
-
-def notice_lines(findings: Iterable[Finding], spec: Experiment) -> tuple[str, ...]:
-    """What is said of findings, in a line each, without those that the spec takes back."""
-    return tuple(
-        f"{found.code} {dotted(found.path)}: {found.message}"
-        for found in lint.without_ignored([*findings], spec)
+    table = [] if fold.number or not dataset.columns else [columns.described(dataset)]
+    return PreparedData(
+        spec=spec,
+        dataset=dataset,
+        digest=raw.digest,
+        seconds=raw.seconds + time.perf_counter() - began,
+        fold=fold,
+        preparation=preparation,
+        notices=(*table, *notice_lines(warnings, spec)),
     )
 
 
-def load_and_prepare(spec: Experiment) -> PreparedData:
-    """Reads, splits and prepares the data of an experiment with a hold-out, or none.
-
-    Raises:
-        DataError: the data cannot be had, or holds what is no number.
-        Misfit: spec and data do not go together.
-    """
-    raw = load_data(spec)
-    fold = splits.holdout(spec.validation, raw.dataset.train.y, seed=raw.seed)
-    return prepare_fold(raw, fold)
+def notice_lines(problems: Iterable[Problem], spec: Experiment) -> tuple[str, ...]:
+    """A line per warning, without those that the spec ignores."""
+    return tuple(
+        f"{problem.code} {dotted(problem.path)}: {problem.message}"
+        for problem in lint.without_ignored([*problems], spec)
+    )

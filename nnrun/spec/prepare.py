@@ -28,6 +28,12 @@ class Step(Spec):
 
     takes_texts: ClassVar[bool] = False
     """Whether it turns rows of words into an array."""
+    fills_missing: ClassVar[bool] = False
+    """Whether its rows may have missing values."""
+    standardizes: ClassVar[bool] = False
+    """Whether it brings every column to the same scale."""
+    renumbers_words: ClassVar[bool] = False
+    """Whether it gives words new indices."""
     step: str
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -37,6 +43,23 @@ class Step(Spec):
     def dtype_after(self, dtype: DType) -> DType:
         """The type of rows after the step, given the type before."""
         return "float32"
+
+    @property
+    def fits_on_all(self) -> bool:
+        """Whether it is fitted on the validation rows, too."""
+        return False
+
+    def largest_after(self, largest: float) -> float:
+        """The largest value after the step, given the largest before."""
+        return largest
+
+    def accepts_word(self, index: int) -> bool:
+        """Whether a word index is small enough."""
+        return True
+
+    def embedding_rows(self, largest: int) -> int | None:
+        """The rows that an `Embedding` needs after the step, given the largest word index."""
+        return None
 
     def problem(self, index: int, *, texts: bool) -> str | None:
         """Why the step cannot be applied as number `index` of a dataset's steps, if it cannot."""
@@ -62,6 +85,10 @@ class MultiHot(Step):
         """One column per word."""
         return (self.dimension,)
 
+    def accepts_word(self, index: int) -> bool:
+        """There must be a column for it."""
+        return index < self.dimension
+
 
 class Pad(Step):
     """Cuts or pads each row of word indices to one length, as `keras.utils.pad_sequences` does."""
@@ -85,19 +112,30 @@ class Pad(Step):
         """Word indices stay whole numbers."""
         return "int32"
 
+    def embedding_rows(self, largest: int) -> int | None:
+        """One row per word index, and one for padding."""
+        return max(largest, self.value) + 1
+
 
 class Standardize(Step):
     """Subtracts the mean and divides by the standard deviation of each column."""
 
+    standardizes = True
     step: Literal["standardize"] = "standardize"
     fit: Literal["train", "all"] = "train"
     """Rows to fit on; `all` includes the validation rows, which leaks information into training."""
+
+    @property
+    def fits_on_all(self) -> bool:
+        """As the spec says."""
+        return self.fit == "all"
 
 
 class Vectorize(Step):
     """Numbers the most common words of the training rows, as `TextVectorization` does."""
 
     takes_texts = True
+    renumbers_words = True
     step: Literal["vectorize"] = "vectorize"
     max_tokens: Annotated[int, Field(ge=3, lt=2**30)]
     """Size of the vocabulary, including the numbers for padding and for unknown words."""
@@ -112,10 +150,15 @@ class Vectorize(Step):
         """Word numbers stay whole numbers."""
         return "int32" if self.output_sequence_length else "float32"
 
+    def embedding_rows(self, largest: int) -> int | None:
+        """One row per word of the vocabulary, however many words the texts have."""
+        return self.max_tokens
+
 
 class Impute(Step):
     """Fills missing values of each column; columns of words get their most frequent word."""
 
+    fills_missing = True
     step: Literal["impute"] = "impute"
     strategy: Literal["mean", "median", "most_frequent"] = "mean"
     """Value for missing numbers in a column."""
@@ -133,6 +176,10 @@ class Rescale(Step):
     step: Literal["rescale"] = "rescale"
     divisor: Annotated[float, Field(gt=0, lt=1e38)] = 255.0
     """Constant to divide by."""
+
+    def largest_after(self, largest: float) -> float:
+        """Divided, too."""
+        return largest / self.divisor
 
 
 class Flatten(Step):

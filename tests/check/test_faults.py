@@ -87,11 +87,11 @@ validation: {holdout: {size: 10000, take: first}}
         (SPEC, "units: 64,", "units: 64}\n  - Concatenate\n  - Dense: {units: 8,",
          "NN124 model[1]: Concatenate takes several inputs, and a stack has one"),
         (IMDB, "multi_hot: 1000", "multi_hot: 999", "NN123 dataset.prepare[0]: multi_hot is 999, "
-         "but the words are numbered up to 999; raise it, or set dataset.num_words"),
+         "but word indices go up to 999; raise it, or set dataset.num_words"),
         (IMDB, "[multi_hot: 1000]", "[]", "NN123 dataset.prepare: the rows differ in length; "
          "prepare must begin with multi_hot, pad or vectorize"),
         (PADDED, "input_dim: 1000", "input_dim: 999", "NN123 model[0]: input_dim is 999, "
-         "but the words are numbered up to 999; raise it, or set dataset.num_words"),
+         "but word indices go up to 999; raise it, or set dataset.num_words"),
     ],
 )  # fmt: skip
 def test_a_fault_is_found_with_its_place(text, old, new, told, faults):

@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
          "it with prepare: [impute: median], or leave it out of features"),
         ("path: unlabelled.csv, target: mpg, prepare: [impute: mean]", "path: 'mpg', the target, "
          "has no value on line 5"),
-        ("path: ragged.csv, target: mpg", "path: ragged.csv: line 42 has 2 cells, and the header 3"),
+        ("path: ragged.csv, target: mpg", "path: ragged.csv: line 42 has 2 cells, but the header has 3"),
         ("path: empty.csv, target: mpg", "path: empty.csv: is empty; a table begins with the names "
          "of its columns"),
         ("path: cars.xlsx, target: mpg", "path: must end in .csv, .tsv or .txt"),

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from nnrun.data import checks
-from nnrun.errors import DataError, IncompatibleSpec
+from nnrun.errors import DataError
+from nnrun.errors import IncompatibleSpec
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset, Fold, Sequences, Split
+from nnrun.types import Dataset
+from nnrun.types import Fold
+from nnrun.types import Sequences
+from nnrun.types import Split
 
 TRAIN = Fold(np.arange(4), np.arange(4, 5))
 
@@ -121,7 +125,7 @@ WORDS = Dataset(
 def test_a_word_without_a_column_is_refused() -> None:
     """Also one that only a test row has; left out, it would make another row than it is."""
     with pytest.raises(
-        IncompatibleSpec, match="multi_hot is 12, but the words are numbered up to 12; raise"
+        IncompatibleSpec, match="multi_hot is 12, but word indices go up to 12; raise"
     ):
         checks.check_word_indices(WORDS, experiment([{"multi_hot": 12}], ["Flatten"]))
 
@@ -132,7 +136,5 @@ def test_a_word_that_an_embedding_does_not_hold_is_refused() -> None:
     """TensorFlow finds out in the middle of the test, when training has been paid for."""
     layers = {"Embedding": {"input_dim": 12, "output_dim": 4}}
 
-    with pytest.raises(
-        IncompatibleSpec, match="input_dim is 12, but the words are numbered up to 12"
-    ):
+    with pytest.raises(IncompatibleSpec, match="input_dim is 12, but word indices go up to 12"):
         checks.check_word_indices(WORDS, experiment([{"pad": 3}], [layers]))

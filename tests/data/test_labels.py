@@ -10,10 +10,12 @@ import pytest
 
 from nnrun.data.labels import encode
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import catalogue, labels
+from nnrun.spec import catalogue
+from nnrun.spec import labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset, Split
+from nnrun.types import Dataset
+from nnrun.types import Split
 
 FAMILIES = {
     "sparse": {

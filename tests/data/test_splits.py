@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sklearn import model_selection as ms
 
-from nnrun.data import datasets, splits
+from nnrun.data import datasets
+from nnrun.data import splits
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.dataset import BostonHousing
-from nnrun.spec.validation import KFold, Validation
-from nnrun.types import Dataset, Fold, Sequences, Split
+from nnrun.spec.validation import KFold
+from nnrun.spec.validation import Validation
+from nnrun.types import Dataset
+from nnrun.types import Fold
+from nnrun.types import Sequences
+from nnrun.types import Split
 
 LABELS = np.repeat([0, 1, 2], [50, 30, 20])
 RULES: list[dict[str, Any]] = [

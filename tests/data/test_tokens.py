@@ -11,7 +11,8 @@ import pytest
 from nnrun.data import datasets
 from nnrun.data.datasets import texts
 from nnrun.spec.dataset import Reuters
-from nnrun.types import Sequences, Vocabulary
+from nnrun.types import Sequences
+from nnrun.types import Vocabulary
 
 SELECTIONS: list[dict[str, Any]] = [
     {},

@@ -187,7 +187,7 @@ def test_words_are_checked_against_all_that_there_are() -> None:
     dataset = {"name": "imdb", "prepare": [{"multi_hot": 10_000}]}
 
     with pytest.raises(
-        IncompatibleSpec, match="multi_hot is 10000, but the words are numbered up to 88586"
+        IncompatibleSpec, match="multi_hot is 10000, but word indices go up to 88586"
     ):
         tried(dataset)
 

@@ -21,7 +21,7 @@ from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
 from nnrun.training.rows import Rows, enable_sparse, inputs, resident, sparse_layers, sparse_product
-from nnrun.types import Array, Fold, History, Logs, Sequences
+from nnrun.types import Array, Fold, History, Logs, Observer, Sequences
 
 DIMENSION, MANY, BATCH = 603, 150, 32
 # Three full batches and one of 24 rows.
@@ -41,7 +41,7 @@ def bags() -> Sequences:
 @cache
 def preparation() -> preprocessing.Preparation:
     step = MultiHot(dimension=DIMENSION)
-    fitted = preprocessing.FittedStep(step, (DIMENSION,))
+    fitted = preprocessing.FittedMultiHot(step, (DIMENSION,))
     return preprocessing.Preparation((fitted,), (DIMENSION,), "float32", stored_expanded=False)
 
 
@@ -132,15 +132,11 @@ def training() -> Training:
     )
 
 
-class Heard:
+class Heard(Observer):
     """An observer that keeps the history."""
 
     def __init__(self) -> None:
         self.history = History()
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         self.history.append(logs)
@@ -155,7 +151,7 @@ def trained(net: Net, *, as_words: bool, fold: Fold = FOLD) -> tuple[History, ke
     evaluator = Evaluator(made, preparation())
     trainer = Trainer(made, preparation(), training(), engine="graph", evaluator=evaluator)
     heard: Any = Heard()
-    trainer.fit(rows(as_words=as_words), fold, seed=0, callbacks=[], observer=heard)
+    trainer.train(rows(as_words=as_words), fold, seed=0, callbacks=[], observer=heard)
     return heard.history, made
 
 
@@ -230,7 +226,7 @@ def test_only_rows_of_few_words_are_kept_as_words() -> None:
     single = Sequences(np.zeros(100, np.int32), np.arange(101))
     wide, narrow = (
         preprocessing.Preparation(
-            (preprocessing.FittedStep(MultiHot(dimension=dimension), (dimension,)),),
+            (preprocessing.FittedMultiHot(MultiHot(dimension=dimension), (dimension,)),),
             (dimension,),
             "float32",
             stored_expanded=False,

@@ -15,12 +15,16 @@ from nnrun.analysis.predict import inputs
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.data import columns
-from nnrun.data.datasets.texts import TOKENIZERS, encode
+from nnrun.data.datasets.texts import TOKENIZERS
+from nnrun.data.datasets.texts import encode
 from nnrun.errors import CommandError
-from nnrun.spec.prepare import Impute
-from nnrun.spec.profile import MISSING, named
-from nnrun.spec.text import listed, shown
-from nnrun.types import Array, Column, Vocabulary
+from nnrun.spec.profile import MISSING
+from nnrun.spec.profile import column_names
+from nnrun.spec.text import join_words
+from nnrun.spec.text import quote
+from nnrun.types import Array
+from nnrun.types import Column
+from nnrun.types import Vocabulary
 
 # Sentences as word indices, as those of the data set are encoded.
 
@@ -106,7 +110,7 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
         return Raw(found.names, found.x, y, found.texts, found.notices)
     used = _columns(table, subject)
     others = [name for name in table.header if name not in (*used, subject.target)]
-    notices = [f"{path}: not used: {', '.join(map(shown, others))}"] if others else []
+    notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if others else []
     if subject.looks.columns:
         x = np.concatenate(
             [_encoded(table, column, filled=_fills(subject)) for column in subject.looks.columns],
@@ -132,7 +136,9 @@ def _read(path: Path, subject: TrainedRun) -> _Table:
         raise CommandError(f"{path}:{reader.line_num}: is no CSV: {error}") from error
     if not found:
         raise CommandError(f"{path}: holds no rows")
-    header = tuple(named(found[0][1]) if subject.looks.columns else map(str.strip, found[0][1]))
+    header = tuple(
+        column_names(found[0][1]) if subject.looks.columns else map(str.strip, found[0][1])
+    )
     if not subject.looks.features and all(map(_is_number, header)):
         header = tuple(map(str, range(1, len(header) + 1)))
     else:
@@ -146,7 +152,7 @@ def _check(path: Path, header: Sequence[str], found: Sequence[tuple[int, list[st
         raise CommandError(f"{path}: holds no rows, only a header")
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
-        raise CommandError(f"{path}: has two columns {shown(twice)}")
+        raise CommandError(f"{path}: has two columns {quote(twice)}")
     for line, row in found:
         if len(row) != len(header):
             message = f"has {len(row)} cells, and the header {len(header)}"
@@ -163,14 +169,14 @@ def _columns(table: _Table, subject: TrainedRun) -> Sequence[str]:
     features = tuple(column.name for column in looks.columns) or looks.features
     if features:
         if missing := [name for name in features if name not in table.header]:
-            some = listed([shown(name) for name in missing[:5]], "and")
+            some = join_words([quote(name) for name in missing[:5]], "and")
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise CommandError(f"{table.path}: lacks the column {some}{more}")
         return features
     others = [name for name in table.header if name != subject.target]
     if len(others) != math.prod(looks.shape):
         wanted = f"rows of {math.prod(looks.shape)} numbers"
-        label = f"; a label stands in a column {shown(subject.target)}"
+        label = f"; a label stands in a column {quote(subject.target)}"
         message = f"has {len(others)} columns, and the run takes {wanted}{label}"
         raise CommandError(f"{table.path}: {message}")
     return others
@@ -178,7 +184,7 @@ def _columns(table: _Table, subject: TrainedRun) -> Sequence[str]:
 
 def _fills(subject: TrainedRun) -> bool:
     """Whether the run fills what is missing."""
-    return any(isinstance(fitted.step, Impute) for fitted in subject.fitted.steps)
+    return any(fitted.step.fills_missing for fitted in subject.fitted.steps)
 
 
 def _encoded(table: _Table, column: Column, *, filled: bool) -> Array:
@@ -191,19 +197,19 @@ def _encoded(table: _Table, column: Column, *, filled: bool) -> Array:
     words = column.categories or ()
     cells = [None if row[at] in MISSING else _truth(row[at], words) for row in table.rows]
     if None in cells and not filled:
-        raise CommandError(f"{table.place(cells.index(None))}: {shown(column.name)} is missing")
+        raise CommandError(f"{table.place(cells.index(None))}: {quote(column.name)} is missing")
     if column.categories is None:
         for row, cell in enumerate(cells):
             if cell is not None and not _is_number(cell):
-                message = f"{shown(column.name)} is {shown(cell)}, and must be a number"
+                message = f"{quote(column.name)} is {quote(cell)}, and must be a number"
                 raise CommandError(f"{table.place(row)}: {message}")
         return np.array([[math.nan if cell is None else float(cell)] for cell in cells])
     try:
         return columns.encoded(column, cells)
     except KeyError as error:
         row = int(error.args[0])
-        known = listed([shown(name) for name in column.categories[:5]], "or")
-        message = f"{shown(column.name)} is {shown(cells[row])}, and was {known} in training"
+        known = join_words([quote(name) for name in column.categories[:5]], "or")
+        message = f"{quote(column.name)} is {quote(cells[row])}, and was {known} in training"
         raise CommandError(f"{table.place(row)}: {message}") from error
 
 
@@ -236,8 +242,8 @@ def _no_numbers(
     for row, found in enumerate(cells):
         for name, cell in zip(names, found, strict=True):
             if not _is_number(cell):
-                what = shown(cell) if cell.strip() else "empty"
-                yield f"{table.place(row)}: {shown(name)} is {what}, and must be a number"
+                what = quote(cell) if cell.strip() else "empty"
+                yield f"{table.place(row)}: {quote(name)} is {what}, and must be a number"
 
 
 def _is_number(cell: str) -> bool:

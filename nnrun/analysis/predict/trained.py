@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
-from nnrun.data.preprocessing import FittedStep, Preparation, is_small
-from nnrun.errors import CommandError, IncompatibleSpec, RunError
-from nnrun.runs import Run, layout
+from nnrun.data.preprocessing import FITTED
+from nnrun.data.preprocessing import FittedStep
+from nnrun.data.preprocessing import Preparation
+from nnrun.data.preprocessing import is_small
+from nnrun.errors import CommandError
+from nnrun.errors import IncompatibleSpec
+from nnrun.errors import RunError
+from nnrun.runs import Run
+from nnrun.runs import layout
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import load
-from nnrun.spec.prepare import Impute, Index, MultiHot, Prepare, Standardize, Vectorize
-from nnrun.spec.profile import check_steps, dtype_after
-from nnrun.types import Array, Inputs, Tokenizer, Vocabulary
+from nnrun.spec.prepare import Index
+from nnrun.spec.prepare import Prepare
+from nnrun.spec.prepare import check_steps
+from nnrun.spec.prepare import prepared_dtype
+from nnrun.types import Inputs
+from nnrun.types import Tokenizer
+from nnrun.types import Vocabulary
 
 # Reads back how a run prepares rows. The folder may be somebody else's, so nothing is believed.
 
@@ -67,11 +76,11 @@ class Fitted:
 
     classes: tuple[str, ...]
     looks: InputSchema
-    steps: tuple[FittedStep, ...]
+    steps: tuple[FittedStep[Any], ...]
 
     def preparation(self, x: Inputs) -> Preparation:
         """Prepares rows, all at once where they are few."""
-        dtype = dtype_after([each.step for each in self.steps])
+        dtype = prepared_dtype([each.step for each in self.steps])
         shape = self.steps[-1].shape if self.steps else self.looks.shape
         small = is_small(x, shape, indices=dtype == "int32")
         return Preparation(self.steps, shape, dtype, small)
@@ -104,15 +113,15 @@ def _reason(error: Exception) -> str:
     return f"holds {error}"
 
 
-def _fitted(found: _Preparation) -> list[FittedStep]:
+def _fitted(found: _Preparation) -> list[FittedStep[Any]]:
     """The steps, with shapes of our own counting."""
     steps, shape = [], found.rows.shape
     _check(found.rows)
     check_steps([each.step for each in found.steps], texts=found.rows.kind == "texts")
     for each in found.steps:
         shape = each.step.shape_after(shape)
-        state = _learnt(each, shape)
-        steps.append(FittedStep(each.step, shape, state))
+        kind = FITTED[type(each.step)]
+        steps.append(kind(each.step, shape, kind.parse_state(each.step, shape, each.state)))
     if min((*shape, 1)) < 1 or math.prod(shape) > _LARGEST_ROW:
         raise ValueError(f"rows of shape {shape}")
     return steps
@@ -135,30 +144,6 @@ def _check(looks: InputSchema) -> None:
             raise ValueError(f"{looks.kind} with {name} {value}")
 
 
-def _learnt(step: _Step, shape: tuple[int, ...]) -> dict[str, Array]:
-    """What a step has learnt of each column; most have learnt nothing."""
-    if isinstance(step.step, Impute):
-        fill = np.asarray(step.state.get("fill"), np.float64)
-        if fill.shape != shape or not np.isfinite(fill).all():
-            raise ValueError(f"no filling for each column of rows of shape {shape}")
-        return {"fill": fill}
-    if isinstance(step.step, Vectorize):
-        index = np.asarray(step.state.get("index"))
-        if index.ndim != 1 or index.dtype.kind != "i" or not len(index):
-            raise ValueError("no index of each word")
-        if index.min() < 0 or index.max() >= step.step.max_tokens:
-            raise ValueError(f"an index that is none of {step.step.max_tokens}")
-        return {"index": index}
-    if not isinstance(step.step, Standardize):
-        return {}
-    learnt = {name: np.asarray(step.state.get(name), np.float64) for name in ("mean", "std")}
-    if any(each.shape != shape for each in learnt.values()):
-        raise ValueError(f"no mean and std for each column of rows of shape {shape}")
-    if not all(np.isfinite(each).all() for each in learnt.values()) or not learnt["std"].all():
-        raise ValueError("a mean or a std that is no number, or 0")
-    return learnt
-
-
 def vocabulary(run: Run, fitted: Fitted) -> Vocabulary:
     """What `words.json` says.
 
@@ -176,8 +161,8 @@ def vocabulary(run: Run, fitted: Fitted) -> Vocabulary:
     marks = [mark for mark in (found.start, found.unknown) if mark is not None]
     first = fitted.steps[0].step
     highest = max((*found.words.values(), *marks), default=0)
-    if isinstance(first, MultiHot) and highest >= first.dimension:
-        raise RunError(f"{path}: index {highest} has no column among {first.dimension}")
+    if not first.accepts_word(highest):
+        raise RunError(f"{path}: {first.step} does not take the word index {highest}")
     return Vocabulary(found.words, found.start, found.unknown, found.tokenizer)
 
 

@@ -103,7 +103,7 @@ def read(component: Component) -> Arguments:
     Raises:
         Unsure: one is missing, unknown, or changes a layer in a way of its own.
     """
-    named = catalogue.named("layers", component)
+    named = catalogue.name_lone_argument("layers", component)
     accepted = catalogue.arguments("layers", named.name)
     missing = {name for name, each in accepted.items() if each.required} - {*named.arguments}
     if missing or not {*named.arguments} <= {*accepted}:
@@ -124,7 +124,7 @@ def _plain(values: Mapping[str, Any]) -> bool:
 def _keeps_the_shape(activation: Any) -> bool:
     if activation is None:
         return True
-    known = isinstance(activation, str) and catalogue.knows("activations", activation)
+    known = isinstance(activation, str) and catalogue.is_known("activations", activation)
     return known and activation != _HALVING
 
 

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnrun.check.shapes.layer import Arguments, Outcome, Shape, Unfit, Unsure, outcome, rule, whole
+from nnrun.check.shapes.layer import Arguments
+from nnrun.check.shapes.layer import Outcome
+from nnrun.check.shapes.layer import Shape
+from nnrun.check.shapes.layer import Unfit
+from nnrun.check.shapes.layer import Unsure
+from nnrun.check.shapes.layer import outcome
+from nnrun.check.shapes.layer import rule
+from nnrun.check.shapes.layer import whole
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec.component import Component, as_arguments, stack
+from nnrun.spec.component import Component
+from nnrun.spec.component import as_arguments
+from nnrun.spec.component import as_stack
 
 # Follows a row through a stack of layers.
 
@@ -172,7 +181,7 @@ def _through(layers: Any, before: Outcome, path: tuple[str | int, ...]) -> Outco
     Args:
         path: of the stack, from the layer that it stands in.
     """
-    for index, value in enumerate(stack(layers)):
+    for index, value in enumerate(as_stack(layers)):
         component = _component(value)
         try:
             found = outcome(component, before.shape)

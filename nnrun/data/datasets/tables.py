@@ -11,10 +11,14 @@ from nnrun.data import columns as coding
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
-from nnrun.spec.dataset import Csv, Parquet, Table
-from nnrun.spec.prepare import Impute
+from nnrun.spec.dataset import Csv
+from nnrun.spec.dataset import Parquet
+from nnrun.spec.dataset import Table
 from nnrun.spec.text import quote
-from nnrun.types import Array, Column, Dataset, Split
+from nnrun.types import Array
+from nnrun.types import Column
+from nnrun.types import Dataset
+from nnrun.types import Split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +76,7 @@ def _dataset(spec: Table, frames: list[tuple[Path, Any]]) -> Dataset:
     path, frame = frames[0]
     columns = _columns(spec, path, frame)
     classes = _classes(spec, frame)
-    filled = any(isinstance(step, Impute) for step in spec.prepare)
+    filled = any(step.fills_missing for step in spec.prepare)
     parts = [
         Split(
             _inputs(path, frame, columns, filled=filled),

@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.data import datasets, preprocessing, splits
+from nnrun.data import datasets
+from nnrun.data import preprocessing
+from nnrun.data import splits
 from nnrun.data.datasets import tables
 from nnrun.errors import DataError
-from nnrun.spec.dataset import Csv, Parquet
+from nnrun.spec.dataset import Csv
+from nnrun.spec.dataset import Parquet
 from nnrun.spec.prepare import Impute
-from nnrun.spec.profile import MISSING, inspect_table
+from nnrun.spec.profile import MISSING
+from nnrun.spec.profile import inspect_table
 from nnrun.spec.validation import KFold
 from nnrun.types import Dataset
 
@@ -151,11 +155,11 @@ def test_folds_fill_what_is_missing_from_rows_of_their_own(file: Path) -> None:
 
 
 BROKEN = {
-    "empty": ("", "is empty; a table begins with the names of its columns"),
+    "empty": ("", "is empty; a table begins with its column names"),
     "only a header": ("a,kind\n", "holds no rows"),
     "two of a name": ("a,a,kind\n1,2,x\n", "has two columns 'a'"),
-    "a short line": ("a,kind\n1,x\n2\n", "line 3 has 1 cells, and the header 2"),
-    "an open quote": ('a,kind\n"1,x\n', "no CSV"),
+    "a short line": ("a,kind\n1,x\n2\n", "line 3 has 1 cells, but the header has 2"),
+    "an open quote": ('a,kind\n"1,x\n', "is not CSV"),
     "no such target": ("a,b\n1,2\n", "has no column 'kind'"),
     "a hole": ("a,kind\n1,x\n,y\n", "things.csv:3: 'a' is missing, there and in 0 other rows"),
     "no label": ("a,kind\n1,x\n2,\n", "things.csv:3: 'kind', the target, is missing"),
@@ -172,7 +176,7 @@ def test_what_is_wrong_is_told_with_its_place(case: str, file: Path) -> None:
 
 def test_what_is_no_text_is_refused(file: Path) -> None:
     file.write_bytes(b"a,kind\n\xff\xfe,x\n")
-    with pytest.raises(DataError, match="is no text in UTF-8"):
+    with pytest.raises(DataError, match="is not UTF-8 text"):
         datasets.load(spec(file))
 
 

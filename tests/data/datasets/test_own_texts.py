@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.data import datasets, preprocessing
-from nnrun.data.datasets.texts import _vocabulary, encode
+from nnrun.data import datasets
+from nnrun.data import preprocessing
+from nnrun.data.datasets.texts import _vocabulary
+from nnrun.data.datasets.texts import encode
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Text
 from nnrun.spec.prepare import Vectorize
