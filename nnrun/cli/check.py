@@ -195,7 +195,7 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
         shape = tuple(size or 0 for size in context.row.shape)
         begin_anew(context.spec.training.precision)
         wired = wire(context.spec.model, shape, dtype=context.row.dtype)
-        text = summary(wired)
+        text = summary(wired.model)
         compile_model(wired.model, context.spec.training)
     except IncompatibleSpec as problem:
         fault = result.loaded.fault(problem.code, problem.path, problem.message)

@@ -151,9 +151,9 @@ def _plot(comparison: Comparison, path: Path) -> None:
     from nnrun import plots
     from nnrun.analysis.compare.statistics import interval
 
-    entries = comparison.entries[: plots.COMPARED]
+    entries = comparison.entries[: plots.MAX_RUNS]
     series = [
-        plots.Compared(label, entry.history(), interval(entry, comparison.metric))
+        plots.RunCurves(label, entry.history(), interval(entry, comparison.metric))
         for label, entry in zip(comparison.labels, entries, strict=False)
     ]
     judged = " or ".join(sorted({entry.first.judged for entry in entries}))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,39 +16,52 @@ from nnrun.cli import console, specs
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
 from nnrun.spec.suggest import nearest
-
-if TYPE_CHECKING:
-    from nnrun.spec.experiment import Experiment
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from nnrun.spec.language import FILES, UNREADABLE
 from nnrun.spec.text import join_words, quote
 
 if TYPE_CHECKING:
+    from nnrun.spec.experiment import Experiment
     from nnrun.spec.profile import TableSummary
 
+Raw = dict[str, Any]
 
 SUFFIXES = (".yaml", ".yml")
-HINT = "# Keys with a '#' before them are not in use; their defaults are shown. To use one take '# ' away."
+HINT = "# Keys behind a '#' are not in use and show their defaults. To use one, delete '# '."
+
+IMAGE_SIZE = 64
+"""Height and width to which images are scaled, in pixels."""
+NAME_SHARE = 0.5
+"""A text column with a value of its own in more than this share of the rows is a name."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A spec to write.
+
+    Args:
+        raw: the spec as plain values.
+        header: comments above it; one of them is the command that runs it.
+        notes: decisions for the user to check.
+    """
+
+    raw: Raw
+    header: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The experiment's name, or the file to write.")
+        str, typer.Argument(metavar="NAME", help="Name of the experiment, or of the file.")
     ],
     source: Annotated[
         str,
         typer.Option(
-            "--from", metavar="WHAT", help="A shipped spec, a data set, or data of your own."
+            "--from", metavar="SOURCE", help="A shipped spec, a data set, or a file or folder."
         ),
     ] = "digits",
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", metavar="COLUMN", help="Of a table of your own; by default the last one."
+            "--target", metavar="COLUMN", help="Column to predict; by default the last one."
         ),
     ] = None,
     json: Json = False,
@@ -56,34 +71,77 @@ def new(
     Example: nnrun new my-net --from mnist
     """
     with exit_codes():
+        from nnrun.spec import schema
         from nnrun.spec.dumping import dump_commented
         from nnrun.spec.language import data_sets
-        from nnrun.spec.loading import load
 
         path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
-        named = source in specs.shipped_names() or source in data_sets()
-        own = None if named else of_file(source, target, beside=path.parent)
-        if target is not None and not (own and "target" in own.raw["dataset"]):
-            raise CommandError("--target: only a table of your own has a column to be chosen")
-        if own:
-            raw, header = own.raw, [*_own_header(own.raw["description"], path)]
-        else:
-            start = _start(source)
-            raw, header = load(start).root.plain(), [*_header(start, path)]
-        experiment = _renamed(raw, path.name.removesuffix(path.suffix))
-        command = next(line for line in header if line.startswith("#   ")).removeprefix("#   ")
-        text = "\n".join((*_editor(path.parent), *header, HINT, "", dump_commented(experiment)))
-        _write(path, text)
+        is_name = source in specs.shipped_names() or source in data_sets()
+        user = None if is_name else _from_user_data(source, target, path)
+        if target is not None and not (user and "target" in user.raw["dataset"]):
+            raise CommandError("--target: only a table has a column to predict")
+        draft = user or _from_shipped(source, path)
+        experiment = _renamed(draft.raw, path.name.removesuffix(path.suffix))
+        command = next(line for line in draft.header if line.startswith("#   "))[4:]
+        has_schema = (path.parent / schema.FILE).is_file()
+        first = schema.header() if has_schema else ()
+        _write(path, "\n".join((*first, *draft.header, HINT, "", dump_commented(experiment))))
         if json:
             console.print_json({"schema_version": 1, "path": str(path), "command": command})
             return
-        for note in own.notes if own else ():
+        for note in draft.notes:
             console.stderr().print(note, markup=False)
         console.stderr().print(f"wrote {path}; now run\n  {command}", markup=False)
 
 
-def _start(source: str) -> Path:
-    """The shipped spec of that name, or else the plainest one of the data set of that name.
+def _renamed(raw: Raw, name: str) -> Experiment:
+    """The experiment with another name.
+
+    Raises:
+        CommandError: the name is not allowed.
+    """
+    from pydantic import ValidationError
+
+    from nnrun.spec import messages
+    from nnrun.spec.experiment import Experiment
+
+    raw = {**raw, "name": name}
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        [problem] = messages.problems(error, raw)
+        raise CommandError(f"NAME {problem.message}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CommandError(f"file '{path}' exists and is not changed; use another name") from None
+    except FileNotFoundError:
+        raise CommandError(f"there is no folder '{path.parent}' to write {path.name} in") from None
+    except OSError as error:
+        raise CommandError(f"'{path}' cannot be written: {error.strerror}") from None
+
+
+def _from_shipped(source: str, path: Path) -> Draft:
+    """A copy of a shipped spec, with its first comments."""
+    from nnrun.spec import schema
+    from nnrun.spec.loading import load
+
+    start = _shipped_spec(source)
+    lines = start.read_text(encoding="utf-8").splitlines()[len(schema.header()) :]
+    shipped_as = f"configs/{start.relative_to(specs.shipped_folder()).as_posix()}"
+    header = tuple(
+        line.replace(shipped_as, shlex.quote(str(path)))
+        for line in takewhile(lambda line: line.startswith("#"), lines)
+    )
+    return Draft(load(start).root.plain(), header)
+
+
+def _shipped_spec(source: str) -> Path:
+    """The shipped spec of that name, or else the one with the shortest name for that data set.
 
     Raises:
         CommandError: there is neither.
@@ -103,238 +161,154 @@ def _start(source: str) -> Path:
     raise CommandError(f"there is no spec or data set '{source}'; {hint}")
 
 
-def _renamed(raw: dict[str, Any], name: str) -> Experiment:
-    """The experiment under another name.
-
-    Raises:
-        CommandError: no run can have that name.
-    """
-    from pydantic import ValidationError
-
-    from nnrun.spec import messages
-    from nnrun.spec.experiment import Experiment
-
-    raw = {**raw, "name": name}
-    try:
-        return Experiment.model_validate(raw)
-    except ValidationError as error:
-        [finding] = messages.problems(error, raw)
-        raise CommandError(f"NAME {finding.message}") from None
-
-
-def _editor(folder: Path) -> tuple[str, ...]:
-    """The lines by which an editor finds the schema, where it lies beside the new file."""
-    from nnrun.spec import schema
-
-    return schema.header() if (folder / schema.FILE).is_file() else ()
-
-
-def _own_header(description: str, path: Path) -> Iterator[str]:
-    """What the spec is for; names in a person's data may hold anything, and stay on the line."""
-    line = "".join(letter if letter.isprintable() else " " for letter in description)
-    yield f"# {line}."
-    yield f"#   nnrun train {shlex.quote(str(path))}"
-
-
-def _header(start: Path, path: Path) -> Iterator[str]:
-    """What the spec to start from says of itself, with the commands that run the new file."""
-    from nnrun.spec import schema
-
-    lines = start.read_text(encoding="utf-8").splitlines()[len(schema.header()) :]
-    shipped_as = f"configs/{start.relative_to(specs.shipped_folder()).as_posix()}"
-    for line in takewhile(lambda line: line.startswith("#"), lines):
-        yield line.replace(shipped_as, shlex.quote(str(path)))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        message = f"there is a file '{path}' already, and it is left as it is; take another name"
-        raise CommandError(message) from None
-    except FileNotFoundError:
-        raise CommandError(f"there is no folder '{path.parent}' to write {path.name} in") from None
-    except OSError as error:
-        raise CommandError(f"'{path}' cannot be written: {error.strerror}") from None
-
-
-# What to start from with a file or a folder of one's own: a shipped spec, made to fit it.
-
-Raw = dict[str, Any]
-
-_SIZE = 64  # pixels on each side, which show what most pictures are of
-_MOSTLY = 0.5  # share of rows with a word of their own, from which on a column is a name
-
-
-@dataclass(frozen=True)
-class Start:
-    """A start for a person's own data.
+def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None:
+    """A shipped spec adapted to a file or a folder; None for a name that is neither.
 
     Args:
-        raw: the spec, as YAML would be read.
-        notes: what was decided, to be told.
-    """
-
-    raw: Raw
-    notes: tuple[str, ...]
-
-
-def of_file(name: str, target: str | None, *, beside: Path) -> Start | None:
-    """The start for a file or a folder; None where the name is not that of one.
-
-    Args:
-        name: as typed, relative to the working directory.
-        target: the column to predict, where it was said.
-        beside: the folder in which the spec will stand.
+        source: as typed, relative to the current folder.
+        target: the column to predict, if given.
+        path: of the spec to write.
 
     Raises:
-        CommandError: it is not there, or nothing here reads it.
+        CommandError: the data do not exist or cannot be read.
     """
-    path = Path(name).expanduser()
-    ending = path.suffix.removeprefix(".").lower()
-    if path.is_dir():
-        return _of_folder(path, beside)
-    if ending in UNREADABLE:
-        raise CommandError(f"{quote(name)}: save it as csv, parquet or npz; {ending} is not read")
-    if ending not in FILES:
+    from nnrun.spec.language import FILES, UNREADABLE
+
+    data = Path(source).expanduser()
+    suffix = data.suffix.removeprefix(".").lower()
+    if data.is_dir():
+        return _from_folder(data, path)
+    if suffix in UNREADABLE:
+        raise CommandError(
+            f"{quote(source)}: {suffix} is not supported; save it as csv, parquet or npz"
+        )
+    if suffix not in FILES:
         return None
-    if not path.is_file():
-        raise CommandError(f"{quote(name)} is not there")
-    if FILES[ending] in ("npz", "parquet"):
-        return _unseen(path, FILES[ending], target, beside)
-    return _of_table(path, target, beside)
+    if not data.is_file():
+        raise CommandError(f"file {quote(source)} does not exist")
+    if FILES[suffix] not in ("npz", "parquet"):
+        return _from_table(data, target, path)
+    raw = _adapted("arrays" if FILES[suffix] == "npz" else "wines", data, path)
+    if target is not None and FILES[suffix] == "parquet":
+        raw["dataset"]["target"] = target
+    raw["validation"] = _holdout(stratify=False)
+    notes = ("check target, layers and loss: nnrun did not read the file",)
+    return _draft(raw, f"From {data.name}", path, notes)
 
 
-def _of_folder(path: Path, beside: Path) -> Start:
+def _draft(raw: Raw, description: str, path: Path, notes: tuple[str, ...]) -> Draft:
+    raw["description"] = description
+    # Names in the data may contain any character; the comment must stay on one line.
+    line = "".join(letter if letter.isprintable() else " " for letter in description)
+    return Draft(raw, (f"# {line}.", f"#   nnrun train {shlex.quote(str(path))}"), notes)
+
+
+def _from_folder(data: Path, path: Path) -> Draft:
     from nnrun.spec import profile
 
     try:
-        names = profile.class_folders(path)
-        files = (each for name in names for each in (path / name).iterdir())
-        pictures = any(each.suffix.lower() in profile.IMAGE_ENDINGS for each in files)
+        names = profile.class_folders(data)
+        files = (file for name in names for file in (data / name).iterdir())
+        has_images = any(file.suffix.lower() in profile.IMAGE_ENDINGS for file in files)
     except OSError as error:
-        raise CommandError(f"{quote(str(path))} cannot be read: {error.strerror}") from None
+        raise CommandError(f"{quote(str(data))} cannot be read: {error.strerror}") from None
     if len(names) < 2:
-        raise CommandError(f"{quote(str(path))} holds no folder for each of two classes or more")
-    raw = _shipped("pictures" if pictures else "functions", path, beside, outputs=len(names))
-    if pictures:
-        raw["dataset"] |= {"image_size": [_SIZE, _SIZE], "color_mode": "rgb"}
+        raise CommandError(f"{quote(str(data))} must contain one folder per class, at least two")
+    raw = _adapted("pictures" if has_images else "functions", data, path, outputs=len(names))
+    if has_images:
+        raw["dataset"] |= {"image_size": [IMAGE_SIZE, IMAGE_SIZE], "color_mode": "rgb"}
     else:
-        # Columns, which folders have not.
+        # Keys for columns of a table.
         del raw["dataset"]["text"], raw["dataset"]["target"]
-    raw["description"] = f"{join_words(names[:3], 'or')}, from {path.name}"
-    return Start(raw, (f"{len(names)} classes: {join_words(names[:10], 'and')}",))
+    notes = (f"{len(names)} classes: {join_words(names[:10], 'and')}",)
+    return _draft(raw, f"{join_words(names[:3], 'or')}, from {data.name}", path, notes)
 
 
-def _of_table(path: Path, target: str | None, beside: Path) -> Start:
+def _from_table(data: Path, target: str | None, path: Path) -> Draft:
     from nnrun.spec import profile
 
-    separator = _separator(path)
+    separator = _separator(data)
     try:
-        found = profile.inspect_table(path, separator)
+        table = profile.inspect_table(data, separator)
     except (OSError, ValueError) as error:
-        raise CommandError(f"{quote(str(path))} cannot be read: {error}") from None
-    target = _target(found, target, path)
-    column = found.columns[target]
+        raise CommandError(f"{quote(str(data))} cannot be read: {error}") from None
+    if target is None:
+        target = list(table.columns)[-1]
+    elif target not in table.columns:
+        present = join_words([quote(name) for name in table.columns], "and")
+        raise CommandError(f"--target: {data.name} has no column {quote(target)}; it has {present}")
+    column = table.columns[target]
     classes = column.categories if column else None
-    unnamed = [name for name in found.columns if name.startswith(profile.UNNAMED)]
-    names = [*unnamed, *_names(found, target)]
-    features = [each for each in found.columns if each not in (target, *names)]
     if classes and len(classes) < 2:
         raise CommandError(f"{quote(target)} is {quote(classes[0])} in every row")
-    outputs = len(classes or "1")
-    told = {"target": target, **({"separator": separator} if separator != "," else {})}
-    if classes and len(names) == 1 and not features:
-        raw = _shipped("functions", path, beside, outputs=outputs)
-        raw["dataset"] |= {**told, "text": names[0]}
-        raw["description"] = f"{target}, by {names[0]}, from {path.name}"
-        return Start(raw, (f"{quote(target)} is predicted from {quote(names[0])}",))
+
+    unnamed = [name for name in table.columns if name.startswith(profile.UNNAMED)]
+    names = list(_name_columns(table, target))
+    features = [name for name in table.columns if name not in (target, *unnamed, *names)]
+    outputs = len(classes) if classes else 1
+    dataset: Raw = {"target": target, **({"separator": separator} if separator != "," else {})}
+    if classes and len([*unnamed, *names]) == 1 and not features:
+        [text] = [*unnamed, *names]
+        raw = _adapted("functions", data, path, outputs=outputs)
+        raw["dataset"] |= {**dataset, "text": text}
+        note = f"{quote(target)} is predicted from {quote(text)}"
+        return _draft(raw, f"{target}, by {text}, from {data.name}", path, (note,))
     if not features:
-        raise CommandError(
-            f"{path.name} has no column that {quote(target)} could be predicted from"
-        )
-    raw = _shipped("flowers" if classes else "cars", path, beside, outputs=outputs)
-    holes = any(held.missing for each in features if (held := found.columns[each]))
-    prepare = [*([{"impute": "median"}] if holes else []), "standardize"]
-    raw["dataset"] |= {**told, "prepare": prepare, **({"features": features} if names else {})}
-    raw["description"] = f"{target}, from {path.name}"
+        raise CommandError(f"{data.name} has no column to predict {quote(target)} from")
+    raw = _adapted("flowers" if classes else "cars", data, path, outputs=outputs)
+    has_gaps = any(feature.missing for name in features if (feature := table.columns[name]))
+    dataset["prepare"] = [*([{"impute": "median"}] if has_gaps else []), "standardize"]
+    raw["dataset"] |= dataset | ({"features": features} if unnamed or names else {})
     raw["validation"] = _holdout(stratify=bool(classes))
-    return Start(raw, tuple(_decisions(target, classes, unnamed, names)))
+    kind = f"{len(classes)} classes" if classes else "a number"
+    notes = (
+        f"target: {quote(target)}, {kind}; --target selects another column",
+        *(["column without a name is ignored: probably row numbers"] if unnamed else []),
+        *([f"ignored, almost every value is unique: {join_words(names, 'and')}"] if names else []),
+    )
+    return _draft(raw, f"{target}, from {data.name}", path, notes)
 
 
-def _decisions(
-    target: str, classes: Sequence[str] | None, unnamed: list[str], names: list[str]
-) -> Iterator[str]:
-    """What a person may want otherwise."""
-    what = f"{len(classes)} classes" if classes else "a number"
-    yield f"{quote(target)} is what is predicted: {what}; --target takes another column"
-    if unnamed:
-        yield "left out, as it has no name: the number of the row, most likely"
-    if own := [name for name in names if name not in unnamed]:
-        yield f"left out, as almost every row has its own: {join_words(own, 'and')}"
-
-
-def _unseen(path: Path, kind: str, target: str | None, beside: Path) -> Start:
-    """A start for what only training reads."""
-    raw = _shipped("arrays" if kind == "npz" else "wines", path, beside)
-    if target is not None and kind == "parquet":
-        raw["dataset"]["target"] = target
-    raw["description"] = f"From {path.name}"
-    raw["validation"] = _holdout(stratify=False)
-    return Start(raw, ("look the target, the layers and the loss over",))
-
-
-def _holdout(*, stratify: bool) -> Raw:
-    """A cross-validation would leave no model to be asked."""
-    return {"holdout": {"size": 0.2, "take": "random", **({"stratify": True} if stratify else {})}}
-
-
-def _shipped(name: str, path: Path, beside: Path, *, outputs: int | None = None) -> Raw:
-    """A shipped spec for other data, without what is expected of its own.
-
-    Args:
-        path: of the data, as typed.
-        beside: the folder in which the spec will stand.
-        outputs: width of the last layer; as it is where nobody knows.
-    """
-    from nnrun.spec.loading import load
-
-    raw: Raw = load(specs.shipped_folder() / "own" / f"{name}.yaml").root.plain()
-    raw.pop("expect", None)
-    relative = path if path.is_absolute() else Path(os.path.relpath(path, beside))
-    raw["dataset"]["path"] = relative.as_posix()
-    if outputs is not None:
-        raw["model"][-1]["Dense"] = {**_arguments(raw["model"][-1]["Dense"]), "units": outputs}
-    return raw
-
-
-def _arguments(given: Any) -> Raw:
-    return given if isinstance(given, dict) else {}
-
-
-def _separator(path: Path) -> str:
-    """Of tabs, semicolons and commas the one that the header has most of."""
+def _separator(data: Path) -> str:
+    """The most frequent one of comma, semicolon and tab in the first line."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with data.open(encoding="utf-8-sig") as file:
             header = file.readline()
     except (OSError, UnicodeDecodeError):
         return ","
     return max(",;\t", key=header.count)
 
 
-def _target(found: TableSummary, target: str | None, path: Path) -> str:
-    if target is None:
-        return list(found.columns)[-1]
-    if target not in found.columns:
-        there = join_words([quote(each) for each in found.columns], "and")
-        raise CommandError(f"--target: {path.name} has no column {quote(target)}; it has {there}")
-    return target
-
-
-def _names(found: TableSummary, target: str) -> Iterator[str]:
-    """Columns of words that name the rows, of which nothing can be learnt."""
-    for name, column in found.columns.items():
+def _name_columns(table: TableSummary, target: str) -> Iterator[str]:
+    """Text columns that name the rows, from which nothing can be learnt."""
+    for name, column in table.columns.items():
         words = column.categories if column and name != target else None
-        if words and found.rows and len(words) > max(2, _MOSTLY * found.rows):
+        if words and table.rows and len(words) > max(2, NAME_SHARE * table.rows):
             yield name
+
+
+def _holdout(*, stratify: bool) -> Raw:
+    """A hold-out: after a cross-validation there would be no model to predict with."""
+    return {"holdout": {"size": 0.2, "take": "random", **({"stratify": True} if stratify else {})}}
+
+
+def _adapted(name: str, data: Path, path: Path, *, outputs: int | None = None) -> Raw:
+    """A shipped spec with other data and without its `expect`.
+
+    Args:
+        name: of the spec in `configs/own`.
+        data: as typed.
+        path: of the spec to write.
+        outputs: units of the last layer; None leaves them unchanged.
+    """
+    from nnrun.spec.loading import load
+
+    raw: Raw = load(specs.shipped_folder() / "own" / f"{name}.yaml").root.plain()
+    raw.pop("expect", None)
+    relative = data if data.is_absolute() else Path(os.path.relpath(data, path.parent))
+    raw["dataset"]["path"] = relative.as_posix()
+    if outputs is not None:
+        dense = raw["model"][-1]["Dense"]
+        arguments = dense if isinstance(dense, dict) else {}
+        raw["model"][-1]["Dense"] = {**arguments, "units": outputs}
+    return raw

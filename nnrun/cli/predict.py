@@ -134,7 +134,7 @@ def with_tensorflow(
         backend.load()
         result = work(*arguments, **options)
         # Some packages swallow a KeyboardInterrupt while they are imported.
-        interrupts.raise_again()
+        interrupts.check()
     return result
 
 

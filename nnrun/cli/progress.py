@@ -1,4 +1,4 @@
-"""How training shows: a bar on a terminal, a line per epoch elsewhere, both in the log."""
+"""Progress of training: a bar on a terminal, a line per epoch elsewhere, both in the log."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from nnrun.spec.text import escape_text
 from nnrun.training.backend import Noise
 from nnrun.types import Logs, Observer
 
+MOST_BARS = 12
+"""With more finished folds, the first ones are hidden."""
+PRINT_SECONDS = 10.0
+"""Without bars, a fold prints an epoch at most this often."""
 
-class TrainingProgress:
-    """An Observer that draws; while it is entered, TensorFlow's noise goes to the log.
 
-    `path` is the run's folder as soon as there is one.
+class TrainingProgress(Observer):
+    """Shows one training; while it is entered, messages of TensorFlow go to the log.
+
+    `path` is the run folder once it exists.
 
     Args:
-        subject: what is said when the run begins; by default where its folder is.
+        title: printed when the run begins; by default the run folder.
     """
 
-    def __init__(self, subject: str | None = None) -> None:
-        self._subject = subject
+    def __init__(self, title: str | None = None) -> None:
+        self._title = title
         self.path: Path | None = None
         self._noise = Noise()
         self._steps = 1
@@ -33,7 +38,7 @@ class TrainingProgress:
         self._epoch = 0
 
     def reading(self, dataset: str) -> None:
-        """Names the data set that is read before there is a bar; a download shows its own."""
+        """Shows the data set that is read, before there is a bar; a download shows its own."""
         console.print_status(f"reading {dataset}", console.stderr())
 
     def __enter__(self) -> Self:
@@ -59,17 +64,17 @@ class TrainingProgress:
         self._noise.__exit__()
 
     def stage(self, text: str) -> None:
-        """Names what is being done."""
+        """Shows the current step."""
         self._bar.update(self._task, description=text)
 
-    def run_began(self, path: Path) -> None:
-        """From now on there is a log to write to."""
+    def run_began(self, path: Path, parts: int = 1) -> None:
+        """Opens the log and prints the title."""
         self.path = path
         self._noise.move_to(path / layout.LOG)
-        self._say(self._subject or f"run {console.relative_path(path)}")
+        self._print(self._title or f"run {console.relative_path(path)}")
 
     def notice(self, text: str) -> None:
-        """Says what a person should know, on a terminal too."""
+        """Prints a note, on a terminal too."""
         self._noise.note(f"note: {text}")
         self._console.print(f"note: {text}", markup=False)
 
@@ -86,49 +91,45 @@ class TrainingProgress:
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         """Prints a line where there is no bar."""
-        self._bar.update(self._task, completed=(epoch + 1) * self._steps, metrics=fitting(logs))
-        self._say(epoch_line(epoch, self._epochs, logs, seconds))
+        self._bar.update(
+            self._task, completed=(epoch + 1) * self._steps, metrics=shorten_logs(logs)
+        )
+        self._print(epoch_line(epoch, self._epochs, logs, seconds))
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._noise.note(line)
         if not self._draws:
             self._console.print(line, markup=False)
 
 
 def epoch_line(epoch: int, epochs: int, logs: Logs, seconds: float) -> str:
-    """An epoch, counted from 0, as it is printed where there is no bar."""
-    return f"epoch {epoch + 1}/{epochs}  {'  '.join(_words(logs))}  {seconds:.2f} s"
+    """The line of an epoch, counted from 0, printed without a bar."""
+    return f"epoch {epoch + 1}/{epochs}  {'  '.join(_formatted(logs))}  {seconds:.2f} s"
 
 
-def fitting(logs: Logs) -> str:
-    """As many metrics as a bar has room for."""
-    parts = _words(logs)
+def shorten_logs(logs: Logs) -> str:
+    """As many metrics as fit beside a bar."""
+    parts = _formatted(logs)
     while len(parts) > 1 and sum(map(len, parts)) > 48:
         parts.pop()
     return "  ".join(parts)
 
 
-def _words(logs: Logs) -> list[str]:
+def _formatted(logs: Logs) -> list[str]:
     return [f"{name} {value:.4f}" for name, value in logs.items()]
 
 
-# How a cross-validation shows: a progress line per fold, or plain lines off a terminal.
+class FoldProgress(Observer):
+    """Shows a cross-validation: a bar per fold on a terminal, lines elsewhere.
 
-# More finished folds than these leave the screen again.
-SHOWN = 12
-# Off a terminal a fold says where it is this often at most.
-EVERY_SECONDS = 10.0
-
-
-class FoldProgress:
-    """The audience of a cross-validation. `run` is its run as soon as there is one.
+    `run` is the run once it exists.
 
     Args:
-        subject: what is said when the run begins; by default where its folder is.
+        title: printed when the run begins; by default the run folder.
     """
 
-    def __init__(self, subject: str | None = None) -> None:
-        self._subject = subject
+    def __init__(self, title: str | None = None) -> None:
+        self._title = title
         self.run: Run | None = None
         self._console = console.stderr()
         self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
@@ -142,10 +143,9 @@ class FoldProgress:
             transient=True,
         )
         self._whole = self._bar.add_task("starting", total=None, metrics="")
-        self._lanes: dict[str, _FoldLine] = {}
+        self._lines: dict[str, _FoldLine] = {}
         self._ended: list[str] = []
-        self._parts = 0
-        self._log_is_lost = False
+        self._has_lost_log = False
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -155,37 +155,37 @@ class FoldProgress:
         self._bar.stop()
 
     def stage(self, text: str) -> None:
-        """Names what is being done."""
+        """Shows the current step."""
         self._bar.update(self._whole, description=text)
 
-    def run_began(self, run: Run, parts: int) -> None:
-        """From now on there is a log to write to."""
-        self.run, self._parts = run, parts
+    def run_began(self, path: Path, parts: int = 1) -> None:
+        """Opens the log and prints the title."""
+        self.run = Run(path)
         self._bar.update(self._whole, description="folds", total=parts, completed=0)
-        self.say(self._subject or f"run {console.relative_path(run.path)}")
+        self.print(self._title or f"run {console.relative_path(path)}")
 
     def notice(self, text: str) -> None:
-        """Says what a person should know, on a terminal too."""
+        """Prints a note, on a terminal too."""
         self._log(f"note: {text}")
         self._console.print(f"note: {text}", markup=False)
 
-    def observer(self, part: str) -> Observer:
-        """The line of a fold."""
-        if part not in self._lanes:
-            self._lanes[part] = _FoldLine(part, self, self._bar)
-        return self._lanes[part]
+    def part_observer(self, part: str) -> Observer:
+        """Observes one fold."""
+        if part not in self._lines:
+            self._lines[part] = _FoldLine(part, self, self._bar)
+        return self._lines[part]
 
-    def ended(self, part: str, error: str | None) -> None:
-        """Says how a fold went."""
-        lane = self._lanes.get(part) or _FoldLine(part, self, self._bar)
-        lane.end(error)
+    def part_ended(self, part: str, error: str | None) -> None:
+        """Prints the result of a fold."""
+        self.part_observer(part)
+        self._lines[part].end(error)
         self._ended.append(part)
         self._bar.update(self._whole, description="folds", completed=len(self._ended))
-        if len(self._ended) > SHOWN:
-            self._bar.update(self._lanes[self._ended[-1 - SHOWN]].task, visible=False)
+        if len(self._ended) > MOST_BARS:
+            self._bar.update(self._lines[self._ended[-1 - MOST_BARS]].task, visible=False)
 
-    def say(self, line: str) -> None:
-        """Prints a line where nothing is drawn, and keeps it in the log."""
+    def print(self, line: str) -> None:
+        """Logs a line, and prints it where there are no bars."""
         self._log(line)
         if not self._draws:
             self._console.print(line, markup=False)
@@ -197,33 +197,27 @@ class FoldProgress:
             with (self.run.path / layout.LOG).open("a", encoding="utf-8") as log:
                 log.write(f"{escape_text(line)}\n")
         except OSError as error:
-            # A log that is not whole must not end what still works.
-            if not self._log_is_lost:
-                summary.say_log_is_lost(self.run, error, self._console)
-            self._log_is_lost = True
+            # An incomplete log must not end the training.
+            if not self._has_lost_log:
+                summary.print_lost_log(self.run, error, self._console)
+            self._has_lost_log = True
 
 
-class _FoldLine:
-    """The Observer of one fold."""
+class _FoldLine(Observer):
+    """Observes one fold."""
 
     def __init__(self, part: str, progress: FoldProgress, bar: Progress) -> None:
         self._part = part.replace("-", " ")
-        self._lanes = progress
+        self._folds = progress
         self._bar = bar
         self._epoch, self._epochs, self._steps = 0, 1, 1
-        self._began = self._said = time.monotonic()
+        self._began = self._printed = time.monotonic()
         self._last = self._metrics = ""
         self.task = bar.add_task(self._part, total=None, metrics="")
 
     def stage(self, text: str) -> None:
-        """Names what is being done."""
+        """Shows the current step."""
         self._bar.update(self.task, metrics=text)
-
-    def run_began(self, path: Path) -> None:
-        """Nothing to show."""
-
-    def notice(self, text: str) -> None:
-        """Is in the fold's own log."""
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """Moves the bar."""
@@ -235,18 +229,20 @@ class _FoldLine:
         self._bar.update(self.task, completed=self._epoch * self._steps + step)
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """Says where the fold is, now and then."""
-        self._metrics = fitting(logs)
+        """Moves the bar, or prints the epoch now and then."""
+        self._metrics = shorten_logs(logs)
         self._bar.update(self.task, completed=(epoch + 1) * self._steps, metrics=self._metrics)
         self._last = epoch_line(epoch, self._epochs, logs, seconds)
-        if time.monotonic() - self._said > EVERY_SECONDS:
-            self._said = time.monotonic()
-            self._lanes.say(f"{self._part}  {self._last}")
+        if time.monotonic() - self._printed > PRINT_SECONDS:
+            self._printed = time.monotonic()
+            self._folds.print(f"{self._part}  {self._last}")
 
     def end(self, error: str | None) -> None:
-        """Says how it went."""
-        took = time.monotonic() - self._began
-        # Without the seconds of the last epoch, which say nothing about the fold.
-        reached = self._last.rpartition("  ")[0]
-        self._lanes.say(f"{self._part}  {f'failed: {error}' if error else reached}  {took:.1f} s")
+        """Prints the result."""
+        seconds = time.monotonic() - self._began
+        # Without the seconds of the last epoch.
+        last_epoch = self._last.rpartition("  ")[0]
+        self._folds.print(
+            f"{self._part}  {f'failed: {error}' if error else last_epoch}  {seconds:.1f} s"
+        )
         self._bar.update(self.task, metrics=f"failed: {error}" if error else self._metrics)

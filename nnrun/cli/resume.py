@@ -4,161 +4,151 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nnrun.cli import console, kfold, specs, train
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli.verb import Json, RunFolder, Workers, exit_codes
 from nnrun.errors import CommandError, RunError
-from nnrun.runs import layout
+from nnrun.runs import Run, layout, reopen
+from nnrun.runs.files import check_all
 
 if TYPE_CHECKING:
-    from nnrun.runs import Run
     from nnrun.spec.loading import Loaded
 
-
-# Seconds that a worker may take to notice that it is alone.
-PATIENCE = 10.0
+WORKER_TIMEOUT = 10.0
+"""Seconds within which the workers of a killed cross-validation end."""
 
 
 def resume(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    path: RunFolder,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=1, metavar="N", help="Train on until there are N epochs."),
+        typer.Option("--epochs", min=1, metavar="N", help="Train until there are N epochs."),
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also where spec, data or versions are not what they were."),
+        typer.Option("--force", help="Resume even if spec, data or versions have changed."),
     ] = False,
-    workers: kfold.Workers = None,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
-    """Resume a stopped or killed run, to the same bits.
+    """Resume a stopped or killed run, with bit-identical results.
 
     Example: nnrun resume runs/20260101-120000-digits
     """
     with exit_codes():
-        from nnrun.runs import Run, reopen
-        from nnrun.runs.files import check_all
-
-        known = Run(path).record()
-        if "fold" in known:
-            raise RunError(f"{path} is a fold; `nnrun resume {path.resolve().parent}` goes on")
+        record = Run(path).record()
+        if "fold" in record:
+            raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
         check_all(path)
         run = reopen(path)
         try:
             _wait_for_workers(run)
-            loaded = _spec(run, epochs, force=force)
-            if known["status"] == layout.FINISHED and _enough(run, loaded):
-                _say_finished(run, json=json)
+            loaded = _load(run, epochs, force=force)
+            is_complete = record.get("epochs") == loaded.experiment.training.epochs
+            if record["status"] == layout.FINISHED and is_complete:
+                _report_finished(run, json=json)
             else:
-                _go_on(run, loaded, workers, force=force, json=json)
+                _resume(run, loaded, workers, force=force, json=json)
         finally:
             run.release()
 
 
 def _wait_for_workers(run: Run) -> None:
-    """Workers of a killed cross-validation stop as soon as they notice that nobody listens.
+    """Waits for workers of a killed cross-validation, which end when they notice it.
 
     Raises:
-        RunError: one has not within some seconds.
+        RunError: a worker is still running after some seconds.
     """
-    from nnrun.runs import Run
-
-    until = time.monotonic() + PATIENCE
-    for part in (Run(found.parent) for found in run.path.glob(f"*/{layout.RUN}")):
-        while _is_at_work(part):
+    until = time.monotonic() + WORKER_TIMEOUT
+    for fold in (Run(file.parent) for file in run.path.glob(f"*/{layout.RUN}")):
+        while _is_running(fold):
             if time.monotonic() > until:
-                pid = part.record().get("process", {}).get("pid")
-                raise RunError(f"{part.path} is still running, as process {pid}")
+                pid = fold.record().get("process", {}).get("pid")
+                raise RunError(f"{fold.path} is still running, as process {pid}")
             time.sleep(0.1)
 
 
-def _is_at_work(part: Run) -> bool:
+def _is_running(fold: Run) -> bool:
     try:
-        return part.status() == layout.RUNNING
+        return fold.status() == layout.RUNNING
     except RunError:
-        # A damaged fold is made again.
+        # A damaged fold is trained again.
         return False
 
 
-def _spec(run: Run, epochs: int | None, *, force: bool) -> Loaded:
-    """The experiment as it is to be gone on with, with the overrides of its beginning.
+def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
+    """The experiment of a run, with the overrides it was started with.
 
     Raises:
-        RunError: it is not the one that the run began with, or it is not there.
-        SpecError: it was edited, and is none any more.
+        RunError: the spec is missing or was changed.
+        SpecError: the spec was changed and has errors.
         CommandError: there are more epochs already.
     """
     from nnrun.spec.dumping import digest
 
-    known, path = run.record(), run.path / layout.SPEC
+    record, path = run.record(), run.path / layout.SPEC
     if not path.is_file():
         raise RunError(f"{run.path} was stopped before its first step; train it again")
     loaded = specs.read_spec(path, [])
-    same = digest(loaded.experiment) == known.get("spec_digest")
-    if not force and not (same and loaded.experiment.training.epochs == known.get("epochs")):
+    same = digest(loaded.experiment) == record.get("spec_digest")
+    if not force and not (same and loaded.experiment.training.epochs == record.get("epochs")):
         raise RunError(
-            f"{path}: is not what the run began with; `nnrun resume {run.path} --force` goes on "
-            f"with it as it is, `nnrun train {path}` begins anew"
+            f"{path}: has changed since the run began; use `nnrun resume {run.path} --force` to "
+            f"resume with it, or `nnrun train {path}` to start again"
         )
     more = [] if epochs is None else [f"training.epochs={epochs}"]
     if epochs is not None and epochs < (done := _epochs(run)):
-        raise CommandError(f"{run.path} has {done} epochs already, so --epochs must be more")
-    overrides = [each for each in known["overrides"] if not (more and _sets_epochs(each))]
+        raise CommandError(f"{run.path} has {done} epochs already; --epochs must be larger")
+    overrides = [
+        override
+        for override in record["overrides"]
+        if not (more and override.startswith("training.epochs="))
+    ]
     return replace(specs.read_spec(path, more), overrides=(*overrides, *more))
 
 
-def _sets_epochs(override: str) -> bool:
-    return override.startswith("training.epochs=")
-
-
 def _epochs(run: Run) -> int:
-    """How many epochs a run has, or the fold that has most."""
-    from nnrun.runs import Run
-
-    parts = [Run(found.parent) for found in run.path.glob(f"fold-*/{layout.RUN}")]
-    return max(len(part.history()) for part in (run, *parts))
+    """Number of trained epochs; for k-fold runs the maximum over all folds."""
+    folds = [Run(file.parent) for file in run.path.glob(f"fold-*/{layout.RUN}")]
+    return max(len(part.history()) for part in (run, *folds))
 
 
-def _enough(run: Run, loaded: Loaded) -> bool:
-    return bool(run.record().get("epochs") == loaded.experiment.training.epochs)
-
-
-def _go_on(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
-    known = run.record()
+def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
+    old = run.record()
 
     def folder(record: dict[str, Any]) -> Run:
         from nnrun.runs.run import differences, reopen_record
 
-        different = list(differences(known, record))
-        if different and not force:
-            reasons = "; ".join(different)
-            raise RunError(f"{run.path} cannot go on to the same bytes: {reasons} (see --force)")
-        if "folds" in known:
+        changes = list(differences(old, record))
+        if changes and not force:
+            reasons = "; ".join(changes)
+            raise RunError(
+                f"{run.path}: results would not be bit-identical: {reasons} (see --force)"
+            )
+        if "folds" in old:
             reopen_record(run, record)
         else:
-            # Keras is loaded by now; of a cross-validation it never is in this process.
+            # Keras is loaded here; for k-fold runs only the workers load it.
             from nnrun.experiment.resume import extend
 
             extend(run, loaded.experiment.training, record)
         return run
 
-    if "folds" in known:
-        kfold.run_kfold(loaded, folder, workers=workers, json=json)
+    if "folds" in old:
+        kfold.kfold_and_report(loaded, folder, workers=workers, json=json)
     entries: list[dict[str, Any]] = []
     try:
-        code = train.train_all(loaded, folder, entries, quiet=json)
+        code = train.train_and_report(loaded, folder, entries, quiet=json)
     finally:
         if json:
             console.print_json({"schema_version": 1, "runs": entries})
     raise typer.Exit(code)
 
 
-def _say_finished(run: Run, *, json: bool) -> None:
+def _report_finished(run: Run, *, json: bool) -> None:
     from nnrun.cli import summary
 
     if json:

@@ -3,52 +3,37 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import tempfile
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-from nnrun.cli import console
-from nnrun.cli import specs as reading
-from nnrun.cli.verb import Json, Overrides, exit_codes
-from nnrun.errors import Fault, RunError, SpecError
-
-if TYPE_CHECKING:
-    from nnrun.spec.loading import Loaded
-import tempfile
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
-from nnrun.cli.progress import epoch_line
-from nnrun.errors import IncompatibleSpec, NnrunError
-from nnrun.experiment.interrupts import Interrupts
-from nnrun.runs import layout
-from nnrun.spec import text
-from nnrun.training import backend
-from nnrun.training.backend import Noise
-from nnrun.types import Logs
-
-if TYPE_CHECKING:
-    from nnrun.runs import Run
-    from nnrun.spec.loading import Loaded
-import platform
-import re
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from xml.etree import ElementTree
 
-from nnrun.spec.text import escape_text
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-# How the trial of a spec went.
+from nnrun.cli import console, specs
+from nnrun.cli.progress import epoch_line
+from nnrun.cli.train import Folder, folder_maker
+from nnrun.cli.verb import Json, Overrides, Specs, exit_codes
+from nnrun.errors import Fault, NnrunError, RunError, SpecError
+from nnrun.experiment.interrupts import Interrupts
+from nnrun.runs import Run, layout
+from nnrun.spec.text import escape_markdown, escape_text
+from nnrun.training import backend
+from nnrun.training.backend import Noise
+from nnrun.types import Logs, Observer
+
+if TYPE_CHECKING:
+    from nnrun.spec.loading import Loaded
 
 PASSED = "passed"
 FAILED = "failed"
@@ -57,24 +42,29 @@ REFUSED = "refused"
 INTERRUPTED = "interrupted"
 UNTRIED = "not tried"
 
-_CODES = {PASSED: 0, FAILED: 1, REFUSED: 2}
+GITHUB_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Names the Markdown file that GitHub shows on the page of a workflow."""
+COLUMNS = ("spec", "data", "seconds", "result")
+SUITE = "nnrun.smoke"
+# XML 1.0 does not allow most control characters.
+_INVALID_IN_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
 class SmokeResult:
-    """A spec, and how its trial went as soon as there was one.
+    """The result of one spec.
 
     Args:
-        spec: as the person named it.
-        name: the experiment's, once it is loaded.
+        spec: as given by the user.
+        name: of the experiment, once the spec is loaded.
         status: one of the words above.
-        data: `real` or `synthetic`, once the rows are there.
-        seconds: without those that TensorFlow took to load.
-        errors: a line each.
-        trace: of an error that is ours to mend.
-        skipped: keys of the spec that a trial does not look at.
-        path: of the run folder, where it is kept.
-        metrics: what the run's `metrics.json` says.
+        data: `real` or `synthetic`, once the rows are loaded.
+        seconds: without loading TensorFlow.
+        errors: one line each.
+        trace: traceback of a bug in nnrun.
+        skipped: keys of the spec that are not checked.
+        path: of the run folder, if it is kept.
+        metrics: as in `metrics.json`.
     """
 
     spec: str
@@ -90,122 +80,129 @@ class SmokeResult:
 
     @property
     def code(self) -> int:
-        """What the command ends with if all others pass."""
-        return _CODES.get(self.status, 1)
+        """The exit code for this result alone."""
+        return {PASSED: 0, REFUSED: 2}.get(self.status, 1)
 
     @property
     def rows(self) -> str:
-        """Which rows it was tried on."""
+        """The kind of rows: `real rows`."""
         return f"{self.data} rows" if self.data else ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Its errors, each with the spec in front; a fault of a file has its place there already."""
+        """The errors, each beginning with the spec."""
         spec = self.spec
         return tuple(each if each.startswith(spec) else f"{spec}: {each}" for each in self.errors)
 
     @property
     def result(self) -> str:
-        """The status, and what was not looked at."""
+        """The status and the skipped keys."""
         return ", ".join([self.status, *(f"{key} skipped" for key in self.skipped)])
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        untimed = self.status in (REFUSED, UNTRIED)
+        return self.spec, self.rows, "" if untimed else f"{self.seconds:.2f}", self.result
+
+    @property
+    def junit_tag(self) -> str | None:
+        """The JUnit element of a result that did not pass."""
+        if self.status in (INTERRUPTED, UNTRIED):
+            return "skipped"
+        if self.status == REFUSED or self.trace:
+            return "error"
+        return "failure" if self.status == FAILED else None
+
     def refuse(self, error: SpecError) -> None:
-        """Notes that the spec has faults."""
-        # Only a refused spec needs it.
+        """Stores the faults of the spec, without the lines of the file."""
         from nnrun.spec.rendering import render
 
         self.status = REFUSED
-        # The first line says it; those below it show the place in the file.
         self.errors = tuple(render(fault).splitlines()[0] for fault in error.faults)
 
     def as_json(self) -> dict[str, Any]:
-        """Of the same keys as a run in every verb's `--json`, and some of its own."""
-        own: dict[str, Any] = {"spec": self.spec, "data": self.data or None}
+        """The result in the JSON document, with the keys of a run in other verbs."""
         error = {"error": "; ".join(self.errors)} if self.errors else {}
         return {
             "path": str(self.path) if self.path else None,
             "name": self.name or None,
             "status": self.status,
             **error,
-            **own,
+            "spec": self.spec,
+            "data": self.data or None,
             "seconds": round(self.seconds, 3),
             "skipped": list(self.skipped),
             "metrics": self.metrics,
         }
 
 
-SUMMARY = "GITHUB_STEP_SUMMARY"
-"""Names the file whose Markdown GitHub shows on the page of a workflow."""
-
-
 def smoke(
-    specs: Annotated[
-        list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
-    ],
+    paths: Specs,
     overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Draw rows where the data are not in the cache.")
+        bool, typer.Option("--synthetic", help="Generate rows if the data are not in the cache.")
     ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, for CI.")
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option("--keep", metavar="DIR", help="Leave the run folders in DIR.")
+        Path | None, typer.Option("--keep", metavar="DIR", help="Keep the run folders in DIR.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Try each experiment: one epoch on a few rows.
+    """Smoke-test each experiment: one epoch on a few rows.
 
     Example: nnrun smoke configs/*.yaml --synthetic --junit smoke.xml
     """
-    closing = _Closing([SmokeResult(str(spec)) for spec in specs], junit=junit, json=json)
+    began, start = datetime.now(), time.perf_counter()
+    results = [SmokeResult(str(path)) for path in paths]
     with exit_codes():
         try:
-            loaded = _load(specs, overrides, closing.trials)
+            loaded = _load(paths, overrides, results)
             if loaded:
-                run_all(loaded, keep, stand_in=synthetic)
+                run_all(loaded, keep, synthetic=synthetic)
         finally:
-            closing.say()
-        raise typer.Exit(max(each.code for each in closing.trials))
+            seconds = time.perf_counter() - start
+            if json:
+                runs = [result.as_json() for result in results]
+                console.print_json({"schema_version": 1, "runs": runs})
+            else:
+                show(results, console.stdout(), seconds=seconds)
+                _print_annotations(results)
+            if junit:
+                text = junit_xml(results, began=began)
+                console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
+            if summary := os.environ.get(GITHUB_SUMMARY):
+                _append(Path(summary), markdown(results, seconds=seconds))
+        raise typer.Exit(max(result.code for result in results))
 
 
-@dataclass(frozen=True)
-class _Closing:
-    """What is said at the end, however it ended."""
-
-    trials: Sequence[SmokeResult]
-    junit: Path | None
-    json: bool
-    began: datetime = field(default_factory=datetime.now)
-    since: float = field(default_factory=time.perf_counter)
-
-    def say(self) -> None:
-        """Prints the answer and writes the files that were asked for.
-
-        Raises:
-            RunError: one of them cannot be written; the answer has been printed.
-        """
-        seconds = time.perf_counter() - self.since
-        if self.json:
-            runs = [each.as_json() for each in self.trials]
-            console.print_json({"schema_version": 1, "runs": runs})
-        else:
-            show(self.trials, console.stdout(), seconds=seconds)
-            # A refused spec has had its annotations, each with its line.
-            for each in self.trials if console.in_github_actions() else ():
-                for error in each.errors if each.status == FAILED else ():
-                    print(console.annotation(Fault("smoke", "", error), Path(each.spec)))
-        if self.junit:
-            _write_junit(self.junit, self)
-        if summary := os.environ.get(SUMMARY):
-            _append(Path(summary), markdown(self.trials, seconds=seconds))
+def _load(
+    paths: Sequence[Path], overrides: list[str], results: Sequence[SmokeResult]
+) -> list[tuple[Loaded, SmokeResult]]:
+    """Loads all specs; prints the faults of those that cannot be loaded."""
+    loaded = []
+    for path, result in zip(paths, results, strict=True):
+        try:
+            spec = specs.read_spec(path, overrides)
+        except SpecError as error:
+            result.refuse(error)
+            console.print_error(error)
+            continue
+        result.name = spec.experiment.name
+        result.skipped = ("expect",) if spec.experiment.expect else ()
+        loaded.append((spec, result))
+    return loaded
 
 
-def _write_junit(path: Path, closing: _Closing) -> None:
-    from nnrun.cli.console import save
-
-    text = document(closing.trials, began=closing.began)
-    save(path, lambda passing: passing.write_text(text, encoding="utf-8"))
+def _print_annotations(results: Sequence[SmokeResult]) -> None:
+    """Prints failures for GitHub Actions; refused specs have been annotated with their lines."""
+    if not console.in_github_actions():
+        return
+    for result in results:
+        for error in result.errors if result.status == FAILED else ():
+            print(console.annotation(Fault("smoke", "", error), Path(result.spec)))
 
 
 def _append(path: Path, text: str) -> None:
@@ -216,81 +213,112 @@ def _append(path: Path, text: str) -> None:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _load(
-    specs: Sequence[Path], overrides: list[str], trials: Sequence[SmokeResult]
-) -> list[tuple[Loaded, SmokeResult]]:
-    """The specs that can be loaded; of the others all faults are said at once."""
-    loaded = []
-    for spec, each in zip(specs, trials, strict=True):
-        try:
-            found = reading.read_spec(spec, overrides)
-        except SpecError as error:
-            each.refuse(error)
-            console.print_error(error)
-            continue
-        each.name = found.experiment.name
-        each.skipped = ("expect",) if found.experiment.expect else ()
-        loaded.append((found, each))
-    return loaded
-
-
-# What is said of a smoke run when it is over: a table, or Markdown for a CI service's page.
-
-HEADER = ("spec", "data", "seconds", "result")
-
-
-def show(trials: Sequence[SmokeResult], out: Console, *, seconds: float) -> None:
-    """Prints a row per spec, the reasons of those that did not pass, and a sentence on all.
+def run_all(
+    loaded: Sequence[tuple[Loaded, SmokeResult]], keep: Path | None, *, synthetic: bool
+) -> None:
+    """Runs all specs, also after an error of one.
 
     Args:
-        trials: in the order of the command.
-        out: where to.
-        seconds: that the whole took.
+        loaded: each with its result, which is filled in.
+        keep: folder of the runs; None for a temporary one.
+        synthetic: whether rows may be generated.
+
+    Raises:
+        KeyboardInterrupt: results so far are filled in.
     """
-    table = Table()
-    for name in HEADER:
-        table.add_column(name, justify="right" if name == "seconds" else "left")
-    for each in trials:
-        table.add_row(*map(escape, _cells(each)))
-    out.print(table)
-    for each in trials:
-        for reason in each.reasons:
-            out.print(reason, markup=False, soft_wrap=True)
-    out.print(_sentence(trials, seconds), markup=False)
+    with _folder(keep) as root, SmokeProgress(len(loaded)) as progress, Interrupts() as interrupts:
+        start = time.perf_counter()
+        progress.stage("loading TensorFlow")
+        backend.load()
+        # Imported here, so that its seconds do not count as those of the first spec.
+        from nnrun.experiment.smoke import run_trial
+
+        seconds = time.perf_counter() - start
+        trials = Trials(root, progress, synthetic, seconds, run_trial, interrupts)
+        for spec, result in loaded:
+            progress.began(result.spec)
+            try:
+                trials.attempt(spec, result)
+            finally:
+                result.path = progress.path if keep else None
+                progress.ended(result)
 
 
-def markdown(trials: Sequence[SmokeResult], *, seconds: float) -> str:
-    """The same as GitHub shows it on the page of a workflow."""
-    rows = [HEADER, ("---", "---", "---:", "---"), *map(_cells, trials)]
-    lines = [f"| {' | '.join(map(text.escape_markdown, row))} |" for row in rows]
-    reasons = [f"- {text.escape_markdown(reason)}" for each in trials for reason in each.reasons]
-    parts = ["### nnrun smoke", "\n".join(lines), "\n".join(reasons), _sentence(trials, seconds)]
-    return "\n\n".join(filter(None, parts)) + "\n"
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep:
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="nnrun-smoke-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
-def line(each: SmokeResult) -> str:
-    """What is printed as a trial ends, where no bar is drawn."""
-    return "  ".join(filter(None, [each.result, each.spec, each.rows, f"{each.seconds:.2f} s"]))
-
-
-def _cells(each: SmokeResult) -> tuple[str, ...]:
-    untimed = each.status in (REFUSED, UNTRIED)
-    return each.spec, each.rows, "" if untimed else f"{each.seconds:.2f}", each.result
-
-
-def _sentence(trials: Sequence[SmokeResult], seconds: float) -> str:
-    passed = sum(each.status == PASSED for each in trials)
-    return f"{passed} of {len(trials)} passed in {seconds:.1f} s"
-
-
-# How a smoke run shows: a bar on a terminal, a line per spec elsewhere.
-
-
-class SmokeProgress:
-    """The Observer of one trial after another; while entered, TensorFlow's noise goes to a log.
+@dataclass(frozen=True)
+class Trials:
+    """Settings of all trials.
 
     Args:
-        specs: how many there are to be tried.
+        root: folder of their runs.
+        progress: observes each trial.
+        synthetic: whether rows may be generated.
+        import_seconds: time for loading TensorFlow and Keras.
+        run_trial: `nnrun.experiment.smoke.run_trial`.
+        interrupts: already entered.
+    """
+
+    root: Path
+    progress: SmokeProgress
+    synthetic: bool
+    import_seconds: float
+    run_trial: Callable[..., Run]
+    interrupts: Interrupts
+
+    def attempt(self, loaded: Loaded, result: SmokeResult) -> None:
+        """Runs one trial and fills in its result.
+
+        Raises:
+            KeyboardInterrupt: the result is filled in.
+        """
+        start = time.perf_counter()
+        result.status = INTERRUPTED
+        try:
+            run = self._run(loaded, result, folder_maker(loaded, self.root), start)
+            result.metrics = run.metrics()
+            self.interrupts.check()
+            result.status = PASSED
+        except SpecError as error:
+            self.interrupts.check()
+            result.refuse(error)
+            console.print_error(error, self.progress.console)
+        except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
+            self.interrupts.check()
+            result.status, result.errors = FAILED, (str(error),)
+            if not isinstance(error, NnrunError):
+                # A bug of nnrun.
+                result.errors = (repr(error),)
+                result.trace = "".join(traceback.format_exception(error))
+                self.progress.console.print(result.trace, markup=False)
+        finally:
+            result.seconds = time.perf_counter() - start
+
+    def _run(self, loaded: Loaded, result: SmokeResult, folder: Folder, start: float) -> Run:
+        from nnrun.experiment import smoke
+        from nnrun.experiment.recorder import RunContext
+
+        context = RunContext(loaded.overrides, start, self.import_seconds)
+        with specs.located_errors(loaded):
+            trial = smoke.load_rows(loaded.experiment, stand_in=self.synthetic)
+            result.data = trial.data
+            return self.run_trial(trial, folder, context=context, observer=self.progress)
+
+
+class SmokeProgress(Observer):
+    """Observes one trial after another: a bar on a terminal, a line per spec elsewhere.
+
+    While it is entered, messages of TensorFlow go to the log of the run.
+
+    Args:
+        specs: number of trials.
     """
 
     def __init__(self, specs: int) -> None:
@@ -320,224 +348,107 @@ class SmokeProgress:
         self._noise.__exit__()
 
     def began(self, spec: str) -> None:
-        """Names the spec that is tried."""
+        """Shows the name of the spec."""
         self._bar.update(self._task, description=spec, stage="reading")
 
-    def ended(self, each: SmokeResult) -> None:
-        """Says how a trial went; what comes until the next one has a folder is in no log."""
+    def ended(self, result: SmokeResult) -> None:
+        """Prints the result of a trial and closes its log."""
         self._noise.leave_log()
         self.path = None
         self._bar.advance(self._task)
         if not self._draws:
-            self.console.print(line(each), markup=False)
+            parts = [result.result, result.spec, result.rows, f"{result.seconds:.2f} s"]
+            self.console.print("  ".join(filter(None, parts)), markup=False)
 
     def stage(self, text: str) -> None:
-        """Names what is being done."""
+        """Shows the current step."""
         self._bar.update(self._task, stage=text)
 
-    def run_began(self, path: Path) -> None:
-        """From now on there is a log to write to."""
+    def run_began(self, path: Path, parts: int = 1) -> None:
+        """Sends messages of TensorFlow to the log of the run."""
         self.path = path
         self._noise.move_to(path / layout.LOG)
         self.stage("training")
 
     def notice(self, text: str) -> None:
-        """Is in the log only: of a few rows it says nothing about the experiment."""
+        """Logs a notice; about a few rows it is no news for the user."""
         self._noise.note(f"note: {text}")
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
-        """Nothing to show."""
+        """Remembers the number of epochs."""
         self._epochs = epochs
 
-    def steps_done(self, step: int) -> None:
-        """Nothing to show."""
-
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """Is in the log only."""
+        """Logs the epoch."""
         self._noise.note(epoch_line(epoch, self._epochs, logs, seconds))
 
 
-# Tries one spec after another in this process, and notes how each went.
+def show(results: Sequence[SmokeResult], out: Console, *, seconds: float) -> None:
+    """Prints a row per spec, the errors, and the number of passed specs."""
+    rows = [result.cells for result in results]
+    out.print(console.make_table(COLUMNS, rows, right=["seconds"]))
+    for result in results:
+        for reason in result.reasons:
+            out.print(reason, markup=False, soft_wrap=True)
+    out.print(_total(results, seconds), markup=False)
 
 
-def run_all(
-    loaded: Sequence[tuple[Loaded, SmokeResult]], keep: Path | None, *, stand_in: bool
-) -> None:
-    """Tries all of them, whatever becomes of each.
-
-    Args:
-        loaded: each with what is to be noted of it.
-        keep: where the run folders are left; None for nowhere.
-        stand_in: whether made-up rows may stand in for files that are not there.
-
-    Raises:
-        KeyboardInterrupt: what was noted until then stays.
-    """
-    with _folder(keep) as root, SmokeProgress(len(loaded)) as watcher, Interrupts() as interrupts:
-        began = time.perf_counter()
-        watcher.stage("loading TensorFlow")
-        backend.load()
-        # Before the first trial, whose seconds would else be those of all.
-        from nnrun.experiment.smoke import run_trial
-
-        seconds = time.perf_counter() - began
-        trials = Trials(root, watcher, stand_in, seconds, run_trial, interrupts)
-        for found, each in loaded:
-            watcher.began(each.spec)
-            try:
-                trials.attempt(found, each)
-            finally:
-                each.path = watcher.path if keep else None
-                watcher.ended(each)
+def markdown(results: Sequence[SmokeResult], *, seconds: float) -> str:
+    """The same in Markdown, for the page of a GitHub workflow."""
+    rows = [COLUMNS, ("---", "---", "---:", "---"), *(result.cells for result in results)]
+    lines = [f"| {' | '.join(map(escape_markdown, row))} |" for row in rows]
+    reasons = [f"- {escape_markdown(reason)}" for result in results for reason in result.reasons]
+    parts = ["### nnrun smoke", "\n".join(lines), "\n".join(reasons), _total(results, seconds)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    if keep:
-        yield keep
-        return
-    with tempfile.TemporaryDirectory(prefix="nnrun-smoke-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def _total(results: Sequence[SmokeResult], seconds: float) -> str:
+    passed = sum(result.status == PASSED for result in results)
+    return f"{passed} of {len(results)} passed in {seconds:.1f} s"
 
 
-@dataclass(frozen=True)
-class Trials:
-    """What all trials have in common.
+def junit_xml(results: Sequence[SmokeResult], *, began: datetime) -> str:
+    """One JUnit test suite with a test case per spec.
+
+    A failed trial is a `failure`, a refused spec or a bug of nnrun an `error`, and a trial that did
+    not end is `skipped`.
 
     Args:
-        root: folder of their runs.
-        watcher: is told how they go.
-        stand_in: whether made-up rows may stand in for files that are not there.
-        import_seconds: spent loading TensorFlow and Keras.
-        carry_out: trains and reads back, as `smoke.trial` has it.
-        interrupts: entered.
+        results: in the order of the command.
+        began: local time.
     """
-
-    root: Path
-    watcher: SmokeProgress
-    stand_in: bool
-    import_seconds: float
-    carry_out: Callable[..., Run]
-    interrupts: Interrupts
-
-    def attempt(self, loaded: Loaded, each: SmokeResult) -> None:
-        """Tries one experiment and notes how it went.
-
-        Raises:
-            KeyboardInterrupt: when that is noted.
-        """
-        began = time.perf_counter()
-        each.status = INTERRUPTED
-        try:
-            each.metrics = self._run(loaded, each, began)
-            self.interrupts.raise_again()
-            each.status = PASSED
-        except Exception as error:  # noqa: BLE001 - the other experiments are tried all the same
-            self.interrupts.raise_again()
-            self._note(each, error)
-        finally:
-            each.seconds = time.perf_counter() - began
-
-    def _note(self, each: SmokeResult, error: Exception) -> None:
-        if isinstance(error, SpecError):
-            each.refuse(error)
-            console.print_error(error, self.watcher.console)
-            return
-        each.status, each.errors = FAILED, (str(error),)
-        if not isinstance(error, NnrunError):
-            # Ours to mend.
-            each.errors, each.trace = (repr(error),), "".join(traceback.format_exception(error))
-            self.watcher.console.print(each.trace, markup=False)
-
-    def _run(self, loaded: Loaded, each: SmokeResult, began: float) -> dict[str, Any]:
-        """Trains and reads back; returns the metrics."""
-        from nnrun import runs
-        from nnrun.experiment import smoke
-        from nnrun.experiment.recorder import RunContext
-
-        context = RunContext(loaded.overrides, began, self.import_seconds)
-        try:
-            trial = smoke.load_rows(loaded.experiment, stand_in=self.stand_in)
-            each.data = trial.data
-            run = self.carry_out(
-                trial,
-                lambda record: runs.create(
-                    self.root, each.name, now=context.clock(), record=record
-                ),
-                context=context,
-                observer=self.watcher,
-            )
-        except IncompatibleSpec as problem:
-            fault = loaded.fault(problem.code, problem.path, problem.message)
-            raise SpecError((fault,)) from problem
-        return run.metrics()
-
-
-# The trials of a smoke run as JUnit XML, which CI services show.
-
-SUITE = "nnrun.smoke"
-# XML 1.0 has no way to write most control characters.
-_UNWRITABLE = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def document(trials: Sequence[SmokeResult], *, began: datetime) -> str:
-    """One test suite, one test case per spec.
-
-    A failed trial is a `failure`, a refused spec and a fault of ours an `error`, and a spec that was
-    not tried to its end is `skipped`.
-
-    Args:
-        trials: in the order of the command.
-        began: the local time.
-    """
-    suite = ElementTree.Element("testsuite", name=SUITE, hostname=platform.node())
+    tags = [result.junit_tag for result in results]
+    counts = {
+        "tests": str(len(results)),
+        "failures": str(tags.count("failure")),
+        "errors": str(tags.count("error")),
+        "time": f"{sum(result.seconds for result in results):.3f}",
+    }
+    root = ElementTree.Element("testsuites", {"name": "nnrun smoke", **counts})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": SUITE, **counts})
+    suite.set("skipped", str(tags.count("skipped")))
+    suite.set("hostname", platform.node())
     suite.set("timestamp", began.isoformat(timespec="seconds"))
-    suite.extend(_case(each) for each in trials)
-    _count(suite, trials)
-    root = ElementTree.Element("testsuites", name="nnrun smoke")
-    _count(root, trials)
-    del root.attrib["skipped"]  # which only a suite counts
-    root.append(suite)
+    suite.extend(_junit_case(result) for result in results)
     ElementTree.indent(root)
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n'
-        + ElementTree.tostring(root, encoding="unicode")
-        + "\n"
-    )
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def _count(element: ElementTree.Element, trials: Sequence[SmokeResult]) -> None:
-    kinds = [_kind(each) for each in trials]
-    element.set("tests", str(len(trials)))
-    for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        element.set(attribute, str(kinds.count(kind)))
-    element.set("time", f"{sum(each.seconds for each in trials):.3f}")
-
-
-def _case(each: SmokeResult) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", name=_writable(each.spec), classname=SUITE)
-    case.set("time", f"{each.seconds:.3f}")
-    kind = _kind(each)
-    if kind:
-        sign = ElementTree.SubElement(
-            case, kind, message=_writable("; ".join(each.errors) or each.status)
-        )
-        if kind != "skipped":
-            sign.set("type", each.status)
-            sign.text = _writable(each.trace or "\n".join(each.errors))
-    said = "\n".join(filter(None, [each.rows, *(f"{key} skipped" for key in each.skipped)]))
-    if said:
-        ElementTree.SubElement(case, "system-out").text = _writable(said)
+def _junit_case(result: SmokeResult) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", name=_xml_text(result.spec), classname=SUITE)
+    case.set("time", f"{result.seconds:.3f}")
+    if tag := result.junit_tag:
+        message = _xml_text("; ".join(result.errors) or result.status)
+        element = ElementTree.SubElement(case, tag, message=message)
+        if tag != "skipped":
+            element.set("type", result.status)
+            element.text = _xml_text(result.trace or "\n".join(result.errors))
+    lines = filter(None, [result.rows, *(f"{key} skipped" for key in result.skipped)])
+    if output := "\n".join(lines):
+        ElementTree.SubElement(case, "system-out").text = _xml_text(output)
     return case
 
 
-def _kind(each: SmokeResult) -> str | None:
-    if each.status in (INTERRUPTED, UNTRIED):
-        return "skipped"
-    if each.status == REFUSED or each.trace:
-        return "error"
-    return "failure" if each.status == FAILED else None
-
-
-def _writable(text: str) -> str:
-    return escape_text(_UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+def _xml_text(text: str) -> str:
+    return escape_text(_INVALID_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text))

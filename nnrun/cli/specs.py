@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nnrun
-from nnrun.errors import CommandError, Fault, SpecError
+from nnrun.errors import CommandError, Fault, IncompatibleSpec, SpecError
 from nnrun.runs import layout
 from nnrun.spec.suggest import list_nearest, nearest
 
@@ -90,3 +91,17 @@ def expect_overrides(expect: Sequence[str]) -> list[str]:
         condition = match[2].replace("'", "''")
         overrides.append(f"expect.{match[1]}='{condition}'")
     return overrides
+
+
+@contextmanager
+def located_errors(loaded: Loaded) -> Iterator[None]:
+    """Turns an IncompatibleSpec into a SpecError with the place of the value in the file.
+
+    Raises:
+        SpecError: a value does not fit the data, the model or another value.
+    """
+    try:
+        yield
+    except IncompatibleSpec as problem:
+        fault = loaded.fault(problem.code, problem.path, problem.message)
+        raise SpecError((fault,)) from problem

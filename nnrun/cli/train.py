@@ -11,40 +11,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnrun.cli import console
-from nnrun.cli import specs as reading
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, exit_codes
-from nnrun.errors import IncompatibleSpec, NnrunError, SpecError
+from nnrun import runs
+from nnrun.cli import console, specs
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs, exit_codes
+from nnrun.errors import NnrunError, SpecError
 from nnrun.experiment.interrupts import Interrupts
+from nnrun.runs import Run
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import TrainingProgress
     from nnrun.experiment.setup import TrainingSetup
-    from nnrun.runs import Run
     from nnrun.spec.loading import Loaded
 
-Folder = Callable[[dict[str, Any]], "Run"]
+Folder = Callable[[dict[str, Any]], Run]
+"""Creates the folder of a run, or reopens it, with the given record."""
 
 
 @dataclass
 class Last:
-    """What the last training was made with, which serves for the next seed of the same spec.
+    """The last training of this process, reused for the next seed of the same spec.
 
-    TensorFlow keeps what XLA has compiled for as long as the process lives, 8 MB each time.
+    TensorFlow never frees what XLA has compiled, 8 MB per training.
     """
 
     setup: TrainingSetup | None = None
 
 
 def train(
-    specs: Annotated[
-        list[Path], typer.Argument(metavar="SPEC", help="YAML files, or shipped specs by name.")
-    ],
+    paths: Specs,
     overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
     expect: Expect = [],  # noqa: B006 - likewise
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=1, metavar="N", help="A run each with N seeds in a row."),
+        typer.Option("--seeds", min=1, metavar="N", help="Train N runs with consecutive seeds."),
     ] = None,
     root: Runs = Path("runs"),
     json: Json = False,
@@ -56,60 +55,58 @@ def train(
     entries: list[dict[str, Any]] = []
     with exit_codes():
         try:
-            # All are read first: a typo in the last must not show after the first has trained.
-            loaded = [each for spec in specs for each in _seeded(spec, overrides, expect, seeds)]
+            # All specs are read before the first is trained, so that errors show at once.
+            loaded = [each for path in paths for each in _load(path, overrides, expect, seeds)]
             last = Last()
             codes = [
-                train_all(each, _new(each, root), entries, quiet=json, last=last) for each in loaded
+                train_and_report(each, folder_maker(each, root), entries, quiet=json, last=last)
+                for each in loaded
             ]
             if seeds and not json:
-                _sum_up(entries)
+                _print_spreads(entries)
         finally:
             if json:
                 console.print_json({"schema_version": 1, "runs": entries})
         raise typer.Exit(max(codes))
 
 
-def _seeded(spec: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:
-    """The experiment; with `--seeds` once for each seed, from its own on."""
-    loaded = reading.read_spec(spec, overrides, expect)
+def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:
+    """The experiment; with `--seeds` once per seed, beginning with its own."""
+    loaded = specs.read_spec(path, overrides, expect)
     if seeds is None:
         return [loaded]
     first = loaded.experiment.seed
     if first is None:
-        message = "must be a number for --seeds to count on from, got null"
+        message = "must be a number for --seeds, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
     return [
-        reading.read_spec(spec, [*overrides, f"seed={seed}"], expect)
+        specs.read_spec(path, [*overrides, f"seed={seed}"], expect)
         for seed in range(first, first + seeds)
     ]
 
 
-def _sum_up(entries: list[dict[str, Any]]) -> None:
-    """Says of each experiment what its seeds have in common, as far as they were finished."""
+def _print_spreads(entries: list[dict[str, Any]]) -> None:
+    """Prints mean and standard deviation over the finished seeds of each experiment."""
     from nnrun.analysis.compare import experiments, formats, read
     from nnrun.analysis.compare.facts import finished
-    from nnrun.runs import Run
 
-    runs = [run for entry in entries if finished(run := read(Run(Path(entry["path"]))))]
-    for experiment in experiments(runs):
+    facts = [run for entry in entries if finished(run := read(Run(Path(entry["path"]))))]
+    for experiment in experiments(facts):
         if experiment.is_group:
             metric = next(iter(experiment.first.reported))
             console.stdout().print(formats.over_seeds(experiment, metric), markup=False)
 
 
-def _new(loaded: Loaded, root: Path) -> Folder:
-    """Makes a new run folder."""
+def folder_maker(loaded: Loaded, root: Path) -> Folder:
+    """Creates a new run folder when it is called."""
 
-    def folder(record: dict[str, Any]) -> Run:
-        from nnrun import runs
-
+    def create(record: dict[str, Any]) -> Run:
         return runs.create(root, loaded.experiment.name, now=datetime.now(), record=record)
 
-    return folder
+    return create
 
 
-def train_all(
+def train_and_report(
     loaded: Loaded,
     folder: Folder,
     entries: list[dict[str, Any]],
@@ -117,75 +114,70 @@ def train_all(
     quiet: bool = False,
     last: Last | None = None,
 ) -> int:
-    """Trains one experiment and says how it went, however it went.
+    """Trains one experiment and prints its summary, also after an error.
 
     Args:
         loaded: the experiment.
-        folder: makes the run folder, or opens one that is to be gone on with.
-        entries: the run is added to them.
-        quiet: prints no table.
-        last: what was trained before in this process.
+        folder: creates or reopens the run folder.
+        entries: the run's JSON document is appended.
+        quiet: print no summary.
+        last: the last training of this process.
 
     Returns:
         An exit code.
     """
     from nnrun.cli import summary
     from nnrun.cli.progress import TrainingProgress
-    from nnrun.runs import Run
     from nnrun.runs.gates import judge_gates
 
-    watcher = TrainingProgress()
+    progress = TrainingProgress()
     try:
-        train_one(loaded, folder, watcher, last)
-        assert watcher.path
-        judged = judge_gates(Run(watcher.path), loaded.experiment.expect)
+        train_one(loaded, folder, progress, last)
+        assert progress.path
+        outcomes = judge_gates(Run(progress.path), loaded.experiment.expect)
     except NnrunError as error:
         console.print_error(error)
         return error.exit_code
     finally:
-        if watcher.path:
-            run = Run(watcher.path)
+        if progress.path:
+            run = Run(progress.path)
             entries.append(summary.as_json(run))
             summary.log(run)
             if not quiet:
                 summary.show(run, console.stdout())
-    return 0 if all(outcome.passed for outcome in judged) else MISSED
+    return 0 if all(outcome.passed for outcome in outcomes) else MISSED
 
 
 def train_one(
-    loaded: Loaded, folder: Folder, watcher: TrainingProgress, last: Last | None = None
+    loaded: Loaded, folder: Folder, progress: TrainingProgress, last: Last | None = None
 ) -> None:
     """Trains one experiment into a folder.
 
     Raises:
-        NnrunError: it cannot be done, or has failed; the folder keeps what there is.
+        NnrunError: training is impossible or failed; the folder keeps the results so far.
         KeyboardInterrupt: likewise.
     """
     began = time.perf_counter()
-    try:
-        from nnrun.experiment.inputs import load_and_prepare
+    with specs.located_errors(loaded):
+        from nnrun.experiment import fold
         from nnrun.training import backend
 
-        watcher.reading(loaded.experiment.dataset.name)
-        prepared = load_and_prepare(loaded.experiment)
-        with watcher, Interrupts() as interrupts:
+        progress.reading(loaded.experiment.dataset.name)
+        prepared = fold.load_and_prepare(loaded.experiment)
+        with progress, Interrupts() as interrupts:
             imported = time.perf_counter()
-            watcher.stage("loading TensorFlow")
+            progress.stage("loading TensorFlow")
             backend.load()
-            from nnrun.experiment import fold
             from nnrun.experiment.recorder import RunContext
-            from nnrun.experiment.setup import serves
+            from nnrun.experiment.setup import can_reuse
 
-            # Packages that load catch what they should not, and go on.
-            interrupts.raise_again()
-            spent = time.perf_counter() - imported
-            context = RunContext(loaded.overrides, began, spent, heed=interrupts.raise_again)
+            # Some packages swallow a KeyboardInterrupt while they are imported.
+            interrupts.check()
+            seconds = time.perf_counter() - imported
+            context = RunContext(loaded.overrides, began, seconds, check_interrupt=interrupts.check)
             last = last or Last()
-            again = last.setup if serves(last.setup, prepared.spec) else None
+            previous = last.setup if can_reuse(last.setup, prepared.spec) else None
             last.setup = None
-            setup = fold.prepare(prepared, watcher, previous=again)
-            fold.fit_fold(setup, folder, context=context, observer=watcher)
+            setup = fold.build(prepared, progress, previous=previous)
+            fold.train_fold(setup, folder, context=context, observer=progress)
             last.setup = setup
-    except IncompatibleSpec as problem:
-        fault = loaded.fault(problem.code, problem.path, problem.message)
-        raise SpecError((fault,)) from problem

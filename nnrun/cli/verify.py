@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-from nnrun.cli import console
-from nnrun.cli.kfold import Workers
-from nnrun.cli.verb import MISSED, Json, exit_codes
-from nnrun.errors import NnrunError, SpecError
-
-if TYPE_CHECKING:
-    from nnrun.runs.verify.files import Checked
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from nnrun.cli import kfold, specs, train
-from nnrun.errors import RunError, TrainingError
-from nnrun.runs import layout
-from nnrun.runs.verify import judging
-from nnrun.runs.verify.causes import Cause
-from nnrun.runs.verify.files import VerifyTarget
-from nnrun.runs.verify.judging import DIFFERENT, IDENTICAL, WITHIN, Comparison, Judged
+from nnrun.cli import console, kfold, specs, train
+from nnrun.cli.list import count_runs
+from nnrun.cli.verb import MISSED, Json, Workers, exit_codes
+from nnrun.errors import NnrunError, RunError, SpecError, TrainingError
+from nnrun.runs import Run, layout
 
 if TYPE_CHECKING:
-    from nnrun.runs import Run
+    from nnrun.runs.verify.causes import Cause
     from nnrun.runs.verify.files import VerifyTarget
+    from nnrun.runs.verify.judging import Comparison, Judged
     from nnrun.spec.loading import Loaded
+
+COLUMNS = ("compared", "extent", "differing", "by up to", "")
+COLORS = {"identical": "green", "within tolerance": "yellow", "different": "red"}
+BUG = (
+    "nothing that is recorded explains it, so it is a bug of nnrun; please report it with the "
+    "`run.json` of the run and the output of `nnrun verify --json`"
+)
+SENDING_CALLBACK = "RemoteMonitor"
+"""A callback that a repetition leaves out, so that nothing is sent twice."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A run compared with its repetition.
+
+    Args:
+        subject: the run.
+        judged: the comparisons and the verdict.
+        causes: likely causes of differences.
+        repeated: folder of the repetition, if it is kept.
+        again: verdict of comparing a second repetition with the first, if no cause was found.
+    """
+
+    subject: VerifyTarget
+    judged: Judged
+    causes: Sequence[Cause]
+    repeated: Path | None = None
+    again: str | None = None
 
 
 def verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
     files: Annotated[
         bool,
-        typer.Option("--files", help="Train nothing: only compare each file with its digest."),
+        typer.Option("--files", help="Only compare files with their digests; train nothing."),
     ] = False,
     tolerance: Annotated[
         float | None,
@@ -55,12 +69,12 @@ def verify(
             "--tolerance",
             min=0.0,
             metavar="X",
-            help="Largest relative difference that is not called different; by default 0.0001.",
+            help="Maximum relative difference that counts as equal; by default 0.0001.",
         ),
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="DIR", help="Leave the repetitions in this folder."),
+        typer.Option("--keep", metavar="DIR", help="Keep the repetitions in this folder."),
     ] = None,
     workers: Workers = None,
     json: Json = False,
@@ -73,132 +87,148 @@ def verify(
     Example: nnrun verify runs/20260101-120000-digits
     """
     with exit_codes():
-        each = _Files() if files else _Repeating(tolerance, keep, workers)
-        found = [_found(path, each, quiet=json) for path in paths]
+        entries: list[dict[str, Any]] = []
+        codes = []
+        for path in paths:
+            try:
+                if files:
+                    entry, code = _check_files(path, quiet=json)
+                else:
+                    entry, code = _verify(path, tolerance, keep, workers, quiet=json)
+            except NnrunError as error:
+                console.print_error(error)
+                entry = {"path": str(path), "verdict": None, "error": _one_line(error)}
+                code = error.exit_code
+            entries.append(entry)
+            codes.append(code)
         if json:
-            runs = [entry for entry, _ in found]
-            console.print_json({"schema_version": 1, "runs": runs})
+            console.print_json({"schema_version": 1, "runs": entries})
         elif files:
-            assert isinstance(each, _Files)
-            each.sum_up()
-        raise typer.Exit(max(code for _, code in found))
+            _print_file_totals([entry for entry in entries if entry["verdict"]])
+        raise typer.Exit(max(codes))
 
 
-Answered = tuple[dict[str, Any], int]
-
-
-def _found(path: Path, each: Callable[..., Answered], *, quiet: bool) -> Answered:
-    """What is said of a run, and the exit code; one that cannot be verified stops no other."""
-    try:
-        return each(path, quiet=quiet)
-    except NnrunError as error:
-        console.print_error(error)
-        return {"path": str(path), "verdict": None, "error": _words(error)}, error.exit_code
-
-
-def _words(error: NnrunError) -> str:
+def _one_line(error: NnrunError) -> str:
     if isinstance(error, SpecError):
         return "; ".join(f"{fault.code} {fault.path}: {fault.message}" for fault in error.faults)
     return str(error)
 
 
-class _Files:
-    """Compares files with their digests."""
+def _check_files(path: Path, *, quiet: bool) -> tuple[dict[str, Any], int]:
+    """Compares the files of a run with their digests; returns a document and an exit code."""
+    from nnrun.runs.verify.files import check
 
-    def __init__(self) -> None:
-        self._checked: list[Checked] = []
-
-    def __call__(self, path: Path, *, quiet: bool) -> Answered:
-        from nnrun.runs import Run
-        from nnrun.runs.verify.files import check
-
-        found = check(Run(path))
-        self._checked.append(found)
-        damaged = [{"file": each.file, "reason": each.reason} for each in found.damaged]
-        for each in () if quiet else found.damaged:
-            console.stdout().print(f"{path / each.file} {each.reason}", markup=False, style="red")
-        verdict = "damaged" if damaged else "whole"
-        entry = {"path": str(path), "verdict": verdict, "files": found.files, "bytes": found.bytes}
-        return entry | {"damaged": damaged}, MISSED if damaged else 0
-
-    def sum_up(self) -> None:
-        """Says how much was read and how much of it is damaged."""
-        from nnrun.spec.text import format_size
-
-        files = sum(each.files for each in self._checked)
-        damaged = sum(len(each.damaged) for each in self._checked)
-        runs = f"{len(self._checked):,} {'run' if len(self._checked) == 1 else 'runs'}"
-        read = f"{runs}, {files:,} files, {format_size(sum(each.bytes for each in self._checked))}"
-        state = f"{damaged:,} not as written" if damaged else "all as they were written"
-        if self._checked:
-            console.stdout().print(f"{read}: {state}", markup=False)
+    checked = check(Run(path))
+    damaged = [{"file": damage.file, "reason": damage.reason} for damage in checked.damaged]
+    for damage in () if quiet else checked.damaged:
+        console.stdout().print(f"{path / damage.file} {damage.reason}", markup=False, style="red")
+    entry = {
+        "path": str(path),
+        "verdict": "damaged" if damaged else "whole",
+        "files": checked.files,
+        "bytes": checked.bytes,
+        "damaged": damaged,
+    }
+    return entry, MISSED if damaged else 0
 
 
-@dataclass(frozen=True)
-class _Repeating:
-    """Repeats a run and compares; arguments as of `verify`."""
+def _print_file_totals(entries: list[dict[str, Any]]) -> None:
+    files = sum(entry["files"] for entry in entries)
+    damaged = sum(len(entry["damaged"]) for entry in entries)
+    state = f"{damaged:,} damaged" if damaged else "all unchanged"
+    if entries:
+        runs, size = count_runs(len(entries), sum(entry["bytes"] for entry in entries)).split(", ")
+        console.stdout().print(f"{runs}, {files:,} files, {size}: {state}", markup=False)
 
-    tolerance: float | None
-    keep: Path | None
-    workers: int | None
 
-    def __call__(self, path: Path, *, quiet: bool) -> Answered:
-        from nnrun.runs.verify.judging import DIFFERENT
+def _verify(
+    path: Path, tolerance: float | None, keep: Path | None, workers: int | None, *, quiet: bool
+) -> tuple[dict[str, Any], int]:
+    """Repeats a run and compares it; returns a document and an exit code."""
+    from nnrun.runs.verify import causes, judging
+    from nnrun.runs.verify.files import UnverifiedRun, verify_target
 
-        with folder(self.keep) as root:
-            found = self._verified(path, root)
-        if not quiet:
-            show(found, console.stdout())
-        return as_json(found), MISSED if found.judged.verdict == DIFFERENT else 0
-
-    def _verified(self, path: Path, root: Path) -> Verified:
-        from nnrun.runs.verify import causes, judging
-        from nnrun.runs.verify.files import UnverifiedRun, verify_target
-        from nnrun.runs.verify.judging import IDENTICAL
-
-        tolerance = judging.TOLERANCE if self.tolerance is None else self.tolerance
-        run = verify_target(path)
-        repeated = repeat(run, root, self.workers)
-        judged = judging.judge(path, repeated, run.damaged, tolerance=tolerance)
-        reasons: list[causes.Cause] = []
+    tolerance = judging.TOLERANCE if tolerance is None else tolerance
+    with _folder(keep) as root:
+        subject = verify_target(path)
+        repeated = _repeat(subject, root, workers)
+        judged = judging.judge(path, repeated, subject.damaged, tolerance=tolerance)
+        likely: list[Cause] = []
         again = None
-        if judged.verdict != IDENTICAL:
-            reasons = causes.find(causes.Evidence(judged, run.run, UnverifiedRun(repeated)))
-        if any(cause.kind == causes.UNKNOWN for cause in reasons):
-            # Whether it repeats at all decides what the difference means.
-            second = repeat(run, root, self.workers)
+        if judged.verdict != judging.IDENTICAL:
+            evidence = causes.Evidence(judged, subject.run, UnverifiedRun(repeated))
+            likely = causes.find(evidence)
+        if any(cause.kind == causes.UNKNOWN for cause in likely):
+            # Without a cause, a second repetition shows whether the experiment repeats at all.
+            second = _repeat(subject, root, workers)
             again = judging.judge(repeated, second, (), tolerance=tolerance).verdict
-        return Verified(run, judged, reasons, repeated if self.keep else None, again)
+        verified = Verified(subject, judged, likely, repeated if keep else None, again)
+        if not quiet:
+            show(verified, console.stdout())
+        return as_json(verified), MISSED if judged.verdict == judging.DIFFERENT else 0
 
 
-# What `nnrun verify` says of a run and its repetition.
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """The folder of the repetitions: the one given, or a temporary one."""
+    if keep:
+        yield keep
+        return
+    with TemporaryDirectory(prefix="nnrun-verify-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)
 
-_COLORS = {IDENTICAL: "green", WITHIN: "yellow", DIFFERENT: "red"}
-_REPORT = (
-    "nothing that is recorded explains it, so it is a bug of nnrun; please report it with the "
-    "`run.json` of the run and the answer of `nnrun verify --json`"
-)
 
-
-@dataclass(frozen=True)
-class Verified:
-    """A run beside its repetition, and what speaks for a reason where they differ.
+def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
+    """Trains a run again.
 
     Args:
-        repeated: the folder of the repetition, where it is kept.
-        again: the verdict on a second repetition beside the first; only where nothing explained
-            the first.
-    """
+        subject: the run; if it failed, its repetition may fail too.
+        root: folder of the repetition.
+        workers: as for `nnrun kfold`.
 
-    subject: VerifyTarget
-    judged: Judged
-    causes: Sequence[Cause]
-    repeated: Path | None = None
-    again: str | None = None
+    Returns:
+        The folder of the repetition.
+
+    Raises:
+        SpecError: the spec of the run cannot be read.
+        DataError: the data cannot be read.
+        TrainingError: the repetition failed, and the run did not.
+        RunError: likewise, or the folder of the repetition cannot be written.
+        KeyboardInterrupt: the user stopped it.
+    """
+    from nnrun.cli.progress import FoldProgress, TrainingProgress
+
+    loaded = specs.read_spec(subject.run.path / layout.SPEC, subject.overrides)
+    loaded = _without_sending(loaded)
+    folder = train.folder_maker(loaded, root)
+    title = f"repeating {console.relative_path(subject.run.path)}"
+    if subject.has_folds:
+        folds = FoldProgress(title)
+        kfold.cross_validate_one(loaded, folder, workers, folds)
+        assert folds.run
+        if folds.run.status() != layout.FINISHED and subject.status == layout.FINISHED:
+            raise RunError(f"the repetition failed: {folds.run.record()['error']}")
+        return folds.run.path
+    progress = TrainingProgress(title)
+    try:
+        train.train_one(loaded, folder, progress)
+    except TrainingError as error:
+        # The epochs of a failed run are compared with those of its failed repetition.
+        if subject.status != layout.FAILED:
+            raise TrainingError(f"the repetition failed: {error}") from error
+    assert progress.path
+    return progress.path
+
+
+def _without_sending(loaded: Loaded) -> Loaded:
+    training = loaded.experiment.training
+    callbacks = tuple(each for each in training.callbacks if each.name != SENDING_CALLBACK)
+    training = training.model_copy(update={"callbacks": callbacks})
+    return replace(loaded, experiment=loaded.experiment.model_copy(update={"training": training}))
 
 
 def show(verified: Verified, out: Console) -> None:
-    """Prints the table, the verdict, and what may have caused it."""
+    """Prints the table of comparisons, the verdict and likely causes."""
     out.print(_table(verified))
     for sentence in sentences(verified):
         out.print(sentence, markup=False)
@@ -206,116 +236,104 @@ def show(verified: Verified, out: Console) -> None:
 
 def _table(verified: Verified) -> Table:
     judged = verified.judged
-    table = Table(title=escape(verified.subject.run.record()["name"]), title_justify="left")
-    for column in ("compared", "extent", "differing", "by up to", ""):
-        numeric = column in ("differing", "by up to")
-        table.add_column(column, justify="right" if numeric else "left")
+    rows = []
     for what in dict.fromkeys(each.what for each in judged.comparisons):
-        found = judged.of(what)
-        worst = max(found, key=lambda each: (each.error is not None, each.largest, each.differing))
+        group = judged.of(what)
+        worst = max(group, key=lambda each: (each.error is not None, each.largest, each.differing))
         verdict = worst.verdict(judged.tolerance)
-        differing = _differing(found)
-        by = _largest(found) if differing else "-"
-        word = f"[{_COLORS[verdict]}]{verdict}[/]"
-        table.add_row(what, _extent(found), f"{differing:,}", by, word)
-    return table
+        differing = _differing(group)
+        sizes = [each.largest for each in group if each.differing and math.isfinite(each.largest)]
+        largest = f"{max(sizes):.1e}" if sizes else "-"
+        rows.append(
+            (what, _extent(group), f"{differing:,}", largest, Text(verdict, COLORS[verdict]))
+        )
+    name = verified.subject.run.record()["name"]
+    return console.make_table(COLUMNS, rows, title=name, right=("differing", "by up to"))
 
 
-def _extent(found: Sequence[Comparison]) -> str:
-    """Of the file that says it first in each part; equal ones are counted."""
-    first = {each.part: each.extent for each in reversed(found)}
-    counted = Counter(reversed(first.values()))
+def _extent(group: Sequence[Comparison]) -> str:
+    """The extent of the first file of each part; equal ones are counted."""
+    first = {each.part: each.extent for each in reversed(group)}
+    counts = Counter(reversed(first.values()))
     return " + ".join(
-        extent if count == 1 else f"{count} × ({extent})" for extent, count in counted.items()
+        extent if count == 1 else f"{count} × ({extent})" for extent, count in counts.items()
     )
 
 
-def _differing(found: Sequence[Comparison]) -> int:
-    """How many values differ: two files of one kind say much the same, parts do not."""
+def _differing(group: Sequence[Comparison]) -> int:
+    """Number of differing values: the maximum over the files of a part, summed over the parts."""
     counts: dict[str, int] = {}
-    for each in found:
+    for each in group:
         counts[each.part] = max(counts.get(each.part, 0), each.differing)
     return sum(counts.values())
 
 
-def _largest(found: Sequence[Comparison]) -> str:
-    """The largest difference that can be measured, if any."""
-    measured = [each.largest for each in found if each.differing and math.isfinite(each.largest)]
-    return f"{max(measured):.1e}" if measured else "-"
-
-
 def sentences(verified: Verified) -> Iterator[str]:
-    """What can be said in words: the verdict, where the first differences are, and why."""
+    """The verdict, the place of the first differences, and likely causes."""
     judged, status = verified.judged, verified.subject.status
     if status != layout.FINISHED:
         epochs = verified.subject.epochs
-        yield f"{status} after epoch {epochs}: only epochs and parts that ended are compared"
+        yield f"{status} after epoch {epochs}: only complete epochs and parts are compared"
     yield _verdict(judged)
     for each in judged.comparisons:
         if each.error:
             yield f"  {each.error}"
-        elif each.first and each.verdict(judged.tolerance) == DIFFERENT:
+        elif each.first and each.verdict(judged.tolerance) == "different":
             yield f"  {_place(each)}"
-    if judged.verdict != IDENTICAL:
-        yield from _reasons(verified)
+    for cause in verified.causes:
+        if cause.kind != "unknown":
+            yield f"likely cause: {cause.text}"
+            continue
+        yield f"no cause found: {cause.text}"
+        if verified.again == "identical":
+            yield (
+                "a second repetition is identical to the first, so the experiment does repeat "
+                "here; something that is not recorded has changed, or files and digests of the run "
+                "were edited"
+            )
+        else:
+            yield f"a second repetition differs from the first too; {BUG}"
     if verified.repeated:
         yield f"the repetition is in {console.relative_path(verified.repeated)}"
 
 
 def _verdict(judged: Judged) -> str:
     worst = max((each.largest for each in judged.comparisons), default=0.0)
-    names = list(
-        dict.fromkeys(
-            each.what
-            for each in judged.comparisons
-            if each.verdict(judged.tolerance) == judged.verdict
-        )
+    names = dict.fromkeys(
+        each.what for each in judged.comparisons if each.verdict(judged.tolerance) == judged.verdict
     )
-    if judged.verdict == IDENTICAL:
-        return "identical to the bit"
-    if judged.verdict == WITHIN:
-        by = f"{', '.join(names)} differ by up to {worst:.1e}"
-        return f"within {judged.tolerance:g}, not to the bit: {by}"
+    if judged.verdict == "identical":
+        return "bit-identical"
+    if judged.verdict == "within tolerance":
+        difference = f"{', '.join(names)} differ by up to {worst:.1e}"
+        return f"within {judged.tolerance:g}, not bit-identical: {difference}"
     if not names:
-        return "identical to the bit where it was compared, but the folder is not as it was written"
+        return (
+            "bit-identical where compared, but files of the run were changed after it was written"
+        )
     return f"different: {', '.join(names)}"
 
 
 def _place(each: Comparison) -> str:
-    """Where a file differs first: `history.csv: loss of epoch 1: 0.61 → 0.62`."""
+    """The first difference of a file: `history.csv: loss of epoch 1: 0.61 → 0.62`."""
     assert each.first
     first, name = each.first, each.first.name
     if first.index:
-        is_epoch = each.what == judging.HISTORY
+        is_epoch = each.what == "history"
         at = ", ".join(map(str, first.index))
         name = f"{name} of epoch {first.index[0] + 1}" if is_epoch else f"{name}[{at}]"
     file = f"{each.part}/{each.file}" if each.part else each.file
-    return f"{file}: {name}: {_shown(first.kept)} → {_shown(first.repeated)}"
+    return f"{file}: {name}: {_formatted(first.kept)} → {_formatted(first.repeated)}"
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return f"{value:.0f}"
     return "missing" if value is None else str(value)
 
 
-def _reasons(verified: Verified) -> Iterator[str]:
-    for cause in verified.causes:
-        if cause.kind != "unknown":
-            yield f"likely cause: {cause.text}"
-            continue
-        yield f"no cause found: {cause.text}"
-        if verified.again == IDENTICAL:
-            yield (
-                "a second repetition is identical to the first, so the experiment does repeat here; "
-                "the run was made where something not recorded was different, or was sealed anew"
-            )
-        else:
-            yield f"a second repetition differs from the first too; {_REPORT}"
-
-
 def as_json(verified: Verified) -> dict[str, Any]:
-    """The same for programs."""
+    """The result as a JSON document."""
     judged, subject = verified.judged, verified.subject
     kept = {"repetition": str(verified.repeated)} if verified.repeated else {}
     again = {"second_repetition": verified.again} if verified.again else {}
@@ -333,98 +351,13 @@ def as_json(verified: Verified) -> dict[str, Any]:
     }
 
 
-def _comparison(each: judging.Comparison, tolerance: float) -> dict[str, Any]:
-    found = asdict(each) | {"verdict": each.verdict(tolerance)}
-    # JSON knows no infinity; where there is no number, there is nothing to measure.
-    found["largest"] = each.largest if math.isfinite(each.largest) else None
+def _comparison(each: Comparison, tolerance: float) -> dict[str, Any]:
+    document = asdict(each) | {"verdict": each.verdict(tolerance)}
+    # JSON has neither infinity nor NaN.
+    document["largest"] = each.largest if math.isfinite(each.largest) else None
     if each.first:
-        found["first"] = {
+        document["first"] = {
             key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in asdict(each.first).items()
         }
-    return found
-
-
-# A run once more, from its folder alone, into another folder.
-
-# Of what is sent away nothing comes back, and once more it would be there twice.
-_SENT_AWAY = "RemoteMonitor"
-
-
-@contextmanager
-def folder(keep: Path | None) -> Iterator[Path]:
-    """Where repetitions go: the folder given, else a passing one."""
-    if keep:
-        yield keep
-        return
-    with TemporaryDirectory(prefix="nnrun-verify-", ignore_cleanup_errors=True) as passing:
-        yield Path(passing)
-
-
-def repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
-    """Trains once more what a run says that it trained.
-
-    Args:
-        subject: the run; one that failed may fail again.
-        root: where the repetition's folder is made.
-        workers: as of `nnrun kfold`.
-
-    Returns:
-        The folder of the repetition.
-
-    Raises:
-        SpecError: the spec of the run cannot be read any more.
-        DataError: the data cannot be had.
-        TrainingError: the repetition failed, and the run did not.
-        RunError: likewise, or the folder of the repetition cannot be written.
-        KeyboardInterrupt: it was stopped.
-    """
-    loaded = _without_what_is_sent(
-        specs.read_spec(subject.run.path / layout.SPEC, subject.overrides)
-    )
-    name = loaded.experiment.name
-
-    def made(record: dict[str, Any]) -> Run:
-        from nnrun import runs
-
-        return runs.create(root, name, now=datetime.now(), record=record)
-
-    said = f"repeating {console.relative_path(subject.run.path)}"
-    if subject.has_folds:
-        return _cross_validated(subject, loaded, made, workers, said)
-    return _trained(subject, loaded, made, said)
-
-
-def _trained(subject: VerifyTarget, loaded: Loaded, made: Any, said: str) -> Path:
-    from nnrun.cli.progress import TrainingProgress
-
-    watcher = TrainingProgress(said)
-    try:
-        train.train_one(loaded, made, watcher)
-    except TrainingError as error:
-        # Whether it failed alike shows in its epochs.
-        if subject.status != layout.FAILED:
-            raise TrainingError(f"the repetition failed: {error}") from error
-    assert watcher.path
-    return watcher.path
-
-
-def _cross_validated(
-    subject: VerifyTarget, loaded: Loaded, made: Any, workers: int | None, said: str
-) -> Path:
-    from nnrun.cli.progress import FoldProgress
-
-    progress = FoldProgress(said)
-    kfold.cross_validate_one(loaded, made, workers, progress)
-    assert progress.run
-    record = progress.run.record()
-    if record["status"] != layout.FINISHED and subject.status == layout.FINISHED:
-        raise RunError(f"the repetition failed: {record['error']}")
-    return progress.run.path
-
-
-def _without_what_is_sent(loaded: Loaded) -> Loaded:
-    training = loaded.experiment.training
-    kept = tuple(each for each in training.callbacks if each.name != _SENT_AWAY)
-    training = training.model_copy(update={"callbacks": kept})
-    return replace(loaded, experiment=loaded.experiment.model_copy(update={"training": training}))
+    return document
