@@ -80,7 +80,7 @@ catalogue: $(VENV)/developing ## Rewrite the catalogue of the installed Keras.
 schema: $(VENV)/developing ## Rewrite the schema that the shipped specs name, for editors.
 	$(BIN)/nnrun schema --output configs/nnrun.schema.json
 
-broken: $(VENV)/developing ## Rewrite what is told of each broken spec in tests/broken.
+broken: $(VENV)/developing ## Renew the expected messages of the broken specs in tests/broken.
 	$(BIN)/python tests/broken/renew.py
 
 clean: ## Remove the environment.

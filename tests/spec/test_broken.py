@@ -1,138 +1,120 @@
-"""What is told of the broken specs in `tests/broken`: each as its golden text says.
+"""The faults reported for the broken specs in `tests/broken`, and for every key of the language.
 
-After a deliberate change of a message: `python tests/broken/renew.py`.
+After you change a message on purpose: `python tests/broken/renew.py`.
 """
 
 from __future__ import annotations
 
+import json
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nnrun.errors import Fault
-from nnrun.spec import codes, language
+from nnrun.spec import codes
+from nnrun.spec.language import data_sets, sections
+from nnrun.spec.prepare import STEPS
 from nnrun.spec.rendering import render
-from nnrun.spec.steps import STEPS
 from nnrun.spec.tree import dotted
 
-BROKEN = Path(__file__).parents[1] / "broken"
-corpus = runpy.run_path(str(BROKEN / "renew.py"))
-SPECS: list[Path] = corpus["SPECS"]
+tables = runpy.run_path(str(Path(__file__).parents[1] / "broken" / "renew.py"))
+CASES: list[Any] = [case for table in tables["TABLES"] for case in tables["cases"](table)]
 # A fault of these has no line to show: the file cannot be read, or lacks what should be in it.
 WITHOUT_LINE = {"NN001", "NN003", "NN102"}
 OF_TYPE = {"NN008", "NN010", "NN103", "NN109", "NN110", "NN111", "NN115"}
-# Which need data, or Keras; `nnrun explain` has its own tests for warnings.
+# These need data, or Keras; `nnrun explain` has its own tests for warnings.
 LATER = {*(f"NN{number}" for number in range(120, 200))}
+PREPARE = ("dataset", "prepare")
+LISTS = (PREPARE, ("training", "stages"))
+STEP_NAMES = [(*PREPARE, name) for name in STEPS]
+ARGUMENTS = [(*PREPARE, name, key) for name, step in STEPS.items() for key in step.model_fields]
+PARTS = sections().items()
+KEYS = [(*map(str, part), key) for part, names in PARTS for key in sorted(names)]
+KEYS += [path for path in ARGUMENTS if path[-1] != "step"]
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-@pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Specs are named from the folder of the corpus."""
-    monkeypatch.chdir(BROKEN)
+def faults_of(text: str) -> tuple[Fault, ...]:
+    faults: tuple[Fault, ...] = tables["faults"](tables["Case"]("", (("a.yaml", text.encode()),)))
+    return faults
 
 
-def all_faults() -> Iterator[Fault]:
-    for spec in SPECS:
-        yield from corpus["faults"](spec)
-
-
-def keys() -> set[str]:
-    """Every key of the language, from the models."""
-    parts = {
-        dotted((*section, key)) for section, names in language.sections().items() for key in names
-    }
-    return parts | {f"dataset.prepare.{name}" for name in STEPS} | arguments_of_steps()
-
-
-def arguments_of_steps() -> set[str]:
-    return {
-        f"dataset.prepare.{name}.{argument}"
-        for name, step in STEPS.items()
-        for argument in step.model_fields
-        if argument != "step"
-    }
+def faults_with(path: tuple[str, ...], written: str, **value: Any) -> tuple[Fault, ...]:
+    """The faults of a small spec in which a key is written in this way, with this value if any."""
+    *section, key = path
+    fitting = [name for name, model in data_sets().items() if key in model.model_fields]
+    name = fitting[0] if section == ["dataset"] else "digits"
+    training = {"optimizer": "adam", "loss": "mse", "epochs": 1}
+    spec = {"dataset": {"name": name}, "model": [{"Dense": 10}], "training": training}
+    part: Any = spec
+    for depth, name in enumerate(section, 1):
+        part = part.setdefault(name, [{}] if path[:depth] in LISTS else {})
+        part = part[0] if path[:depth] in LISTS else part
+    part[written] = value.get("value", part.pop(key, None))
+    return faults_of(json.dumps(spec))
 
 
 def without_positions(path: str) -> str:
     return "".join(part.split("]")[-1] for part in path.split("["))
 
 
-def ids(spec: Path) -> str:
-    return spec.with_suffix("").as_posix()
+@every_case
+def test_a_broken_spec_gives_the_expected_text(case: Any) -> None:
+    assert tables["report"](case) == case.expected
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=ids)
-def test_a_broken_spec_is_told_as_its_golden_text_says(spec: Path) -> None:
-    assert corpus["told"](spec) == spec.with_suffix(".txt").read_text("utf-8")
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=ids)
-def test_every_fault_has_its_place(spec: Path) -> None:
-    """A line and a column, and a caret below the line, or nothing that could be shown."""
-    faults = corpus["faults"](spec)
-
-    assert faults
-    for fault in faults:
+@every_case
+def test_every_fault_has_its_place(case: Any) -> None:
+    """A line and a column, and a caret below what is meant, or nothing that could be shown."""
+    assert tables["faults"](case)
+    for fault in tables["faults"](case):
         assert fault.place is not None
         shown = render(fault).splitlines()[1:]
         assert len(shown) == (2 if fault.place.text.strip() else 0)
         assert shown or fault.code in WITHOUT_LINE
-
-
-def test_the_caret_stands_under_the_key_that_is_not_known() -> None:
-    for fault in all_faults():
-        if fault.code == "NN101" and fault.place and fault.place.source != "--set":
-            at = fault.place.column - 1
-            meant = fault.place.text[at : at + fault.place.length]
-
+        if fault.code == "NN101" and fault.place.source != "--set":
+            meant = fault.place.text[fault.place.column - 1 :][: fault.place.length]
             assert meant.strip("'\"") == fault.path.rpartition(".")[2]
 
 
-def test_the_corpus_is_large() -> None:
-    assert len(SPECS) >= 120
+def test_each_case_has_a_name_of_its_own() -> None:
+    assert len({case.name for case in CASES}) == len(CASES) >= 300
 
 
-def test_no_golden_text_is_left_over() -> None:
-    texts = {path.relative_to(BROKEN) for path in BROKEN.glob("*/*.txt")}
+@pytest.mark.parametrize("name", tables["BASES"])
+def test_the_base_of_a_broken_spec_is_good(name: str) -> None:
+    assert not faults_of(tables["BASES"][name])
 
-    assert texts == {spec.with_suffix(".txt") for spec in SPECS}
 
-
-def test_every_key_of_the_language_is_misspelt_somewhere_and_found() -> None:
+@pytest.mark.parametrize("path", [*KEYS, *STEP_NAMES], ids=dotted)
+def test_a_misspelt_key_is_found_and_is_not_missing_as_well(path: tuple[str, ...]) -> None:
     """The nearest match is the right key, whichever is misspelt."""
-    found = set()
-    for fault in all_faults():
-        if fault.code in ("NN101", "NN118") and fault.suggestion:
-            path = without_positions(fault.path)
-            parent = path if fault.code == "NN118" else path.rpartition(".")[0]
-            found.add(f"{parent}.{fault.suggestion}".removeprefix("."))
+    faults = faults_with(path, path[-1] + path[-1][-1])
+    found = [fault.suggestion for fault in faults if fault.code in ("NN101", "NN118")]
 
-    assert keys() <= found
+    assert found == [path[-1]]
+    assert dotted(path) not in {without_positions(fault.path) for fault in faults}
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.parent.name == "keys"], ids=ids)
-def test_a_misspelt_key_is_the_only_fault(spec: Path) -> None:
-    """One mistake is one fault: a key that was misspelt is not missing as well."""
-    faults = corpus["faults"](spec)
-
-    assert {fault.code for fault in faults} <= {"NN101", "NN103", "NN118"}
-
-
-def test_every_key_of_the_language_has_a_wrong_value_somewhere() -> None:
-    steps = {f"dataset.prepare.{name}" for name in STEPS}
-    found = {
-        "dataset.name" if fault.code == "NN109" else without_positions(fault.path)
-        for fault in all_faults()
-        if fault.code in OF_TYPE
-    }
-
-    assert keys() - steps <= found
+def test_a_misspelt_key_is_the_only_fault() -> None:
+    """One mistake is one fault."""
+    for case in CASES:
+        codes_found = {fault.code for fault in tables["faults"](case)}
+        assert not case.name.startswith("keys/") or codes_found <= {"NN101", "NN103", "NN118"}
 
 
-def test_every_code_that_needs_neither_data_nor_keras_is_told_somewhere() -> None:
-    found = {fault.code for fault in all_faults()}
-    errors = {code for code in codes.RULES if code < "NN2"}
+@pytest.mark.parametrize("path", KEYS, ids=dotted)
+def test_a_value_of_a_wrong_type_is_found_at_its_key(path: tuple[str, ...]) -> None:
+    faults = faults_with(path, path[-1], value=[[]])
+    found = {without_positions(fault.path) for fault in faults if fault.code in OF_TYPE}
 
-    assert errors - LATER <= found
+    assert ("dataset" if path == ("dataset", "name") else dotted(path)) in found
+
+
+def test_every_code_that_needs_neither_data_nor_keras_is_reported_somewhere() -> None:
+    found = {fault.code for case in CASES for fault in tables["faults"](case)}
+
+    assert {code for code in codes.RULES if code < "NN2"} - LATER <= found
