@@ -13,7 +13,7 @@ from nnrun.cli.data import app as data
 
 COMMANDS = [
     *([verb] for verb in VERBS),
-    *(["data", str(command.name)] for command in data.registered_commands),
+    *(["data", command.name or command.callback.__name__] for command in data.registered_commands),
 ]
 
 

@@ -13,7 +13,7 @@ from nnrun.training import backend
 
 LOADED = """
 import sys
-from nnrun.cli import backend
+from nnrun.training import backend
 backend.load()
 import json, keras, tensorflow
 print(json.dumps([*sys.modules]))
@@ -21,7 +21,7 @@ print(json.dumps([*sys.modules]))
 
 ASKED = """
 import importlib, inspect, sys, threading
-from nnrun.cli import backend
+from nnrun.training import backend
 backend.load()
 name = {name!r}
 importlib.import_module("nnrun.plots")
@@ -71,7 +71,7 @@ def test_whoever_asks_for_it_gets_it(name: str) -> None:
 
 LEFT_OUT = """
 import gc
-from nnrun.cli import backend
+from nnrun.training import backend
 backend.load()
 left_out = gc.get_freeze_count()
 kept = [[] for _ in range(1000)]

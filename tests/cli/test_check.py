@@ -64,7 +64,7 @@ def test_all_specs_are_checked_and_each_fault_shown_where_it_stands(
         "                            ^^^^^^^\n"
         "unwise.yaml: 1 warning, 4,810 parameters\n"
         "good.yaml: fine, 4,810 parameters\n"
-        "3 specs: 1 fault, 1 warning; `nnrun explain NN112` says more\n"
+        "3 specs: 1 fault, 1 warning; for details: nnrun explain NN112\n"
     )
 
 

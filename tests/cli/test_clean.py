@@ -18,7 +18,8 @@ import pytest
 
 from nnrun import runs
 from nnrun.runs import Run, cleaning, layout
-from nnrun.spec.loading import dump, load
+from nnrun.spec.dumping import dump
+from nnrun.spec.loading import load
 
 TODAY = datetime.now().replace(microsecond=0)
 YEAR, WEEK, HOUR = timedelta(days=365), timedelta(days=7), timedelta(hours=1)
@@ -79,8 +80,8 @@ def test_without_a_rule_nothing_goes(make: Any, clean: Any, left: Any) -> None:
 
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == (
-        "error: say which runs may go: by name, or with --keep-best, --older-than, --max-size or "
-        "--status; only those go of which every rule given says so, and --dry-run shows them\n"
+        "error: select runs by name, or with --keep-best, --older-than, --max-size or --status; "
+        "only runs that match all given filters are deleted, and --dry-run lists them\n"
     )
     assert left() == {"a"}
 
@@ -95,7 +96,7 @@ def test_a_dry_run_says_what_would_go_and_why(make: Any, clean: Any, left: Any) 
         [old.path.name, "failed", f"{sizes[0] / 1000:.1f} kB", "failed; 365 days old"]
     ]
     assert answer.stdout.splitlines()[-1] == (
-        f"to remove: 1 run, {sizes[0] / 1000:.1f} kB; 1 run, {sizes[1] / 1000:.1f} kB, stays"
+        f"to delete: 1 run, {sizes[0] / 1000:.1f} kB; 1 run, {sizes[1] / 1000:.1f} kB kept"
     )
     assert left() == {"a", "b"}
 
@@ -106,7 +107,7 @@ def test_with_yes_it_goes(make: Any, clean: Any, root: Path) -> None:
     answer = clean("--status", "crashed", "--yes")
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert answer.stdout.splitlines()[-1] == f"removed 1 run, {size:.1f} kB"
+    assert answer.stdout.splitlines()[-1] == f"deleted 1 run, {size:.1f} kB"
     assert list(root.iterdir()) == [kept.path]
 
 
@@ -117,7 +118,7 @@ def test_where_nobody_can_be_asked_nothing_goes_without_yes(
     answer = clean("--status", "failed")
 
     assert answer.returncode == 2
-    assert answer.stderr == ("error: nothing is removed without --yes where nobody can be asked\n")
+    assert answer.stderr == "error: nothing is deleted: use --yes where the command cannot ask\n"
     assert left() == {"a"}
 
 
@@ -138,8 +139,8 @@ def test_on_a_terminal_it_asks(
         check=False,
     )
 
-    said_no = "nothing is removed\n" if expected else ""
-    assert (answer.returncode, answer.stderr) == (0, f"remove all these? [y/N] {said_no}")
+    said_no = "nothing is deleted\n" if expected else ""
+    assert (answer.returncode, answer.stderr) == (0, f"delete all these? [y/N] {said_no}")
     assert left() == expected
 
 
@@ -151,13 +152,13 @@ def test_where_nothing_is_meant_it_says_so(
     answer = clean(*rule)
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert answer.stdout == f"nothing to remove; 1 run, {size:.1f} kB, stays\n"
+    assert answer.stdout == f"nothing to delete; 1 run, {size:.1f} kB kept\n"
 
 
 def test_before_the_first_run_there_is_nothing_to_remove(clean: Any, tmp_path: Path) -> None:
     answer = clean("--status", "failed")
 
-    assert (answer.returncode, answer.stdout) == (0, "nothing to remove; 0 runs, 0 B, stay\n")
+    assert (answer.returncode, answer.stdout) == (0, "nothing to delete; 0 runs, 0 B kept\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,7 +191,7 @@ def test_where_all_cannot_be_made_to_fit_it_says_so(make: Any, clean: Any) -> No
     assert size > 99_000
     assert answer.returncode == 0
     assert answer.stdout.splitlines()[-1].endswith(
-        "kB are still above 0 B, but no other run may go"
+        "kB are still above 0 B, but no other run matches all filters"
     )
 
 
@@ -203,7 +204,7 @@ def test_a_running_run_is_never_touched(
     answer = clean(run.path.name, *rule, "--max-size", "0", "--yes")
 
     assert answer.returncode == 0
-    assert answer.stdout.startswith("nothing to remove; 1 run, ")
+    assert answer.stdout.startswith("nothing to delete; 1 run, ")
     assert left() == {"a"}
 
 
@@ -231,7 +232,7 @@ def test_what_is_named_and_not_there_stops_all(make: Any, clean: Any, left: Any)
     answer = clean(make("a").path, "20250101-000000-b", "--yes")
 
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr == "error: there is no run 20250101-000000-b; nothing is removed\n"
+    assert answer.stderr == "error: there is no run 20250101-000000-b; nothing is deleted\n"
     assert left() == {"a"}
 
 
@@ -242,7 +243,7 @@ def test_what_lies_elsewhere_is_refused(make: Any, clean: Any, tmp_path: Path) -
     answer = clean(other.path, "--yes")
 
     assert answer.returncode == 2
-    assert f"is not in {tmp_path / 'runs'}; `--runs {tmp_path / 'other'}`" in answer.stderr
+    assert f"is not in {tmp_path / 'runs'}; use `--runs {tmp_path / 'other'}`" in answer.stderr
     assert other.status() == layout.FAILED
 
 
@@ -255,8 +256,8 @@ def test_a_fold_goes_only_with_its_run(make: Any, clean: Any, nnrun: Callable[..
     inside = nnrun("clean", "--status", "failed", "--yes", "--runs", whole.path)
 
     assert named.returncode == inside.returncode == 2
-    assert f"is a part of {whole.path.name}, and goes only with it" in named.stderr
-    assert "is itself a run, and its parts go only with it" in inside.stderr
+    assert f"is a part of {whole.path.name}; delete the whole run" in named.stderr
+    assert "is itself a run; delete it from its parent folder" in inside.stderr
     assert part.status() == layout.FAILED
 
 
@@ -274,9 +275,9 @@ def test_what_is_no_run_is_never_touched(make: Any, clean: Any, root: Path, tmp_
 
     assert answer.returncode == 0
     assert answer.stderr == (
-        f"skipped: {root / 'README'} is no run\n"
+        f"skipped: {root / 'README'} is not a run\n"
         f"skipped: {root / 'link'} is a link\n"
-        f"skipped: {root / 'notes'} is no run\n"
+        f"skipped: {root / 'notes'} is not a run\n"
     )
     assert {path.name for path in root.iterdir()} == {"notes", "README", "link", ".git"}
     assert other.status() == layout.FAILED
@@ -329,7 +330,7 @@ def test_what_cannot_be_removed_does_not_keep_the_others(make: Any, clean: Any, 
     assert answer.stderr == (
         f"error: {locked.path} cannot be removed: {locked.path} is read-only\n"
     )
-    assert answer.stdout.splitlines()[-1].endswith("; 1 could not be removed")
+    assert answer.stdout.splitlines()[-1].endswith("; 1 could not be deleted")
     assert list(root.iterdir()) == [locked.path]
     assert not other.path.exists()
 
@@ -371,7 +372,7 @@ def test_a_kill_leaves_no_half_run_and_the_next_clean_removes_the_rest(
 
     answer = clean("--status", "failed", "--yes")
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert cells(answer.stdout)[0][3] == "left of a removal that was cut short"
+    assert cells(answer.stdout)[0][3] == "left by an interrupted deletion"
     assert list(root.iterdir()) == [kept.path]
 
 

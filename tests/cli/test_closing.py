@@ -46,15 +46,6 @@ def test_anything_else_is_not(loss: list[float], val_loss: list[float]) -> None:
     assert summary.overfitting(history(loss, val_loss)) is None
 
 
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [(None, "-"), (0.0, "0.0000"), (0.28, "0.2800"), (2e-5, "2.000e-05"), (1.5e6, "1.500e+06")],
-)
-def test_numbers_stay_readable_at_any_size(value: float | None, said: str) -> None:
-    """Four decimals of a loss of 0.00002 would be a false zero."""
-    assert summary.number(value) == said
-
-
 @pytest.fixture
 def unwritable(tmp_path: Path) -> Run:
     """A finished run whose log cannot be written, here because a folder has its name."""
@@ -90,8 +81,8 @@ def test_of_a_cross_validation_it_is_said_once(
     """Each fold has lines of its own for the log."""
     progress = FoldProgress()
     progress.run = unwritable
-    progress.say("fold 1")
-    progress.say("fold 2")
+    progress.print("fold 1")
+    progress.print("fold 2")
 
     assert capsys.readouterr().err.splitlines() == [
         f"note: {unwritable.path / layout.LOG}: cannot be written: Is a directory",

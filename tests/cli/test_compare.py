@@ -250,7 +250,7 @@ def test_runs_can_be_chosen(
     [
         (["--where", "iris"], "--where iris: must be KEY=VALUE, such as name=iris"),
         (["--status", "crashed"], "no run is left to compare"),
-        (["--where", "nonsense=3"], "no run is left to compare; none has a key nonsense"),
+        (["--where", "nonsense=3"], "no run is left to compare; no run has a key nonsense"),
         (["--metric", "f1"], "--metric f1: no run reports it; there is accuracy, loss"),
         (["--sort", "size"], "--sort size: there is no such column; there is name, status"),
     ],

@@ -59,7 +59,7 @@ def test_a_hostile_name_leaves_a_table_in_shape() -> None:
 def test_what_is_written_over_can_still_be() -> None:
     """The one control code that we mean."""
     out = io.StringIO()
-    console.say_meanwhile(
+    console.print_status(
         f"reading {NAME}", SafeConsole(file=out, force_terminal=True, width=200, highlight=False)
     )
 

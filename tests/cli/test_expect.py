@@ -91,10 +91,10 @@ def test_a_gate_on_what_nothing_reports_is_refused_where_it_was_given(
 )
 def test_a_gate_on_the_command_line_becomes_a_key_of_the_spec(text: str, override: str) -> None:
     """So it is kept in the run's spec, and repeated with it."""
-    assert specs.gates([text]) == [override]
+    assert specs.expect_overrides([text]) == [override]
 
 
 @pytest.mark.parametrize("text", ["", "loss", ">= 3", "=3"])
 def test_what_is_no_gate_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match=r"must look like .test_accuracy >= 0\.9."):
-        specs.gates([text])
+        specs.expect_overrides([text])

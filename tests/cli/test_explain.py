@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nnrun.cli import language
 from nnrun.cli.app import app
 from nnrun.spec.codes import ALL, Rule
 
@@ -37,8 +36,7 @@ def test_a_code_is_known_however_it_is_written(word: str) -> None:
     assert answer(word).output == answer("NN104").output
 
 
-def test_a_symptom_is_told_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What can be trained all the same is recognised by what it looks like."""
+def test_a_symptom_is_printed_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = Rule("A rule.", reason="A reason.", fix="A fix.", symptom="The loss stands still.")
     monkeypatch.setitem(ALL, "NN299", rule)
 
@@ -82,11 +80,6 @@ def test_an_unknown_code_is_refused_with_the_nearest(word: str, hint: str) -> No
 
 
 def test_nothing_heavy_is_loaded_for_it(probed: Callable[..., Any], tmp_path: Path) -> None:
-    """Who has just been refused wants to know at once."""
     told, loaded = probed("explain", "NN104", cwd=tmp_path)
 
     assert (told.returncode, loaded) == (0, set())
-
-
-def test_the_example_of_its_help_works() -> None:
-    assert answer(*language.EXPLAIN_EXAMPLE.split()[3:]).exit_code == 0

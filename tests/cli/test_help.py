@@ -9,7 +9,8 @@ from nnrun import __version__
 from nnrun.cli.app import VERBS, app
 from nnrun.cli.data import app as data
 
-COMMANDS = [*VERBS, *(f"data {command.name}" for command in data.registered_commands)]
+DATA = [command.name or command.callback.__name__ for command in data.registered_commands]
+COMMANDS = [*(verb for verb in VERBS if verb != "data"), *(f"data {name}" for name in DATA)]
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
@@ -19,15 +20,15 @@ def test_every_verb_has_a_sentence_and_an_example(verb: str) -> None:
     assert answer.exit_code == 0
     assert f"Example: nnrun {verb}" in answer.output or verb == "devices"
     assert "Example: nnrun " in answer.output
-    # The one verb whose answer is a document anyway.
+    # The result of `schema` is a JSON document.
     assert "--json" in answer.output or verb == "schema"
 
 
 def test_help_names_every_verb() -> None:
-    """The line of each verb fits its line, and is the first sentence of the verb's own help."""
-    answer = CliRunner().invoke(app, ["--help"])
+    """No line is wrapped on a terminal of 80 columns."""
+    lines = CliRunner().invoke(app, ["--help"]).output.splitlines()
 
-    lines = answer.output.splitlines()
+    assert max(map(len, lines)) < 80
     assert all(f"  {verb:9} {summary}" in lines for verb, (_, summary) in VERBS.items())
 
 

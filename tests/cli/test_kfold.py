@@ -274,7 +274,7 @@ def test_every_fold_that_fails_is_reported(
         assert re.search(
             f"^{part}  failed: the loss became (nan|inf) in epoch 1", answer.stderr, re.MULTILINE
         )
-    assert "not trained on all rows: not every fold could be trained" in answer.stderr
+    assert "no final model: not every fold could be trained" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
@@ -343,7 +343,7 @@ def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
     assert f"best epoch {sorted(best)[1]} of {max(trained)} by the median of folds" in answer.stdout
     assert f"for {sorted(best)[1]} epochs" in answer.stdout
     assert "note: EarlyStopping chooses each fold's epoch by the rows that judge" in answer.stderr
-    assert "trained on all rows without EarlyStopping: no row is left to watch" in answer.stderr
+    assert "final model: EarlyStopping disabled: there are no validation rows" in answer.stderr
 
 
 @pytest.mark.slow
@@ -355,7 +355,7 @@ def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
     answer = nnrun("kfold", configs / "boston-500.yaml", *short, "--runs", tmp_path)
 
     assert answer.returncode == 0
-    assert "note: not smoothed: of 2 epochs, skip: 10 leaves none" in answer.stderr
+    assert "note: not smoothed: skip: 10 leaves none of 2 epochs" in answer.stderr
     assert "of 2 by the mean curve: val_loss " in answer.stdout
     assert "smoothed" not in only(tmp_path).metrics()
 

@@ -207,8 +207,8 @@ def test_resume_does_not_mix_two_experiments_in_one_folder(
     answer = nnrun("resume", run.path)
 
     assert answer.returncode == 1
-    assert "spec.yaml: is not what the run began with" in answer.stderr
-    assert f"`nnrun resume {run.path} --force` goes on with it as it is" in answer.stderr
+    assert "spec.yaml: has changed since the run began" in answer.stderr
+    assert f"use `nnrun resume {run.path} --force` to resume with it" in answer.stderr
     assert run.status() == layout.INTERRUPTED
     assert statuses(run)[0] == "finished"
 
@@ -219,7 +219,7 @@ def test_resume_of_a_fold_names_the_run_that_it_is_of(
     answer = nnrun("resume", whole.path / "fold-1")
 
     assert answer.returncode == 1
-    assert f"is a fold; `nnrun resume {whole.path}` goes on" in answer.stderr
+    assert f"is a fold; use `nnrun resume {whole.path}`" in answer.stderr
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     answer = nnrun("resume", run.path)
 
     assert answer.returncode == 0, answer.stderr
-    assert f"note: going on after epoch {newest}\n" in answer.stderr
+    assert f"note: resuming after epoch {newest}\n" in answer.stderr
     assert f"epoch {newest}/60" not in answer.stderr
     assert f"epoch {newest + 1}/60" in answer.stderr
     check_same(run, whole, "log.csv")
@@ -142,7 +142,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     answer = nnrun("resume", run.path)
 
     assert f"note: checkpoint/epoch-{newest}.npz is damaged: " in answer.stderr
-    assert f"note: going on after epoch {before}\n" in answer.stderr
+    assert f"note: resuming after epoch {before}\n" in answer.stderr
     check_same(run, whole, "log.csv")
 
 
@@ -155,7 +155,7 @@ def test_without_a_checkpoint_it_begins_again(
     shutil.rmtree(run.path / layout.CHECKPOINT)
     answer = nnrun("resume", run.path)
 
-    assert "note: going on from the beginning, as there is no checkpoint\n" in answer.stderr
+    assert "note: restarting from the beginning, as there is no checkpoint\n" in answer.stderr
     check_same(run, whole, "log.csv")
 
 
@@ -170,9 +170,7 @@ def test_resume_refuses_what_would_not_come_to_the_same(
     answer = nnrun("resume", run.path)
 
     assert answer.returncode == 1
-    assert (
-        "cannot go on to the same bytes: the data are others than when it began; " in answer.stderr
-    )
+    assert ": results would not be bit-identical: the data " in answer.stderr
     assert "keras was 3.0.0, now " in answer.stderr
     assert (run.path / layout.RUN).read_bytes() == before
     assert nnrun("resume", run.path, "--force").returncode == 0
@@ -188,7 +186,7 @@ def test_an_edited_spec_is_not_gone_on_with(
     answer, loaded = probed("resume", run.path, cwd=tmp_path)
 
     assert answer.returncode == 1
-    assert "spec.yaml: is not what the run began with; " in answer.stderr
+    assert "spec.yaml: has changed since the run began; " in answer.stderr
     assert not loaded & {"tensorflow", "keras"}
 
 
@@ -242,4 +240,4 @@ def test_fewer_epochs_than_there_are_cannot_be_asked_for(
     answer = nnrun("resume", whole.path, "--epochs", 2)
 
     assert answer.returncode == 2
-    assert "has 60 epochs already, so --epochs must be more" in answer.stderr
+    assert "has 60 epochs already; --epochs must be larger" in answer.stderr

@@ -64,7 +64,7 @@ def test_a_seed_left_to_chance_cannot_be_counted_on(
     answer = nnrun("train", "iris", "--set", "seed=null", "--seeds", 2, "--runs", tmp_path)
 
     assert answer.returncode == 2
-    assert "NN103 seed: must be a number for --seeds to count on from, got null" in answer.stderr
+    assert "NN103 seed: must be a number for --seeds, got null" in answer.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ from nnrun.errors import SpecError
 
 def test_a_shipped_spec_is_found_by_its_name() -> None:
     """An installed nnrun has no `configs/` beside it that a person could see."""
-    assert specs.find(Path("digits")) == specs.shipped_folder() / "digits.yaml"
+    assert specs.find_spec(Path("digits")) == specs.shipped_folder() / "digits.yaml"
 
 
 def test_a_file_of_that_name_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_a_file_of_that_name_goes_first(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").write_text("name: mine")
 
-    assert specs.find(Path("digits")) == Path("digits")
+    assert specs.find_spec(Path("digits")) == Path("digits")
 
 
 def test_a_folder_of_that_name_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ def test_a_folder_of_that_name_does_not(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
 
-    assert specs.find(Path("digits")) == specs.shipped_folder() / "digits.yaml"
+    assert specs.find_spec(Path("digits")) == specs.shipped_folder() / "digits.yaml"
 
 
 def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
     (tmp_path / "boston.yaml").touch()
 
     with pytest.raises(SpecError) as refusal:
-        specs.find(tmp_path / "bosten.yaml")
+        specs.find_spec(tmp_path / "bosten.yaml")
 
     [fault] = refusal.value.faults
     assert (fault.code, fault.suggestion) == ("NN001", str(tmp_path / "boston.yaml"))
@@ -45,7 +45,7 @@ def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
 def test_a_missing_name_shows_the_nearest_of_the_shipped_ones() -> None:
     """Whoever has no spec yet learns here what they are called, and where all of them are."""
     with pytest.raises(SpecError) as refusal:
-        specs.find(Path("digitz"))
+        specs.find_spec(Path("digitz"))
 
     [fault] = refusal.value.faults
     assert fault.suggestion == "digits"

@@ -171,7 +171,7 @@ def test_files_are_compared_with_their_digests_and_nothing_heavy_is_loaded(
         "c/plots/loss.png is not there any more",
     ]
     assert last.startswith("3 runs, ")
-    assert last.endswith(": 2 not as written")
+    assert last.endswith(": 2 damaged")
 
 
 def test_files_that_are_whole_are_said_to_be(
@@ -181,7 +181,7 @@ def test_files_that_are_whole_are_said_to_be(
     document = entries(nnrun("verify", "--files", trained[1], "--json"))[trained[1].name]
 
     assert answer.returncode == 0
-    assert answer.stdout.endswith(": all as they were written\n")
+    assert answer.stdout.endswith(": all unchanged\n")
     assert (document["verdict"], document["damaged"]) == ("whole", [])
 
 
@@ -201,8 +201,8 @@ def test_a_run_that_failed_fails_again_in_the_same_epochs(
     answer = nnrun("verify", failed.path)
 
     assert answer.returncode == 0, answer.stderr
-    assert "failed after epoch 1: only epochs and parts that ended are compared" in answer.stdout
-    assert "identical to the bit" in answer.stdout
+    assert "failed after epoch 1: only complete epochs and parts are compared" in answer.stdout
+    assert "bit-identical" in answer.stdout
 
 
 @pytest.mark.slow
@@ -239,7 +239,7 @@ def test_every_way_to_train_is_repeated_to_the_bit(
     answer = nnrun("verify", path, "--keep", tmp_path / "kept")
 
     assert (answer.returncode, answer.stderr.count("Traceback")) == (0, 0)
-    assert "identical to the bit" in answer.stdout
+    assert "bit-identical" in answer.stdout
     assert f"the repetition is in {next((tmp_path / 'kept').iterdir())}" in answer.stdout
 
 
