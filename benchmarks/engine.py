@@ -30,7 +30,8 @@ from nnrun.data.preprocessing import Preparation
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import devices
-from nnrun.training.compiled import MOST_EPOCHS, CompiledLoop
+from nnrun.training.compiled import MOST_EPOCHS
+from nnrun.training.compiled import CompiledLoop
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import choose
 from nnrun.training.rows import resident
@@ -161,7 +162,7 @@ def measure(case: Case, python: str | None) -> dict[str, float]:
         )
         device_rows = resident(x, y)
         found[name] = fastest(
-            lambda loop=loop, rows=device_rows: loop.epochs(
+            lambda loop=loop, rows=device_rows: loop.train_epochs(
                 rows, lambda _: order, range(MOST_EPOCHS), report=lambda _: None
             ),
             steps,

@@ -1,4 +1,4 @@
-"""What passes between the stages: plain values, all of them picklable."""
+"""Values that the stages pass to each other. All can be pickled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 else:
-    # NumPy takes 0.1 s to load, and what lists runs does without it.
+    # NumPy takes 0.1 s to load, and `nnrun list` does not need it.
     Array = Any
-
-# How training went, epoch by epoch. Needs no NumPy, for which `nnrun list` would have to wait.
 
 Logs = Mapping[str, float]
 """Keras's logs of one epoch: metric name to value."""
@@ -30,15 +28,15 @@ class History:
     epochs: dict[str, list[float]] = field(default_factory=dict)
 
     def append(self, logs: Logs) -> None:
-        """Adds one epoch; a metric that an epoch lacks is NaN there, so that no list is shorter."""
-        known = len(self)
+        """Adds one epoch; a missing metric is NaN, so that all lists have the same length."""
+        before = len(self)
         for name in logs:
-            self.epochs.setdefault(name, [math.nan] * known)
+            self.epochs.setdefault(name, [math.nan] * before)
         for name, values in self.epochs.items():
             values.append(float(logs.get(name, math.nan)))
 
     def cut(self, epochs: int) -> None:
-        """Forgets what came after so many epochs, be it half an epoch."""
+        """Deletes all but the first `epochs` epochs, also one that was added only in part."""
         for values in self.epochs.values():
             del values[epochs:]
 
@@ -47,12 +45,12 @@ class History:
 
     @property
     def monitor(self) -> str:
-        """The loss by which the best epoch is chosen."""
+        """The loss that selects the best epoch."""
         return "val_loss" if "val_loss" in self.epochs else "loss"
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch of the lowest monitored loss, counted from 1; None where there is no number."""
+        """The epoch of the lowest monitored loss, counted from 1; None if no value is finite."""
         return lowest_epoch(self.epochs.get(self.monitor, []))
 
     def row(self, epoch: int) -> dict[str, float]:
@@ -61,7 +59,7 @@ class History:
 
 
 def lowest_epoch(values: Sequence[float]) -> int | None:
-    """The epoch of the lowest value, counted from 1; None where there is no number."""
+    """The epoch of the lowest value, counted from 1; None if no value is finite."""
     if not any(map(math.isfinite, values)):
         return None
     return min((value, epoch) for epoch, value in enumerate(values, 1) if not math.isnan(value))[1]
@@ -69,7 +67,7 @@ def lowest_epoch(values: Sequence[float]) -> int | None:
 
 @dataclass(frozen=True)
 class Sequences:
-    """Rows of different length, end to end.
+    """Rows of different length, concatenated.
 
     Args:
         values: all elements, ints of shape `(elements,)`.
@@ -93,11 +91,11 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Streamed:
-    """Rows of bytes that are read as they are needed: together they would fill the memory.
+    """Rows of bytes that do not fit into memory and are read when needed.
 
     Args:
-        shape: `(rows, ...)`, as an array of all of them would have.
-        read: reads some rows by their numbers; can be pickled, and called from any thread.
+        shape: `(rows, ...)`, the shape of an array of all rows.
+        read: reads rows by their numbers; can be pickled, and called from any thread.
     """
 
     shape: tuple[int, ...]
@@ -111,7 +109,7 @@ class Streamed:
     @property
     def dtype(self) -> np.dtype[np.uint8]:
         """Of an array of all rows."""
-        import numpy as np  # noqa: PLC0415 - it is loaded where rows are read
+        import numpy as np  # noqa: PLC0415 - NumPy loads where rows are read
 
         return np.dtype(np.uint8)
 
@@ -119,18 +117,18 @@ class Streamed:
         return self.shape[0]
 
     def __getitem__(self, rows: slice | Array) -> Array:
-        import numpy as np  # noqa: PLC0415 - it is loaded where rows are read
+        import numpy as np  # noqa: PLC0415 - NumPy loads where rows are read
 
         return self.read(np.arange(len(self))[rows])
 
 
 Inputs = Array | Sequences | Streamed
-"""Rows as they were loaded: an array of shape `(rows, ...)`, sequences, or still to be read."""
+"""Rows as loaded: an array of shape `(rows, ...)`, sequences, or rows still to be read."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Some rows of a data set.
+    """Rows of a data set.
 
     Args:
         x: inputs as loaded, compact: bytes stay bytes.
@@ -152,10 +150,10 @@ class Vocabulary:
     """How the words of a text become indices.
 
     Args:
-        words: the index of each word that a model may have seen.
-        start: index that opens every text; None where nothing does.
-        unknown: index of any other word; None where such words are left out.
-        tokenizer: what is taken for a word, as in `nnrun.tokens`.
+        words: the index of each word that the model can know.
+        start: index that begins every text; None if there is none.
+        unknown: index of any other word; None if such words are left out.
+        tokenizer: how a text is split into words.
     """
 
     words: Mapping[str, int]
@@ -166,12 +164,12 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a person's own table.
+    """A column of a user's table.
 
     Args:
         categories: its words, in order; None for numbers.
-        first: the number of the first category, where a cell becomes one number; None where every
-            category has a column of its own.
+        first: the number of the first category if a cell becomes one number; None if every
+            category has its own column.
     """
 
     name: str
@@ -187,13 +185,13 @@ class Dataset:
         name: its name in the spec.
         train, test: its rows, in the order of its source.
         classes: one name per class; empty for a regression.
-        target: what a label says, such as `digit` or `price in 1000 $`.
+        target: the meaning of a label, such as `digit` or `price in 1000 $`.
         features: one name per column of a table, else empty.
-        columns: of a person's own table, what its features are made of.
+        columns: of a user's table, the source of its features.
         vocabulary: for texts, a function that reads the word of each index.
-        words: for texts, a function that reads how new ones are encoded.
-        highest: how bright a pixel can be; None where it is as bright as the brightest there is.
-        source: a fingerprint of the files that the rows come from, where they have one.
+        words: for texts, a function that reads how new texts are encoded.
+        highest: the largest possible pixel value; None if it is the largest one in the rows.
+        source: a digest of the files that the rows come from, if there are files.
     """
 
     name: str
@@ -211,7 +209,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Fold:
-    """Which training rows are trained on and which validate.
+    """The rows that train and the rows that validate.
 
     Args:
         train, validation: row numbers, ints; `validation` may be empty.
@@ -223,23 +221,33 @@ class Fold:
     number: int = 0
 
 
-class Observer(Protocol):
-    """Whoever wants to know how training goes; the console is one, the run folder another."""
+class Observer:
+    """Receives the progress of one training, or of all folds of a cross-validation.
+
+    Every method does nothing here: an observer overrides those that it needs.
+    """
 
     def stage(self, text: str) -> None:
-        """Something that takes a while begins, such as `reading imdb`."""
+        """A step that takes a while begins, such as `reading imdb`."""
 
-    def run_began(self, path: Path) -> None:
-        """The run has its folder."""
+    def run_began(self, path: Path, parts: int = 1) -> None:
+        """The run has its folder; `parts` trainings follow."""
 
     def notice(self, text: str) -> None:
-        """A person should know this."""
+        """The user should know this."""
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """An epoch begins, counted from 0."""
 
     def steps_done(self, step: int) -> None:
-        """So many steps of the epoch are done."""
+        """The first `step` steps of the epoch are done."""
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """An epoch is over, validation included; told again where an interrupt cut this off."""
+        """An epoch is over, validation included; repeated if an interrupt cut this call off."""
+
+    def part_observer(self, part: str) -> Observer:
+        """The observer of a part of a cross-validation, such as `fold-1`."""
+        return self
+
+    def part_ended(self, part: str, error: str | None) -> None:
+        """A part is over; `error` says why it failed."""

@@ -55,8 +55,8 @@ class Worker:
     ready: bool = False
     job: Any = field(default=None)
 
-    def tell(self, message: Any) -> None:
-        """Hands it a message; one that is gone does not hear it, which `Team.heard` tells of."""
+    def send(self, message: Any) -> None:
+        """Hands it a message; one that is gone does not hear it, which `WorkerPool.receive` tells of."""
         with suppress(OSError):
             self.line.send(message)
 
@@ -77,9 +77,9 @@ class WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.dismiss()
+        self.stop()
 
-    def hire(self) -> Worker:
+    def start(self) -> Worker:
         """Starts one more process; returns before it is ready for anything."""
         ours, theirs = self._context.Pipe()
         taken = {worker.number for worker in self.workers}
@@ -93,7 +93,7 @@ class WorkerPool:
         self.workers.append(worker)
         return worker
 
-    def heard(self, seconds: float) -> Iterator[tuple[Worker, Any]]:
+    def receive(self, seconds: float) -> Iterator[tuple[Worker, Any]]:
         """What the workers have said by now, each with its worker; `Gone` is the last of one.
 
         Args:
@@ -111,7 +111,7 @@ class WorkerPool:
                 message = WorkerDied(worker.process.exitcode)
             yield worker, message
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """Asks every worker to stop, waits until it has, and ends those that do not."""
         try:
             for worker in self.workers:

@@ -1,165 +1,101 @@
-"""One experiment, from its rows to a finished run folder."""
+"""One fold of an experiment: load, split, prepare, build, fit, evaluate, record.
+
+`nnrun train`, each fold of `nnrun kfold`, `nnrun smoke` and `nnrun verify` train here. TensorFlow
+loads in `build`, so that errors of the data do not wait for it.
+"""
 
 from __future__ import annotations
 
-import inspect
-import math
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import keras
-import tensorflow as tf
-
-from nnrun.errors import TrainingError
-from nnrun.experiment import predictions
-from nnrun.experiment.inputs import PreparedData
-from nnrun.experiment.recorder import Recorder, RunContext, describe, finish, first_record, kept
-from nnrun.experiment.setup import TrainingSetup, build_setup
-from nnrun.models import components
-from nnrun.models.build import REFUSALS, TOO_LARGE
+from nnrun.data import splits
+from nnrun.experiment.inputs import PreparedData, load_data, prepare_fold
 from nnrun.runs import Run
-from nnrun.spec.text import size
-from nnrun.training import callbacks, devices
+from nnrun.spec.experiment import Experiment
 from nnrun.types import Observer
 
-FLOAT_BYTES = 4
-# What callbacks and kernels raise in the middle of training.
-FROM_KERAS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
+if TYPE_CHECKING:
+    from nnrun.experiment.recorder import RunContext
+    from nnrun.experiment.setup import TrainingSetup
 
 Folder = Callable[[dict[str, Any]], Run]
-"""Makes the run folder, given what its record says from the start."""
+"""Makes the run folder from the first content of its record."""
 
 
-def train(
-    prepared: PreparedData, folder: Folder, *, context: RunContext, observer: Observer
-) -> Run:
-    """Trains, tests and records one experiment.
-
-    Args:
-        prepared: rows, split and preparation.
-        folder: called as soon as nothing about the spec can be refused any more.
-        context: where the spec came from and what was spent so far.
-        observer: is told how it goes.
-
-    Returns:
-        The finished run.
+def load_and_prepare(spec: Experiment) -> PreparedData:
+    """Loads, splits and prepares the data of an experiment with a hold-out or no validation.
 
     Raises:
-        Misfit: the model cannot be built; no folder is made.
-        TrainingError: training had to stop; the folder keeps what there is.
-        KeyboardInterrupt: as soon as what there is has been kept.
+        DataError: the data are missing or not finite.
+        IncompatibleSpec: spec and data do not fit together.
     """
-    setup = prepare(prepared, observer)
-    return fit_fold(setup, folder, context=context, observer=observer)
+    raw = load_data(spec)
+    fold = splits.holdout(spec.validation, raw.dataset.train.y, seed=raw.seed)
+    return prepare_fold(raw, fold)
 
 
-def prepare(
+def build(
     prepared: PreparedData,
     observer: Observer,
     *,
     device: str = "auto",
     previous: TrainingSetup | None = None,
 ) -> TrainingSetup:
-    """A fold's model, compiled, with its rows on the device.
+    """Builds and compiles the model of a fold and copies the rows to the device.
 
     Args:
         prepared: of the fold.
-        observer: is told that it takes a while.
-        device: what `auto` in the spec means.
-        previous: of another fold of the same experiment, to be used again.
+        observer: is notified, because this takes a while.
+        device: the meaning of `auto` in the spec.
+        previous: of another fold of the same experiment; its model and traced functions are reused.
 
     Raises:
-        Misfit: the model cannot be built.
+        IncompatibleSpec: the model cannot be built, or does not fit the labels.
         TrainingError: rows or model do not fit into memory.
     """
-    wanted = prepared.spec.training.device
-    chosen = devices.choose(device if wanted == "auto" else wanted)
-    with _in_memory(prepared), tf.device(devices.tensorflow_name(chosen)):
-        return build_setup(prepared, chosen, observer, previous=previous)
+    from nnrun.experiment import setup  # noqa: PLC0415 - TensorFlow loads here
+
+    return setup.build_setup(prepared, observer, device=device, previous=previous)
 
 
-def fit_fold(
+def train_fold(
     setup: TrainingSetup, folder: Folder, *, context: RunContext, observer: Observer
 ) -> Run:
-    """Trains one fold, judges it and records it; arguments and errors as of `train`."""
-    with tf.device(devices.tensorflow_name(setup.device)):
-        run = folder(first_record(setup, context))
-        growing = callbacks.growing(setup.prepared.spec.training.callbacks)
-        recorder = Recorder(run, observer, context, growing)
-        with kept(recorder, setup), _in_memory(setup.prepared):
-            observer.run_began(run.path)
-            for notice in setup.prepared.notices:
-                recorder.notice(notice)
-            recorder.begin()
-            describe(run, setup)
-            fit(setup, recorder)
-            finish(recorder, setup)
+    """Fits, evaluates and records one fold; arguments and errors as for `train`."""
+    from nnrun.experiment import recorder  # noqa: PLC0415 - TensorFlow loads here
+    from nnrun.experiment.setup import evaluate, fit  # noqa: PLC0415
+
+    with setup.on_device():
+        run = folder(recorder.first_record(setup, context))
+        record = recorder.Recorder(run, observer, context, setup)
+        with record.keep_run(), setup.check_memory():
+            record.begin()
+            fit(setup, run.path, record, start=record.start, save_state=record.save_state)
+            observer.stage("testing")
+            evaluation = evaluate(setup)
+            record.finish(evaluation)
     return run
 
 
-def fit(setup: TrainingSetup, recorder: Recorder) -> None:
-    """Trains for all epochs.
+def train(
+    prepared: PreparedData, folder: Folder, *, context: RunContext, observer: Observer
+) -> Run:
+    """Builds, fits, evaluates and records one experiment.
+
+    Args:
+        prepared: rows, split and preparation.
+        folder: called after every check of the spec, just before training.
+        context: the source of the spec and the time spent so far.
+        observer: receives the progress.
+
+    Returns:
+        The finished run.
 
     Raises:
-        TrainingError: the loss is lost, memory ran out, or a callback failed.
+        IncompatibleSpec: the model cannot be built; no folder is made.
+        TrainingError: training had to stop; the folder keeps its results so far.
+        KeyboardInterrupt: after the results so far have been written.
     """
-    prepared, training = setup.prepared, setup.prepared.spec.training
-    start, path = recorder.start, recorder.run.path
-    listeners = callbacks.build(training.callbacks, path)
-    try:
-        callbacks.make_folders(training.callbacks, path)
-        if start:
-            sizes = {name: grown.size for name, grown in start.grown.items()}
-            callbacks.resume_callbacks(listeners, path, sizes)
-        setup.trainer.trace(setup.train, prepared.fold)
-        # Not before: tracing is Python, as loading is, and training is not.
-        with predictions.preload(prepared.dataset):
-            setup.trainer.fit(
-                setup.train,
-                prepared.fold,
-                seed=prepared.seed,
-                callbacks=listeners,
-                observer=recorder,
-                start=start.state if start else None,
-                reached=recorder.reached,
-            )
-    except FROM_KERAS as error:
-        # Whole into the log, because only the first line of it helps a person.
-        with suppress(OSError):
-            traceback.print_exc()
-        reason = components.reason(error)
-        raise TrainingError(f"{_where(error, setup)} failed: {reason}") from error
-
-
-@contextmanager
-def _in_memory(prepared: PreparedData) -> Iterator[None]:
-    """Within it, what does not fit into memory is said with what to change."""
-    try:
-        yield
-    except TOO_LARGE as error:
-        raise TrainingError(_too_large(prepared)) from error
-
-
-def _too_large(prepared: PreparedData) -> str:
-    """What would not fit into memory, and what to change."""
-    batch_size, shape = prepared.spec.training.batch_size, prepared.preparation.shape
-    rows = len(prepared.dataset.train) + len(prepared.dataset.test)
-    row = math.prod(shape) * FLOAT_BYTES
-    return (
-        f"out of memory: {rows:,} rows, prepared {size(rows * row)} in all, and batch_size "
-        f"{batch_size:,}, {size(min(batch_size, rows) * row)} a step before the first layer; "
-        "a smaller batch_size, smaller layers or fewer columns need less"
-    )
-
-
-def _where(error: BaseException, setup: TrainingSetup) -> str:
-    """Which callback an error comes from, or that it comes from the engine."""
-    frames = traceback.extract_tb(error.__traceback__)
-    names = [component.name for component in setup.prepared.spec.training.callbacks]
-    for name in names:
-        file = inspect.getsourcefile(getattr(keras.callbacks, name))
-        if any(frame.filename == file for frame in frames):
-            return f"the callback {name}"
-    return f"training with the {setup.engine} engine"
+    setup = build(prepared, observer)
+    return train_fold(setup, folder, context=context, observer=observer)

@@ -69,7 +69,7 @@ def preload(dataset: Dataset) -> Iterator[None]:
 
 def load(dataset: Dataset) -> None:
     """Loads Matplotlib, and scikit-learn where there are classes."""
-    plots.style.warm_up()
+    plots.style.preload()
     if dataset.classes:
         load_scikit_learn()
 
@@ -98,13 +98,13 @@ def write(run: Run, found: Predictions, training: Training) -> None:
 
 def _gallery(run: Run, found: Predictions, guess: Array, *, probable: bool) -> None:
     names, x = found.dataset.classes, found.x
-    many = plots.TEXTS if isinstance(x, Sequences) else plots.PICTURES
+    many = plots.MAX_TEXTS if isinstance(x, Sequences) else plots.MAX_IMAGES
     labels = [names[index] for index in found.target[:many]]
     guesses = [names[index] for index in guess[:many]]
     sure = confidence(found.output[:many]).tolist() if probable else None
     if isinstance(x, Sequences):
         texts = decoded(found.dataset, x, found.rows[:many])
-        run.write_figure("gallery", plots.texts(texts, labels, guesses, confidence=sure))
+        run.write_figure("gallery", plots.text_gallery(texts, labels, guesses, confidence=sure))
     elif x.ndim > 2:
         pictures = x[found.rows[:many]]
-        run.write_figure("gallery", plots.pictures(pictures, labels, guesses, confidence=sure))
+        run.write_figure("gallery", plots.image_gallery(pictures, labels, guesses, confidence=sure))

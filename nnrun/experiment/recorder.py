@@ -1,136 +1,150 @@
-"""What a run folder is told, from its first line to its last plot."""
+"""Writes a run folder, from its first record to its last plot."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from nnrun import plots
 from nnrun.data import input_schema, splits
-from nnrun.errors import NnrunError, heeding
-from nnrun.experiment import predictions
+from nnrun.experiment import interrupts, predictions
 from nnrun.experiment.inputs import PreparedData
-from nnrun.experiment.predictions import Predictions
-from nnrun.experiment.setup import TrainingSetup
+from nnrun.experiment.setup import Evaluation, TrainingSetup
 from nnrun.runs import Run, environment, layout
-from nnrun.spec.loading import digest, dump
-from nnrun.training import checkpoints
+from nnrun.spec.dumping import digest, dump
+from nnrun.training import callbacks, checkpoints
 from nnrun.training.checkpoints import Checkpoint, CheckpointSchedule
-from nnrun.training.compile import puts_out_logits
-from nnrun.training.evaluate import probabilities
 from nnrun.training.state import State, seeds
 from nnrun.types import History, Logs, Observer
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where an experiment came from.
+    """The circumstances of a run.
 
     Args:
         overrides: as given with `--set`.
-        began: when work on it began, by `time.perf_counter`.
+        began: start time, by `time.perf_counter`.
         import_seconds: spent loading TensorFlow and Keras.
-        clock: tells the local time.
-        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
+        clock: the local time.
+        check_interrupt: raises KeyboardInterrupt if an interrupt was lost.
     """
 
     overrides: tuple[str, ...]
     began: float
     import_seconds: float
     clock: Callable[[], datetime] = datetime.now
-    heed: Callable[[], None] = lambda: None
+    check_interrupt: Callable[[], None] = lambda: None
 
 
 @dataclass
-class Recorder:
-    """Passes on what happens, and writes each epoch down as it ends.
+class Recorder(Observer):
+    """Writes each epoch into the run folder as it ends, and notifies another observer.
 
     Args:
-        growing: files in the run folder that callbacks add to.
-        start: the checkpoint from which the run goes on, if it does.
-        before: seconds spent on the run until then.
+        start: the checkpoint from which the run resumes, if any.
+        before: seconds spent on the run before that.
     """
 
     run: Run
     observer: Observer
     context: RunContext
-    growing: Sequence[str] = ()
+    setup: TrainingSetup
     start: Checkpoint | None = None
     before: float = 0.0
     history: History = field(default_factory=History)
     epoch_seconds: list[float] = field(default_factory=list)
-    rhythm: CheckpointSchedule = field(default_factory=CheckpointSchedule)
+    schedule: CheckpointSchedule = field(default_factory=CheckpointSchedule)
+
+    def keep_run(self) -> AbstractContextManager[None]:
+        """Writes the final status when the block ends, and saves the epochs so far on errors."""
+        return interrupts.keep_run(
+            self.run,
+            self.save,
+            check_interrupt=self.context.check_interrupt,
+            save_model=lambda: self.run.write(layout.MODEL, self.setup.model.save),
+            clear=lambda: checkpoints.clear(self.run),
+            clock=self.context.clock,
+        )
 
     def begin(self) -> None:
-        """Finds the checkpoint to go on from, and lets the table of epochs end with it.
+        """Finds the checkpoint to resume from, and writes everything known before training.
 
         Raises:
             RunError: the folder cannot be written.
         """
-        self.start, damaged = checkpoints.latest(self.run)
-        for sentence in damaged:
-            self.notice(sentence)
+        self.observer.run_began(self.run.path)
+        for notice in self.setup.prepared.notices:
+            self.observer.notice(notice)
+        self.resume()
+        self._describe()
+
+    def resume(self) -> None:
+        """Finds the checkpoint to resume from, and cuts the journal to its epochs.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        self.start, warnings = checkpoints.latest(self.run)
+        for warning in warnings:
+            self.observer.notice(warning)
         if self.start:
             self.history = History({**self.start.history.epochs})
             self.epoch_seconds = [*self.start.epoch_seconds]
             self.before = self.start.seconds
-            self.notice(f"going on after epoch {len(self.history)}")
+            self.observer.notice(f"resuming after epoch {len(self.history)}")
         elif (self.run.path / layout.JOURNAL).exists():
-            self.notice("going on from the beginning, as there is no checkpoint")
-        # A damaged one would stay there as if the table had lost epochs.
+            self.observer.notice("restarting from the beginning, as there is no checkpoint")
+        # Also damaged ones: later ones would look as if the journal had lost epochs.
         checkpoints.forget(self.run, after=len(self.history))
         self.run.begin_journal(self.history)
 
-    def reached(self, capture: Callable[[], State]) -> None:
-        """Keeps what training has reached, if it is time to."""
-        self.context.heed()
-        if self.rhythm.is_due:
-            with self.rhythm.measured():
-                self.keep_checkpoint(capture())
+    def _describe(self) -> None:
+        run, prepared = self.run, self.setup.prepared
+        run.write_text(layout.SPEC, dump(prepared.spec))
+        run.write_text(layout.SUMMARY, self.setup.summary)
+        run.write_json(layout.PREPARATION, describe_preparation(prepared))
+        if prepared.dataset.words:
+            run.write_json(layout.WORDS, asdict(prepared.dataset.words()))
+        run.update()
 
-    def keep_checkpoint(self, state: State) -> None:
-        """Writes a checkpoint.
+    def save_state(self, capture: Callable[[], State]) -> None:
+        """Writes a checkpoint if one is due.
 
         Raises:
-            RunError: the disk is full, or the folder is gone or may not be written.
+            RunError: the disk is full, or the folder is missing or not writable.
         """
-        seconds = self.before + time.perf_counter() - self.context.began
-        grown = checkpoints.grown(self.run, self.growing)
-        checkpoint = Checkpoint(state, self.history, tuple(self.epoch_seconds), seconds, grown)
-        # Whatever happens to the machine, the table of epochs reaches as far as a checkpoint.
-        self.run.settled(layout.JOURNAL)
-        checkpoints.write(self.run, checkpoint)
-
-    def stage(self, text: str) -> None:
-        """Passes it on."""
-        self.observer.stage(text)
-
-    def run_began(self, path: Path) -> None:
-        """Passes it on."""
-        self.observer.run_began(path)
-
-    def notice(self, text: str) -> None:
-        """Passes it on."""
-        self.observer.notice(text)
+        self.context.check_interrupt()
+        if not self.schedule.is_due:
+            return
+        with self.schedule.measured():
+            state = capture()
+            seconds = self.before + time.perf_counter() - self.context.began
+            growing = callbacks.growing(self.setup.prepared.spec.training.callbacks)
+            grown = checkpoints.grown(self.run, growing)
+            # After a crash of the machine the journal must hold all epochs of the checkpoint.
+            self.run.settled(layout.JOURNAL)
+            epoch_seconds = tuple(self.epoch_seconds)
+            checkpoint = Checkpoint(state, self.history, epoch_seconds, seconds, grown)
+            checkpoints.write(self.run, checkpoint)
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
-        """Passes it on."""
+        """Notifies the other observer."""
         self.observer.epoch_began(epoch, epochs, steps)
 
     def steps_done(self, step: int) -> None:
-        """Passes it on."""
+        """Notifies the other observer."""
         self.observer.steps_done(step)
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         """Writes the epoch into the journal, so that a kill loses none.
 
-        An interrupt may cut this off; the epoch is told again then, as if never before.
+        If an interrupt cuts this off, the epoch is reported again.
         """
         self.history.cut(epoch)
         del self.epoch_seconds[epoch:]
@@ -139,22 +153,64 @@ class Recorder:
         self.run.append_epoch(self.history)
         self.observer.epoch_ended(epoch, logs, seconds)
 
-    def seconds(self, setup: TrainingSetup) -> dict[str, float]:
-        """Where the time went, in seconds."""
+    def save(self, evaluations: Mapping[str, dict[str, float]] | None = None) -> None:
+        """Writes history, curves and metrics of the epochs so far."""
+        # Read back, because Ctrl-C may have come between two metrics of an epoch.
+        run, history = self.run, self.run.history()
+        if not len(history):
+            return
+        best = history.best_epoch
+        run.end_journal()
+        run.write_json(layout.HISTORY, history.epochs)
+        metrics = {
+            "schema_version": layout.SCHEMA_VERSION,
+            "epochs": len(history),
+            "monitor": history.monitor,
+            "best_epoch": best,
+            "initial": self.setup.initial,
+            "last": history.row(len(history) - 1),
+            "best": history.row(best - 1) if best else {},
+            **(evaluations or {}),
+            "parameters": self.setup.model.count_params(),
+            "seconds": self._seconds(),
+        }
+        run.write_json(layout.METRICS, metrics)
+        for metric in history.epochs:
+            if not metric.startswith("val_"):
+                run.write_figure(metric, plots.curve(history, metric, best_epoch=best))
+
+    def _seconds(self) -> dict[str, float]:
         spent = {
             "total": self.before + time.perf_counter() - self.context.began,
             "import": self.context.import_seconds,
-            "data": setup.prepared.seconds,
-            "build": setup.seconds,
+            "data": self.setup.prepared.seconds,
+            "build": self.setup.seconds,
             "training": sum(self.epoch_seconds),
             "epoch_median": statistics.median(self.epoch_seconds or [0.0]),
         }
         return {name: round(value, 4) for name, value in spent.items()}
 
+    def finish(self, evaluation: Evaluation) -> None:
+        """Writes the trained model and everything that depends on it."""
+        run, setup = self.run, self.setup
+        run.write(layout.MODEL, setup.model.save)
+        run.update(layer_seeds=[seed.numpy().tolist() for seed in seeds(setup.model)])
+        self.observer.stage("drawing")
+        predictions.write(run, evaluation.predictions, setup.prepared.spec.training)
+        self.save(evaluation.metrics)
+        # The folds of a cross-validation share one drawing, in the folder of the whole run.
+        if not setup.prepared.fold.number:
+            run.write_drawing("model", plots.model(setup.structure))
+
 
 def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, Any]:
-    """What `run.json` says from the start."""
+    """The first content of `run.json`."""
     prepared, fold = setup.prepared, setup.prepared.fold
+    rows = {
+        "train": len(fold.train),
+        "validation": len(fold.validation),
+        "test": 0 if fold.number else len(prepared.dataset.test),
+    }
     return {
         "verb": "kfold" if fold.number else "train",
         **({"fold": fold.number} if fold.number else {}),
@@ -166,29 +222,15 @@ def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, Any]:
         "device": setup.device,
         "data_digest": prepared.digest,
         "split_digest": splits.digest([fold]),
-        "rows": {
-            "train": len(fold.train),
-            "validation": len(fold.validation),
-            "test": 0 if fold.number else len(prepared.dataset.test),
-        },
+        "rows": rows,
         "notices": list(prepared.notices),
         "parameters": setup.model.count_params(),
         **environment.describe(),
     }
 
 
-def describe(run: Run, setup: TrainingSetup) -> None:
-    """Writes what is known before the first epoch: spec, summary, fitted preparation."""
-    run.write_text(layout.SPEC, dump(setup.prepared.spec))
-    run.write_text(layout.SUMMARY, setup.summary)
-    run.write_json(layout.PREPARATION, describe_preparation(setup.prepared))
-    if setup.prepared.dataset.words:
-        run.write_json(layout.WORDS, asdict(setup.prepared.dataset.words()))
-    run.update()
-
-
 def describe_preparation(prepared: PreparedData) -> dict[str, Any]:
-    """What `prepare.json` says: the fitted steps, and what they make of a row."""
+    """The content of `prepare.json`: the fitted steps and the shape of a prepared row."""
     preparation = prepared.preparation
     steps = [
         {
@@ -198,97 +240,10 @@ def describe_preparation(prepared: PreparedData) -> dict[str, Any]:
         }
         for fitted in preparation.steps
     ]
-    shape = {"shape": list(preparation.shape), "dtype": preparation.dtype}
-    rows = asdict(input_schema.of(prepared.dataset))
-    return {**shape, "classes": prepared.dataset.classes, "rows": rows, "steps": steps}
-
-
-@contextmanager
-def kept(recorder: Recorder, setup: TrainingSetup) -> Iterator[None]:
-    """Whatever ends the run, its folder says so and keeps the epochs trained so far."""
-    run = recorder.run
-
-    def close(status: str, error: str | None = None) -> None:
-        now = recorder.context.clock()
-        run.update(status=status, ended=now.isoformat(timespec="seconds"), error=error)
-
-    try:
-        with heeding(recorder.context.heed):
-            yield
-        close(layout.FINISHED)
-    except KeyboardInterrupt as interrupt:
-        # The status comes first: a second Ctrl-C ends at once, and what there is must not look lost.
-        close(layout.INTERRUPTED)
-        try:
-            run.write(layout.MODEL, setup.model.save)
-            keep(recorder, setup)
-            run.update()
-        except ValueError:
-            # That second one, where it fell into the part of matplotlib that is not Python.
-            raise interrupt from None
-        raise
-    except Exception as error:
-        # What stopped it must not be buried under what stops this, which may well be the same.
-        with suppress(NnrunError):
-            close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
-            keep(recorder, setup)
-            run.update()
-        raise
-    else:
-        # Only now: a kill before would have had to go on from it.
-        checkpoints.clear(run)
-    finally:
-        run.release()
-
-
-def keep(recorder: Recorder, setup: TrainingSetup, **evaluations: Any) -> None:
-    """Writes history, curves and metrics of the epochs there are."""
-    # Read back, because Ctrl-C may have come between the two metrics of an epoch.
-    run, history = recorder.run, recorder.run.history()
-    if not len(history):
-        return
-    best = history.best_epoch
-    run.end_journal()
-    run.write_json(layout.HISTORY, history.epochs)
-    run.write_json(
-        layout.METRICS,
-        {
-            "schema_version": layout.SCHEMA_VERSION,
-            "epochs": len(history),
-            "monitor": history.monitor,
-            "best_epoch": best,
-            "initial": setup.initial,
-            "last": history.row(len(history) - 1),
-            "best": history.row(best - 1) if best else {},
-            **evaluations,
-            "parameters": setup.model.count_params(),
-            "seconds": recorder.seconds(setup),
-        },
-    )
-    for metric in history.epochs:
-        if not metric.startswith("val_"):
-            run.write_figure(metric, plots.curve(history, metric, best_epoch=best))
-
-
-def finish(recorder: Recorder, setup: TrainingSetup) -> None:
-    """Evaluates the trained model and writes all that depends on it."""
-    recorder.stage("testing")
-    run, prepared, evaluator = recorder.run, setup.prepared, setup.evaluator
-    evaluations = {"train": evaluator.metrics(setup.train, prepared.fold.train)}
-    if len(prepared.fold.validation):
-        evaluations["validation"] = evaluator.metrics(setup.train, prepared.fold.validation)
-    split, rows = prepared.scored
-    if setup.test is not None:
-        evaluations["test"] = evaluator.metrics(setup.test, rows)
-    output = evaluator.outputs(setup.test or setup.train, rows)
-    output = probabilities(output) if puts_out_logits(prepared.spec.training) else output
-    run.write(layout.MODEL, setup.model.save)
-    run.update(layer_seeds=[each.numpy().tolist() for each in seeds(setup.model)])
-    recorder.stage("drawing")
-    predictions.write(
-        run, Predictions(prepared.dataset, split, rows, output), prepared.spec.training
-    )
-    keep(recorder, setup, **evaluations)
-    # The folds of a cross-validation share one, which stands in the folder above theirs.
-    if run.record()["verb"] != "kfold":
-        run.write_drawing("model", plots.model(setup.structure))
+    return {
+        "shape": list(preparation.shape),
+        "dtype": preparation.dtype,
+        "classes": prepared.dataset.classes,
+        "rows": asdict(input_schema.of(prepared.dataset)),
+        "steps": steps,
+    }

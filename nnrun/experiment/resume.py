@@ -1,4 +1,4 @@
-"""Lets a finished run go on for more epochs."""
+"""Prepares a stopped or finished run for more epochs."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from nnrun.spec.training import Training
 from nnrun.training import callbacks, checkpoints, state
 from nnrun.training.checkpoints import Checkpoint
 
-# Of these the next epochs need to know nothing but the epoch; others carry something along.
-FORGETFUL = frozenset(("CSVLogger", "LearningRateScheduler", "RemoteMonitor", "TerminateOnNaN"))
+# Callbacks that carry no state from epoch to epoch.
+STATELESS = frozenset(("CSVLogger", "LearningRateScheduler", "RemoteMonitor", "TerminateOnNaN"))
 
 
-def extend(run: Run, training: Training, now: Mapping[str, Any]) -> None:
-    """Makes a run of one model be at work again.
+def extend(run: Run, training: Training, record: Mapping[str, Any]) -> None:
+    """Reopens a run so that it can train on.
 
-    A finished one goes on from its model, where nothing but the model was carried from epoch to
-    epoch; else it begins again, which comes to the same.
+    A finished run continues from its model if no other state passes from epoch to epoch; else it
+    restarts, with the same result.
 
     Args:
         run: locked by this process.
-        training: what it goes on with.
-        now: its record from now on.
+        training: with the new number of epochs.
+        record: the new record.
 
     Raises:
-        RunError: its files are damaged, or cannot be written.
+        RunError: its files are damaged, or not writable.
     """
-    if run.record()["status"] == layout.FINISHED and _carries_only_its_model(training):
+    if run.record()["status"] == layout.FINISHED and _is_stateless(training):
         _keep_model_as_checkpoint(run, training)
-    reopen_record(run, now)
+    reopen_record(run, record)
 
 
-def _carries_only_its_model(training: Training) -> bool:
+def _is_stateless(training: Training) -> bool:
     averaged = training.optimizer.arguments.get("use_ema")
-    return not averaged and all(each.name in FORGETFUL for each in training.callbacks)
+    return not averaged and all(callback.name in STATELESS for callback in training.callbacks)
 
 
 def _keep_model_as_checkpoint(run: Run, training: Training) -> None:
@@ -51,9 +51,9 @@ def _keep_model_as_checkpoint(run: Run, training: Training) -> None:
     model.stop_training = False
     seconds = metrics.get("seconds", {})
     growing = callbacks.growing(training.callbacks)
-    reached = state.capture(model, (), epochs=len(history))
+    last = state.capture(model, (), epochs=len(history))
     checkpoint = Checkpoint(
-        replace(reached, callbacks=({},) * len(training.callbacks)),
+        replace(last, callbacks=({},) * len(training.callbacks)),
         history,
         (seconds.get("epoch_median", 0.0),) * len(history),
         seconds.get("total", 0.0),

@@ -21,7 +21,6 @@ from nnrun.runs import Run
 from nnrun.runs.verify import files
 from nnrun.spec.dataset import Words
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.profile import profile
 from nnrun.spec.validation import Holdout, Validation
 from nnrun.types import Array, Dataset, Fold, Observer, Sequences, Split
 
@@ -99,7 +98,7 @@ def _read(spec: Experiment, *, stand_in: bool) -> _Whole:
     train, test = _published(spec)
     rows = synthetic.draw(
         spec.dataset,
-        train=min(train, _wanted(spec, profile(spec.dataset).classes)),
+        train=min(train, _wanted(spec, spec.dataset.profile().classes)),
         test=min(test, TEST_ROWS),
         seed=spec.seed or 0,
     )
@@ -115,7 +114,7 @@ def _published(spec: Experiment) -> tuple[int, int]:
     dataset = spec.dataset
     if isinstance(dataset, Words):
         dataset = dataset.model_copy(update={"maxlen": None})
-    known = profile(dataset)
+    known = dataset.profile()
     train, test = (_UNKNOWN if rows is None else rows for rows in (known.train, known.test))
     return train, test
 

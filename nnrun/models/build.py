@@ -15,7 +15,7 @@ from tensorflow.python.framework import ops
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.models import components, structure
 from nnrun.models.components import Named
-from nnrun.models.structure import Made, Structure, outline
+from nnrun.models.structure import Made, Structure
 from nnrun.spec import catalogue, component
 from nnrun.spec import component as spec_applications
 from nnrun.spec import component as spec_composites
@@ -228,9 +228,9 @@ class _Within:
 
     def go(self, layers: Any, inputs: Any, path: Path) -> Any:
         """What the layers of a stack inside another make of a tensor."""
-        for index, value in enumerate(spec_composites.stack(layers)):
+        for index, value in enumerate(spec_composites.as_stack(layers)):
             at = (*path, index) if isinstance(layers, list) else path
-            component = catalogue.component("layers", value)
+            component = catalogue.parse_component("layers", value)
             inputs = _layer(component, inputs, at, self)
         return inputs
 
@@ -243,7 +243,7 @@ class _Within:
 
     def into(self, component: Component) -> _Within:
         """Within one of its layers."""
-        return _Within(self.made, self.names | spec_composites.names(component))
+        return _Within(self.made, self.names | spec_composites.layer_names(component))
 
 
 def _layer(component: Component, inputs: Any, path: Path, above: _Within) -> Any:
@@ -281,12 +281,9 @@ def _layer(component: Component, inputs: Any, path: Path, above: _Within) -> Any
     return within.keep(layer, outputs)
 
 
-def summary(wired: Wired) -> str:
-    """The graph of a model that is not compiled yet, and Keras's own summary.
-
-    Of a compiled one Keras counts the optimizer's variables among the parameters.
-    """
+def summary(model: keras.Model) -> str:
+    """Keras's summary as text."""
     lines: list[str] = []
-    # Keras prints 80 columns wherever there is no terminal, and cuts what is wider.
-    wired.model.summary(print_fn=lines.append, line_length=80)
-    return "\n".join([outline(wired.structure), *lines]) + "\n"
+    # Without a terminal Keras prints 80 columns and cuts longer lines.
+    model.summary(print_fn=lines.append, line_length=80)
+    return "\n".join(lines) + "\n"

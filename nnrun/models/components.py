@@ -91,7 +91,7 @@ def _argument(kind: str | None, value: Any) -> Any:
         value = {value: None}
     if kind is None or not isinstance(value, dict):
         return value
-    return instantiate(kind, catalogue.component(kind, value))
+    return instantiate(kind, catalogue.parse_component(kind, value))
 
 
 def reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ import keras
 from nnrun.errors import RunError
 from nnrun.models import components
 from nnrun.models.build import REFUSALS, TOO_LARGE
-from nnrun.spec.text import shown
+from nnrun.spec.text import quote
 
 # What Keras raises over a file that is damaged, or not one of its own.
 _DAMAGE = (
@@ -78,7 +78,7 @@ def _check(path: Path) -> None:
         members = archive.infolist()
         others = [member.filename for member in members if member.filename not in _MEMBERS]
         if others := [name for name in others if not _is_asset(name)]:
-            raise RunError(f"{path}: holds {shown(others[0])}, which is no part of a model")
+            raise RunError(f"{path}: holds {quote(others[0])}, which is no part of a model")
         total = sum(member.file_size for member in members)
         if total > max(_MUCH, _MOST_PACKED * path.stat().st_size):
             raise RunError(f"{path}: would unpack to {total:,} bytes, more than it can hold")
@@ -127,9 +127,9 @@ def _code(config: Any) -> Iterator[str]:
             if isinstance(name, str) and name in _CODE:
                 yield f"a {name.strip('_').capitalize() if name[0] == '_' else name}"
             elif "class_name" in value and not _is_of_keras(module, name):
-                yield f"{shown(name)} of {shown(module)}"
+                yield f"{quote(name)} of {quote(module)}"
             elif value.get("registered_name") and ">" in str(value["registered_name"]):
-                yield f"{shown(value['registered_name'])}, which is not Keras's own"
+                yield f"{quote(value['registered_name'])}, which is not Keras's own"
 
 
 def _is_of_keras(module: Any, name: Any) -> bool:

@@ -97,6 +97,27 @@ class _SavedWhole:
                 passing.unlink()
 
 
+def move(
+    callbacks: Sequence[Any], components: Sequence[Component], source: Path, target: Path
+) -> list[Any]:
+    """Moves the files of callbacks from one folder to another, before they write any.
+
+    Args:
+        callbacks: made by `build` for `source`.
+        components: their specs.
+    """
+    moved = []
+    for index, (callback, component) in enumerate(zip(callbacks, components, strict=True)):
+        if component.name == "OrbaxCheckpoint":
+            # It hands its folder to Orbax as soon as it is made.
+            callback = _built(index, component, target)
+        for name, value in vars(callback).items():
+            if isinstance(value, str) and Path(value).is_relative_to(source):
+                setattr(callback, name, str(target / Path(value).relative_to(source)))
+        moved.append(callback)
+    return moved
+
+
 def growing(components: Sequence[Component]) -> tuple[str, ...]:
     """The files inside the run folder that callbacks add a line to for each epoch."""
     loggers = (component for component in components if component.name == "CSVLogger")

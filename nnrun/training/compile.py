@@ -49,7 +49,11 @@ def _on_logits(metric: Component) -> Component:
     Keras gives metrics the model's output as it is, and cuts it at 0.5 all the same.
     """
     word = metric.name
-    name = "BinaryAccuracy" if word in ("accuracy", "acc") else catalogue.meaning("metrics", word)
+    name = (
+        "BinaryAccuracy"
+        if word in ("accuracy", "acc")
+        else catalogue.canonical_name("metrics", word)
+    )
     if name not in _LOGIT_ARGUMENTS:
         return metric
     # The history shows a metric under the word that the person wrote.
@@ -147,7 +151,7 @@ def _with_rate(training: Training, learning_rate: float | None) -> Training:
     if learning_rate is None:
         return training
     given = training.optimizer
-    own = catalogue.component("optimizers", {given.name: given.arguments})
+    own = catalogue.parse_component("optimizers", {given.name: given.arguments})
     arguments = {**own.arguments, "learning_rate": learning_rate}
     optimizer = own.model_copy(update={"arguments": arguments})
     return training.model_copy(update={"optimizer": optimizer})

@@ -108,13 +108,13 @@ class CompiledLoop:
             tensors, weights = tf.nest.map_structure(
                 tf.type_spec_from_value, (rows.tensors, rows.weights)
             )
-            self._traced = tf.function(self._train_epochs, autograph=False).get_concrete_function(
+            self._traced = tf.function(self._epochs_body, autograph=False).get_concrete_function(
                 *(tensors, weights, tf.TensorSpec((None, len(rows)), tf.int32)),
                 *(tf.TensorSpec((3,), tf.int32), INDICES),
             )
         return self._traced
 
-    def epochs(
+    def train_epochs(
         self,
         rows: Rows,
         order: Callable[[int], Array],
@@ -176,7 +176,7 @@ class CompiledLoop:
         self._seconds_per_step = 0.01 if self._seconds_per_step is None else max(took, 1e-7)
         return [self._logs(values, validated=validation is not None) for values in found]
 
-    def _train_epochs(
+    def _epochs_body(
         self, tensors: Any, weights: Any, orders: Any, span: Any, validation: Any
     ) -> Any:
         start, stop, count = tf.unstack(span)

@@ -1,8 +1,8 @@
-"""Training by Keras's own `model.fit`, for what the compiled loop cannot take."""
+"""Trains with Keras's `model.fit`, for callbacks that the compiled loop does not support."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -14,7 +14,7 @@ from nnrun.training.rows import Rows, Schedule, batch, weighed_batch
 from nnrun.types import Array, Logs
 
 
-def fit(
+def fit_by_keras(
     model: keras.Model,
     rows: Rows,
     preparation: Preparation,
@@ -23,15 +23,15 @@ def fit(
     callbacks: Any,
     epochs: range,
 ) -> None:
-    """Trains batch by batch, every callback called for every batch.
+    """Trains batch by batch, and calls every callback for every batch.
 
     Args:
         model: compiled.
         rows: on the device.
-        schedule: the batches of each epoch, the same as the compiled loop's.
-        validation: rows that validate, perhaps none.
-        callbacks: Keras's, or `Throughout`.
-        epochs: those to train, counted from 0.
+        schedule: the batches of each epoch, the same as in the compiled loop.
+        validation: validation rows, may be empty.
+        callbacks: Keras's, or `StageCallbacks`.
+        epochs: counted from 0.
     """
 
     def expanded(indices: Any) -> Any:
@@ -48,22 +48,26 @@ def fit(
 
     signature = tf.TensorSpec((None,), tf.int32)
     training_data = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    many = rows_at_once(preparation.shape)
+    batch_rows = rows_at_once(preparation.shape)
     held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
     model.fit(
         training_data.map(to_train_on).prefetch(2),
         epochs=epochs.stop,
         initial_epoch=epochs.start,
         steps_per_epoch=schedule.steps,
-        validation_data=held_out.batch(many).map(expanded) if len(validation) else None,
+        validation_data=held_out.batch(batch_rows).map(expanded) if len(validation) else None,
         callbacks=callbacks,
         verbose=0,
         shuffle=False,
     )
 
 
-class Throughout(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras ships no types
-    """Callbacks whose training begins and ends once, however often `model.fit` is called.
+def _nothing(*_: object) -> None:
+    """For a hook without a function."""
+
+
+class StageCallbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras ships no types
+    """Callbacks whose training begins and ends once, although `model.fit` runs once per stage.
 
     Args:
         callbacks: Keras's.
@@ -72,7 +76,7 @@ class Throughout(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras s
     """
 
     def __init__(self, callbacks: list[Any], model: keras.Model, schedule: Schedule) -> None:
-        # Keras wants to hand out its own history at the end of each call.
+        # Keras returns its own history at the end of each call.
         super().__init__(
             callbacks,
             add_history=True,
@@ -83,16 +87,16 @@ class Throughout(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras s
         )
         self._begun = False
         self.last = True
-        """Whether no call is to follow."""
+        """Whether no further call follows."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Tells it of the first call."""
+        """Begins in the first call only."""
         if not self._begun:
             self._begun = True
             super().on_train_begin(logs)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Tells it of the last call, or of one that a callback has stopped."""
+        """Ends in the last call, or in one that a callback has stopped."""
         if self.last or self.model.stop_training:
             super().on_train_end(logs)
 
@@ -102,28 +106,35 @@ class Hooks(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no t
 
     Args:
         began: called with the epoch.
-        stepped: called with the steps done.
+        stepped: called with the number of steps done.
         ended: called with the epoch and its logs.
-        entered: called as training begins.
+        training_began: called when training begins.
     """
 
-    def __init__(self, *, began: Any, stepped: Any, ended: Any, entered: Any) -> None:
+    def __init__(
+        self,
+        *,
+        began: Callable[[int], None] = _nothing,
+        stepped: Callable[[int], None] = _nothing,
+        ended: Callable[[int, Logs], None] = _nothing,
+        training_began: Callable[[], None] = _nothing,
+    ) -> None:
         super().__init__()
         self._began, self._stepped, self._ended = began, stepped, ended
-        self._entered = entered
+        self._training_began = training_began
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Tells that training begins."""
-        self._entered()
+        """Keras's hook."""
+        self._training_began()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Tells of the epoch that begins."""
+        """Keras's hook."""
         self._began(epoch)
 
     def on_train_batch_end(self, step: int, logs: Logs | None = None) -> None:
-        """Tells of the steps done."""
+        """Keras's hook."""
         self._stepped(step + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Tells of the epoch that ended."""
+        """Keras's hook."""
         self._ended(epoch, as_logs(dict(logs or {})))

@@ -1,4 +1,4 @@
-"""The training loop: one call, whichever engine runs it."""
+"""Chooses the engine and trains a model with it."""
 
 from __future__ import annotations
 
@@ -13,33 +13,31 @@ from nnrun.data.preprocessing import Preparation
 from nnrun.errors import DataError, TrainingError
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
-from nnrun.training import keras_fit, state
+from nnrun.training import state
 from nnrun.training.compile import Stages, finalize
 from nnrun.training.compiled import CompiledLoop
 from nnrun.training.evaluate import Evaluator
+from nnrun.training.keras_fit import Hooks, StageCallbacks, fit_by_keras
 from nnrun.training.rows import Rows, Schedule
 from nnrun.training.state import State
 from nnrun.types import Fold, Logs, Observer
 
-# The documented rule by which `engine: auto` chooses.
-#
-# It looks at the experiment alone and never at a clock: a choice that depends on timing would make
-# results depend on what else the machine is doing.
-
 Engine = Literal["xla", "graph", "fit"]
 
-# Above this many floating-point operations the products of matrices are nearly all of a step, and
-# XLA has nothing to gain but the second that it compiles for; likewise where a row is this wide, and
-# the first product nearly all of the step. `benchmarks/` holds the measurement.
+# `engine: auto` looks at the experiment alone and never at a clock: results must not depend on the
+# load of the machine.
+#
+# With more floating-point operations, or wider rows, matrix products take nearly all of a step, and
+# XLA does not make up for the second that it compiles. `benchmarks/` holds the measurement.
 XLA_FLOPS = 1_000_000_000
 XLA_ROW = 4096
-# XLA on a CPU draws random numbers on one core, about 0.012 µs each.
+# XLA on a CPU draws random numbers on one core, in about 0.012 µs each.
 XLA_RANDOM_NUMBERS = 40_000
 
 _RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN"})
 _RANDOM = frozenset({"Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout"})
-# Layers that XLA is good at on a CPU. Convolutions are slower there, and the gradient of pooling
-# has no deterministic form.
+# Layers that XLA speeds up on a CPU. Convolutions are slower there, and pooling has no
+# deterministic gradient.
 XLA_LAYERS = (
     _RECURRENT
     | _RANDOM
@@ -50,7 +48,7 @@ XLA_LAYERS = (
     )
 )
 
-# Hooks of callbacks that look at every batch when the argument has such a value.
+# Callbacks that run after every batch if the argument differs from this value.
 _PER_BATCH = {
     "ModelCheckpoint": ("save_freq", "epoch"),
     "BackupAndRestore": ("save_freq", "epoch"),
@@ -64,21 +62,21 @@ def choose(
 ) -> Engine:
     """The engine for an experiment.
 
-    1. What the spec says, if it says one.
-    2. `fit` where a callback works batch by batch.
-    3. `graph` where rows are read as they are needed, which XLA cannot.
-    4. `xla` where every layer is in `XLA_LAYERS` and, on a CPU, one training step takes no more
-       than `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers, and a row
-       has no more than `XLA_ROW` numbers.
+    1. The engine of the spec, if it names one.
+    2. `fit` if a callback runs after every batch.
+    3. `graph` if rows are read when needed, which XLA cannot do.
+    4. `xla` if every layer is in `XLA_LAYERS` and, on a CPU, a training step takes at most
+       `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers, and a row has
+       at most `XLA_ROW` numbers.
     5. `graph` otherwise.
 
     Raises:
-        DataError: the spec says `xla`, and the rows are streamed.
+        DataError: the engine is `xla`, and the rows are streamed.
     """
     if streamed and training.engine == "xla":
         raise DataError(
-            "the rows are more than are kept in memory, and engine: xla cannot read them as they "
-            "are needed; leave it out, or make the pictures smaller"
+            "the rows do not fit into memory, and engine: xla cannot read them when needed; "
+            "remove it, or make the images smaller"
         )
     if training.engine != "auto":
         return training.engine
@@ -86,14 +84,14 @@ def choose(
         return "fit"
     if streamed:
         return "graph"
-    known = all(type(layer).__name__ in XLA_LAYERS for layer in model.layers)
-    return "xla" if known and (device != "cpu" or _is_small(model, training)) else "graph"
+    is_suited = all(type(layer).__name__ in XLA_LAYERS for layer in model.layers)
+    return "xla" if is_suited and (device != "cpu" or _is_small(model, training)) else "graph"
 
 
 def _is_small(model: keras.Model, training: Training) -> bool:
     random_numbers = training.batch_size * sum(map(_random_numbers, model.layers))
     flops = step_flops(model, training.batch_size)
-    row = max(math.prod(_row(each)) for each in model.inputs)
+    row = max(math.prod(_row(tensor)) for tensor in model.inputs)
     return flops <= XLA_FLOPS and random_numbers <= XLA_RANDOM_NUMBERS and row <= XLA_ROW
 
 
@@ -107,14 +105,14 @@ def _works_per_batch(callback: Component) -> bool:
 def step_flops(model: keras.Model, batch_size: int) -> int:
     """Floating-point operations of one training step, by the rule of thumb for dense layers.
 
-    A weight is multiplied and added once per row going forward and twice going back: once for the
-    gradient of the weight, once for that of the input.
+    A weight is multiplied and added once per row in the forward pass and twice in the backward
+    pass: for the gradient of the weight and for that of the input.
     """
     return 6 * batch_size * sum(map(_multiplications, model.layers))
 
 
 def _multiplications(layer: Any) -> int:
-    """Of one row going forward: each weight once per position of the output."""
+    """For one row in the forward pass: each weight once per position of the output."""
     if not layer.weights or isinstance(layer, keras.layers.Embedding):
         return 0
     # A recurrent layer uses each weight once per time step, which its output does not show.
@@ -136,15 +134,15 @@ def _row(tensors: Any) -> tuple[int, ...]:
 
 
 class Trainer:
-    """Fits one compiled model, on as many folds as there are.
+    """Trains one compiled model, on any number of folds.
 
     Args:
         model: compiled by Keras.
         preparation: expands stored rows.
         training: the spec's.
-        engine: what `engine.choose` said.
+        engine: from `choose`.
         evaluator: of the same model.
-        stages: of the same training, where it has any.
+        stages: of the same training, if it has any.
     """
 
     def __init__(
@@ -163,26 +161,8 @@ class Trainer:
         self._engine = engine
         self._evaluator = evaluator
         self._stages = stages
-        # Kept over all folds, because tracing and compiling cost more than training a small fold.
+        # Kept over all folds: tracing and compiling cost more than training a small fold.
         self._loop = self._new_loop()
-
-    def enter(self, epoch: int) -> None:
-        """Brings the model into the stage of an epoch, counted from 0."""
-        if self._stages and self._stages.enter(epoch):
-            # What was traced before speaks of the metrics and the optimizer that were there then.
-            self._evaluator.forget()
-            self._loop = self._new_loop()
-
-    def trace(self, rows: Rows, fold: Fold) -> None:
-        """Traces the first stage, where the engine is ours; `fit` would do so as well.
-
-        Args:
-            rows: all training rows, on the device.
-            fold: which of them are going to train.
-        """
-        if self._loop:
-            validates = bool(len(fold.validation)) and not self._training.callbacks
-            self._loop.trace(rows, len(fold.train), validates=validates)
 
     def _new_loop(self) -> CompiledLoop | None:
         if self._engine == "fit":
@@ -195,7 +175,25 @@ class Trainer:
             xla=self._engine == "xla",
         )
 
-    def fit(
+    def enter(self, epoch: int) -> None:
+        """Puts the model into the stage of an epoch, counted from 0."""
+        if self._stages and self._stages.enter(epoch):
+            # Earlier traces use the metrics and the optimizer of the previous stage.
+            self._evaluator.forget()
+            self._loop = self._new_loop()
+
+    def trace(self, rows: Rows, fold: Fold) -> None:
+        """Traces the first stage, unless Keras's `fit` trains.
+
+        Args:
+            rows: all training rows, on the device.
+            fold: the rows that train.
+        """
+        if self._loop:
+            validates = bool(len(fold.validation)) and not self._training.callbacks
+            self._loop.trace(rows, len(fold.train), validates=validates)
+
+    def train(
         self,
         rows: Rows,
         fold: Fold,
@@ -204,93 +202,83 @@ class Trainer:
         callbacks: list[Any],
         observer: Observer,
         start: State | None = None,
-        reached: Callable[[Callable[[], State]], None] | None = None,
+        save_state: Callable[[Callable[[], State]], None] | None = None,
     ) -> None:
         """Trains on a fold's rows and validates after each epoch.
 
         Args:
             rows: all training rows, on the device.
-            fold: which of them train and which validate.
+            fold: the rows that train and those that validate.
             seed: of the order of the rows.
             callbacks: Keras's.
-            observer: is told of every epoch.
-            start: what was reached before, to be gone on from.
-            reached: is told how to get at what was reached, at the end of every epoch, or of some
-                short ones that were trained in one call.
+            observer: receives every epoch.
+            start: the state to resume from.
+            save_state: called after an epoch with a function that captures the state; short epochs
+                that are trained in one call have one state.
 
         Raises:
-            TrainingError: the loss is not a number any more.
+            TrainingError: the loss is not finite.
             ValueError: `start` is of another model, or of other callbacks.
         """
         schedule = Schedule(fold, self._training, seed)
-        watch = _Watch(observer, schedule)
+        reporter = _EpochReporter(observer, schedule)
 
-        def entered() -> None:
-            # When the others have begun, which makes them forget what they knew.
+        def begin_training() -> None:
+            # After the other callbacks have begun, which resets their state.
             if start:
                 state.restore(start, self._model, callbacks)
 
-        def ended(epoch: int, logs: Logs) -> None:
-            watch.ended(epoch, logs)
-            # Of the epochs of one call only the last has left the model as it is now.
-            if reached and watch.all_told:
-                reached(lambda: state.capture(self._model, callbacks, epochs=epoch + 1))
+        def end_epoch(epoch: int, logs: Logs) -> None:
+            reporter.report(epoch, logs)
+            # Of the epochs of one call only the last has the state that the model is in.
+            if save_state and not reporter.pending:
+                save_state(lambda: state.capture(self._model, callbacks, epochs=epoch + 1))
 
-        # The first hook notes an epoch before a callback can fail; the last sees the learning rate
-        # that a callback has added to it, and what all of them have come to.
-        first = keras_fit.Hooks(
-            began=watch.began, stepped=watch.stepped, ended=watch.trained, entered=_nothing
-        )
-        last = keras_fit.Hooks(began=_nothing, stepped=_nothing, ended=ended, entered=entered)
+        # The first hook records an epoch before a callback can fail. The last one runs when all
+        # callbacks have added to the logs.
+        first = Hooks(began=reporter.begin, stepped=observer.steps_done, ended=reporter.add)
+        last = Hooks(ended=end_epoch, training_began=begin_training)
         begin = 0 if start is None else schedule.epochs if start.stopped else start.epochs
-        # What was reached is that of the stage in which it was.
+        # The state belongs to the stage of its last epoch.
         self.enter(start.epochs - 1 if start else 0)
+        train = self._train_compiled if self._loop else self._train_by_keras
         try:
-            self._fit(rows, schedule, [first, *callbacks, last], begin, watch)
+            train(rows, schedule, [first, *callbacks, last], begin, reporter)
         finally:
-            watch.flush()
+            reporter.flush()
 
-    def _fit(
+    def _train_by_keras(
         self,
         rows: Rows,
         schedule: Schedule,
         callbacks: list[Any],
         begin: int,
-        watch: _Watch,
-    ) -> None:
-        if self._engine == "fit":
-            self._fit_streamed(rows, schedule, callbacks, begin)
-        else:
-            self._fit_compiled(rows, schedule, callbacks, begin, watch)
-
-    def _fit_streamed(
-        self, rows: Rows, schedule: Schedule, callbacks: list[Any], begin: int
+        _: _EpochReporter,
     ) -> None:
         """Calls `model.fit` once for each stage."""
         model, validation = self._model, schedule.fold.validation
-        listeners = keras_fit.Throughout(callbacks, model, schedule)
-        # What was reached is put in place here, in the stage in which it was.
+        listeners = StageCallbacks(callbacks, model, schedule)
+        # Restores the state, in its own stage.
         listeners.on_train_begin()
         while True:
             self.enter(begin)
             end = self._stages.end(begin) if self._stages else schedule.epochs
             listeners.last = end >= schedule.epochs
-            keras_fit.fit(
-                model, rows, self._preparation, schedule, validation, listeners, range(begin, end)
-            )
+            epochs = range(begin, end)
+            fit_by_keras(model, rows, self._preparation, schedule, validation, listeners, epochs)
             if listeners.last or model.stop_training:
                 break
             begin = end
 
-    def _fit_compiled(
+    def _train_compiled(
         self,
         rows: Rows,
         schedule: Schedule,
         callbacks: list[Any],
         begin: int,
-        watch: _Watch,
+        reporter: _EpochReporter,
     ) -> None:
-        """Calls the callbacks as `model.fit` does, per epoch."""
+        """Calls the callbacks after each epoch, as `model.fit` does."""
         model = self._model
         listeners = keras.callbacks.CallbackList(
             callbacks, model=model, epochs=schedule.epochs, steps=schedule.steps, verbose=0
@@ -302,107 +290,100 @@ class Trainer:
         while epoch < schedule.epochs and not model.stop_training:
             self.enter(epoch)
             listeners.on_epoch_begin(epoch)
-            for number, found in enumerate(
-                self._train_some(rows, schedule, epoch, listeners, watch)
-            ):
+            results = self._train_epochs(rows, schedule, epoch, listeners, reporter)
+            for number, result in enumerate(results):
                 if number:
                     listeners.on_epoch_begin(epoch)
-                watch.stepped(schedule.steps)
-                logs = dict(found)
+                reporter.observer.steps_done(schedule.steps)
+                logs = dict(result)
                 listeners.on_epoch_end(epoch, logs)
                 epoch += 1
         finalize(model)
         listeners.on_train_end(logs)
 
-    def _train_some(
-        self, rows: Rows, schedule: Schedule, epoch: int, listeners: Any, watch: _Watch
+    def _train_epochs(
+        self,
+        rows: Rows,
+        schedule: Schedule,
+        epoch: int,
+        listeners: Any,
+        reporter: _EpochReporter,
     ) -> list[Logs]:
-        """Trains for some epochs: for one, where callbacks may want to act upon the next."""
+        """Trains several epochs in one call; just one if callbacks can influence the next."""
         assert self._loop
-        # Those of our own tell the observer and change nothing.
-        alone = not all(isinstance(each, keras_fit.Hooks) for each in listeners.callbacks)
+        has_callbacks = not all(isinstance(callback, Hooks) for callback in listeners.callbacks)
         end = self._stages.end(epoch) if self._stages else schedule.epochs
-        epochs = range(epoch, epoch + 1 if alone else end)
+        epochs = range(epoch, epoch + 1 if has_callbacks else end)
         held_out = schedule.fold.validation
-        validation = held_out if len(held_out) and not alone else None
-        trained = self._loop.epochs(
-            rows, schedule.order, epochs, validation=validation, report=watch.stepped
+        results = self._loop.train_epochs(
+            rows,
+            schedule.order,
+            epochs,
+            validation=held_out if len(held_out) and not has_callbacks else None,
+            report=reporter.observer.steps_done,
         )
-        if alone:
-            trained = [{**trained[0], **self._validated(rows, schedule.fold, listeners)}]
-        watch.trained_together(epoch, trained)
-        return trained
-
-    def _validated(self, rows: Rows, fold: Fold, listeners: Any) -> dict[str, float]:
-        if not len(fold.validation):
-            return {}
-        listeners.on_test_begin()
-        logs = self._evaluator.metrics(rows, fold.validation)
-        listeners.on_test_end(logs)
-        return {f"val_{name}": value for name, value in logs.items()}
+        if has_callbacks and len(held_out):
+            listeners.on_test_begin()
+            logs = self._evaluator.metrics(rows, held_out)
+            listeners.on_test_end(logs)
+            validated = {f"val_{name}": value for name, value in logs.items()}
+            results = [{**results[0], **validated}]
+        reporter.add_all(epoch, results)
+        return results
 
 
-class _Watch:
-    """Tells the observer of each epoch, and stops a run whose loss is lost.
+class _EpochReporter:
+    """Reports each epoch to the observer, and stops a training whose loss is not finite.
 
-    An epoch in whose telling an interrupt came is told again, as is what was trained after it.
+    If an interrupt cuts the report of an epoch off, it is repeated, with all epochs after it.
     """
 
     def __init__(self, observer: Observer, schedule: Schedule) -> None:
-        self._observer = observer
+        self.observer = observer
         self._schedule = schedule
-        self.stepped = observer.steps_done
-        self._since = 0.0
+        self._began = 0.0
         self._seconds = 0.0
-        self._untold: dict[int, Logs] = {}
+        self.pending: dict[int, Logs] = {}
+        """Trained epochs that are not reported yet."""
 
-    @property
-    def all_told(self) -> bool:
-        """Whether no epoch waits that has been trained."""
-        return not self._untold
+    def begin(self, epoch: int) -> None:
+        self._began = time.perf_counter()
+        self.observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
 
-    def began(self, epoch: int) -> None:
-        self._since = time.perf_counter()
-        self._observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
+    def add_all(self, epoch: int, logs: Sequence[Logs]) -> None:
+        """Adds epochs that were trained in one call; they count as equally long."""
+        self._seconds = (time.perf_counter() - self._began) / len(logs)
+        self.pending = dict(enumerate(logs, epoch))
 
-    def trained_together(self, epoch: int, logs: Sequence[Logs]) -> None:
-        """Some epochs have been trained in one call, and count as equally long."""
-        self._seconds = (time.perf_counter() - self._since) / len(logs)
-        self._untold = dict(enumerate(logs, epoch))
+    def add(self, epoch: int, logs: Logs) -> None:
+        if epoch not in self.pending:
+            self.add_all(epoch, [logs])
 
-    def trained(self, epoch: int, logs: Logs) -> None:
-        if epoch not in self._untold:
-            self.trained_together(epoch, [logs])
-
-    def ended(self, epoch: int, logs: Logs) -> None:
-        # With what callbacks have added to it, should it have to be told again.
-        self._untold[epoch] = logs
-        self._tell(epoch, logs)
+    def report(self, epoch: int, logs: Logs) -> None:
+        # With the additions of callbacks, in case it has to be repeated.
+        self.pending[epoch] = logs
+        self._report(epoch, logs)
         if not math.isfinite(logs["loss"]):
-            # Whatever was trained after it is worth nothing.
-            self._untold.clear()
+            # The epochs after it are worthless.
+            self.pending.clear()
             raise TrainingError(
                 f"the loss became {logs['loss']} in epoch {epoch + 1}; a smaller learning rate, "
                 "scaled inputs or clipped gradients (clipnorm) usually help"
             )
 
     def flush(self) -> None:
-        """Tells of what was trained, also where a callback failed after it."""
-        while self._untold:
-            epoch = min(self._untold)
-            self._tell(epoch, self._untold[epoch])
+        """Reports all trained epochs, also after a callback has failed."""
+        while self.pending:
+            epoch = min(self.pending)
+            self._report(epoch, self.pending[epoch])
 
-    def _tell(self, epoch: int, logs: Logs) -> None:
-        logs = {name: logs[name] for name in sorted(logs, key=_as_people_read)}
-        self._observer.epoch_ended(epoch, logs, self._seconds)
-        # Not before: an interrupt may come at any point, and no epoch may be lost in between.
-        self._untold.pop(epoch, None)
+    def _report(self, epoch: int, logs: Logs) -> None:
+        logs = {name: logs[name] for name in sorted(logs, key=_reading_order)}
+        self.observer.epoch_ended(epoch, logs, self._seconds)
+        # Only now: an interrupt can come at any point, and no epoch may be lost.
+        self.pending.pop(epoch, None)
 
 
-def _as_people_read(name: str) -> tuple[bool, bool]:
-    """Training before validation, and the loss first; Keras hands them over by the alphabet."""
+def _reading_order(name: str) -> tuple[bool, bool]:
+    """Training before validation, and the loss first; Keras sorts by name."""
     return name.startswith("val_"), name.removeprefix("val_") != "loss"
-
-
-def _nothing(*_: object) -> None:
-    """For a hook that nobody waits for."""

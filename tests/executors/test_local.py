@@ -34,30 +34,30 @@ def stubborn(line: Connection) -> None:
     time.sleep(600)
 
 
-def heard(team: WorkerPool, count: int = 1) -> list[tuple[int, Any]]:
+def receive(team: WorkerPool, count: int = 1) -> list[tuple[int, Any]]:
     found: list[tuple[int, Any]] = []
     until = time.monotonic() + SECONDS
     while len(found) < count and time.monotonic() < until:
-        found += [(worker.number, message) for worker, message in team.heard(0.1)]
+        found += [(worker.number, message) for worker, message in team.receive(0.1)]
     return sorted(found)
 
 
 def test_each_worker_hears_and_is_heard() -> None:
     with WorkerPool(echo) as team:
         for word in ("first", "second"):
-            team.hire().tell(word)
+            team.start().send(word)
 
-        assert heard(team, 2) == [(0, "first"), (1, "second")]
+        assert receive(team, 2) == [(0, "first"), (1, "second")]
 
 
 def test_a_worker_that_ends_is_told_of_with_its_exit_code() -> None:
     """And what it was told later is not a fault of the one who told it."""
     with WorkerPool(leave) as team:
-        worker = team.hire()
-        worker.tell(3)
+        worker = team.start()
+        worker.send(3)
 
-        assert heard(team) == [(0, WorkerDied(3))]
-        worker.tell("too late")
+        assert receive(team) == [(0, WorkerDied(3))]
+        worker.send("too late")
         assert team.workers == []
         assert WorkerDied(3).reason == "its process ended with exit code 3"
 
@@ -71,11 +71,11 @@ def test_a_worker_that_ends_is_told_of_with_its_exit_code() -> None:
 )
 def test_a_worker_that_is_killed_is_told_of_with_the_signal(name: str, reason: str) -> None:
     with WorkerPool(echo) as team:
-        worker = team.hire()
-        worker.tell("there")
-        heard(team)
+        worker = team.start()
+        worker.send("there")
+        receive(team)
         os.kill(worker.process.pid, getattr(signal, name))
-        [(_, gone)] = heard(team)
+        [(_, gone)] = receive(team)
 
         assert gone.reason == reason
 
@@ -83,18 +83,18 @@ def test_a_worker_that_is_killed_is_told_of_with_the_signal(name: str, reason: s
 def test_the_number_of_one_that_is_gone_is_given_anew() -> None:
     """By the number a worker has its GPU."""
     with WorkerPool(leave) as team:
-        first, _ = team.hire(), team.hire()
-        first.tell(0)
-        heard(team)
+        first, _ = team.start(), team.start()
+        first.send(0)
+        receive(team)
 
-        assert team.hire().number == 0
+        assert team.start().number == 0
 
 
 def test_no_worker_is_left_behind() -> None:
     """Whatever ends the one who hired them."""
     processes = []
     with contextlib.suppress(KeyboardInterrupt), WorkerPool(echo) as team:
-        processes += [team.hire().process for _ in range(2)]
+        processes += [team.start().process for _ in range(2)]
         raise KeyboardInterrupt
 
     assert [process.is_alive() for process in processes] == [False, False]
@@ -104,8 +104,8 @@ def test_a_worker_that_does_not_stop_is_ended(monkeypatch: pytest.MonkeyPatch) -
     """After some patience."""
     monkeypatch.setattr("nnrun.executors.local.PATIENCE", 0.5)
     with WorkerPool(stubborn) as team:
-        process = team.hire().process
-        heard(team)
+        process = team.start().process
+        receive(team)
     process.join(SECONDS)
 
     assert process.exitcode == -signal.SIGKILL

@@ -8,9 +8,9 @@ import pytest
 
 from nnrun.errors import TrainingError
 from nnrun.experiment import fold
-from nnrun.experiment.inputs import load_and_prepare
+from nnrun.experiment.fold import load_and_prepare
 from nnrun.spec.experiment import Experiment
-from tests.experiment.crossval.conftest import Silent
+from nnrun.types import Observer
 
 # Of a batch the first makes 6.5 TB, and the second has weights of 26 TB.
 LARGE_OUTPUT = [
@@ -51,7 +51,7 @@ def spec(layers: list[Any], engine: str) -> Experiment:
 def test_the_memory_is_said_to_be_full(layers: list[Any], engine: str) -> None:
     """By the allocator of TensorFlow, that is, and not by the loss, which only came first."""
     with pytest.raises(TrainingError) as refused:
-        fold.prepare(load_and_prepare(spec(layers, engine)), Silent())
+        fold.build(load_and_prepare(spec(layers, engine)), Observer())
 
     assert str(refused.value).startswith(
         "out of memory: 1,797 rows, prepared 460.0 kB in all, and "

@@ -15,7 +15,8 @@ import yaml
 from matplotlib import image
 from sklearn import metrics as sk
 
-from nnrun.experiment.inputs import PreparedData, load_and_prepare
+from nnrun.experiment.fold import load_and_prepare
+from nnrun.experiment.inputs import PreparedData
 from nnrun.runs import Run, layout
 from nnrun.spec.loading import load
 from nnrun.types import History

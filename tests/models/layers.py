@@ -107,7 +107,7 @@ FLAT = "Flatten"
 # Keras crops while it trains only, so that what follows has to take a picture of any size.
 TO_A_VECTOR = {"RandomCrop": "GlobalAveragePooling2D"}
 QUICK = {"Dense", "MaxPooling2D", "Embedding", "RandomFlip", "TimeDistributed", "Pipeline"}
-LAYERS = sorted({catalogue.meaning("layers", name) for name in catalogue.names("layers")})
+LAYERS = sorted({catalogue.canonical_name("layers", name) for name in catalogue.names("layers")})
 STACKABLE = [name for name in LAYERS if name not in NOT_IN_A_STACK]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,7 +13,7 @@ import tensorflow as tf
 
 from nnrun.data.preprocessing import Preparation
 from nnrun.errors import IncompatibleSpec
-from nnrun.models.build import begin_anew, build, summary, wire
+from nnrun.models.build import begin_anew, build, summary
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import devices, loop
@@ -22,7 +21,7 @@ from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
 from nnrun.training.rows import resident
-from nnrun.types import Fold, Logs
+from nnrun.types import Fold, Logs, Observer
 from tests.models.layers import (
     CELL,
     MERGE,
@@ -40,18 +39,10 @@ from tests.models.layers import (
 )
 
 
-class Silent:
+class Silent(Observer):
     """An observer that keeps the last epoch."""
 
     logs: Logs = {}  # noqa: RUF012
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         self.logs = logs
@@ -78,7 +69,7 @@ def test_every_layer_is_built_and_trains(name: str) -> None:
     )
     heard = Silent()
     rows = resident(x.astype(dtype), rng.random((8, 1)).astype(np.float32))
-    trainer.fit(rows, Fold(np.arange(4), np.arange(4, 8)), seed=0, callbacks=[], observer=heard)
+    trainer.train(rows, Fold(np.arange(4), np.arange(4, 8)), seed=0, callbacks=[], observer=heard)
 
     assert np.isfinite(list(heard.logs.values())).all()
 
@@ -164,7 +155,7 @@ def test_the_model_takes_rows_as_they_are_prepared() -> None:
 
 
 def test_the_summary_counts_the_parameters() -> None:
-    text = summary(wire([Component(name="Dense", arguments={"units": 10})], VECTOR))
+    text = summary(build([Component(name="Dense", arguments={"units": 10})], VECTOR))
 
     assert "Total params: 70" in text
     assert max(map(len, text.splitlines())) <= 100

@@ -10,7 +10,7 @@ import pytest
 from nnrun.models import catalogue as written
 from nnrun.spec import catalogue as shipped
 from nnrun.spec import component, keras_names
-from nnrun.spec.keras_names import expected as expected_of
+from nnrun.spec.keras_names import expected_value as expected_of
 
 # What the arguments that a class needs may be, where it is built for the sake of another argument.
 NEEDED: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 
 from nnrun.models import structure
 from nnrun.models.build import wire
-from nnrun.models.structure import Branches, Group, Layer, Made, Parts, outline
+from nnrun.models.structure import Branches, Group, Layer, Made, Parts
 from nnrun.spec.component import Component
 
 BLOCK = {"Block": {"layers": [{"Dense": 4}, "BatchNormalization"], "block": "norm"}}
@@ -83,28 +83,3 @@ def test_arguments_are_told_in_short(name: str, arguments: dict[str, Any], short
     [layer] = structure.of([Component(name=name, arguments=arguments)], [Made((1,))], (1,)).parts
 
     assert layer == Layer(name, short, Made((1,)))
-
-
-def test_signs_draw_the_ways_that_a_row_passes() -> None:
-    assert (
-        outline(wire(NESTED, (4,)).structure)
-        == """\
-●     input                            4
-│     3 times:
-├─╮     Residual
-● │     Dense 4                        4    20
-● │     BatchNormalization             4    16
-● │     Dense 4, activation relu       4    20
-├─╯
-●       add                            4
-├─┬─╮ Branches
-● │ │ Dense 2                          2    10
-│ ● │ Dense 3                          3    15
-│ ● │ Dense 4                          4    16
-│ ● │ BatchNormalization               4    16
-│ ● │ ReLU                             4
-├─┴─╯
-●     concatenate                      10
-●     Dense 1, kernel_regularizer L2   1    11
-"""
-    )

@@ -24,7 +24,7 @@ from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Engine, Trainer, choose
 from nnrun.training.rows import resident
-from nnrun.types import Fold, History, Logs
+from nnrun.types import Fold, History, Logs, Observer
 
 # Those whose package need not be installed.
 PACKAGES = {"OrbaxCheckpoint": "orbax", "RemoteMonitor": "requests", "TensorBoard": "tensorboard"}
@@ -55,19 +55,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-class Heard:
+class Heard(Observer):
     """An observer that writes the epochs down."""
 
     def __init__(self) -> None:
         self.history = History()
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         self.history.append(logs)
@@ -105,7 +97,7 @@ def trained(
     )
     listeners = [*callbacks.build(training.callbacks, folder), *more]
     heard = Heard()
-    trainer.fit(resident(X, Y), FOLD, seed=0, callbacks=listeners, observer=heard)
+    trainer.train(resident(X, Y), FOLD, seed=0, callbacks=listeners, observer=heard)
     return heard.history.epochs, net
 
 

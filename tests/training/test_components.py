@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,7 +19,7 @@ from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import resident
-from nnrun.types import Fold, Logs
+from nnrun.types import Fold, Logs, Observer
 
 X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
 FOLD = Fold(np.arange(15), np.arange(15, 20))
@@ -74,18 +73,10 @@ def task(name: str) -> str:
     return next((family for family, names in families.items() if name in names), "binary")
 
 
-class Heard:
+class Heard(Observer):
     """An observer that keeps the last epoch."""
 
     logs: Logs = {}  # noqa: RUF012
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         self.logs = logs
@@ -111,13 +102,13 @@ def trained(family: str, engine: Engine, **changed: Any) -> Logs:
         model, preparation, training, engine=engine, evaluator=Evaluator(model, preparation)
     )
     heard = Heard()
-    trainer.fit(resident(X, labels), FOLD, seed=0, callbacks=[], observer=heard)
+    trainer.train(resident(X, labels), FOLD, seed=0, callbacks=[], observer=heard)
     return heard.logs
 
 
 def own(kind: str) -> set[str]:
     """Keras's own names, each once."""
-    return {catalogue.meaning(kind, name) for name in catalogue.names(kind)} - {""}
+    return {catalogue.canonical_name(kind, name) for name in catalogue.names(kind)} - {""}
 
 
 def needy(kind: str, name: str) -> dict[str, Any]:

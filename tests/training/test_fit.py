@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -25,7 +24,7 @@ from nnrun.training.compiled import CompiledLoop
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import Rows, Schedule, resident
-from nnrun.types import Array, Fold, History, Logs
+from nnrun.types import Array, Fold, History, Logs, Observer
 
 EPOCHS, TRAINED, HELD_OUT = 3, 110, 30
 FOLD = Fold(np.arange(HELD_OUT, HELD_OUT + TRAINED), np.arange(HELD_OUT))
@@ -40,16 +39,12 @@ ROUNDING = {"rel": 2e-4, "abs": 2e-5}
 
 
 @dataclass
-class Heard:
+class Heard(Observer):
     """An observer that writes down what it is told."""
 
     history: History = field(default_factory=History)
     began: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         self.began.append(epoch)
@@ -306,7 +301,7 @@ def trained(
     evaluator = Evaluator(model, preparation)
     trainer = Trainer(model, preparation, case.training, engine=engine, evaluator=evaluator)
     heard = heard or Heard()
-    trainer.fit(rows, fold, seed=seed, callbacks=list(callbacks), observer=heard)
+    trainer.train(rows, fold, seed=seed, callbacks=list(callbacks), observer=heard)
     return heard, model
 
 
@@ -405,7 +400,7 @@ def test_the_loop_is_compiled_once(
     seconds, traces = [], []
     for _ in range(3):
         began = time.perf_counter()
-        loop[0].epochs(
+        loop[0].train_epochs(
             loop[1], lambda _: FOLD.train.astype(np.int32), range(1), report=lambda step: None
         )
         seconds.append(time.perf_counter() - began)
@@ -427,7 +422,7 @@ def test_metrics_begin_anew_each_epoch() -> None:
     loop = CompiledLoop(model, preparation, evaluator=evaluator, batch_size=BATCH, xla=False)
     order = FOLD.train.astype(np.int32)
     first, second, third = (
-        loop.epochs(rows, lambda _, part=part: part, range(1), report=lambda step: None)[0]
+        loop.train_epochs(rows, lambda _, part=part: part, range(1), report=lambda step: None)[0]
         for part in (order, order[:50], order)
     )
 
@@ -466,7 +461,7 @@ def test_an_interrupt_loses_no_epoch_of_the_same_call(monkeypatch: pytest.Monkey
     trainer = Trainer(model, preparation, case.training, engine="graph", evaluator=evaluator)
     heard = Impatient()
     with pytest.raises(KeyboardInterrupt):
-        trainer.fit(rows_of(case, preparation), FOLD, seed=0, callbacks=[], observer=heard)
+        trainer.train(rows_of(case, preparation), FOLD, seed=0, callbacks=[], observer=heard)
     whole, same = trained(case, "graph")
 
     assert heard.history.epochs == whole.history.epochs
@@ -541,7 +536,7 @@ def test_a_lost_loss_ends_training(engine: Engine) -> None:
         model, preparation, case.training, engine=engine, evaluator=Evaluator(model, preparation)
     )
     with pytest.raises(TrainingError) as caught:
-        trainer.fit(rows, FOLD, seed=0, callbacks=[Spoil()], observer=heard)
+        trainer.train(rows, FOLD, seed=0, callbacks=[Spoil()], observer=heard)
 
     assert str(caught.value) == (
         "the loss became nan in epoch 2; a smaller learning rate, scaled inputs or clipped "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -26,14 +26,14 @@ from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
 from nnrun.training.rows import Rows, resident
-from nnrun.types import Fold
+from nnrun.types import Fold, Observer
 
 EPOCHS = 3
 FOLD = Fold(np.arange(100), np.arange(100, 120))
 CODE = str(Path(nnrun.__file__).parent)
 
 
-class Interrupter:
+class Interrupter(Observer):
     """An observer of three epochs trained in one call that is interrupted at a line of them.
 
     Args:
@@ -45,19 +45,9 @@ class Interrupter:
         self.lines = 0
         self.interrupted = False
 
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def notice(self, text: str) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
     def steps_done(self, step: int) -> None:
         if not self.lines:
             sys.settrace(self._called)
-
-    def epoch_ended(self, epoch: int, logs: Any, seconds: float) -> None: ...
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         return self._ran if frame.f_code.co_filename.startswith(CODE) else None
@@ -83,10 +73,12 @@ class Bench:
     def told(self, folder: Path, observer: Interrupter) -> Recorder:
         """What the recorder knows when training has ended or was interrupted."""
         run = making.create(folder, "iris", now=datetime.now(), record={})
-        recorder = Recorder(run, observer, RunContext((), began=0, import_seconds=0))
+        recorder = Recorder(
+            run, observer, RunContext((), began=0, import_seconds=0), cast(Any, None)
+        )
         self.model.set_weights(self.weights)
         try:
-            self.trainer.fit(self.rows, FOLD, seed=1, callbacks=[], observer=recorder)
+            self.trainer.train(self.rows, FOLD, seed=1, callbacks=[], observer=recorder)
         except KeyboardInterrupt:
             observer.interrupted = True
         finally:

@@ -12,7 +12,7 @@ import hashlib, sys
 import numpy as np
 from nnrun import datasets, prepare, targets
 from nnrun.models.build import build
-from nnrun.types import Fold
+from nnrun.types import Observer, Fold
 from nnrun.spec.component import Component
 from nnrun.spec.prepare import Rescale
 from nnrun.spec.dataset import Digits
@@ -23,11 +23,7 @@ from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
 from nnrun.training.rows import resident
 
-class Heard:
-    def stage(self, text): ...
-    def run_began(self, path): ...
-    def epoch_began(self, epoch, epochs, steps): ...
-    def steps_done(self, step): ...
+class Heard(Observer):
     def epoch_ended(self, epoch, logs, seconds):
         print(epoch, sorted((name, value.hex()) for name, value in logs.items()))
 
@@ -45,7 +41,7 @@ preparation = prepare.fit((Rescale(divisor=16),), data.x, rows=np.arange(500))
 rows = resident(preparation.store(data.x), targets.encode(data.y, training, classes=10, units=10))
 Trainer(
     model, preparation, training, engine=engine, evaluator=Evaluator(model, preparation)
-).fit(rows, Fold(np.arange(500), np.arange(500, 700)), seed=seed, callbacks=[], observer=Heard())
+).train(rows, Fold(np.arange(500), np.arange(500, 700)), seed=seed, callbacks=[], observer=Heard())
 weights = b"".join(weight.tobytes() for weight in model.get_weights())
 print(hashlib.sha256(weights).hexdigest())
 """

@@ -10,7 +10,7 @@ import pytest
 
 from nnrun.data import datasets, labels, preprocessing
 from nnrun.models.build import wire
-from nnrun.spec.catalogue import component
+from nnrun.spec.catalogue import parse_component
 from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
 from nnrun.training import devices
@@ -54,7 +54,7 @@ class Lesson:
         keras.utils.clear_session()
         devices.seed_everything(3)
         assert isinstance(rows.x, np.ndarray)
-        wired = wire([component("layers", layer) for layer in STACK], rows.x.shape[1:])
+        wired = wire([parse_component("layers", layer) for layer in STACK], rows.x.shape[1:])
         preparation = preprocessing.fit((), rows.x, rows=FOLD.train)
         self.x = preparation.store(rows.x)
         self.y = labels.encode(rows.y, training, classes=3, units=3)
@@ -78,7 +78,7 @@ class Lesson:
             self.weights.append(self.model.get_weights())
 
         heard = Heard()
-        self.trainer.fit(
+        self.trainer.train(
             resident(self.x, self.y),
             FOLD,
             seed=0,

@@ -21,7 +21,7 @@ from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import resident
 from nnrun.training.state import State, variables
-from nnrun.types import Array, Fold, History, Logs
+from nnrun.types import Array, Fold, History, Logs, Observer
 
 EPOCHS, STOP = 7, 3
 FOLD = Fold(np.arange(30), np.arange(30, 40))
@@ -52,21 +52,11 @@ def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "MOST_EPOCHS", 1)
 
 
-class Heard:
+class Heard(Observer):
     """An observer that writes the epochs down."""
 
     def __init__(self) -> None:
         self.history = History()
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def notice(self, text: str) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
         self.history.append(logs)
@@ -107,14 +97,14 @@ def train(
     states: dict[int, State] = {}
     sizes: dict[int, dict[str, int]] = {}
 
-    def reached(capture: Callable[[], State]) -> None:
+    def save_state(capture: Callable[[], State]) -> None:
         found = capture()
         states[found.epochs] = found
         growing = callbacks.growing(training.callbacks)
         sizes[found.epochs] = {name: (folder / name).stat().st_size for name in growing}
 
-    trainer.fit(
-        resident(X, Y), FOLD, seed=0, callbacks=listeners, observer=heard, start=start, reached=reached
+    trainer.train(
+        resident(X, Y), FOLD, seed=0, callbacks=listeners, observer=heard, start=start, save_state=save_state
     )  # fmt: skip
     keras.config.set_dtype_policy("float32")
     end = [np.asarray(keras.ops.convert_to_numpy(each)) for each in variables(model)]
@@ -143,7 +133,7 @@ def train_on(
 
 def test_every_callback_is_tried() -> None:
     """One that Keras adds has to be looked at."""
-    entries = {catalogue.meaning("callbacks", name) for name in catalogue.names("callbacks")}
+    entries = {catalogue.canonical_name("callbacks", name) for name in catalogue.names("callbacks")}
 
     assert entries - ELSEWHERE == set(CALLBACKS)
 
@@ -185,7 +175,7 @@ def test_a_training_that_a_callback_has_ended_is_not_trained_on(tmp_path: Path) 
 
 
 OPTIMIZERS = sorted(
-    {catalogue.meaning("optimizers", name) for name in catalogue.names("optimizers")}
+    {catalogue.canonical_name("optimizers", name) for name in catalogue.names("optimizers")}
     - {"LossScaleOptimizer"}
 )
 

@@ -36,6 +36,8 @@ import numpy as np
 import specs
 import typer
 
+from nnrun.types import Observer
+
 MOST_GROWTH = 0.02
 EVERY_SECONDS = 1.0
 MOST_SEEDS_A_SECOND = 3
@@ -145,7 +147,7 @@ def folds(folder: Path, watch: Watch) -> None:
     """Fold after fold with one model, as a worker of `nnrun kfold` has them."""
     from nnrun.data import splits
     from nnrun.experiment import inputs
-    from nnrun.experiment.fold import fit_fold, prepare
+    from nnrun.experiment.fold import build, train_fold
 
     raw = inputs.load_data(_loaded(folder, "boston", specs.BOSTON))
     rule = raw.spec.validation.kfold
@@ -154,20 +156,19 @@ def folds(folder: Path, watch: Watch) -> None:
     observer, previous = Observed(), None
     for fold in parts:
         taken = inputs.prepare_fold(raw, fold)
-        previous = prepare(taken, observer, previous=previous)
-        fit_fold(previous, _folder(folder), context=_origin(), observer=observer)
+        previous = build(taken, observer, previous=previous)
+        train_fold(previous, _folder(folder), context=_origin(), observer=observer)
         shutil.rmtree(folder / "runs")
         watch.turn()
 
 
 def epochs(folder: Path, watch: Watch) -> None:
     """One run of very many epochs."""
-    from nnrun.experiment import inputs
-    from nnrun.experiment.fold import train
+    from nnrun.experiment import fold
 
     spec = specs.DIGITS | {"training": specs.DIGITS["training"] | {"epochs": 10**7}}
-    taken = inputs.load_and_prepare(_loaded(folder, "long", spec))
-    train(taken, _folder(folder), context=_origin(), observer=Observed(watch))
+    taken = fold.load_and_prepare(_loaded(folder, "long", spec))
+    fold.train(taken, _folder(folder), context=_origin(), observer=Observed(watch))
 
 
 def _loaded(folder: Path, name: str, spec: dict[str, Any]) -> Any:
@@ -188,22 +189,12 @@ def _origin() -> Any:
     return RunContext((), time.perf_counter(), 0.0)
 
 
-class Observed:
+class Observed(Observer):
     """An Observer that has a sample taken now and then, if it has a watch."""
 
     def __init__(self, watch: Watch | None = None) -> None:
         self._watch = watch
         self._last = time.monotonic()
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def notice(self, text: str) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
 
     def epoch_ended(self, epoch: int, logs: Any, seconds: float) -> None:
         if self._watch and time.monotonic() - self._last > EVERY_SECONDS:

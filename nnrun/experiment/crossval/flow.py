@@ -1,13 +1,16 @@
-"""One cross-validation, from its rows to a finished run folder. Needs no TensorFlow itself."""
+"""Runs a cross-validation: loads the rows, schedules the folds, records the results.
+
+The workers train; this process needs no TensorFlow.
+"""
 
 from __future__ import annotations
 
 import os
 import statistics
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,82 +20,40 @@ from nnrun.errors import RunError
 from nnrun.executors.local import Worker, WorkerDied, WorkerPool
 from nnrun.experiment import inputs, predictions
 from nnrun.experiment.crossval import record
-from nnrun.experiment.crossval.messages import Begin, Brief, Done, Event, Job, Ready, Refused, Up
+from nnrun.experiment.crossval.messages import (
+    BuildFailed,
+    Job,
+    JobDone,
+    ModelReady,
+    ObserverCall,
+    RunJob,
+    Started,
+    WorkerInput,
+)
 from nnrun.experiment.crossval.record import CrossValidationRun
 from nnrun.experiment.inputs import RawData
 from nnrun.runs import Run, layout
 from nnrun.spec import catalogue
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.validation import KFold, Validation
+from nnrun.spec.validation import Validation
 from nnrun.types import Fold, Observer
 
-# What a person should know about a cross-validation before its first fold.
-
-
-def of(raw: RawData, folds: Sequence[Fold]) -> list[str]:
-    """The warnings about spec and rows, and what is special about their folds."""
-    spec, dataset = raw.spec, raw.dataset
-    found = [*lint.findings(spec_context(spec)), *checks.fold_notices(dataset, folds)]
-    return [
-        *inputs.notice_lines(found, spec),
-        *_stopped_by_what_they_are_judged_by(spec),
-        *_smoothed_away(spec),
-    ]
-
-
-def _stopped_by_what_they_are_judged_by(spec: Experiment) -> Iterable[str]:
-    """Callbacks that choose an epoch by the rows that the fold is then judged by."""
-    for callback in spec.training.callbacks:
-        monitor = catalogue.monitor(callback) or ""
-        if callback.name == "EarlyStopping" and monitor.startswith("val_"):
-            yield (
-                "EarlyStopping chooses each fold's epoch by the rows that judge the fold, "
-                "so validation looks a little better than it is"
-            )
-
-
-def _smoothed_away(spec: Experiment) -> Iterable[str]:
-    """A curve of which smoothing would leave nothing."""
-    rule, epochs = spec.validation.kfold, spec.training.epochs
-    if rule and rule.smooth and rule.smooth.skip >= epochs:
-        yield f"not smoothed: of {epochs} epochs, skip: {rule.smooth.skip} leaves none"
-
-
-# Another worker is worth its start when the folds that wait would keep those there are busy longer.
+# A further worker is worth its start if the waiting folds keep the present ones busy for longer.
 START_SECONDS = 15.0
 TICK_SECONDS = 0.25
 
 
-class FoldObserver(Protocol):
-    """Whoever wants to know how a cross-validation goes."""
-
-    def stage(self, text: str) -> None:
-        """Something that takes a while begins."""
-
-    def run_began(self, run: Run, parts: int) -> None:
-        """The run has its folder; so many parts are to be trained."""
-
-    def notice(self, text: str) -> None:
-        """A person should know this."""
-
-    def observer(self, part: str) -> Observer:
-        """Is told of a part, such as `fold-1`."""
-
-    def ended(self, part: str, error: str | None) -> None:
-        """A part is over, and why where it failed."""
-
-
 @dataclass(frozen=True)
 class Order:
-    """What is asked for.
+    """A cross-validation to run.
 
     Args:
         spec: with a `validation.kfold`.
         overrides: as given with `--set`.
-        workers: how many processes side by side; None lets `_is_worth_it` decide.
-        folder: makes the run folder, or reads one that is to be gone on with.
-        began: when work on it began, by `time.perf_counter`.
-        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
+        workers: number of processes; None lets the program decide.
+        folder: makes the run folder, or opens the one to resume.
+        began: start time, by `time.perf_counter`.
+        check_interrupt: raises KeyboardInterrupt if an interrupt was lost.
     """
 
     spec: Experiment
@@ -100,207 +61,225 @@ class Order:
     workers: int | None
     folder: Callable[[dict[str, Any]], Run]
     began: float
-    heed: Callable[[], None] = lambda: None
+    check_interrupt: Callable[[], None] = lambda: None
 
 
-def cross_validate(order: Order, team: WorkerPool, audience: FoldObserver) -> Run:
-    """Trains and records every fold, and what they say together.
+def cross_validate(order: Order, pool: WorkerPool, observer: Observer) -> Run:
+    """Trains and records every fold, and their mean.
 
     Args:
-        order: what is asked for.
-        team: has one worker already, which loads TensorFlow while the rows are read.
-        audience: is told how it goes.
+        order: the cross-validation.
+        pool: with one worker that already loads TensorFlow while the rows are read.
+        observer: receives the progress.
 
     Returns:
-        The run; `failed` where a fold has failed.
+        The run; `failed` if a fold has failed.
 
     Raises:
-        DataError: the data cannot be had, or are not those that the folder was begun with.
-        Misfit: spec and data do not go together, or the model cannot be built; no folder is made.
+        DataError: the data are missing, or differ from those of the folder to resume.
+        IncompatibleSpec: spec and data do not fit together, or the model cannot be built; no folder
+            is made.
         RunError: the folder cannot be written.
-        KeyboardInterrupt: as soon as the workers have kept what there is.
+        KeyboardInterrupt: after the workers have written their results so far.
     """
-    audience.stage(f"reading {order.spec.dataset.name}")
+    observer.stage(f"reading {order.spec.dataset.name}")
     raw = inputs.load_data(order.spec)
     rule = raw.spec.validation.kfold
     assert rule is not None
     folds = splits.folds(rule, raw.dataset, seed=raw.seed)
     jobs = [Job(layout.fold(fold.number), fold, raw.spec) for fold in folds]
-    crew = _Crew(team, order, raw, audience, jobs)
-    audience.stage("building the model")
-    ready = crew.ready()
-    told = of(raw, folds)
-    run = order.folder(record.first(raw, folds, ready, told, order.overrides))
+    scheduler = _Scheduler(pool, order, raw, observer, jobs)
+    observer.stage("building the model")
+    model = scheduler.build_model()
+    notices = _notices(raw, folds)
+    run = order.folder(record.first_record(raw, folds, model, notices, order.overrides))
     whole = CrossValidationRun(run, raw, folds, order.began)
-    with record.kept(whole, order.heed):
-        audience.run_began(run, len(jobs) + rule.final)
-        record.describe(whole, ready)
-        for notice in told:
-            audience.notice(notice)
+    with record.keep(whole, order.check_interrupt):
+        observer.run_began(run.path, len(jobs) + rule.final)
+        record.describe(whole, model)
+        for notice in notices:
+            observer.notice(notice)
         with predictions.preload(raw.dataset):
-            crew.work(whole, [job for job in jobs if not whole.has(job.part)])
-        audience.stage("drawing")
-        record.summarise(whole)
+            scheduler.run(whole, [job for job in jobs if not whole.has(job.part)])
+        observer.stage("drawing")
+        record.summarize(whole)
         run.update()
         if rule.final:
-            _finally(whole, rule, crew, audience)
+            _train_final(whole, scheduler, observer)
     return run
 
 
-def _finally(whole: CrossValidationRun, rule: KFold, crew: _Crew, audience: FoldObserver) -> None:
-    """Trains on all training rows for the best number of epochs and tests once."""
+def _train_final(whole: CrossValidationRun, scheduler: _Scheduler, observer: Observer) -> None:
+    """Trains on all training rows for the best number of epochs, and tests once."""
     epochs = whole.run.metrics().get("best_epoch")
     if epochs is None or whole.failed:
-        audience.notice("not trained on all rows: not every fold could be trained")
+        observer.notice("no final model: not every fold could be trained")
         return
-    everything = np.arange(len(whole.raw.dataset.train))
-    fold = Fold(everything, everything[:0])
+    rows = np.arange(len(whole.raw.dataset.train))
     spec = final_spec(whole.raw.spec, epochs)
     kept = spec.training.callbacks
-    if gone := [each.name for each in whole.raw.spec.training.callbacks if each not in kept]:
-        audience.notice(f"trained on all rows without {', '.join(gone)}: no row is left to watch")
+    if disabled := [c.name for c in whole.raw.spec.training.callbacks if c not in kept]:
+        observer.notice(
+            f"final model: {', '.join(disabled)} disabled: there are no validation rows"
+        )
     if not whole.has(layout.FINAL, spec):
-        crew.work(whole, [Job(layout.FINAL, fold, spec)])
+        scheduler.run(whole, [Job(layout.FINAL, Fold(rows, rows[:0]), spec)])
     record.add_final(whole)
 
 
 def final_spec(spec: Experiment, epochs: int) -> Experiment:
-    """The experiment on all training rows; `nnrun train` on it does the same.
+    """The experiment on all training rows, as `nnrun train` runs it.
 
-    Callbacks that watch validation rows, of which there are none now, are left out, and so is what
-    would stop before the epochs are over.
+    Callbacks that need validation rows are removed, and so is early stopping.
 
     Args:
         spec: the one that was cross-validated.
-        epochs: how many were best.
+        epochs: the best number.
     """
     callbacks = tuple(
         callback
         for callback in spec.training.callbacks
         if callback.name != "EarlyStopping"
-        and not (catalogue.monitor(callback) or "").startswith("val_")
+        and not (catalogue.monitored_metric(callback) or "").startswith("val_")
     )
     training = spec.training.model_copy(update={"epochs": epochs, "callbacks": callbacks})
     return spec.model_copy(update={"training": training, "validation": Validation()})
 
 
-@dataclass
-class _Crew:
-    """Deals jobs out to the workers and passes on what they tell."""
+def _notices(raw: RawData, folds: Sequence[Fold]) -> list[str]:
+    """Warnings about spec, rows and folds."""
+    spec, dataset = raw.spec, raw.dataset
+    warnings = [*lint.findings(spec_context(spec)), *checks.fold_notices(dataset, folds)]
+    notices = list(inputs.notice_lines(warnings, spec))
+    for callback in spec.training.callbacks:
+        monitor = catalogue.monitored_metric(callback) or ""
+        if callback.name == "EarlyStopping" and monitor.startswith("val_"):
+            notices.append(
+                "EarlyStopping chooses each fold's epoch by the rows that judge the fold, "
+                "so validation looks a little better than it is"
+            )
+    rule, epochs = spec.validation.kfold, spec.training.epochs
+    if rule and rule.smooth and rule.smooth.skip >= epochs:
+        notices.append(f"not smoothed: skip: {rule.smooth.skip} leaves none of {epochs} epochs")
+    return notices
 
-    team: WorkerPool
+
+@dataclass
+class _Scheduler:
+    """Gives jobs to the workers and handles their messages."""
+
+    pool: WorkerPool
     order: Order
     raw: RawData
-    audience: FoldObserver
+    observer: Observer
     jobs: Sequence[Job]
     gpus: int = 0
-    grows: bool = True
+    may_grow: bool = True
     epoch_seconds: list[float] = field(default_factory=list)
 
-    def ready(self) -> Ready:
-        """Hires the first workers and waits until one has built the model."""
-        for _ in range(len(self.team.workers), min(self.order.workers or 1, len(self.jobs))):
-            self.team.hire()
+    def build_model(self) -> ModelReady:
+        """Starts the first workers and waits until one has built the model."""
+        for _ in range(len(self.pool.workers), min(self.order.workers or 1, len(self.jobs))):
+            self.pool.start()
         while True:
-            for worker, message in self.team.heard(TICK_SECONDS):
+            for worker, message in self.pool.receive(TICK_SECONDS):
                 match message:
-                    case Up():
-                        self._brief(worker)
-                    case Ready():
+                    case Started():
+                        self._send_input(worker)
+                    case ModelReady():
                         worker.ready, self.gpus = True, message.gpus
                         return message
-                    case Refused(error=error):
+                    case BuildFailed(error=error):
                         raise error
-                    case WorkerDied() if not self.team.workers:
+                    case WorkerDied() if not self.pool.workers:
                         raise RunError(f"no worker could be started: {message.reason}")
 
-    def _brief(self, worker: Worker) -> None:
-        """Hands a worker the rows, once it listens: a pipe takes no more than it is read."""
+    def _send_input(self, worker: Worker) -> None:
+        # Only to a worker that listens: a pipe holds little that is not read.
         first = self.jobs[worker.number % len(self.jobs)]
-        worker.tell(Brief(self.raw, first, self.order.overrides, worker.number))
+        worker.send(WorkerInput(self.raw, first, self.order.overrides, worker.number))
 
-    def work(self, whole: CrossValidationRun, jobs: list[Job]) -> None:
-        """Has every job done; those that fail are noted, and the others go on.
+    def run(self, whole: CrossValidationRun, jobs: list[Job]) -> None:
+        """Runs every job; a job that fails is recorded, and the others continue.
 
         Raises:
-            KeyboardInterrupt: when the workers have kept what there is.
+            KeyboardInterrupt: after the workers have written their results so far.
         """
         try:
-            self._deal(whole, deque(jobs))
+            self._run(whole, deque(jobs))
         except KeyboardInterrupt:
-            self.audience.stage("stopping")
-            self.team.dismiss()
+            self.observer.stage("stopping")
+            self.pool.stop()
             raise
 
-    def _deal(self, whole: CrossValidationRun, waiting: deque[Job]) -> None:
-        while waiting or any(worker.job for worker in self.team.workers):
-            for worker in self.team.workers:
+    def _run(self, whole: CrossValidationRun, waiting: deque[Job]) -> None:
+        while waiting or any(worker.job for worker in self.pool.workers):
+            for worker in self.pool.workers:
                 if waiting and worker.ready and worker.job is None:
                     worker.job = waiting.popleft()
-                    worker.tell(Begin(worker.job, whole.run.path))
-            if waiting and self._is_worth_it(waiting):
-                self.team.hire()
-            for worker, message in self.team.heard(TICK_SECONDS):
-                self._hear(worker, message, whole)
+                    worker.send(RunJob(worker.job, whole.run.path))
+            if waiting and self._needs_worker(waiting):
+                self.pool.start()
+            for worker, message in self.pool.receive(TICK_SECONDS):
+                self._handle(worker, message, whole)
 
-    def _is_worth_it(self, waiting: deque[Job]) -> bool:
-        """Whether to start one more worker. It changes no number, only when the numbers are there.
+    def _needs_worker(self, waiting: deque[Job]) -> bool:
+        """Whether to start one more worker; this changes only the time, never a result.
 
-        With `--workers` all are there from the start, and one that died is replaced. Else there is
-        one, and more, up to a worker per GPU or else per core, as soon as the folds that wait would
-        take those there are longer than a start.
+        `--workers` starts all of them, and replaces one that died. By default there is one, and up
+        to one per GPU or core if the waiting folds take longer than a start.
         """
-        workers = self.team.workers
-        coming = sum(not worker.ready for worker in workers)
-        if coming >= len(waiting):
+        workers = self.pool.workers
+        starting = sum(not worker.ready for worker in workers)
+        if starting >= len(waiting):
             return False
-        if not workers or not self.grows:
+        if not workers or not self.may_grow:
             return not workers
         if self.order.workers is not None:
             return len(workers) < self.order.workers
-        if coming or len(self.epoch_seconds) < 3 or len(workers) >= (self.gpus or _cores()):
+        if starting or len(self.epoch_seconds) < 3 or len(workers) >= (self.gpus or _cores()):
             return False
         fold_seconds = statistics.median(self.epoch_seconds) * waiting[0].spec.training.epochs
         return fold_seconds * len(waiting) / len(workers) > START_SECONDS
 
-    def _hear(self, worker: Worker, message: Any, whole: CrossValidationRun) -> None:
+    def _handle(self, worker: Worker, message: Any, whole: CrossValidationRun) -> None:
         job: Job | None = worker.job
         match message:
-            case Up():
-                self._brief(worker)
-            case Ready():
+            case Started():
+                self._send_input(worker)
+            case ModelReady():
                 worker.ready = True
-            case Event(method=method, arguments=arguments) if job:
+            case ObserverCall(method=method, arguments=arguments) if job:
                 if method == "epoch_ended":
                     self.epoch_seconds.append(arguments[-1])
-                getattr(self.audience.observer(job.part), method)(*arguments)
-            case Done(error=error) if job:
+                getattr(self.observer.part_observer(job.part), method)(*arguments)
+            case JobDone(error=error) if job:
                 worker.job = None
                 self._end(job, error, whole)
             case WorkerDied() if job:
-                whole.lost(job.part, message.reason)
+                whole.record_failure(job.part, message.reason)
                 self._end(job, message.reason, whole)
-            case Refused(error=error):
-                self._do_without(f"{error}")
+            case BuildFailed(error=error):
+                self._stop_growing(f"{error}")
             case WorkerDied() if not worker.ready:
-                self._do_without(message.reason)
+                self._stop_growing(message.reason)
 
-    def _do_without(self, reason: str) -> None:
-        """Goes on with the workers there are when a further one could not be started.
+    def _stop_growing(self, reason: str) -> None:
+        """Continues with the present workers when a further one could not be started.
 
         Raises:
             RunError: there is none.
         """
-        if not any(worker.ready for worker in self.team.workers):
+        if not any(worker.ready for worker in self.pool.workers):
             raise RunError(f"no further worker could be started: {reason}")
-        if self.grows:
-            self.audience.notice(f"no further worker could be started: {reason}")
-        self.grows = False
+        if self.may_grow:
+            self.observer.notice(f"no further worker could be started: {reason}")
+        self.may_grow = False
 
     def _end(self, job: Job, error: str | None, whole: CrossValidationRun) -> None:
         if error:
             whole.failed[job.part] = error
-        self.audience.ended(job.part, error)
+        self.observer.part_ended(job.part, error)
 
 
 def _cores() -> int:

@@ -1,4 +1,4 @@
-"""What the process that cross-validates and its workers say to each other."""
+"""Messages between the process that cross-validates and its workers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nnrun.types import Fold
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be made.
+    """A part to train.
 
     Args:
-        part: its folder in that of the whole, such as `fold-1`.
+        part: its folder in that of the whole run, such as `fold-1`.
         fold: its rows.
         spec: its experiment.
     """
@@ -28,19 +28,19 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Up:
-    """A worker listens; the first that it says."""
+class Started:
+    """From a worker: it waits for its input."""
 
 
 @dataclass(frozen=True)
-class Brief:
-    """The first that a worker is told.
+class WorkerInput:
+    """To a worker, once.
 
     Args:
-        raw: what all jobs share.
-        first: a job, to be made ready and not yet begun.
+        raw: the rows that all jobs share.
+        first: a job whose model is built at once, but not trained yet.
         overrides: as given with `--set`.
-        number: the worker's, by which GPUs are dealt out.
+        number: the worker's, which selects its GPU.
     """
 
     raw: RawData
@@ -50,20 +50,8 @@ class Brief:
 
 
 @dataclass(frozen=True)
-class Begin:
-    """Do a job, in the folder of the whole run."""
-
-    job: Job
-    whole: Path
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A worker has built the model of its first job.
-
-    Args:
-        gpus: how many it sees.
-    """
+class ModelReady:
+    """From a worker: the model of its first job is built."""
 
     engine: str
     device: str
@@ -74,26 +62,30 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A worker cannot build the model."""
+class BuildFailed:
+    """From a worker: the model cannot be built."""
 
     error: Exception
 
 
 @dataclass(frozen=True)
-class Event:
-    """A method of `Observer` was called in a worker."""
+class RunJob:
+    """To a worker: train a part, in the folder of the whole run."""
+
+    job: Job
+    whole: Path
+
+
+@dataclass(frozen=True)
+class ObserverCall:
+    """From a worker: a method of its `Observer` was called."""
 
     method: str
     arguments: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Done:
-    """A job is over.
-
-    Args:
-        error: why it failed, if it did.
-    """
+class JobDone:
+    """From a worker: the job has ended; `error` tells why it failed."""
 
     error: str | None

@@ -1,32 +1,29 @@
-"""What the folder of a cross-validation says of all its folds together."""
+"""Writes the run folder of a cross-validation: the results of all its folds together."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from nnrun import plots
 from nnrun.data import splits
-from nnrun.errors import NnrunError, heeding
-from nnrun.experiment import predictions
+from nnrun.errors import NnrunError
+from nnrun.experiment import interrupts, predictions
 from nnrun.experiment.crossval import averages
-from nnrun.experiment.crossval.messages import Ready
+from nnrun.experiment.crossval.messages import ModelReady
 from nnrun.experiment.inputs import RawData
 from nnrun.experiment.predictions import Predictions
 from nnrun.runs import Run, environment, layout
+from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.loading import digest, dump
 from nnrun.spec.validation import Smooth
 from nnrun.types import Fold, History, lowest_epoch
-
-# A cross-validation with its folder, and which of its parts are there.
 
 
 @dataclass
@@ -34,9 +31,9 @@ class CrossValidationRun:
     """A cross-validation with its folder.
 
     Args:
-        began: when work on it began, by `time.perf_counter`.
-        failed: why each part failed that did.
-        before: seconds that were spent on it before it was stopped.
+        began: start time, by `time.perf_counter`.
+        failed: the error of each part that failed.
+        before: seconds spent before the run was resumed.
     """
 
     run: Run
@@ -47,12 +44,11 @@ class CrossValidationRun:
     before: float = 0.0
 
     def __post_init__(self) -> None:
-        # Of one that was stopped: what the folds took that are there.
         self.before = sum(run.metrics()["seconds"]["total"] for _, run in self.finished)
 
     @property
     def seconds(self) -> float:
-        """Spent on it in all."""
+        """Total time so far."""
         return self.before + time.perf_counter() - self.began
 
     def part(self, name: str) -> Run:
@@ -60,11 +56,11 @@ class CrossValidationRun:
         return Run(self.run.path / name)
 
     def has(self, name: str, spec: Experiment | None = None) -> bool:
-        """Whether a part is there and finished, with all that is needed of it.
+        """Whether a part is finished and complete.
 
         Args:
             name: from `layout`.
-            spec: what it should be of, by default the experiment as a whole.
+            spec: its experiment, by default the one that is cross-validated.
         """
         spec = spec or self.raw.spec
         part = self.part(name)
@@ -73,35 +69,35 @@ class CrossValidationRun:
             for needed in (layout.METRICS, layout.JOURNAL, layout.PREDICTIONS):
                 part.read_bytes(needed)
         except NnrunError:
-            # Damaged, or not there: it is made again.
+            # Missing or damaged: it is trained again.
             return False
         wanted = (layout.FINISHED, spec.training.epochs, digest(spec))
         return (record["status"], record.get("epochs"), record.get("spec_digest")) == wanted
 
-    def lost(self, name: str, reason: str) -> None:
-        """Says in a part's record what it could not say itself any more."""
+    def record_failure(self, name: str, reason: str) -> None:
+        """Writes the failure of a part whose worker died into its record."""
         with suppress(NnrunError):
             self.part(name).update(status=layout.FAILED, error=reason)
 
     @property
     def finished(self) -> list[tuple[Fold, Run]]:
-        """The folds that are there, each with its run."""
+        """The finished folds, each with its run."""
         names = [(fold, layout.fold(fold.number)) for fold in self.folds]
         return [(fold, self.part(name)) for fold, name in names if self.has(name)]
 
 
-# So many failed parts are named before it is only said that there are more.
+# Failed parts named in an error message; more are only counted.
 NAMED = 5
 
 
-def first(
+def first_record(
     raw: RawData,
     folds: Sequence[Fold],
-    ready: Ready,
+    model: ModelReady,
     notices: Sequence[str],
     overrides: Sequence[str],
 ) -> dict[str, Any]:
-    """What `run.json` says from the start."""
+    """The first content of `run.json`."""
     rows = {"train": len(raw.dataset.train), "test": len(raw.dataset.test)}
     return {
         "verb": "kfold",
@@ -109,8 +105,8 @@ def first(
         "epochs": raw.spec.training.epochs,
         "spec_digest": digest(raw.spec),
         "overrides": list(overrides),
-        "engine": ready.engine,
-        "device": ready.device,
+        "engine": model.engine,
+        "device": model.device,
         "data_digest": raw.digest,
         "split_digest": splits.digest(folds),
         "rows": rows,
@@ -119,58 +115,33 @@ def first(
             for fold in folds
         ],
         "notices": list(notices),
-        "parameters": ready.parameters,
+        "parameters": model.parameters,
         **environment.describe(),
     }
 
 
-def describe(whole: CrossValidationRun, ready: Ready) -> None:
-    """Writes what is known before the first fold."""
+def describe(whole: CrossValidationRun, model: ModelReady) -> None:
+    """Writes spec, summary and drawing of the model, before the first fold."""
     whole.run.write_text(layout.SPEC, dump(whole.raw.spec))
-    whole.run.write_text(layout.SUMMARY, ready.summary)
-    whole.run.write_drawing("model", plots.model(ready.structure))
+    whole.run.write_text(layout.SUMMARY, model.summary)
+    whole.run.write_drawing("model", plots.model(model.structure))
     whole.run.update()
 
 
-@contextmanager
-def kept(whole: CrossValidationRun, heed: Callable[[], None]) -> Iterator[None]:
-    """Whatever ends the cross-validation, its folder says so and keeps the folds there are.
-
-    Args:
-        whole: the cross-validation.
-        heed: raises KeyboardInterrupt where a signal came that was lost on its way.
-    """
-
-    def close(status: str, error: str | None = None) -> None:
-        now = datetime.now().isoformat(timespec="seconds")
-        whole.run.update(status=status, ended=now, error=error)
-
-    try:
-        with heeding(heed):
-            yield
-        close(*_outcome(whole))
-    except KeyboardInterrupt as interrupt:
-        close(layout.INTERRUPTED)
-        try:
-            summarise(whole)
-            whole.run.update()
-        except ValueError:
-            # A second Ctrl-C, where it fell into the part of matplotlib that is not Python.
-            raise interrupt from None
-        raise
-    except Exception as error:
-        # What stopped it must not be buried under what stops this.
-        with suppress(NnrunError):
-            close(layout.FAILED, str(error) if isinstance(error, NnrunError) else repr(error))
-            summarise(whole)
-            whole.run.update()
-        raise
-    finally:
-        whole.run.release()
+def keep(
+    whole: CrossValidationRun, check_interrupt: Callable[[], None]
+) -> AbstractContextManager[None]:
+    """Writes the final status when the block ends, and summarizes the folds so far on errors."""
+    return interrupts.keep_run(
+        whole.run,
+        lambda: summarize(whole),
+        check_interrupt=check_interrupt,
+        outcome=lambda: _outcome(whole),
+    )
 
 
 def _outcome(whole: CrossValidationRun) -> tuple[str, str | None]:
-    """The status of one that came to its end, and what failed in it."""
+    """Status and error of a cross-validation that was not stopped."""
     if not whole.failed:
         return layout.FINISHED, None
     reasons = [f"{part}: {why}" for part, why in whole.failed.items()]
@@ -178,8 +149,8 @@ def _outcome(whole: CrossValidationRun) -> tuple[str, str | None]:
     return layout.FAILED, "; ".join([*reasons[:NAMED], *more])
 
 
-def summarise(whole: CrossValidationRun) -> None:
-    """Writes what the folds that are there say together, failed ones left out."""
+def summarize(whole: CrossValidationRun) -> None:
+    """Writes the results over all finished folds."""
     metrics = {fold.number: run.metrics() for fold, run in whole.finished}
     histories = {fold.number: run.history() for fold, run in whole.finished}
     whole.run.write_table(layout.FOLDS, _table(whole))
@@ -190,13 +161,13 @@ def summarise(whole: CrossValidationRun) -> None:
     whole.run.write_table(layout.JOURNAL, _journal(mean))
     _write_predictions(whole)
     summary = _metrics(whole, metrics, mean)
-    # Last, because whoever finds it takes the rest for complete.
+    # Last: a folder with metrics counts as complete.
     _draw(whole, histories, mean, summary)
     whole.run.write_json(layout.METRICS, summary)
 
 
 def _table(whole: CrossValidationRun) -> list[list[Any]]:
-    """A row per fold; of one that failed what is known of it."""
+    """A row per fold, also for failed ones."""
     rows: list[dict[str, Any]] = []
     for fold in whole.folds:
         run = whole.part(layout.fold(fold.number))
@@ -256,11 +227,11 @@ def _metrics(
 def _best(
     whole: CrossValidationRun, metrics: dict[int, dict[str, Any]], mean: History
 ) -> tuple[str, int | None, dict[str, Any]]:
-    """By what the best epoch was found, that epoch, and the lowest points of the smoothed curves.
+    """The method that chose the best epoch, that epoch, and the minima of the smoothed curves.
 
-    It is that of the lowest mean validation loss, smoothed where the spec says so. Where folds were
-    stopped at different epochs the mean curve ends too early to tell; then it is the median of the
-    epochs that were best for each fold.
+    It is the epoch of the lowest mean validation loss, smoothed if the spec asks for it. If the
+    folds stopped at different epochs, the mean curve ends too early; then it is the median of the
+    best epochs of the folds.
     """
     rule = _smooth(whole, mean)
     lowest: dict[str, Any] = {**rule.model_dump()} if rule else {}
@@ -278,7 +249,7 @@ def _best(
 
 
 def _smooth(whole: CrossValidationRun, mean: History) -> Smooth | None:
-    """How the mean curve is smoothed, where there is something left of it."""
+    """How the mean curve is smoothed, unless nothing would remain of it."""
     kfold = whole.raw.spec.validation.kfold
     return kfold.smooth if kfold and kfold.smooth and kfold.smooth.skip < len(mean) else None
 
@@ -300,7 +271,7 @@ def _draw(
 
 
 def _write_predictions(whole: CrossValidationRun) -> None:
-    """Each row as a model saw it that was not trained on it, fold by fold."""
+    """Predictions for each row, by the model of the fold that held it out."""
     rows, outputs, numbers = [], [], []
     for fold, run in whole.finished:
         arrays = run.read_arrays(layout.PREDICTIONS)
@@ -319,7 +290,7 @@ def _write_predictions(whole: CrossValidationRun) -> None:
 
 
 def add_final(whole: CrossValidationRun) -> None:
-    """Adds the test of the model that was trained on all rows, if it could be."""
+    """Adds the test of the final model, if it was trained."""
     if whole.part(layout.FINAL).holds(layout.METRICS):
         final = whole.part(layout.FINAL).metrics()
         known = whole.run.metrics()

@@ -12,32 +12,16 @@ import pytest
 
 from nnrun.data import datasets, splits
 from nnrun.experiment import inputs
-from nnrun.experiment.fold import fit_fold, prepare
+from nnrun.experiment.fold import build, train_fold
 from nnrun.experiment.inputs import RawData
 from nnrun.experiment.recorder import RunContext
 from nnrun.experiment.setup import TrainingSetup
 from nnrun.runs import Run, create_part
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset, Fold, Logs
+from nnrun.types import Dataset, Fold, Observer
 
 LINEAR = {"Dense": {"units": 1, "activation": "sigmoid", "kernel_initializer": "zeros"}}
 ORIGIN = RunContext(overrides=(), began=0.0, import_seconds=0.0)
-
-
-class Silent:
-    """An observer that wants to know nothing."""
-
-    def stage(self, text: str) -> None: ...
-
-    def run_began(self, path: Path) -> None: ...
-
-    def notice(self, text: str) -> None: ...
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_done(self, step: int) -> None: ...
-
-    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None: ...
 
 
 @dataclass
@@ -64,8 +48,8 @@ class Study:
     def run(self, fold: Fold, *, name: str | None = None) -> Run:
         """Trains a fold and records it in a folder of its own."""
         rows = inputs.prepare_fold(self.raw, fold)
-        self.setup = prepare(rows, Silent(), previous=self.setup)
-        return fit_fold(
+        self.setup = build(rows, Observer(), previous=self.setup)
+        return train_fold(
             self.setup,
             lambda record: create_part(
                 Run(self.folder),
@@ -75,7 +59,7 @@ class Study:
                 record=record,
             ),
             context=ORIGIN,
-            observer=Silent(),
+            observer=Observer(),
         )
 
     def runs(self) -> Iterator[Run]:

@@ -32,7 +32,7 @@ def interrupt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heed", "error", "status"),
+    ("check", "error", "status"),
     [
         (interrupt, KeyboardInterrupt, layout.INTERRUPTED),
         (lambda: None, ValueError, layout.FAILED),
@@ -40,9 +40,9 @@ def interrupt() -> None:
     ids=["a signal came", "none came"],
 )
 def test_an_error_is_an_interrupt_where_a_signal_came(
-    whole: CrossValidationRun, heed: Callable[[], None], error: type[BaseException], status: str
+    whole: CrossValidationRun, check: Callable[[], None], error: type[BaseException], status: str
 ) -> None:
-    with pytest.raises(error), record.kept(whole, heed):
+    with pytest.raises(error), record.keep(whole, check):
         raise ValueError("as Matplotlib makes of it")
 
     assert Run(whole.run.path).status() == status
