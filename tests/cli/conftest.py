@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forkserver import ForkServer, Pending
 from typer.testing import CliRunner
 
 from nnrun.cli.app import app
@@ -28,8 +29,24 @@ def attentive() -> None:
 
 
 @pytest.fixture(scope="module")
-def started(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+def started(forks: ForkServer) -> Iterator[Callable[..., Pending]]:
     """Starts the command and does not wait for it; it ends with the tests at the latest."""
+    processes = []
+
+    def start(*arguments: object) -> Pending:
+        processes.append(forks.start(*arguments))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def started_anew(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+    """The same in a new process, which loads TensorFlow, and whose workers are new processes."""
     processes = []
 
     def start(*arguments: object) -> Process:

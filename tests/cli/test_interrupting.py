@@ -152,10 +152,10 @@ def loads_tensorflow(process: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
 def test_an_interrupt_while_tensorflow_loads_leaves_no_run(
-    started: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
+    started_anew: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
 ) -> None:
     """Nothing has begun, so there is nothing to keep, and nothing to say."""
-    process = started(*endless(tmp_path / "runs"))
+    process = started_anew(*endless(tmp_path / "runs"))
     wait_for(lambda: loads_tensorflow(process))
     end = stop(process, tmp_path, signal.SIGINT)
 

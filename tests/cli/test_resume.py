@@ -224,11 +224,11 @@ def test_resume_of_a_fold_names_the_run_that_it_is_of(
 
 @pytest.mark.slow
 def test_a_further_worker_that_cannot_start_costs_nothing(
-    started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
+    started_anew: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
 ) -> None:
     """The one that is there does all."""
     spec = ("kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 2)
-    process = started(*spec, "--runs", tmp_path)
+    process = started_anew(*spec, "--runs", tmp_path)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     wait_for(lambda: len(workers(children)) == 2)
     os.kill(workers(children)[1], signal.SIGKILL)

@@ -1,14 +1,15 @@
-"""Runs `nnrun` in forks of one process that has loaded all of it, so that a run takes 2 s, not 6.
+"""Runs `nnrun` in forks of a process that has loaded TensorFlow: a short run takes 2 s, not 7.
 
-Nothing of TensorFlow is used before the fork, so a fork computes what a fresh process computes.
-Started as a script this file is that process: it reads a request per line from standard input and
-answers with a line.
+The process loads TensorFlow and does not use it, so a fork computes what a fresh process computes.
+This file, started as a script, is that process: it reads one request per line from standard input
+and answers each with one line.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import multiprocessing.util
 import os
 import select
 import signal
@@ -38,17 +39,17 @@ HEAVY = (
     "PIL.PngImagePlugin",
     "h5py",
 )
-"""What a training loads."""
+"""Modules that training loads."""
 LIGHT = ("nnrun.cli.summary", "nnrun.analysis.compare", "rich.table")
-"""What `list`, `show` and `compare` load."""
+"""Modules that `list`, `show` and `compare` load."""
 PATIENCE = 120.0  # seconds
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How a run of the command ended; `code` is minus the signal's number where one ended it.
+    """Result of a command; `code` is minus the signal number if a signal ended it.
 
-    `code` is None where it took too long and was killed.
+    `code` is None if the command took too long and was killed.
     """
 
     code: int | None
@@ -59,47 +60,73 @@ class Answer:
 
 
 class Pending:
-    """A run of the command that goes on; its process leads a group of its own.
+    """A running command, the leader of its own process group; part of it works as `Popen`.
 
     Args:
         pid: of the process.
         status: waits for its end and returns the exit code.
-        files: where it writes what it prints, `out` and `err`, and the calls, `trace`.
+        files: its output files `out` and `err`, and the list of calls, `trace`.
     """
 
     def __init__(self, pid: int, status: Callable[[], int], files: Mapping[str, str]) -> None:
         self.pid = pid
+        self.returncode: int | None = None
         self._began = time.monotonic()
         self._status = status
         self._files = files
         self._handle = os.pidfd_open(pid)
 
     def ended(self, seconds: float) -> bool:
-        """Whether it ends within so many seconds."""
+        """Whether it ends within the given time."""
         return bool(select.select([self._handle], [], [], max(0.0, seconds))[0])
 
+    def send_signal(self, number: int) -> None:
+        """Sends a signal to the process alone."""
+        signal.pidfd_send_signal(self._handle, number)
+
     def kill(self) -> None:
-        """Ends its whole process group at once."""
+        """Kills its whole process group."""
         os.killpg(self.pid, signal.SIGKILL)
 
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Returns the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs after `timeout` seconds.
+        """
+        if self.returncode is None:
+            if not self.ended(timeout):
+                raise subprocess.TimeoutExpired("nnrun", timeout)
+            self.returncode = self._status()
+            os.close(self._handle)
+        return self.returncode
+
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
+        """Waits for the end; returns standard output and standard error."""
+        self.wait(timeout)
+        return self._read("out"), self._read("err")
+
+    def _read(self, name: str) -> str:
+        return Path(self._files[name]).read_text(errors="replace")
+
     def answer(self, patience: float = PATIENCE) -> Answer:
-        """Waits for the end, and ends what takes longer than `patience` seconds."""
+        """Waits for the end, and kills a command that takes longer than `patience` seconds."""
         in_time = self.ended(patience)
         if not in_time:
             self.kill()
-        code = self._status()
+        code = self.wait()
         seconds = time.monotonic() - self._began
-        os.close(self._handle)
-        out, err = (Path(self._files[name]).read_text(errors="replace") for name in ("out", "err"))
         trace = calls(Path(self._files["trace"]))
-        return Answer(code if in_time else None, out, err, trace, seconds)
+        return Answer(
+            code if in_time else None, self._read("out"), self._read("err"), trace, seconds
+        )
 
 
 def fresh(folder: Path, *arguments: object) -> Pending:
-    """Begins to run `nnrun` in a process of its own, as a person would; nothing of it can fail.
+    """Starts `nnrun` in a new process, as a shell would; no call in it can be made to fail.
 
     Args:
-        folder: for what it prints, and for Keras's settings.
+        folder: for its output, and for the settings of Keras.
         arguments: of the command.
     """
     stem = tempfile.mktemp(prefix="fresh-", dir=folder)
@@ -123,21 +150,30 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 class ForkServer:
-    """The process that is forked, and its end of the line.
+    """The process that is forked.
 
     Args:
-        folder: for what the runs print, and for Keras's settings.
-        modules: loaded before any fork.
-        shim: compiled, for `Fault`s.
+        folder: for the output of the commands, and for the settings of Keras.
+        modules: loaded before the first fork.
+        shim: the compiled shim, needed for faults.
+        environment: of the commands.
+        fork_workers: worker processes are forked too, and do not load TensorFlow again.
     """
 
     def __init__(
-        self, folder: Path, *, modules: Sequence[str] = HEAVY, shim: Path | None = None
+        self,
+        folder: Path,
+        *,
+        modules: Sequence[str] = HEAVY,
+        shim: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        fork_workers: bool = False,
     ) -> None:
         self._folder = folder
         self._number = 0
+        self._fork_workers = fork_workers
         self._lock = threading.Lock()
-        environment = _environment(folder)
+        environment = dict(environment or _environment(folder))
         if shim:
             environment["LD_PRELOAD"] = str(shim)
         self._process = subprocess.Popen(
@@ -152,9 +188,7 @@ class ForkServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
 
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Sends a request and returns the answer."""
@@ -171,20 +205,29 @@ class ForkServer:
         watched: Path | None = None,
         fault: Fault | None = None,
         second: int | None = None,
+        cwd: Path | None = None,
     ) -> Pending:
-        """Begins to run `nnrun` with these arguments.
+        """Starts `nnrun` with these arguments.
 
         Args:
             arguments: of the command.
-            watched: the folder under which calls are counted and can fail.
-            fault: the call that goes wrong; none by default.
-            second: the time of day, which then stands still.
+            watched: the folder whose calls are counted and can fail.
+            fault: the call that fails; none by default.
+            second: a fixed time of day, in seconds since 1970.
+            cwd: the working directory; by default that of this process.
         """
         with self._lock:
             self._number += 1
             stem = self._folder / f"{self._number}"
         files = {name: f"{stem}.{name}" for name in ("out", "err", "trace")}
-        request: dict[str, Any] = {"run": [*map(str, arguments)], "files": files}
+        for path in files.values():
+            Path(path).touch()
+        request: dict[str, Any] = {
+            "run": [*map(str, arguments)],
+            "files": files,
+            "cwd": str(cwd or Path.cwd()),
+            "fork_workers": self._fork_workers,
+        }
         if watched:
             request["watched"] = str(watched.resolve())
             request["fault"] = asdict(fault or Fault())
@@ -196,13 +239,13 @@ class ForkServer:
     def run(
         self, *arguments: object, watched: Path | None = None, fault: Fault | None = None
     ) -> Answer:
-        """Runs `nnrun` to its end; arguments as of `start`."""
+        """Runs `nnrun` to its end; arguments as for `start`."""
         return self.start(*arguments, watched=watched, fault=fault).answer()
 
 
 def _serve(modules: Sequence[str]) -> None:
-    """Forks as often as it is asked to; ends with its input."""
-    # The answers keep this line to themselves: whatever a module prints goes to standard error.
+    """Forks for each request; ends with its input."""
+    # Only answers go to the original standard output: modules may print while they load.
     line = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _load(modules)
@@ -235,13 +278,11 @@ def _fork(request: Mapping[str, Any]) -> int:
         return pid
     try:
         _become(request)
-        from nnrun.cli.app import run
+        from nnrun.cli.entry import main
 
-        run()
+        main()
     except SystemExit as end:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else 1)
+        _exit(end.code)
     except BaseException:  # noqa: BLE001
         # As Python ends: with the traceback that no run may show.
         sys.excepthook(*sys.exc_info())
@@ -249,23 +290,73 @@ def _fork(request: Mapping[str, Any]) -> int:
     os._exit(1)
 
 
+def _exit(code: object) -> None:
+    """Ends this process as `sys.exit` would."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
 def _become(request: Mapping[str, Any]) -> None:
     """Makes this fork look like a fresh process that was started from a script."""
     os.setsid()
+    os.chdir(request["cwd"])
     files = request["files"]
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(files[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", 1)  # noqa: SIM115
     sys.argv = ["nnrun", *request["run"]]
-    # A shell that runs the tests in the background has it ignored, and a child inherits that.
+    # A shell that runs the tests in the background ignores it, and a child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A worker that is spawned would run the main module again.
+    # A spawned worker would run the main module again.
     sys.modules["__main__"] = types.ModuleType("__main__")
+    if request["fork_workers"]:
+        multiprocessing.util.spawnv_passfds = _start_worker
     if "watched" in request:
         arm(request["watched"], Fault(**request["fault"]), files["trace"])
     if "second" in request:
         stop_clock(request["second"])
+
+
+_spawn = multiprocessing.util.spawnv_passfds
+
+
+def _start_worker(path: str, arguments: Sequence[Any], kept: Sequence[int]) -> int:
+    """Starts a process for `multiprocessing`; a worker is a fork of this one.
+
+    Args:
+        path, arguments: the Python program to run.
+        kept: file descriptors that the new process inherits.
+    """
+    program = str(arguments[-2])
+    if "spawn_main" not in program:
+        return _spawn(path, arguments, kept)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _forget({0, 1, 2, *kept})
+        sys.argv = ["-c", *arguments[-1:]]
+        exec(program, {})
+    except SystemExit as end:
+        _exit(end.code)
+    os._exit(1)
+
+
+def _forget(kept: set[int]) -> None:
+    """Drops the signal handlers, and the files except `kept`, as a new program would."""
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            is_interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        # The number stays in use: an object that still refers to it may close it.
+        if int(name) not in kept and Path(f"/proc/self/fd/{name}").exists():
+            os.dup2(null, int(name))
 
 
 if __name__ == "__main__":
