@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -21,6 +21,7 @@ from nnrun.errors import GATE, OVERRIDE, Fault, NnrunError, RunError, SpecError
 from nnrun.spec.text import escape_json, escape_line, escape_text, is_inert
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
 Format = TypeVar("Format", bound=StrEnum)
@@ -75,6 +76,18 @@ def print_notes(notes: Iterable[str]) -> None:
     """Prints notes on stderr, beside the result."""
     for note in notes:
         stderr().print(f"note: {note}", markup=False)
+
+
+def make_progress(out: Console, *columns: ProgressColumn) -> Progress:
+    """Progress bars that vanish at the end; disabled where the console cannot draw them."""
+    from rich.progress import Progress
+
+    return Progress(*columns, console=out, disable=not can_draw(out), transient=True)
+
+
+def can_draw(out: Console) -> bool:
+    """Whether the console can draw progress bars."""
+    return out.is_terminal and not out.is_dumb_terminal
 
 
 def print_json(value: Any) -> None:
@@ -224,14 +237,26 @@ def save(path: Path, write: Callable[[Path], object]) -> None:
     path, given = path.resolve(), path
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        if path.exists() and not path.is_file():
-            write(path)
-            return
-        write(temporary)
-        temporary.replace(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RunError(f"{given}: cannot be written: {reason}") from error
+        with reported(given):
+            if path.exists() and not path.is_file():
+                write(path)
+                return
+            write(temporary)
+            temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def reported(path: str | Path) -> Iterator[None]:
+    """Turns an error while a file is written into a RunError with its name.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"{path}: cannot be written: {reason}") from error

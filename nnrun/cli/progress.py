@@ -44,16 +44,14 @@ class TrainingProgress(Observer):
     def __enter__(self) -> Self:
         terminal = self._noise.__enter__().terminal
         self._console = console.stderr(terminal)
-        self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._bar = Progress(
+        self._draws = console.can_draw(self._console)
+        self._bar = console.make_progress(
+            self._console,
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[metrics]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._draws,
-            transient=True,
         )
         self._task = self._bar.add_task("starting", total=None, metrics="")
         self._bar.start()
@@ -132,15 +130,13 @@ class FoldProgress(Observer):
         self._title = title
         self.run: Run | None = None
         self._console = console.stderr()
-        self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._bar = Progress(
+        self._draws = console.can_draw(self._console)
+        self._bar = console.make_progress(
+            self._console,
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[metrics]}", markup=False),
             TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._draws,
-            transient=True,
         )
         self._whole = self._bar.add_task("starting", total=None, metrics="")
         self._lines: dict[str, _FoldLine] = {}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import re
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,13 +16,13 @@ from xml.etree import ElementTree
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from nnrun.cli import console, specs
 from nnrun.cli.progress import epoch_line
 from nnrun.cli.train import Folder, folder_maker
-from nnrun.cli.verb import Json, Overrides, Specs, exit_codes
-from nnrun.errors import Fault, NnrunError, RunError, SpecError
+from nnrun.cli.verb import Json, Overrides, Specs, exit_codes, kept_or_temporary
+from nnrun.errors import Fault, NnrunError, SpecError
 from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run, layout
 from nnrun.spec.text import escape_markdown, escape_text
@@ -174,7 +172,8 @@ def smoke(
                 text = junit_xml(results, began=began)
                 console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
             if summary := os.environ.get(GITHUB_SUMMARY):
-                _append(Path(summary), markdown(results, seconds=seconds))
+                with console.reported(summary), Path(summary).open("a", encoding="utf-8") as file:
+                    file.write(markdown(results, seconds=seconds))
         raise typer.Exit(max(result.code for result in results))
 
 
@@ -205,14 +204,6 @@ def _print_annotations(results: Sequence[SmokeResult]) -> None:
             print(console.annotation(Fault("smoke", "", error), Path(result.spec)))
 
 
-def _append(path: Path, text: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
 def run_all(
     loaded: Sequence[tuple[Loaded, SmokeResult]], keep: Path | None, *, synthetic: bool
 ) -> None:
@@ -226,7 +217,11 @@ def run_all(
     Raises:
         KeyboardInterrupt: results so far are filled in.
     """
-    with _folder(keep) as root, SmokeProgress(len(loaded)) as progress, Interrupts() as interrupts:
+    with (
+        kept_or_temporary(keep) as root,
+        SmokeProgress(len(loaded)) as progress,
+        Interrupts() as interrupts,
+    ):
         start = time.perf_counter()
         progress.stage("loading TensorFlow")
         backend.load()
@@ -242,15 +237,6 @@ def run_all(
             finally:
                 result.path = progress.path if keep else None
                 progress.ended(result)
-
-
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    if keep:
-        yield keep
-        return
-    with tempfile.TemporaryDirectory(prefix="nnrun-smoke-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 @dataclass(frozen=True)
@@ -293,8 +279,8 @@ class Trials:
         except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
             self.interrupts.check()
             result.status, result.errors = FAILED, (str(error),)
+            # Any other error is a bug of nnrun.
             if not isinstance(error, NnrunError):
-                # A bug of nnrun.
                 result.errors = (repr(error),)
                 result.trace = "".join(traceback.format_exception(error))
                 self.progress.console.print(result.trace, markup=False)
@@ -329,15 +315,13 @@ class SmokeProgress(Observer):
 
     def __enter__(self) -> Self:
         self.console = console.stderr(self._noise.__enter__().terminal)
-        self._draws = self.console.is_terminal and not self.console.is_dumb_terminal
-        self._bar = Progress(
+        self._draws = console.can_draw(self.console)
+        self._bar = console.make_progress(
+            self.console,
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}  {task.fields[stage]}", markup=False),
             TimeElapsedColumn(),
-            console=self.console,
-            disable=not self._draws,
-            transient=True,
         )
         self._task = self._bar.add_task("", total=self._specs, stage="")
         self._bar.start()

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated
 
@@ -50,6 +51,16 @@ Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write the result to a file.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+@contextmanager
+def kept_or_temporary(keep: Path | None) -> Iterator[Path]:
+    """The folder given with `--keep`, or a temporary one."""
+    if keep:
+        yield keep
+        return
+    with TemporaryDirectory(prefix="nnrun-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)
 
 
 class Terminated(KeyboardInterrupt):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +16,7 @@ from rich.text import Text
 
 from nnrun.cli import console, kfold, specs, train
 from nnrun.cli.list import count_runs
-from nnrun.cli.verb import MISSED, Json, Workers, exit_codes
+from nnrun.cli.verb import MISSED, Json, Workers, exit_codes, kept_or_temporary
 from nnrun.errors import NnrunError, RunError, SpecError, TrainingError
 from nnrun.runs import Run, layout
 
@@ -149,7 +147,7 @@ def _verify(
     from nnrun.runs.verify.files import UnverifiedRun, verify_target
 
     tolerance = judging.TOLERANCE if tolerance is None else tolerance
-    with _folder(keep) as root:
+    with kept_or_temporary(keep) as root:
         subject = verify_target(path)
         repeated = _repeat(subject, root, workers)
         judged = judging.judge(path, repeated, subject.damaged, tolerance=tolerance)
@@ -166,16 +164,6 @@ def _verify(
         if not quiet:
             show(verified, console.stdout())
         return as_json(verified), MISSED if judged.verdict == judging.DIFFERENT else 0
-
-
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    """The folder of the repetitions: the one given, or a temporary one."""
-    if keep:
-        yield keep
-        return
-    with TemporaryDirectory(prefix="nnrun-verify-", ignore_cleanup_errors=True) as temporary:
-        yield Path(temporary)
 
 
 def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
