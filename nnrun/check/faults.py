@@ -1,4 +1,4 @@
-"""Every fault of an experiment, in the order of its file."""
+"""All errors and warnings of an experiment, in the order of its file."""
 
 from __future__ import annotations
 
@@ -6,26 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from nnrun.check import lint
-from nnrun.check import model
-from nnrun.check import training
-from nnrun.check import user_data as own_data
-from nnrun.check.subject import SpecContext
-from nnrun.check.subject import check_words
-from nnrun.check.subject import spec_context
-from nnrun.check.subject import split_problems
-from nnrun.check.training import file_problems
-from nnrun.check.training import learning_rate_problems
-from nnrun.check.training import optimizer_problems
-from nnrun.errors import Fault
-from nnrun.errors import IncompatibleSpec
-from nnrun.errors import SpecError
+from nnrun.check import lint, model, training
+from nnrun.check.subject import SpecContext, check_words, spec_context, split_problems
+from nnrun.check.user_data import user_data_problems
+from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import labels
 from nnrun.spec.dataset import UserData
-from nnrun.spec.loading import MOST_FAULTS
-from nnrun.spec.loading import Loaded
-from nnrun.spec.loading import first_faults
-from nnrun.spec.loading import load
+from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load
 from nnrun.spec.prepare import check_steps
 from nnrun.spec.tree import Problem
 
@@ -37,90 +24,88 @@ def read(
     gates: Sequence[str] = (),
     own: Collection[str] = (),
 ) -> Loaded:
-    """Reads a spec and refuses all that is sure to fail, before anything heavy is loaded.
+    """Reads a spec and checks it, before anything heavy is loaded.
 
     Args:
-        path: the file, as the person named it.
+        path: as the user gave it.
         overrides: such as `training.epochs=3`, applied in order.
         gates: overrides of `expect`, as `--expect` gives them.
-        own: names that nnrun keeps for itself in a run folder.
+        own: file names that nnrun itself uses in a run folder.
 
     Raises:
-        SpecError: with all that is wrong.
+        SpecError: with all errors.
     """
     loaded = load(path, overrides=overrides, gates=gates)
-    found = tuple(fault for fault in faults(loaded, own=own) if not fault.is_warning)
-    if found:
-        raise SpecError(found)
+    errors = tuple(fault for fault in faults(loaded, own=own) if not fault.is_warning)
+    if errors:
+        raise SpecError(errors)
     return loaded
 
 
 def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
-    """What is wrong with an experiment, and warnings, each with its place.
+    """The errors of an experiment, or the warnings if it has no errors.
 
     Args:
-        loaded: free of faults in single values.
-        own: names that nnrun keeps for itself in a run folder.
+        loaded: without errors in single values.
+        own: file names that nnrun itself uses in a run folder.
     """
-    about = spec_context(loaded.experiment)
-    wrong = [*map(_finding, _misfits(about, own)), *training.gate_findings(loaded.experiment)]
-    # Half of the warnings would only repeat what is wrong in other words.
-    findings = wrong or lint.findings(about)
-    few = islice(findings, MOST_FAULTS + 1)
-    return first_faults([found.fault(loaded.root) for found in few], str(loaded.root.place.source))
+    context = spec_context(loaded.experiment)
+    problems = [
+        *(Problem(error.code, error.path, error.message) for error in _errors(context, own)),
+        *training.gate_problems(loaded.experiment),
+    ]
+    # Half of the warnings would only repeat an error.
+    first = islice(problems or lint.findings(context), MOST_FAULTS + 1)
+    source = str(loaded.root.place.source)
+    return first_faults([problem.fault(loaded.root) for problem in first], source)
 
 
-def _finding(problem: IncompatibleSpec) -> Problem:
-    return Problem(problem.code, problem.path, problem.message)
-
-
-def _misfits(about: SpecContext, own: Collection[str]) -> Iterator[IncompatibleSpec]:
-    spec, known = about.spec, about.known
-    missing = [*own_data.user_data_problems(spec.dataset)]
+def _errors(context: SpecContext, own: Collection[str]) -> Iterator[IncompatibleSpec]:
+    spec, known = context.spec, context.known
+    missing = [*user_data_problems(spec.dataset)]
     yield from missing
     if missing:
         return
     yield from split_problems(spec, known)
-    yield from _preparation(about)
-    alone = [*model.model_problems(spec.model)]
-    yield from alone
-    if about.trace and not alone:
-        yield from about.trace.problems
-        yield from _output(about)
-    yield from file_problems(spec.training.callbacks, own)
-    yield from learning_rate_problems(spec.training)
-    yield from optimizer_problems(spec.training)
-    yield from training.watched_problems(spec)
-    yield from _class_weights(about)
-    yield from model.stage_problems(spec)
+    yield from _prepare_errors(context)
+    layers = [*model.model_problems(spec.model)]
+    yield from layers
+    if context.trace and not layers:
+        yield from context.trace.problems
+        yield from _output_errors(context)
+    yield from training.file_problems(spec.training.callbacks, own)
+    yield from training.learning_rate_problems(spec.training)
+    yield from training.optimizer_problems(spec.training)
+    yield from training.unreported_monitors(spec)
+    yield from _class_weight_errors(context)
+    yield from model.freeze_problems(spec)
 
 
-def _class_weights(about: SpecContext) -> Iterator[IncompatibleSpec]:
-    weight, known = about.spec.training.class_weight, about.known
-    # What the classes of a person's own rows are called is known once those are read.
-    named = isinstance(about.spec.dataset, UserData) and isinstance(weight, dict)
+def _class_weight_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
+    weight, known = context.spec.training.class_weight, context.known
+    # The names of classes in user data are not known before the rows are read.
+    named = isinstance(context.spec.dataset, UserData) and isinstance(weight, dict)
     if known.is_regression or not (known.open or named):
         yield from training.class_weight_problems(weight, known.classes)
 
 
-def _preparation(about: SpecContext) -> Iterator[IncompatibleSpec]:
-    spec, known = about.spec, about.known
-    texts = known.kind == "texts"
+def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
+    spec, known = context.spec, context.known
+    steps, texts = spec.dataset.prepare, known.kind == "texts"
     try:
-        check_steps(spec.dataset.prepare, texts=texts)
-        # Of rows that were chosen by length nobody knows which words are left.
-        vectorized = any(step.renumbers_words for step in spec.dataset.prepare)
-        if texts and (known.train is not None or vectorized):
+        check_steps(steps, texts=texts)
+        # Which words are left in rows chosen by length is unknown.
+        if texts and (known.train is not None or any(step.renumbers_words for step in steps)):
             check_words(spec, known.highest)
     except IncompatibleSpec as problem:
         yield problem
 
 
-def _output(about: SpecContext) -> Iterator[IncompatibleSpec]:
-    assert about.trace
-    if about.trace.shape is not None:
-        yield from labels.output_problems(about.known, about.spec, about.trace.shape)
+def _output_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
+    assert context.trace
+    if context.trace.shape is not None:
+        yield from labels.output_problems(context.known, context.spec, context.trace.shape)
         return
-    units = labels.output_units(about.spec.model)
+    units = labels.output_units(context.spec.model)
     if units is not None:
-        yield from labels.label_problems(about.known, about.spec, units)
+        yield from labels.label_problems(context.known, context.spec, units)

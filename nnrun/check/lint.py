@@ -1,4 +1,4 @@
-"""Warnings: what runs, but seldom does what a person wants. A rule is a function under its code."""
+"""Warnings: specs that run, but rarely do what the user wants."""
 
 from __future__ import annotations
 
@@ -6,33 +6,25 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import starmap
+from typing import Any
 
-from nnrun.check import model
 from nnrun.check import user_data
-from nnrun.check.subject import SpecContext
-from nnrun.check.subject import trained_on
+from nnrun.check.subject import SpecContext, trained_on
 from nnrun.check.training import validated
-from nnrun.spec import catalogue
-from nnrun.spec import component
-from nnrun.spec import labels
+from nnrun.spec import catalogue, component, labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.tree import KeyPath
-from nnrun.spec.tree import Problem
+from nnrun.spec.tree import KeyPath, Problem
 
-# Warnings about the layers, and about rows and layers together.
-
-# Layers that bring their input to a size of about 1.
-NORMALIZING = frozenset(
+# Layers that bring their input to a scale of about 1.
+NORMALIZATIONS = frozenset(
     "Normalization BatchNormalization LayerNormalization GroupNormalization "
     "RMSNormalization UnitNormalization".split()
 )
-# Layers with weights; where BatchNormalization follows them, the size of what comes in is lost.
+# Layers with weights after which BatchNormalization removes the scale of the input.
 LINEAR_LAYERS = frozenset("Dense Conv1D Conv2D SeparableConv2D DepthwiseConv2D".split())
-# Pixels up to here are of a size that weights are made for.
-LARGE = 5.0
-# Layers that hand values on as large as they come.
-PASSING = frozenset(
+# Layers that keep the scale of their input.
+SCALE_KEEPING = frozenset(
     "Flatten Reshape Permute RepeatVector Identity Resizing CenterCrop ZeroPadding1D ZeroPadding2D "
     "Cropping1D Cropping2D MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D "
     "RandomFlip RandomRotation RandomZoom RandomTranslation RandomCrop RandomContrast "
@@ -40,428 +32,410 @@ PASSING = frozenset(
     "SpatialDropout2D".split()
 )
 DROPOUTS = frozenset("Dropout AlphaDropout GaussianDropout GaussianNoise".split())
-# Activations that give probabilities, or numbers between two borders.
-PROBABLE = frozenset("softmax sigmoid hard_sigmoid sparsemax".split())
-BOUNDED = PROBABLE | frozenset("tanh hard_tanh softsign".split())
-LINEAR = frozenset((None, "linear"))
-ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}
-# Metrics that compare the output with borders between 0 and 1, or take it for a probability.
+PROBABILITY_ACTIVATIONS = frozenset("softmax sigmoid hard_sigmoid sparsemax".split())
+BOUNDED_ACTIVATIONS = PROBABILITY_ACTIVATIONS | frozenset("tanh hard_tanh softsign".split())
+NO_ACTIVATION = frozenset((None, "linear"))
+ACTIVATION_LAYERS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}
+# Metrics with thresholds between 0 and 1, or with a probability as their argument.
 PROBABILITY_METRICS = frozenset(
     "AUC Precision Recall BinaryAccuracy TruePositives TrueNegatives FalsePositives FalseNegatives "
     "PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity "
     "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy".split()
 )
-# So many classes for each unit of a hidden layer are too many.
-CROWDED = 4
-
-
-def output_activation(model: Sequence[Component]) -> tuple[int, str | None] | None:
-    """The layer that decides what the output looks like, and its activation.
-
-    None where the last layer is one whose output nothing is known of.
-    """
-    for index in range(len(model) - 1, -1, -1):
-        layer = model[index]
-        if layer.name in ACTIVATIONS:
-            return index, ACTIVATIONS[layer.name]
-        if layer.name in ("Dense", "Activation"):
-            activation = layer.arguments.get("activation")
-            return (
-                (index, activation) if activation is None or isinstance(activation, str) else None
-            )
-        if layer.name not in DROPOUTS and layer.name not in PASSING:
-            return None
-    return None
-
-
-def logits_for_a_loss_of_probabilities(about: SpecContext) -> Iterator[Problem]:
-    """NN201."""
-    training, output = about.spec.training, output_activation(about.spec.model)
-    if output is None or training.loss.arguments.get("from_logits"):
-        return
-    if labels.are_probabilities(training) and output[1] not in PROBABLE:
-        ends = f"in {output[1]}" if output[1] not in LINEAR else "without softmax or sigmoid"
-        several = (about.units or 2) > 1
-        yield Problem(
-            "NN201",
-            ("model", output[0]),
-            f"{training.loss.name} expects probabilities, but the model ends {ends}, in logits: "
-            f"training will stall; add activation: {'softmax' if several else 'sigmoid'}, "
-            "or from_logits: true to the loss",
-        )
-
-
-def sigmoid_for_a_categorical_loss(about: SpecContext) -> Iterator[Problem]:
-    """NN202."""
-    output, loss = output_activation(about.spec.model), about.spec.training.loss.name
-    exclusive = labels.loss_family(loss) in ("sparse", "categorical")
-    if output and output[1] in ("sigmoid", "hard_sigmoid") and exclusive:
-        message = f"sigmoid judges each class by itself, but {loss} wants one of all; use softmax"
-        yield Problem("NN202", ("model", output[0]), message)
-
-
-def pixels_not_scaled(about: SpecContext) -> Iterator[Problem]:
-    """NN203."""
-    known = about.known
-    if known.kind != "images" or _is_normalized(about) or _scaling_itself(about) is not None:
-        return
-    highest = _brightest(about)
-    if highest > LARGE:
-        scaled = any(step.step == "rescale" for step in about.spec.dataset.prepare)
-        how = "as they are" if highest == known.highest else f"as numbers up to {highest:,.0f}"
-        divides = "rescale divides: " if scaled else ""
-        message = (
-            f"pixels from 0 to {known.highest} reach the first layer {how}; "
-            f"{divides}{'write' if scaled else 'add'} rescale: {known.highest}"
-        )
-        yield Problem("NN203", _preparation(about), message, key=True)
-
-
-def pixels_scaled_twice(about: SpecContext) -> Iterator[Problem]:
-    """NN227."""
-    index = _scaling_itself(about)
-    if index is None or about.known.kind != "images":
-        return
-    standardized = any(step.standardizes for step in about.spec.dataset.prepare)
-    if standardized or _brightest(about) <= LARGE:
-        network = about.spec.model[index].arguments["name"]
-        message = (
-            f"{network} scales pixels from 0 to 255 itself, and gets others; leave the scaling "
-            "before it out, or write preprocess: false"
-        )
-        yield Problem("NN227", ("model", index), message, key=True)
-
-
-def columns_of_very_different_size(about: SpecContext) -> Iterator[Problem]:
-    """NN204."""
-    if about.known.uneven and not _is_normalized(about):
-        message = f"the columns of {about.known.name} differ much in size; add standardize"
-        yield Problem("NN204", _preparation(about), message, key=True)
-
-
-def _is_normalized(about: SpecContext) -> bool:
-    """Whether what comes in is brought to a size of about 1, whatever it was."""
-    if any(step.standardizes for step in about.spec.dataset.prepare):
-        return True
-    names = [layer.name for layer in about.spec.model if layer.name not in {*PASSING, "Rescaling"}]
-    behind = names[1:2] if names and names[0] in LINEAR_LAYERS else names[:1]
-    return bool(behind) and behind[0] in NORMALIZING
-
-
-def _brightest(about: SpecContext) -> float:
-    """The largest pixel that the first layer with weights gets to see."""
-    highest = float(about.known.highest)
-    for step in about.spec.dataset.prepare:
-        highest = step.largest_after(highest)
-    for layer in about.spec.model:
-        if layer.name == "Rescaling":
-            scale, offset = (layer.arguments.get(name, 0) for name in ("scale", "offset"))
-            highest = abs(highest * scale + offset) if isinstance(scale, int | float) else 1.0
-        elif layer.name not in PASSING:
-            break
-    return highest
-
-
-def _scaling_itself(about: SpecContext) -> int | None:
-    """The layer that pixels reach first, if it is a network that scales them."""
-    for index, layer in enumerate(about.spec.model):
-        if layer.name == component.APPLICATION:
-            return index if layer.arguments.get("preprocess", True) else None
-        if layer.name not in {*PASSING, "Rescaling"}:
-            return None
-    return None
-
-
-def _preparation(about: SpecContext) -> KeyPath:
-    return ("dataset", "prepare") if about.spec.dataset.prepare else ("dataset",)
-
-
-def dense_layers_without_an_activation(about: SpecContext) -> Iterator[Problem]:
-    """NN210."""
-    weighted = [
-        (index, layer)
-        for index, layer in enumerate(about.spec.model)
-        if layer.name not in DROPOUTS and layer.name != "Flatten"
-    ]
-    for (index, layer), (_, behind) in itertools.pairwise(weighted):
-        linear = layer.arguments.get("activation") in LINEAR
-        if layer.name == behind.name == "Dense" and linear:
-            message = "a Dense without activation before another Dense adds nothing; use relu"
-            yield Problem("NN210", ("model", index), message)
-
-
-def narrower_than_the_classes(about: SpecContext) -> Iterator[Problem]:
-    """NN211."""
-    classes, last = len(about.known.classes), labels.last_with_units(about.spec.model)
-    for index, layer in enumerate(about.spec.model[:last]):
-        units = layer.arguments.get("units")
-        if isinstance(units, int) and classes > 2 and units * CROWDED <= classes:
-            message = f"what tells {classes} classes apart must pass through {units} units"
-            yield Problem("NN211", ("model", index), message)
-
-
-def normalized_by_single_rows(about: SpecContext) -> Iterator[Problem]:
-    """NN215."""
-    for index, layer in enumerate(about.spec.model):
-        if layer.name == "BatchNormalization" and about.spec.training.batch_size == 1:
-            message = "with batch_size 1 every batch is its own mean"
-            yield Problem("NN215", ("model", index), message)
-
-
-def bounded_output_for_values(about: SpecContext) -> Iterator[Problem]:
-    """NN216."""
-    output = output_activation(about.spec.model)
-    if output and output[1] in BOUNDED and not about.known.classes:
-        target = about.known.target
-        message = f"{output[1]} ends at 1, but the model is to predict the {target}; leave it out"
-        yield Problem("NN216", ("model", output[0]), message)
-
-
-def binary_loss_for_exclusive_classes(about: SpecContext) -> Iterator[Problem]:
-    """NN217."""
-    loss, classes = about.spec.training.loss.name, len(about.known.classes)
-    if labels.loss_family(loss) == "binary" and classes > 2:
-        message = f"{loss} asks {classes} questions of each row; use categorical_crossentropy"
-        yield Problem("NN217", ("training", "loss"), message)
-
-
-def logits_for_a_metric_of_probabilities(about: SpecContext) -> Iterator[Problem]:
-    """NN218."""
-    training, output = about.spec.training, output_activation(about.spec.model)
-    # Of a single logit nnrun itself moves the borders to where they belong.
-    told = training.loss.arguments.get("from_logits") and (about.units or 1) > 1
-    raw = output is not None and output[1] in LINEAR and labels.are_probabilities(training)
-    if not raw or not told:
-        return
-    for index, metric in enumerate(training.metrics):
-        given = {"from_logits", "threshold", "thresholds"} & metric.arguments.keys()
-        if labels.canonical_metric(metric) in PROBABILITY_METRICS and not given:
-            message = f"{metric.name} expects probabilities, but the model puts out logits"
-            yield Problem("NN218", ("training", "metrics", index), message)
-
-
-def dropout_behind_the_output(about: SpecContext) -> Iterator[Problem]:
-    """NN219."""
-    last = len(about.spec.model) - 1
-    if about.spec.model[last].name in DROPOUTS:
-        message = f"{about.spec.model[last].name} falsifies the answers of the model itself"
-        yield Problem("NN219", ("model", last), message)
-
-
-MODEL_RULES = {
-    "NN201": logits_for_a_loss_of_probabilities,
-    "NN202": sigmoid_for_a_categorical_loss,
-    "NN203": pixels_not_scaled,
-    "NN204": columns_of_very_different_size,
-    "NN210": dense_layers_without_an_activation,
-    "NN211": narrower_than_the_classes,
-    "NN215": normalized_by_single_rows,
-    "NN216": bounded_output_for_values,
-    "NN217": binary_loss_for_exclusive_classes,
-    "NN218": logits_for_a_metric_of_probabilities,
-    "NN219": dropout_behind_the_output,
-    "NN227": pixels_scaled_twice,
-}
-
-
-# Warnings about how the model is fitted, and on which rows.
-
-# From so large a learning rate on nothing is learnt, by Keras's own name of the optimizer.
-LARGEST_RATE = {
+MAX_PIXEL = 5.0  # initial weights suit inputs up to about this value
+MAX_CLASSES_PER_UNIT = 4
+# The learning rate from which an optimizer, by its name in Keras, learns nothing.
+MAX_LEARNING_RATES = {
     **dict.fromkeys(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion"), 0.1),
     "SGD": 2.0,
 }
-# What a gate may ask to be one number exactly.
-COUNTED = frozenset(("epochs", "best_epoch", "parameters"))
-# Callbacks that choose an epoch by what they watch.
-CHOOSING = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
-# An address from which nothing leaves this machine.
-THIS_MACHINE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
+# Whole numbers, for which a gate with == makes sense.
+COUNTS = frozenset(("epochs", "best_epoch", "parameters"))
+# Callbacks that choose an epoch by a metric.
+CHOOSING_CALLBACKS = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
+LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
+
+Rule = Callable[[SpecContext], Iterator[tuple[KeyPath, str]]]
+RULES: dict[str, Callable[[SpecContext], Iterator[Problem]]] = {}
+"""By code."""
 
 
-def fewer_rows_than_a_batch(about: SpecContext) -> Iterator[Problem]:
-    """NN205."""
-    left, size = trained_on(about.spec, about.known), about.spec.training.batch_size
-    if left is not None and left < size:
-        message = f"is more than the {left} rows that train: an epoch will be a single step"
-        yield Problem("NN205", ("training", "batch_size"), message)
+def rule(code: str, **place: Any) -> Callable[[Rule], Rule]:
+    """Registers a function that yields the path and the message of each warning of a code.
+
+    Args:
+        place: further arguments of `Problem`.
+    """
+
+    def register(function: Rule) -> Rule:
+        RULES[code] = lambda context: (
+            Problem(code, path, message, **place) for path, message in function(context)
+        )
+        return function
+
+    return register
 
 
-def stopped_without_the_best_weights(about: SpecContext) -> Iterator[Problem]:
-    """NN207."""
-    training = about.spec.training
-    kept = any(
-        each.name == "ModelCheckpoint" and each.arguments.get("save_best_only")
-        for each in training.callbacks
+def findings(context: SpecContext) -> list[Problem]:
+    """All warnings that the spec does not ignore; none while the classes are unknown."""
+    if context.known.open:
+        return []
+    problems = [problem for check in RULES.values() for problem in check(context)]
+    return without_ignored(problems, context.spec)
+
+
+def without_ignored(problems: Sequence[Problem], spec: Experiment) -> list[Problem]:
+    """Warnings without those that the spec ignores."""
+    return [problem for problem in problems if problem.code not in spec.lint.ignore]
+
+
+@rule("NN201")
+def _logits_for_loss(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    training, output = context.spec.training, _output_activation(context.spec.model)
+    if output is None or training.loss.arguments.get("from_logits"):
+        return
+    index, activation = output
+    if labels.are_probabilities(training) and activation not in PROBABILITY_ACTIVATIONS:
+        without = activation in NO_ACTIVATION
+        ends = "without softmax or sigmoid" if without else f"in {activation}"
+        several = (context.units or 2) > 1
+        message = (
+            f"{training.loss.name} expects probabilities, but the model ends {ends}, in logits: "
+            f"training will stall; add activation: {'softmax' if several else 'sigmoid'}, "
+            "or from_logits: true to the loss"
+        )
+        yield ("model", index), message
+
+
+@rule("NN202")
+def _sigmoid_for_exclusive_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    output, loss = _output_activation(context.spec.model), context.spec.training.loss.name
+    exclusive = labels.loss_family(loss) in ("sparse", "categorical")
+    if output and output[1] in ("sigmoid", "hard_sigmoid") and exclusive:
+        message = f"sigmoid scores each class by itself, but {loss} needs one class; use softmax"
+        yield ("model", output[0]), message
+
+
+@rule("NN203", key=True)
+def _pixels_not_scaled(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    known = context.known
+    if known.kind != "images" or _is_normalized(context):
+        return
+    largest = _largest_pixel(context)
+    if largest > MAX_PIXEL and _scaling_application(context) is None:
+        rescales = any(step.step == "rescale" for step in context.spec.dataset.prepare)
+        scale = "as they are" if largest == known.highest else f"as numbers up to {largest:,.0f}"
+        fix = "rescale divides: write" if rescales else "add"
+        message = (
+            f"pixels from 0 to {known.highest} reach the first layer {scale}; "
+            f"{fix} rescale: {known.highest}"
+        )
+        yield _prepare_path(context), message
+
+
+@rule("NN204", key=True)
+def _columns_of_different_scale(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    if context.known.uneven and not _is_normalized(context):
+        message = f"the columns of {context.known.name} differ much in scale; add standardize"
+        yield _prepare_path(context), message
+
+
+@rule("NN210")
+def _linear_dense_before_dense(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    weighted = [
+        (index, layer)
+        for index, layer in enumerate(context.spec.model)
+        if layer.name not in DROPOUTS and layer.name != "Flatten"
+    ]
+    for (index, layer), (_, following) in itertools.pairwise(weighted):
+        linear = layer.arguments.get("activation") in NO_ACTIVATION
+        if layer.name == following.name == "Dense" and linear:
+            message = "a Dense without activation before another Dense adds nothing; use relu"
+            yield ("model", index), message
+
+
+@rule("NN211")
+def _narrower_than_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    classes, last = len(context.known.classes), labels.last_with_units(context.spec.model)
+    for index, layer in enumerate(context.spec.model[:last]):
+        units = layer.arguments.get("units")
+        if isinstance(units, int) and classes > 2 and units * MAX_CLASSES_PER_UNIT <= classes:
+            yield ("model", index), f"{units} units are few to distinguish {classes} classes"
+
+
+@rule("NN215")
+def _batch_normalization_of_single_rows(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    for index, layer in enumerate(context.spec.model):
+        if layer.name == "BatchNormalization" and context.spec.training.batch_size == 1:
+            yield ("model", index), "with batch_size 1, each batch equals its own mean"
+
+
+@rule("NN216")
+def _bounded_output_for_regression(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    output = _output_activation(context.spec.model)
+    if output and output[1] in BOUNDED_ACTIVATIONS and not context.known.classes:
+        target = context.known.target
+        message = f"{output[1]} is at most 1, but the model predicts the {target}; leave it out"
+        yield ("model", output[0]), message
+
+
+@rule("NN217")
+def _binary_loss_for_exclusive_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    loss, classes = context.spec.training.loss.name, len(context.known.classes)
+    if labels.loss_family(loss) == "binary" and classes > 2:
+        message = f"{loss} scores {classes} classes independently; use categorical_crossentropy"
+        yield ("training", "loss"), message
+
+
+@rule("NN218")
+def _logits_for_metric(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    training, output = context.spec.training, _output_activation(context.spec.model)
+    # For a single logit nnrun moves the thresholds itself.
+    logits = training.loss.arguments.get("from_logits") and (context.units or 1) > 1
+    linear = output is not None and output[1] in NO_ACTIVATION
+    if not (logits and linear and labels.are_probabilities(training)):
+        return
+    for index, metric in enumerate(training.metrics):
+        adapted = {"from_logits", "threshold", "thresholds"} & metric.arguments.keys()
+        if labels.canonical_metric(metric) in PROBABILITY_METRICS and not adapted:
+            message = f"{metric.name} expects probabilities, but the model puts out logits"
+            yield ("training", "metrics", index), message
+
+
+@rule("NN219")
+def _dropout_after_output(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    last = len(context.spec.model) - 1
+    if context.spec.model[last].name in DROPOUTS:
+        message = f"{context.spec.model[last].name} distorts the output of the model"
+        yield ("model", last), message
+
+
+@rule("NN227", key=True)
+def _pixels_scaled_twice(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    index = _scaling_application(context)
+    if index is None or context.known.kind != "images":
+        return
+    standardized = any(step.standardizes for step in context.spec.dataset.prepare)
+    if standardized or _largest_pixel(context) <= MAX_PIXEL:
+        network = context.spec.model[index].arguments["name"]
+        message = (
+            f"{network} expects pixels from 0 to 255 and scales them itself; remove the scaling "
+            "before it, or write preprocess: false"
+        )
+        yield ("model", index), message
+
+
+@rule("NN205")
+def _fewer_rows_than_batch(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    rows, size = trained_on(context.spec, context.known), context.spec.training.batch_size
+    if rows is not None and rows < size:
+        message = f"is more than the {rows} training rows: an epoch will be a single step"
+        yield ("training", "batch_size"), message
+
+
+@rule("NN207")
+def _early_stopping_without_best_weights(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    callbacks = context.spec.training.callbacks
+    saved = any(
+        callback.name == "ModelCheckpoint" and callback.arguments.get("save_best_only")
+        for callback in callbacks
     )
-    for index, callback in enumerate(training.callbacks):
+    for index, callback in enumerate(callbacks):
         restores = callback.arguments.get("restore_best_weights") is True
-        if callback.name == "EarlyStopping" and not restores and not kept:
+        if callback.name == "EarlyStopping" and not restores and not saved:
             message = "keeps the weights of the last epoch; add restore_best_weights: true"
-            yield Problem("NN207", ("training", "callbacks", index), message)
+            yield ("training", "callbacks", index), message
 
 
-def waiting_for_longer_than_the_training(about: SpecContext) -> Iterator[Problem]:
-    """NN208."""
-    epochs = about.spec.training.epochs
-    for index, callback in enumerate(about.spec.training.callbacks):
-        # At the end of the training it still puts the best weights back.
+@rule("NN208")
+def _patience_exceeds_epochs(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    epochs = context.spec.training.epochs
+    for index, callback in enumerate(context.spec.training.callbacks):
+        # It still restores the best weights at the end.
         if callback.arguments.get("restore_best_weights") is True:
             continue
         accepted = catalogue.arguments("callbacks", callback.name)
         for name in ("patience", "start_from_epoch"):
             default = accepted[name].default if name in accepted else 0
-            waits = callback.arguments.get(name, default)
-            if isinstance(waits, int | float) and waits >= epochs:
-                message = f"{name} {waits} is not reached in {epochs} epochs: it can never act"
-                yield Problem("NN208", ("training", "callbacks", index), message)
+            value = callback.arguments.get(name, default)
+            if isinstance(value, int | float) and value >= epochs:
+                message = f"{name} {value} is not reached in {epochs} epochs: it can never act"
+                yield ("training", "callbacks", index), message
 
 
-def watching_for_the_worse(about: SpecContext) -> Iterator[Problem]:
-    """NN209."""
-    for index, callback in enumerate(about.spec.training.callbacks):
+@rule("NN209")
+def _wrong_mode(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    for index, callback in enumerate(context.spec.training.callbacks):
         mode, monitor = callback.arguments.get("mode"), catalogue.monitored_metric(callback)
-        better = _better(monitor, about.spec) if monitor else None
+        better = _better_mode(monitor, context.spec) if monitor else None
         if mode in ("min", "max") and better is not None and mode != better:
-            path = ("training", "callbacks", index, callback.name, "mode")
-            message = f"is {mode}, but {monitor} is better when {_WHEN[better]}; leave it out"
-            yield Problem("NN209", path, message)
+            when = "low" if better == "min" else "high"
+            message = f"is {mode}, but {monitor} is better when {when}; leave it out"
+            yield ("training", "callbacks", index, callback.name, "mode"), message
 
 
-_WHEN = {"min": "low", "max": "high"}
+@rule("NN212")
+def _unusual_learning_rate(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    optimizer = context.spec.training.optimizer
+    rate = optimizer.arguments.get("learning_rate")
+    if not isinstance(rate, int | float):
+        return
+    path = ("training", "optimizer", optimizer.name, "learning_rate")
+    most = MAX_LEARNING_RATES.get(catalogue.canonical_name("optimizers", optimizer.name))
+    if rate <= 0:
+        yield path, f"{rate} keeps the weights as they are, or makes them worse; must be above 0"
+    elif most is not None and rate >= most:
+        usual = 0.01 if most > 1 else 0.001
+        yield path, f"{rate} is large for {optimizer.name}; usual is {usual}"
 
 
-def _better(monitor: str, spec: Experiment) -> str | None:
-    """Which end of a monitored value is the better one; None where that is not known."""
-    name = monitor.removeprefix("val_")
-    if name == "loss":
-        upwards = labels.improves_upwards(_own(spec.training.loss, "losses"))
-        return "min" if not upwards else None
-    for metric in spec.training.metrics:
-        if name in labels.logged_names(metric):
-            return "max" if labels.improves_upwards(_own(metric, "metrics")) else "min"
+@rule("NN213", at=())
+def _no_validation_rows(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    if not validated(context.spec):
+        message = "there are no validation rows to show over-fitting; add a holdout or a kfold"
+        yield ("validation",), message
+
+
+@rule("NN214")
+def _fitted_on_validation_rows(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    for index, step in enumerate(context.spec.dataset.prepare):
+        if step.fits_on_all and validated(context.spec):
+            message = (
+                "leak: fit: all learns from the validation rows too, so validation looks a little "
+                "better than it is; leave it out"
+            )
+            yield ("dataset", "prepare", index), message
+
+
+@rule("NN220")
+def _choosing_by_training_metric(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    for index, callback in enumerate(context.spec.training.callbacks):
+        monitor = catalogue.monitored_metric(callback)
+        chooses = callback.name in CHOOSING_CALLBACKS and validated(context.spec)
+        if monitor is None or not chooses:
+            continue
+        if not monitor.startswith("val_") and monitor != "learning_rate":
+            direction = "rises" if _better_mode(monitor, context.spec) == "max" else "falls"
+            message = (
+                f"{callback.name} watches {monitor}, which also {direction} while over-fitting"
+            )
+            yield ("training", "callbacks", index), f"{message}; use val_{monitor}"
+
+
+@rule("NN224")
+def _impossible_gates(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    for name, gate in context.spec.expect.items():
+        exact = len(gate.conditions) == 1 and gate.conditions[0][0] == "=="
+        if exact and name not in COUNTS:
+            number = gate.conditions[0][1]
+            message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
+            yield ("expect", name), message
+        elif _is_share(name, context.spec) and any(starmap(_excludes_shares, gate.conditions)):
+            message = f"{name} lies between 0 and 1, so '{gate.text}' is never met"
+            yield ("expect", name), message
+
+
+@rule("NN225")
+def _metrics_sent_away(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    for index, callback in enumerate(context.spec.training.callbacks):
+        root = str(callback.arguments.get("root", "http://localhost"))
+        if callback.name == "RemoteMonitor" and not LOCALHOST.match(root):
+            message = f"the metrics of every epoch are sent to {root}"
+            yield ("training", "callbacks", index), message
+
+
+@rule("NN226")
+def _stages_that_never_begin(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    training = context.spec.training
+    before = 0
+    for number, stage in enumerate(training.stages):
+        if before >= training.epochs:
+            message = f"begins after {before} epochs, and training ends after {training.epochs}"
+            yield ("training", "stages", number), message
+            return
+        before += stage.epochs
+
+
+@rule("NN228")
+def _missing_files(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+    yield from user_data.missing_files(context.spec.dataset)
+
+
+def _output_activation(model: Sequence[Component]) -> tuple[int, str | None] | None:
+    """The index of the layer that shapes the output and its activation; None if unknown."""
+    for index in range(len(model) - 1, -1, -1):
+        layer = model[index]
+        if layer.name in ACTIVATION_LAYERS:
+            return index, ACTIVATION_LAYERS[layer.name]
+        if layer.name in ("Dense", "Activation"):
+            activation = layer.arguments.get("activation")
+            return (index, activation) if isinstance(activation, str | None) else None
+        if layer.name not in DROPOUTS | SCALE_KEEPING:
+            return None
     return None
 
 
-def _own(component: Component, kind: str) -> str:
-    return catalogue.canonical_name(kind, component.name)
+def _is_normalized(context: SpecContext) -> bool:
+    """Whether the input is brought to a scale of about 1, whatever its scale."""
+    if any(step.standardizes for step in context.spec.dataset.prepare):
+        return True
+    skipped = SCALE_KEEPING | {"Rescaling"}
+    names = [layer.name for layer in context.spec.model if layer.name not in skipped]
+    candidates = names[1:2] if names and names[0] in LINEAR_LAYERS else names[:1]
+    return bool(candidates) and candidates[0] in NORMALIZATIONS
 
 
-def learning_rate_out_of_size(about: SpecContext) -> Iterator[Problem]:
-    """NN212."""
-    optimizer = about.spec.training.optimizer
-    rate, largest = optimizer.arguments.get("learning_rate"), _largest(optimizer)
-    path = ("training", "optimizer", optimizer.name, "learning_rate")
-    if isinstance(rate, (int, float)) and rate <= 0:
-        message = f"{rate} leaves the weights as they are, or makes them worse; it must be above 0"
-        yield Problem("NN212", path, message)
-    elif isinstance(rate, (int, float)) and largest is not None and rate >= largest:
-        usual = 0.01 if largest > 1 else 0.001
-        yield Problem("NN212", path, f"{rate} is large for {optimizer.name}; usual is {usual}")
+def _largest_pixel(context: SpecContext) -> float:
+    """The largest pixel in the input of the first layer with weights."""
+    largest = float(context.known.highest)
+    for step in context.spec.dataset.prepare:
+        largest = step.largest_after(largest)
+    for layer in context.spec.model:
+        if layer.name == "Rescaling":
+            scale, offset = (layer.arguments.get(name, 0) for name in ("scale", "offset"))
+            largest = abs(largest * scale + offset) if isinstance(scale, int | float) else 1.0
+        elif layer.name not in SCALE_KEEPING:
+            break
+    return largest
 
 
-def _largest(optimizer: Component) -> float | None:
-    return LARGEST_RATE.get(_own(optimizer, "optimizers"))
+def _scaling_application(context: SpecContext) -> int | None:
+    """The index of an `Application` that gets the input first and scales it itself."""
+    for index, layer in enumerate(context.spec.model):
+        if layer.name == component.APPLICATION:
+            return index if layer.arguments.get("preprocess", True) else None
+        if layer.name not in SCALE_KEEPING | {"Rescaling"}:
+            return None
+    return None
 
 
-def nothing_validates(about: SpecContext) -> Iterator[Problem]:
-    """NN213."""
-    if not validated(about.spec):
-        message = "no rows validate, so over-fitting will not show; add a holdout or a kfold"
-        yield Problem("NN213", ("validation",), message, at=())
+def _prepare_path(context: SpecContext) -> KeyPath:
+    return ("dataset", "prepare") if context.spec.dataset.prepare else ("dataset",)
 
 
-def fitted_on_all_rows(about: SpecContext) -> Iterator[Problem]:
-    """NN214."""
-    for index, step in enumerate(about.spec.dataset.prepare):
-        if step.fits_on_all and validated(about.spec):
-            message = (
-                "leak: fit: all learns from the rows that validate too, so validation looks a "
-                "little better than it is; leave it out to have it honest"
-            )
-            yield Problem("NN214", ("dataset", "prepare", index), message)
-
-
-def choosing_by_the_rows_that_train(about: SpecContext) -> Iterator[Problem]:
-    """NN220."""
-    for index, callback in enumerate(about.spec.training.callbacks):
-        monitor = catalogue.monitored_metric(callback)
-        if monitor is None or callback.name not in CHOOSING or not validated(about.spec):
-            continue
-        if not monitor.startswith("val_") and monitor != "learning_rate":
-            message = f"{callback.name} watches {monitor}, which also falls while over-fitting"
-            if (_better(monitor, about.spec) or "min") == "max":
-                message = message.replace("falls", "rises")
-            yield Problem(
-                "NN220", ("training", "callbacks", index), f"{message}; use val_{monitor}"
-            )
-
-
-def told_to_another_machine(about: SpecContext) -> Iterator[Problem]:
-    """NN225."""
-    for index, callback in enumerate(about.spec.training.callbacks):
-        root = str(callback.arguments.get("root", "http://localhost"))
-        if callback.name == "RemoteMonitor" and not THIS_MACHINE.match(root):
-            message = f"the metrics of every epoch are sent to {root}"
-            yield Problem("NN225", ("training", "callbacks", index), message)
-
-
-def gates_that_cannot_be_met(about: SpecContext) -> Iterator[Problem]:
-    """NN224."""
-    for name, gate in about.spec.expect.items():
-        exact = len(gate.conditions) == 1 and gate.conditions[0][0] == "=="
-        if exact and name not in COUNTED:
-            number = gate.conditions[0][1]
-            message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
-            yield Problem("NN224", ("expect", name), message)
-        elif _is_share(name, about.spec) and any(starmap(_never_of_a_share, gate.conditions)):
-            message = f"{name} lies between 0 and 1, so '{gate.text}' is never met"
-            yield Problem("NN224", ("expect", name), message)
+def _better_mode(monitor: str, spec: Experiment) -> str | None:
+    """`min` or `max`, whichever value of a metric is better; None if unknown."""
+    name = monitor.removeprefix("val_")
+    if name == "loss":
+        loss = catalogue.canonical_name("losses", spec.training.loss.name)
+        return None if labels.improves_upwards(loss) else "min"
+    for metric in spec.training.metrics:
+        if name in labels.logged_names(metric):
+            canonical = catalogue.canonical_name("metrics", metric.name)
+            return "max" if labels.improves_upwards(canonical) else "min"
+    return None
 
 
 def _is_share(name: str, spec: Experiment) -> bool:
-    """Whether a name is that of a metric which is a share of rows."""
+    """Whether a gate is about a metric between 0 and 1."""
     base = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
-    reported = any(base in labels.logged_names(each) for each in spec.training.metrics)
+    reported = any(base in labels.logged_names(metric) for metric in spec.training.metrics)
     return reported and bool(
         re.search("accuracy|^acc$|precision|recall|^auc$", base, re.IGNORECASE)
     )
 
 
-def _never_of_a_share(sign: str, limit: float) -> bool:
-    """Whether no number from 0 to 1 fulfils a condition."""
+def _excludes_shares(sign: str, limit: float) -> bool:
+    """Whether no number from 0 to 1 meets a condition."""
     never = {">=": limit > 1, ">": limit >= 1, "<=": limit < 0, "<": limit <= 0}
     return never.get(sign, False)
-
-
-TRAINING_RULES = {
-    "NN205": fewer_rows_than_a_batch,
-    "NN207": stopped_without_the_best_weights,
-    "NN208": waiting_for_longer_than_the_training,
-    "NN209": watching_for_the_worse,
-    "NN212": learning_rate_out_of_size,
-    "NN213": nothing_validates,
-    "NN214": fitted_on_all_rows,
-    "NN220": choosing_by_the_rows_that_train,
-    "NN224": gates_that_cannot_be_met,
-    "NN225": told_to_another_machine,
-}
-
-
-Rule = Callable[[SpecContext], Iterator[Problem]]
-
-RULES: dict[str, Rule] = {**MODEL_RULES, **TRAINING_RULES, **model.STAGE_RULES, **user_data.RULES}
-"""By the code that each speaks under."""
-
-
-def findings(about: SpecContext) -> list[Problem]:
-    """All warnings, but those that the spec takes back; none of data that nothing is known of."""
-    if about.known.open:
-        return []
-    found = [finding for rule in RULES.values() for finding in rule(about)]
-    return without_ignored(found, about.spec)
-
-
-def without_ignored(found: Sequence[Problem], spec: Experiment) -> list[Problem]:
-    """The findings without those that a spec takes back."""
-    return [finding for finding in found if finding.code not in spec.lint.ignore]

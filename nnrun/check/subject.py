@@ -6,16 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nnrun.check.shapes import Row
-from nnrun.check.shapes import Trace
-from nnrun.check.shapes import trace
+from nnrun.check.shapes import Row, Trace, trace
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import prepared_dtype
 from nnrun.spec.profile import Profile
-from nnrun.spec.validation import Holdout
-from nnrun.spec.validation import KFold
+from nnrun.spec.validation import Holdout, KFold
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Callbacks that cannot do what they are asked for, found before anything is trained."""
+"""Errors in callbacks, class weights and gates, and the metric names that a run will report."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from pathlib import PurePath
 from typing import Any
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import catalogue
-from nnrun.spec import labels
+from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.suggest import nearest
-from nnrun.spec.text import join_words
-from nnrun.spec.text import quote
-from nnrun.spec.training import ClassWeight
-from nnrun.spec.training import Training
+from nnrun.spec.text import join_words, quote
+from nnrun.spec.training import ClassWeight, Training
 from nnrun.spec.tree import Problem
 
+# Arguments of an optimizer of which Keras takes one.
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
-"""Arguments of an optimizer of which Keras takes one."""
+# Further names that a gate may have.
+RUN_FACTS = ("seconds", "epochs", "best_epoch", "parameters", "model_bytes")
+CLASS_WEIGHT = ("training", "class_weight")
+MAX_CLASSES = 6  # class names that a message lists
 
 
 def file_problems(
     components: Sequence[Component], own: Collection[str]
 ) -> Iterator[IncompatibleSpec]:
-    """Callbacks that would write over what nnrun itself writes.
+    """Callbacks that would overwrite files of nnrun.
 
     Args:
         components: checked against the catalogue.
-        own: names that nnrun keeps for itself in a run folder.
+        own: file names that nnrun itself uses in a run folder.
     """
     for index, component in enumerate(components):
         for name, value in files(component).items():
@@ -52,7 +53,7 @@ def _outside(value: str, own: Collection[str]) -> str | None:
 
 
 def _misnamed(component: Component, value: str) -> str | None:
-    """What Keras has against the name of a checkpoint."""
+    """Why Keras refuses the file name of a checkpoint."""
     if component.name != "ModelCheckpoint":
         return None
     weights = component.arguments.get("save_weights_only") is True
@@ -61,7 +62,7 @@ def _misnamed(component: Component, value: str) -> str | None:
 
 
 def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
-    """Arguments of the optimizer that exclude each other, or that a callback waits for."""
+    """Optimizer arguments that exclude each other, or that a callback needs."""
     given = training.optimizer.arguments
     clipped = [name for name in CLIPS if given.get(name) is not None]
     path: tuple[str | int, ...] = ("training", "optimizer", training.optimizer.name)
@@ -75,7 +76,7 @@ def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
 
 
 def learning_rate_problems(training: Training) -> Iterator[IncompatibleSpec]:
-    """Callbacks that set a learning rate which a schedule already decides.
+    """Callbacks that set the learning rate although the optimizer has a schedule.
 
     Keras raises when the callback first acts, which may be hours into a run.
     """
@@ -88,14 +89,14 @@ def learning_rate_problems(training: Training) -> Iterator[IncompatibleSpec]:
 
 
 def check_monitors(components: Sequence[Component], names: Sequence[str]) -> None:
-    """Refuses a callback that waits for a metric nobody reports; Keras would only warn, each epoch.
+    """Refuses callbacks that watch an unknown metric; Keras would only warn in each epoch.
 
     Args:
         components: checked against the catalogue.
-        names: of what the history will hold.
+        names: the metrics of the history.
 
     Raises:
-        Misfit: with the names there are.
+        IncompatibleSpec: with the known names.
     """
     for problem in monitor_problems(components, names):
         raise problem
@@ -104,12 +105,12 @@ def check_monitors(components: Sequence[Component], names: Sequence[str]) -> Non
 def monitor_problems(
     components: Sequence[Component], names: Sequence[str]
 ) -> Iterator[IncompatibleSpec]:
-    """Callbacks that wait for a metric nobody reports; arguments as above."""
+    """Callbacks that watch an unknown metric; arguments as above."""
     for index, component in enumerate(components):
         monitor = catalogue.monitored_metric(component)
         if monitor is not None and monitor not in names:
-            held_out = any(name.startswith("val_") for name in names)
-            hint = "" if held_out else "; `nnrun train` validates by validation.holdout alone"
+            validates = any(name.startswith("val_") for name in names)
+            hint = "" if validates else "; `nnrun train` validates by validation.holdout alone"
             yield IncompatibleSpec(
                 "NN125",
                 ("training", "callbacks", index),
@@ -128,42 +129,33 @@ def is_file(component: Component, argument: str) -> bool:
     return catalogue.argument_kind("callbacks", component.name, argument) == "file"
 
 
-# Whether the classes that a spec weighs are classes of the data.
-
-_PATH = ("training", "class_weight")
-# So many names are told; more nobody reads.
-_SOME = 6
-
-
 def class_weight_problems(
     weight: ClassWeight | None, classes: Sequence[Any]
 ) -> Iterator[IncompatibleSpec]:
-    """What does not go together with the classes.
+    """Class weights for classes that do not exist.
 
     Args:
         weight: as in the spec.
-        classes: their names; or their numbers, where the data are not read yet and have names
-            that nobody knows; none for a regression.
+        classes: their names, or a range of numbers before the data are read; empty for regression.
     """
     if weight is None:
         return
     if not classes:
         message = "weighs classes, but the labels are values"
-        yield IncompatibleSpec("NN122", _PATH, message)
+        yield IncompatibleSpec("NN122", CLASS_WEIGHT, message)
         return
     if weight == "balanced":
         return
-    unread = isinstance(classes, range)
+    names_unknown = isinstance(classes, range)
     for name in weight:
-        # Of rows that are not read yet nobody knows what their classes are called.
-        if unread and not name.isdecimal():
+        if names_unknown and not name.isdecimal():
             continue
         if number(name, classes) is None:
-            yield IncompatibleSpec("NN122", _PATH, _unknown(name, classes))
+            yield IncompatibleSpec("NN122", CLASS_WEIGHT, _unknown(name, classes))
 
 
 def number(name: str, classes: Sequence[Any]) -> int | None:
-    """Which class a name, or a number, stands for; None where there is no such class."""
+    """The number of a class, given its name or number; None if there is no such class."""
     if name in classes:
         return classes.index(name)
     number = int(name) if name.isdecimal() else -1
@@ -171,34 +163,28 @@ def number(name: str, classes: Sequence[Any]) -> int | None:
 
 
 def _unknown(name: str, classes: Sequence[Any]) -> str:
-    named = [str(each) for each in classes]
+    names = [str(name) for name in classes]
     if name.isdecimal():
         return f"there is no class {name}; they are numbered from 0 to {len(classes) - 1}"
-    guess = nearest(name, named)
-    some = join_words([quote(each) for each in named[:_SOME]], "and")
-    more = f" and {len(named) - _SOME} more" if len(named) > _SOME else ""
+    guess = nearest(name, names)
+    some = join_words([quote(known) for known in names[:MAX_CLASSES]], "and")
+    more = f" and {len(names) - MAX_CLASSES} more" if len(names) > MAX_CLASSES else ""
     hint = f"; did you mean {quote(guess)}?" if guess else f"; there are {some}{more}"
     return f"there is no class {quote(name)}{hint}"
 
 
-# The names under which a run reports what it measures, known before it is trained.
-
-OF_A_RUN = ("seconds", "epochs", "best_epoch", "parameters", "model_bytes")
-"""What a gate may ask besides loss and metrics."""
-
-
 def history(spec: Experiment) -> list[str]:
-    """The names that the history is likely to hold, in its order."""
-    names = ["loss", *map(_likely, spec.training.metrics)]
+    """The expected metric names of the history, in order."""
+    names = ["loss", *map(_expected_name, spec.training.metrics)]
     return [*names, *(f"val_{name}" for name in names if validated(spec))]
 
 
 def validated(spec: Experiment) -> bool:
-    """Whether some rows validate."""
+    """Whether there are validation rows."""
     return spec.validation.holdout is not None or spec.validation.kfold is not None
 
 
-def _likely(metric: Component) -> str:
+def _expected_name(metric: Component) -> str:
     given = metric.arguments.get("name")
     if given or catalogue.canonical_name("metrics", metric.name) != metric.name:
         return str(given or metric.name)
@@ -212,23 +198,23 @@ def _possible(spec: Experiment) -> set[str]:
     return {"loss", *(name for each in spec.training.metrics for name in labels.logged_names(each))}
 
 
-def _measured(name: str, spec: Experiment) -> bool:
-    """Whether a name may be that of the loss or of a metric; Keras numbers those of one name."""
+def _may_be_metric(name: str, spec: Experiment) -> bool:
+    """Whether a name may be that of the loss or of a metric; Keras numbers equal names."""
     return name in _possible(spec) or re.sub(r"_\d+\Z", "", name) in _possible(spec)
 
 
-def watched_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
-    """Callbacks that wait for a metric that no epoch will report."""
+def unreported_monitors(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Callbacks that watch a metric that no epoch reports."""
     callbacks = spec.training.callbacks
     for problem in monitor_problems(callbacks, history(spec)):
         monitor = catalogue.monitored_metric(callbacks[int(problem.path[2])]) or ""
         base = monitor.removeprefix("val_")
-        if not _measured(base, spec) or (base != monitor and not validated(spec)):
+        if not _may_be_metric(base, spec) or (base != monitor and not validated(spec)):
             yield problem
 
 
-def gate_findings(spec: Experiment) -> Iterator[Problem]:
-    """Gates that ask for what no run of the spec reports."""
+def gate_problems(spec: Experiment) -> Iterator[Problem]:
+    """Gates for names that no run of the spec reports."""
     names = gates(spec)
     for name in spec.expect:
         if not _is_reported(name, spec):
@@ -239,24 +225,24 @@ def gate_findings(spec: Experiment) -> Iterator[Problem]:
 
 def gates(spec: Experiment) -> list[str]:
     """The names that a gate may have."""
-    own = ["loss", *map(_likely, spec.training.metrics)]
+    own = ["loss", *map(_expected_name, spec.training.metrics)]
     seen = [f"val_{name}" for name in own if validated(spec)]
     return [
         *(f"test_{name}" for name in own),
         *seen,
         *own,
-        *OF_A_RUN,
+        *RUN_FACTS,
         *(f"best_{name}" for name in (*seen, *own)),
         *(f"last_{name}" for name in (*seen, *own)),
     ]
 
 
 def _is_reported(name: str, spec: Experiment) -> bool:
-    if name in OF_A_RUN:
+    if name in RUN_FACTS:
         return True
     base = re.sub(r"\A(best_|last_)", "", name)
     if base.startswith("val_") and not validated(spec):
         return False
     if base == name:
         base = base.removeprefix("test_")
-    return _measured(base.removeprefix("val_"), spec)
+    return _may_be_metric(base.removeprefix("val_"), spec)

@@ -19,8 +19,7 @@ from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
 
-from nnrun.data.published import File
-from nnrun.data.published import State
+from nnrun.data.published import File, State
 from nnrun.errors import DataError
 
 try:

@@ -11,13 +11,7 @@ from nnrun.check.subject import check_words
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Fold
-from nnrun.types import Inputs
-from nnrun.types import Sequences
-from nnrun.types import Split
-from nnrun.types import Streamed
+from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split, Streamed
 
 # So many folds are named before it is only said that there are more.
 FEW = 5

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnrun.types import Array
-from nnrun.types import Column
-from nnrun.types import Dataset
+from nnrun.types import Array, Column, Dataset
 
 
 def width(column: Column) -> int:

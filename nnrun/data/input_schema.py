@@ -8,10 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from nnrun.types import Array
-from nnrun.types import Column
-from nnrun.types import Dataset
-from nnrun.types import Sequences
+from nnrun.types import Array, Column, Dataset, Sequences
 
 Kind = Literal["texts", "images", "table"]
 

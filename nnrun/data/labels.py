@@ -9,8 +9,7 @@ import numpy as np
 
 from nnrun.check.training import number
 from nnrun.spec.labels import loss_family
-from nnrun.spec.training import ClassWeight
-from nnrun.spec.training import Training
+from nnrun.spec.training import ClassWeight, Training
 from nnrun.types import Array
 
 

@@ -17,20 +17,19 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec.prepare import Flatten
-from nnrun.spec.prepare import Impute
-from nnrun.spec.prepare import MultiHot
-from nnrun.spec.prepare import Pad
-from nnrun.spec.prepare import Rescale
-from nnrun.spec.prepare import Standardize
-from nnrun.spec.prepare import Step
-from nnrun.spec.prepare import Vectorize
-from nnrun.spec.prepare import check_steps
-from nnrun.spec.prepare import prepared_dtype
-from nnrun.types import Array
-from nnrun.types import Inputs
-from nnrun.types import Sequences
-from nnrun.types import Streamed
+from nnrun.spec.prepare import (
+    Flatten,
+    Impute,
+    MultiHot,
+    Pad,
+    Rescale,
+    Standardize,
+    Step,
+    Vectorize,
+    check_steps,
+    prepared_dtype,
+)
+from nnrun.types import Array, Inputs, Sequences, Streamed
 
 # Rows up to this size are expanded once, larger ones batch by batch.
 EXPANDED_BYTES = 64 * 2**20

@@ -9,24 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.check.subject import HOLDOUT
-from nnrun.check.subject import KFOLD
-from nnrun.check.subject import check_folds
-from nnrun.check.subject import check_stratified
-from nnrun.check.subject import held_out
+from nnrun.check.subject import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
 from nnrun.data import columns
-from nnrun.errors import DataError
-from nnrun.errors import IncompatibleSpec
-from nnrun.spec.dataset import Embedded
-from nnrun.spec.dataset import UserData
+from nnrun.errors import DataError, IncompatibleSpec
+from nnrun.spec.dataset import Embedded, UserData
 from nnrun.spec.text import quote
-from nnrun.spec.validation import KFold
-from nnrun.spec.validation import Validation
-from nnrun.types import Array
-from nnrun.types import Column
-from nnrun.types import Dataset
-from nnrun.types import Fold
-from nnrun.types import Split
+from nnrun.spec.validation import KFold, Validation
+from nnrun.types import Array, Column, Dataset, Fold, Split
 
 
 def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:

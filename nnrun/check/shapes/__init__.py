@@ -7,13 +7,9 @@ unchecked. A problem is reported only where Keras is sure to refuse the layer.
 """
 
 # ruff: noqa: F401 - modules are imported for the rules that they enter
-from nnrun.check.shapes import features
-from nnrun.check.shapes import grid
+from nnrun.check.shapes import features, grid
 from nnrun.check.shapes.layer import RULES
-from nnrun.check.shapes.tracing import Row
-from nnrun.check.shapes.tracing import Trace
-from nnrun.check.shapes.tracing import Traced
-from nnrun.check.shapes.tracing import trace
+from nnrun.check.shapes.tracing import Row, Trace, Traced, trace
 
 KNOWN = frozenset(RULES)
 """The layers that have a rule, by their names in Keras."""

@@ -6,22 +6,21 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from nnrun.check.shapes.grid import grid
-from nnrun.check.shapes.grid import spatial
-from nnrun.check.shapes.grid import takes
-from nnrun.check.shapes.layer import Arguments
-from nnrun.check.shapes.layer import Outcome
-from nnrun.check.shapes.layer import Shape
-from nnrun.check.shapes.layer import Unfit
-from nnrun.check.shapes.layer import Unsure
-from nnrun.check.shapes.layer import elements
-from nnrun.check.shapes.layer import is_whole
-from nnrun.check.shapes.layer import known
-from nnrun.check.shapes.layer import outcome
-from nnrun.check.shapes.layer import read
-from nnrun.check.shapes.layer import rule
-from nnrun.spec.component import Component
-from nnrun.spec.component import as_arguments
+from nnrun.check.shapes.grid import grid, spatial, takes
+from nnrun.check.shapes.layer import (
+    Arguments,
+    Outcome,
+    Shape,
+    Unfit,
+    Unsure,
+    elements,
+    is_whole,
+    known,
+    outcome,
+    read,
+    rule,
+)
+from nnrun.spec.component import Component, as_arguments
 
 
 @rule("Dense")

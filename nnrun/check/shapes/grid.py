@@ -7,17 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nnrun.check.shapes.layer import RULES
-from nnrun.check.shapes.layer import Arguments
-from nnrun.check.shapes.layer import Outcome
-from nnrun.check.shapes.layer import Rule
-from nnrun.check.shapes.layer import Shape
-from nnrun.check.shapes.layer import Unfit
-from nnrun.check.shapes.layer import Unsure
-from nnrun.check.shapes.layer import known
-from nnrun.check.shapes.layer import rule
-from nnrun.check.shapes.layer import whole
-from nnrun.check.shapes.layer import wholes
+from nnrun.check.shapes.layer import (
+    RULES,
+    Arguments,
+    Outcome,
+    Rule,
+    Shape,
+    Unfit,
+    Unsure,
+    known,
+    rule,
+    whole,
+    wholes,
+)
 
 DIRECTIONS = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 

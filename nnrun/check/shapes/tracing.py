@@ -6,18 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnrun.check.shapes.layer import Arguments
-from nnrun.check.shapes.layer import Outcome
-from nnrun.check.shapes.layer import Shape
-from nnrun.check.shapes.layer import Unfit
-from nnrun.check.shapes.layer import Unsure
-from nnrun.check.shapes.layer import outcome
-from nnrun.check.shapes.layer import rule
-from nnrun.check.shapes.layer import whole
+from nnrun.check.shapes.layer import Arguments, Outcome, Shape, Unfit, Unsure, outcome, rule, whole
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec.component import Component
-from nnrun.spec.component import as_arguments
-from nnrun.spec.component import as_stack
+from nnrun.spec.component import Component, as_arguments, as_stack
 
 # Follows a row through a stack of layers.
 

@@ -10,12 +10,9 @@ from typing import IO, Any
 import numpy as np
 
 from nnrun.data.cache import fetch_bytes
-from nnrun.data.published import CIFAR10
-from nnrun.data.published import CIFAR100
-from nnrun.spec.dataset import Cifar10
-from nnrun.spec.dataset import Cifar100
-from nnrun.types import Dataset
-from nnrun.types import Split
+from nnrun.data.published import CIFAR10, CIFAR100
+from nnrun.spec.dataset import Cifar10, Cifar100
+from nnrun.types import Dataset, Split
 
 Batch = dict[bytes, Any]
 

@@ -13,12 +13,9 @@ from mlxtend.data import boston_housing_data
 
 from nnrun.data.cache import fetch
 from nnrun.data.published import CALIFORNIA_HOUSING
-from nnrun.spec.dataset import BostonHousing
-from nnrun.spec.dataset import CaliforniaHousing
+from nnrun.spec.dataset import BostonHousing, CaliforniaHousing
 from nnrun.spec.profile import split_index
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Split
+from nnrun.types import Array, Dataset, Split
 
 # How Keras shuffles and splits a data set that is published in one piece.
 

@@ -25,10 +25,7 @@ from nnrun.spec import profile
 from nnrun.spec.dataset import Images
 from nnrun.spec.profile import IMAGE_FORMATS
 from nnrun.spec.text import format_size
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Split
-from nnrun.types import Streamed
+from nnrun.types import Array, Dataset, Split, Streamed
 
 # What a terminal shows while many files are read.
 

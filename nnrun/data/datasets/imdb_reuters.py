@@ -15,22 +15,11 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib.format import read_array
 
-from nnrun.data.cache import fetch
-from nnrun.data.cache import fetch_bytes
-from nnrun.data.published import IMDB
-from nnrun.data.published import IMDB_WORDS
-from nnrun.data.published import REUTERS
-from nnrun.data.published import REUTERS_WORDS
-from nnrun.data.published import File
-from nnrun.spec.dataset import Imdb
-from nnrun.spec.dataset import Reuters
-from nnrun.spec.dataset import Words
+from nnrun.data.cache import fetch, fetch_bytes
+from nnrun.data.published import IMDB, IMDB_WORDS, REUTERS, REUTERS_WORDS, File
+from nnrun.spec.dataset import Imdb, Reuters, Words
 from nnrun.spec.profile import split_index
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Sequences
-from nnrun.types import Split
-from nnrun.types import Vocabulary
+from nnrun.types import Array, Dataset, Sequences, Split, Vocabulary
 
 
 def indexed(texts: Array, labels: Array, spec: Words, rng: np.random.RandomState) -> Split:

@@ -9,18 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from nnrun.data.cache import fetch
-from nnrun.data.published import FASHION_TEST_IMAGES
-from nnrun.data.published import FASHION_TEST_LABELS
-from nnrun.data.published import FASHION_TRAIN_IMAGES
-from nnrun.data.published import FASHION_TRAIN_LABELS
-from nnrun.data.published import MNIST
+from nnrun.data.published import (
+    FASHION_TEST_IMAGES,
+    FASHION_TEST_LABELS,
+    FASHION_TRAIN_IMAGES,
+    FASHION_TRAIN_LABELS,
+    MNIST,
+)
 from nnrun.data.splits import draw
-from nnrun.spec.dataset import FashionMnist
-from nnrun.spec.dataset import Mnist
-from nnrun.spec.dataset import Mnist5k
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Split
+from nnrun.spec.dataset import FashionMnist, Mnist, Mnist5k
+from nnrun.types import Array, Dataset, Split
 
 
 def mnist(spec: Mnist) -> Dataset:

@@ -12,9 +12,7 @@ import numpy as np
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Npz
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Split
+from nnrun.types import Array, Dataset, Split
 
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE = ("x", "y")

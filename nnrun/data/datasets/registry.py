@@ -14,16 +14,8 @@ from nnrun.data import published
 from nnrun.errors import DataError
 from nnrun.spec import dataset as specs
 from nnrun.spec import profile
-from nnrun.spec.dataset import Csv
-from nnrun.spec.dataset import DatasetBase
-from nnrun.spec.dataset import Images
-from nnrun.spec.dataset import Npz
-from nnrun.spec.dataset import Parquet
-from nnrun.spec.dataset import Text
-from nnrun.spec.dataset import UserData
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Sequences
+from nnrun.spec.dataset import Csv, DatasetBase, Images, Npz, Parquet, Text, UserData
+from nnrun.types import Array, Dataset, Sequences
 
 # The function has the name that the data set has in a spec. Modules are named, not imported:
 # scikit-learn alone takes a second, and who trains on imdb should not wait for it.

@@ -8,12 +8,7 @@ import numpy as np
 from sklearn import datasets
 
 from nnrun.data.splits import draw
-from nnrun.spec.dataset import BreastCancer
-from nnrun.spec.dataset import Diabetes
-from nnrun.spec.dataset import Digits
-from nnrun.spec.dataset import Embedded
-from nnrun.spec.dataset import Iris
-from nnrun.spec.dataset import Wine
+from nnrun.spec.dataset import BreastCancer, Diabetes, Digits, Embedded, Iris, Wine
 from nnrun.types import Dataset
 
 

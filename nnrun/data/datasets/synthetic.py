@@ -8,14 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from nnrun.errors import DataError
-from nnrun.spec.dataset import DatasetBase
-from nnrun.spec.dataset import Words
+from nnrun.spec.dataset import DatasetBase, Words
 from nnrun.spec.profile import Profile
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Inputs
-from nnrun.types import Sequences
-from nnrun.types import Split
+from nnrun.types import Array, Dataset, Inputs, Sequences, Split
 
 _SHORTEST, _LONGEST = 20, 300
 """Words in a text, where the spec allows as many."""

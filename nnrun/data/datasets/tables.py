@@ -11,14 +11,9 @@ from nnrun.data import columns as coding
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
-from nnrun.spec.dataset import Csv
-from nnrun.spec.dataset import Parquet
-from nnrun.spec.dataset import Table
+from nnrun.spec.dataset import Csv, Parquet, Table
 from nnrun.spec.text import quote
-from nnrun.types import Array
-from nnrun.types import Column
-from nnrun.types import Dataset
-from nnrun.types import Split
+from nnrun.types import Array, Column, Dataset, Split
 
 if TYPE_CHECKING:
     import pandas as pd

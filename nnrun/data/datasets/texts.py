@@ -18,12 +18,7 @@ from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Text
 from nnrun.spec.text import quote
-from nnrun.types import Array
-from nnrun.types import Dataset
-from nnrun.types import Sequences
-from nnrun.types import Split
-from nnrun.types import Tokenizer
-from nnrun.types import Vocabulary
+from nnrun.types import Array, Dataset, Sequences, Split, Tokenizer, Vocabulary
 
 # Texts as words, in the two ways that Keras has.
 
