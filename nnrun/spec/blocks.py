@@ -1,7 +1,6 @@
-"""`blocks`: stacks of layers with a name and parameters, written out wherever the model uses them.
+"""`blocks`: named stacks of layers with parameters, expanded where the model uses them.
 
-Each value keeps the place where it stands in the file: one of the block the line in the block, one
-that was handed over the line of its use.
+Each value keeps its place: that of the block, or for a parameter that of the use.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from nnrun.spec.tree import Node, mapping, sequence
 KEY = "blocks"
 PARAMETERS, LAYERS = "parameters", "layers"
 NAME = r"[a-z][A-Za-z0-9_]*"
-"""Of a block, which so cannot be taken for a layer of Keras's."""
+"""Pattern of a block's name, which no Keras layer matches."""
 SIGN = "$"
-"""Before the name of a parameter where its value is wanted."""
+"""Before the name of a parameter in a layer."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block as it is defined.
+    """A block as defined.
 
     Args:
-        parameters: by name, with their defaults; None for one that has to be handed over.
+        parameters: defaults by name; None for a required parameter.
         layers: as in the file.
     """
 
@@ -38,10 +37,10 @@ class Block:
 
 
 def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
-    """A spec without its blocks, each use in the model replaced by the layers it stands for.
+    """Replaces each use of a block in the model by its layers.
 
     Returns:
-        The spec, and what is wrong with blocks and their uses.
+        The spec without `blocks`, and the faults of blocks and their uses.
     """
     assert isinstance(root.value, dict)
     if KEY not in root.value:
@@ -106,10 +105,10 @@ class _Expansion:
                     self._fault(f"{path}.{PARAMETERS}", message, item.place)
 
     def layers(self, node: Node, chain: tuple[str, ...]) -> Node:
-        """A stack of layers without blocks.
+        """A stack of layers with blocks expanded.
 
         Args:
-            chain: the blocks that it stands in, from the outermost on.
+            chain: the blocks around it, outermost first.
         """
         if not isinstance(node.value, tuple):
             return self._layer(node, chain)
@@ -131,69 +130,70 @@ class _Expansion:
         return _block(self._used(name, given, place, chain), name, place, node)
 
     def _is_meant(self, name: str, place: Place) -> bool:
-        """Whether an unknown name is that of a block that is broken, or of one misspelt."""
+        """Whether an unknown name is that of a faulty block, or a misspelt one."""
         if name in self._broken:
             return True
         near = None if catalogue.is_known("layers", name) else nearest(name, list(self._blocks))
         if near and re.fullmatch(NAME, name):
-            self._fault("model", f"there is no block of the name {quote(name)}", place, near)
+            self._fault("model", f"there is no block {quote(name)}", place, near)
             return True
         return False
 
     def _inside(self, name: str, given: dict[str, Node], chain: tuple[str, ...]) -> dict[str, Node]:
-        """The arguments of a layer that holds stacks."""
-        kinds = {key: each.kind for key, each in catalogue.arguments("layers", name).items()}
-        found = dict(given)
+        """The arguments of a layer with stacks in it."""
+        expanded = dict(given)
         for key, node in given.items():
-            if kinds.get(key) == "layers":
-                found[key] = self.layers(node, chain)
-            elif kinds.get(key) == component.STACKS and isinstance(node.value, tuple):
-                found[key] = sequence((self.layers(each, chain) for each in node.value), node)
-        return found
+            kind = catalogue.argument_kind("layers", name, key)
+            if kind == "layers":
+                expanded[key] = self.layers(node, chain)
+            elif kind == component.STACKS and isinstance(node.value, tuple):
+                expanded[key] = sequence((self.layers(stack, chain) for stack in node.value), node)
+        return expanded
 
     def _used(
         self, name: str, given: Node, place: Place, chain: tuple[str, ...]
     ) -> tuple[Node, ...]:
-        """The layers that a use of a block stands for; none where it is wrong."""
+        """The layers of a used block; empty if the use is faulty."""
         block = self._blocks[name]
         if name in chain:
             self._fault("model", f"{name} uses itself: {' → '.join((*chain, name))}", place)
             return ()
-        values = self._handed_over(name, block, given, place)
+        values = self._parameter_values(name, block, given, place)
         if values is None or self._left < 0:
             return ()
         self._left -= block.layers.size
         if self._left < 0:
-            message = f"more than {source.MOST_VALUES:,} values once blocks are written out"
+            message = f"more than {source.MOST_VALUES:,} values once blocks are expanded"
             self._fault("model", message, place)
             return ()
         layers = self.layers(self._filled(block.layers, name, values), (*chain, name))
         assert isinstance(layers.value, tuple)
         return layers.value
 
-    def _handed_over(
+    def _parameter_values(
         self, name: str, block: Block, given: Node, place: Place
     ) -> dict[str, Node] | None:
-        """The value of each parameter; None where they do not fit."""
+        """The value of each parameter; None if the use is faulty."""
         names = list(block.parameters)
+        passed: dict[str, Node] = {}
         match given.value:
+            case None:
+                pass
             case dict() as nodes:
-                found = dict(nodes)
+                passed = nodes
             case tuple() as items:
-                found = dict(zip(names, items, strict=False))
+                passed = dict(zip(names, items, strict=False))
                 if len(items) > len(names):
                     message = f"{name} takes {_counted(names)}, got {len(items)}"
                     self._fault("model", message, given.place)
                     return None
-            case None:
-                found = {}
             case _:
-                found = {names[0] if names else "": given}
-        for key in found.keys() - {*names}:
-            message = f"{name} takes {_counted(names)}, and none of the name {quote(key)}"
-            self._fault("model", message, found[key].key or found[key].place, nearest(key, names))
-        values = {key: found.get(key, default) for key, default in block.parameters.items()}
-        unknown = bool(found.keys() - {*names})
+                passed = {names[0] if names else "": given}
+        unknown = passed.keys() - {*names}
+        for key in unknown:
+            message = f"{name} takes {_counted(names)}, not {quote(key)}"
+            self._fault("model", message, passed[key].key or passed[key].place, nearest(key, names))
+        values = {key: passed.get(key, default) for key, default in block.parameters.items()}
         lacking = [key for key, value in values.items() if value is None]
         if lacking and not unknown:
             self._fault("model", f"{name} needs {join_words(lacking, 'and')}", place)
@@ -202,7 +202,7 @@ class _Expansion:
         return {key: value for key, value in values.items() if value is not None}
 
     def _filled(self, node: Node, name: str, values: Mapping[str, Node]) -> Node:
-        """A part of a block with values in the place of its parameters."""
+        """A part of a block with its parameters replaced by values."""
         match node.value:
             case str(text) if text.startswith(SIGN):
                 parameter = text.removeprefix(SIGN)
@@ -220,10 +220,10 @@ class _Expansion:
 
 
 def _block(layers: tuple[Node, ...], name: str, place: Place, like: Node) -> Node:
-    """Layers as one of the stack in which a block of such a name was used."""
+    """The layers of a used block as one layer."""
     stack = sequence(layers, Node((), place, place))
-    told = {"block": Node(name, place, place), LAYERS: stack}
-    inner = mapping(told, Node({}, place, place))
+    arguments = {"block": Node(name, place, place), LAYERS: stack}
+    inner = mapping(arguments, Node({}, place, place))
     return mapping({"Block": inner}, like)
 
 

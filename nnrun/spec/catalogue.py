@@ -1,6 +1,6 @@
-"""What the installed Keras offers, read from a file: names, arguments, other words.
+"""Names and arguments of the installed Keras, read from a file.
 
-Kinds are Keras's modules: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
+Kinds are modules of Keras: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
 `initializers`, `regularizers`, `constraints`, `activations`, `schedules`.
 """
 
@@ -21,16 +21,14 @@ import platformdirs
 
 from nnrun.spec.component import APPLICATIONS, COMPOSITES, Component, as_arguments
 
-# The catalogue of the Keras that is installed: the shipped one, or one of the user's cache.
-#
-# Another Keras than the shipped catalogue describes has other layers and other arguments. Its
-# catalogue is made once, by a process that loads it, and kept where the user's caches are.
-
 Catalogue = dict[str, Any]
 
 
 def load_catalogue() -> Catalogue:
-    """The names and arguments of the installed Keras; of the shipped version where there is none."""
+    """The catalogue of the installed Keras; of the shipped version if it is not installed.
+
+    For another version a process lists it once; the result is kept in the user's cache.
+    """
     shipped = _read(resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8"))
     assert shipped is not None
     version = installed_version()
@@ -40,7 +38,7 @@ def load_catalogue() -> Catalogue:
 
 
 def installed_version() -> str | None:
-    """The version of Keras, found without loading it."""
+    """The version of Keras, without importing it."""
     try:
         return metadata.version("keras")
     except metadata.PackageNotFoundError:
@@ -48,12 +46,12 @@ def installed_version() -> str | None:
 
 
 def cache_file(version: str) -> Path:
-    """Where the catalogue of another Keras is kept, one file per version."""
+    """The cached catalogue of another version of Keras."""
     return platformdirs.user_cache_path("nnrun") / f"catalogue-{version}.json"
 
 
 def _cached(path: Path, version: str) -> Catalogue | None:
-    """The catalogue in a file, which is made where there is none that can be read."""
+    """The catalogue in a file, which is created if necessary."""
     with suppress(OSError, UnicodeError):
         found = _read(path.read_text("utf-8"))
         if found and found["keras"] == version:
@@ -66,7 +64,7 @@ def _cached(path: Path, version: str) -> Catalogue | None:
 
 
 def _read(text: str) -> Catalogue | None:
-    """A catalogue; none where a text is something else."""
+    """A catalogue, if the text is one."""
     with suppress(ValueError):
         found = json.loads(text)
         if isinstance(found, dict) and {"keras", "layers", "aliases"} <= found.keys():
@@ -75,21 +73,20 @@ def _read(text: str) -> Catalogue | None:
 
 
 def _made(version: str) -> str:
-    """The catalogue as a process of its own writes it, because Keras must not be loaded in this."""
-    # Said here and not in `cli`, because it may be anywhere that the first name is looked up.
-    print(f"listing the layers of Keras {version}, once; this takes some seconds", file=sys.stderr)
+    """The catalogue from another process, because this one must not import Keras."""
+    print(f"listing the layers of Keras {version} once; this takes some seconds", file=sys.stderr)
     command = [sys.executable, "-m", "nnrun.models.catalogue"]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     answer = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
         print(f"Keras {version} cannot be listed: {reason}", file=sys.stderr)
-        print("names and arguments are those of another version", file=sys.stderr)
+        print("using names and arguments of another version", file=sys.stderr)
     return answer.stdout
 
 
 def _keep(path: Path, text: str) -> None:
-    """Writes the file whole or not at all; where the cache cannot be written, it is made anew."""
+    """Replaces the file atomically; a cache that cannot be written is no error."""
     part = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,10 +102,10 @@ class Argument:
     """One argument of a Keras class.
 
     Args:
-        kind: which Keras names its value may be, or `file` for a path to write to.
-        doc: the first sentence of what Keras says of it.
-        types: JSON's words for what the value may be; none where that is not known.
-        choices: the words among which a value is one; none where there is no such list.
+        kind: of the Keras components that its value can be, or `file` for a path to write.
+        doc: the first sentence of Keras's documentation.
+        types: JSON types of its value; empty if unknown.
+        choices: allowed words; empty if there is no such list.
     """
 
     name: str
@@ -125,9 +122,9 @@ class Entry:
     """One Keras class, or an activation.
 
     Args:
-        name: Keras's own.
+        name: canonical.
         doc: the first sentence of its documentation.
-        arguments: its own, in order; a lone value is the first of them.
+        arguments: its own, in order; a single value is the first.
         inherited: those of its base classes, by name only.
     """
 
@@ -138,7 +135,7 @@ class Entry:
 
     @property
     def first(self) -> str | None:
-        """The argument that a lone value stands for."""
+        """The argument that a single value sets."""
         return next(iter(self.arguments), None)
 
     @property
@@ -149,32 +146,32 @@ class Entry:
 
 @cache
 def _data() -> dict[str, Any]:
-    """What Keras has, and the layers that are made of what it has."""
+    """Keras's components and the composite layers."""
     found = load_catalogue()
     return {**found, "layers": {**found["layers"], **COMPOSITES, **APPLICATIONS}}
 
 
 def names(kind: str) -> list[str]:
-    """Every word that names something of a kind: classes first, then other words for them."""
+    """All names of a kind: classes first, then aliases."""
     return [*_data()[kind], *_data()["aliases"][kind]]
 
 
 def is_known(kind: str, name: str) -> bool:
-    """Whether a word names something of a kind."""
+    """Whether a kind has a name."""
     return name in _data()[kind] or name in _data()["aliases"][kind]
 
 
 def canonical_name(kind: str, name: str) -> str:
-    """Keras's own name for a word: `mse` means `MeanSquaredError`.
+    """Keras's class for a name: `MeanSquaredError` for `mse`.
 
-    `accuracy` means what the labels make of it, and an unknown word itself.
+    `accuracy`, which depends on the labels, and unknown names are returned unchanged.
     """
     return name if name in _data()[kind] else (_data()["aliases"][kind].get(name) or name)
 
 
 @cache
 def entry(kind: str, name: str) -> Entry | None:
-    """What a word names; none where it is unknown, or means what the labels make of it."""
+    """The class for a name; None if it is unknown, or depends on the labels."""
     own_name = canonical_name(kind, name)
     found = _data()[kind].get(own_name)
     if found is None:
@@ -199,19 +196,19 @@ def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
 
 
 def arguments(kind: str, name: str) -> dict[str, Argument]:
-    """All arguments that a name takes; none for a name that is not there."""
+    """All arguments of a class; empty for an unknown name."""
     found = entry(kind, name)
     return found.accepted if found else {}
 
 
 def argument_kind(kind: str, name: str, argument: str) -> str | None:
-    """Which kind of Keras name an argument's value is, if it is one."""
+    """The kind of component that an argument takes, if any."""
     accepted = arguments(kind, name).get(argument)
     return accepted.kind if accepted else None
 
 
 def monitored_metric(callback: Component) -> str | None:
-    """The metric that a callback watches, said or by default; None where it watches nothing."""
+    """The metric that a callback monitors, if any."""
     accepted = arguments("callbacks", callback.name)
     if "monitor" not in accepted:
         return None
@@ -221,7 +218,7 @@ def monitored_metric(callback: Component) -> str | None:
 
 
 def name_lone_argument(kind: str, component: Component) -> Component:
-    """The component with its lone value under the name of the first argument."""
+    """The component with its single value under the name of the first argument."""
     found = entry(kind, component.name)
     if "" not in component.arguments or found is None or found.first is None:
         return component
@@ -230,9 +227,8 @@ def name_lone_argument(kind: str, component: Component) -> Component:
 
 
 def parse_component(kind: str, value: str | dict[str, Any]) -> Component:
-    """A name with its arguments, as it stands inside another component."""
+    """A component inside another one, such as an initializer, parsed."""
     [(word, arguments)] = ({value: None} if isinstance(value, str) else value).items()
-    # `adam` stands for its class here, where nothing is reported under the word.
     return name_lone_argument(
         kind, Component(name=canonical_name(kind, word), arguments=as_arguments(arguments))
     )

@@ -1,4 +1,4 @@
-"""Something of Keras's by its name: a layer, an optimizer, a loss, a metric, a callback."""
+"""A Keras component by name: a layer, optimizer, loss, metric or callback."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-# What every part of a spec has in common.
-
 
 class Spec(BaseModel):
-    """A frozen part of an experiment that refuses keys it does not know."""
+    """A frozen part of a spec that rejects unknown keys."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
-        defer_build=True,  # a part on its own is seldom needed, and each costs a millisecond
+        defer_build=True,  # few parts are used alone, and each takes a millisecond
     )
 
 
 class Component(Spec):
-    """A Keras name with its arguments, as yet unbuilt."""
+    """A Keras name with its arguments."""
 
     name: str
-    """Keras's own name, such as `Dense` or `rmsprop`."""
+    """Keras's name, such as `Dense` or `rmsprop`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """By name. A lone value is kept under the empty name until the catalogue names it."""
+    """By name. A single value has an empty name until the catalogue gives it one."""
 
 
 def _parsed(value: Any) -> Any:
@@ -47,7 +45,7 @@ def _parsed(value: Any) -> Any:
 
 
 def as_arguments(value: Any) -> dict[str, Any]:
-    """`Dense:` has none, `Dense: 16` one without a name, `Dense: {units: 16}` one with a name."""
+    """The arguments in `Dense:`, `Dense: 16` (one without a name) or `Dense: {units: 16}`."""
     if value is None:
         return {}
     return value if isinstance(value, dict) else {"": value}
@@ -60,33 +58,29 @@ def _written(component: Component) -> Any:
 Named = Annotated[Component, BeforeValidator(_parsed), PlainSerializer(_written)]
 
 
-# Layers that Keras has no class for: stacks that branch, repeat, or add to what came in.
-#
-# They stand in the catalogue beside Keras's own and are described in its words.
-
 _STACK = "A list of layers, from the input on."
 
 COMPOSITES: dict[str, dict[str, Any]] = {
     "Residual": {
-        "doc": "Adds what a stack of layers makes of its input to the input, a skip connection.",
+        "doc": "Adds the output of a stack of layers to its input: a skip connection.",
         "arguments": {
             "main": {"doc": _STACK, "kind": "layers"},
             "shortcut": {
-                "doc": "What the input goes through before it is added; by default it stays.",
+                "doc": "Layers for the input before it is added; by default none.",
                 "kind": "layers",
                 "default": [],
             },
         },
     },
     "Branches": {
-        "doc": "Gives its input to several stacks of layers and puts together what they make of it.",
+        "doc": "Passes its input to several stacks of layers and merges their outputs.",
         "arguments": {
             "paths": {
-                "doc": "A list of stacks; an empty one passes on its input.",
+                "doc": "A list of stacks; an empty one returns its input.",
                 "kind": "stacks",
             },
             "merge": {
-                "doc": "How they are put together, along the last axis or number by number.",
+                "doc": "How outputs are merged: along the last axis, or elementwise.",
                 "types": ["string"],
                 "choices": ["concatenate", "add", "average", "maximum", "minimum", "multiply"],
                 "default": "concatenate",
@@ -94,58 +88,48 @@ COMPOSITES: dict[str, dict[str, Any]] = {
         },
     },
     "Repeat": {
-        "doc": "A stack of layers several times, each time with weights of its own.",
+        "doc": "Repeats a stack of layers, each time with new weights.",
         "arguments": {
-            "times": {"doc": "How often.", "types": ["integer"]},
+            "times": {"doc": "Number of repeats.", "types": ["integer"]},
             "layers": {"doc": _STACK, "kind": "layers"},
         },
     },
     "Block": {
-        "doc": "A stack of layers, as one of `blocks` is written out.",
+        "doc": "The layers of one of `blocks`.",
         "arguments": {
             "layers": {"doc": _STACK, "kind": "layers"},
             "block": {"doc": "The block's name.", "types": ["string", "null"], "default": None},
         },
     },
 }
-"""By name, in the form of the catalogue's file."""
+"""Layers that are not classes of Keras, as in the catalogue's file."""
 
 STACKS = "stacks"
-"""The kind of an argument that is a list of stacks."""
+"""The kind of an argument with a list of stacks."""
 
 
 def as_stack(value: Any) -> list[Any]:
-    """The layers of a stack; a lone layer is a stack of one."""
+    """The layers of a stack; a single layer is a stack of one."""
     return value if isinstance(value, list) else [value]
 
 
 def layer_names(component: Component) -> frozenset[str]:
-    """What a layer may be called: Keras's name for it, its own, or that of the block it is."""
+    """The names by which a layer can be frozen: its class, its `name`, its block."""
     given = (component.arguments.get(key) for key in ("name", "block"))
     return frozenset((component.name, *(name for name in given if isinstance(name, str))))
 
 
 def walk_layers(layers: Any) -> Iterator[Component]:
-    """Every layer of a stack and of the stacks in it."""
+    """Every layer of a stack and of the stacks inside it."""
     for value in as_stack(layers):
-        component = value if isinstance(value, Component) else _component(value)
+        component = value if isinstance(value, Component) else _parsed(value)
         yield component
         for name, argument in component.arguments.items():
-            about = COMPOSITES.get(component.name, {}).get("arguments", {}).get(name, {})
-            if about.get("kind") == "layers":
-                yield from walk_layers(argument)
-            elif about.get("kind") == STACKS:
-                yield from (each for layers in argument for each in walk_layers(layers))
+            accepted = COMPOSITES.get(component.name, {}).get("arguments", {})
+            kind = accepted.get(name, {}).get("kind")
+            for stack in {"layers": [argument], STACKS: argument}.get(kind, []):
+                yield from walk_layers(stack)
 
-
-def _component(value: Any) -> Component:
-    [(name, told)] = ({value: None} if isinstance(value, str) else value).items()
-    return Component(name=str(name), arguments=as_arguments(told))
-
-
-# A network of `keras.applications` as one layer.
-#
-# It stands in the catalogue beside Keras's layers and is described in its words.
 
 APPLICATION = "Application"
 
@@ -160,11 +144,11 @@ NETWORKS = (
     *("ResNet50", "ResNet101", "ResNet152", "ResNet50V2", "ResNet101V2", "ResNet152V2"),
     *("VGG16", "VGG19", "Xception"),
 )
-"""By their names in Keras; a test compares them with those that are installed."""
+"""Names in Keras; a test compares them with the installed ones."""
 
 APPLICATIONS: dict[str, dict[str, Any]] = {
     APPLICATION: {
-        "doc": "A network of `keras.applications` without its last layers, for transfer learning.",
+        "doc": "A network of `keras.applications` without its top, for transfer learning.",
         "arguments": {
             "name": {
                 "doc": "The network's name.",
@@ -172,28 +156,28 @@ APPLICATIONS: dict[str, dict[str, Any]] = {
                 "choices": [*NETWORKS],
             },
             "weights": {
-                "doc": "What it has learnt before: `imagenet`, downloaded once, or nothing.",
+                "doc": "Pretrained weights: `imagenet`, downloaded once, or none.",
                 "types": ["string", "null"],
                 "choices": ["imagenet"],
                 "default": "imagenet",
             },
             "pooling": {
-                "doc": "Whether each of the last maps becomes one number, its mean or maximum.",
+                "doc": "Global pooling of the last feature maps: mean or maximum.",
                 "types": ["string", "null"],
                 "choices": ["avg", "max"],
                 "default": None,
             },
             "preprocess": {
-                "doc": "Whether it scales pixels from 0 to 255 as its authors did.",
+                "doc": "Whether to scale pixels from 0 to 255 as the network expects.",
                 "types": ["boolean"],
                 "default": True,
             },
             "trainable": {
-                "doc": "Whether training changes it.",
+                "doc": "Whether its weights are trained.",
                 "types": ["boolean"],
                 "default": True,
             },
         },
     },
 }
-"""By name, in the form of the catalogue's file."""
+"""As in the catalogue's file."""

@@ -24,16 +24,15 @@ class _Inline(dict[str, Any]):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what a reader of YAML 1.1 and a reader of YAML 1.2 both read alike."""
+    """Writes YAML that versions 1.1 and 1.2 read alike."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Writes everything out, however often it occurs."""
+        """Writes no aliases."""
         return True
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    # PyYAML quotes what YAML 1.1 takes for something else than text; `1e-4` needs it in 1.2.
-    # In double quotes it escapes line ends, which readers otherwise do not agree on.
+    # PyYAML quotes for YAML 1.1; `1e-4` needs quotes in 1.2. Double quotes escape line ends.
     style = None if isinstance(scalar(text), str) else "'"
     style = style if text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
@@ -48,7 +47,7 @@ _Dumper.add_representer(_Inline, _inline)
 
 
 def dump(experiment: Experiment) -> str:
-    """The spec of an experiment; reading it back gives the same experiment."""
+    """The YAML of an experiment; loading it gives an equal experiment."""
     value = experiment.model_dump(mode="python")
     value["dataset"]["prepare"] = [_component(step) for step in value["dataset"]["prepare"]]
     value["model"] = [_component(layer) for layer in value["model"]]
@@ -60,7 +59,7 @@ def dump(experiment: Experiment) -> str:
     text: str = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize
     )
-    # PyYAML leaves marks that turn a line around; whatever holds one stands in double quotes.
+    # PyYAML does not escape marks that reverse text; strings with one are in double quotes.
     return escape_json(text)
 
 
@@ -87,12 +86,12 @@ def inline(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-# They change no number of a run: how many epochs there are is compared by itself.
+# They do not affect results; the number of epochs is compared separately.
 _NOT_TRAINED_BY = ("description", "expect", "lint")
 
 
 def digest(experiment: Experiment) -> str:
-    """The SHA-256 of all of an experiment that decides its numbers, but how many epochs there are."""
+    """The SHA-256 of everything that affects results, except the number of epochs."""
     training = experiment.training.model_copy(update={"epochs": 1})
     fields = type(experiment).model_fields
     rest = {key: fields[key].get_default(call_default_factory=True) for key in _NOT_TRAINED_BY}
@@ -100,21 +99,15 @@ def digest(experiment: Experiment) -> str:
     return hashlib.sha256(dump(same).encode()).hexdigest()
 
 
-# An experiment as YAML that explains itself: each key with its meaning, unused ones commented out.
-
-COLUMN = 36  # where meanings begin, next to keys and values that leave room for them
+COLUMN = 36  # of comments after short lines
 INDENT = "  "
 
 Line = tuple[str, str]
-"""What stands on a line, and what it means."""
+"""The text of a line, and its comment."""
 
 
 def dump_commented(experiment: Experiment) -> str:
-    """All keys of a spec, in order; taking the `# ` off a key puts it in force with its default.
-
-    Args:
-        experiment: keys that were said stand as they are, their short forms written out.
-    """
+    """YAML with all keys and comments; unset keys are commented out with their defaults."""
     return "".join(
         f"{text:<{COLUMN - 2}}  # {means}\n" if means else f"{text}\n"
         for text, means in _part(experiment)
@@ -124,7 +117,7 @@ def dump_commented(experiment: Experiment) -> str:
 def _part(part: Spec) -> Iterator[Line]:
     """The keys of one mapping."""
     fields, written = type(part).model_fields, part.model_dump(exclude_unset=True)
-    # Steps are read after what they are applied to.
+    # Steps come after the dataset's arguments.
     for name in sorted(fields, key=lambda name: name == "prepare"):
         value = getattr(part, name)
         if name not in part.model_fields_set or value is None:
@@ -136,7 +129,7 @@ def _part(part: Spec) -> Iterator[Line]:
 
 
 def _used(name: str, value: Any, written: Any, means: str) -> Iterator[Line]:
-    """A key that was said, with its value as the models write it."""
+    """A key that is set."""
     if isinstance(value, Spec) and not isinstance(value, Component):
         yield f"{name}:", means
         yield from _before(INDENT, _part(value))
@@ -148,7 +141,7 @@ def _used(name: str, value: Any, written: Any, means: str) -> Iterator[Line]:
 
 
 def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
-    """A key with its default; where that is nothing but could be a mapping, with the mapping's."""
+    """An unset key with its default, or with the defaults of a mapping."""
     needed = field.is_required()
     default = None if needed else field.get_default(call_default_factory=True)
     below = nested(field.annotation)
@@ -166,15 +159,15 @@ def _before(start: str, lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _is_bare(value: Any) -> bool:
-    """Whether an item of a list is short enough to stand among others."""
+    """Whether an item of a list fits on a line with others."""
     return not (value.arguments if isinstance(value, Component) else isinstance(value, Spec))
 
 
 def _item(value: Any, written: Any) -> Line:
-    """A list's item, with the name of a component or of a step before its braces."""
+    """A list's item, such as `Dense: {units: 16}`."""
     if isinstance(value, Step):
-        said = {key: given for key, given in value if key in value.model_fields_set - {"step"}}
-        return _named(value.step, said), summary(type(value))
+        arguments = {key: given for key, given in value if key in value.model_fields_set - {"step"}}
+        return _named(value.step, arguments), summary(type(value))
     if isinstance(value, Component):
         return _named(value.name, value.arguments), ""
     return inline(written), ""

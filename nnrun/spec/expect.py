@@ -1,4 +1,4 @@
-"""`expect`: what a run must reach, or its command ends with exit code 3."""
+"""`expect`: required results of a run; otherwise its command ends with exit code 3."""
 
 from __future__ import annotations
 
@@ -29,44 +29,43 @@ _NUMBER = re.compile(r"(.*?)\s*([a-z]{0,2})\Z", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition on a number, as it was written.
+    """A condition on a number.
 
     Args:
         text: such as `>= 0.85`, `0.8 to 0.9` or `160305`.
-        low, high: comparisons that must hold, each an operator and a number.
+        conditions: comparisons, each an operator and a number; all must hold.
     """
 
     text: str
     conditions: tuple[tuple[str, float], ...]
 
     def holds(self, value: float) -> bool:
-        """Whether a number passes; NaN never does."""
+        """Whether a number meets the condition; NaN never does."""
         return all(_COMPARE[sign](value, limit) for sign, limit in self.conditions)
 
 
 def parse_gate(value: Any) -> Gate:
-    """Reads a condition.
+    """Parses a condition.
 
-    A number stands for equality; sizes may have `kB`, `MB` or `GB` after them, each a thousand times
-    the one before.
+    A number alone means equality. Sizes can have a unit: `kB`, `MB` or `GB`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a condition.
 
     Example:
-        >>> gate("0.8 to 0.9").holds(0.85), gate("<= 2 MB").holds(2_100_000)
+        >>> parse_gate("0.8 to 0.9").holds(0.85), parse_gate("<= 2 MB").holds(2_100_000)
         (True, False)
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if not math.isfinite(value):
-            raise ValueError(value)  # which no figure of a run could equal
+            raise ValueError(value)  # equal to no result
         return Gate(str(value), (("==", value),))
     if not isinstance(value, str):
         value = ""
-    if found := _COMPARISON.match(value):
-        return Gate(value.strip(), ((found[1], _number(found[2])),))
-    if found := _RANGE.match(value):
-        low, high = _number(found[1]), _number(found[2])
+    if match := _COMPARISON.match(value):
+        return Gate(value.strip(), ((match[1], _number(match[2])),))
+    if match := _RANGE.match(value):
+        low, high = _number(match[1]), _number(match[2])
         if low > high:
             raise ValueError(value)
         return Gate(value.strip(), ((">=", low), ("<=", high)))
@@ -74,12 +73,12 @@ def parse_gate(value: Any) -> Gate:
 
 
 def _number(text: str) -> float:
-    found = _NUMBER.match(text)
-    number = scalar(found[1]) if found else text
-    unit = _UNITS.get(found[2].lower()) if found else None
+    match = _NUMBER.match(text)
+    number = scalar(match[1]) if match else text
+    unit = _UNITS.get(match[2].lower()) if match else None
     if unit is None or isinstance(number, bool) or not isinstance(number, (int, float)):
         raise ValueError(text)
-    if number != number:  # noqa: PLR0124 - NaN, which nothing could be compared with
+    if number != number:  # noqa: PLR0124 - NaN
         raise ValueError(text)
     return number * unit
 
@@ -94,9 +93,6 @@ def _parsed(value: Any) -> Gate:
 Condition = Annotated[
     Gate,
     BeforeValidator(_parsed, json_schema_input_type=str | float),
-    PlainSerializer(lambda found: found.text, return_type=str),
+    PlainSerializer(lambda gate: gate.text, return_type=str),
 ]
-"""A comparison such as `>= 0.85`, a range such as `0.8 to 0.9`, or a number to equal."""
-
-
-# Whether a run reached what its spec expects of it.
+"""A comparison such as `>= 0.85`, a range such as `0.8 to 0.9`, or an exact number."""

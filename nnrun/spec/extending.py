@@ -1,7 +1,7 @@
-"""`extends`: a file on top of another, which may be somebody else's and none of a spec's at all.
+"""`extends`, `--set` and short forms: from the YAML of some files to one complete spec.
 
-A spec may come from a stranger and be read by a machine that shows its log to everybody. So it can
-extend only what is a spec itself; of any other file no word is shown.
+A spec of others must not reveal private files, for example in a public log. So only specs can be
+extended, and no text of other files is shown.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Node, dotted, mapping, sequence
 
-# One spec on top of another, and `--set` on top of both; every value keeps its place.
-
 _COMPONENTS: dict[KeyPath, str] = {
     ("training", "optimizer"): "optimizers",
     ("training", "loss"): "losses",
@@ -35,9 +33,9 @@ _POSITION = re.compile(r"\[(\d+)\]")
 
 
 def merge(base: Node, over: Node, path: KeyPath = ()) -> Node:
-    """One value on top of another: mappings merge, anything else replaces.
+    """Merges mappings, and replaces other values.
 
-    Another optimizer, loss, schedule or data set replaces the one below with all its arguments.
+    A different optimizer, loss, schedule or dataset replaces the previous one completely.
     """
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
@@ -63,8 +61,8 @@ class Override:
     """One `--set a.b=v`.
 
     Args:
-        text: as above.
-        source: named in every place.
+        text: such as `training.epochs=3`.
+        source: of every place.
     """
 
     def __init__(self, text: str, source: str = OVERRIDE) -> None:
@@ -73,7 +71,7 @@ class Override:
         self.faults: list[Fault] = []
 
     def on(self, root: Node) -> Node:
-        """The spec with the value set; unchanged where that cannot be done."""
+        """The spec with the value set, or unchanged with a fault."""
         address, equals, value = self.text.partition("=")
         keys = address.strip().split(".")
         if _POSITION.search(address):
@@ -97,7 +95,7 @@ class Override:
         return expand(self._set(root, keys, self._placed(new, offset), ()))
 
     def _set(self, node: Node, keys: Sequence[str], new: Node, path: KeyPath) -> Node:
-        """The node with the value set below it."""
+        """The node with a value below it set."""
         if not keys:
             return new
         match node.value:
@@ -146,7 +144,7 @@ class Override:
         return sequence((*items[:index], item, *items[index + 1 :]), node)
 
     def _span(self, path: KeyPath, key: str) -> tuple[int, int]:
-        """Column and length of a key in the text of the override."""
+        """The column and length of a key in the override."""
         before = sum(len(str(part)) + 1 for part in path)
         return before + 1, len(key)
 
@@ -154,7 +152,7 @@ class Override:
         return Place(self.source, 1, column, max(length, 1), self.text)
 
     def _placed(self, node: Node, offset: int) -> Node:
-        """The node with its places in the text of the override."""
+        """The node with places in the override."""
         key = node.key and self._place(node.key.column + offset, node.key.length)
         moved = Node(node.value, self._place(node.place.column + offset, node.place.length), key)
         match node.value:
@@ -184,7 +182,7 @@ class Override:
 
 
 def _component_kind(path: KeyPath) -> str | None:
-    """The kind of component that stands at a path, if one does."""
+    """The kind of the component at a path, if there is one."""
     match path:
         case ("model", int()):
             return "layers"
@@ -194,9 +192,9 @@ def _component_kind(path: KeyPath) -> str | None:
 
 
 MOST_FILES = 20
-"""Files that extend each other; nobody keeps more of them apart."""
+"""Maximum number of files that extend each other."""
 
-# Such a key, even in a file that is no YAML any more, tells a spec from a file of passwords.
+# Keys that identify a spec, even in invalid YAML.
 TELLING = ("dataset", "model", "training", "validation", "extends")
 _TELLS = re.compile(rf"""^{{?["']?({"|".join(TELLING)})["']?[ \t]*:""", re.MULTILINE)
 _KEYS = frozenset((*Experiment.model_fields, *EARLIER))
@@ -204,14 +202,14 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://?")
 
 
 class SpecReader:
-    """Reads a spec and what it extends; `faults` fills while it goes."""
+    """Reads a spec and those it extends, and collects faults."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self._left = source.MOST_VALUES
 
     def file(self, path: File) -> Node | None:
-        """A file on top of what it extends, short forms written out."""
+        """A spec merged into those it extends, with short forms expanded."""
         return self._read(source.read_file(path), path, ())
 
     def _read(self, document: Document, path: File, above: tuple[File, ...]) -> Node | None:
@@ -219,7 +217,7 @@ class SpecReader:
         root = document.root
         if root is None or root.value is None:
             if not document.faults:
-                self._fault("NN003", "", "holds nothing", Place(str(path), 1, 1, 1, ""))
+                self._fault("NN003", "", "is empty", Place(str(path), 1, 1, 1, ""))
             return None
         if not isinstance(root.value, dict):
             what = "a list" if isinstance(root.value, tuple) else "a single value"
@@ -240,7 +238,9 @@ class SpecReader:
         document = source.read_file(wanted, most=self._left)
         if document.text and not _is_spec(document):
             keys = join_words(TELLING, "or")
-            message = f"'{extends.value}' is no spec: it has no key {keys}; nothing of it is shown"
+            message = (
+                f"'{extends.value}' is not a spec: it has no key {keys}; its content is not shown"
+            )
             self._fault("NN008", "extends", message, extends.place)
             return own
         base = self._read(document, wanted, chain)
@@ -251,39 +251,41 @@ class SpecReader:
 
 
 def _refused(extends: Node, path: File, chain: tuple[File, ...]) -> Fault | None:
-    """Why a file may not be read, if it may not."""
+    """Why a file cannot be extended, if so."""
     named = extends.value
     message, suggestion = "", None
     if not isinstance(named, str) or not named or _leads_elsewhere(named):
-        message = "must be the name of one file, relative to this one"
+        message = "must be one file, relative to this one"
     elif len(chain) >= MOST_FILES:
         message = f"more than {MOST_FILES} files extend each other"
     else:
-        wanted = path.parent / named
         try:
-            if wanted.resolve() in chain:
-                message = f"'{named}' leads back to itself"
-            elif not wanted.is_file():
-                message, suggestion = _lost(wanted, named)
-            elif wanted.suffix not in source.ENDINGS:
-                message = f"'{named}' does not end in {' or '.join(source.ENDINGS)}"
+            message, suggestion = _unreadable(path.parent / named, named, chain)
         except (OSError, ValueError, RuntimeError):
-            # Too long, with a zero byte, in a folder that is closed to us, or a link to itself.
-            message = f"no file can be read under the name {quote(named)}"
+            # Too long, with a zero byte, in a folder without permission, or a link to itself.
+            message = f"no file {quote(named)} can be read"
     return Fault("NN008", "extends", message, extends.place, suggestion) if message else None
 
 
-def _leads_elsewhere(named: str) -> bool:
-    """Whether it is the path or the address of something that is not kept with the spec.
+def _unreadable(wanted: File, named: str, chain: tuple[File, ...]) -> tuple[str, str | None]:
+    """Why a file cannot be read, and a suggestion; empty if it can."""
+    if wanted.resolve() in chain:
+        return f"'{named}' leads back to itself", None
+    if not wanted.is_file():
+        return _lost(wanted, named)
+    if wanted.suffix not in source.ENDINGS:
+        return f"'{named}' does not end in {' or '.join(source.ENDINGS)}", None
+    return "", None
 
-    A spec is carried to other machines, on which such a path leads to another file or to none.
-    """
+
+def _leads_elsewhere(named: str) -> bool:
+    """Whether it is an absolute path or a URL, which would not work on other machines."""
     windows = PureWindowsPath(named)
     return bool(windows.drive or windows.root or named.startswith("~") or _ADDRESS.match(named))
 
 
 def _lost(wanted: File, named: str) -> tuple[str, str | None]:
-    """Says that there is no such file, or not even its folder; and which one may be meant."""
+    """A message about a missing file, and the file probably meant."""
     folder = File(named).parent
     if not wanted.parent.is_dir():
         return f"there is no folder '{wanted.parent}'", None
@@ -297,7 +299,7 @@ def _lost(wanted: File, named: str) -> tuple[str, str | None]:
 
 
 def _is_spec(document: Document) -> bool:
-    """Whether a file is a spec, maybe one with faults, whose lines may be quoted."""
+    """Whether a file is a spec, maybe with faults, whose lines may be shown."""
     if _TELLS.search(document.text):
         return True
     if document.root is None:
@@ -305,12 +307,12 @@ def _is_spec(document: Document) -> bool:
     value = document.root.value
     if not isinstance(value, dict):
         return value is None
-    # Or it is a part of one, such as a seed that many have in common.
+    # It may be a part of a spec, such as a shared seed.
     return not value.keys().isdisjoint(TELLING) or value.keys() <= _KEYS
 
 
 def _nameless(base: Node) -> Node:
-    """A spec's name is its own: two experiments of one name would be taken for one."""
+    """A spec without its name, which is not inherited."""
     assert isinstance(base.value, dict)
     return mapping({key: node for key, node in base.value.items() if key != "name"}, base)
 
@@ -318,12 +320,12 @@ def _nameless(base: Node) -> Node:
 Rewrite = Callable[[Node], Node]
 
 
-# Of these a bare word is a component; elsewhere, as in `activation: relu`, it stays a word.
+# A word alone is a component of these kinds; others, as in `activation: relu`, stay words.
 _BUILT = frozenset(("layers", "optimizers", "losses", "metrics", "callbacks"))
 
 
 def expand(root: Node) -> Node:
-    """The spec with every short form written out, each value in its old place."""
+    """The spec with short forms expanded; each value keeps its place."""
     return _fields(
         root,
         {
@@ -371,7 +373,7 @@ def _each(rewrite: Rewrite) -> Rewrite:
 
 
 def expand_component(kind: str, node: Node) -> Node:
-    """A component as one name with a mapping of arguments, as far as it is one."""
+    """A component as one name with a mapping of arguments, if it is valid."""
     match node.value:
         case str(name) if name and kind in _BUILT:
             empty = Node({}, node.place, node.place)
@@ -379,7 +381,7 @@ def expand_component(kind: str, node: Node) -> Node:
         case dict() as nodes if len(nodes) == 1:
             [(name, arguments)] = nodes.items()
             written = _arguments(kind, name, arguments)
-            # Keras takes arguments with its own name only, not with another word for it.
+            # Keras accepts arguments only with the canonical name.
             own = catalogue.canonical_name(kind, name) if written.value else name
             return mapping({own: written}, node)
         case tuple() as items if kind == "layers":
@@ -409,7 +411,6 @@ def _argument_rewrites(kind: str, name: str) -> dict[str, Rewrite]:
 
 
 def _component(kind: str | None) -> Rewrite:
-    # A list in a list is rewritten as what it is a list of.
     kind = "layers" if kind == STACKS else kind
     return lambda node: expand_component(kind or "", node)
 

@@ -1,12 +1,12 @@
-"""Checks every Keras name in a spec, and its arguments, against the catalogue.
+"""Checks the Keras components of a spec and their arguments against the catalogue.
 
-Only what is sure to be wrong is a fault; Keras has the last word when the model is built.
+Only certain mistakes are reported; Keras checks the rest when it builds the model.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -26,9 +26,7 @@ from nnrun.spec.suggest import (
 from nnrun.spec.text import join_words, quote, with_article
 from nnrun.spec.tree import KeyPath, Problem, scalar
 
-# What the value of a Keras argument may be, as far as the catalogue tells.
-
-# Arguments of layers that count something, wherever a layer requires them.
+# Required arguments of layers that are counts.
 COUNTS = frozenset(
     ("units", "filters", "input_dim", "output_dim", "n", "num_heads", "key_dim", "times")
 )
@@ -38,7 +36,7 @@ DROPPING = frozenset(
         *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
     )
 )
-# The words of JSON for types, as a person says them.
+# JSON's types in words.
 TYPES = {
     "integer": "a whole number",
     "number": "a number",
@@ -48,26 +46,26 @@ TYPES = {
     "object": "a mapping",
     "null": "null",
 }
-# Keras takes `SAME` for `same`, as older programs write it.
+# Keras accepts `SAME` for `same`.
 ANY_CASE = frozenset(("padding",))
-# Of which Keras takes the name of a file too, and reads it into the model.
+# Keras would also read a file of this name.
 READ = frozenset(("vocabulary",))
-# What TensorFlow takes for a part of the name of an operation; a metric's name has a rule of its own.
+# Valid in names of TensorFlow operations; names of metrics have another rule.
 NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 NAMED = frozenset(("layers", "optimizers", "losses"))
-# Has a number for a default and takes text such as '10,20' as well.
+# The default is a number, but text such as '10,20' is valid too.
 MIXED = frozenset(("profile_batch",))
 
 
 def choices(argument: Argument) -> tuple[str, ...]:
-    """The words among which a value is one, in every spelling that Keras takes."""
+    """The allowed words, in every spelling that Keras accepts."""
     if argument.name not in ANY_CASE:
         return argument.choices
     return (*argument.choices, *(choice.upper() for choice in argument.choices))
 
 
 def may_be_null(argument: Argument) -> bool:
-    """Whether nothing is a value, and not only a value that was forgotten."""
+    """Whether `null` is a valid value."""
     if argument.required:
         return False
     known = argument.kind is None and bool(argument.types)
@@ -75,7 +73,7 @@ def may_be_null(argument: Argument) -> bool:
 
 
 def expected_value(kind: str, entry: Entry, argument: Argument, value: Any) -> str | None:
-    """What an argument must be, if its value is sure to be something else."""
+    """The expected type or range, if the value is certainly wrong."""
     given = _type(value)
     if kind == "layers" and argument.required and argument.name in COUNTS:
         return None if given == "integer" and value > 0 else "a whole number above 0"
@@ -93,13 +91,13 @@ def expected_value(kind: str, entry: Entry, argument: Argument, value: Any) -> s
         )
     if argument.choices and given == "string":
         return None if value in choices(argument) else join_words(argument.choices, "or")
-    if given == "number" and value != value:  # noqa: PLR0124 - NaN, with which nothing can be done
+    if given == "number" and value != value:  # noqa: PLR0124 - NaN
         return _described(argument) if argument.types else None
     return None if _fits(given, argument.types) else _described(argument)
 
 
 def _type(value: Any) -> str:
-    """JSON's word for what a value is."""
+    """JSON's type of a value."""
     types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     return "null" if value is None else types.get(type(value), "object")
 
@@ -109,29 +107,26 @@ def _fits(given: str, types: tuple[str, ...]) -> bool:
 
 
 def _described(argument: Argument) -> str:
-    """The types of an argument in words, such as `a whole number or a list`."""
-    said = [word for name, word in TYPES.items() if name in argument.types]
+    """The types of an argument in words."""
+    words = [word for name, word in TYPES.items() if name in argument.types]
     if "number" in argument.types and "integer" in argument.types:
-        said.remove(TYPES["integer"])
-    if argument.choices and TYPES["string"] in said:
-        said[said.index(TYPES["string"])] = ", ".join(argument.choices)
-    return join_words(said, "or")
+        words.remove(TYPES["integer"])
+    if argument.choices and TYPES["string"] in words:
+        words[words.index(TYPES["string"])] = ", ".join(argument.choices)
+    return join_words(words, "or")
 
 
 # Keras names whose arguments stand where they do not belong, and how to write them.
 
 
-# Files that callbacks write: inside the run folder and nowhere else.
-
-# A field such as `{epoch:02d}`; another could become `..`, whatever stands around it, or so wide
-# that it fills the memory.
+# A field such as `{epoch:02d}`. Others could become `..`, or be so wide that they fill the memory.
 _FIELDS = re.compile(r"\{[A-Za-z_]\w*(?::0?\d{0,2}(?:\.\d{1,2})?[defg]?)?\}", re.ASCII)
 
 
 def check_file_name(value: Any, path: KeyPath) -> Iterator[Problem]:
-    """What is wrong with the name of a file that a callback writes into the run folder."""
+    """Checks that a callback's file is inside the run folder."""
     if not isinstance(value, str) or not value:
-        yield Problem("NN114", path, f"must be a file's name, got {quote(value)}")
+        yield Problem("NN114", path, f"must be a file name, got {quote(value)}")
         return
     windows = PureWindowsPath(value)
     outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root
@@ -139,7 +134,7 @@ def check_file_name(value: Any, path: KeyPath) -> Iterator[Problem]:
         message = f"must be a path inside the run folder, got {quote(value)}"
         yield Problem("NN116", path, message)
     elif set(_FIELDS.sub("", value)) & set("{}"):
-        message = f"may have fields such as {{epoch:02d}} in it and no others, got {quote(value)}"
+        message = f"may contain only fields such as {{epoch:02d}}, got {quote(value)}"
         yield Problem("NN116", path, message)
 
 
@@ -167,13 +162,13 @@ EXAMPLES = {
     "activations": "'relu'",
     "schedules": "'ExponentialDecay: {...}'",
 }
-# What Keras has and a spec has not.
+# Classes of Keras that a spec cannot have.
 ABSENT = {
-    "Input": "there is no Input layer here: the data says what comes in",
-    "InputLayer": "there is no Input layer here: the data says what comes in",
-    "Sequential": "the model is one list of layers already; put them into it one by one",
+    "Input": "there is no Input layer here: the input shape comes from the data",
+    "InputLayer": "there is no Input layer here: the input shape comes from the data",
+    "Sequential": "the model is already a list of layers; add them one by one",
     **{
-        name: f"{name} runs Python code, and a spec never does"
+        name: f"{name} runs Python code, which a spec cannot contain"
         for name in (
             *("Lambda", "LambdaCallback", "TFSMLayer", "JaxLayer", "FlaxLayer"),
             "TorchModuleWrapper",
@@ -190,12 +185,12 @@ ABSENT |= {
         ("crossentropy", "cross_entropy", "CrossEntropy", "CrossEntropyLoss", "ce"), _CROSSENTROPY
     ),
 }
-# By these keys Keras finds and makes any object, where it takes a mapping for one.
+# Keys of a mapping from which Keras would create any object.
 CONFIGURED = frozenset(("class_name", "registered_name", "module", "custom_objects"))
-NEVER_CODE = "a spec names what Keras has, and never runs code"
-# What a first layer is told in Keras, and in a spec by nobody.
+NEVER_CODE = "a spec only names Keras objects and never runs code"
+# Input shapes, which a spec takes from the data.
 SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
-# Layers that Keras fits by `adapt`, outside training, and what they can be told instead.
+# Layers that Keras fits with `adapt`, and the arguments to set instead.
 ADAPTED = {
     "Normalization": ("mean", "variance"),
     "Discretization": ("bin_boundaries",),
@@ -206,7 +201,7 @@ ADAPTED = {
 
 
 def check(spec: dict[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the components of a spec whose short forms are written out."""
+    """Checks the components of a spec whose short forms are expanded."""
     yield from _each("layers", spec.get("model"), ("model",))
     training = spec.get("training")
     if not isinstance(training, dict):
@@ -230,7 +225,7 @@ def _each(kind: str, values: Any, path: KeyPath) -> Iterator[Problem]:
 
 
 def _beside(kind: str, above: Any, value: Any, path: KeyPath) -> list[Problem]:
-    """An argument that stands beside the component above it, as an item of its own."""
+    """The problem of a list item that is an argument of the component above it."""
     if not isinstance(value, dict) or len(value) != 1 or not isinstance(above, dict):
         return []
     [key], [name] = value, list(above)[-1:] or [""]
@@ -241,7 +236,7 @@ def _beside(kind: str, above: Any, value: Any, path: KeyPath) -> list[Problem]:
 
 
 def check_component(kind: str, value: Any, path: KeyPath) -> Iterator[Problem]:
-    """What is wrong with one component."""
+    """Checks one component."""
     match value:
         case str(name) if name:
             yield from _named(kind, name, {}, path, path)
@@ -263,7 +258,7 @@ def _named(kind: str, name: str, arguments: Any, path: KeyPath, at: KeyPath) -> 
         yield _unknown(kind, name, at, key=at != path, path=path)
         return
     if kind == "activations" and at != path:
-        message = "must be a word such as 'relu'; one with arguments is a layer, such as LeakyReLU"
+        message = "must be a word such as 'relu'; for arguments use a layer such as LeakyReLU"
         yield Problem("NN115", path, message)
         return
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
@@ -321,12 +316,12 @@ def _arguments(kind: str, entry: Entry, given: dict[str, Any], path: KeyPath) ->
 def _adapted(
     entry: Entry, needed: tuple[str, ...], given: dict[str, Any], path: KeyPath
 ) -> Iterator[Problem]:
-    """Such a layer does nothing, or fails, until it has seen the data or is told what it holds."""
+    """Checks a layer that needs to be fitted, or to get its values as arguments."""
     absent = [quote(name) for name in needed if given.get(name) is None]
     if absent:
         message = (
             f"{entry.name} is not fitted to the data here and needs {join_words(absent, 'and')}; "
-            "a step of dataset.prepare, such as standardize, is fitted on the training rows"
+            "use a step of dataset.prepare, such as standardize"
         )
         yield Problem("NN113", path, message, key=True)
 
@@ -335,7 +330,7 @@ def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Problem:
     accepted = entry.accepted
     message = f"{entry.name} has no argument {quote(key)}"
     if key in SHAPES:
-        message += "; the data says what comes in"
+        message += "; the input shape comes from the data"
         return Problem("NN112", (*path, key), message, key=True)
     suggestion = rewrite_assignment(key, accepted) or nearest(key, accepted)
     if not accepted:
@@ -347,34 +342,43 @@ def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Problem:
 
 def _value(
     kind: str, entry: Entry, argument: Argument, value: Any, path: KeyPath
-) -> Iterator[Problem]:
+) -> Iterable[Problem]:
     if value is None and may_be_null(argument):
-        return
+        return ()
     if _is_configured(value) and argument.kind is None:
-        yield Problem("NN114", path, f"must be a plain value, got the making of one; {NEVER_CODE}")
-    elif argument.name in READ and not isinstance(value, list):
-        message = f"must be a list of words, got {quote(value)}; no file is read for it"
+        message = f"must be a plain value, got the configuration of an object; {NEVER_CODE}"
+        return (Problem("NN114", path, message),)
+    if argument.name in READ and not isinstance(value, list):
+        message = f"must be a list of words, got {quote(value)}; files are not read"
+        return (Problem("NN114", path, message),)
+    if argument.kind is None:
+        return _plain_value(kind, entry, argument, value, path)
+    if argument.kind == "file":
+        return check_file_name(value, path)
+    if argument.kind == "schedules":
+        return _schedule(argument, value, path)
+    if argument.kind == "layers" and isinstance(value, list):
+        return _each("layers", value, path)
+    if argument.kind == STACKS:
+        return _stacks(value, path)
+    return check_component(argument.kind, value, path)
+
+
+def _plain_value(
+    kind: str, entry: Entry, argument: Argument, value: Any, path: KeyPath
+) -> Iterator[Problem]:
+    wanted = expected_value(kind, entry, argument, value)
+    if not wanted:
+        return
+    message = f"must be {wanted}, got {quote(value)}"
+    if not isinstance(value, str):
         yield Problem("NN114", path, message)
-    elif argument.kind == "file":
-        yield from check_file_name(value, path)
-    elif argument.kind == "schedules":
-        yield from _schedule(argument, value, path)
-    elif argument.kind == "layers" and isinstance(value, list):
-        yield from _each("layers", value, path)
-    elif argument.kind == STACKS:
-        yield from _stacks(value, path)
-    elif argument.kind is not None:
-        yield from check_component(argument.kind, value, path)
-    elif wanted := expected_value(kind, entry, argument, value):
-        message = f"must be {wanted}, got {quote(value)}"
-        if not isinstance(value, str):
-            yield Problem("NN114", path, message)
-            return
-        if not expected_value(kind, entry, argument, scalar(value)):
-            message += "; leave out the quotes"
-        meant = nearest(value, argument.choices) or suggest.suggest_value(value, wanted)
-        listed_so = suggest.as_list(value) if "array" in argument.types else None
-        yield Problem("NN114", path, message, listed_so or meant)
+        return
+    if not expected_value(kind, entry, argument, scalar(value)):
+        message += "; leave out the quotes"
+    meant = nearest(value, argument.choices) or suggest.suggest_value(value, wanted)
+    as_list = suggest.as_list(value) if "array" in argument.types else None
+    yield Problem("NN114", path, message, as_list or meant)
 
 
 def _stacks(value: Any, path: KeyPath) -> Iterator[Problem]:
@@ -390,7 +394,7 @@ def _stacks(value: Any, path: KeyPath) -> Iterator[Problem]:
 
 
 def _is_configured(value: Any) -> bool:
-    """Whether there is a mapping in it that Keras would make an object of."""
+    """Whether a value contains a mapping from which Keras would create an object."""
     match value:
         case dict():
             return bool(CONFIGURED & value.keys()) or any(map(_is_configured, value.values()))

@@ -1,4 +1,4 @@
-"""Every key of the spec language with its values, its default and its meaning, from the models."""
+"""Every key of a spec with its values, default and meaning, for `nnrun keys`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from nnrun.errors import CommandError
-from nnrun.spec import catalogue
+from nnrun.spec import catalogue, language
 from nnrun.spec.catalogue import Argument
 from nnrun.spec.component import STACKS, Component, Spec
 from nnrun.spec.dataset import DatasetBase
@@ -25,17 +25,13 @@ from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words
 from nnrun.spec.tree import dotted
 
-# Which keys the language has, and where each of them stands: read from the models.
-
-
-# The meaning of each key, which stands below it in the source.
-#
-# Pydantic reads it from there as it makes a class, 50 ms for all of them. Few commands ask for it.
-
 
 @cache
 def add_descriptions() -> None:
-    """Describes the fields of all parts of the language."""
+    """Sets the descriptions of all fields from the strings below them in the source.
+
+    Pydantic could do so for each class, but that takes 50 ms at each start.
+    """
     for part in spec_classes(Spec):
         for cls in reversed(part.__mro__):
             for name in _written(cls).keys() & part.model_fields.keys():
@@ -43,14 +39,14 @@ def add_descriptions() -> None:
 
 
 def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
-    """All parts that are of a kind, in the order in which they were made."""
+    """All subclasses, in order of definition."""
     for part in above.__subclasses__():
         yield part
         yield from spec_classes(part)
 
 
 def _written(cls: type) -> dict[str, str]:
-    """Field and meaning, where a text stands below a field in the class's own lines."""
+    """The strings below the fields of a class, by field."""
     if cls is Spec or not issubclass(cls, Spec):
         return {}
     return _module(cls.__module__).get(cls.__name__, {})
@@ -77,12 +73,12 @@ TOP = "top level"
 
 @dataclass(frozen=True)
 class Key:
-    """One key, or one argument of a Keras name.
+    """One key, or one argument of a Keras class.
 
     Args:
-        value: what it may be, in words; None for a name that is only listed.
-        default: a plain value; None also where there is none.
-        fallback: what stands in for a default that is no value, such as the file's stem.
+        value: its type, in words; None for a name in a list.
+        default: a plain value; None also if there is no default.
+        fallback: a default that is not a value, such as the file's stem.
     """
 
     name: str
@@ -95,12 +91,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Section:
-    """Keys that belong together.
+    """A group of keys.
 
     Args:
-        title: where they stand, such as `validation.kfold`, or the name of what takes them.
-        meaning: of the whole, in one or a few sentences.
-        kind: what the title names, such as `step`; empty for a part of the spec.
+        title: their place, such as `validation.kfold`, or the name of a dataset, step or class.
+        meaning: a short description.
+        kind: what the title names, such as `step`; empty for a section of the spec.
     """
 
     title: str
@@ -109,11 +105,10 @@ class Section:
     kind: str = ""
 
 
-# These two are settled before the models see the spec.
 _STEM = "the file's stem"
 EXTENDS = Key(
     "extends",
-    "A spec to build on, relative to this file: mappings merge, anything else replaces.",
+    "A spec to extend, relative to this file. Mappings are merged, other values replaced.",
     "text",
     default="",
 )
@@ -121,22 +116,21 @@ EXTENDS = Key(
 
 BLOCKS = Key(
     "blocks",
-    "Stacks of layers by name, each with `parameters` and `layers`, to be used in `model`.",
+    "Reusable stacks of layers for `model`: `parameters` and `layers` by name.",
     "mapping",
     default={},
 )
 
 
 def parts() -> tuple[Section, ...]:
-    """The top level and every mapping below it, but for data sets and steps."""
+    """The top level and every mapping below it, except datasets and steps."""
     top, *below = _walk(Experiment, ())
     return (Section(top.title, top.meaning, (EXTENDS, BLOCKS, *top.keys)), *below)
 
 
 def datasets() -> tuple[Section, ...]:
-    """Every data set with its arguments."""
-    models = nested(Experiment.model_fields["dataset"].annotation)
-    return tuple(_tagged(cls, "name", "data set") for cls in models)
+    """Every dataset with its arguments."""
+    return tuple(_tagged(cls, "name", "dataset") for cls in language.data_sets().values())
 
 
 def steps() -> tuple[Section, ...]:
@@ -145,11 +139,12 @@ def steps() -> tuple[Section, ...]:
 
 
 def nested(annotation: Any) -> tuple[type[Spec], ...]:
-    """The mappings of the spec language that a type holds; a Keras name is none."""
-    if isinstance(annotation, type) and not get_args(annotation):
-        own = issubclass(annotation, Spec) and not issubclass(annotation, Component)
-        return (annotation,) if own else ()
-    return tuple(cls for inner in get_args(annotation) for cls in nested(inner))
+    """The mappings in a type, without Keras components."""
+    return tuple(
+        model
+        for model in language.models(annotation)
+        if issubclass(model, Spec) and not issubclass(model, Component)
+    )
 
 
 def meaning(field: FieldInfo) -> str:
@@ -178,7 +173,7 @@ def _walk(cls: type[Spec], path: tuple[str, ...]) -> Iterator[Section]:
 
 
 def _tagged(cls: type[Spec], tag: str, kind: str) -> Section:
-    """A data set or a step; `prepare` is a part of every data set and so of none."""
+    """A dataset or a step; `prepare`, which all datasets share, is left out."""
     fields = cls.model_fields
     keys = tuple(_key(name, fields[name]) for name in fields if name not in (tag, "prepare"))
     return Section(get_args(fields[tag].annotation)[0], paragraph(cls), keys, kind)
@@ -201,12 +196,12 @@ def _key(name: str, field: FieldInfo) -> Key:
 
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", dict: "mapping"}
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
-# Bounds from here on keep a number within what a computer holds, and are not worth a word.
+# Larger bounds only keep numbers within their type and are not shown.
 _HUGE = 2**30
 
 
 def kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """A type as a person would say it.
+    """A type in words.
 
     Example:
         >>> [kind(each) for each in (int | None, tuple[str, ...], Literal["first", "last"])]
@@ -228,18 +223,16 @@ def kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 
 def _range(metadata: Sequence[Any]) -> str:
-    """Bounds, which pydantic keeps one by one or in a field."""
+    """Bounds in words; pydantic keeps them one by one or in a field."""
     flat = [each for holder in metadata for each in getattr(holder, "metadata", (holder,))]
     limits = [(bound, getattr(each, bound, None)) for each in flat for bound in _BOUNDS]
-    words = [f"{_BOUNDS[bound]} {limit:g}" for bound, limit in limits if _worth(limit)]
+    words = [
+        f"{_BOUNDS[bound]} {limit:g}"
+        for bound, limit in limits
+        if limit is not None and abs(limit) < _HUGE
+    ]
     return f" {' and '.join(words)}" if words else ""
 
-
-def _worth(limit: float | None) -> bool:
-    return limit is not None and abs(limit) < _HUGE
-
-
-# What a word of the spec language means: a part, a key, a data set, a step or a Keras name.
 
 GROUPS: dict[str, Callable[[], tuple[Section, ...]]] = {
     "spec": parts,
@@ -248,7 +241,7 @@ GROUPS: dict[str, Callable[[], tuple[Section, ...]]] = {
     "datasets": datasets,
     "dataset": datasets,
 }
-# What an argument may be that names something of Keras's.
+# Types of arguments that are Keras components or files.
 _VALUES = {
     **NOUNS,
     "file": "file of the run",
@@ -258,66 +251,59 @@ _VALUES = {
 
 
 def everything() -> tuple[Section, ...]:
-    """All but the names of Keras: the parts of a spec, the steps, the data sets."""
+    """All sections, steps and datasets."""
     return (*parts(), *steps(), *datasets())
 
 
 def look_up(word: str) -> tuple[Section, ...]:
-    """All that a word means.
+    """All meanings of a word.
 
     Args:
-        word: a group such as `steps`, a kind such as `layers`, a part such as `training`, or the
-            name of a key, a data set, a step or something of Keras's.
+        word: a group such as `steps`, a kind such as `layers`, a section such as `training`, or
+            the name of a key, dataset, step or Keras class.
 
     Raises:
-        CommandError: it means nothing; with the nearest word that means something.
+        CommandError: it is unknown; with the nearest known word.
     """
     if word in GROUPS:
         return GROUPS[word]()
     if word in NOUNS:
         return (of_kind(word),)
-    found = _part(word) or (*_named(word), *_keras(word), *_single(word))
-    if not found:
+    named = (section for section in (*steps(), *datasets()) if section.title == word)
+    sections = _part(word) or (*named, *_keras(word), *_single(word))
+    if not sections:
         near = nearest(word, _words())
         hint = f"did you mean '{near}'?" if near else f"there are {join_words(_openings(), 'and')}"
         raise CommandError(f"there is no key or name '{word}'; {hint}")
-    return found
+    return sections
 
 
 def of_kind(kind: str) -> Section:
-    """The names of a kind of Keras's, with a sentence each.
-
-    Args:
-        kind: such as `layers`; one of `NOUNS`.
-    """
+    """The Keras names of a kind, such as `layers`, with a sentence each."""
     others: dict[str, list[str]] = {}
     for word in catalogue.names(kind):
         others.setdefault(catalogue.canonical_name(kind, word), []).append(word)
     listing = tuple(Key(name, _sentence(kind, name, words)) for name, words in others.items())
-    return Section(kind, f"What a {NOUNS[kind]} may be called.", listing)
+    return Section(kind, f"Names of a {NOUNS[kind]}.", listing)
 
 
 def _sentence(kind: str, name: str, words: list[str]) -> str:
     entry = catalogue.entry(kind, name)
-    sentence = entry.doc if entry else "Chosen by the labels."
+    sentence = entry.doc if entry else "Chosen according to the labels."
     also = [f"`{word}`" for word in words if word != name]
     return f"{sentence} Also {join_words(also, 'or')}." if also else sentence
 
 
 def _part(word: str) -> tuple[Section, ...]:
-    """A part of the spec with those below it, by its path or by the end of it."""
+    """A section of the spec with those below it, by its path or the end of its path."""
     whole = next(
         (part.title for part in parts() if word in (part.title, part.title.split(".")[-1])), ""
     )
     return tuple(part for part in parts() if whole and f"{part.title}.".startswith(f"{whole}."))
 
 
-def _named(word: str) -> Iterator[Section]:
-    return (section for section in (*steps(), *datasets()) if section.title == word)
-
-
 def _single(word: str) -> Iterator[Section]:
-    """Sections cut down to the key of that name, such as `epochs` or `training.epochs`."""
+    """Sections with only the key of that name, such as `epochs` or `training.epochs`."""
     for section in everything():
         for key in section.keys:
             if word in (key.name, f"{section.title}.{key.name}"):
@@ -342,7 +328,7 @@ def _argument(argument: Argument) -> Key:
 
 
 def _value(argument: Argument) -> str:
-    """What an argument may be, as far as that is known."""
+    """The type of an argument in words, if known."""
     if argument.kind:
         return _VALUES[argument.kind]
     if argument.choices:
@@ -353,7 +339,6 @@ def _value(argument: Argument) -> str:
 
 
 def _openings() -> list[str]:
-    """Words to begin with."""
     return [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
 
 

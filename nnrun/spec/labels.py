@@ -1,4 +1,4 @@
-"""Which losses, widths of the output and labels go together."""
+"""Which losses, output widths, metrics and labels fit together."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.training import Training
 
-# Which Keras metrics take which labels.
-#
-# Keras does not check: a metric that compares class numbers with columns reports a number all the
-# same, and a person believes it.
+# Keras does not check labels: a metric that compares class numbers with columns gives a number too.
 
 Labels = Literal["class numbers", "one column per class", "one column of 0 and 1", "values"]
 
@@ -25,9 +22,9 @@ _CLASSES: tuple[Labels, ...] = ("one column of 0 and 1", "one column per class")
 _VALUES: tuple[Labels, ...] = ("values", *_CLASSES)
 _ANY_CLASSES: tuple[Labels, ...] = (*_NUMBERS, *_CLASSES)
 
-# What `accuracy` means depends on the labels; Keras finds out by itself.
+# Keras chooses the meaning of `accuracy` by the labels.
 _WORDS = frozenset({"accuracy", "acc"})
-# These compare for equality, or take no labels at all.
+# These test for equality, or use no labels.
 _NEVER = frozenset({"Accuracy", "Mean", "Sum", "IoU", "MeanIoU"})
 _TAKES: dict[tuple[Labels, ...], frozenset[str]] = {
     _NUMBERS: frozenset(
@@ -54,18 +51,13 @@ _TAKES: dict[tuple[Labels, ...], frozenset[str]] = {
     ),
 }
 
-# A name is a column of the history, a key of the metrics and part of a plot's file name.
+# A name is a column of the history, a key of the metrics, and part of a file name.
 _NAME = re.compile(r"(?!val_)[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _TAKEN = frozenset({"loss", "epoch", "learning_rate", "confusion", "gallery", "predicted"})
 
 
 def metric_problems(training: Training, labels: Labels) -> Iterator[IncompatibleSpec]:
-    """Metrics that would report nonsense, and names that something else has.
-
-    Args:
-        training: names the metrics and the loss.
-        labels: what a metric gets to see.
-    """
+    """Metrics that do not fit the labels, and invalid names of metrics."""
     for index, metric in enumerate(training.metrics):
         path = ("training", "metrics", index)
         fitting = accepted_labels(metric.name)
@@ -78,17 +70,13 @@ def metric_problems(training: Training, labels: Labels) -> Iterator[Incompatible
 
 
 def accepted_labels(name: str) -> tuple[Labels, ...]:
-    """The labels that a metric takes.
-
-    Args:
-        name: Keras's own, or a word such as `mse`.
-    """
+    """The labels that a metric accepts."""
     own_name = catalogue.canonical_name("metrics", name)
     if name in _WORDS:
         return _ANY_CLASSES
     if own_name in _NEVER:
         return ()
-    # What is in no set counts true and false answers, column by column.
+    # All other metrics count true and false outputs per column.
     return next((labels for labels, names in _TAKES.items() if own_name in names), _CLASSES)
 
 
@@ -97,26 +85,26 @@ def _misnamed(metric: Component, path: tuple[str | int, ...]) -> IncompatibleSpe
     if name is None or (name not in _TAKEN and _NAME.fullmatch(str(name))):
         return None
     message = (
-        f"a metric cannot be called '{name}'; letters, digits, '_', '-' and '.' make a name, "
-        f"but not one that begins with val_, nor {', '.join(sorted(_TAKEN))}"
+        f"'{name}' is not a valid name of a metric; use letters, digits, '_', '-' and '.', "
+        f"without val_ at the beginning, and none of {', '.join(sorted(_TAKEN))}"
     )
     return IncompatibleSpec("NN114", (*path, metric.name, "name"), message)
 
 
-# Errors and distances; of anything else more is better.
+# Errors and distances; for all others larger is better.
 _DOWNWARDS = re.compile(r"Error|Crossentropy|Hinge|Divergence|Poisson|^False")
 
 
 def improves_upwards(name: str) -> bool:
-    """Whether more of a metric, or of a loss, is better; `name` is Keras's own."""
+    """Whether larger values of a metric or loss are better; `name` is canonical."""
     return not _DOWNWARDS.search(name)
 
 
 def logged_names(metric: Component) -> list[str]:
-    """The names under which Keras may report a metric, the likeliest first."""
+    """Names under which Keras may report a metric, most likely first."""
     entry = catalogue.entry("metrics", metric.name)
     default = entry.accepted["name"].default if entry and "name" in entry.accepted else None
-    # As Keras names what has no name, such as `mean_io_u`.
+    # Keras's default names, such as `mean_io_u`.
     snake = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", metric.name)
     snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
     names = (metric.arguments.get("name"), metric.name, default, snake)
@@ -126,11 +114,10 @@ def logged_names(metric: Component) -> list[str]:
 _LOSS = ("training", "loss")
 # Losses that take class numbers, though their names do not say so.
 _CLASS_NUMBERS = {"categoricalgeneralizedcrossentropy", "circle"}
-# Losses of classes whose model puts out something else than probabilities.
+# Losses of classes whose outputs are not probabilities.
 _NO_PROBABILITIES = {"circle", "categoricalhinge"}
 # Layers that leave the last dimension as it is.
 _KEEP_WIDTH = {"Activation", "Dropout", "Softmax", "ReLU", "LeakyReLU", "BatchNormalization"}
-_SQUASHED = {"softmax", "sigmoid"}
 
 
 def loss_family(loss: str) -> str:
@@ -146,11 +133,11 @@ def loss_family(loss: str) -> str:
 
 
 class Labelled(Protocol):
-    """Something with labels: a data set, read or not."""
+    """A dataset, or its profile."""
 
     @property
     def name(self) -> str:
-        """As the spec has it."""
+        """Name in the spec."""
 
     @property
     def classes(self) -> Sequence[Any]:
@@ -158,16 +145,16 @@ class Labelled(Protocol):
 
     @property
     def target(self) -> str:
-        """What a label says."""
+        """Meaning of a label."""
 
 
 def canonical_metric(metric: Component) -> str:
-    """Keras's own name for a metric."""
+    """Keras's canonical name of a metric."""
     return catalogue.canonical_name("metrics", metric.name)
 
 
 def labels(dataset: Labelled, training: Training, units: int) -> Labels:
-    """What the loss and the metrics get to see as labels."""
+    """The labels of the loss and the metrics."""
     if not dataset.classes:
         return "values"
     if loss_family(training.loss.name) == "sparse":
@@ -176,19 +163,19 @@ def labels(dataset: Labelled, training: Training, units: int) -> Labels:
 
 
 def are_probabilities(training: Training) -> bool:
-    """Whether the model's output, after what the loss does to logits, is a probability."""
+    """Whether the model's output is a probability, or a logit of one."""
     loss = training.loss.name
     known = loss_family(loss) in ("sparse", "categorical", "binary")
     return known and loss.replace("_", "").lower() not in _NO_PROBABILITIES
 
 
 def threshold(loss: str) -> float:
-    """Above it one output unit says class 1; hinge losses put the border at 0."""
+    """The output above which a single unit predicts class 1."""
     return 0.0 if loss_family(loss) == "hinge" else 0.5
 
 
 def output_units(model: Sequence[Component]) -> int | None:
-    """Width of the model's output as far as the spec alone tells; else None."""
+    """Width of the model's output, if the spec alone shows it."""
     for layer in reversed(model):
         if "units" in layer.arguments:
             units = layer.arguments["units"]
@@ -199,7 +186,7 @@ def output_units(model: Sequence[Component]) -> int | None:
 
 
 def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[IncompatibleSpec]:
-    """What does not fit the labels: the loss, the output's width, a metric.
+    """Why the loss, the output's width or a metric does not fit the labels.
 
     Args:
         units: width of the model's output.
@@ -207,36 +194,40 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
     loss, last = spec.training.loss, len(spec.model) - 1
     allowed = _widths(loss_family(loss.name), len(dataset.classes))
     if not allowed:
-        yield IncompatibleSpec("NN122", _LOSS, _wants_classes(loss.name, dataset))
+        message = (
+            f"{loss.name} needs classes, but {dataset.name} has a number per row "
+            f"({dataset.target}); use a loss such as mse"
+        )
+        yield IncompatibleSpec("NN122", _LOSS, message)
         return
     if units not in allowed:
         yield _wrong_units(spec, units, allowed, dataset)
-    if loss.arguments.get("from_logits") and _is_squashed(spec.model[-1]):
+    if loss.arguments.get("from_logits") and _activation(spec.model[-1]) in ("softmax", "sigmoid"):
         message = (
-            f"{loss.name} takes logits, but the model ends in probabilities: "
-            "leave out either from_logits or the last activation"
+            f"{loss.name} takes logits, but the model outputs probabilities: "
+            "remove either from_logits or the last activation"
         )
         yield IncompatibleSpec("NN122", _LOSS, message)
-    if units == 1 and units in allowed and _is_softmax(spec.model[-1]):
-        message = "softmax over one unit always puts out 1; use sigmoid"
+    if units == 1 and units in allowed and _activation(spec.model[-1]) == "softmax":
+        message = "softmax over one unit always outputs 1; use sigmoid"
         yield IncompatibleSpec("NN121", ("model", last), message)
-    # Metrics are judged by the labels that there are once the width is right.
+    # Metrics are checked as if the width were right.
     width = units if units in allowed else allowed[-1]
     yield from metric_problems(spec.training, labels(dataset, spec.training, width))
 
 
 def check(dataset: Labelled, spec: Experiment, units: int) -> None:
-    """Refuses a loss, an output width or a metric that does not fit the labels.
+    """Checks that the loss, the output width and the metrics fit the labels.
 
     Raises:
-        Misfit: the first, with the place and what would fit.
+        IncompatibleSpec: the first problem, with its place.
     """
     for problem in label_problems(dataset, spec, units):
         raise problem
 
 
 def check_output(dataset: Labelled, spec: Experiment, shape: tuple[int | None, ...]) -> int:
-    """Refuses a model whose output is not one row of numbers per sample, or of the wrong width.
+    """Checks that the model's output is one row per sample, and fits the labels.
 
     Args:
         shape: of one row of the model's output, without the batch.
@@ -245,7 +236,7 @@ def check_output(dataset: Labelled, spec: Experiment, shape: tuple[int | None, .
         The width.
 
     Raises:
-        Misfit: with the place and what would fit.
+        IncompatibleSpec: the first problem, with its place.
     """
     for problem in output_problems(dataset, spec, shape):
         raise problem
@@ -255,11 +246,11 @@ def check_output(dataset: Labelled, spec: Experiment, shape: tuple[int | None, .
 def output_problems(
     dataset: Labelled, spec: Experiment, shape: tuple[int | None, ...]
 ) -> Iterator[IncompatibleSpec]:
-    """What does not fit the labels, given the shape of one row of the model's output."""
+    """Why the model's output does not fit the labels, given its shape per row."""
     if len(shape) != 1 or shape[0] is None:
         message = (
-            f"the model puts out rows of shape {shape}, but a label is one number; "
-            "a Flatten or a pooling layer may be missing"
+            f"the output has shape {shape} per row, but a label is one number; "
+            "a Flatten or pooling layer may be missing"
         )
         yield IncompatibleSpec("NN121", ("model", len(spec.model) - 1), message)
     else:
@@ -267,7 +258,7 @@ def output_problems(
 
 
 def _widths(kind: str, classes: int) -> tuple[int, ...]:
-    """Widths of the output that fit: 1 means one value or class 1, more one column per class."""
+    """Valid output widths: 1 for a value or for class 1, otherwise one per class."""
     if not classes:
         return (1,) if kind == "other" else ()
     if kind in ("sparse", "categorical"):
@@ -275,23 +266,12 @@ def _widths(kind: str, classes: int) -> tuple[int, ...]:
     return (1, 2) if classes == 2 else (classes,)
 
 
-def _is_softmax(last: Component) -> bool:
-    return last.name == "Softmax" or last.arguments.get("activation") == "softmax"
-
-
-def _is_squashed(last: Component) -> bool:
-    return last.name == "Softmax" or last.arguments.get("activation") in _SQUASHED
-
-
-def _wants_classes(loss: str, dataset: Labelled) -> str:
-    return (
-        f"{loss} needs classes, but {dataset.name} has a number per row ({dataset.target}); "
-        "use a loss such as mse"
-    )
+def _activation(last: Component) -> Any:
+    return "softmax" if last.name == "Softmax" else last.arguments.get("activation")
 
 
 def last_with_units(model: Sequence[Component]) -> int:
-    """The layer that a person must change: the last that has a width."""
+    """The last layer with a width, which can be changed."""
     wide = [index for index, layer in enumerate(model) if "units" in layer.arguments]
     return wide[-1] if wide else len(model) - 1
 
@@ -302,7 +282,7 @@ def _wrong_units(
     classes = len(dataset.classes)
     has = f"{classes} classes" if classes else "1 value"
     wanted = " or ".join(map(str, allowed))
-    message = f"the model puts out {units}, but {dataset.name} has {has}: units must be {wanted}"
+    message = f"the model has {units} outputs, but {dataset.name} has {has}: units must be {wanted}"
     if classes == 2 and units == 1:
         message += ", or the loss binary_crossentropy"
     return IncompatibleSpec("NN121", ("model", last_with_units(spec.model)), message)

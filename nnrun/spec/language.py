@@ -1,4 +1,4 @@
-"""Which keys the spec language has, and in which section each one stands."""
+"""The keys of a spec and their sections."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from nnrun.spec.prepare import Step
 from nnrun.spec.tree import KeyPath, dotted
 
 FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz": "npz"}
-"""By the ending of a file of a person's own, the data set that reads it."""
-
+"""The dataset for user data, by file ending."""
 
 UNREADABLE = frozenset("json jsonl xls xlsx npy h5 hdf5 tfrecord zip".split())
-"""Endings of files that people hope to be read, and that nothing here reads."""
-
+"""Endings of common files that no dataset reads."""
 
 EARLIER = ("extends", "blocks")
-"""Keys that are settled before the models see a spec."""
+"""Keys that are replaced before a spec is validated."""
 
 
 def key_names(loc: tuple[str | int, ...]) -> list[str]:
-    """The keys allowed at a pydantic location; of all data sets where it names none."""
+    """The keys allowed at a pydantic location; those of all datasets if it names none."""
     found: list[type[BaseModel]] = [Experiment]
     for part in loc:
         holding = [model for model in found if part in model.model_fields]
@@ -42,17 +40,17 @@ def key_names(loc: tuple[str | int, ...]) -> list[str]:
 
 
 def homes(key: str) -> tuple[KeyPath, ...]:
-    """The sections in which a key can stand; the top level is the empty path.
+    """The sections with a key; the top level is the empty path.
 
     Example:
-        >>> homes("epochs"), homes("seed")
+        >>> homes("batch_size"), homes("seed")
         ((('training',),), ((), ('dataset',)))
     """
     return tuple(section for section, names in sections().items() if key in names)
 
 
 def where(section: KeyPath) -> str:
-    """A section in a sentence.
+    """A section in words.
 
     Example:
         >>> where(("validation", "kfold")), where(())
@@ -62,14 +60,14 @@ def where(section: KeyPath) -> str:
 
 
 def data_sets() -> dict[str, type[DatasetBase]]:
-    """Every data set by its name."""
+    """Every dataset by name."""
     annotation = Experiment.model_fields["dataset"].annotation
     found = (model for model in models(annotation) if issubclass(model, DatasetBase))
     return {_tag(model) or "": model for model in found}
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in a type."""
+    """The pydantic models in a type."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         if issubclass(annotation, BaseModel):
             yield annotation
@@ -79,7 +77,7 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _tag(model: type[BaseModel]) -> str | None:
-    """What selects a data set or a step among its kind."""
+    """The name of a dataset or step."""
     field = model.model_fields.get("step") or model.model_fields.get("name")
     choices = get_args(field.annotation) if field else ()
     return choices[0] if choices and isinstance(choices[0], str) else None
@@ -87,7 +85,7 @@ def _tag(model: type[BaseModel]) -> str | None:
 
 @cache
 def sections() -> dict[KeyPath, frozenset[str]]:
-    """Every part of a spec with its keys; `dataset` with those of all data sets."""
+    """Every section of a spec with its keys; `dataset` has those of all datasets."""
     found: dict[KeyPath, frozenset[str]] = {(): frozenset(EARLIER)}
     for section, model in _walk_models(Experiment, ()):
         found[section] = found.get(section, frozenset()) | frozenset(model.model_fields)
@@ -97,7 +95,7 @@ def sections() -> dict[KeyPath, frozenset[str]]:
 def _walk_models(
     model: type[BaseModel], section: KeyPath
 ) -> Iterator[tuple[KeyPath, type[BaseModel]]]:
-    """Every part of a spec; neither steps nor Keras's names are parts."""
+    """Every section of a spec, without prepare steps and Keras components."""
     yield section, model
     for key, field in model.model_fields.items():
         for inner in models(field.annotation):

@@ -1,4 +1,4 @@
-"""From a file to an experiment: read, extend, override, check, and all faults at once."""
+"""Reads a spec file: extend, override, expand and validate it, and report all faults at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,15 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Override, SpecReader, expand
 from nnrun.spec.tree import USED, KeyPath, Node, Problem, dotted
 
-# Short forms written out: `Dense: 16` becomes `Dense: {units: 16}`, `dataset: imdb` a mapping.
-
-
-# One mistake is one fault: what only follows from another fault is not told.
-
 
 def drop_consequences(
     findings: Sequence[Problem], faults: Sequence[Fault]
 ) -> tuple[list[Problem], list[Fault]]:
-    """What is left when consequences are taken out.
+    """Removes problems that only follow from others.
 
     Args:
-        findings: what is wrong with the values.
-        faults: what was wrong already when they were read.
+        findings: problems of values.
+        faults: faults of the YAML text.
     """
     tagged = {fault.path for fault in faults if fault.code == "NN006"}
     left = [
@@ -38,14 +33,14 @@ def drop_consequences(
         for finding in _not_missing(findings, faults)
         if not (tagged and _below(finding.path, tagged))
     ]
-    # What should be a list has no keys, and so none of them twice.
+    # Where a list is expected, duplicate keys do not matter.
     lists = {dotted(finding.path) for finding in left if finding.code == "NN103"}
     read = [f for f in faults if f.code != "NN005" or f.path.rpartition(".")[0] not in lists]
     return left, read
 
 
 def _not_missing(findings: Sequence[Problem], faults: Sequence[Fault]) -> list[Problem]:
-    """Without keys that are there, though misspelt, or that a file not read would have brought."""
+    """Without missing keys that are misspelt, or that an unreadable file may have."""
     meant = {path for finding in findings for path in finding.meant}
     unread = ("extends",) in meant or any(fault.code == "NN008" for fault in faults)
     return [
@@ -56,19 +51,19 @@ def _not_missing(findings: Sequence[Problem], faults: Sequence[Fault]) -> list[P
 
 
 def _below(path: KeyPath, tagged: set[str]) -> bool:
-    """Whether a value has a tag, or one that holds it has: what it is was not asked for."""
+    """Whether a value, or one that contains it, has a tag."""
     return any(dotted(path[:end]) in tagged for end in range(1, len(path) + 1))
 
 
-MOST_FAULTS = 100  # nobody reads more, and to look for what was meant takes a millisecond each
+MOST_FAULTS = 100  # each suggestion takes a millisecond
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """An experiment and the text it was read from.
+    """An experiment and its source.
 
     Args:
-        overrides: as given with `--set`, in order.
+        overrides: of `--set`, in order.
         root: every value with its place.
     """
 
@@ -85,20 +80,20 @@ class Loaded:
         suggestion: str | None = None,
         key: bool = False,
     ) -> Fault:
-        """A fault found later, with the place of the path or of its nearest parent."""
+        """A fault with the place of the path or of its nearest parent."""
         return Problem(code, path, message, suggestion, key=key).fault(self.root)
 
 
 def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:
-    """Reads and checks a spec.
+    """Reads and validates a spec.
 
     Args:
-        path: the file, as the person named it.
+        path: the file, as given by the user.
         overrides: such as `training.epochs=3`, applied in order.
-        gates: overrides of `expect`, as `--expect` gives them.
+        gates: overrides of `expect`, from `--expect`.
 
     Raises:
-        SpecError: with all that is wrong, in the order of the file.
+        SpecError: with all faults, in the order of the file.
     """
     reading = SpecReader()
     root = reading.file(path)
@@ -125,40 +120,40 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
         others = (each for each in messages.problems(error, raw) if each.path not in known)
         findings += islice(others, MOST_FAULTS + 1)
     findings, read = drop_consequences(findings, faults)
-    # A block that is wrong is wrong in the same place for the one who looks at its layers.
+    # A faulty block is reported once, not also for its layers.
     blamed = {fault.place for fault in read if fault.code == "NN010"}
-    found = (finding.fault(root) for finding in findings)
-    if told := [*read, *(fault for fault in found if fault.place not in blamed)]:
-        raise SpecError(first_faults(told, str(path)))
+    later = (finding.fault(root) for finding in findings)
+    if faults := [*read, *(fault for fault in later if fault.place not in blamed)]:
+        raise SpecError(first_faults(faults, str(path)))
     return experiment
 
 
 def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """As many faults as a person reads, in order, and whether there are more."""
+    """At most `MOST_FAULTS` faults, in order; the last says whether there are more."""
     found = sort_faults(faults, first)
     if len(found) <= MOST_FAULTS:
         return found
     if all(fault.is_warning for fault in found):
         last = found[MOST_FAULTS - 1]
-        more = f"{last.message}; there are more warnings, told when these are heeded"
+        more = f"{last.message}; there are more warnings, shown once these are resolved"
         return (*found[: MOST_FAULTS - 1], replace(last, message=more))
-    more = "there is more that is wrong; it is told when this is mended"
+    more = "there are more faults, shown once these are corrected"
     return (*found[:MOST_FAULTS], Fault("NN007", "", more, found[MOST_FAULTS - 1].place))
 
 
 def sort_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """File by file, each from top to bottom, overrides last; each fault once.
+    """Sorts faults by file, line and column, with overrides last; each is kept once.
 
-    What an alias repeats has the place of its anchor, and only a position in a list tells it apart.
+    Faults repeated by an alias differ only in list positions.
 
     Args:
         faults: in any order.
-        first: the file to begin with.
+        first: the first file.
     """
     once: dict[tuple[str, str, str, Place | None], Fault] = {}
     for fault in faults:
         path = re.sub(r"\[\d+\]", "[]", fault.path)
-        # One mistake in a block is one fault, however often the block is used.
+        # A fault in a block is reported once for all its uses.
         message, used, _ = fault.message.partition(USED)
         once.setdefault((fault.code, "" if used else path, message, fault.place), fault)
     sources = [first, *(fault.place.source for fault in faults if fault.place)]
@@ -178,7 +173,7 @@ def sort_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
 
 
 def name_of(path: File) -> str:
-    """The name of an experiment without one: its file's stem, fit for a folder's name.
+    """The default name of an experiment: the file's stem, made fit for a folder.
 
     Example:
         >>> name_of(File("configs/my net.yaml"))

@@ -1,4 +1,4 @@
-"""Pydantic's errors in our words, at the path the person wrote."""
+"""Pydantic's errors in plain words, with paths as written in the spec."""
 
 from __future__ import annotations
 
@@ -28,32 +28,27 @@ from nnrun.spec.suggest import (
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Problem, dotted
 
-# What a person most likely meant by a value of another type.
-
-
-# Keys where none of that name can stand: misspelt, or known in another place.
-
 Meant = tuple[KeyPath, ...]
 
-# What Keras's `fit` takes, and where a spec has it.
+# Arguments of Keras's `fit`, and their equivalents.
 _OF_FIT = {
     "validation_split": "it is the size under validation.holdout",
-    "validation_data": "which rows validate is said under validation",
+    "validation_data": "validation rows are set under validation",
     "initial_epoch": "a run begins with the first epoch",
-    "verbose": "progress is shown wherever there is a terminal",
+    "verbose": "progress is always shown in a terminal",
 }
 
 
 def unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: Any) -> Problem:
-    """What to do with a key that is not among those allowed.
+    """The problem of an unknown key, with a correction if one is likely.
 
     Args:
-        loc: pydantic's location of the mapping that the key stands in.
-        value: what stands under the key.
+        loc: pydantic's location of the mapping with the key.
+        value: of the key.
     """
     if path == ("extends",):
-        # Only a file can extend another: an override stands nowhere that a path could be relative to.
-        return Problem("NN101", path, "only a file can say what it extends", key=True)
+        # The path is relative to the file, which an override does not have.
+        return Problem("NN101", path, "only a file can set extends", key=True)
     key, parent = str(path[-1]), path[:-1]
     suggestion, meant = None, _held(parent, value)
     if meant:
@@ -68,7 +63,7 @@ def unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: Any) -> Proble
 
 
 def _held(parent: KeyPath, value: Any) -> Meant:
-    """Keys of the top level that somebody has put into a section of their own."""
+    """Top-level keys that are inside an unknown section."""
     if parent or not isinstance(value, dict):
         return ()
     held = [key for key in value if () in language.homes(key)]
@@ -76,23 +71,23 @@ def _held(parent: KeyPath, value: Any) -> Meant:
 
 
 def _foreign(key: str) -> str:
-    """Names a letter of another alphabet: one that looks like one of ours cannot be seen."""
+    """Names a letter of another alphabet, which can look like a Latin one."""
     letter = next((letter for letter in key if not letter.isascii()), None)
     return f", in which {letter!r} is the letter U+{ord(letter):04X}" if letter else ""
 
 
 def _is_file(key: str, parent: KeyPath) -> bool:
-    """Whether somebody writes `csv: data.csv` in a data set."""
+    """Whether a dataset has a key like `csv: data.csv`."""
     return parent == ("dataset",) and key in language.FILES
 
 
 def _elsewhere(key: str, parent: KeyPath) -> tuple[str, Meant] | None:
-    """Where the key belongs, if it is one."""
+    """Where a misplaced key belongs."""
     if parent == ("dataset",):
         if key in language.data_sets():
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
         if _is_file(key, parent):
-            return f"; write 'name: {language.FILES[key]}', and where the file is as 'path'", ()
+            return f"; write 'name: {language.FILES[key]}', and the file as 'path'", ()
         return None
     if "prepare" in parent:
         return None
@@ -107,18 +102,18 @@ def _elsewhere(key: str, parent: KeyPath) -> tuple[str, Meant] | None:
 
 
 def _here(key: str, parent: KeyPath, loc: tuple[str | int, ...]) -> str:
-    """The keys that can stand here."""
+    """The keys allowed here."""
     allowed = language.key_names(loc)
     if not allowed:
-        return "; nothing can be set here"
-    # Data sets and steps are named in the location, but not in the path.
+        return "; there are no keys here"
+    # Datasets and steps are in the location, but not in the path.
     part = str(loc[-1]) if "dataset" in parent else dotted(parent)
     return f"; the keys here are {list_choices(key, allowed, part)}"
 
 
 Details = Mapping[str, Any]
 
-# What must be true of a value that several types would take, or that a pattern describes.
+# Descriptions of values with several types, or with a pattern.
 _SENTENCES: dict[KeyPath, str] = {
     ("validation", "holdout", "size"): "a number of rows, or a fraction between 0 and 1",
     (
@@ -142,21 +137,21 @@ _TYPES = {
     "model_type": MAPPING,
     "dict_type": MAPPING,
 }
-# What kind of name a list holds, by its key.
+# The kind of component in a list, by its key.
 _LISTS = {"model": "layers", "metrics": "metrics", "callbacks": "callbacks"}
 
 
 def problems(error: ValidationError, raw: Any) -> Iterator[Problem]:
-    """One finding per place, whatever the number of pydantic's errors there.
+    """One problem per path, from pydantic's errors.
 
     Args:
-        error: pydantic's, of the whole spec.
-        raw: the spec that was refused; pydantic's own paths hold more than its keys.
+        error: of the whole spec.
+        raw: the invalid spec.
     """
     seen: set[KeyPath] = set()
     for details in (*error.errors(include_url=False), *_hidden(error, raw)):
         if details["type"] == "too_short" and details["input"]:
-            continue  # pydantic counts only the entries in which it finds nothing wrong
+            continue  # pydantic counts valid entries only
         finding = _finding(details, raw)
         if finding.path not in seen:
             seen.add(finding.path)
@@ -164,7 +159,7 @@ def problems(error: ValidationError, raw: Any) -> Iterator[Problem]:
 
 
 def _hidden(error: ValidationError, raw: Any) -> list[Details]:
-    """What else is wrong with a data set whose name is unknown or missing: pydantic stops there."""
+    """Other errors of a dataset whose name is unknown or missing, where pydantic stops."""
     unread = any(
         details["loc"] == ("dataset",) and details["type"].startswith("union_tag")
         for details in error.errors(include_url=False)
@@ -174,7 +169,7 @@ def _hidden(error: ValidationError, raw: Any) -> list[Details]:
         return []
     known, guess = data_sets(), _named(dataset)
     if guess is None:
-        # Of which data set they are is not known, so any argument of any may be right.
+        # The arguments of any dataset may be right.
         common = {"name", *DatasetBase.model_fields}
         anywhere = set(key_names(("dataset",))) - common
         dataset = {key: value for key, value in dataset.items() if key not in anywhere}
@@ -203,10 +198,10 @@ def _finding(details: Details, raw: Any) -> Problem:
 
 
 def _written_path(loc: tuple[str | int, ...], raw: Any) -> KeyPath:
-    """The keys and positions of a pydantic location that the spec really holds."""
+    """The path in the spec of a pydantic location, which also has names of types."""
     path: list[str | int] = []
     for at, part in enumerate(loc):
-        # `text` is the name of a data set, and a key of it as well.
+        # `text` is a dataset and a key of it.
         tag = at == 1 and loc[0] == "dataset" and part == _named(raw)
         if not tag and _holds(raw, part):
             raw = raw[part]
@@ -215,7 +210,7 @@ def _written_path(loc: tuple[str | int, ...], raw: Any) -> KeyPath:
 
 
 def _named(dataset: Any) -> str | None:
-    """The data set that is meant, as pydantic's locations name it; None where none is near."""
+    """The dataset probably meant, if any."""
     name, known = dataset.get("name"), data_sets()
     if not isinstance(name, str):
         return None
@@ -255,16 +250,16 @@ def _typed(path: KeyPath, details: Details, wanted: str) -> Problem:
         message += _as_list(str(path[-1]), value)
     suggestion = suggest_value(value, wanted)
     if path[-1:] == ("divisor",) and suggestion and "/" in value:
-        # Who writes `1/255` means the factor, and `rescale` divides.
+        # `1/255` is a factor, but `rescale` divides.
         suggestion = value.rpartition("/")[2].strip(" .")
     return Problem("NN103", path, message, suggestion)
 
 
 def _as_list(key: str, value: Mapping[str, Any]) -> str:
-    """How to make a list of a mapping, as far as it holds what the list should hold."""
+    """How to correct a mapping that should be a list."""
     [(inner, held), *others] = value.items() or [("", None)]
     if isinstance(held, list) and not others:
-        return f"; the list stands right below {key}, without {quote(inner)}"
+        return f"; put the list directly below {key}, without {quote(inner)}"
     kind = _LISTS.get(key)
     names = catalogue.names(kind) if kind else list(STEPS) if key == "prepare" else ()
     return "; put '- ' before each name" if any(name in names for name in value) else ""
@@ -275,7 +270,7 @@ def _unknown_tag(path: KeyPath, details: Details) -> Problem:
     if "prepare" in path:
         return _unknown("NN118", path, "step", word, list(STEPS), at=(*path, word), key=True)
     names = list(data_sets())
-    return _unknown("NN109", path, "data set", word, names, at=(*path, "name"))
+    return _unknown("NN109", path, "dataset", word, names, at=(*path, "name"))
 
 
 def _unknown(
@@ -289,7 +284,7 @@ def _unknown(
     key: bool = False,
 ) -> Problem:
     message = f"unknown {noun} {quote(word)}"
-    if noun == "data set" and (advice := _own_file(str(word))):
+    if noun == "dataset" and (advice := _own_file(str(word))):
         return Problem(code, path, f"{message}; {advice}", at=at, key=key)
     suggestion = nearest(str(word), names)
     if suggestion is None:
@@ -317,7 +312,7 @@ def _no_tag(path: KeyPath, details: Details) -> Problem:
         return Problem("NN103", path, f"{message}, got {quote(value)}")
     if isinstance(value, dict):
         return Problem("NN102", (*path, "name"), "is missing", at=path, key=True)
-    message = f"must be a data set's name, or a mapping with a name, got {quote(value)}"
+    message = f"must be the name of a dataset, or a mapping with a name, got {quote(value)}"
     return Problem("NN103", path, f"{message}{hint(value, MAPPING)}")
 
 
@@ -335,7 +330,7 @@ def _bound(word: str, key: str) -> Callable[[KeyPath, Details], Problem]:
     def finding(path: KeyPath, details: Details) -> Problem:
         limit, value = details["ctx"][key], details["input"]
         if isinstance(value, float) and math.isnan(value):
-            return Problem("NN103", path, "must be a number, got nan, which is none")
+            return Problem("NN103", path, "must be a number, got nan")
         if key == "gt" and isinstance(limit, int):
             message = f"must be at least {limit + 1}, got {quote(value)}"
         else:
@@ -366,7 +361,7 @@ def _gate(path: KeyPath, details: Details) -> Problem:
 def _lint_code(path: KeyPath, details: Details) -> Problem:
     word = details["input"]
     if word in RULES:
-        return Problem("NN111", path, f"{word} is a fault, not a warning, and cannot be ignored")
+        return Problem("NN111", path, f"{word} is an error, not a warning, and cannot be ignored")
     near = next((code for code in LINT if edit_distance(str(word), code, most=1) is not None), None)
     return Problem("NN111", path, f"there is no warning {quote(word)}", near)
 

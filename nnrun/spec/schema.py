@@ -1,7 +1,6 @@
-"""The spec language as JSON Schema, draft 07, which editors complete, explain and check by.
+"""The spec as JSON Schema, draft 07, for completion and checks in editors.
 
-It refuses nothing that `nnrun.spec.loading.load` accepts. It may accept more: what depends on the
-data, or on two values at once, only nnrun knows.
+It accepts all valid specs, and some invalid ones: it cannot check the data or combinations of keys.
 """
 
 from __future__ import annotations
@@ -17,17 +16,13 @@ from nnrun.spec.component import Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keys import BLOCKS, EXTENDS
 from nnrun.spec.prepare import STEPS, first_argument
-from nnrun.spec.text import with_article
-
-# Pieces of JSON Schema, draft 07: what one value may be, and what an editor says of it.
 
 Schema = dict[str, Any]
 NEEDED: Any = object()
-"""Stands for the default of what has none."""
+"""The default of a required key."""
 
-# nnrun reads `1e-4` and `10_000` as numbers, but what checks a spec by this schema may read them as
-# text: YAML 1.1 knows no `1e-4` without a point, YAML 1.2 no `_`. So text that looks like a number
-# is let through wherever a number may stand.
+# Some YAML readers take `1e-4` (1.1) or `10_000` (1.2) for text, which is a number in nnrun. So text
+# that looks like a number is allowed in place of a number.
 _TEXT = {
     "integer": (f"^({tree.DECIMAL}|{tree.BASED})$", "must be a whole number"),
     "number": (f"^({tree.FLOAT}|{tree.BASED})$", "must be a number"),
@@ -36,7 +31,7 @@ _SAID = frozenset(("description", "markdownDescription", "default"))
 
 
 def typed(types: Iterable[str], choices: Sequence[str] = ()) -> Schema:
-    """A value of one of JSON's types, anything where there are none; text is one of the choices."""
+    """A value of some JSON types (any if none); text must be one of the choices."""
     others = [name for name in types if name != "string"]
     if not choices:
         return numeric({"type": _one(types)}) if (types := tuple(types)) else {}
@@ -48,7 +43,7 @@ def typed(types: Iterable[str], choices: Sequence[str] = ()) -> Schema:
 
 
 def numeric(schema: Schema) -> Schema:
-    """The schema, where it asks for a number, with numbers that are read as text."""
+    """The schema, also for numbers that are read as text."""
     types = _types(schema)
     kind = next((kind for kind in ("number", "integer") if kind in types), None)
     if kind is None or "string" in types:
@@ -59,7 +54,7 @@ def numeric(schema: Schema) -> Schema:
 
 
 def _types(schema: Schema) -> list[str]:
-    """JSON's types for a value; a reference and a choice are words."""
+    """The JSON types of a schema; references and choices are strings."""
     types = schema.get("type", "string" if {"$ref", "enum"} & schema.keys() else [])
     return [types] if isinstance(types, str) else list(types)
 
@@ -74,14 +69,14 @@ def nullable(schema: Schema) -> Schema:
         return schema
     if "enum" in schema:
         return {**schema, "enum": list(dict.fromkeys([*schema["enum"], None]))}
-    # An editor proposes the keys of a mapping only where nothing else may stand in its place.
+    # Editors complete the keys of a mapping only if no other type is allowed.
     if "type" in schema and "properties" not in schema:
         return {**schema, "type": list(dict.fromkeys([*_types(schema), "null"]))}
     return either(schema, {"type": "null"})
 
 
 def either(*schemas: Schema) -> Schema:
-    """One of several, those that are one of several themselves taken apart."""
+    """One of several schemas, flattened."""
     flat = [each for schema in schemas for each in _alternatives(schema)]
     return {"anyOf": [each for place, each in enumerate(flat) if each not in flat[:place]]}
 
@@ -91,19 +86,19 @@ def _alternatives(schema: Schema) -> list[Schema]:
 
 
 def described(schema: Schema, text: str, default: Any = NEEDED) -> Schema:
-    """The schema with what an editor says of it.
+    """The schema with another description and default.
 
     Args:
-        schema: its own description and default, if any, give way.
+        schema: with or without a description.
         text: in Markdown.
-        default: said in the text too, because editors do not show it. `null` stays in the text
-            only: an editor would write it out, and nobody means it. So does what is empty.
+        default: added to the text too, because editors do not show it. Null and empty values are
+            only in the text, so that editors do not insert them.
     """
     is_telling = default is not NEEDED and default not in ("", [])
     if is_telling and "efault" not in text:
         text = f"{text} Default: {default if isinstance(default, str) else json.dumps(default)}."
     inner = {key: value for key, value in schema.items() if key not in _SAID}
-    # A reader of draft 07 sees nothing beside a reference.
+    # In draft 07 keys beside a reference are ignored.
     inner = {"anyOf": [inner]} if "$ref" in inner else inner
     markdown = {"markdownDescription": text} if "`" in text else {}
     kept = {"default": default} if is_telling and default is not None else {}
@@ -111,12 +106,12 @@ def described(schema: Schema, text: str, default: Any = NEEDED) -> Schema:
 
 
 def reference(name: str) -> Schema:
-    """A definition by its name."""
+    """A reference to a definition."""
     return {"$ref": f"#/definitions/{name}"}
 
 
 def mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
-    """A mapping of these keys and no others."""
+    """A mapping with only these keys."""
     needed = {"required": list(required)} if required else {}
     return {
         "type": "object",
@@ -127,7 +122,7 @@ def mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> S
 
 
 def word(words: Mapping[str, str]) -> Schema:
-    """One of some words, each with its description."""
+    """One of some words, with descriptions."""
     return {
         "type": "string",
         "enum": list(words),
@@ -136,11 +131,10 @@ def word(words: Mapping[str, str]) -> Schema:
 
 
 def single(words: Mapping[str, Schema], alone: Schema | None = None) -> Schema:
-    """One of some words with what follows it, or a word alone."""
-    # The limit stands beside the keys rather than with them: where it is reached, as it is while
-    # the first word is typed, a language server proposes none of them.
+    """One of some words with its arguments, or a word alone."""
+    # The limit is separate from the keys, otherwise editors propose no key while one is typed.
     one: Schema = {"type": "object", "minProperties": 1, "maxProperties": 1}
-    # Where no alternative fits it complains of the first: of a word, that it is none of the words.
+    # Editors report the first alternative if none fits.
     return {
         **mapping(words),
         "type": ["object", "string"] if alone else "object",
@@ -149,16 +143,16 @@ def single(words: Mapping[str, Schema], alone: Schema | None = None) -> Schema:
 
 
 def followed(arguments: Schema, lone: Schema | None) -> Schema:
-    """What may follow a name: its arguments, nothing where none is needed, or a lone value."""
+    """The value of a name: arguments, nothing if none is required, or a single value."""
     nothing = [] if "required" in arguments else [{"type": "null"}]
     alternatives = either(arguments, *nothing, *([lone] if lone else []))
-    # Of these types an editor makes room for the first one when it writes the name.
+    # Editors insert a value of the first type.
     types = [name for each in alternatives["anyOf"] for name in _types(each)]
     return {"type": list(dict.fromkeys(types)), **alternatives}
 
 
 def as_text(schema: Schema) -> str:
-    """JSON with a line for every definition, so that a change of one is a change of a line."""
+    """JSON with one line per definition, for readable diffs."""
     head = {key: value for key, value in schema.items() if key != "definitions"}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     rows = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in schema["definitions"].items()]
@@ -166,9 +160,7 @@ def as_text(schema: Schema) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-# The keys of a spec as draft 07, from the types that pydantic checks them by.
-
-# Which Keras names stand at a key.
+# Kinds of Keras components by key.
 KINDS = {
     "model": "layers",
     "optimizer": "optimizers",
@@ -177,12 +169,12 @@ KINDS = {
     "callbacks": "callbacks",
 }
 WHOLE, EXTENDING = "spec", "spec.extending"
-# Pydantic's own; a title there is the name of a class.
+# Of pydantic; titles are names of classes.
 _LEFT_OUT = frozenset(("title", "$defs", "discriminator", "$ref", "oneOf", "default"))
 
 
 class Keys:
-    """Turns what pydantic says of a spec, draft 2020-12 with `$defs`, into draft 07."""
+    """Turns pydantic's schema, draft 2020-12 with `$defs`, into draft 07."""
 
     def __init__(self) -> None:
         keys.add_descriptions()
@@ -192,19 +184,19 @@ class Keys:
         self.models: dict[str, Schema] = self.whole["$defs"]
 
     def definitions(self) -> Iterator[tuple[str, Schema]]:
-        """A whole spec, a spec that extends another, and the steps of `prepare`."""
+        """A spec, a spec that extends another, and the prepare steps."""
         spec = self._draft07(self.whole)
         extends = {"type": "string", "minLength": 1, "description": EXTENDS.meaning}
         spec["properties"] = {"extends": extends, "blocks": _blocks(), **spec["properties"]}
-        # Without a name the file's stem is taken.
+        # The default name is the file's stem.
         spec["required"] = [key for key in spec["required"] if key != "name"]
         yield WHOLE, spec
-        # What is needed may stand in the spec below.
+        # Required keys may be in the extended spec.
         yield EXTENDING, _loosened(spec)
         yield from self._steps()
 
     def _steps(self) -> Iterator[tuple[str, Schema]]:
-        """A step of `prepare`, and each of them with its arguments."""
+        """A step of `prepare`, and the arguments of each."""
         steps = {name: self._draft07(self.models[cls.__name__]) for name, cls in STEPS.items()}
         alone = {name: s["description"] for name, s in steps.items() if "required" not in s}
         words = {name: reference(f"steps.{name}") for name in steps}
@@ -213,11 +205,11 @@ class Keys:
             yield f"steps.{name}", _step(name, schema)
 
     def _draft07(self, schema: Schema, key: str = "") -> Schema:
-        """One piece, what it refers to written out.
+        """A part of pydantic's schema, with references expanded.
 
         Args:
             schema: pydantic's.
-            key: the key of the spec at which it stands.
+            key: of the spec.
         """
         found = {name: value for name, value in schema.items() if name not in _LEFT_OUT}
         if "oneOf" in schema and "discriminator" not in schema:
@@ -232,11 +224,10 @@ class Keys:
             found |= self._any_of(found.pop("anyOf"), key)
         if "$ref" in schema or "discriminator" in schema:
             found = self._inner(schema, key) | found
-        # What stands at a key is described there rather than where it is defined.
         text, default = schema.get("description"), schema.get("default", NEEDED)
         if text is None:
             return numeric(found)
-        # A mapping's keys tell their defaults themselves.
+        # Keys of a mapping have their own defaults.
         return described(numeric(found), text, NEEDED if isinstance(default, dict) else default)
 
     def _any_of(self, alternatives: list[Schema], key: str) -> Schema:
@@ -246,7 +237,7 @@ class Keys:
         return nullable(found) if null in alternatives else found
 
     def _inner(self, schema: Schema, key: str) -> Schema:
-        """What a reference, or one of several models with a name each, stands for."""
+        """The definition of a reference, or of one of several models."""
         match schema:
             case {"discriminator": {"propertyName": "name"}, "oneOf": alternatives}:
                 return self._named(alternatives, key)
@@ -256,7 +247,7 @@ class Keys:
         return reference(KINDS[key]) if name == "Component" else self._draft07(self.models[name])
 
     def _named(self, alternatives: list[Schema], key: str) -> Schema:
-        """One of several mappings, told apart by `name`; or the name alone."""
+        """One of several mappings, selected by `name`; or the name alone."""
         mappings = [self._draft07(each, key) for each in alternatives]
         docs = {each["properties"]["name"]["const"]: each["description"] for each in mappings}
         for each in mappings:
@@ -266,10 +257,14 @@ class Keys:
 
 
 def _blocks() -> Schema:
-    """Blocks by name; what their layers are is known where they are used."""
+    """Blocks by name; layers are not checked."""
     properties: dict[str, Schema] = {
-        blocks.PARAMETERS: {"description": "Names, each by itself or with a default."},
-        blocks.LAYERS: {"type": "array", "minItems": 1, "description": "With `$name` in them."},
+        blocks.PARAMETERS: {"description": "Names, each with or without a default."},
+        blocks.LAYERS: {
+            "type": "array",
+            "minItems": 1,
+            "description": "Layers, with `$name` for parameters.",
+        },
     }
     named = {f"^{blocks.NAME}$": mapping(properties, [blocks.LAYERS])}
     schema = {"type": "object", "patternProperties": named, "additionalProperties": False}
@@ -277,7 +272,7 @@ def _blocks() -> Schema:
 
 
 def _step(name: str, schema: Schema) -> Schema:
-    """What may follow a step: its arguments, nothing, or a lone value."""
+    """The value of a step: arguments, nothing, or a single value."""
     arguments = STEPS[name].model_fields.keys() - {"step"}
     properties = {key: each for key, each in schema["properties"].items() if key in arguments}
     needed = schema.get("required", [])
@@ -288,7 +283,7 @@ def _step(name: str, schema: Schema) -> Schema:
 
 
 def _loosened(schema: Schema) -> Schema:
-    """Without what is needed, in mappings of mappings; a list is never merged, so it stays."""
+    """Without required keys in nested mappings; lists are not merged."""
     loose = {key: value for key, value in schema.items() if key != "required"}
     if "properties" in loose:
         inner = loose["properties"].items()
@@ -298,19 +293,16 @@ def _loosened(schema: Schema) -> Schema:
     return loose
 
 
-# What follows a name of Keras's, from the catalogue: its arguments, their types and words.
-
-# A spec that extends another may hold a part of these, because mappings merge. All other names are
-# parts of lists, which do not.
+# These can be partial in a spec that extends another. Others are in lists, which are not merged.
 MERGED = frozenset(("optimizers", "losses", "schedules"))
 
-# Names the definition of the words that stand alone; no class of Keras's is called so.
+# The definition of names without arguments.
 ALONE = "alone"
 ANYTHING = ("string", "number", "boolean", "array")
 
 
 def definitions() -> Iterator[tuple[str, Schema]]:
-    """Each kind of name, and each name of a kind with its arguments."""
+    """Each kind, and each of its classes with arguments."""
     for kind in keras_names.NOUNS:
         names = catalogue.names(kind)
         yield kind, _kind(kind)
@@ -321,7 +313,7 @@ def definitions() -> Iterator[tuple[str, Schema]]:
 
 
 def _entry(kind: str, name: str) -> Entry:
-    return catalogue.entry(kind, name) or Entry(name, "What the labels make of it.", {}, {})
+    return catalogue.entry(kind, name) or Entry(name, "Depends on the labels.", {}, {})
 
 
 def _needed(kind: str, entry: Entry) -> list[str]:
@@ -329,15 +321,15 @@ def _needed(kind: str, entry: Entry) -> list[str]:
 
 
 def _alone(kind: str) -> Schema:
-    """The words of a kind that need nothing after them."""
+    """The names of a kind without required arguments."""
     entries = {name: _entry(kind, name) for name in catalogue.names(kind)}
     return word({name: each.doc for name, each in entries.items() if not _needed(kind, each)})
 
 
 def _kind(kind: str) -> Schema:
-    """A name of a kind, alone or with its arguments."""
+    """A component of a kind, alone or with its arguments."""
     noun = keras_names.NOUNS[kind]
-    description = f"{with_article(noun).capitalize()} of Keras's."
+    description = f"A Keras {noun}."
     alone = reference(f"{kind}.{ALONE}")
     if kind == "activations":
         return described(alone, description)
@@ -349,19 +341,19 @@ def _kind(kind: str) -> Schema:
 
 
 def _or_a_block(layers: Schema) -> Schema:
-    """A layer, or the name of a block with what is handed over; which there are, nnrun knows."""
+    """A layer, or any name of a block with its parameters."""
     name = f"^{blocks.NAME}$"
     alone = {"type": "string", "pattern": name}
     return {**layers, "patternProperties": {name: {}}, "anyOf": [*layers["anyOf"], alone]}
 
 
 def _arguments(kind: str, name: str) -> Schema:
-    """What may follow a name: its arguments, nothing, or a lone value."""
+    """The value of a class: arguments, nothing, or a single value."""
     entry = _entry(kind, name)
     needed = _needed(kind, entry)
     properties = {key: _argument(kind, entry, each) for key, each in entry.accepted.items()}
     lone = _lone(kind, entry) if {*needed} <= {entry.first} else None
-    said = [f"`{a.name}`{' (needed)' * a.required}" for a in entry.arguments.values()]
+    said = [f"`{a.name}`{' (required)' * a.required}" for a in entry.arguments.values()]
     more = f"\n\nArguments: {', '.join(said)}" if said else ""
     return {
         "description": entry.doc,
@@ -380,7 +372,7 @@ def _argument(kind: str, entry: Entry, argument: Argument) -> Schema:
 
 
 def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
-    """What `components.check` lets through."""
+    """Values that `keras_names.check` accepts."""
     if argument.kind == "file":
         return {"type": "string", "minLength": 1}
     if argument.kind == "schedules":
@@ -395,7 +387,7 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
 
 
 def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
-    """What `arguments.expected` lets through."""
+    """Values that `keras_names.expected_value` accepts."""
     if kind == "layers" and argument.required and argument.name in keras_names.COUNTS:
         return numeric({"type": "integer", "exclusiveMinimum": 0})
     if entry.name in keras_names.DROPPING and argument.name == "rate":
@@ -412,7 +404,7 @@ def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
 
 
 def _lone(kind: str, entry: Entry) -> Schema | None:
-    """The first argument without its name; a mapping holds arguments by name, so it is none."""
+    """The first argument without its name, except as a mapping."""
     if entry.first is None:
         return None
     first = entry.arguments[entry.first]
@@ -430,11 +422,11 @@ def _lone(kind: str, entry: Entry) -> Schema | None:
 
 
 FILE = "nnrun.schema.json"
-"""What the shipped file is called; it lies beside the shipped specs."""
+"""Name of the shipped file, beside the shipped specs."""
 
 
 def schema() -> Schema:
-    """The whole schema, from the keys that pydantic checks and the names of the catalogue."""
+    """The schema, from the pydantic models and the catalogue."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "nnrun spec",
@@ -446,12 +438,12 @@ def schema() -> Schema:
 
 
 def text() -> str:
-    """The schema as shipped: JSON, a line for each definition."""
+    """The schema as JSON, one line per definition."""
     return as_text(schema())
 
 
 def header(address: str = FILE) -> tuple[str, str]:
-    """The lines on top of a spec by which an editor finds the schema.
+    """The first lines of a spec, with which editors find the schema.
 
     Args:
         address: the schema's file, relative to the spec.

@@ -1,6 +1,6 @@
-"""YAML text to values with their places, within limits and without running anything.
+"""Reads YAML text to values with their places, within limits and without running code.
 
-Reads PyYAML's events rather than its nodes: depth, size and aliases are limited while reading.
+It reads PyYAML's events, to limit depth, size and aliases while reading.
 """
 
 from __future__ import annotations
@@ -21,43 +21,39 @@ from nnrun.errors import Fault, Place
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import KeyPath, Node, dotted, scalar
 
-# Plain words of YAML 1.2's core schema: what `true`, `10_000`, `1e-4` and `no` stand for.
-
-
-# What PyYAML's complaints mean, in plain words.
-
-_TAB = "a tab stands where only spaces may; indent with spaces"
-_SPACE = "a space of another kind (U+{:04X}) stands in the indentation; use plain spaces"
-_INDENT = "the indentation does not fit the lines above"
-_DEEP = "this line is indented further than the lines that it could belong to"
-_SECOND = (
-    "a second ':' in one line; put what comes after the first in {…}, or in quotes if it is text"
-)
+_TAB = "a tab where only spaces are allowed; indent with spaces"
+_SPACE = "a special space (U+{:04X}) in the indentation; use plain spaces"
+_INDENT = "the indentation does not match the lines above"
+_DEEP = "this line is indented too far"
+_SECOND = "a second ':' in one line; put the value in {…}, or in quotes if it is text"
 _GLUED = "a space is missing after the ':'"
-TOO_DEEP = "far too many lists and mappings inside each other"
+TOO_DEEP = "too many nested lists and mappings"
 _NO_COLON = "a key needs a ':' after it"
-# From what PyYAML says (in C, then in Python) to what a person should do.
+# From messages of PyYAML (in C, then in Python) to corrections.
 _EXPLANATIONS = (
     ("did not find expected key", _INDENT),
     (
         "did not find expected '-' indicator",
-        "the lines above are a list, so this line must begin with '- ', or be indented as it belongs",
+        "the lines above are a list, so this line must begin with '- ' or be indented",
     ),
     ("expected <block end>", _INDENT),
-    ("expected <document start>", "holds several documents, or text after its end"),
+    ("expected <document start>", "has several documents, or text after its end"),
     ("block sequence entries are not allowed", "a list must begin on a line of its own"),
     ("unknown escape character", "unknown escape after '\\' in double quotes; use single quotes"),
     (
         "comment or line break",
-        "'>' and '|' begin a text of several lines; put what begins so in quotes",
+        "'>' and '|' begin a text of several lines; put the value in quotes",
     ),
-    ("cannot start any token", "this character must be put in quotes"),
+    ("cannot start any token", "this character must be in quotes"),
     ("exceeded maximum nesting depth", TOO_DEEP),
-    ("undefined tag handle", "tags that begin with '!' are not used here"),
-    ("expected node content", "a value is missing here, or a ',' is one too many"),
-    ("expected alphabetic or numeric", "'*' and '&' need a name after them; or put it in quotes"),
+    ("undefined tag handle", "tags that begin with '!' are not allowed"),
+    ("expected node content", "a value is missing here, or there is an extra ','"),
+    (
+        "expected alphabetic or numeric",
+        "'*' and '&' need a name after them; or put the value in quotes",
+    ),
 )
-# These are seen at the end of the text, but the culprit is where they began.
+# PyYAML detects these at the end of the text; shown is where they begin.
 _UNCLOSED = (
     ("could not find expected ':'", _NO_COLON),
     ("unexpected end of stream", "a quoted text is not closed"),
@@ -66,18 +62,18 @@ _UNCLOSED = (
 )
 
 
-# Ends of a value in quotes or brackets, and what may have been meant where text follows.
+# Text after a closing quote or bracket.
 _CLOSED = {
-    "'": "text stands after the closing '; inside of '…' write '' for an apostrophe",
-    '"': 'text stands after the closing "; put all of it in quotes',
-    "]": "text stands after the closing ]; it ends the list",
-    "}": "text stands after the closing }; it ends the mapping",
+    "'": "text after the closing '; inside of '…' write '' for an apostrophe",
+    '"': 'text after the closing "; put all of it in quotes',
+    "]": "text after the closing ]",
+    "}": "text after the closing }",
 }
 _KEY = re.compile(r"[\s-]*[\w.-]+:(?=\S)")
 
 
 def explain(error: MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int, str]:
-    """Where a text stops being YAML, counted from 0, and why."""
+    """Line and column of a YAML error, from 0, and the message."""
     problem = error.problem or error.context or "unreadable"
     for pattern, message in _UNCLOSED:
         if pattern in problem and error.context_mark:
@@ -107,7 +103,7 @@ def _line(lines: Sequence[str], number: int) -> str:
 
 
 def _indentation(lines: Sequence[str], line: int, column: int) -> tuple[int, int, str] | None:
-    """A tab, or a space of another kind, that stands in the indentation or at the column."""
+    """A tab or special space in the indentation or at the column."""
     for number in (line, line - 1):
         text = _line(lines, number) if number >= 0 else ""
         for at, character in enumerate(text[: len(text) - len(text.lstrip())]):
@@ -123,14 +119,12 @@ def tag(name: str) -> str:
     return name.replace("tag:yaml.org,2002:", "!!")
 
 
-# The file of a spec, which may be a stranger's: what it holds, if it is a file at all.
-
 LARGEST = 1_000_000  # bytes
 ENDINGS = (".yaml", ".yml")
 
 
 class NotAFile(OSError):
-    """What is there is no file that could hold a spec."""
+    """A path that is not a file for a spec."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -140,12 +134,12 @@ def read_bytes(path: Path) -> bytes:
         NoFile: it is a pipe or a device, which would be waited for, or a link to anything.
         OSError: it cannot be read.
     """
-    # `nnrun check /dev/stdin`, and what a shell makes of `<(…)`.
+    # `nnrun check /dev/stdin`, and `<(…)` in a shell.
     is_piped = path.parts[:2] == ("/", "dev")
-    # What a link leads to may be anything of this machine, and errors quote what they are about.
+    # A link may lead to a private file, and faults quote lines.
     if path.is_symlink() and not is_piped and path.resolve().suffix not in ENDINGS:
-        raise NotAFile("is a link to what is no YAML file")
-    # A pipe that nobody writes to would be waited for.
+        raise NotAFile("is a link to a file that is not YAML")
+    # Opening a pipe without a writer would block.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as stream:
         found = os.fstat(stream.fileno()).st_mode
@@ -158,21 +152,22 @@ def read_bytes(path: Path) -> bytes:
         return stream.read(LARGEST + 1)
 
 
-DEEPEST = 50  # mappings and lists inside each other
-MOST_VALUES = 50_000  # after aliases have been written out, of all files of a spec together
+DEEPEST = 50  # nested mappings and lists
+MOST_VALUES = 50_000  # of all files of a spec, with aliases expanded
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-_HALF_A_TUPLE = re.compile(r"\(-?[\d.]+\Z")  # what is left of one between commas
+_HALF_A_TUPLE = re.compile(r"\(-?[\d.]+\Z")  # the part before a comma
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a text holds: its root where it could be read, and what is wrong with it.
+    """A YAML document.
 
     Args:
-        text: of a file, as far as it could be read.
+        root: None if it is empty or cannot be read.
+        text: of a file, if it could be read.
     """
 
     root: Node | None
@@ -181,22 +176,22 @@ class Document:
 
 
 class _StopError(Exception):
-    """Nothing after this fault can be trusted."""
+    """Reading cannot continue after this fault."""
 
 
 def read_file(path: File, *, most: int = MOST_VALUES) -> Document:
-    """Reads a file; whatever is wrong with it is in the faults.
+    """Reads a file.
 
     Args:
-        path: as the person named it.
-        most: values that it may hold.
+        path: as given by the user.
+        most: maximum number of values.
     """
     try:
         data = read_bytes(path)
     except OSError as error:
         return Document(None, (_unreadable(path, error),))
     if len(data) > LARGEST:
-        message = f"larger than {LARGEST:,} bytes, which no spec needs"
+        message = f"larger than {LARGEST:,} bytes, too large for a spec"
         place = Place(str(path), 1, 1, 1, "")
         return Document(None, (Fault("NN007", "", message, place),))
     try:
@@ -234,13 +229,12 @@ def _unreadable(path: File, error: OSError) -> Fault:
 
 
 def read(text: str, *, source: str, root: KeyPath = (), most: int = MOST_VALUES) -> Document:
-    """Reads YAML text of one document.
+    """Reads the YAML text of one document.
 
     Args:
-        text: what to read.
-        source: named in every place.
-        root: the path of the text's root, for text that is part of a spec.
-        most: values that it may hold.
+        source: of every place.
+        root: the path of the text's root, if it is part of a spec.
+        most: maximum number of values.
     """
     reader = _Reader(text, source, most)
     try:
@@ -251,7 +245,7 @@ def read(text: str, *, source: str, root: KeyPath = (), most: int = MOST_VALUES)
 
 
 class _Reader:
-    """Reads one text; `faults` fills while it goes."""
+    """Reads one text and collects faults."""
 
     def __init__(self, text: str, source: str, most: int) -> None:
         self.source = source
@@ -263,12 +257,12 @@ class _Reader:
         self.text = text
 
     def document(self, root: KeyPath) -> Node | None:
-        """The only document of the text; none where the text is empty."""
+        """The only document of the text; None if it is empty."""
         if found := _UNPRINTABLE.search(self.text):
             before = _BREAK.split(self.text[: found.start()])
             place = self.place(len(before) - 1, len(before[-1]))
             raise self.stop(
-                "NN002", f"holds the character U+{ord(found[0]):04X}; leave it out", place
+                "NN002", f"contains the character U+{ord(found[0]):04X}; remove it", place
             )
         self.parser = _Loader(self.text)
         try:
@@ -286,7 +280,7 @@ class _Reader:
         self.next()
         if isinstance(event := self.next(), yaml.DocumentStartEvent):
             place = self.span(event)
-            raise self.stop("NN004", "holds several documents; a spec is one mapping", place)
+            raise self.stop("NN004", "has several documents; a spec is one mapping", place)
         return node
 
     def next(self) -> Any:
@@ -294,12 +288,12 @@ class _Reader:
         return self.parser.get_event()
 
     def node(self, event: Any, path: KeyPath, depth: int) -> Node:
-        """The value that an event begins."""
+        """The value that begins with an event."""
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
         self.count(1, event, path)
         if event.tag is not None:
-            message = f"tags such as {tag(event.tag)!r} are not used here; leave it out"
+            message = f"tags such as {tag(event.tag)!r} are not allowed; remove it"
             self.fault("NN006", message, self.span(event), path)
         if isinstance(event, yaml.ScalarEvent):
             plain = not event.style
@@ -316,7 +310,7 @@ class _Reader:
     def collection(self, event: Any, path: KeyPath, depth: int) -> Node:
         """A list or a mapping."""
         if depth > DEEPEST:
-            message = f"more than {DEEPEST} lists and mappings inside each other"
+            message = f"more than {DEEPEST} nested lists and mappings"
             # The path to it would fill the screen.
             raise self.stop("NN007", message, self.span(event), path[:2])
         if isinstance(event, yaml.SequenceStartEvent):
@@ -348,14 +342,14 @@ class _Reader:
         return Node(nodes, self.span(start, event), size=size)
 
     def value(self, key: str | None, place: Place, path: KeyPath, depth: int) -> Node:
-        """What stands after a key; where nothing does, the key is the place to look."""
+        """The value of a key; an empty one has the place of the key."""
         event = self.next()
         node = self.node(event, path if key is None else (*path, key), depth + 1)
         empty = isinstance(event, yaml.ScalarEvent) and not event.value and not event.style
         return Node(node.value, place if empty else node.place, place, node.size)
 
     def key(self, event: Any, path: KeyPath, depth: int, place: Place) -> str | None:
-        """A key, which must be a word; anything else is a fault and is left out."""
+        """A key, which must be a word; other keys are faults and left out."""
         node = self.node(event, path, depth + 1)
         alias = isinstance(event, yaml.AliasEvent)
         if isinstance(node.value, str) and (node.value != "<<" or alias or event.style):
@@ -365,7 +359,7 @@ class _Reader:
         if node.value == "<<":
             self.fault(
                 "NN008",
-                "'<<' does not merge here; write the keys out, or `extends: FILE`",
+                "'<<' is not supported; write out the keys, or use `extends: FILE`",
                 place,
                 path,
             )
@@ -378,43 +372,43 @@ class _Reader:
         return None
 
     def alias(self, event: Any, path: KeyPath) -> Node:
-        """What an anchor named before."""
+        """The value of an anchor."""
         if event.anchor not in self.anchors:
-            message = f"'*{event.anchor}' stands for nothing: no '&{event.anchor}' ends before it"
+            message = f"'*{event.anchor}' is undefined: there is no '&{event.anchor}' before it"
             raise self.stop("NN002", message, self.span(event), path)
         node = self.anchors[event.anchor]
         self.count(node.size, event, path)
         return node
 
     def count(self, values: int, event: Any, path: KeyPath) -> None:
-        """Keeps the number of values within the limit."""
+        """Limits the number of values."""
         self.values += values
         if self.values > self.most:
-            message = f"more than {MOST_VALUES:,} values once aliases are written out"
+            message = f"more than {MOST_VALUES:,} values once aliases are expanded"
             raise self.stop("NN007", message, self.span(event), path)
 
     def span(self, start: Any, end: Any = None) -> Place:
-        """The first line of what lies between two events."""
+        """The first line between two events."""
         first, last = start.start_mark, (end or start).end_mark
         text = self.lines[first.line] if first.line < len(self.lines) else ""
         column = last.column if last.line == first.line else len(text.rstrip())
         return self.place(first.line, first.column, column - first.column)
 
     def place(self, line: int, column: int, length: int = 1) -> Place:
-        """A place, from a line and a column counted from 0."""
+        """A place, from line and column counted from 0."""
         text = self.lines[line] if line < len(self.lines) else ""
         return Place(self.source, line + 1, column + 1, max(length, 1), text)
 
     def fault(self, code: str, message: str, place: Place, path: KeyPath = ()) -> None:
-        """Notes a fault and goes on."""
+        """Adds a fault."""
         self.faults.append(Fault(code, dotted(path), message, place))
 
     def stop(self, code: str, message: str, place: Place, path: KeyPath = ()) -> _StopError:
-        """Notes a fault after which nothing can be read."""
+        """Adds a fault after which reading stops."""
         self.fault(code, message, place, path)
         return _StopError()
 
 
 def _is_number_of_a_class(event: Any) -> bool:
-    """Whether a key is a whole number as people write one; it is its own word."""
+    """Whether a key is a plain whole number, as for `class_weight`."""
     return isinstance(event, yaml.ScalarEvent) and event.value.isdecimal()

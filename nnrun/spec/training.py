@@ -1,4 +1,4 @@
-"""`training`: how the model is fitted."""
+"""`training`: how the model is trained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnrun.spec.component import Named, Spec
 
 
 def _form(value: object) -> str:
-    # In brackets, because a class may have any name.
+    # In parentheses, because a class can have any name.
     return "(each)" if isinstance(value, dict) else "(word)"
 
 
@@ -33,61 +33,60 @@ Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|gpu:\d+)$")]
 
 
 class Stage(Spec):
-    """A part of the training, with an optimizer that begins anew."""
+    """A part of the training, with a new optimizer."""
 
     epochs: PositiveInt
-    """Passes over the training rows; the last stage lasts as long as `training.epochs`."""
+    """Number of epochs; the last stage ends with `training.epochs`."""
     learning_rate: Annotated[float, Field(gt=0, lt=1e6)] | None = None
-    """Instead of the optimizer's own."""
+    """Learning rate of this stage; by default that of the optimizer."""
     freeze: tuple[str, ...] = Field((), strict=False)
-    """Layers that stand still, by their name in `model`, such as `Application`, by the name of their
-    block, or by their own `name`."""
+    """Layers to freeze, by Keras class such as `Application`, by block, or by `name`."""
 
 
 def _form_of_epochs(schema: dict[str, Any]) -> None:
-    """Stages say how many epochs there are, where nothing else does."""
+    """Either epochs or stages are required."""
     schema["required"] = [key for key in schema["required"] if key != "epochs"]
     schema["anyOf"] = [{"required": ["epochs"]}, {"required": ["stages"]}]
 
 
 class Training(Spec):
-    """How the model is fitted."""
+    """How the model is trained."""
 
     model_config = ConfigDict(json_schema_extra=_form_of_epochs)
 
     optimizer: Named
     """A Keras optimizer, such as `rmsprop` or `{RMSprop: {learning_rate: 0.001}}`."""
     loss: Named
-    """A Keras loss. Labels are encoded as it needs them."""
+    """A Keras loss; labels are encoded as it requires."""
     metrics: tuple[Named, ...] = Field((), strict=False)
     """Keras metrics, reported for training, validation and test rows."""
     epochs: PositiveInt
-    """Passes over the training rows; those of all `stages` where it is left out."""
+    """Passes over the training rows; by default the sum of all `stages`."""
     batch_size: PositiveInt = 32
     """Rows per gradient step."""
     shuffle: bool = True
-    """New row order each epoch, drawn from the seed."""
+    """Shuffle the rows before each epoch, with the seed."""
     class_weight: ClassWeight | None = None
-    """How much a row of each class counts in the training loss: `balanced`, as much as all classes
-    together share evenly, or a number per class by its name or number; a class left out counts 1."""
+    """Weight of each class in the training loss: `balanced`, or a number per class, by name or
+    number; the default is 1."""
     stages: tuple[Stage, ...] = Field((), strict=False)
-    """Parts of the training, one after the other, such as `{epochs: 5, freeze: [Application]}`."""
+    """Consecutive parts of the training, such as `{epochs: 5, freeze: [Application]}`."""
     callbacks: tuple[Named, ...] = Field((), strict=False)
     """Keras callbacks, such as `{EarlyStopping: {monitor: val_loss, patience: 3}}`."""
     engine: Literal["auto", "xla", "graph", "fit"] = "auto"
-    """Training loop: compiled by XLA, a TensorFlow graph, or Keras's `model.fit`."""
+    """Training loop: compiled with XLA, as a TensorFlow graph, or Keras's `model.fit`."""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """Keras's dtype policy."""
     device: Device = "auto"
-    """`auto` is the first GPU, or the CPU where there is none."""
+    """`auto` is the first GPU, or the CPU if there is none."""
 
     @model_validator(mode="before")
     @classmethod
     def _added_up(cls, value: Any) -> Any:
-        """Writes the epochs of all stages out, where nothing else says how many there are."""
+        """Sets `epochs` to the sum of the stages, if it is missing."""
         if not isinstance(value, Mapping) or "epochs" in value or not value.get("stages"):
             return value
         stages = value["stages"] if isinstance(value["stages"], list | tuple) else ()
-        given = [each.get("epochs") for each in stages if isinstance(each, Mapping)]
-        # What is no number of epochs is told where it stands.
-        return {**value, "epochs": sum(each for each in given if type(each) is int) or 1}
+        epochs = [stage.get("epochs") for stage in stages if isinstance(stage, Mapping)]
+        # Invalid values are reported at their own places.
+        return {**value, "epochs": sum(number for number in epochs if type(number) is int) or 1}

@@ -1,4 +1,4 @@
-"""Values as read from YAML, each with the place where it stands."""
+"""Values read from YAML, each with its place in a file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Node:
-    """A value and where it stands.
+    """A value and its place.
 
     Args:
         value: a scalar, a tuple of nodes for a list, or nodes by key for a mapping.
-        place: where the value stands.
-        key: where its key stands, for a value in a mapping.
-        size: how many values it holds, itself included.
+        place: of the value.
+        key: place of its key, for a value in a mapping.
+        size: number of values in it, including itself.
     """
 
     value: Scalar | tuple[Node, ...] | dict[str, Node]
@@ -40,7 +40,7 @@ class Node:
                 return self.value
 
     def child(self, key: str | int) -> Node | None:
-        """What stands under a key or at a position of a list, if anything does."""
+        """The value under a key or at a list position, if there is one."""
         if isinstance(self.value, dict) and isinstance(key, str):
             return self.value.get(key)
         if isinstance(self.value, tuple) and isinstance(key, int) and key < len(self.value):
@@ -48,7 +48,7 @@ class Node:
         return None
 
     def along(self, path: KeyPath) -> Iterator[Node]:
-        """The nodes on a path, this one first, as far as the path goes."""
+        """The nodes on a path, beginning with this one, as far as they exist."""
         node: Node | None = self
         for key in (*path, None):
             if node is None:
@@ -57,7 +57,7 @@ class Node:
             node = None if key is None else node.child(key)
 
     def locate(self, path: KeyPath, *, key: bool = False) -> Place:
-        """Where a path stands, or where the nearest of its parents does."""
+        """The place of a path, or of its nearest existing parent."""
         nodes = list(self.along(path))
         if len(nodes) == 1 and path:
             return replace(self.place, line=1, column=1, length=1, text="")
@@ -66,23 +66,23 @@ class Node:
         return (node.key if key or missing else None) or node.place
 
     def under(self, key: Place | None) -> Node:
-        """The same value under another key."""
+        """The same value with another place of its key."""
         return replace(self, key=key)
 
 
 def mapping(nodes: dict[str, Node], like: Node) -> Node:
-    """A mapping in the place of another node."""
+    """A mapping with the place of another node."""
     return replace(like, value=nodes, size=1 + sum(node.size for node in nodes.values()))
 
 
 def sequence(items: Iterable[Node], like: Node) -> Node:
-    """A list in the place of another node."""
+    """A list with the place of another node."""
     items = tuple(items)
     return replace(like, value=items, size=1 + sum(node.size for node in items))
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as people write it.
+    """A path in dots and brackets.
 
     Example:
         >>> dotted(("model", 2, "Dense", "units"))
@@ -92,21 +92,19 @@ def dotted(path: KeyPath) -> str:
     return "".join(parts).removeprefix(".")
 
 
-# Something wrong with a spec, before it is known where in which file it stands.
-
 USED = "; the block "
-"""With which a message begins to say where the blocks are used that the fault is in."""
+"""Begins the part of a message about the use of a block with the fault."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong.
+    """A fault before its place in a file is known.
 
     Args:
-        path: what is meant, as shown to the person.
-        at: where to look, if not at `path`.
-        key: look at the key, not at the value.
-        meant: keys that this one was most likely meant for, so that they are not missing too.
+        path: of the wrong value, as shown.
+        at: the path whose place is shown, if not `path`.
+        key: show the place of the key, not of the value.
+        meant: keys probably meant by this one, which are not reported as missing.
     """
 
     code: str
@@ -118,71 +116,51 @@ class Problem:
     meant: tuple[KeyPath, ...] = ()
 
     def fault(self, root: Node) -> Fault:
-        """The fault, with its place in the file that was read."""
+        """The fault with its place in the file."""
         at = self.path if self.at is None else self.at
         place = root.locate(at, key=self.key)
         if not at:
-            # What the whole spec lacks stands in no line of it.
+            # A key missing from the whole spec has no line.
             place = replace(place, length=1, text="")
         message = self.message + _used(root, at, place)
         return Fault(self.code, dotted(self.path), message, place, self.suggestion)
 
 
 def _used(root: Node, at: KeyPath, place: Place) -> str:
-    """Where the blocks are used in which a path leads, unless its place is that of the use."""
+    """The uses of the blocks on a path, unless the place is that of the use."""
     nodes = list(root.along(at))
-    said = []
+    uses = []
     for node, key in zip(nodes[1:], at, strict=False):
         use, name = node.key, node.child("block")
         if key != "Block" or use is None or name is None:
             continue
         if (use.source, use.line) != (place.source, place.line):
-            said.append(f"{USED}{name.value} is used in line {use.line}")
-    return "".join(said)
+            uses.append(f"{USED}{name.value} is used in line {use.line}")
+    return "".join(uses)
 
 
 Scalar = str | int | float | bool | None
 
-
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-
-
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
-
-# Written so that Python and ECMAScript, the dialect of JSON Schema, read them alike.
+# Valid both in Python and in ECMAScript, which JSON Schema uses.
 DECIMAL = "[-+]?[0-9]+(_[0-9]+)*"
-
-
 BASED = "0(x[0-9a-fA-F]+|o[0-7]+)"
-
-
 FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(_[0-9]+)*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
 
-
 _DECIMAL = re.compile(rf"{DECIMAL}\Z")
-
-
 _BASED = re.compile(rf"{BASED}\Z")
-
-
 _FLOAT = re.compile(rf"{FLOAT}\Z")
-
-
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z")
-
-
 _NANS = frozenset((".nan", ".NaN", ".NAN"))
 
-
-# Beyond this a number is a mistake, and reading it would cost quadratic time.
+# A longer number is a mistake, and parsing it takes quadratic time.
 LONGEST_NUMBER = 400
 
 
 def scalar(text: str) -> Scalar:
-    """Reads one plain word.
-
-    `no`, `on`, `1:30` and dates stay text, unlike in YAML 1.1; `1e-4` is a number.
+    """Parses a plain word as YAML 1.2 does: `no`, `1:30` and dates are text, `1e-4` is a number.
 
     Example:
         >>> [scalar(text) for text in ("1e-4", "10_000", "no", "~")]

@@ -1,4 +1,4 @@
-"""`validation`: which training rows are held out."""
+"""`validation`: which training rows are held out for validation."""
 
 from __future__ import annotations
 
@@ -15,63 +15,63 @@ FOLDS = 5
 
 
 def _clash(key: str, reason: str) -> PydanticCustomError:
-    """Two keys that cannot stand together; `key` is the one to look at."""
+    """Two keys that exclude each other; `key` is the place of the fault."""
     return PydanticCustomError("clash", "{reason}", {"key": key, "reason": reason})
 
 
 class Holdout(Spec):
-    """One part of the training rows, never trained on."""
+    """One part of the training rows, used for validation only."""
 
     size: Annotated[PositiveInt | Fraction, Field(union_mode="left_to_right", examples=[0.2])]
-    """Rows, or a fraction of them."""
+    """Number of rows, or a fraction of them."""
     take: Literal["first", "last", "random"] = "random"
-    """Which rows."""
+    """Which rows to hold out."""
     stratify: bool = False
-    """Keep the proportions of the classes; with `take: random` only."""
+    """Stratify by class; only with `take: random`."""
 
     @model_validator(mode="after")
     def _stratified_at_random(self) -> Self:
         if self.stratify and self.take != "random":
-            reason = f"stratify needs take: random, because {self.take} rows are not drawn"
+            reason = f"stratify needs take: random, because the {self.take} rows are not random"
             raise _clash("stratify", reason)
         return self
 
 
 class Smooth(Spec):
-    """An exponential moving average of the mean curve, its first epochs left out."""
+    """An exponential moving average of the mean curve, without its first epochs."""
 
     factor: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Weight of the curve so far; the new epoch has the rest."""
+    """Weight of the previous average; the new epoch has the rest."""
     skip: NonNegativeInt = 10
-    """Epochs left out at the beginning, where the loss is still of another size."""
+    """Epochs to skip at the beginning, where the loss has a different scale."""
 
 
 class KFold(Spec):
-    """Parts of the training rows; each validates a model that was trained on the others."""
+    """Cross-validation: each fold validates a model trained on the other folds."""
 
     folds: Annotated[int, Field(ge=2)] | None = None
-    """How many parts; 5 unless `leave_one_out`."""
+    """Number of folds; 5 unless `leave_one_out`."""
     shuffle: bool = False
-    """Draw the rows of each part from the seed; else they are blocks in the order of the rows."""
+    """Assign rows to folds at random, with the seed; otherwise in order."""
     stratify: bool = False
-    """Keep the proportions of the classes in each part."""
+    """Stratify folds by class."""
     repeats: PositiveInt = 1
-    """Divide the rows anew so many times; needs `shuffle`."""
+    """Repeat with new random folds; requires `shuffle`."""
     groups: str | None = None
-    """A column; rows with the same value in it stay together."""
+    """Column of groups; rows with the same value stay in one fold."""
     time_series: bool = False
-    """Train on the rows before a part only, never on later ones."""
+    """Train only on rows before the fold."""
     leave_one_out: bool = False
-    """Each row is a part of its own."""
+    """Use one fold per row."""
     smooth: Smooth | None = None
-    """Choose the best epoch by a smoothed mean curve, and draw it."""
+    """Choose the best epoch from a smoothed mean curve, and plot it."""
     final: bool = False
-    """Then train on all training rows for the best number of epochs, and test once."""
+    """Afterwards train on all training rows for the best number of epochs, and test."""
 
     @model_validator(mode="before")
     @classmethod
     def _counted(cls, value: Any) -> Any:
-        """Writes the usual number of parts out, where there is one."""
+        """Sets the default number of folds."""
         if isinstance(value, Mapping) and value.get("leave_one_out") is not True:
             return {**value, "folds": FOLDS if value.get("folds") is None else value["folds"]}
         return value
@@ -89,7 +89,7 @@ class KFold(Spec):
         if self.time_series:
             _alone("time_series", drawn)
         if self.repeats > 1 and not self.shuffle:
-            reason = "repeats needs shuffle: true, or the parts are the same each time"
+            reason = "repeats needs shuffle: true, otherwise all repeats are equal"
             raise _clash("repeats", reason)
         return self
 
@@ -97,13 +97,13 @@ class KFold(Spec):
 def _alone(rule: str, others: Mapping[str, Any]) -> None:
     for key, given in others.items():
         if given:
-            raise _clash(key, f"{key} has no meaning with {rule}, which decides every part")
+            raise _clash(key, f"{key} cannot be used with {rule}, which defines the folds")
 
 
 class Validation(Spec):
-    """Which training rows are held out: for `nnrun train`, and for `nnrun kfold`."""
+    """Which training rows are held out, for `nnrun train` and for `nnrun kfold`."""
 
     holdout: Holdout | None = None
-    """One part of the training rows, never trained on; used by `nnrun train`."""
+    """One part of the training rows, used by `nnrun train`."""
     kfold: KFold | None = None
     """Cross-validation; used by `nnrun kfold`."""
