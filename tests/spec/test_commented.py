@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from nnrun.spec import keys
-from nnrun.spec.dumping import COLUMN, dump_commented
+from nnrun.spec.dumping import COLUMN
+from nnrun.spec.dumping import dump_commented
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
 from nnrun.spec.prepare import STEPS
@@ -54,7 +55,9 @@ def test_every_key_is_there_with_what_the_models_say_of_it(path: Path) -> None:
     found = meanings(dump_commented(experiment))
 
     assert dataset.meaning.startswith(found.pop("dataset.name"))
-    assert found.pop("dataset.prepare") == "Prepare steps in order, fitted on the training rows only."
+    assert (
+        found.pop("dataset.prepare") == "Prepare steps in order, fitted on the training rows only."
+    )
     assert found == expected
 
 

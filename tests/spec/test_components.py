@@ -2,7 +2,10 @@
 
 import pytest
 
-from nnrun.spec import catalogue, extending, keras_names, source
+from nnrun.spec import catalogue
+from nnrun.spec import extending
+from nnrun.spec import keras_names
+from nnrun.spec import source
 from nnrun.spec.component import Component
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import dotted
@@ -64,7 +67,7 @@ def test_every_word_of_the_catalogue_passes_but_for_what_it_needs():
     ("kind", "text", "message"),
     [
         ("layers", "dense: 3", "NN104 : unknown layer 'dense' (Dense)"),
-        ("layers", "Lambda: 'x: x'", "NN104 : Lambda runs Python code, and a spec never does (None)"),
+        ("layers", "Lambda: 'x: x'", "NN104 : Lambda runs Python code, which a spec cannot contain (None)"),
         ("layers", "Dense: {unitz: 3}", "NN112 Dense.unitz: Dense has no argument 'unitz' (units)"),
         ("layers", "Dense: -1", "NN114 Dense.units: must be a whole number above 0, got -1 (None)"),
         ("layers", "Dense: true", "NN114 Dense.units: must be a whole number above 0, got true (None)"),
@@ -74,10 +77,10 @@ def test_every_word_of_the_catalogue_passes_but_for_what_it_needs():
         ("layers", "Conv2D", "NN113 Conv2D: Conv2D needs the arguments 'filters' and 'kernel_size' (None)"),
         ("layers", "Dense: {units: 1, use_bias: no}", "NN114 Dense.use_bias: must be true or false, got 'no' (false)"),
         ("layers", "Activation: {relu: {max_value: 6}}", "NN112 Activation.relu: Activation has no argument 'relu'; it takes activation (None)"),
-        ("layers", "Activation: {activation: {relu: 6}}", "NN115 Activation.activation: must be a word such as 'relu'; one with arguments is a layer, such as LeakyReLU (None)"),
+        ("layers", "Activation: {activation: {relu: 6}}", "NN115 Activation.activation: must be a word such as 'relu'; for arguments use a layer such as LeakyReLU (None)"),
         ("layers", "Dense: {units: 1, kernel_regularizer: 0.1}", "NN115 Dense.kernel_regularizer: must be a regularizer such as 'L2: 0.01', got 0.1 (None)"),
         ("layers", "Dense: {units: 1, kernel_initializer: henormal}", "NN117 Dense.kernel_initializer: unknown initializer 'henormal' (he_normal)"),
-        ("layers", "{Dense: 1, Flatten: 2}", "NN115 : holds Dense and Flatten, but one layer is wanted; put '- ' before each (None)"),
+        ("layers", "{Dense: 1, Flatten: 2}", "NN115 : holds Dense and Flatten, but one layer is expected; put '- ' before each (None)"),
         ("layers", "''", "NN115 : must be a layer such as 'Dense: {units: 16}', got '' (None)"),
         ("optimizers", "adan", "NN105 : unknown optimizer 'adan' (adam)"),
         ("optimizers", "Adam: fast", "NN114 Adam.learning_rate: must be a number or a schedule such as 'ExponentialDecay: {...}', got 'fast' (None)"),
@@ -87,7 +90,7 @@ def test_every_word_of_the_catalogue_passes_but_for_what_it_needs():
         ("metrics", "accuracy: {name: x}", "NN112 accuracy.name: accuracy takes no arguments, got 'name' (None)"),
         ("callbacks", "EarlyStopping: 3", "NN114 EarlyStopping.monitor: must be a word, got 3 (None)"),
         ("callbacks", "LearningRateScheduler: 3", "NN115 LearningRateScheduler.schedule: must be a schedule such as 'ExponentialDecay: {...}', got 3 (None)"),
-        ("callbacks", "CSVLogger: 3", "NN114 CSVLogger.filename: must be a file's name, got 3 (None)"),
+        ("callbacks", "CSVLogger: 3", "NN114 CSVLogger.filename: must be a file name, got 3 (None)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told(kind, text, message):

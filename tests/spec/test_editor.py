@@ -19,7 +19,8 @@ from typing import Any
 import platformdirs
 import pytest
 
-from nnrun.spec import catalogue, schema
+from nnrun.spec import catalogue
+from nnrun.spec import schema
 from nnrun.spec.codes import LINT
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS
@@ -271,11 +272,11 @@ def test_warnings_are_proposed_by_their_codes(editor: Editor) -> None:
     ("old", "new", "said"),
     [
         ("epochs: 2", "epochs: 2\n  batch_s▮ize: 3", "Rows per gradient step. Default: 32."),
-        ("training:", "trai▮ning:", "How the model is fitted."),
+        ("training:", "trai▮ning:", "How the model is trained."),
         (
             "Dense",
             "De▮nse",
-            "Just your regular densely-connected NN layer.\n\nArguments: `units` (needed), ",
+            "Just your regular densely-connected NN layer.\n\nArguments: `units` (required), ",
         ),
         ("units", "un▮its", "Positive integer, dimensionality of the output space."),
         ("activation", "activ▮ation", "Activation function to use."),

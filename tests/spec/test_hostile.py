@@ -60,7 +60,7 @@ def test_a_tag_runs_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("\0", "a.yaml:5:14: NN002: holds the character U+0000; leave it out"),
+        ("\0", "a.yaml:5:14: NN002: contains the character U+0000; remove it"),
         ('"\\ud800"', "a.yaml:5:17: NN002: not YAML: found invalid Unicode character escape code"),
         (b"\xed\xa0\x80", "a.yaml:5:14: NN001: is not UTF-8 text; save it as UTF-8 (byte 0xed)"),
     ],
@@ -119,8 +119,8 @@ def test_of_a_file_that_is_no_spec_nothing_is_shown(secret: str) -> None:
     assert not more
     assert "SECRET" not in fault
     assert fault.startswith(
-        "in/a.yaml:1:10: NN008 extends: '../secrets.yaml' is no spec: it has no key dataset, model, "
-        "training, validation or extends; nothing of it is shown\n"
+        "in/a.yaml:1:10: NN008 extends: '../secrets.yaml' is not a spec: it has no key dataset, model, "
+        "training, validation or extends; its content is not shown\n"
     )
 
 
@@ -159,7 +159,7 @@ def test_only_a_path_from_the_spec_on_can_be_extended(name: str) -> None:
     """Another is of one machine, and a spec is carried to others."""
     [fault] = told(written(f"{GOOD}extends: {name}\n"))
 
-    assert "NN008 extends: must be the name of one file, relative to this one\n" in fault
+    assert "NN008 extends: must be one file, relative to this one\n" in fault
 
 
 def test_what_is_no_file_cannot_be_extended_and_nobody_waits_for_it() -> None:
@@ -173,9 +173,9 @@ def test_what_is_no_file_cannot_be_extended_and_nobody_waits_for_it() -> None:
         "pipe.yaml": "'pipe.yaml' is a pipe or a device, not a file",
         "zero.yaml": "'zero.yaml' is a pipe or a device, not a file",
         "folder.yaml": "'folder.yaml' is a folder, not a file",
-        "round.yaml": "no file can be read under the name 'round.yaml'",
+        "round.yaml": "no file 'round.yaml' can be read",
         "plain.txt": "'plain.txt' does not end in .yaml or .yml",
-        "x" * 5000: f"no file can be read under the name '{'x' * 58}…",
+        "x" * 5000: f"no file '{'x' * 58}… can be read",
         "a.yaml": "'a.yaml' leads back to itself",
     }.items():
         [fault] = told(written(f"extends: {name}\n{GOOD}"))
@@ -187,9 +187,9 @@ def test_a_link_out_of_the_world_of_specs_is_not_followed() -> None:
     written("root:SECRET:1\n", "shadow")
     Path("b.yaml").symlink_to("shadow")
 
-    assert told(Path("b.yaml")) == ["b.yaml:1:1: NN001: is a link to what is no YAML file"]
+    assert told(Path("b.yaml")) == ["b.yaml:1:1: NN001: is a link to a file that is not YAML"]
     assert told(written(f"extends: b.yaml\n{GOOD}")) == [
-        "b.yaml:1:1: NN001: is a link to what is no YAML file"
+        "b.yaml:1:1: NN001: is a link to a file that is not YAML"
     ]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from nnrun.spec import catalogue
-from nnrun.spec.catalogue import cache_file, load_catalogue
+from nnrun.spec.catalogue import cache_file
+from nnrun.spec.catalogue import load_catalogue
 
 SHIPPED = load_catalogue()
 

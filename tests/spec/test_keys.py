@@ -9,14 +9,18 @@ import pytest
 from pydantic import BaseModel, Field, PositiveInt
 
 from nnrun.errors import CommandError
-from nnrun.spec import catalogue, keys
-from nnrun.spec.component import Component, Spec
+from nnrun.spec import catalogue
+from nnrun.spec import keys
+from nnrun.spec.component import Component
+from nnrun.spec.component import Spec
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS
-from nnrun.spec.keys import Key, kind
+from nnrun.spec.keys import Key
+from nnrun.spec.keys import kind
 from nnrun.spec.language import EARLIER
-from nnrun.spec.prepare import STEPS, Step
+from nnrun.spec.prepare import STEPS
+from nnrun.spec.prepare import Step
 
 
 def descendants(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -73,7 +77,7 @@ def test_a_key_says_its_values_and_its_default() -> None:
 
     assert by_name["epochs"] == Key(
         "epochs",
-        "Passes over the training rows; those of all `stages` where it is left out.",
+        "Passes over the training rows; by default the sum of all `stages`.",
         "whole number above 0",
         required=True,
     )

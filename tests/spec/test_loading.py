@@ -12,7 +12,8 @@ from nnrun.errors import SpecError
 from nnrun.spec.component import Component
 from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.loading import load, name_of
+from nnrun.spec.loading import load
+from nnrun.spec.loading import name_of
 from nnrun.spec.rendering import render
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +64,7 @@ validation:
 """
 BAD_FAULTS = """\
 bad.yaml:1:1: NN101 sede: unknown key 'sede'; did you mean 'seed'?
-bad.yaml:3:9: NN109 dataset: unknown data set 'imbd'; did you mean 'imdb'?
+bad.yaml:3:9: NN109 dataset: unknown dataset 'imbd'; did you mean 'imdb'?
 bad.yaml:4:13: NN118 dataset.prepare[0]: unknown step 'multi_hat'; did you mean 'multi_hot'?
 bad.yaml:4:27: NN102 dataset.prepare[1].pad.maxlen: is missing
 bad.yaml:4:47: NN103 dataset.prepare[2].pad.maxlen: must be a whole number, got 'ten'
@@ -137,8 +138,8 @@ def test_what_is_missing_is_placed_where_it_belongs(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "NN003: holds nothing"),
-        ("---\n", "NN003: holds nothing"),
+        ("", "NN003: is empty"),
+        ("---\n", "NN003: is empty"),
         ("- a", "NN004: must be a mapping such as 'model: [...]', got a list"),
         ("hello", "NN004: must be a mapping such as 'model: [...]', got a single value"),
     ],
@@ -156,7 +157,7 @@ def test_a_hundred_faults_are_told_and_that_there_are_more(folder):
     found = faults(folder / "x.yaml")
 
     assert len(found) == 101
-    assert found[-1].endswith("NN007: there is more that is wrong; it is told when this is mended")
+    assert found[-1].endswith("NN007: there are more faults, shown once these are corrected")
 
 
 def test_what_is_wrong_with_a_misspelt_data_set_is_told_too(folder):
@@ -165,7 +166,7 @@ def test_what_is_wrong_with_a_misspelt_data_set_is_told_too(folder):
     (folder / "x.yaml").write_text(text, "utf-8")
 
     assert [line.split(": ", 1)[1] for line in faults(folder / "x.yaml")] == [
-        "NN109 dataset: unknown data set 'imbd'; did you mean 'imdb'?",
+        "NN109 dataset: unknown dataset 'imbd'; did you mean 'imdb'?",
         "NN101 dataset.num_wrods: unknown key 'num_wrods'; did you mean 'num_words'?",
     ]
 

@@ -119,8 +119,8 @@ def test_a_fault_is_placed_in_the_file_that_holds_it(write):
     [
         ("bsae.yaml", "there is no file '{}/bsae.yaml'; did you mean 'base.yaml'?"),
         ("x.yaml", "'x.yaml' leads back to itself"),
-        ("[a]", "must be the name of one file, relative to this one"),
-        ("3", "must be the name of one file, relative to this one"),
+        ("[a]", "must be one file, relative to this one"),
+        ("3", "must be one file, relative to this one"),
     ],
 )
 def test_extends_must_lead_somewhere(write, extends, message):
@@ -135,7 +135,7 @@ def test_a_name_that_no_file_can_have_is_refused(write, name):
     path = write(f"extends: {name}\nseed: 1\n")
     [fault] = faults(path)
 
-    assert fault.startswith("x.yaml:1:10: NN008 extends: no file can be read under the name")
+    assert fault.startswith("x.yaml:1:10: NN008 extends: no file ")
 
 
 def test_a_circle_of_two_is_found(write):
@@ -195,7 +195,7 @@ def test_later_overrides_win(write):
         ("training.epoch=3", "1:10: NN101 training.epoch: unknown key 'epoch'; did you mean 'epochs'?"),
         ("training.epochs=ten", "1:17: NN103 training.epochs: must be a whole number, got 'ten'"),
         ("training.epochs=[1", "1:17: NN009 training.epochs: a list that begins with '[' is not closed, or a ',' is missing"),
-        ("training.epochs=!!int 3", "1:17: NN009 training.epochs: tags such as '!!int' are not used here; leave it out"),
+        ("training.epochs=!!int 3", "1:17: NN009 training.epochs: tags such as '!!int' are not allowed; remove it"),
         ("training.epochs.x=3", "1:17: NN009 training.epochs: is a single value and has no 'x'"),
         ("model.0.Conv2D.filters=3", "1:9: NN009 model[0]: is 'Dense', not 'Conv2D'; did you mean 'Dense'?"),
         ("model.9.Dense.units=1", "1:7: NN009 model: is a list; its items are numbered 0 to 1, got '9'"),

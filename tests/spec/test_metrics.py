@@ -8,7 +8,9 @@ import pytest
 
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
-from nnrun.spec.labels import Labels, accepted_labels, metric_problems
+from nnrun.spec.labels import Labels
+from nnrun.spec.labels import accepted_labels
+from nnrun.spec.labels import metric_problems
 from nnrun.spec.training import Training
 
 
@@ -90,7 +92,7 @@ def test_a_name_that_is_no_name_is_refused(name: str) -> None:
     """It becomes a column, a key and a file; each of these would break one of them."""
     [message] = told(training("mae", name=name), "values")
 
-    assert message.startswith(f"a metric cannot be called '{name}'")
+    assert message.startswith(f"'{name}' is not a valid name of a metric")
 
 
 def test_a_name_of_ones_own_is_kept() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from nnrun.errors import SpecError
-from nnrun.spec import catalogue, keras_names, source
+from nnrun.spec import catalogue
+from nnrun.spec import keras_names
+from nnrun.spec import source
 from nnrun.spec.keras_names import NEVER_CODE
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
@@ -156,8 +158,8 @@ def test_a_layer_that_runs_code_is_none_of_a_specs(name: str, tmp_path: Path) ->
     wrapped = first_fault(tmp_path, layers=f"TimeDistributed: {{layer: {{{name}: {{}}}}}}")
     plain = first_fault(tmp_path, layers=f"{name}: {{function: x}}")
 
-    assert plain == f":3:5: NN104 model[0]: {name} runs Python code, and a spec never does"
-    assert wrapped.endswith(f"{name} runs Python code, and a spec never does")
+    assert plain == f":3:5: NN104 model[0]: {name} runs Python code, which a spec cannot contain"
+    assert wrapped.endswith(f"{name} runs Python code, which a spec cannot contain")
 
 
 @pytest.mark.parametrize("key", ["custom_objects", "plugins", "imports", "module", "code"])
@@ -177,7 +179,7 @@ def test_no_file_is_read_into_a_layer(layer: str, tmp_path: Path) -> None:
 
     assert fault.endswith(
         f"NN114 model[0].{layer}.vocabulary: must be a list of words, got '/etc/passwd'; "
-        "no file is read for it"
+        "files are not read"
     )
 
 

@@ -1,6 +1,7 @@
 """A fault reads the same everywhere, and its caret stands under the culprit."""
 
-from nnrun.errors import Fault, Place
+from nnrun.errors import Fault
+from nnrun.errors import Place
 from nnrun.spec.rendering import render
 
 
@@ -21,7 +22,7 @@ def test_the_anatomy():
 
 
 def test_a_fault_without_a_place_is_one_line():
-    assert render(Fault("NN003", "", "holds nothing")) == "NN003: holds nothing"
+    assert render(Fault("NN003", "", "holds nothing")) == "NN003: is empty"
 
 
 def test_a_fault_of_a_whole_file_shows_no_line():
