@@ -28,7 +28,7 @@ from nnrun.experiment.crossval.messages import (
 )
 from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run, create_part, layout, reopen
-from nnrun.training import backend, devices
+from nnrun.training import backend
 from nnrun.training.backend import Noise
 from nnrun.types import Logs, Observer
 
@@ -54,8 +54,10 @@ class _Worker:
         began = time.perf_counter()
         backend.load()
         from nnrun.experiment import fold
+        from nnrun.training import devices
 
         self._experiment = fold
+        self._devices = devices
         self._import_seconds = time.perf_counter() - began
         self._line = line
         self._noise = noise
@@ -89,7 +91,7 @@ class _Worker:
         )
 
     def _gpus(self) -> list[str]:
-        return [name for name in devices.available() if name.startswith("gpu")]
+        return [name for name in self._devices.available() if name.startswith("gpu")]
 
     def _prepare(self, job: Job) -> TrainingSetup:
         from nnrun.experiment.inputs import prepare_fold
