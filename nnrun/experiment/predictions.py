@@ -1,4 +1,4 @@
-"""What a run's predictions are described by: confusion, report, pictures. Needs no TensorFlow."""
+"""Writes predictions with confusion matrix, report and plots. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from nnrun.types import Array, Dataset, Inputs, Sequences, Split
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model, or one model per fold, says of some rows.
+    """The output of a model, or of one model per fold, for some rows.
 
     Args:
-        dataset: that the rows are of.
+        dataset: of the rows.
         split: `train` or `test`.
         rows: numbers of the rows in that split.
         output: probabilities or values, of shape `(rows, units)`.
-        more: arrays of shape `(rows,)` to be kept beside them.
+        more: further arrays of shape `(rows,)` to write.
     """
 
     dataset: Dataset
@@ -41,30 +41,29 @@ class Predictions:
     more: Mapping[str, Array] = field(default_factory=dict)
 
     @property
-    def _source(self) -> Split:
-        split: Split = getattr(self.dataset, self.split)
-        return split
+    def _rows_of_split(self) -> Split:
+        return self.dataset.train if self.split == "train" else self.dataset.test
 
     @property
     def target(self) -> Array:
         """The true class or value of each row, shape `(rows,)`."""
-        return self._source.y[self.rows]
+        return self._rows_of_split.y[self.rows]
 
     @property
     def x(self) -> Inputs:
         """The inputs that the rows are taken from."""
-        return self._source.x
+        return self._rows_of_split.x
 
 
 @contextmanager
 def preload(dataset: Dataset) -> Iterator[None]:
-    """Beside what is within it, which trains, loads what `write` needs: that takes a second."""
-    beside = threading.Thread(target=lambda: load(dataset), daemon=True)
-    beside.start()
+    """Loads the packages that `write` needs in another thread: that takes a second."""
+    thread = threading.Thread(target=lambda: load(dataset), daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        beside.join()
+        thread.join()
 
 
 def load(dataset: Dataset) -> None:
@@ -74,37 +73,43 @@ def load(dataset: Dataset) -> None:
         load_scikit_learn()
 
 
-def write(run: Run, found: Predictions, training: Training) -> None:
-    """Writes predictions, and what can be seen in them, into a run folder."""
+def write(run: Run, predicted: Predictions, training: Training) -> None:
+    """Writes predictions and their plots into a run folder."""
     run.write_arrays(
-        layout.PREDICTIONS, row=found.rows, target=found.target, output=found.output, **found.more
+        layout.PREDICTIONS,
+        row=predicted.rows,
+        target=predicted.target,
+        output=predicted.output,
+        **predicted.more,
     )
-    names = found.dataset.classes
+    names = predicted.dataset.classes
     if not names:
         figure = plots.predicted_against_true(
-            found.target, found.output[:, 0], name=found.dataset.target
+            predicted.target, predicted.output[:, 0], name=predicted.dataset.target
         )
         run.write_figure("predicted", figure)
         return
-    guess = predicted_classes(found.output, threshold=threshold(training.loss.name))
-    counts = confusion_matrix(found.target, guess, names)
+    classes = predicted_classes(predicted.output, threshold=threshold(training.loss.name))
+    counts = confusion_matrix(predicted.target, classes, names)
     header = ["true \\ predicted", *names]
     rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]
     run.write_table(layout.CONFUSION, [header, *rows])
-    run.write_json(layout.REPORT, classification_report(found.target, guess, names))
+    run.write_json(layout.REPORT, classification_report(predicted.target, classes, names))
     run.write_figure("confusion", plots.confusion(counts, names))
-    _gallery(run, found, guess, probable=are_probabilities(training))
+    _gallery(run, predicted, classes, probable=are_probabilities(training))
 
 
-def _gallery(run: Run, found: Predictions, guess: Array, *, probable: bool) -> None:
-    names, x = found.dataset.classes, found.x
-    many = plots.MAX_TEXTS if isinstance(x, Sequences) else plots.MAX_IMAGES
-    labels = [names[index] for index in found.target[:many]]
-    guesses = [names[index] for index in guess[:many]]
-    sure = confidence(found.output[:many]).tolist() if probable else None
+def _gallery(run: Run, predicted: Predictions, classes: Array, *, probable: bool) -> None:
+    names, x = predicted.dataset.classes, predicted.x
+    count = plots.MAX_TEXTS if isinstance(x, Sequences) else plots.MAX_IMAGES
+    labels = [names[index] for index in predicted.target[:count]]
+    predictions = [names[index] for index in classes[:count]]
+    sure = confidence(predicted.output[:count]).tolist() if probable else None
     if isinstance(x, Sequences):
-        texts = decoded(found.dataset, x, found.rows[:many])
-        run.write_figure("gallery", plots.text_gallery(texts, labels, guesses, confidence=sure))
+        texts = decoded(predicted.dataset, x, predicted.rows[:count])
+        run.write_figure("gallery", plots.text_gallery(texts, labels, predictions, confidence=sure))
     elif x.ndim > 2:
-        pictures = x[found.rows[:many]]
-        run.write_figure("gallery", plots.image_gallery(pictures, labels, guesses, confidence=sure))
+        pictures = x[predicted.rows[:count]]
+        run.write_figure(
+            "gallery", plots.image_gallery(pictures, labels, predictions, confidence=sure)
+        )

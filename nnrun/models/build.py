@@ -1,4 +1,4 @@
-"""Wires the layers of a spec into a Keras model, with the functional API underneath."""
+"""Builds a Keras model from the layers of a spec, with the functional API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,24 +17,9 @@ from nnrun.models import components, structure
 from nnrun.models.components import Named
 from nnrun.models.structure import Made, Structure
 from nnrun.spec import catalogue, component
-from nnrun.spec import component as spec_applications
-from nnrun.spec import component as spec_composites
 from nnrun.spec.component import Component
 
-# Wires the stacks inside a stack into Keras's own layers.
-
 Path = tuple[str | int, ...]
-
-
-class Within(Protocol):
-    """The inside of a composite."""
-
-    def go(self, layers: Any, inputs: Any, path: Path) -> Any:
-        """What the layers of a stack, which stand at a path of the spec, make of a tensor."""
-
-    def keep(self, layer: keras.Layer, outputs: Any) -> Any:
-        """Notes a layer that has put something out, and gives that back."""
-
 
 MERGES: Mapping[str, type[keras.Layer]] = {
     "concatenate": keras.layers.Concatenate,
@@ -45,102 +30,62 @@ MERGES: Mapping[str, type[keras.Layer]] = {
     "multiply": keras.layers.Multiply,
 }
 
-
-def composite_outputs(
-    name: str, arguments: Mapping[str, Any], inputs: Any, path: Path, within: Within
-) -> Any:
-    """What a composite makes of a tensor.
-
-    Args:
-        name: of `nnrun.spec.composites.LAYERS`.
-        arguments: by name, checked; defaults may be left out.
-        inputs: a Keras tensor.
-        path: of the arguments in the spec.
-        within: makes the layers inside.
-
-    Raises:
-        ValueError: the ways do not end in shapes that go together.
-    """
-    go = within.go
-    match name:
-        case "Block":
-            return go(arguments["layers"], inputs, (*path, "layers"))
-        case "Repeat":
-            for _ in range(arguments["times"]):
-                inputs = go(arguments["layers"], inputs, (*path, "layers"))
-            return inputs
-        case "Residual":
-            main = go(arguments["main"], inputs, (*path, "main"))
-            shortcut = go(arguments.get("shortcut", []), inputs, (*path, "shortcut"))
-            return _merged("add", [main, shortcut], within)
-    ways = [
-        go(each, inputs, (*path, "paths", index)) for index, each in enumerate(arguments["paths"])
-    ]
-    merge = arguments.get("merge", component.COMPOSITES[name]["arguments"]["merge"]["default"])
-    return _merged(merge, ways, within)
-
-
-def _merged(merge: str, ways: list[Any], within: Within) -> Any:
-    layer = MERGES[merge]()
-    return within.keep(layer, layer(ways))
-
-
-# The networks of `keras.applications`, as one layer in a stack.
-
 _SCALING = "include_preprocessing"
 _NO_NETWORK = "URL fetch failure"
 _ARGUMENTS = component.APPLICATIONS[component.APPLICATION]["arguments"]
-_DEFAULTS = {name: about["default"] for name, about in _ARGUMENTS.items() if "default" in about}
+_DEFAULTS = {name: entry["default"] for name, entry in _ARGUMENTS.items() if "default" in entry}
 
 
-def made(arguments: Mapping[str, Any], inputs: Any) -> tuple[keras.Model, Any]:
-    """A network, and what it makes of pictures.
+def apply_network(arguments: Mapping[str, Any], inputs: Any) -> tuple[keras.Model, Any]:
+    """A network of `keras.applications`, and its output.
 
     Args:
         arguments: of `Application` by name, checked; defaults may be left out.
-        inputs: a Keras tensor of pictures.
+        inputs: a Keras tensor of images.
 
     Raises:
-        ValueError: it takes no pictures of this size or with so many colours.
+        ValueError: it does not take images of this shape.
         DataError: its weights cannot be downloaded.
     """
-    told = {**_DEFAULTS, **arguments}
-    build = getattr(keras.applications, told["name"])
+    options = {**_DEFAULTS, **arguments}
+    build = getattr(keras.applications, options["name"])
     module = sys.modules[build.__module__]
-    # Some hold layers that scale pixels, unless told not to.
+    # Some contain layers that scale pixels, which can be switched off.
     scales_itself = _SCALING in inspect.signature(build).parameters
-    given = {_SCALING: told["preprocess"]} if scales_itself else {}
+    given = {_SCALING: options["preprocess"]} if scales_itself else {}
     try:
         network = build(
             include_top=False,
-            weights=told["weights"],
+            weights=options["weights"],
             input_shape=tuple(inputs.shape[1:]),
-            pooling=told["pooling"],
+            pooling=options["pooling"],
             **given,
         )
     except Exception as error:  # Keras has no class for it.
         if _NO_NETWORK not in str(error):
             raise
-        raise DataError(f"the weights of {told['name']} cannot be downloaded: {error}") from error
-    network.trainable = told["trainable"]
-    pictures = module.preprocess_input(inputs) if told["preprocess"] else inputs
-    return network, network(pictures)
+        raise DataError(
+            f"the weights of {options['name']} cannot be downloaded: {error}"
+        ) from error
+    network.trainable = options["trainable"]
+    images = module.preprocess_input(inputs) if options["preprocess"] else inputs
+    return network, network(images)
 
 
-def learnt_statistics(arguments: Mapping[str, Any], network: keras.Model) -> list[keras.Layer]:
-    """The layers of a network whose means and variances are those of all that it has learnt from.
+def frozen_statistics(arguments: Mapping[str, Any], network: keras.Model) -> list[keras.Layer]:
+    """The layers of a pretrained network that must keep their means and variances.
 
-    Those of a few new pictures would undo what it knows, as Keras's guide says,
-    <https://keras.io/guides/transfer_learning/>. Its way, `training=False` where the network is
-    called, comes to nothing in Keras 3: a model that trains tells it all its parts.
+    Statistics of few new images would destroy its features, see
+    <https://keras.io/guides/transfer_learning/>. The `training=False` of that guide has no effect in
+    Keras 3: a model in training sets the mode of all its parts.
     """
     if {**_DEFAULTS, **arguments}["weights"] is None:
         return []
-    return [each for each in network.layers if isinstance(each, keras.layers.BatchNormalization)]
+    return [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
 
 
-# What Keras and TensorFlow raise when a layer and its input do not go together. Not all errors of
-# operations: a memory that is full is nobody's problem.
+# What Keras and TensorFlow raise when a layer does not fit its input. Not all errors of operations:
+# out of memory is another problem.
 REFUSALS = (
     *(TypeError, ValueError, AttributeError, IndexError, ArithmeticError),
     *(tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError),
@@ -151,27 +96,26 @@ TOO_LARGE = (tf.errors.ResourceExhaustedError, MemoryError)
 
 
 def begin_anew(precision: str) -> None:
-    """Forgets earlier models and settings of a person's own, so that only the spec decides.
+    """Resets Keras, so that neither earlier models nor the user's settings have an effect.
 
     Args:
         precision: Keras's dtype policy.
     """
-    # Layers are numbered through a process; a fresh session gives the same names each time.
+    # Layers are numbered per session; a fresh one always gives the same names.
     keras.utils.clear_session()
-    _let_graphs_go()
+    _free_graphs()
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy(precision)
 
 
-def _let_graphs_go() -> None:
-    """Frees the graphs of earlier training steps, 6 MB and more each.
+def _free_graphs() -> None:
+    """Frees the graphs of earlier training steps, at least 6 MB each.
 
-    A step sums its gradients over replicas, also where there is one, by an operation that has a
-    gradient of its own. TensorFlow enters that under a new name for every trace of a step, and keeps
-    it, and with it the graph, as long as the process lives. It is looked up only while the same
-    step is traced.
+    A step sums its gradients over replicas by an operation with its own gradient function. For every
+    trace of a step TensorFlow registers it under a new name and never removes it, nor its graph. It
+    is looked up only while that step is traced.
     """
     entries = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
     for name in [name for name in entries if name.startswith("CustomGradient-")]:
@@ -180,7 +124,7 @@ def _let_graphs_go() -> None:
 
 @dataclass(frozen=True)
 class Wired:
-    """A model, not compiled yet, its layers as far as the spec names them, and how they stand."""
+    """A model that is not compiled yet, its layers with their names, and its structure."""
 
     model: keras.Model
     layers: Sequence[Named]
@@ -190,14 +134,14 @@ class Wired:
 def build(
     layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
 ) -> keras.Model:
-    """A stack of layers as an uncompiled model; arguments and errors as of `wire`."""
+    """A stack of layers as an uncompiled model; arguments and errors as for `wire`."""
     return wire(layers, input_shape, dtype=dtype).model
 
 
 def wire(
     layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
 ) -> Wired:
-    """A stack of layers as an uncompiled model, with what its layers are called.
+    """A stack of layers as an uncompiled model, with the names of its layers.
 
     Args:
         layers: from the input on.
@@ -205,14 +149,14 @@ def wire(
         dtype: of the input; `int32` for word indices.
 
     Raises:
-        Misfit: a layer refuses its arguments or its input.
+        IncompatibleSpec: a layer refuses its arguments or its input.
     """
     inputs = keras.Input(input_shape, dtype=dtype, name="input")
     named: list[Named] = []
     outputs = inputs
     for index, layer in enumerate(layers):
-        outputs = _layer(layer, outputs, ("model", index), _Within(named))
-    made = [Made(each.shape, each.layer.count_params()) for each in named]
+        outputs = _layer(layer, outputs, ("model", index), _Builder(named))
+    made = [Made(layer.shape, layer.layer.count_params()) for layer in named]
     try:
         return Wired(keras.Model(inputs, outputs), named, structure.of(layers, made, input_shape))
     except ValueError as error:
@@ -220,52 +164,82 @@ def wire(
 
 
 @dataclass(frozen=True)
-class _Within:
-    """What a layer stands in: the names of it, and the list of layers that are made."""
+class _Builder:
+    """Applies layers to tensors and collects them, with the names of the composites around them."""
 
-    made: list[Named]
+    layers: list[Named]
     names: frozenset[str] = frozenset()
 
-    def go(self, layers: Any, inputs: Any, path: Path) -> Any:
-        """What the layers of a stack inside another make of a tensor."""
-        for index, value in enumerate(spec_composites.as_stack(layers)):
+    def apply_stack(self, layers: Any, inputs: Any, path: Path) -> Any:
+        """The output of a stack inside a composite."""
+        for index, value in enumerate(component.as_stack(layers)):
             at = (*path, index) if isinstance(layers, list) else path
-            component = catalogue.parse_component("layers", value)
-            inputs = _layer(component, inputs, at, self)
+            inputs = _layer(catalogue.parse_component("layers", value), inputs, at, self)
         return inputs
 
-    def keep(self, layer: keras.Layer, outputs: Any, *, still: Sequence[keras.Layer] = ()) -> Any:
-        """Notes a layer that has put something out, and gives that back."""
-        named = Named(layer, self.names, layer.trainable, still)
-        named.stand_still(wanted=False)
-        self.made.append(named)
+    def add(self, layer: keras.Layer, outputs: Any, *, frozen: Sequence[keras.Layer] = ()) -> Any:
+        """Adds a layer that was applied, and returns its output."""
+        named = Named(layer, self.names, layer.trainable, frozen)
+        named.set_frozen(frozen=False)
+        self.layers.append(named)
         return outputs
 
-    def into(self, component: Component) -> _Within:
-        """Within one of its layers."""
-        return _Within(self.made, self.names | spec_composites.layer_names(component))
+    def inside(self, layer: Component) -> _Builder:
+        """The builder for the layers inside a layer."""
+        return _Builder(self.layers, self.names | component.layer_names(layer))
 
 
-def _layer(component: Component, inputs: Any, path: Path, above: _Within) -> Any:
-    """What a layer of Keras's, or one of several, makes of a tensor.
-
-    Args:
-        path: of the component in the spec.
-        above: what it stands in.
+def _apply_composite(
+    name: str, arguments: Mapping[str, Any], inputs: Any, path: Path, inside: _Builder
+) -> Any:
+    """The output of a composite.
 
     Raises:
-        Misfit: the layer refuses its arguments or its input.
+        ValueError: the shapes of its branches do not fit together.
+    """
+    apply = inside.apply_stack
+    match name:
+        case "Block":
+            return apply(arguments["layers"], inputs, (*path, "layers"))
+        case "Repeat":
+            for _ in range(arguments["times"]):
+                inputs = apply(arguments["layers"], inputs, (*path, "layers"))
+            return inputs
+        case "Residual":
+            main = apply(arguments["main"], inputs, (*path, "main"))
+            shortcut = apply(arguments.get("shortcut", []), inputs, (*path, "shortcut"))
+            merge, branches = "add", [main, shortcut]
+        case _:
+            branches = [
+                apply(stack, inputs, (*path, "paths", index))
+                for index, stack in enumerate(arguments["paths"])
+            ]
+            default = component.COMPOSITES[name]["arguments"]["merge"]["default"]
+            merge = arguments.get("merge", default)
+    layer = MERGES[merge]()
+    return inside.add(layer, layer(branches))
+
+
+def _layer(layer_spec: Component, inputs: Any, path: Path, around: _Builder) -> Any:
+    """The output of a layer or composite.
+
+    Args:
+        path: of the layer in the spec.
+        around: of the stack that it is in.
+
+    Raises:
+        IncompatibleSpec: the layer refuses its arguments or its input.
         DataError: the weights of a network cannot be downloaded.
     """
-    name, within = component.name, above.into(component)
+    name, inside = layer_spec.name, around.inside(layer_spec)
     try:
-        if name in spec_composites.COMPOSITES:
-            return composite_outputs(name, component.arguments, inputs, (*path, name), within)
-        if name == spec_applications.APPLICATION:
-            network, outputs = made(component.arguments, inputs)
-            still = learnt_statistics(component.arguments, network)
-            return within.keep(network, outputs, still=still)
-        layer = components.instantiate("layers", component)
+        if name in component.COMPOSITES:
+            return _apply_composite(name, layer_spec.arguments, inputs, (*path, name), inside)
+        if name == component.APPLICATION:
+            network, outputs = apply_network(layer_spec.arguments, inputs)
+            frozen = frozen_statistics(layer_spec.arguments, network)
+            return inside.add(network, outputs, frozen=frozen)
+        layer = components.instantiate("layers", layer_spec)
         outputs = layer(inputs)
     except REFUSALS as error:
         shape = tuple(inputs.shape[1:])
@@ -273,12 +247,12 @@ def _layer(component: Component, inputs: Any, path: Path, above: _Within) -> Any
         message = f"{name} cannot follow an output of shape {shape}: {reason}"
         raise IncompatibleSpec("NN124", path, message) from error
     if isinstance(outputs, (tuple, list, dict)):
-        message = f"{name} puts out {len(outputs)} values, and a stack has one"
+        message = f"{name} has {len(outputs)} outputs, but a stack needs one"
         raise IncompatibleSpec("NN124", path, message)
     if outputs is inputs:
-        message = f"Keras would leave {name} out of the model without a word"
+        message = f"Keras would silently leave {name} out of the model"
         raise IncompatibleSpec("NN124", path, message)
-    return within.keep(layer, outputs)
+    return inside.add(layer, outputs)
 
 
 def summary(model: keras.Model) -> str:

@@ -1,4 +1,4 @@
-"""Where a name in a spec becomes a Keras object."""
+"""Makes Keras objects from their names in a spec."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ _NAMESPACES = {
     "schedules": keras.optimizers.schedules,
 }
 
-# Where Keras takes an object inside another one, but no word for it.
+# Kinds that Keras takes as arguments only as objects, not by name.
 _INSTANCES = frozenset({"layers", "optimizers"})
 
 _FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
-_NOT_SAID = (*_FROM_GRAPH, "Exception encountered when calling")
+_SKIPPED = (*_FROM_GRAPH, "Exception encountered when calling")
 _COLOUR = re.compile(r"\x1b\[\d*m")
 _ERROR_NAME = re.compile(r"^[A-Za-z]+Error: ")
 
 
 @dataclass(frozen=True)
 class Named:
-    """A layer of Keras's.
+    """A Keras layer with its names in the spec.
 
     Args:
-        layer: as it stands in the model, once.
-        names: what the spec calls it, and all that it stands in.
-        trainable: whether the spec lets it be trained.
-        still: layers in it that stand still whatever it does.
+        layer: as it is in the model.
+        names: its name in the spec, and those of the composites around it.
+        trainable: whether the spec lets it train.
+        frozen: layers inside it that never train.
     """
 
     layer: keras.Layer
     names: frozenset[str]
     trainable: bool
-    still: Sequence[keras.Layer] = ()
+    frozen: Sequence[keras.Layer] = ()
 
-    def stand_still(self, *, wanted: bool) -> None:
-        """Lets training change the layer no more, or again as far as the spec lets it."""
-        self.layer.trainable = self.trainable and not wanted
-        for each in self.still:
-            each.trainable = False
+    def set_frozen(self, *, frozen: bool) -> None:
+        """Freezes the layer, or unfreezes it as far as the spec lets it train."""
+        self.layer.trainable = self.trainable and not frozen
+        for layer in self.frozen:
+            layer.trainable = False
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """Of one row that it puts out, without the batch."""
+        """Shape of its output, without the batch."""
         return tuple(self.layer.output.shape[1:])
 
 
@@ -70,8 +70,8 @@ def instantiate(kind: str, component: Component) -> Any:
         component: checked against the catalogue.
 
     Returns:
-        An instance; or the name itself where Keras knows it as a word, such as `mse`, because
-        Keras then reports the metric under that very word.
+        An instance; or the name itself if Keras accepts it, such as `mse`, because Keras then
+        reports the metric under that name.
     """
     target = getattr(_NAMESPACES[kind], component.name, None)
     if not isinstance(target, type):
@@ -95,13 +95,13 @@ def _argument(kind: str | None, value: Any) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """What a Keras or TensorFlow error says, on one line and without its traceback.
+    """The message of a Keras or TensorFlow error, on one line and without its traceback.
 
-    A plain error opens with it; one from inside a graph ends with it.
+    It is the first line of a plain error, and the last one of an error from inside a graph.
     """
     lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines()]
-    said = [line for line in lines if line and not line.startswith(_NOT_SAID)]
-    if not said:
+    messages = [line for line in lines if line and not line.startswith(_SKIPPED)]
+    if not messages:
         return type(error).__name__
     from_graph = lines[0].startswith(_FROM_GRAPH)
-    return _ERROR_NAME.sub("", said[-1] if from_graph else said[0])
+    return _ERROR_NAME.sub("", messages[-1] if from_graph else messages[0])

@@ -1,4 +1,4 @@
-"""Reads a model back. The file may be anybody's: what it says is looked at before Keras reads it."""
+"""Reads saved models. A file may come from anyone, so it is checked before Keras reads it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnrun.models import components
 from nnrun.models.build import REFUSALS, TOO_LARGE
 from nnrun.spec.text import quote
 
-# What Keras raises over a file that is damaged, or not one of its own.
+# What Keras raises for a file that is damaged or not from Keras.
 _DAMAGE = (
     *(*REFUSALS, *TOO_LARGE, BadZipFile, OSError, KeyError, EOFError, RuntimeError),
     *(zlib.error, lzma.LZMAError),
@@ -28,11 +28,11 @@ _DAMAGE = (
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = frozenset(("metadata.json", _CONFIG, _WEIGHTS))
 _LARGEST_CONFIG = 8_000_000  # bytes; that of ResNet-152 has 700,000
-_LONGEST_REASON = 200  # characters; Keras likes to repeat all that it has read
-# More bytes than these are believed only of a file that is not packed much smaller.
+_LONGEST_REASON = 200  # characters; Keras can repeat the whole file
+# More unpacked bytes than these are accepted only up to this compression ratio.
 _MUCH, _MOST_PACKED = 100_000_000, 100
-_LOCKED = 1  # a flag of zip
-# They hold Python of whoever made the file, or load more files that do.
+_ENCRYPTED = 1  # a flag of zip
+# Layers that hold Python code, or load files with code.
 _CODE = frozenset(
     ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 )
@@ -42,7 +42,7 @@ def read(path: Path) -> keras.Model:
     """A saved model with its optimizer, loss and metrics; code in the file is never run.
 
     Raises:
-        RunError: the file is no model, or one that needs code of its own.
+        RunError: the file is not a model, or needs its own code.
     """
     try:
         _check(path)
@@ -50,59 +50,59 @@ def read(path: Path) -> keras.Model:
     except RecursionError as error:
         raise RunError(f"{path}: is nested too deep for a model") from error
     except BadZipFile as error:
-        raise RunError(
-            f"{path}: is no model that Keras has saved, or a part of it is lost"
-        ) from error
+        raise RunError(f"{path}: is not a model saved by Keras, or is incomplete") from error
     except _DAMAGE as error:
         raise RunError(f"{path}: cannot be read: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence of what Keras says; those after it tell how to take less care."""
-    said = components.reason(error).removeprefix("Exception encountered: ")
-    first = said.partition(". ")[0].removesuffix(".")
+    """The first sentence of Keras's message; the rest explains how to disable safe mode."""
+    message = components.reason(error).removeprefix("Exception encountered: ")
+    first = message.partition(". ")[0].removesuffix(".")
     return first if len(first) <= _LONGEST_REASON else f"{first[: _LONGEST_REASON - 1]}…"
 
 
 def _check(path: Path) -> None:
-    """Refuses what no model of nnrun's looks like.
+    """Refuses a file that cannot be a model of nnrun.
 
     Raises:
-        RunError: with what is wrong.
-        BadZipFile: it is no archive.
+        RunError: with the reason.
+        BadZipFile: it is not an archive.
         OSError, ValueError: it cannot be read.
     """
     if not path.is_file():
-        raise RunError(f"{path}: there is no such file")
+        raise RunError(f"{path}: no such file")
     with ZipFile(path) as archive:
         members = archive.infolist()
         others = [member.filename for member in members if member.filename not in _MEMBERS]
         if others := [name for name in others if not _is_asset(name)]:
-            raise RunError(f"{path}: holds {quote(others[0])}, which is no part of a model")
+            raise RunError(f"{path}: contains {quote(others[0])}, which is not part of a model")
         total = sum(member.file_size for member in members)
         if total > max(_MUCH, _MOST_PACKED * path.stat().st_size):
-            raise RunError(f"{path}: would unpack to {total:,} bytes, more than it can hold")
+            raise RunError(
+                f"{path}: would unpack to {total:,} bytes, which is too much for its size"
+            )
         if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
-            raise RunError(f"{path}: describes itself in more words than a model can need")
-        if any(member.flag_bits & _LOCKED for member in members):
-            raise RunError(f"{path}: is locked with a password")
+            raise RunError(f"{path}: its configuration is too large for a model")
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            raise RunError(f"{path}: is encrypted")
         room = archive.getinfo(_WEIGHTS).file_size
         config = json.loads(archive.read(_CONFIG))
     if not isinstance(config, dict):
-        raise RunError(f"{path}: describes no model")
+        raise RunError(f"{path}: its configuration is not that of a model")
     if code := next(_code(config), None):
-        raise RunError(f"{path}: holds {code}, and code in a file is never run")
-    # In a thread of its own, because Keras notes there what it has not made, and makes it later.
+        raise RunError(f"{path}: contains {code}, and code in a file is never run")
+    # In another thread: Keras records uninitialized variables per thread and makes them later.
     with ThreadPoolExecutor(1) as thread:
         weights = thread.submit(_weights, config).result()
-    # The shortest weight takes a byte.
+    # A weight takes at least one byte.
     if weights > room:
-        raise RunError(f"{path}: describes more weights than the {room:,} bytes that it holds")
+        raise RunError(f"{path}: describes more weights than fit into its {room:,} bytes")
 
 
 def _weights(config: dict[str, Any]) -> int:
-    """How many weights a model has, of which none is made: there may be no room for them."""
-    # An optimizer makes some at once; it can have no more than some times as many.
+    """The number of weights of a model, without allocating any: they may not fit into memory."""
+    # An optimizer would allocate its variables at once.
     config["compile_config"] = None
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
@@ -110,26 +110,30 @@ def _weights(config: dict[str, Any]) -> int:
 
 
 def _is_asset(name: str) -> bool:
-    """Whether it is a word list of a layer, which stays where it belongs when it is unpacked."""
+    """Whether it is a word list of a layer, with a path inside the archive."""
     return name.startswith("assets/") and ".." not in name.split("/") and "\\" not in name
 
 
 def _code(config: Any) -> Iterator[str]:
-    """What of a configuration is not Keras's own, in words."""
+    """The parts of a configuration that are not Keras's own, in words."""
     waiting = [config]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
             waiting += value
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             waiting += value.values()
-            name, module = value.get("class_name"), value.get("module")
-            if isinstance(name, str) and name in _CODE:
-                yield f"a {name.strip('_').capitalize() if name[0] == '_' else name}"
-            elif "class_name" in value and not _is_of_keras(module, name):
-                yield f"{quote(name)} of {quote(module)}"
-            elif value.get("registered_name") and ">" in str(value["registered_name"]):
-                yield f"{quote(value['registered_name'])}, which is not Keras's own"
+            yield from _code_of_object(value)
+
+
+def _code_of_object(value: dict[str, Any]) -> Iterator[str]:
+    name, module, registered = map(value.get, ("class_name", "module", "registered_name"))
+    if isinstance(name, str) and name in _CODE:
+        yield f"a {name.strip('_').capitalize() if name[0] == '_' else name}"
+    elif "class_name" in value and not _is_of_keras(module, name):
+        yield f"{quote(name)} of {quote(module)}"
+    elif registered and ">" in str(registered):
+        yield f"{quote(registered)}, which is not Keras's own"
 
 
 def _is_of_keras(module: Any, name: Any) -> bool:

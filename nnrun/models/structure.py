@@ -1,4 +1,4 @@
-"""What a model is made of, as a person sees it: layers, ways that part and meet, repetitions."""
+"""The structure of a model for its drawing: layers, branches, repetitions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from nnrun.spec import catalogue, component
 from nnrun.spec.component import Component
 
 _LONGEST = 24  # characters of an argument's value
-# Neither shapes nor weights depend on them, or the picture shows it another way.
-_UNTOLD = frozenset(("name", "block"))
+# Arguments that the drawing does not list.
+_HIDDEN = frozenset(("name", "block"))
 
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a layer.
+    """The output shape and parameters of a built layer.
 
     Args:
-        shape: of one row that it puts out, without the batch; None for a length not known.
-        parameters: how many numbers it holds.
+        shape: of its output, without the batch; None for an unknown length.
+        parameters: their number.
     """
 
     shape: tuple[int | None, ...]
@@ -31,7 +31,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its name, its arguments in short, and what came of it."""
+    """One layer: its name, its arguments in short form, its shape and parameters."""
 
     name: str
     arguments: str
@@ -43,9 +43,9 @@ class Group:
     """Layers that belong together.
 
     Args:
-        name: of their block; empty for none.
-        times: how often they come one after the other, alike in shape each time.
-        parts: what comes, once.
+        name: of their block, may be empty.
+        times: number of repetitions with equal shapes.
+        parts: one repetition.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        """The name and how often; empty where a few plain layers come once and speak for themselves."""
+        """The name and the number of repetitions; empty for plain layers without repetition."""
         if self.times > 1:
             return f"{self.name}, {self.times} times".removeprefix(", ")
         return "" if all(isinstance(part, Layer) for part in self.parts) else self.name
@@ -62,16 +62,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Branches:
-    """Stacks that get the same input, and the layer in which they meet.
+    """Stacks with the same input, and the layer that merges them.
 
     Args:
         name: `Residual` or `Branches`.
-        ways: an empty one hands on its input; of a `Residual` the main one comes first.
-        merge: where they meet.
+        stacks: an empty one returns its input; the main one of a `Residual` comes first.
+        merge: the layer.
     """
 
     name: str
-    ways: tuple[Parts, ...]
+    stacks: tuple[Parts, ...]
     merge: Layer
 
 
@@ -81,19 +81,19 @@ Parts = tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Structure:
-    """A model from the input on."""
+    """The parts of a model, and the shape of its input."""
 
     shape: tuple[int | None, ...]
     parts: Parts
 
 
 def of(model: Sequence[Component], made: Sequence[Made], shape: tuple[int, ...]) -> Structure:
-    """How a model is put together.
+    """The structure of a model.
 
     Args:
         model: the layers of the spec.
-        made: of every layer of Keras's, in the order in which they were built.
-        shape: of one row that comes in.
+        made: of every Keras layer, in the order in which they were built.
+        shape: of the input, without the batch.
     """
     return Structure(shape, _parts([*model], iter(made)))
 
@@ -104,35 +104,37 @@ def _parts(layers: Any, made: Iterator[Made]) -> Parts:
 
 def _part(value: Any, made: Iterator[Made]) -> Parts:
     layer = value if isinstance(value, Component) else catalogue.parse_component("layers", value)
-    told = layer.arguments
+    arguments = layer.arguments
     match layer.name:
         case "Block":
-            return (Group(told.get("block") or "", 1, _parts(told["layers"], made)),)
+            return (Group(arguments.get("block") or "", 1, _parts(arguments["layers"], made)),)
         case "Repeat":
-            rounds = [_parts(told["layers"], made) for _ in range(told["times"])]
-            # A first one that halves its input is shown by itself.
+            rounds = [_parts(arguments["layers"], made) for _ in range(arguments["times"])]
+            # A first repetition with another shape is drawn separately.
             return tuple(_renamed(parts, len([*alike])) for parts, alike in groupby(rounds))
         case "Residual":
             main, shortcut = (
-                _parts(each, made) for each in (told["main"], told.get("shortcut", []))
+                _parts(each, made) for each in (arguments["main"], arguments.get("shortcut", []))
             )
             return (Branches("Residual", (main, shortcut), Layer("add", "", next(made))),)
         case "Branches":
             merge = catalogue.arguments("layers", "Branches")["merge"].default
-            ways = tuple(_parts(each, made) for each in told["paths"])
-            return (Branches("Branches", ways, Layer(told.get("merge", merge), "", next(made))),)
+            stacks = tuple(_parts(each, made) for each in arguments["paths"])
+            return (
+                Branches("Branches", stacks, Layer(arguments.get("merge", merge), "", next(made))),
+            )
     return (Layer(layer.name, _in_short(layer), next(made)),)
 
 
 def _renamed(parts: Parts, times: int) -> Group:
-    """Layers several times; those of a block by the block's name."""
+    """A repetition, under the name of the block if it repeats one."""
     if len(parts) == 1 and isinstance(parts[0], Group) and parts[0].times == 1:
         return Group(parts[0].name, times, parts[0].parts)
     return Group("", times, parts)
 
 
 def _in_short(layer: Component) -> str:
-    """Its arguments as they stand in the spec, the first one without its name.
+    """Its arguments as in the spec, the first one without its name.
 
     Example:
         >>> _in_short(Component(name="Conv2D", arguments={"filters": 64, "kernel_size": [3, 3]}))
@@ -141,13 +143,13 @@ def _in_short(layer: Component) -> str:
     named = catalogue.name_lone_argument("layers", layer)
     entry = catalogue.entry("layers", named.name)
     first = entry.first if entry else None
-    told = {name: _value(value) for name, value in named.arguments.items()}
+    words = {name: _value(value) for name, value in named.arguments.items()}
     if layer.name == component.APPLICATION:
-        return ", ".join([told.pop("name"), *(f"{name} {value}" for name, value in told.items())])
+        return ", ".join([words.pop("name"), *(f"{name} {value}" for name, value in words.items())])
     return ", ".join(
         value if name == first else f"{name} {value}"
-        for name, value in told.items()
-        if name not in _UNTOLD
+        for name, value in words.items()
+        if name not in _HIDDEN
     )
 
 

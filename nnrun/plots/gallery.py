@@ -40,7 +40,7 @@ def image_gallery(
 ) -> Figure:
     """Draws the first 25 images with label and prediction.
 
-    A wrong prediction has a cross, a frame and red ink; a right one has a tick.
+    A wrong prediction has a cross, a frame and red text; a correct one has a tick.
 
     Args:
         images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range.
@@ -79,7 +79,7 @@ def text_gallery(
 ) -> Figure:
     """Writes the first 8 texts, shortened, with label and prediction.
 
-    A wrong prediction has a cross, a thick bar and red ink; a right one has a tick.
+    A wrong prediction has a cross, a thick bar and red text; a correct one has a tick.
 
     Args:
         texts: one per row, in words.

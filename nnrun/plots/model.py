@@ -99,7 +99,7 @@ class Graph:
                 case Branches():
                     ends = [
                         self._follow(way, Edge(at.box, at.column + offset), joins=False)
-                        for way, offset in zip(part.ways, _offsets(part), strict=True)
+                        for way, offset in zip(part.stacks, _offsets(part), strict=True)
                     ]
                     at = self._layer(part.merge, ends, at.column, joins=False)
             joins = not isinstance(part, Group) or not part.title
@@ -127,7 +127,7 @@ class Graph:
 
 def _offsets(part: Branches) -> list[float]:
     """Offset of each branch from the column above; the main branch of a Residual has none."""
-    extents = [_extent(way) for way in part.ways]
+    extents = [_extent(way) for way in part.stacks]
     at, middles = 0.0, []
     for left, right in extents:
         middles.append(at + left)
@@ -147,7 +147,7 @@ def _extent_of(part: Part) -> Point:
         case Group():
             return _extent(part.parts)
         case Branches():
-            extents, offsets = [_extent(way) for way in part.ways], _offsets(part)
+            extents, offsets = [_extent(way) for way in part.stacks], _offsets(part)
             return max(0.5, extents[0][0] - offsets[0]), max(0.5, extents[-1][1] + offsets[-1])
     return 0.5, 0.5
 

@@ -1,7 +1,7 @@
-"""Loads TensorFlow and Keras without what they load for others, in less than half the time.
+"""Loads TensorFlow and Keras in less than half the time, and moves their messages to a log.
 
-Both import, in case somebody wants them, pandas, scikit-learn, Matplotlib, the whole of TensorFlow
-1 and the converters of TensorFlow Lite. Here these wait until somebody touches them.
+Both import optional parts: pandas, scikit-learn, Matplotlib, TensorFlow 1 and the converters of
+TensorFlow Lite. Here these load on first use.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import IO, Any, Self
 from nnrun.errors import RunError
 from nnrun.spec.text import escape_text
 
-# Each is asked for by its name alone, never with `from … import`, while Keras and TensorFlow load.
-# A version that has no such module, or imports from it, is only as slow as it would be anyway.
+# Modules that Keras and TensorFlow import only by name, never with `from … import`, while they load.
+# A version without such a module, or that imports from it, is just as slow as usual.
 _SELDOM_USED = frozenset(
     {
         "keras.src.trainers.data_adapters.array_slicing",  # pandas
         "keras.src.visualization",  # Matplotlib
         "keras.visualization",
         "keras.wrappers",  # scikit-learn
-        "nnrun.plots",  # Matplotlib; drawn is at the end
+        "nnrun.plots",  # Matplotlib
         "tensorflow._api.v2.__internal__.feature_column",
         "tensorflow._api.v2.compat",  # TensorFlow 1
         "tensorflow._api.v2.compat.v1.compat",
@@ -42,15 +42,14 @@ _SELDOM_USED = frozenset(
 
 
 class _Waiting(ModuleType):
-    """A module that is loaded as soon as something is asked of it that only loading gives it.
+    """A module that loads when an attribute is first needed.
 
-    It has its name and its file from the start: whoever looks for the module that some code is of,
-    as `inspect` does, asks every module for these.
+    Its name and file are set from the start, because `inspect` asks every module for them.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # The thread that loads it may ask again, because parts of a module import each other.
+        # Reentrant: parts of a module import each other.
         self.__dict__["__loading__"] = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
@@ -63,7 +62,7 @@ class _Waiting(ModuleType):
 
 
 class _Later(Loader):
-    """Does what another loader does, when it is time."""
+    """Delays another loader."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
@@ -78,7 +77,7 @@ class _Later(Loader):
 
 
 class _Lazily:
-    """Finds the modules that are seldom used, and lets them wait."""
+    """Finds the seldom used modules and delays their loading."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -92,36 +91,25 @@ class _Lazily:
 
 
 def load() -> None:
-    """Imports Keras and TensorFlow, quietly; what they read is a person's choice but the backend."""
+    """Imports Keras and TensorFlow without messages; the user's environment variables stay."""
     if not any(isinstance(finder, _Lazily) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Lazily())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    before = "keras" in sys.modules
+    is_loaded = "keras" in sys.modules
     import keras  # noqa: F401, PLC0415 - Keras loads here
 
-    if not before:
-        # None of it is garbage, and looking through it would take 0.2 s whenever Keras begins anew.
+    if not is_loaded:
+        # No garbage, and searching it would take 0.2 s in each new Keras session.
         gc.freeze()
 
 
-# Which device computes.
-
-
-# The only place that touches Keras's global seed.
-
-
-# Keeps TensorFlow's messages off the screen and in the log.
-#
-# Since 2.19 a part of them cannot be switched off: they are written by C++ before any setting is
-# read. So the file behind standard error is exchanged while TensorFlow is in use.
-
-
 class Noise:
-    """While entered, whatever is written to standard error goes to a file.
+    """While entered, standard error goes to a file; `terminal` is the real one.
 
-    `terminal` is the true standard error, for what a person should see.
+    Since 2.19 some messages of TensorFlow cannot be switched off: C++ writes them before it reads
+    any setting. So the file descriptor is replaced.
     """
 
     def __enter__(self) -> Self:
@@ -137,7 +125,7 @@ class Noise:
         self._file.close()
 
     def move_to(self, log: Path) -> None:
-        """From now on the file is `log`, and begins with what came before.
+        """Writes to `log` from now on, beginning with the messages so far.
 
         Raises:
             RunError: it cannot be written.
@@ -152,12 +140,12 @@ class Noise:
         self._write(before)
 
     def leave_log(self) -> None:
-        """From now on the file is a passing one again, until there is another log."""
+        """Writes to a temporary file again, until there is another log."""
         self._flush()
         self._exchange(tempfile.TemporaryFile())  # noqa: SIM115 - closed by the next
 
     def _flush(self) -> None:
-        """Lets the file have what Python still holds, or nobody: at its end it would try again."""
+        """Flushes Python's buffer; discards it if the file is full, or the exit would fail again."""
         try:
             sys.stderr.flush()
         except OSError:

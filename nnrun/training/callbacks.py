@@ -17,7 +17,7 @@ from nnrun.errors import IncompatibleSpec
 from nnrun.models.components import instantiate, reason
 from nnrun.spec.component import Component
 
-# What some callbacks import only once they are called: the module, and what installs it.
+# Packages that some callbacks import only when called, with the name to install.
 _PACKAGES = {
     "OrbaxCheckpoint": ("orbax", "orbax-checkpoint"),
     "RemoteMonitor": ("requests", "requests"),
@@ -33,7 +33,7 @@ def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks
         folder: the run folder.
 
     Raises:
-        Misfit: Keras refuses an argument, or a callback's package is not installed.
+        IncompatibleSpec: Keras refuses an argument, or a callback's package is not installed.
     """
     return [_built(index, component, folder) for index, component in enumerate(components)]
 
@@ -60,7 +60,7 @@ def _built(index: int, component: Component, folder: Path) -> Any:
 
 
 class _SavedWhole:
-    """A model that saves under a passing name first, so that a kill leaves no half of a file."""
+    """A model that saves under a temporary name first, so that a kill leaves no partial file."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
@@ -84,17 +84,17 @@ class _SavedWhole:
 
     def _whole(self, save: Any, filepath: str, **more: Any) -> None:
         target = Path(filepath)
-        passing = target.with_name(f".{target.name}")
+        temporary = target.with_name(f".{target.name}")
         try:
-            save(str(passing), **more)
-            passing.replace(target)
+            save(str(temporary), **more)
+            temporary.replace(target)
         except OSError as error:
-            # A write that fails does not say to which file.
+            # The error of a failed write does not name the file.
             raise OSError(error.errno, error.strerror or str(error), filepath) from error
         finally:
-            # What may not be deleted must not hide why it could not be written.
+            # An error while deleting must not hide the error of the write.
             with suppress(OSError):
-                passing.unlink()
+                temporary.unlink()
 
 
 def move(
@@ -119,40 +119,40 @@ def move(
 
 
 def growing(components: Sequence[Component]) -> tuple[str, ...]:
-    """The files inside the run folder that callbacks add a line to for each epoch."""
+    """The files in the run folder to which callbacks add a line per epoch."""
     loggers = (component for component in components if component.name == "CSVLogger")
     return tuple(value for component in loggers for value in files(component).values())
 
 
 def resume_callbacks(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> None:
-    """Prepares callbacks for the rest of a training that was stopped.
+    """Prepares callbacks to resume a training.
 
     Args:
         listeners: made by `build`.
         folder: the run folder.
-        sizes: what the files of `growing` held at the end of the last epoch that counts, in bytes.
+        sizes: of the files of `growing` at the end of the last epoch to keep, in bytes.
 
     Raises:
         OSError: a file cannot be changed.
     """
     for name, size in sizes.items():
         path = folder / name
-        # The names come from a checkpoint, and that may come from anywhere.
+        # The names come from a checkpoint, which may come from anyone.
         is_inside = path.resolve().is_relative_to(folder.resolve())
-        # Of a file that is shorter, lines are lost for good; zeros would not bring them back.
+        # A shorter file has lost lines, and zeros would not restore them.
         if is_inside and path.is_file() and path.stat().st_size > size:
-            # By its name, so that a full disk is told with it.
+            # By its name, so that an error names it.
             os.truncate(path, size)
     for listener in listeners:
         if isinstance(listener, keras.callbacks.CSVLogger):
             listener.append = True
         if isinstance(listener, keras.callbacks.BackupAndRestore):
-            # What it would restore is older or newer than what the training goes on from.
+            # Its backup is of another epoch than the checkpoint.
             shutil.rmtree(listener.backup_dir, ignore_errors=True)
 
 
 def make_folders(components: Sequence[Component], folder: Path) -> None:
-    """Makes the folders inside the run folder that callbacks expect to find."""
+    """Makes the folders in the run folder that callbacks expect."""
     for component in components:
         for value in files(component).values():
             (folder / value).parent.mkdir(parents=True, exist_ok=True)
@@ -165,5 +165,5 @@ def _check_package(name: str) -> None:
 
 
 def _per_epoch(schedule: Any) -> Any:
-    """A learning-rate schedule asked once per epoch, answering with a plain number."""
+    """A learning-rate schedule that is called once per epoch and returns a plain number."""
     return lambda epoch: float(schedule(epoch))

@@ -1,4 +1,4 @@
-"""Optimizer, loss and metrics."""
+"""Compiles a model with optimizer, loss and metrics, for each stage of a training."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LOGIT_ARGUMENTS: dict[str, dict[str, Any]] = {
 def compile_model(model: keras.Model, training: Training) -> None:
     """Gives the model its optimizer, loss and metrics.
 
-    XLA is left out on purpose: the training loop compiles whole epochs itself.
+    Without XLA: the training loop compiles whole epochs itself.
 
     Raises:
-        Misfit: Keras refuses an argument.
+        IncompatibleSpec: Keras refuses an argument.
     """
     on_logits = puts_out_logits(training) and model.output_shape[-1] == 1
     metrics = [_on_logits(metric) if on_logits else metric for metric in training.metrics]
@@ -44,9 +44,9 @@ def compile_model(model: keras.Model, training: Training) -> None:
 
 
 def _on_logits(metric: Component) -> Component:
-    """The metric with its border between the classes where a logit has it, at 0.
+    """The metric with its threshold at the logit 0.
 
-    Keras gives metrics the model's output as it is, and cuts it at 0.5 all the same.
+    Keras passes logits to metrics unchanged, and would compare them with 0.5.
     """
     word = metric.name
     name = (
@@ -56,7 +56,7 @@ def _on_logits(metric: Component) -> Component:
     )
     if name not in _LOGIT_ARGUMENTS:
         return metric
-    # The history shows a metric under the word that the person wrote.
+    # The history shows a metric under the name in the spec.
     reported = {} if word == name else {"name": word}
     return Component(
         name=name, arguments={**_LOGIT_ARGUMENTS[name], **reported, **metric.arguments}
@@ -72,64 +72,61 @@ def _built(kind: str, component: Component, *path: str | int) -> object:
 
 
 def puts_out_logits(training: Training) -> bool:
-    """Whether the loss turns the model's output into probabilities by itself."""
+    """Whether the loss itself turns the model's output into probabilities."""
     return training.loss.arguments.get("from_logits") is True
 
 
-# `training.stages`: parts of the training with a learning rate, and layers that stand still.
-
-
 class Stages:
-    """Leads one model through the stages of its training; without any there is one.
+    """Puts a model into the stages of `training.stages`; without stages there is one.
 
-    Whatever stands still or moves on is compiled anew, because Keras looks at it then; so each
-    stage has an optimizer of its own, which begins with nothing in mind.
+    Keras reads `trainable` when it compiles, so each stage compiles the model again and begins
+    with a fresh optimizer.
 
     Args:
         model: not compiled yet.
-        layers: its layers, with what they are called in the spec.
+        layers: its layers, with their names in the spec.
         training: the spec's.
     """
 
     def __init__(self, model: keras.Model, layers: Sequence[Named], training: Training) -> None:
         self._model, self._layers = model, layers
         self._training = training
-        self._now: int | None = None
+        self._current: int | None = None
 
     def enter(self, epoch: int) -> bool:
-        """Brings the model into the stage of an epoch, counted from 0.
+        """Puts the model into the stage of an epoch, counted from 0.
 
         Returns:
-            Whether it is another stage than before, and the model compiled anew.
+            Whether the stage is a new one, so that the model was compiled.
 
         Raises:
-            Misfit: Keras refuses an argument of optimizer, loss or metrics.
+            IncompatibleSpec: Keras refuses an argument of optimizer, loss or metrics.
         """
         stage = of_epoch(self._training.stages, epoch)
-        if stage == self._now:
+        if stage == self._current:
             return False
-        if self._now is not None:
+        if self._current is not None:
             finalize(self._model)
-        self._now = stage
+        self._current = stage
         self._compile(self._training.stages[stage] if self._training.stages else Stage(epochs=1))
         return True
 
     def end(self, epoch: int) -> int:
-        """The first epoch that an epoch's stage does not hold any more."""
+        """The first epoch after the stage of an epoch."""
         stages = self._training.stages
         stage = of_epoch(stages, epoch)
         if stage + 1 >= len(stages):
             return self._training.epochs
-        return min(self._training.epochs, sum(each.epochs for each in stages[: stage + 1]))
+        return min(self._training.epochs, sum(s.epochs for s in stages[: stage + 1]))
 
     def _compile(self, stage: Stage) -> None:
-        for each in self._layers:
-            each.stand_still(wanted=not each.names.isdisjoint(stage.freeze))
+        for layer in self._layers:
+            layer.set_frozen(frozen=not layer.names.isdisjoint(stage.freeze))
         compile_model(self._model, _with_rate(self._training, stage.learning_rate))
 
 
 def of_epoch(stages: Sequence[Stage], epoch: int) -> int:
-    """The stage that an epoch lies in, both counted from 0; the last one has no end.
+    """The stage of an epoch, both counted from 0; the last stage has no end.
 
     Example:
         >>> [of_epoch([Stage(epochs=2), Stage(epochs=1)], epoch) for epoch in range(4)]
@@ -143,7 +140,7 @@ def of_epoch(stages: Sequence[Stage], epoch: int) -> int:
 
 
 def finalize(model: keras.Model) -> None:
-    """Lets an optimizer that averages weights put the averages in place."""
+    """Replaces the weights by their averages, if the optimizer averages them."""
     model.optimizer.finalize_variable_values(model.trainable_weights)
 
 
@@ -151,7 +148,7 @@ def _with_rate(training: Training, learning_rate: float | None) -> Training:
     if learning_rate is None:
         return training
     given = training.optimizer
-    own = catalogue.parse_component("optimizers", {given.name: given.arguments})
-    arguments = {**own.arguments, "learning_rate": learning_rate}
-    optimizer = own.model_copy(update={"arguments": arguments})
+    parsed = catalogue.parse_component("optimizers", {given.name: given.arguments})
+    arguments = {**parsed.arguments, "learning_rate": learning_rate}
+    optimizer = parsed.model_copy(update={"arguments": arguments})
     return training.model_copy(update={"optimizer": optimizer})

@@ -1,4 +1,4 @@
-"""Which device computes, and the only place that sets the global seed of Keras."""
+"""Selects the device, and sets the global seeds."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from nnrun.types import Fold
 
 
 def available() -> dict[str, str]:
-    """Devices by the name a spec uses for them, each with a description."""
-    found = {"cpu": platform.processor() or platform.machine()}
+    """Descriptions of the devices, by their names in a spec."""
+    devices = {"cpu": platform.processor() or platform.machine()}
     for index, gpu in enumerate(tf.config.list_physical_devices("GPU")):
         details = tf.config.experimental.get_device_details(gpu)
-        found[f"gpu:{index}"] = str(details.get("device_name", "GPU"))
-    return found
+        devices[f"gpu:{index}"] = str(details.get("device_name", "GPU"))
+    return devices
 
 
 def choose(wanted: str) -> str:
-    """The device that `auto`, `cpu` or `gpu:N` means here.
+    """The device for `auto`, `cpu` or `gpu:N`.
 
     Raises:
         DeviceError: there is no such device.
     """
-    found = available()
+    devices = available()
     if wanted == "auto":
-        return "gpu:0" if "gpu:0" in found else "cpu"
-    if wanted not in found:
-        raise DeviceError(f"there is no {wanted} here; there is {', '.join(found)}")
+        return "gpu:0" if "gpu:0" in devices else "cpu"
+    if wanted not in devices:
+        raise DeviceError(f"no device {wanted}; available: {', '.join(devices)}")
     return wanted
 
 
@@ -41,15 +41,15 @@ def tensorflow_name(device: str) -> str:
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and Keras, and refuses operations whose result may vary."""
+    """Seeds Python, NumPy and Keras, and makes TensorFlow deterministic."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
 
 def of_fold(seed: int, fold: Fold) -> int:
-    """The seed of a fold's first weights and of its layers; that of the experiment for a hold-out.
+    """The seed of a fold's initial weights and layers; that of the experiment for a hold-out.
 
-    Each fold has its own, so that the spread over folds holds what the first weights make of it.
+    Folds differ, so that the spread over folds includes the effect of the initial weights.
     """
     if not fold.number:
         return seed

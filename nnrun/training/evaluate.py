@@ -1,4 +1,4 @@
-"""Metrics and outputs of a model over prepared rows, in one call into TensorFlow each."""
+"""Computes metrics and outputs of a model over prepared rows, in one TensorFlow call each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _EVALUATION_BYTES = 40 * 2**20
 
 
 def rows_at_once(shape: Sequence[int]) -> int:
-    """How many rows of a shape are evaluated at once."""
+    """The number of rows of a shape that are evaluated at once."""
     return max(1, min(EVALUATION_ROWS, _EVALUATION_BYTES // (4 * math.prod(shape))))
 
 
 class Evaluator:
-    """Evaluates one model; traced once, however many epochs and folds.
+    """Evaluates one model; traced once for all epochs and folds.
 
     Args:
         model: compiled by Keras.
@@ -36,10 +36,10 @@ class Evaluator:
         self._model = model
         self._preparation = preparation
         self._traced: dict[str, Any] = {}
-        self._many = rows_at_once(preparation.shape)
+        self._batch_rows = rows_at_once(preparation.shape)
 
     def forget(self) -> None:
-        """Traces anew from now on, because the model has been compiled anew."""
+        """Forgets all traces, because the model was compiled again."""
         self._traced.clear()
 
     def metrics(self, rows: Rows, indices: Array) -> dict[str, float]:
@@ -51,11 +51,11 @@ class Evaluator:
         return self._function("metrics", self._metrics, rows)
 
     def outputs(self, rows: Rows, indices: Array) -> Array:
-        """What the model puts out for some rows, float32 of shape `(indices, units)`."""
+        """The output of the model for some rows, float32 of shape `(indices, units)`."""
         traced = self._function("outputs", self._batch_outputs, rows)
-        starts = range(0, len(indices), self._many)
+        starts = range(0, len(indices), self._batch_rows)
         parts = [
-            traced(rows.tensors, tf.constant(indices[start : start + self._many], tf.int32))
+            traced(rows.tensors, tf.constant(indices[start : start + self._batch_rows], tf.int32))
             for start in starts
         ]
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
@@ -68,22 +68,22 @@ class Evaluator:
 
     def _metrics(self, tensors: Any, indices: Any) -> Any:
         self._model.reset_metrics()
-        many, start = self._many, (tf.constant(0),)
+        count, start = self._batch_rows, (tf.constant(0),)
 
         def test(part: Any) -> None:
             self._model.test_step(batch(self._preparation, tensors, part))
 
         def full(start: Any) -> tuple[Any]:
-            test(tf.slice(indices, [start], [many]))
-            return (start + many,)
+            test(tf.slice(indices, [start], [count]))
+            return (start + count,)
 
         def any_length(start: Any) -> tuple[Any]:
-            test(indices[start : start + many])
-            return (start + many,)
+            test(indices[start : start + count])
+            return (start + count,)
 
         if isinstance(tensors[0], tf.RaggedTensor):
-            # Keras asks how many rows there are, for which they would have to be expanded.
-            start = tf.while_loop(lambda start: start + many <= tf.size(indices), full, start)
+            # Keras needs a static number of rows; otherwise the rows would be expanded to count.
+            start = tf.while_loop(lambda start: start + count <= tf.size(indices), full, start)
         tf.while_loop(lambda start: start < tf.size(indices), any_length, start)
         return self._model.get_metrics_result()
 
@@ -93,7 +93,7 @@ class Evaluator:
 
 
 def as_logs(result: dict[str, Any]) -> dict[str, float]:
-    """Keras's metrics as plain numbers; a metric of many values counts by its mean."""
+    """Keras's metrics as plain numbers; a metric with several values becomes their mean."""
     return {name: float(np.mean(value)) for name, value in result.items()}
 
 

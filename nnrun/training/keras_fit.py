@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nnrun.data.preprocessing import Preparation
 from nnrun.training.evaluate import as_logs, rows_at_once
-from nnrun.training.rows import Rows, Schedule, batch, weighed_batch
+from nnrun.training.rows import Rows, Schedule, batch, weighted_batch
 from nnrun.types import Array, Logs
 
 
@@ -38,7 +38,7 @@ def fit_by_keras(
         return batch(preparation, rows.tensors, indices)
 
     def to_train_on(indices: Any) -> Any:
-        return weighed_batch(preparation, rows.tensors, rows.weights, indices)
+        return weighted_batch(preparation, rows.tensors, rows.weights, indices)
 
     def batches() -> Iterator[Array]:
         for epoch in epochs:

@@ -14,15 +14,12 @@ from nnrun.data.preprocessing import Preparation
 from nnrun.spec.training import Training
 from nnrun.types import Array, Fold, Sequences, Streamed
 
-# Which rows each step of each epoch takes: a function of seed, fold and epoch alone.
-
 
 @dataclass(frozen=True)
 class Schedule:
-    """The batches of every epoch.
+    """The batches of every epoch: a function of seed, fold and epoch alone.
 
-    No random state passes from one epoch to the next, so a resumed run needs none, and every
-    engine sees the same batches.
+    So a resumed run needs no random state, and every engine uses the same batches.
 
     Args:
         fold: its training rows.
@@ -36,12 +33,12 @@ class Schedule:
 
     @property
     def epochs(self) -> int:
-        """How many passes over the rows."""
+        """Passes over the rows."""
         return self.training.epochs
 
     @property
     def batch_size(self) -> int:
-        """Rows per step; never more than there are."""
+        """Rows per step, at most all of them."""
         return min(self.training.batch_size, len(self.fold.train))
 
     @property
@@ -57,20 +54,16 @@ class Schedule:
         return np.random.default_rng([self.seed, self.fold.number, epoch]).permutation(rows)
 
 
-# Bags of words as sparse rows, for dense layers that take them first.
-#
-# Of ten thousand columns of a bag some hundred are ones. A product that skips the zeros, and its
-# gradient, take a third of the time that those of the whole matrix take, with 16 units or 64.
-
-# TensorFlow's product of a sparse matrix and a dense one takes three times as long per column where
-# there are 64 as where there are 16; several narrow ones also share the cores.
+# Multi-hot vectors have some hundred ones in ten thousand columns. A sparse product and its gradient
+# take a third of the time of dense ones, with 16 units or 64. TensorFlow's sparse product takes three
+# times as long per column with 64 columns as with 16; several narrow ones also share the cores.
 COLUMNS = 16
 
 _ROWS = "_sparse_rows"
 
 
 def sparse_layers(model: keras.Model) -> list[keras.layers.Dense]:
-    """The dense layers that take the model's input as it comes."""
+    """The dense layers that take the model's input unchanged."""
     return [
         layer
         for layer in model.layers
@@ -81,7 +74,7 @@ def sparse_layers(model: keras.Model) -> list[keras.layers.Dense]:
 
 
 def enable_sparse(layer: Any) -> None:
-    """Lets a dense layer skip the zeros of what `expanded` made; all else it takes as before."""
+    """Lets a dense layer use the sparse form of inputs from `to_dense`, if they have one."""
 
     def call(inputs: Any, training: bool | None = None) -> Any:
         rows = getattr(inputs, _ROWS, None)
@@ -95,7 +88,7 @@ def enable_sparse(layer: Any) -> None:
 
 
 def sparse_product(rows: Any, kernel: Any) -> Any:
-    """Sparse rows, as `expanded` describes them, times a dense matrix: shape `(rows, units)`."""
+    """Sparse rows from `to_dense` times a dense matrix, of shape `(rows, units)`."""
     units = kernel.shape[1]
     widths = [min(COLUMNS, units - start) for start in range(0, units, COLUMNS)]
     parts = tf.split(tf.convert_to_tensor(kernel), widths, axis=1)
@@ -104,43 +97,43 @@ def sparse_product(rows: Any, kernel: Any) -> Any:
 
 
 def stored(words: Sequences) -> Any:
-    """Bags as they lie on the device: a ragged tensor of the numbers of the words, times 2**32."""
+    """Multi-hot vectors on the device: a ragged tensor of the word numbers, times 2**32."""
     return tf.RaggedTensor.from_row_splits(
         words.values.astype(np.int64) << 32, words.offsets, validate=False
     )
 
 
-def to_dense(bags: Any, indices: Any, dimension: int) -> Any:
-    """Some bags as the model sees them, float32 of shape `(indices, dimension)`.
+def to_dense(vectors: Any, indices: Any, dimension: int) -> Any:
+    """Some multi-hot vectors as model inputs, float32 of shape `(indices, dimension)`.
 
-    A graph that knows how many there are never computes it, where only layers that `teach` was
-    told of take it.
+    A graph with a static number of rows never computes the dense form if only layers from
+    `enable_sparse` take it.
 
     Args:
-        bags: as `stored` made them.
-        indices: which of them, int32 of shape `(indices,)`.
-        dimension: how many words there may be.
+        vectors: from `stored`.
+        indices: of the rows, int32 of shape `(indices,)`.
+        dimension: number of words.
     """
-    found = tf.gather(bags, indices)
+    rows = tf.gather(vectors, indices)
     owners = tf.raw_ops.RaggedTensorToSparse(
-        rt_nested_splits=[found.row_splits], rt_dense_values=found.values
+        rt_nested_splits=[rows.row_splits], rt_dense_values=rows.values
     ).sparse_indices[:, 0]
-    # Two halves of 64 bits: the row, and the word that was stored in the upper one.
-    places = tf.bitcast(found.values + owners, tf.int32)
-    ones = tf.ones(tf.shape(found.values))
-    many = indices.shape[0] or tf.shape(indices)[0]
-    shape = tf.stack([many, dimension])
+    # Two halves of 64 bits: the row, and the word in the upper half.
+    places = tf.bitcast(rows.values + owners, tf.int32)
+    ones = tf.ones(tf.shape(rows.values))
+    count = indices.shape[0] or tf.shape(indices)[0]
+    shape = tf.stack([count, dimension])
     dense = tf.raw_ops.SparseToDense(
         sparse_indices=places,
         output_shape=shape,
         sparse_values=ones,
         default_value=0.0,
-        # The words of a bag are in no order.
+        # The words of a row are not sorted.
         validate_indices=False,
     )
     dense = tf.ensure_shape(dense, (indices.shape[0], dimension))
-    rows = {"a_indices": places, "a_values": ones, "a_shape": tf.cast(shape, tf.int64)}
-    setattr(dense, _ROWS, rows)
+    sparse = {"a_indices": places, "a_values": ones, "a_shape": tf.cast(shape, tf.int64)}
+    setattr(dense, _ROWS, sparse)
     return dense
 
 
@@ -149,13 +142,13 @@ class Rows:
     """Inputs and labels on the device, stored compactly.
 
     Args:
-        x: stored rows, shape `(rows, ...)`; or the words of each, a ragged tensor; or the number
-            of some that are read when needed.
+        x: stored rows, shape `(rows, ...)`; or the words of each row, a ragged tensor; or the
+            number of a `Streamed`.
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
-        state: what the prepare steps learnt, as far as expanding a batch needs it. It lies beside
-            the rows and not in a traced function, which folds share though each learns its own.
-        weights: how much each row counts in the training loss, float32 of shape `(rows,)`; empty
-            where all count the same.
+        state: fitted values of prepare steps that expanding a batch needs. They are arguments of
+            the traced function, because folds share it and each has its own values.
+        weights: of each row in the training loss, float32 of shape `(rows,)`; empty if all are
+            equal.
     """
 
     x: Any
@@ -168,18 +161,18 @@ class Rows:
 
     @property
     def tensors(self) -> tuple[Any, Any, Any]:
-        """What a traced function is given."""
+        """Arguments of a traced function."""
         return self.x, self.y, self.state
 
     @property
     def signature(self) -> Any:
-        """The same for any number of rows, so that one trace takes training and test rows."""
+        """For any number of rows, so that one trace takes training and test rows."""
         x, y = map(_of_any_length, (self.x, self.y))
         return x, y, tf.nest.map_structure(tf.TensorSpec.from_tensor, self.state)
 
     @property
     def weights_signature(self) -> Any:
-        """As `signature`, of the weights."""
+        """As `signature`, for the weights."""
         return tf.nest.map_structure(_of_any_length, self.weights)
 
 
@@ -201,13 +194,13 @@ def resident(
     *,
     weights: Array | None = None,
 ) -> Rows:
-    """Rows copied to the device once, so that no step waits for the host; arguments as of `Rows`.
+    """Copies rows to the device, so that no step waits for the host; arguments as for `Rows`.
 
-    Rows that would fill the memory stay where they are, and every step reads its own.
+    Rows that do not fit into memory are read in every step instead.
     """
-    on_device = tf.nest.map_structure(lambda each: tf.constant(each, tf.float32), tuple(state))
-    weighed = () if weights is None else tf.constant(weights)
-    return Rows(_stored(x), tf.constant(y), on_device, weighed)
+    on_device = tf.nest.map_structure(lambda value: tf.constant(value, tf.float32), tuple(state))
+    row_weights = () if weights is None else tf.constant(weights)
+    return Rows(_stored(x), tf.constant(y), on_device, row_weights)
 
 
 def _stored(x: Array | Sequences | Streamed) -> Any:
@@ -219,8 +212,7 @@ def _stored(x: Array | Sequences | Streamed) -> Any:
     return tf.constant(x)
 
 
-# Rows that are read as they are needed. A traced function is given their number here, because it
-# serves many of them, as folds and test rows are.
+# A traced function gets a number in this list, because folds and test rows share the trace.
 _STREAMED: list[Streamed] = []
 
 
@@ -233,7 +225,7 @@ def _read(number: Array, indices: Array) -> Array:
     return _STREAMED[int(number)][indices]
 
 
-def _taken(x: Any, indices: Any) -> Any:
+def _gather(x: Any, indices: Any) -> Any:
     """Some stored rows."""
     if x.shape.rank:
         return tf.gather(x, indices)
@@ -245,18 +237,18 @@ def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, An
 
     Args:
         tensors: of `Rows`.
-        indices: which rows, int32 of shape `(batch,)`.
+        indices: of the rows, int32 of shape `(batch,)`.
     """
     labels = tf.gather(tensors[1], indices)
-    # One-hot labels are kept as bytes.
+    # One-hot labels are stored as bytes.
     labels = tf.cast(labels, tf.float32) if labels.dtype == tf.uint8 else labels
     return inputs(preparation, tensors, indices), labels
 
 
-def weighed_batch(
+def weighted_batch(
     preparation: Preparation, tensors: Any, weights: Any, indices: Any
 ) -> tuple[Any, ...]:
-    """A batch to train on: as `batch`, and how much each row counts where they differ."""
+    """A training batch: as `batch`, with the weights of the rows if there are any."""
     x, y = batch(preparation, tensors, indices)
     return (x, y) if isinstance(weights, tuple) else (x, y, tf.gather(weights, indices))
 
@@ -266,6 +258,6 @@ def inputs(preparation: Preparation, tensors: Any, indices: Any) -> Any:
     x, _, state = tensors
     if isinstance(x, tf.RaggedTensor):
         return to_dense(x, indices, *preparation.shape)
-    expanded = preparation.expand(_taken(x, indices), keras.ops, state)
-    # What each row looks like is known, but reshapes of a batch of unknown length hide it.
+    expanded = preparation.expand(_gather(x, indices), keras.ops, state)
+    # The row shape is static, but reshapes of a batch of unknown length lose it.
     return tf.ensure_shape(expanded, (indices.shape[0], *preparation.shape))

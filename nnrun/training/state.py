@@ -1,7 +1,7 @@
-"""All that training needs to go on after an epoch as if it had never stopped.
+"""The state that training needs to resume after an epoch with identical results.
 
-The order of the rows is not among it: that is a function of seed, fold and epoch. Nor are random
-states of Python and NumPy: layers draw from seeds of their own, which are variables of the model.
+It does not include the order of the rows, a function of seed, fold and epoch, nor random states of
+Python and NumPy: layers draw from their own seeds, which are variables of the model.
 """
 
 from __future__ import annotations
@@ -15,27 +15,25 @@ import numpy as np
 
 from nnrun.types import Array
 
-# Puts a trained model back to where a fresh one begins, so that what was traced still serves.
-
 
 def restart(model: keras.Model, fresh: keras.Model) -> None:
-    """Gives a model the weights, seeds and optimizer state of another of the same spec.
+    """Resets a model to the state of a fresh one of the same spec, so that its traces can be reused.
 
     Args:
         model: compiled, perhaps trained; its variables stay the same objects.
-        fresh: compiled and never trained.
+        fresh: compiled and not trained.
     """
     for old, new in zip(variables(model), variables(fresh), strict=True):
         old.assign(new)
 
 
 def seeds(model: keras.Model) -> list[Any]:
-    """The variables from which layers draw; Keras saves all others with the model."""
-    return [each for each in variables(model) if each.name == "seed_generator_state"]
+    """The seed variables of layers; Keras saves all other variables with the model."""
+    return [variable for variable in variables(model) if variable.name == "seed_generator_state"]
 
 
 def variables(model: keras.Model) -> list[Any]:
-    """All variables that training changes; metrics begin anew with each epoch."""
+    """All variables that training changes; metrics are reset in each epoch."""
     return [
         *model.trainable_variables,
         # Seeds of layers such as dropout are among these.
@@ -44,20 +42,20 @@ def variables(model: keras.Model) -> list[Any]:
     ]
 
 
-# What a callback sets anew whenever training begins. Keras turns the sign of `min_delta` at the end
-# of the first epoch of every training, and would turn a restored one back.
-_SET_ANEW = frozenset(("params", "_model", "model", "min_delta", "_current_epoch"))
+# Attributes that a callback sets whenever training begins. Keras flips the sign of `min_delta` after
+# the first epoch of every training, and would flip a restored one again.
+_RESET = frozenset(("params", "_model", "model", "min_delta", "_current_epoch"))
 
 
 @dataclass(frozen=True)
 class State:
-    """What training has reached.
+    """The state of training after an epoch.
 
     Args:
-        epochs: how many are done.
+        epochs: number of finished epochs.
         stopped: whether a callback has ended the training.
         variables: weights, seeds of layers and the optimizer's state, in the model's order.
-        callbacks: of each callback its attributes that are numbers, None, arrays or lists of
+        callbacks: the attributes of each callback that are numbers, None, arrays or lists of
             arrays, such as the patience and the best weights of early stopping.
     """
 
@@ -68,34 +66,36 @@ class State:
 
 
 def capture(model: keras.Model, callbacks: Sequence[Any], *, epochs: int) -> State:
-    """The state after so many epochs, copied to the host."""
+    """The state after `epochs` epochs, copied to the host."""
     return State(
         epochs,
         bool(model.stop_training),
-        tuple(_portable(keras.ops.convert_to_numpy(each)) for each in variables(model)),
+        tuple(_portable(keras.ops.convert_to_numpy(v)) for v in variables(model)),
         tuple(map(_attributes, callbacks)),
     )
 
 
 def restore(state: State, model: keras.Model, callbacks: Sequence[Any]) -> None:
-    """Puts a model and its callbacks where they were.
+    """Restores a model and its callbacks.
 
     Args:
         state: of a model of the same spec, with the same callbacks.
         model: compiled.
-        callbacks: whose training has begun, because they begin with a clean slate.
+        callbacks: after training has begun, which resets them.
 
     Raises:
-        ValueError: the state is that of another model, or of other callbacks.
+        ValueError: the state is of another model, or of other callbacks.
     """
-    own = variables(model)
-    shapes = [tuple(each.shape) for each in state.variables]
-    if shapes != [tuple(each.shape) for each in own] or len(callbacks) != len(state.callbacks):
+    current = variables(model)
+    shapes = [tuple(value.shape) for value in state.variables]
+    if shapes != [tuple(variable.shape) for variable in current] or len(callbacks) != len(
+        state.callbacks
+    ):
         raise ValueError("the checkpoint is of another model, or of other callbacks")
-    for variable, value in zip(own, state.variables, strict=True):
+    for variable, value in zip(current, state.variables, strict=True):
         variable.assign(_native(value, variable))
     for callback, attributes in zip(callbacks, state.callbacks, strict=True):
-        # A checkpoint may come from anywhere: text in it could say where a callback writes to.
+        # A checkpoint may come from anyone: no text in it may set where a callback writes.
         if not all(name in vars(callback) and _is_state(attributes[name]) for name in attributes):
             raise ValueError("the checkpoint is of other callbacks")
         vars(callback).update(attributes)
@@ -103,23 +103,23 @@ def restore(state: State, model: keras.Model, callbacks: Sequence[Any]) -> None:
 
 def _attributes(callback: Any) -> dict[str, Any]:
     if isinstance(callback, keras.callbacks.CSVLogger):
-        # All that it knows is in its file.
+        # Its state is in its file.
         return {}
     return {
         name: value
         for name, value in vars(callback).items()
-        if name not in _SET_ANEW and _is_state(value)
+        if name not in _RESET and _is_state(value)
     }
 
 
 def _is_state(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return len(value) > 0 and all(isinstance(each, np.ndarray) for each in value)
+        return len(value) > 0 and all(isinstance(part, np.ndarray) for part in value)
     return value is None or isinstance(value, (bool, int, float, np.generic, np.ndarray))
 
 
 def _portable(value: Array) -> Array:
-    """Numbers that NumPy itself does not know, such as bfloat16, as their bytes."""
+    """Numbers of types that NumPy lacks, such as bfloat16, as their bytes."""
     return value if value.dtype.isbuiltin == 1 else value.view(f"u{value.dtype.itemsize}")
 
 

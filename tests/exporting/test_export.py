@@ -17,8 +17,11 @@ from typer.testing import CliRunner, Result
 from nnrun.analysis.predict import trained_run
 from nnrun.cli.app import app
 from nnrun.data import datasets
-from nnrun.exporting import Format, flow, formats
-from nnrun.runs import Run, layout
+from nnrun.exporting import Format
+from nnrun.exporting import flow
+from nnrun.exporting import formats
+from nnrun.runs import Run
+from nnrun.runs import layout
 from nnrun.types import Sequences
 
 Ask = Callable[..., Result]
@@ -259,7 +262,7 @@ def test_it_is_written_under_the_name_of_the_run_and_said(
     assert [each.name for each in tmp_path.iterdir()] == [name]
     first, second, third = answer.stdout.splitlines()
     assert first.endswith("; takes any number of rows of shape (4,), float32")
-    assert second == f"{name}/rows.json: how rows are prepared for it, and what it puts out"
+    assert second == f"{name}/rows.json: how input rows are prepared, and what the model returns"
     assert third.startswith("compared with Keras on 30 rows of the test set: largest difference ")
 
 

@@ -13,8 +13,8 @@ FILMS = {"1D": (3, 8, 2), "2D": (3, 6, 6, 2), "3D": (3, 4, 4, 4, 2)}
 DENSE = {"Dense": {"units": 3}}
 
 MERGE = "takes several inputs, and a stack has one"
-CELL = "is one step of a recurrent layer; it stands inside RNN, as its cell"
-TEXTS = "takes texts, and what comes into a stack are numbers"
+CELL = "is one step of a recurrent layer; use it as the cell of an RNN"
+TEXTS = "takes texts, but the input of a stack is numbers"
 NOT_IN_A_STACK = {
     **dict.fromkeys(
         "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention "
@@ -23,7 +23,7 @@ NOT_IN_A_STACK = {
     ),
     **dict.fromkeys("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split(), CELL),
     **dict.fromkeys("StringLookup TextVectorization".split(), TEXTS),
-    "Equalization": "would be left out of the model by Keras, without a word",
+    "Equalization": "would be left out of the model by Keras without a warning",
     "MaxNumBoundingBoxes": "takes boxes by name, and a row is one array",
 }
 """Layers that no stack can hold, and what is said of them."""

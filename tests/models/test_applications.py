@@ -70,8 +70,8 @@ def test_a_network_that_has_learnt_keeps_its_statistics_while_it_trains(
     wired = made(weights=learnt)
     model = wired.model
     if stood_still:
-        wired.layers[0].stand_still(wanted=True)
-        wired.layers[0].stand_still(wanted=False)
+        wired.layers[0].set_frozen(frozen=True)
+        wired.layers[0].set_frozen(frozen=False)
     before = [each.copy() for each in model.get_weights()]
 
     trained = model(PICTURES, training=True)

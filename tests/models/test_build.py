@@ -97,7 +97,7 @@ def test_a_layer_that_keras_would_drop_is_refused(before: list[Component]) -> No
     assert caught.value.args == (
         "NN124",
         ("model", len(before)),
-        "Keras would leave Equalization out of the model without a word",
+        "Keras would silently leave Equalization out of the model",
     )
 
 

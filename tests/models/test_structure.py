@@ -32,7 +32,7 @@ def layers(parts: Parts, times: int = 1) -> Iterator[tuple[Layer, int]]:
             case Group():
                 yield from layers(part.parts, times * part.times)
             case Branches():
-                for way in part.ways:
+                for way in part.stacks:
                     yield from layers(way, times)
                 yield part.merge, times
 

@@ -102,7 +102,7 @@ def test_every_layer_is_written_once_and_every_parameter_counted(structure: Stru
                 case Group():
                     found += told(part.parts)
                 case Branches():
-                    found += [layer for way in part.ways for layer in told(way)] + [part.merge]
+                    found += [layer for way in part.stacks for layer in told(way)] + [part.merge]
         return found
 
     placing = Placement(structure)

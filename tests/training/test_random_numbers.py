@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from nnrun.training.compiled import _DRAWN_WITH, name_algorithm
+from nnrun.training.compiled import _RANDOM_FUNCTIONS, use_philox
 
 DRAWING = {
     "Dropout": lambda: layers.Dropout(0.3),
@@ -35,7 +35,7 @@ def test_a_named_algorithm_draws_the_same_numbers(name: str) -> None:
         keras.utils.set_random_seed(0)
         layer = DRAWING[name]()
         if named:
-            with name_algorithm():
+            with use_philox():
                 found.append(drawn(layer))
         else:
             found.append(drawn(layer))
@@ -46,8 +46,8 @@ def test_a_named_algorithm_draws_the_same_numbers(name: str) -> None:
 
 def test_afterwards_tensorflow_is_what_it_was() -> None:
     """Whoever draws outside of our loop must not notice."""
-    known = [getattr(owner, name) for owner, name, _ in _DRAWN_WITH]
-    with pytest.raises(ZeroDivisionError), name_algorithm():
+    known = [getattr(owner, name) for owner, name, _ in _RANDOM_FUNCTIONS]
+    with pytest.raises(ZeroDivisionError), use_philox():
         raise ZeroDivisionError
 
-    assert known == [getattr(owner, name) for owner, name, _ in _DRAWN_WITH]
+    assert known == [getattr(owner, name) for owner, name, _ in _RANDOM_FUNCTIONS]

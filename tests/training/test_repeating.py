@@ -1,4 +1,4 @@
-"""A seed is all that it takes to repeat a training, in another process too."""
+"""The same seed gives the same training, also in another process."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 PROGRAM = """
 import hashlib, sys
 import numpy as np
-from nnrun import datasets, prepare, targets
+from nnrun.data import datasets, labels, preprocessing
 from nnrun.models.build import build
 from nnrun.types import Observer, Fold
 from nnrun.spec.component import Component
 from nnrun.spec.prepare import Rescale
 from nnrun.spec.dataset import Digits
 from nnrun.spec.training import Training
-from nnrun.training import seeding
+from nnrun.training import devices
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
@@ -32,13 +32,13 @@ data = datasets.load(Digits(name="digits")).train
 training = Training.model_validate(
     dict(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], epochs=3)
 )
-seeding.seed_everything(seed)
+devices.seed_everything(seed)
 layers = [("Flatten", {}), ("Dense", {"units": 32, "activation": "relu"}),
           ("Dropout", {"rate": 0.4}), ("Dense", {"units": 10, "activation": "softmax"})]
 model = build([Component(name=name, arguments=each) for name, each in layers], (8, 8))
 compile_model(model, training)
-preparation = prepare.fit((Rescale(divisor=16),), data.x, rows=np.arange(500))
-rows = resident(preparation.store(data.x), targets.encode(data.y, training, classes=10, units=10))
+preparation = preprocessing.fit((Rescale(divisor=16),), data.x, rows=np.arange(500))
+rows = resident(preparation.store(data.x), labels.encode(data.y, training, classes=10, units=10))
 Trainer(
     model, preparation, training, engine=engine, evaluator=Evaluator(model, preparation)
 ).train(rows, Fold(np.arange(500), np.arange(500, 700)), seed=seed, callbacks=[], observer=Heard())

@@ -73,7 +73,7 @@ class Lesson:
         self.weights: list[list[Array]] = []
 
     def learn(self, start: State | None = None) -> Heard:
-        def reached(capture: Any) -> None:
+        def save_state(capture: Any) -> None:
             self.states.append(capture())
             self.weights.append(self.model.get_weights())
 
@@ -85,7 +85,7 @@ class Lesson:
             callbacks=[],
             observer=heard,
             start=start,
-            reached=reached,
+            save_state=save_state,
         )
         return heard
 

@@ -114,8 +114,8 @@ def test_xla_cannot_read_rows_as_it_goes(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert found.exit_code == 2
     assert found.stderr.endswith(
-        "error: the rows are more than are kept in memory, and engine: xla cannot read them as "
-        "they are needed; leave it out, or make the pictures smaller\n"
+        "error: the rows do not fit into memory, and engine: xla cannot read them when needed; "
+        "remove it, or make the images smaller\n"
     )
 
 

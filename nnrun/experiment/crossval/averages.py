@@ -1,4 +1,4 @@
-"""What several folds say together: mean curves, smoothed curves, spread and interval."""
+"""Statistics over folds: mean curves, smoothed curves, standard deviation and interval."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ DDOF = 1
 
 
 def mean_curve(histories: Sequence[History]) -> History:
-    """The mean over folds, per metric and epoch, over the epochs that every fold has.
+    """The mean over folds, per metric and epoch, for the epochs that every fold has.
 
-    A fold that stopped early would otherwise leave the later epochs to the folds that did not,
-    and the curve would jump where it left.
+    With later epochs the curve would jump where a fold stopped early.
     """
     epochs = min(map(len, histories), default=0)
     names = histories[0].epochs if histories else {}
     return History(
         {
-            name: np.mean([each.epochs[name][:epochs] for each in histories], axis=0).tolist()
+            name: np.mean([h.epochs[name][:epochs] for h in histories], axis=0).tolist()
             for name in names
-            if all(name in each.epochs for each in histories)
+            if all(name in h.epochs for h in histories)
         }
     )
 
@@ -40,15 +39,15 @@ def smoothed(values: Sequence[float], rule: Smooth) -> list[float]:
         rule: the first `skip` epochs are left out.
 
     Returns:
-        One value per epoch that is left; the first belongs to epoch `skip + 1`.
+        One value per epoch from epoch `skip + 1` on.
 
     Example:
         >>> smoothed([9.0, 2.0, 4.0], Smooth(factor=0.5, skip=1))
         [2.0, 3.0]
     """
-    kept = list(values[rule.skip :])
-    points = kept[:1]
-    for value in kept[1:]:
+    used = list(values[rule.skip :])
+    points = used[:1]
+    for value in used[1:]:
         points.append(points[-1] * rule.factor + value * (1 - rule.factor))
     return points
 
@@ -62,12 +61,12 @@ def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, A
     (C. Nadeau, Y. Bengio: Inference for the Generalization Error. Machine Learning 52, 2003.)
 
     Args:
-        values: one per fold; None where a fold has none.
+        values: one per fold; None if a fold has none.
         folds: in the same order.
 
     Returns:
-        `mean`, `std` (divided by k - 1), `low` and `high` of the interval, None where fewer than
-        two folds have a value; and the values themselves as `folds`.
+        `mean`, `std` (divided by k - 1), `low` and `high` of the interval, None if fewer than two
+        folds have a value; and the values themselves as `folds`.
     """
     there = [(value, fold) for value, fold in zip(values, folds, strict=True) if value is not None]
     ratios = [len(fold.validation) / len(fold.train) for _, fold in there]
@@ -75,22 +74,22 @@ def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, A
 
 
 def over_seeds(values: Sequence[float]) -> dict[str, Any]:
-    """The same of experiments that differ by their seed, which are independent of each other."""
+    """As `spread`, for experiments with different seeds, which are independent."""
     return {**_spread(values, [0.0] * len(values)), "seeds": list(values)}
 
 
-def _spread(known: Sequence[float], ratios: Sequence[float]) -> dict[str, float | None]:
-    mean = float(np.mean(known)) if known else None
-    if mean is None or len(known) < 2:
+def _spread(values: Sequence[float], ratios: Sequence[float]) -> dict[str, float | None]:
+    mean = float(np.mean(values)) if values else None
+    if mean is None or len(values) < 2:
         return {"mean": mean, "std": None, "low": None, "high": None}
-    std = float(np.std(known, ddof=DDOF))
-    half = _t(len(known) - 1) * std * math.sqrt(1 / len(known) + float(np.mean(ratios)))
+    std = float(np.std(values, ddof=DDOF))
+    half = _t(len(values) - 1) * std * math.sqrt(1 / len(values) + float(np.mean(ratios)))
     return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
 
 
 def _t(freedom: int) -> float:
-    """Student's t that the interval reaches to on either side."""
-    # scipy's distributions take half a second to load; the function beneath takes none.
+    """The quantile of Student's t for the interval."""
+    # scipy's distributions take half a second to load; this function takes none.
     from scipy.special import stdtrit  # noqa: PLC0415
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
@@ -102,7 +101,7 @@ def spreads(
     """`spread` of each metric.
 
     Args:
-        metrics: one mapping per fold; None where a fold has none.
+        metrics: one mapping per fold; None if a fold has none.
         folds: in the same order.
     """
     names = dict.fromkeys(name for each in metrics if each for name in each)
