@@ -38,16 +38,16 @@ validation: {holdout: {size: 10000, take: first}}
 @pytest.mark.parametrize(
     ("text", "old", "new", "told"),
     [
-        (SPEC, "units: 10", "units: 11", "NN121 model[1]: the model puts out 11, but digits has 10 "
+        (SPEC, "units: 10", "units: 11", "NN121 model[1]: the model has 11 outputs, but digits has 10 "
          "classes: units must be 10"),
-        (SPEC, ", flatten", "", "NN121 model[1]: the model puts out rows of shape (8, 10), but a "
-         "label is one number; a Flatten or a pooling layer may be missing"),
+        (SPEC, ", flatten", "", "NN121 model[1]: the output has shape (8, 10) per row, but a "
+         "label is one number; a Flatten or pooling layer may be missing"),
         (SPEC, "units: 64", "units: 64}\n  - Conv2D: {filters: 3, kernel_size: 3", "NN124 model[1]: "
          "Conv2D cannot follow an output of shape (64,): it takes rows of shape (height, width, "
          "channels)"),
         (SPEC, "sparse_categorical_crossentropy", "{CategoricalCrossentropy: {from_logits: true}}",
-         "NN122 training.loss: CategoricalCrossentropy takes logits, but the model ends in "
-         "probabilities: leave out either from_logits or the last activation"),
+         "NN122 training.loss: CategoricalCrossentropy takes logits, but the model outputs "
+         "probabilities: remove either from_logits or the last activation"),
         (SPEC, "digits", "diabetes", "NN122 training.loss: sparse_categorical_crossentropy needs "
          "classes, but diabetes has a number per row (disease progression after one year); use a "
          "loss such as mse"),
@@ -83,7 +83,7 @@ validation: {holdout: {size: 10000, take: first}}
         (SPEC, "adam", "{Adam: {clipnorm: 1.0, clipvalue: 1.0}}", "NN114 "
          "training.optimizer.Adam.clipvalue: clipnorm and clipvalue exclude each other; leave one"),
         (SPEC, "units: 64,", "units: 64}\n  - Dropout: {rate: 0.5, name: x}\n  - Dense: {name: x, "
-         "units: 8,", "NN124 model[2].Dense.name: there is a layer of the name 'x' already, model[1]"),
+         "units: 8,", "NN124 model[2].Dense.name: the name 'x' is taken by model[1]"),
         (SPEC, "units: 64,", "units: 64}\n  - Concatenate\n  - Dense: {units: 8,",
          "NN124 model[1]: Concatenate takes several inputs, and a stack has one"),
         (IMDB, "multi_hot: 1000", "multi_hot: 999", "NN123 dataset.prepare[0]: multi_hot is 999, "

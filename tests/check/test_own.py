@@ -40,10 +40,10 @@ def folder(tmp_path: Path) -> Path:
         ("path: pests", "NN127 dataset.path: '{}/pests' is not there; did you mean 'pets'?"),
         ("path: loop", "NN127 dataset.path: '{}/loop' is not there; did you mean 'loop'?"),
         ("path: ~no-such-person/pets", "NN127 dataset.path: '{}/~no-such-person/pets' is not there"),
-        ("path: pets.zip", "NN127 dataset.path: '{}/pets.zip' is a file, and pictures lie in a "
-         "folder per class"),
-        ("path: one", "NN127 dataset.path: holds 1 folder, and pictures need one for each of two "
-         "classes or more"),
+        ("path: pets.zip", "NN127 dataset.path: '{}/pets.zip' is a file, and images must be in "
+         "one folder per class"),
+        ("path: one", "NN127 dataset.path: holds 1 folder, and images need at least two, one "
+         "per class"),
         ("path: pets, classes: 3", "NN127 dataset.classes: is 3, but there are 2 folders in "
          "{}/pets"),
         ("path: pets, test: held-bag", "NN127 dataset.test: '{}/held-bag' is not there; did you "
@@ -78,7 +78,7 @@ def test_what_is_there_is_left_in_peace(data, folder, faults):
 def test_classes_are_counted_where_the_spec_does_not_say_how_many(folder, faults):
     [fault] = faults(SPEC.replace("units: 2", "units: 3"))
 
-    assert fault.message == "the model puts out 3, but images has 2 classes: units must be 2"
+    assert fault.message == "the model has 3 outputs, but images has 2 classes: units must be 2"
 
 
 def test_what_is_missing_hides_what_would_follow_from_it(folder, faults):

@@ -51,8 +51,8 @@ def folder(tmp_path: Path) -> Path:
         ("path: unlabelled.csv, target: mpg, prepare: [impute: mean]", "path: 'mpg', the target, "
          "has no value on line 5"),
         ("path: ragged.csv, target: mpg", "path: ragged.csv: line 42 has 2 cells, but the header has 3"),
-        ("path: empty.csv, target: mpg", "path: empty.csv: is empty; a table begins with the names "
-         "of its columns"),
+        ("path: empty.csv, target: mpg", "path: empty.csv: is empty; a table begins with its "
+         "column names"),
         ("path: cars.xlsx, target: mpg", "path: must end in .csv, .tsv or .txt"),
         ("path: cars.csv, target: mpg, test: carts.csv", "test: '{}/carts.csv' is not there; did "
          "you mean 'cars.csv'?"),
@@ -72,7 +72,7 @@ def test_what_is_wrong_with_a_table_is_told_with_its_place(data, told, folder, f
         ("path: said.csv, target: labels", "target: there is no column 'labels'; did you mean "
          "'label'?"),
         ("path: cars.xlsx", "path: must be a folder, or end in .csv, .tsv or .txt"),
-        ("path: folder", "path: holds no folder for each of two classes"),
+        ("path: folder", "path: needs at least two folders, one per class"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_texts_is_told_with_its_place(data, told, folder, faults):
@@ -95,7 +95,7 @@ def test_a_table_that_is_as_the_spec_says_is_left_in_peace(data, folder, faults)
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
-        (TEXTS.replace("units: 2", "units: 3"), "the model puts out 3, but text has 2 classes: units "
+        (TEXTS.replace("units: 2", "units: 3"), "the model has 3 outputs, but text has 2 classes: units "
          "must be 2"),
         (SPEC.replace("loss: mse", "loss: sparse_categorical_crossentropy"),
          "sparse_categorical_crossentropy needs classes, but csv has a number per row (mpg); use a "

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from nnrun.spec import keys
-from nnrun.spec.dumping import COLUMN
-from nnrun.spec.dumping import dump_commented
+from nnrun.spec.dumping import COLUMN, dump_commented
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
 from nnrun.spec.prepare import STEPS

@@ -2,10 +2,7 @@
 
 import pytest
 
-from nnrun.spec import catalogue
-from nnrun.spec import extending
-from nnrun.spec import keras_names
-from nnrun.spec import source
+from nnrun.spec import catalogue, extending, keras_names, source
 from nnrun.spec.component import Component
 from nnrun.spec.suggest import nearest
 from nnrun.spec.tree import dotted

@@ -9,22 +9,14 @@ from hypothesis import strategies as st
 
 from nnrun.spec.codes import LINT
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import Imdb
-from nnrun.spec.dataset import Mnist
-from nnrun.spec.dataset import Reuters
+from nnrun.spec.dataset import Imdb, Mnist, Reuters
 from nnrun.spec.dumping import dump
-from nnrun.spec.experiment import Experiment
-from nnrun.spec.experiment import Lint
+from nnrun.spec.experiment import Experiment, Lint
 from nnrun.spec.keras_names import NAME
 from nnrun.spec.loading import load
-from nnrun.spec.prepare import Flatten
-from nnrun.spec.prepare import MultiHot
-from nnrun.spec.prepare import Pad
-from nnrun.spec.prepare import Rescale
-from nnrun.spec.prepare import Standardize
+from nnrun.spec.prepare import Flatten, MultiHot, Pad, Rescale, Standardize
 from nnrun.spec.training import Training
-from nnrun.spec.validation import Holdout
-from nnrun.spec.validation import Validation
+from nnrun.spec.validation import Holdout, Validation
 
 counts = st.integers(1, 10**9)
 fractions = st.floats(0, 1, exclude_min=True, exclude_max=True)

@@ -19,8 +19,7 @@ from typing import Any
 import platformdirs
 import pytest
 
-from nnrun.spec import catalogue
-from nnrun.spec import schema
+from nnrun.spec import catalogue, schema
 from nnrun.spec.codes import LINT
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS

@@ -7,11 +7,7 @@ import unicodedata
 
 import pytest
 
-from nnrun.spec.text import escape_cell
-from nnrun.spec.text import escape_json
-from nnrun.spec.text import escape_line
-from nnrun.spec.text import escape_markdown
-from nnrun.spec.text import escape_text
+from nnrun.spec.text import escape_cell, escape_json, escape_line, escape_markdown, escape_text
 
 CONTROLS = [
     chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from nnrun.spec import catalogue
-from nnrun.spec.catalogue import cache_file
-from nnrun.spec.catalogue import load_catalogue
+from nnrun.spec.catalogue import cache_file, load_catalogue
 
 SHIPPED = load_catalogue()
 

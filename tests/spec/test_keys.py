@@ -9,18 +9,14 @@ import pytest
 from pydantic import BaseModel, Field, PositiveInt
 
 from nnrun.errors import CommandError
-from nnrun.spec import catalogue
-from nnrun.spec import keys
-from nnrun.spec.component import Component
-from nnrun.spec.component import Spec
+from nnrun.spec import catalogue, keys
+from nnrun.spec.component import Component, Spec
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS
-from nnrun.spec.keys import Key
-from nnrun.spec.keys import kind
+from nnrun.spec.keys import Key, kind
 from nnrun.spec.language import EARLIER
-from nnrun.spec.prepare import STEPS
-from nnrun.spec.prepare import Step
+from nnrun.spec.prepare import STEPS, Step
 
 
 def descendants(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -12,8 +12,7 @@ from nnrun.errors import SpecError
 from nnrun.spec.component import Component
 from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.loading import load
-from nnrun.spec.loading import name_of
+from nnrun.spec.loading import load, name_of
 from nnrun.spec.rendering import render
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,7 @@ import pytest
 
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
-from nnrun.spec.labels import Labels
-from nnrun.spec.labels import accepted_labels
-from nnrun.spec.labels import metric_problems
+from nnrun.spec.labels import Labels, accepted_labels, metric_problems
 from nnrun.spec.training import Training
 
 

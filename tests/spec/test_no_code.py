@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnrun.errors import SpecError
-from nnrun.spec import catalogue
-from nnrun.spec import keras_names
-from nnrun.spec import source
+from nnrun.spec import catalogue, keras_names, source
 from nnrun.spec.keras_names import NEVER_CODE
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render

@@ -9,14 +9,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from nnrun.cli import specs
-from nnrun.data import datasets
-from nnrun.data import preprocessing
+from nnrun.data import datasets, preprocessing
 from nnrun.data.datasets.registry import MODULES
-from nnrun.errors import DataError
-from nnrun.errors import IncompatibleSpec
-from nnrun.spec.dataset import Dataset
-from nnrun.spec.dataset import DatasetBase
-from nnrun.spec.dataset import UserData
+from nnrun.errors import DataError, IncompatibleSpec
+from nnrun.spec.dataset import Dataset, DatasetBase, UserData
 from nnrun.spec.loading import load
 from nnrun.types import Sequences
 

@@ -1,7 +1,6 @@
 """A fault reads the same everywhere, and its caret stands under the culprit."""
 
-from nnrun.errors import Fault
-from nnrun.errors import Place
+from nnrun.errors import Fault, Place
 from nnrun.spec.rendering import render
 
 

@@ -19,14 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from nnrun.errors import Place
-from nnrun.errors import SpecError
-from nnrun.spec import blocks
-from nnrun.spec import catalogue
-from nnrun.spec import extending
-from nnrun.spec import keras_names
-from nnrun.spec import schema
-from nnrun.spec import source
+from nnrun.errors import Place, SpecError
+from nnrun.spec import blocks, catalogue, extending, keras_names, schema, source
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load

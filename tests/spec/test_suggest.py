@@ -9,14 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.spec import catalogue
-from nnrun.spec import language
+from nnrun.spec import catalogue, language
 from nnrun.spec.keras_names import NOUNS
 from nnrun.spec.prepare import STEPS
-from nnrun.spec.suggest import EDITS
-from nnrun.spec.suggest import edit_distance
-from nnrun.spec.suggest import most_similar
-from nnrun.spec.suggest import nearest
+from nnrun.spec.suggest import EDITS, edit_distance, most_similar, nearest
 
 # Every set of names among which a word is looked for.
 SETS: dict[str, list[str]] = {
