@@ -19,7 +19,8 @@ import numpy as np
 
 from nnrun import runs
 from nnrun.runs import layout
-from nnrun.spec.loading import dump, load
+from nnrun.spec.dumping import dump
+from nnrun.spec.loading import load
 from nnrun.types import History
 
 SPEC = Path(__file__).parents[1] / "configs" / "digits.yaml"

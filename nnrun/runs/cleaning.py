@@ -17,7 +17,7 @@ from nnrun.runs import layout
 from nnrun.runs.folder import reason, take
 from nnrun.runs.making import find
 from nnrun.runs.run import Run
-from nnrun.spec.text import size
+from nnrun.spec.text import format_size
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?) *([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
@@ -234,7 +234,7 @@ def _until_it_fits(removals: Iterable[Removal], total: int, limit: int) -> Itera
     for removal in removals:
         if total <= limit:
             return
-        reason = f"{size(total)} in all, above {size(limit)}"
+        reason = f"{format_size(total)} in all, above {format_size(limit)}"
         yield replace(removal, reasons=(*removal.reasons, reason))
         total -= removal.subject.bytes
 

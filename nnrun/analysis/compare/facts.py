@@ -14,7 +14,7 @@ from nnrun.runs.record import by_name, check_depth, nothing_or
 from nnrun.spec import catalogue
 from nnrun.spec import labels as meanings
 from nnrun.spec.component import Component
-from nnrun.spec.text import shown
+from nnrun.spec.text import quote
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """The rows that a metric is of, as `metrics.json` and as a column calls them."""
@@ -72,10 +72,10 @@ class Facts:
         known = {name for rows in SPLITS for name in self.metrics.get(rows, {})}
         found = {}
         for metric in map(_component, training.get("metrics", [])):
-            name = next((name for name in meanings.logged_as(metric) if name in known), None)
+            name = next((name for name in meanings.logged_names(metric) if name in known), None)
             if name:
-                found[name] = catalogue.meaning("metrics", metric.name)
-        return {**found, "loss": catalogue.meaning("losses", self.loss)} if known else found
+                found[name] = catalogue.canonical_name("metrics", metric.name)
+        return {**found, "loss": catalogue.canonical_name("losses", self.loss)} if known else found
 
     @property
     def loss(self) -> str:
@@ -136,7 +136,7 @@ def _check_spec(spec: Mapping[str, Any]) -> None:
     }
     for key, is_right in parts.items():
         if key in spec and not is_right(spec[key]):
-            raise ValueError(f"{key} cannot be {shown(spec[key])}")
+            raise ValueError(f"{key} cannot be {quote(spec[key])}")
     if not _is_plain(spec):
         raise ValueError("holds what no spec can")
 

@@ -12,7 +12,7 @@ from typing import Any
 from nnrun.analysis.compare.entries import Entry
 from nnrun.analysis.compare.facts import SPLITS, abridged, plain
 from nnrun.analysis.compare.table import Column, Comparison, is_spread
-from nnrun.spec.text import escape_cell, escape_text, markdown, number
+from nnrun.spec.text import escape_cell, escape_markdown, escape_text, format_number
 
 SCHEMA_VERSION = 1
 MARK = "*"
@@ -50,8 +50,12 @@ def _text(column: Column, value: Any) -> str:
         return f"{value:.1f}".removesuffix(".0")
     if is_spread(value):
         std = value.get("std")
-        return number(value["mean"]) + ("" if std is None else f" ± {number(std)}")
-    return number(value) if column.upwards is not None and type(value) is float else plain(value)
+        return format_number(value["mean"]) + ("" if std is None else f" ± {format_number(std)}")
+    return (
+        format_number(value)
+        if column.upwards is not None and type(value) is float
+        else plain(value)
+    )
 
 
 def shared(comparison: Comparison) -> str:
@@ -91,11 +95,11 @@ def _csv(value: Any) -> Any:
 
 def as_markdown(comparison: Comparison) -> str:
     """A table and the verdicts, as GitHub shows them."""
-    header, *body = [[markdown(cell) for cell in row] for row in rows(comparison)]
+    header, *body = [[escape_markdown(cell) for cell in row] for row in rows(comparison)]
     lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *body)]
     common = shared(comparison)
-    above = [f"In common: {markdown(common)}", ""] if common else []
-    said = [f"- {markdown(sentence)}" for sentence in sentences(comparison)]
+    above = [f"In common: {escape_markdown(common)}", ""] if common else []
+    said = [f"- {escape_markdown(sentence)}" for sentence in sentences(comparison)]
     return "\n".join([*above, *lines, "", *said]).rstrip("\n") + "\n"
 
 
@@ -125,7 +129,7 @@ def over_seeds(entry: Entry, metric: str) -> str:
     """Mean, spread and interval of several seeds in one sentence."""
     rows = entry.first.judged
     found = entry.spread(rows, metric)
-    mean, std, low, high = (number(found[key]) for key in ("mean", "std", "low", "high"))
+    mean, std, low, high = (format_number(found[key]) for key in ("mean", "std", "low", "high"))
     return (
         f"{len(entry.runs)} seeds of {entry.name}: {rows} {metric} {mean} ± {std} (ddof 1), "
         f"95 % interval {low} to {high}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnrun.errors import CommandError
 from nnrun.runs import files
-from nnrun.spec.text import shown, size
+from nnrun.spec.text import format_size, quote
 from nnrun.types import Array, Inputs
 
 LARGEST = {".npz": 1_000 * files.MEGABYTE}
@@ -52,7 +52,7 @@ def content(path: Path) -> bytes:
     try:
         with files.opened(path) as file:
             if os.fstat(file.fileno()).st_size > most:
-                raise CommandError(f"{path}: is larger than {size(most)}")
+                raise CommandError(f"{path}: is larger than {format_size(most)}")
             return file.read(most)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -94,7 +94,7 @@ def labels(cells: Sequence[str], classes: Sequence[str], place: Sequence[str]) -
     for cell, where in zip(cells, place, strict=True):
         if cell not in known:
             some = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
-            raise CommandError(f"{where}: {shown(cell)} is none of the classes: {some}")
+            raise CommandError(f"{where}: {quote(cell)} is none of the classes: {some}")
     return np.array([known[cell] for cell in cells], dtype=np.int64)
 
 
@@ -104,5 +104,5 @@ def _value(cell: str, where: str) -> float:
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
-        raise CommandError(f"{where}: {shown(cell)} is no number")
+        raise CommandError(f"{where}: {quote(cell)} is no number")
     return value

@@ -15,8 +15,8 @@ from nnrun import runs
 from nnrun.analysis.compare import Facts, read
 from nnrun.experiment.crossval import averages
 from nnrun.runs import Run, layout
+from nnrun.spec.dumping import dump
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.loading import dump
 from nnrun.types import Fold, History
 
 SOFTMAX = {"Dense": {"units": 2, "activation": "softmax"}}
