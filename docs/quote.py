@@ -106,7 +106,7 @@ def architectures() -> None:
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
         counted = _run("check", str(path), "--json").stdout
         parameters = json.loads(counted)["specs"][0]["parameters"]
-        link = f"[`{path.stem}`](../configs/architectures/{path.name})"
+        link = f"`{path.stem}`"
         print(f"| {link} | {spec['description']} | {parameters:,} |")
 
 
