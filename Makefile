@@ -5,24 +5,33 @@ BIN := $(VENV)/bin
 # The tests and benchmarks start the command hundreds of times, which would compile it each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-all faults soak bench bench-full check format docs catalogue schema broken clean
+.PHONY: help demo quick test test-all coverage faults faults-quick soak bench bench-full check format docs catalogue schema broken clean
 
 help: ## What there is to make.
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/installed ## Train the digits experiment: real data, no download of any.
 	$(BIN)/nnrun train configs/digits.yaml
 
 # Two at a time, as on two cores; the tests of a file stay together, because they share runs.
-TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/developing ## Run the tests.
+quick: $(VENV)/developing ## Run the tests that start no process and load no TensorFlow: a minute.
+	$(TEST) --quick
+
+test: $(VENV)/developing ## Run the tests: five minutes.
 	$(TEST)
 
 test-all: $(VENV)/developing ## Run the slow tests too.
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(TEST) -m "slow or not slow"
 
-faults: $(VENV)/developing ## Let every write fail, kill and change runs, in hours: nothing may be lost.
+coverage: $(VENV)/developing ## Run the tests, and show which lines and branches they miss.
+	$(TEST) --cov --cov-report=term
+
+faults-quick: $(VENV)/developing ## Run the short forms of the fault tests: minutes.
+	$(BIN)/python -m pytest tools/faults
+
+faults: $(VENV)/developing ## Fail every write, kill runs, change run folders: hours.
 	$(BIN)/python tools/faults/starts.py --count 20
 	$(BIN)/python tools/faults/writes.py --subject digits callbacks boston kfold resumed resumed-kfold
 	$(BIN)/python tools/faults/kills.py --verb train --kills 100
@@ -35,9 +44,12 @@ soak: $(VENV)/developing ## Train for half an hour: memory and open files must n
 check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: what CI checks.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/ruff check --preview --select PLR1702 .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cog --check -P -I docs README.md docs/*.md
+	$(BIN)/python tools/draw_architecture.py --check
+	$(BIN)/mkdocs build --strict --quiet --site-dir .cache/site
 	$(TEST)
 
 bench: TURNS := 2
@@ -72,6 +84,7 @@ format: $(VENV)/developing ## Format the code and mend what lint can mend.
 
 docs: $(VENV)/developing ## Let the documentation quote the program as it is now.
 	$(BIN)/cog -r -P -I docs README.md docs/*.md
+	$(BIN)/python tools/draw_architecture.py
 
 catalogue: $(VENV)/developing ## Rewrite the catalogue of the installed Keras.
 	$(BIN)/python -m nnrun.models.catalogue > catalogue.tmp

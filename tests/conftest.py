@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing.util
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from forkserver import ForkServer
@@ -33,9 +34,35 @@ for _file in PUBLISHED.rglob("*.*"):
     _link.symlink_to(_file)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--quick`."""
+    text = "skip what starts a process or loads TensorFlow"
+    parser.addoption("--quick", action="store_true", help=text)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Takes the `KERAS_HOME` of this process away again at the end."""
+    """Removes the `KERAS_HOME` of this process at the end."""
     config.add_cleanup(lambda: shutil.rmtree(HOME, ignore_errors=True))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Applies `--quick`."""
+    # The process that only distributes tests must start others.
+    if session.config.getoption("quick") and not session.config.getoption("numprocesses", None):
+        sys.addaudithook(_skip_what_takes_long)
+        multiprocessing.util.spawnv_passfds = lambda *_: _skip("starts a process")
+
+
+def _skip_what_takes_long(event: str, arguments: tuple[Any, ...]) -> None:
+    """Skips the test, or the file, that Python reports this event of."""
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
+        _skip("starts a process")
+    if event == "import" and arguments[0] == "tensorflow":
+        _skip("loads TensorFlow")
+
+
+def _skip(reason: str) -> None:
+    raise pytest.skip.Exception(f"--quick: {reason}", allow_module_level=True)
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,6 @@ from killing import SUBJECTS, Case, Subject, refer
 SCRIPT = Path(__file__).with_name("kills.py")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS[1:2], ids=lambda subject: subject.name)
 def test_a_killed_run_is_resumed_to_the_same_bytes(
     subject: Subject, server: ForkServer, bench: Path
@@ -27,7 +26,6 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(
     assert sum(len(each.moments) for each in outcomes) >= 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["train", "kfold"])
 def test_ten_kills_end_equal(verb: str, bench: Path) -> None:
     """In forks and in fresh processes; of a cross-validation also the parent, or a worker alone."""

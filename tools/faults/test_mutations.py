@@ -23,7 +23,6 @@ def folders(server: ForkServer, bench: Path) -> Iterator[Bench]:
         yield folders
 
 
-@pytest.mark.slow
 def test_a_changed_run_folder_shows_no_wrong_number(folders: Bench) -> None:
     """Bits, digits, keys, lengths, names and kinds of files are changed at random."""
     with ThreadPoolExecutor(2) as pool:

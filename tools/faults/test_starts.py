@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import specs
 import starts
 from folders import contents
@@ -13,7 +12,6 @@ from forkserver import ForkServer
 SECOND = 1767268800
 
 
-@pytest.mark.slow
 def test_runs_of_one_second_are_each_whole(server: ForkServer, bench: Path) -> None:
     """The time of day stands still for all of them, so each wants the same name."""
     spec = specs.written(bench, "together", specs.DIGITS)

@@ -8,13 +8,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 import writes
 from disturbed import MADE
 from forkserver import ForkServer
 
 
-@pytest.mark.slow
 def test_a_failing_call_leaves_nothing_half_written(server: ForkServer, bench: Path) -> None:
     """Each file of a run once, in turn on a full disk, a read-only one, and by a kill."""
     plan = writes.plan(MADE["callbacks"], server, bench)
