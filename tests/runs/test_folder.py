@@ -16,7 +16,7 @@ import pytest
 
 from nnrun import runs
 from nnrun.errors import NotARun, RunError
-from nnrun.runs import Run, layout, making
+from nnrun.runs import Run, layout
 from nnrun.runs.run import reopen_record
 from nnrun.types import History
 
@@ -102,7 +102,7 @@ def test_without_locks_the_number_of_the_process_has_to_do(
     """Some network file systems have none."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    monkeypatch.setattr(making, "fcntl", None)
+    monkeypatch.setattr("nnrun.runs.folder.fcntl", None)
     assert run.status() == layout.RUNNING
 
     run.update(process=run.record()["process"] | {"pid": gone.pid})

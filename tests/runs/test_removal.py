@@ -141,7 +141,7 @@ def test_two_processes_may_delete_the_same(root: Path) -> None:
     for number in range(3000):
         (hidden / str(number)).touch()
     program = (
-        "import sys; from pathlib import Path; from nnrun import runs\n"
+        "import sys; from pathlib import Path; from nnrun.runs import cleaning\n"
         "sys.stdin.readline(); cleaning.remove_leftover(Path(sys.argv[1]))\n"
     )
     processes = [
