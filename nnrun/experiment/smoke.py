@@ -1,4 +1,4 @@
-"""The few rows on which an experiment is tried. Needs no TensorFlow, and downloads nothing."""
+"""Tries an experiment on few rows, without any download."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from nnrun.spec.validation import Holdout, Validation
 from nnrun.types import Array, Dataset, Fold, Observer, Sequences, Split
 
 TRAIN_ROWS, TEST_ROWS = 512, 256
-"""So many rows are enough for an epoch of several steps."""
+"""Enough rows for an epoch of several steps."""
 _UNKNOWN = 1_000_000
 
 
 @dataclass(frozen=True)
 class SmokeTrial:
-    """An experiment cut short: one epoch on a few rows.
+    """An experiment reduced to one epoch on few rows.
 
     Args:
-        prepared: of what is left of it.
+        prepared: its rows.
         data: `real` or `synthetic`.
     """
 
@@ -44,11 +44,11 @@ class SmokeTrial:
 
 @dataclass(frozen=True)
 class _Whole:
-    """The rows before they are cut.
+    """The rows before they are reduced.
 
     Args:
-        raw: real rows, all of them; or as many made-up ones as are needed.
-        rows: how many training rows the data set has.
+        raw: all real rows, or the necessary number of synthetic ones.
+        rows: number of training rows of the data set.
         data: `real` or `synthetic`.
     """
 
@@ -58,18 +58,18 @@ class _Whole:
 
 
 def load_rows(spec: Experiment, *, stand_in: bool) -> SmokeTrial:
-    """Reads and cuts the rows of an experiment, and cuts the experiment to them.
+    """Loads the rows of an experiment and reduces both to a trial.
 
-    A hold-out keeps its share of the rows; without one the first fold of a cross-validation is
-    taken. A batch larger than the rows that train becomes half of them, so that there are steps.
+    A hold-out keeps its share of the rows; without one, the first fold of a cross-validation is
+    used. A batch larger than the training rows becomes half of them, so that there are steps.
 
     Args:
         spec: as for training.
-        stand_in: whether made-up rows may stand in for files that are not there.
+        stand_in: whether synthetic rows may replace missing files.
 
     Raises:
-        DataError: a file is not there, or the rows hold what is no number.
-        Misfit: spec and data do not go together.
+        DataError: a file is missing, or the rows are not finite.
+        IncompatibleSpec: spec and data do not fit together.
     """
     whole = _read(inputs.seeded(spec), stand_in=stand_in)
     spec, dataset = whole.raw.spec, _cut(whole.raw)
@@ -107,26 +107,23 @@ def _read(spec: Experiment, *, stand_in: bool) -> _Whole:
 
 
 def _published(spec: Experiment) -> tuple[int, int]:
-    """How many rows the data set has; where `maxlen` leaves some out, how many without it.
-
-    Of a person's own data nobody knows, so there are more than any hold-out takes.
-    """
+    """The number of rows of the data set, `maxlen` ignored; a large number for user data."""
     dataset = spec.dataset
     if isinstance(dataset, Words):
         dataset = dataset.model_copy(update={"maxlen": None})
-    known = dataset.profile()
-    train, test = (_UNKNOWN if rows is None else rows for rows in (known.train, known.test))
+    profile = dataset.profile()
+    train, test = (_UNKNOWN if rows is None else rows for rows in (profile.train, profile.test))
     return train, test
 
 
 def _members(spec: Experiment) -> int:
-    """How many rows of a class it takes to divide them in proportion."""
+    """The number of rows of a class that stratification needs."""
     rule = spec.validation.kfold
     return max(2, rule.folds or 2) if rule and rule.stratify else 2
 
 
 def _wanted(spec: Experiment, classes: Sized) -> int:
-    """How many training rows are wanted: enough for each fold, and some of each class."""
+    """The number of training rows: enough for each fold, and some of each class."""
     rule = spec.validation.kfold
     folds = (rule.folds or 0) if rule else 0
     return max(TRAIN_ROWS, folds, _members(spec) * len(classes))
@@ -144,7 +141,7 @@ def _cut(raw: RawData) -> Dataset:
 
 
 def _first(split: Split, rows: int, classes: Sized, *, members: int) -> Array:
-    """The first rows, with so many of each class as there are, in their order."""
+    """The first rows, with up to `members` of each class, in their order."""
     some = [np.flatnonzero(split.y == number)[:members] for number in range(len(classes))]
     needed = np.concatenate([np.arange(0), *some])
     others = np.setdiff1d(np.arange(min(len(split), rows + len(needed))), needed)
@@ -160,10 +157,10 @@ def _taken(split: Split, rows: Array) -> Split:
 
 
 def _shortened(validation: Validation, dataset: Dataset, rows: int) -> Validation:
-    """The hold-out with its share of the few rows, so many as each class needs where stratified.
+    """The hold-out with its share of the few rows, enough for each class if stratified.
 
     Raises:
-        Misfit: of all rows it would leave none to train on, or none to validate on.
+        IncompatibleSpec: it would leave no rows to train on, or none to validate on.
     """
     rule = validation.holdout
     if rule is None:
@@ -190,26 +187,23 @@ def _batch(size: int, rows: int) -> int:
     return size if size <= rows else max(1, rows // 2)
 
 
-# A trial from its rows to the verdict.
-
-
 def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observer: Observer) -> Run:
     """Trains, tests and records as `nnrun train` does, then checks every file of the run.
 
     Args:
-        trial: the rows, and what is left of the experiment.
-        folder: makes the run folder; its record says that this is a trial.
-        context: where the spec came from and what was spent so far.
-        observer: is told how it goes.
+        trial: the reduced experiment.
+        folder: makes the run folder; its record marks the trial.
+        context: as for `fold.train`.
+        observer: receives the progress.
 
     Returns:
         The finished run.
 
     Raises:
-        Misfit: the model cannot be built.
+        IncompatibleSpec: the model cannot be built.
         TrainingError: training had to stop.
-        RunError: a file cannot be written, or is not as it was written.
-        KeyboardInterrupt: as soon as what there is has been kept.
+        RunError: a file cannot be written, or is damaged.
+        KeyboardInterrupt: after the results so far have been written.
     """
 
     def marked(record: dict[str, Any]) -> Run:

@@ -1,4 +1,4 @@
-"""A trained model in the formats of other programs, each run once and held against Keras."""
+"""Exports trained models to other formats, and compares each with Keras."""
 
 from nnrun.exporting.formats import Format, check_packages, ending
 

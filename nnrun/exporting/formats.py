@@ -1,4 +1,4 @@
-"""The formats that a trained model is exported to. Loads nothing heavy."""
+"""The export formats, and their files. Loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """A format of other programs."""
+    """An export format."""
 
     saved_model = "saved_model"
     """A folder that TensorFlow and TensorFlow Serving load."""
     tflite = "tflite"
-    """A file for LiteRT, which runs on telephones and small devices."""
+    """A file for LiteRT, which runs on phones and small devices."""
     onnx = "onnx"
     """A file that ONNX Runtime and many others run."""
 
 
 INPUT = "input"
-"""By what name an export is given rows."""
+"""The name of the input of an export."""
 
 _INSIDE = "rows.json"
 
-# What a format needs besides TensorFlow, and how it is installed.
+# Packages that a format needs besides TensorFlow.
 _PACKAGES = {Format.onnx: ("onnx", "onnxruntime", "tf2onnx")}
 
 
 def ending(format_: Format) -> str:
-    """Of the name that an export has where nobody names it."""
+    """The suffix of the default name of an export."""
     return "-saved_model" if format_ is Format.saved_model else f".{format_}"
 
 
@@ -44,7 +44,7 @@ def check_packages(format_: Format) -> None:
     """Refuses a format whose packages are not installed.
 
     Raises:
-        CommandError: with what installs them.
+        CommandError: with the command that installs them.
     """
     absent = [name for name in _PACKAGES.get(format_, ()) if find_spec(name) is None]
     if absent:
@@ -53,21 +53,21 @@ def check_packages(format_: Format) -> None:
 
 
 def name(subject: TrainedRun) -> str:
-    """Of the run; that of a cross-validation on all training rows is named after both."""
+    """The run's name; a final model is named after its cross-validation, too."""
     path = subject.run.path.resolve()
     return f"{path.parent.name}-{path.name}" if path.name == layout.FINAL else path.name
 
 
 def description_path(path: Path, format_: Format) -> Path:
-    """Where it is said what rows an export wants: inside of a folder, beside a file."""
+    """The description of an export: inside its folder, or next to its file."""
     return path / _INSIDE if format_ is Format.saved_model else path.with_name(f"{path.name}.json")
 
 
 def check_free(path: Path, format_: Format) -> None:
-    """Refuses a place that is taken, or is none.
+    """Refuses a path that exists, or whose folder does not exist.
 
     Raises:
-        CommandError: with what is in the way.
+        CommandError: with the reason.
     """
     for each in (path, description_path(path, format_)):
         if os.path.lexists(each):

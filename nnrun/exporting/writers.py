@@ -1,4 +1,4 @@
-"""TensorFlow's own format: a folder with a signature `serving_default`."""
+"""Writes and runs exported models: SavedModel, LiteRT and ONNX."""
 
 from __future__ import annotations
 
@@ -16,37 +16,34 @@ from nnrun.types import Array
 
 
 def signature(model: keras.Model, batch: int | None) -> list[Any]:
-    """What goes into the exported model, under a name that does not change.
+    """The input of the exported model, under a fixed name.
 
     Args:
         model: with one input.
-        batch: how many rows it takes at once; None for any number.
+        batch: number of rows per call; None for any number.
     """
     shape = (batch, *model.input_shape[1:])
     return [tf.TensorSpec(shape, tf.as_dtype(model.inputs[0].dtype), name=INPUT)]
 
 
 def write_saved_model(model: keras.Model, path: Path) -> int | None:
-    """Writes a model, and says how many rows it takes at once: None for any number."""
-    told = signature(model, None)
-    model.export(str(path), format="tf_saved_model", input_signature=told, verbose=False)
+    """Writes a model; returns the number of rows per call, None for any number."""
+    inputs = signature(model, None)
+    model.export(str(path), format="tf_saved_model", input_signature=inputs, verbose=False)
     return None
 
 
 def run_saved_model(path: Path, x: Array) -> Array:
-    """What the exported model makes of rows, as another program would ask it."""
+    """The output of the exported model for some rows."""
     loaded = tf.saved_model.load(str(path))
     [output] = loaded.signatures["serving_default"](**{INPUT: tf.constant(x)}).values()
     return np.asarray(output)
 
 
-# LiteRT, once called TensorFlow Lite: one file, of its own operations only.
-
-
 def write_tflite(model: keras.Model, path: Path) -> int | None:
-    """Writes a model, and says how many rows it takes at once: None for any number.
+    """Writes a model; returns the number of rows per call, None for any number.
 
-    A recurrent layer keeps its outputs in a list whose size LiteRT has to know: then it is one row.
+    A recurrent layer needs a list whose size LiteRT has to know; then it is one row.
 
     Raises:
         ConverterError: LiteRT lacks an operation.
@@ -60,19 +57,21 @@ def write_tflite(model: keras.Model, path: Path) -> int | None:
 
 
 def _convert(model: keras.Model, path: Path, batch: int | None) -> None:
-    # Those of TensorFlow would need a library that few devices have.
+    # TensorFlow's operations would need a library that few devices have.
     own = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    # Keras wants the ending of the name.
+    # Keras requires this suffix.
     named = path.with_name(f"{path.name}.tflite")
-    told = signature(model, batch)
-    model.export(str(named), format="litert", input_signature=told, target_spec=own, verbose=False)
+    inputs = signature(model, batch)
+    model.export(
+        str(named), format="litert", input_signature=inputs, target_spec=own, verbose=False
+    )
     named.rename(path)
 
 
 def run_tflite(path: Path, x: Array) -> Array:
-    """What the exported model makes of rows, one at a time where it takes no more."""
+    """The output of the exported model for some rows, one at a time if necessary."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the name under which it will be installed one day
+        warnings.simplefilter("ignore")  # about a future package name
         interpreter = tf.lite.Interpreter(str(path))
     [takes], [gives] = interpreter.get_input_details(), interpreter.get_output_details()
     at_once = len(x) if takes["shape_signature"][0] == -1 else 1
@@ -86,21 +85,18 @@ def run_tflite(path: Path, x: Array) -> Array:
     return np.concatenate(parts)
 
 
-# ONNX, written by tf2onnx and run by ONNX Runtime; both come with the extra of that name.
-
-
 def write_onnx(model: keras.Model, path: Path) -> int | None:
-    """Writes a model, and says how many rows it takes at once: None for any number."""
+    """Writes a model; returns the number of rows per call, None for any number."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names of NumPy's that tf2onnx has not given up yet
-        told = signature(model, None)
-        model.export(str(path), format="onnx", input_signature=told, verbose=False)
+        warnings.simplefilter("ignore")  # about deprecated NumPy names in tf2onnx
+        inputs = signature(model, None)
+        model.export(str(path), format="onnx", input_signature=inputs, verbose=False)
     return None
 
 
 def run_onnx(path: Path, x: Array) -> Array:
-    """What the exported model makes of rows, on the processor."""
-    # An extra: the other formats do without.
+    """The output of the exported model for some rows, on the CPU."""
+    # An optional package, only for this format.
     import onnxruntime  # noqa: PLC0415
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
