@@ -51,6 +51,7 @@ def test_a_missed_gate_ends_a_training_with_three(
     assert "expectations missed" in nnrun("show", folder).stdout
 
 
+@pytest.mark.slow
 def test_gates_that_are_met_leave_the_exit_code_alone(
     nnrun: Callable[..., Any], spec: Path, tmp_path: Path
 ) -> None:

@@ -28,29 +28,32 @@ def test_without_a_word_every_key_is_listed() -> None:
         assert all(f"\n  {key.name}" in said for key in section.keys)
 
 
-def test_a_part_is_a_table() -> None:
+def test_a_section_is_a_table() -> None:
     lines = [line.rstrip() for line in answer("validation.holdout").stdout.splitlines()]
+    [section] = keys.look_up("validation.holdout")
+    size, take, stratify = (key.meaning for key in section.keys)
 
     assert lines == [
-        "validation.holdout: One part of the training rows, never trained on.",
-        "  size      whole number above 0, or number     needed  Rows, or a fraction of them.",
+        f"validation.holdout: {section.meaning}",
+        f"  size      whole number above 0, or number     needed  {size}",
         "            above 0 and below 1",
-        "  take      `first`, `last` or `random`         random  Which rows.",
-        "  stratify  true or false                       false   Keep the proportions of the classes; "
-        "with `take: random` only.",
+        f"  take      `first`, `last` or `random`         random  {take}",
+        f"  stratify  true or false                       false   {stratify}",
         "",
     ]
 
 
-def test_markdown_is_a_table_under_a_heading() -> None:
+def test_markdown_is_a_table_below_a_heading() -> None:
+    [section] = keys.look_up("pad")
+    maxlen, padding, truncating, value = (key.meaning for key in section.keys)
+
     assert answer("pad", "--markdown").stdout == (
-        "### `pad`\n\n"
-        "Cuts or fills each row of word indices to one length, as `keras.utils.pad_sequences` does."
-        "\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
-        "| `maxlen` | whole number above 0 | needed | Length of every row. |\n"
-        "| `padding` | `pre` or `post` | `pre` | Where short rows are filled. |\n"
-        "| `truncating` | `pre` or `post` | `pre` | Where long rows are cut. |\n"
-        "| `value` | whole number from 0 | `0` | What short rows are filled with. |\n\n"
+        f"### `pad`\n\n{section.meaning}\n\n"
+        "| key | value | default | meaning |\n|---|---|---|---|\n"
+        f"| `maxlen` | whole number above 0 | needed | {maxlen} |\n"
+        f"| `padding` | `pre` or `post` | `pre` | {padding} |\n"
+        f"| `truncating` | `pre` or `post` | `pre` | {truncating} |\n"
+        f"| `value` | whole number from 0 | `0` | {value} |\n\n"
     )
 
 

@@ -93,7 +93,10 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("way", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("way", "code"),
+    [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)],
+)
 def test_a_stopped_cross_validation_keeps_what_there_is(
     way: str, code: int, halted: Callable[[str], Halted], whole: Run
 ) -> None:
@@ -112,7 +115,9 @@ def test_a_stopped_cross_validation_keeps_what_there_is(
     assert "Traceback" not in end.err
 
 
-@pytest.mark.parametrize("way", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(
+    "way", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGKILL"]
+)
 def test_no_worker_outlives_the_one_who_hired_it(
     way: str, halted: Callable[[str], Halted], wait_for: Callable[..., None]
 ) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from nnrun.cli.app import app
 from nnrun.spec import schema
 
-HINT = "a spec in this folder finds it by these lines on top:\n"
+HINT = "first lines of a spec in this folder, for editors:\n"
 
 
 @pytest.fixture(autouse=True)

@@ -120,7 +120,7 @@ def test_the_faults_of_a_refused_spec_are_shown_with_their_places(smoked: Smoked
     err = smoked.answer.stderr
 
     assert "did you mean 'units'?" in err
-    assert "the model puts out 4, but iris has 3 classes: units must be 3" in err
+    assert "the model has 4 outputs, but iris has 3 classes: units must be 3" in err
     assert err.count("^^^") >= 2
     assert "Traceback" not in err
 
@@ -253,6 +253,7 @@ def test_a_junit_file_that_cannot_be_written_is_said(
     assert answer.returncode == 1
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_with_what_was_done_so_far(
     started: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
 ) -> None:
