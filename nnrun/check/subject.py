@@ -60,7 +60,7 @@ def held_out(rule: Holdout, rows: int) -> int:
     """How many of some rows a rule holds out.
 
     Raises:
-        Misfit: none, or all of them.
+        IncompatibleSpec: none, or all of them.
     """
     path = (*HOLDOUT, "size")
     held = rule.size if isinstance(rule.size, int) else round(rule.size * rows)
@@ -77,7 +77,7 @@ def check_folds(rule: KFold, rows: int) -> None:
     """Refuses more folds than there are rows.
 
     Raises:
-        Misfit: with the place.
+        IncompatibleSpec: with the place.
     """
     if rule.folds is not None and rule.folds > rows:
         message = f"must be at most the {rows} training rows, got {rule.folds}"
@@ -88,7 +88,7 @@ def check_stratified(*, classes: bool, kfold: bool) -> None:
     """Refuses proportions of classes where there are none.
 
     Raises:
-        Misfit: with the place.
+        IncompatibleSpec: with the place.
     """
     if not classes:
         code, path = ("NN126", KFOLD) if kfold else ("NN120", HOLDOUT)
@@ -137,7 +137,7 @@ def _check_proportions(rule: Holdout, known: Profile, held: int) -> None:
     """Refuses fewer rows than classes on either side, where each has its share.
 
     Raises:
-        Misfit: with the place.
+        IncompatibleSpec: with the place.
     """
     assert known.train is not None
     few, classes = min(held, known.train - held), len(known.classes)
@@ -153,7 +153,7 @@ def check_words(spec: Experiment, highest: int) -> None:
         highest: the largest index of a word in the rows.
 
     Raises:
-        Misfit: with the place and what would fit.
+        IncompatibleSpec: with the place and what would fit.
     """
     if not spec.dataset.prepare:
         return

@@ -1,4 +1,4 @@
-"""What should be known of the rows before the first epoch is paid for."""
+"""Checks of the rows before training: errors, and notices about what makes results misleading."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem
 from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split, Streamed
 
-# So many folds are named before it is only said that there are more.
-FEW = 5
-# A class with this share makes a model look good that has learnt nothing else.
-DOMINANT = 0.9
+MAX_NAMES = 5  # folds or classes that a notice lists
+DOMINANT = 0.9  # share of a class at which a constant prediction looks good
 
 
 def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
-    """What a person should know; nothing is changed.
+    """Notices about a dataset with one hold-out split.
 
     Args:
         dataset: as loaded.
@@ -35,7 +33,7 @@ def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
 
 
 def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
-    """What a person should know of a cross-validation as a whole; nothing is changed.
+    """Notices about a cross-validation as a whole.
 
     Args:
         dataset: as loaded.
@@ -51,11 +49,11 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
 
 
 def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
-    """Refuses rows that hold something else than numbers.
+    """Checks that inputs and labels are finite.
 
     Args:
         dataset: as loaded.
-        missing: whether an input may be NaN, because it is filled.
+        missing: whether inputs may be NaN, because a step fills them.
 
     Raises:
         DataError: an input or a label is NaN or infinite.
@@ -65,10 +63,10 @@ def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
 
 
 def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
-    """Refuses words that `multi_hot` has no column for, or an `Embedding` no row.
+    """Checks that `multi_hot` has a column, or an `Embedding` a row, for each word.
 
     Raises:
-        Misfit: with the place and what would fit.
+        IncompatibleSpec: with the place.
     """
     texts = [x for x in (dataset.train.x, dataset.test.x) if isinstance(x, Sequences)]
     if texts:
@@ -90,13 +88,13 @@ def _check_numbers(split: Split, rows: str, *, missing: bool) -> None:
 
 def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     x = dataset.train.x
-    # Pixels at the border of a picture are constant by nature.
+    # Border pixels of images are often constant.
     if isinstance(x, Sequences | Streamed) or x.ndim != 2:
         return
     constant = np.flatnonzero(np.ptp(x[fold.train], axis=0) == 0)
     if len(constant):
         names = [dataset.features[i] if dataset.features else str(i) for i in constant]
-        yield _note("NN222", f"constant in all training rows, so of no use: {', '.join(names)}")
+        yield _note("NN222", f"constant in all training rows: {', '.join(names)}")
 
 
 def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
@@ -106,28 +104,26 @@ def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     share = rows / len(fold.train)
     if share >= DOMINANT:
         name = dataset.classes[number]
-        message = (
-            f"{share:.0%} of the training rows are of class {name}: so good is a constant answer"
-        )
+        message = f"{share:.0%} of the training rows are of class {name}: predicting it always is as accurate"
         yield _note("NN223", message)
 
 
 def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
-    """Rows that a model is tested on after it has learnt them."""
-    learnt = set(_fingerprints(dataset.train.x, fold.train))
+    """Validation and test rows that are training rows, too."""
+    trained = set(_fingerprints(dataset.train.x, fold.train))
     held_out = (
         ("validation", dataset.train.x, fold.validation),
         ("test", dataset.test.x, np.arange(len(dataset.test))),
     )
     for name, x, rows in held_out:
-        repeated = _count(learnt, x, rows)
+        repeated = _count(trained, x, rows)
         if repeated:
             message = f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
             yield _note("NN221", message)
 
 
 def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
-    """Rows that validate a fold whose model has learnt the same row under another number."""
+    """Validation rows of a fold that equal one of its training rows."""
     if isinstance(dataset.train.x, Streamed):
         return
     all_rows = np.array([*_fingerprints(dataset.train.x, np.arange(len(dataset.train)))])
@@ -138,45 +134,43 @@ def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Proble
         rows = sum(len(fold.validation) for fold in folds)
         yield _note(
             "NN221",
-            f"{repeated:,} of {rows:,} rows that validate are among the rows that train their fold; "
+            f"{repeated:,} of {rows:,} validation rows are training rows of the same fold, too; "
             "`groups` keeps rows together",
         )
 
 
 def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
-    """Classes that a hold-out asks for and nothing has taught, as of data stored class by class."""
+    """Classes without training rows, as when rows are sorted by class."""
     if not dataset.classes or fold.number:
         return
     y = dataset.train.y
     unseen = np.setdiff1d(y[fold.validation], y[fold.train])
     if len(unseen):
-        named = ", ".join(dataset.classes[index] for index in unseen[:FEW])
-        more = ", …" if len(unseen) > FEW else ""
-        message = f"classes validate that are not among the rows that train: {named}{more}"
+        named = ", ".join(dataset.classes[index] for index in unseen[:MAX_NAMES])
+        more = ", …" if len(unseen) > MAX_NAMES else ""
+        message = f"validation rows have classes without training rows: {named}{more}"
         yield _note("NN206", f"{message}; use take: random and stratify: true")
 
 
 def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
-    """Classes that a fold is asked for and has never seen, as when the rows lie class by class."""
+    """Classes without training rows in a fold, as when rows are sorted by class."""
     if not dataset.classes:
         return
     y = dataset.train.y
     blind = [fold.number for fold in folds if not np.isin(y[fold.validation], y[fold.train]).all()]
     if blind:
-        named = ", ".join(map(str, blind[:FEW])) + (", …" if len(blind) > FEW else "")
-        message = (
-            f"classes validate that are not among the rows that train: fold {named}; use stratify"
-        )
+        named = ", ".join(map(str, blind[:MAX_NAMES])) + (", …" if len(blind) > MAX_NAMES else "")
+        message = f"validation rows have classes without training rows: fold {named}; use stratify"
         yield _note("NN206", message)
 
 
-def _count(learnt: set[int], x: Inputs, rows: Array) -> int:
-    return sum(fingerprint in learnt for fingerprint in _fingerprints(x, rows))
+def _count(trained: set[int], x: Inputs, rows: Array) -> int:
+    return sum(fingerprint in trained for fingerprint in _fingerprints(x, rows))
 
 
 def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
     if isinstance(x, Streamed):
-        # To read all of them once more would take as long as an epoch.
+        # Reading all of them again takes as long as an epoch.
         return iter(())
     if isinstance(x, Sequences):
         return (hash(x.row(row).tobytes()) for row in rows)

@@ -1,7 +1,6 @@
-"""How the columns of a person's own table become numbers, the same for training and prediction.
+"""Encodes the columns of user tables as numbers, the same for training and prediction.
 
-Which categories there are is a part of the table's form, as the names of columns are. Nothing is
-learnt from the rows here.
+The categories belong to the format of a table, as column names do; nothing is fitted here.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from nnrun.types import Array, Column, Dataset
 
 
 def width(column: Column) -> int:
-    """How many numbers a cell becomes."""
+    """The number of encoded columns."""
     return len(column.categories) if column.categories and column.first is None else 1
 
 
 def names(columns: Sequence[Column]) -> tuple[str, ...]:
-    """What the numbers of a row are called: `species=Gentoo` for a category of its own."""
+    """The names of the encoded columns, such as `species=Gentoo` for a one-hot category."""
     return tuple(
         name
         for column in columns
@@ -32,36 +31,36 @@ def names(columns: Sequence[Column]) -> tuple[str, ...]:
 
 
 def groups(columns: Sequence[Column]) -> list[range]:
-    """The numbers of a row that are of one category each."""
+    """Ranges of encoded columns, one per column of categories."""
     return [place for column, place in _places(columns) if column.categories]
 
 
 def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
-    """Each column, and which numbers of a row are its own."""
+    """Each column with the range of its encoded columns."""
     ends = np.cumsum([0, *map(width, columns)]).tolist()
     return [(column, range(*ends[at : at + 2])) for at, column in enumerate(columns)]
 
 
 def together(columns: Sequence[Column], name: str, x: Array) -> Array:
-    """A column with a number for each row, equal where the cells are; shape `(rows,)`.
+    """One number per row, equal for equal cells of a column; shape `(rows,)`.
 
     Args:
         columns: of the table.
         name: of one of them.
-        x: the rows, float64 of shape `(rows, numbers)`.
+        x: encoded rows, float64 of shape `(rows, columns)`.
 
     Raises:
-        KeyError: there is no such column.
+        KeyError: no such column.
     """
     values = x[:, {column.name: place for column, place in _places(columns)}[name]]
     found = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0]
-    # Rows in which it is missing belong together, and to no others.
+    # Rows with a missing value form one group.
     missing = np.isnan(values).any(axis=1)
     return np.where(missing, found[~missing].min(initial=0) - 1, found)
 
 
 def described(dataset: Dataset) -> str:
-    """What each column was found to hold, in one line."""
+    """The content of each column, in one line."""
     found = [
         f"{column.name} {f'{len(column.categories)} words' if column.categories else 'numbers'}"
         for column in dataset.columns
@@ -71,10 +70,10 @@ def described(dataset: Dataset) -> str:
 
 
 def encoded(column: Column, cells: Sequence[str | None]) -> Array:
-    """Categories as numbers, float64 of shape `(rows, width)`; NaN where there is none.
+    """Encodes categories, float64 of shape `(rows, width)`; NaN for missing values.
 
     Raises:
-        KeyError: with the number of the first cell that holds another category.
+        KeyError: with the number of the first row that has an unknown category.
     """
     assert column.categories is not None
     known = {name: number for number, name in enumerate(column.categories)}

@@ -1,4 +1,4 @@
-"""What the rows of a data set look like, so that others can be brought into the same form."""
+"""The format of a dataset's rows, which new rows for prediction must have."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from nnrun.types import Array, Column, Dataset, Sequences
 
 Kind = Literal["texts", "images", "table"]
 
-# So many pictures say how bright their edges are; of large ones fewer, for all are held at once.
+# Images sampled for their edge brightness: at most so many, and so many bytes.
 _ENOUGH = 1000
 _BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class InputSchema:
-    """What the rows of a data set look like before they are prepared.
+    """The format of rows before they are prepared.
 
     Args:
-        kind: texts, pictures, or rows of a table.
+        kind: `texts`, `images` or `table`.
         shape: of one row; empty for texts.
         features: one name per column of a table, where it has names.
-        target: what a label says.
-        highest: of pictures, the brightest pixel.
-        columns: of a person's own table, what its features are made of.
-        edge: of pictures, the median of the outermost pixels as a share of `highest`: 0 is black.
+        target: the meaning of a label.
+        highest: for images, the largest pixel.
+        columns: for user tables, the columns before encoding.
+        edge: for images, the median border pixel as a share of `highest`; 0 is black.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class InputSchema:
 
 
 def of(dataset: Dataset) -> InputSchema:
-    """What the training rows look like."""
+    """The format of the training rows."""
     x = dataset.train.x
     if isinstance(x, Sequences):
         return InputSchema("texts", (), (), dataset.target)
@@ -55,12 +55,12 @@ def of(dataset: Dataset) -> InputSchema:
     return InputSchema("images", x.shape[1:], (), dataset.target, highest, edge(some) / highest)
 
 
-def edge(pictures: Array) -> float:
-    """The median of the outermost pixels.
+def edge(images: Array) -> float:
+    """The median border pixel.
 
     Args:
-        pictures: shape `(rows, height, width)` or `(rows, height, width, channels)`.
+        images: shape `(rows, height, width)` or `(rows, height, width, channels)`.
     """
-    outermost = np.ones(pictures.shape[1:3], dtype=bool)
+    outermost = np.ones(images.shape[1:3], dtype=bool)
     outermost[1:-1, 1:-1] = False
-    return float(np.median(pictures[:, outermost]))
+    return float(np.median(images[:, outermost]))

@@ -1,4 +1,4 @@
-"""Labels as the loss needs them, and what each counts: nobody writes `to_categorical`."""
+"""Encodes labels for a loss, weights rows, and compares predicted with true classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
     Args:
         y: class numbers or values, shape `(rows,)`.
         training: names the loss.
-        classes: how many there are; 0 for a regression.
+        classes: their number; 0 for regression.
         units: width of the model's output.
 
     Returns:
@@ -35,17 +35,17 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
 
 
 def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], train: Array) -> Array:
-    """How much each row counts.
+    """The weight of each row.
 
-    `balanced` gives class `c` the weight `rows / (classes * rows of c)`, counted over the rows that
-    train, as scikit-learn's `compute_class_weight` does (King and Zeng, Logistic regression in rare
-    events data, 2001). The weights of these rows have the mean 1.
+    `balanced` gives class `c` the weight `rows / (classes * rows of c)`, counted over the
+    training rows, as scikit-learn's `compute_class_weight` does (King and Zeng, Logistic
+    regression in rare events data, 2001). The weights of these rows have the mean 1.
 
     Args:
         y: class numbers, ints of shape `(rows,)`.
-        weight: as in the spec, and free of problems.
+        weight: as in the spec, checked.
         classes: their names.
-        train: numbers of the rows that train.
+        train: the numbers of the training rows.
 
     Returns:
         float32 of shape `(rows,)`.
@@ -58,7 +58,6 @@ def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], tra
     if weight == "balanced":
         counts = np.bincount(y[train], minlength=len(classes))
         present = np.count_nonzero(counts)
-        # A class without rows has none to weigh.
         each = len(train) / (present * np.maximum(counts, 1))
     else:
         each = np.ones(len(classes))
@@ -67,15 +66,12 @@ def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], tra
     return np.asarray(each, np.float32)[y]
 
 
-# Predicted classes against true ones.
-
-
 def predicted_classes(output: Array, *, threshold: float) -> Array:
     """The class of each row.
 
     Args:
-        output: of shape `(rows, classes)`; or `(rows, 1)`, where more than the threshold is class 1.
-        threshold: the border between two classes, as Keras draws it.
+        output: shape `(rows, classes)`, or `(rows, 1)` with class 1 above the threshold.
+        threshold: as in Keras.
 
     Returns:
         Ints of shape `(rows,)`.
@@ -93,7 +89,7 @@ def confidence(probabilities: Array) -> Array:
 
 
 def load_scikit_learn() -> None:
-    """Loads scikit-learn, which takes a second, and whoever compares runs does not need it."""
+    """Imports scikit-learn ahead of its first use, because that takes a second."""
     some = np.arange(2)
     confusion_matrix(some, some, ["0", "1"])
     classification_report(some, some, ["0", "1"])

@@ -27,7 +27,7 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
         seed: for `take: random`.
 
     Raises:
-        Misfit: nothing would be left to train on, or nothing to validate on.
+        IncompatibleSpec: nothing would be left to train on, or nothing to validate on.
     """
     everything = np.arange(len(y))
     rule = validation.holdout
@@ -69,7 +69,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
         seed: of what is drawn.
 
     Raises:
-        Misfit: the rows cannot be divided so.
+        IncompatibleSpec: the rows cannot be divided so.
     """
     y = dataset.train.y
     check_folds(rule, len(y))

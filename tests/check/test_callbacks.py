@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from nnrun.check.training import check_monitors
-from nnrun.check.training import learning_rate_problems
+from nnrun.check.training import check_monitors, learning_rate_problems
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training

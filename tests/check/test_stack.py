@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from nnrun.check.model import CELLS
-from nnrun.check.model import RECURRENT
-from nnrun.check.model import SEVERAL_INPUTS
-from nnrun.check.model import UNFIT
-from nnrun.check.model import model_problems
+from nnrun.check.model import CELLS, RECURRENT, SEVERAL_INPUTS, UNFIT, model_problems
 from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import build
 from nnrun.spec import catalogue

@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 
 from nnrun.data import checks
-from nnrun.errors import DataError
-from nnrun.errors import IncompatibleSpec
+from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset
-from nnrun.types import Fold
-from nnrun.types import Sequences
-from nnrun.types import Split
+from nnrun.types import Dataset, Fold, Sequences, Split
 
 TRAIN = Fold(np.arange(4), np.arange(4, 5))
 
@@ -50,14 +46,14 @@ def test_a_column_that_never_changes_in_training_is_named() -> None:
     """It teaches nothing, whatever it does in rows held out."""
     dataset = table([[1, 7], [2, 7], [3, 7], [4, 7], [5, 8]], [0, 1, 0, 1, 0], [[9, 9]])
 
-    assert told(dataset, TRAIN) == ["NN222 constant in all training rows, so of no use: b"]
+    assert told(dataset, TRAIN) == ["NN222 constant in all training rows: b"]
 
 
 def test_a_class_that_outweighs_all_others_is_named() -> None:
     """An accuracy of 100 % is nothing where all rows are of one class."""
     dataset = table(ROWS, [1, 1, 1, 1, 0], [[9.0, 9.0]])
 
-    note = "NN223 100% of the training rows are of class yes: so good is a constant answer"
+    note = "NN223 100% of the training rows are of class yes: predicting it always is as accurate"
 
     assert note in told(dataset, TRAIN)
 
@@ -89,7 +85,7 @@ def test_held_out_classes_that_nothing_has_taught_are_named() -> None:
     dataset = table(ROWS, [0, 0, 0, 1, 1], [[9.0, 9.0]])
     last, mixed = Fold(np.arange(3), np.arange(3, 5)), Fold(np.array([0, 1, 3]), np.array([2, 4]))
 
-    assert told(dataset, last)[-1].startswith("NN206 classes validate that are not among the rows")
+    assert told(dataset, last)[-1].startswith("NN206 validation rows have classes without training")
     assert told(dataset, mixed) == []
 
 

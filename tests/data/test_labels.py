@@ -10,12 +10,10 @@ import pytest
 
 from nnrun.data.labels import encode
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import catalogue
-from nnrun.spec import labels
+from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset
-from nnrun.types import Split
+from nnrun.types import Dataset, Split
 
 FAMILIES = {
     "sparse": {
@@ -130,38 +128,42 @@ LOSS = ("training", "loss")
             (
                 "NN121",
                 WIDTH,
-                "the model puts out 2, but shop has 3 classes: units must be 3",
+                "the model has 2 outputs, but shop has 3 classes: units must be 3",
             ),
         ),
         (
             "categorical_crossentropy",
             3,
             4,
-            ("NN121", WIDTH, "the model puts out 4, but shop has 3 classes: units must be 3"),
+            ("NN121", WIDTH, "the model has 4 outputs, but shop has 3 classes: units must be 3"),
         ),
         (
             "binary_crossentropy",
             2,
             3,
-            ("NN121", WIDTH, "the model puts out 3, but shop has 2 classes: units must be 1 or 2"),
+            (
+                "NN121",
+                WIDTH,
+                "the model has 3 outputs, but shop has 2 classes: units must be 1 or 2",
+            ),
         ),
         (
             "binary_crossentropy",
             3,
             1,
-            ("NN121", WIDTH, "the model puts out 1, but shop has 3 classes: units must be 3"),
+            ("NN121", WIDTH, "the model has 1 outputs, but shop has 3 classes: units must be 3"),
         ),
         (
             "mse",
             3,
             2,
-            ("NN121", WIDTH, "the model puts out 2, but shop has 3 classes: units must be 3"),
+            ("NN121", WIDTH, "the model has 2 outputs, but shop has 3 classes: units must be 3"),
         ),
         (
             "mse",
             0,
             2,
-            ("NN121", WIDTH, "the model puts out 2, but shop has 1 value: units must be 1"),
+            ("NN121", WIDTH, "the model has 2 outputs, but shop has 1 value: units must be 1"),
         ),
         (
             "hinge",
@@ -199,8 +201,8 @@ def test_an_output_that_is_no_row_of_numbers_is_refused(shape: tuple[int | None,
         "NN121",
         ("model", 0),
         (
-            f"the model puts out rows of shape {shape}, but a label is one number; "
-            "a Flatten or a pooling layer may be missing"
+            f"the output has shape {shape} per row, but a label is one number; "
+            "a Flatten or pooling layer may be missing"
         ),
     )
 
@@ -239,7 +241,7 @@ def test_probabilities_are_no_logits(last: Any) -> None:
     loss = {"SparseCategoricalCrossentropy": {"from_logits": True}}
     model = [{"Dense": {"units": 3}}, last]
 
-    with pytest.raises(IncompatibleSpec, match="takes logits, but the model ends in probabilities"):
+    with pytest.raises(IncompatibleSpec, match="takes logits, but the model outputs probabilities"):
         labels.check(dataset(3), spec(loss, model), 3)
 
 
@@ -261,6 +263,6 @@ def test_softmax_over_one_unit_is_refused() -> None:
     model = [{"Dense": {"units": 1, "activation": "softmax"}}]
 
     with pytest.raises(
-        IncompatibleSpec, match="softmax over one unit always puts out 1; use sigmoid"
+        IncompatibleSpec, match="softmax over one unit always outputs 1; use sigmoid"
     ):
         labels.check(dataset(2), spec("binary_crossentropy", model), 1)

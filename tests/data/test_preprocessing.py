@@ -13,12 +13,10 @@ from pydantic import TypeAdapter
 from sklearn.preprocessing import StandardScaler
 
 from nnrun.data import preprocessing
-from nnrun.data.preprocessing import CHUNK_ROWS
-from nnrun.data.preprocessing import Preparation
+from nnrun.data.preprocessing import CHUNK_ROWS, Preparation
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.prepare import Prepare
-from nnrun.types import Inputs
-from nnrun.types import Sequences
+from nnrun.types import Inputs, Sequences
 
 Array = NDArray[Any]
 STEPS: TypeAdapter[Any] = TypeAdapter(list[Prepare])

@@ -11,16 +11,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sklearn import model_selection as ms
 
-from nnrun.data import datasets
-from nnrun.data import splits
+from nnrun.data import datasets, splits
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.dataset import BostonHousing
-from nnrun.spec.validation import KFold
-from nnrun.spec.validation import Validation
-from nnrun.types import Dataset
-from nnrun.types import Fold
-from nnrun.types import Sequences
-from nnrun.types import Split
+from nnrun.spec.validation import KFold, Validation
+from nnrun.types import Dataset, Fold, Sequences, Split
 
 LABELS = np.repeat([0, 1, 2], [50, 30, 20])
 RULES: list[dict[str, Any]] = [
@@ -272,7 +267,7 @@ def test_rows_that_cannot_be_divided_so_are_refused(
         ({"leave_one_out": True, "shuffle": True}, "shuffle has no meaning with leave_one_out"),
         ({"time_series": True, "shuffle": True}, "shuffle has no meaning with time_series"),
         ({"time_series": True, "groups": "a"}, "groups has no meaning with time_series"),
-        ({"repeats": 2}, "repeats needs shuffle: true, or the parts are the same each time"),
+        ({"repeats": 2}, "repeats needs shuffle: true, otherwise all repeats are equal"),
         ({"folds": 1}, "greater than or equal to 2"),
     ],
     ids=str,

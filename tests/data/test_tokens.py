@@ -11,8 +11,7 @@ import pytest
 from nnrun.data import datasets
 from nnrun.data.datasets import texts
 from nnrun.spec.dataset import Reuters
-from nnrun.types import Sequences
-from nnrun.types import Vocabulary
+from nnrun.types import Sequences, Vocabulary
 
 SELECTIONS: list[dict[str, Any]] = [
     {},

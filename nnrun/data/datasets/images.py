@@ -1,4 +1,4 @@
-"""A person's own pictures: a folder per class."""
+"""User pictures: a folder per class."""
 
 from __future__ import annotations
 

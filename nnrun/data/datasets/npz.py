@@ -1,4 +1,4 @@
-"""A person's own arrays."""
+"""User arrays."""
 
 from __future__ import annotations
 

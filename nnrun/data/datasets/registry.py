@@ -101,7 +101,7 @@ def _selection(spec: DatasetBase) -> str:
 def digest(dataset: Dataset) -> str:
     """SHA-256 over shapes, types and values of all rows, in order; 64 hexadecimal digits.
 
-    Of rows that come from a person's own files, over the fingerprint of these: whether rows are
+    Of rows that come from user files, over the fingerprint of these: whether rows are
     read at once or as they are needed must make no difference.
     """
     total = hashlib.sha256()

@@ -31,7 +31,7 @@ def draw(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset:
         by their numbers and occur equally often; values are floats between 1 and 50.
 
     Raises:
-        DataError: what the rows look like is known from a person's own file only.
+        DataError: what the rows look like is known from user file only.
     """
     known = spec.profile()
     if known.open or (known.shape is None and not isinstance(spec, Words)):

@@ -1,4 +1,4 @@
-"""A person's own tables."""
+"""User tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's own texts: a column of a CSV file, or a folder per class."""
+"""User texts: a column of a CSV file, or a folder per class."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nnrun.check.shapes import Row
-from nnrun.check.shapes import Traced
+from nnrun.check.shapes import Row, Traced
 from nnrun.models.build import build
 from nnrun.spec.component import Component
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from nnrun.check.shapes import Row
-from nnrun.check.shapes import trace
+from nnrun.check.shapes import Row, trace
 from nnrun.models.build import build
 from nnrun.spec import component
 from nnrun.spec.component import Component

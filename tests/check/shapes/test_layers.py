@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from nnrun.check.shapes import KNOWN
-from nnrun.check.shapes import Row
-from nnrun.check.shapes import Traced
-from nnrun.check.shapes import trace
-from nnrun.spec import catalogue
-from nnrun.spec import component
+from nnrun.check.shapes import KNOWN, Row, Traced, trace
+from nnrun.spec import catalogue, component
 from nnrun.spec.component import Component
 
 Arguments = dict[str, Any]

@@ -11,10 +11,7 @@ from typing import Any
 import pytest
 
 from nnrun.check import spec_context
-from nnrun.check.shapes import Row
-from nnrun.check.shapes import Trace
-from nnrun.check.shapes import Traced
-from nnrun.check.shapes import trace
+from nnrun.check.shapes import Row, Trace, Traced, trace
 from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import build
 from nnrun.spec import component

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from nnrun.check.shapes import KNOWN
-from nnrun.check.shapes import Row
-from nnrun.check.shapes import Traced
-from nnrun.check.shapes import trace
+from nnrun.check.shapes import KNOWN, Row, Traced, trace
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import component
 from nnrun.spec.component import Component

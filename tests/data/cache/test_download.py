@@ -15,8 +15,7 @@ import pytest
 
 from nnrun.data import published as table
 from nnrun.data.cache import fetch
-from nnrun.data.published import File
-from nnrun.data.published import folder
+from nnrun.data.published import File, folder
 from nnrun.errors import DataError
 
 BYTES = b"what was published"

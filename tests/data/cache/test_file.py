@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.data.cache import check
-from nnrun.data.cache import fetch_bytes
-from nnrun.data.published import File
-from nnrun.data.published import State
+from nnrun.data.cache import check, fetch_bytes
+from nnrun.data.published import File, State
 from nnrun.errors import DataError
 
 BYTES = b"what was published"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.data.cache import identify
-from nnrun.data.cache import import_file
+from nnrun.data.cache import identify, import_file
 from nnrun.data.published import File
 from nnrun.errors import DataError
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from nnrun.data.datasets import cifar
-from nnrun.spec.dataset import Cifar10
-from nnrun.spec.dataset import Cifar100
+from nnrun.spec.dataset import Cifar10, Cifar100
 from nnrun.types import Array
 
 

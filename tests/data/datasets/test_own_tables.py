@@ -9,16 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.data import datasets
-from nnrun.data import preprocessing
-from nnrun.data import splits
-from nnrun.data.datasets import tables
+from nnrun.data import columns, datasets, preprocessing, splits
 from nnrun.errors import DataError
-from nnrun.spec.dataset import Csv
-from nnrun.spec.dataset import Parquet
+from nnrun.spec.dataset import Csv, Parquet
 from nnrun.spec.prepare import Impute
-from nnrun.spec.profile import MISSING
-from nnrun.spec.profile import inspect_table
+from nnrun.spec.profile import MISSING, inspect_table
 from nnrun.spec.validation import KFold
 from nnrun.types import Dataset
 

@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 
 import nnrun
-from nnrun.data import datasets
-from nnrun.data import published
+from nnrun.data import datasets, published
 from nnrun.errors import DataError
 from nnrun.spec import dataset as specs
 

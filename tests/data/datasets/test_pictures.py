@@ -15,8 +15,7 @@ from nnrun.data import datasets
 from nnrun.data.datasets import images
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Images
-from nnrun.types import Dataset
-from nnrun.types import Streamed
+from nnrun.types import Dataset, Streamed
 
 Pixels = np.ndarray[Any, Any]
 RNG = np.random.default_rng(0)

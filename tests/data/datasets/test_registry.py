@@ -15,11 +15,9 @@ from nnrun.data import datasets
 from nnrun.data.datasets import registry
 from nnrun.errors import DataError
 from nnrun.spec import dataset as specs
-from nnrun.spec.dataset import DatasetBase
-from nnrun.spec.dataset import UserData
+from nnrun.spec.dataset import DatasetBase, UserData
 from nnrun.spec.loading import load
-from nnrun.types import Dataset
-from nnrun.types import Sequences
+from nnrun.types import Dataset, Sequences
 
 SPECS = {get_args(cls.model_fields["name"].annotation)[0]: cls for cls in registry.MODULES}
 # A person's own data are shown by a shipped spec of each kind.

@@ -16,9 +16,7 @@ from nnrun.errors import DataError
 from nnrun.spec import dataset as specs
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.loading import load
-from nnrun.types import Dataset
-from nnrun.types import Sequences
-from nnrun.types import Split
+from nnrun.types import Dataset, Sequences, Split
 
 NAMES = sorted(get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES)
 # What a kind of a person's own data needs to be said.

@@ -14,11 +14,7 @@ from sklearn.model_selection import train_test_split
 from nnrun.data import datasets
 from nnrun.data.datasets import housing
 from nnrun.errors import DataError
-from nnrun.spec.dataset import BostonHousing
-from nnrun.spec.dataset import Diabetes
-from nnrun.spec.dataset import Digits
-from nnrun.spec.dataset import Iris
-from nnrun.spec.dataset import Wine
+from nnrun.spec.dataset import BostonHousing, Diabetes, Digits, Iris, Wine
 
 
 @pytest.mark.usefixtures("full_data")

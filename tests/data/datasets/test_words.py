@@ -11,10 +11,8 @@ import pytest
 from nnrun.data import datasets
 from nnrun.data.datasets import imdb_reuters
 from nnrun.data.published import File
-from nnrun.spec.dataset import Imdb
-from nnrun.spec.dataset import Reuters
-from nnrun.types import Sequences
-from nnrun.types import Split
+from nnrun.spec.dataset import Imdb, Reuters
+from nnrun.types import Sequences, Split
 
 SELECTIONS: list[dict[str, Any]] = [
     {},
