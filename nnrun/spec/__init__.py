@@ -1,1 +1,1 @@
-"""The experiment as a person writes it, parsed once into frozen types."""
+"""The experiment as written in YAML, parsed once into frozen types."""

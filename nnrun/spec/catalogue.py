@@ -53,9 +53,9 @@ def cache_file(version: str) -> Path:
 def _cached(path: Path, version: str) -> Catalogue | None:
     """The catalogue in a file, which is created if necessary."""
     with suppress(OSError, UnicodeError):
-        found = _read(path.read_text("utf-8"))
-        if found and found["keras"] == version:
-            return found
+        data = _read(path.read_text("utf-8"))
+        if data and data["keras"] == version:
+            return data
     text = _made(version)
     made = _read(text)
     if made:
@@ -66,9 +66,9 @@ def _cached(path: Path, version: str) -> Catalogue | None:
 def _read(text: str) -> Catalogue | None:
     """A catalogue, if the text is one."""
     with suppress(ValueError):
-        found = json.loads(text)
-        if isinstance(found, dict) and {"keras", "layers", "aliases"} <= found.keys():
-            return found
+        data = json.loads(text)
+        if isinstance(data, dict) and {"keras", "layers", "aliases"} <= data.keys():
+            return data
     return None
 
 
@@ -147,8 +147,8 @@ class Entry:
 @cache
 def _data() -> dict[str, Any]:
     """Keras's components and the composite layers."""
-    found = load_catalogue()
-    return {**found, "layers": {**found["layers"], **COMPOSITES, **APPLICATIONS}}
+    data = load_catalogue()
+    return {**data, "layers": {**data["layers"], **COMPOSITES, **APPLICATIONS}}
 
 
 def names(kind: str) -> list[str]:
@@ -173,14 +173,14 @@ def canonical_name(kind: str, name: str) -> str:
 def entry(kind: str, name: str) -> Entry | None:
     """The class for a name; None if it is unknown, or depends on the labels."""
     own_name = canonical_name(kind, name)
-    found = _data()[kind].get(own_name)
-    if found is None:
+    data = _data()[kind].get(own_name)
+    if data is None:
         return None
-    inherited = found.get("inherited", {})
-    return Entry(own_name, found["doc"], _arguments(found["arguments"]), _arguments(inherited))
+    inherited = data.get("inherited", {})
+    return Entry(own_name, data["doc"], _arguments(data["arguments"]), _arguments(inherited))
 
 
-def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
+def _arguments(data: dict[str, dict[str, Any]]) -> dict[str, Argument]:
     return {
         name: Argument(
             name,
@@ -191,14 +191,14 @@ def _arguments(found: dict[str, dict[str, Any]]) -> dict[str, Argument]:
             tuple(each.get("types", ())),
             tuple(each.get("choices", ())),
         )
-        for name, each in found.items()
+        for name, each in data.items()
     }
 
 
 def arguments(kind: str, name: str) -> dict[str, Argument]:
     """All arguments of a class; empty for an unknown name."""
-    found = entry(kind, name)
-    return found.accepted if found else {}
+    known = entry(kind, name)
+    return known.accepted if known else {}
 
 
 def argument_kind(kind: str, name: str, argument: str) -> str | None:
@@ -219,10 +219,10 @@ def monitored_metric(callback: Component) -> str | None:
 
 def name_lone_argument(kind: str, component: Component) -> Component:
     """The component with its single value under the name of the first argument."""
-    found = entry(kind, component.name)
-    if "" not in component.arguments or found is None or found.first is None:
+    known = entry(kind, component.name)
+    if "" not in component.arguments or known is None or known.first is None:
         return component
-    arguments = {found.first: component.arguments[""]}
+    arguments = {known.first: component.arguments[""]}
     return Component(name=component.name, arguments=arguments)
 
 

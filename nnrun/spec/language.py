@@ -27,16 +27,18 @@ EARLIER = ("extends", "blocks")
 
 def key_names(loc: tuple[str | int, ...]) -> list[str]:
     """The keys allowed at a pydantic location; those of all datasets if it names none."""
-    found: list[type[BaseModel]] = [Experiment]
+    candidates: list[type[BaseModel]] = [Experiment]
     for part in loc:
-        holding = [model for model in found if part in model.model_fields]
-        tagged = [model for model in found if _tag(model) == part]
+        holding = [model for model in candidates if part in model.model_fields]
+        tagged = [model for model in candidates if _tag(model) == part]
         if tagged:
-            found = tagged
+            candidates = tagged
         elif holding:
-            found = list(models(holding[0].model_fields[str(part)].annotation))
-    names = dict.fromkeys(key for model in found for key in model.model_fields if key != "step")
-    return [*names, *EARLIER] if found == [Experiment] else list(names)
+            candidates = list(models(holding[0].model_fields[str(part)].annotation))
+    names = dict.fromkeys(
+        key for model in candidates for key in model.model_fields if key != "step"
+    )
+    return [*names, *EARLIER] if candidates == [Experiment] else list(names)
 
 
 def homes(key: str) -> tuple[KeyPath, ...]:
@@ -62,8 +64,8 @@ def where(section: KeyPath) -> str:
 def data_sets() -> dict[str, type[DatasetBase]]:
     """Every dataset by name."""
     annotation = Experiment.model_fields["dataset"].annotation
-    found = (model for model in models(annotation) if issubclass(model, DatasetBase))
-    return {_tag(model) or "": model for model in found}
+    datasets = (model for model in models(annotation) if issubclass(model, DatasetBase))
+    return {_tag(model) or "": model for model in datasets}
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -86,10 +88,10 @@ def _tag(model: type[BaseModel]) -> str | None:
 @cache
 def sections() -> dict[KeyPath, frozenset[str]]:
     """Every section of a spec with its keys; `dataset` has those of all datasets."""
-    found: dict[KeyPath, frozenset[str]] = {(): frozenset(EARLIER)}
+    keys: dict[KeyPath, frozenset[str]] = {(): frozenset(EARLIER)}
     for section, model in _walk_models(Experiment, ()):
-        found[section] = found.get(section, frozenset()) | frozenset(model.model_fields)
-    return found
+        keys[section] = keys.get(section, frozenset()) | frozenset(model.model_fields)
+    return keys
 
 
 def _walk_models(

@@ -130,15 +130,15 @@ def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
 
 def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     """At most `MOST_FAULTS` faults, in order; the last says whether there are more."""
-    found = sort_faults(faults, first)
-    if len(found) <= MOST_FAULTS:
-        return found
-    if all(fault.is_warning for fault in found):
-        last = found[MOST_FAULTS - 1]
+    ordered = sort_faults(faults, first)
+    if len(ordered) <= MOST_FAULTS:
+        return ordered
+    if all(fault.is_warning for fault in ordered):
+        last = ordered[MOST_FAULTS - 1]
         more = f"{last.message}; there are more warnings, shown once these are resolved"
-        return (*found[: MOST_FAULTS - 1], replace(last, message=more))
+        return (*ordered[: MOST_FAULTS - 1], replace(last, message=more))
     more = "there are more faults, shown once these are corrected"
-    return (*found[:MOST_FAULTS], Fault("NN007", "", more, found[MOST_FAULTS - 1].place))
+    return (*ordered[:MOST_FAULTS], Fault("NN007", "", more, ordered[MOST_FAULTS - 1].place))
 
 
 def sort_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:

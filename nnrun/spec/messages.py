@@ -177,8 +177,8 @@ def _hidden(error: ValidationError, raw: Any) -> list[Details]:
         known.get(guess or "", DatasetBase).model_validate({**dataset, "name": guess or ""})
     except ValidationError as inner:
         loc = ("dataset", guess) if guess else ("dataset",)
-        found = inner.errors(include_url=False)
-        return [{**details, "loc": (*loc, *details["loc"])} for details in found]
+        errors = inner.errors(include_url=False)
+        return [{**details, "loc": (*loc, *details["loc"])} for details in errors]
     return []
 
 
@@ -239,13 +239,13 @@ def _described(path: KeyPath, details: Details) -> Problem:
 
 def _typed(path: KeyPath, details: Details, wanted: str) -> Problem:
     value = details["input"]
-    said = wanted
+    expected = wanted
     if wanted == MAPPING and (keys := key_names(details["loc"])):
         plural = "s" if len(keys) > 1 else ""
-        said += f" with the key{plural} {list_choices('', keys, dotted(path))}"
+        expected += f" with the key{plural} {list_choices('', keys, dotted(path))}"
     elif path == ("expect",):
-        said += " such as 'test_accuracy: 0.9 to 1'"
-    message = f"must be {said}, got {quote(value)}{hint(value, wanted)}"
+        expected += " such as 'test_accuracy: 0.9 to 1'"
+    message = f"must be {expected}, got {quote(value)}{hint(value, wanted)}"
     if wanted == LIST and isinstance(value, dict):
         message += _as_list(str(path[-1]), value)
     suggestion = suggest_value(value, wanted)
@@ -293,7 +293,7 @@ def _unknown(
 
 
 def _own_file(name: str) -> str | None:
-    """What to write for a file that stands where the name of a data set should."""
+    """How to write a file given in place of a dataset name."""
     ending = name.rpartition(".")[2].lower()
     if ending in UNREADABLE:
         return f"{ending} files cannot be read: save it as csv, parquet or npz"

@@ -211,30 +211,30 @@ class Keys:
             schema: pydantic's.
             key: of the spec.
         """
-        found = {name: value for name, value in schema.items() if name not in _LEFT_OUT}
+        result = {name: value for name, value in schema.items() if name not in _LEFT_OUT}
         if "oneOf" in schema and "discriminator" not in schema:
-            found["anyOf"] = schema["oneOf"]
-        if "properties" in found:
-            properties = found["properties"].items()
-            found["properties"] = {name: self._draft07(each, name) for name, each in properties}
+            result["anyOf"] = schema["oneOf"]
+        if "properties" in result:
+            properties = result["properties"].items()
+            result["properties"] = {name: self._draft07(each, name) for name, each in properties}
         for name in ("items", "additionalProperties"):
-            if isinstance(found.get(name), dict):
-                found[name] = self._draft07(found[name], key)
-        if "anyOf" in found:
-            found |= self._any_of(found.pop("anyOf"), key)
+            if isinstance(result.get(name), dict):
+                result[name] = self._draft07(result[name], key)
+        if "anyOf" in result:
+            result |= self._any_of(result.pop("anyOf"), key)
         if "$ref" in schema or "discriminator" in schema:
-            found = self._inner(schema, key) | found
+            result = self._inner(schema, key) | result
         text, default = schema.get("description"), schema.get("default", NEEDED)
         if text is None:
-            return numeric(found)
+            return numeric(result)
         # Keys of a mapping have their own defaults.
-        return described(numeric(found), text, NEEDED if isinstance(default, dict) else default)
+        return described(numeric(result), text, NEEDED if isinstance(default, dict) else default)
 
     def _any_of(self, alternatives: list[Schema], key: str) -> Schema:
         null = {"type": "null"}
         schema = [self._draft07(each, key) for each in alternatives if each != null]
-        found = schema[0] if len(schema) == 1 else either(*schema)
-        return nullable(found) if null in alternatives else found
+        result = schema[0] if len(schema) == 1 else either(*schema)
+        return nullable(result) if null in alternatives else result
 
     def _inner(self, schema: Schema, key: str) -> Schema:
         """The definition of a reference, or of one of several models."""
@@ -353,8 +353,8 @@ def _arguments(kind: str, name: str) -> Schema:
     needed = _needed(kind, entry)
     properties = {key: _argument(kind, entry, each) for key, each in entry.accepted.items()}
     lone = _lone(kind, entry) if {*needed} <= {entry.first} else None
-    said = [f"`{a.name}`{' (required)' * a.required}" for a in entry.arguments.values()]
-    more = f"\n\nArguments: {', '.join(said)}" if said else ""
+    names = [f"`{a.name}`{' (required)' * a.required}" for a in entry.arguments.values()]
+    more = f"\n\nArguments: {', '.join(names)}" if names else ""
     return {
         "description": entry.doc,
         "markdownDescription": entry.doc + more,
@@ -364,11 +364,11 @@ def _arguments(kind: str, name: str) -> Schema:
 
 def _argument(kind: str, entry: Entry, argument: Argument) -> Schema:
     value = _value(kind, entry, argument)
-    said = argument.doc or f"Keras does not describe `{argument.name}`."
+    text = argument.doc or f"Keras does not describe `{argument.name}`."
     if argument.required:
-        return described(value, said)
+        return described(value, text)
     value = nullable(value) if keras_names.may_be_null(argument) else value
-    return described(value, said, argument.default)
+    return described(value, text, argument.default)
 
 
 def _value(kind: str, entry: Entry, argument: Argument) -> Schema:

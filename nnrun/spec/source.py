@@ -83,8 +83,8 @@ def explain(error: MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int, str
             return began.line, began.column, message
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    if found := _indentation(lines, line, column):
-        return found
+    if space := _indentation(lines, line, column):
+        return space
     return line, column, _explained(problem, _line(lines, line), column)
 
 
@@ -94,8 +94,8 @@ def _explained(problem: str, text: str, column: int) -> str:
         return _SECOND if ": " in before else _DEEP
     if "did not find expected key" in problem and before[-1:] in _CLOSED:
         return _CLOSED[before[-1]]
-    found = (message for pattern, message in _EXPLANATIONS if pattern in problem)
-    return next(found, f"not YAML: {problem}")
+    messages = (message for pattern, message in _EXPLANATIONS if pattern in problem)
+    return next(messages, f"not YAML: {problem}")
 
 
 def _line(lines: Sequence[str], number: int) -> str:
@@ -142,10 +142,10 @@ def read_bytes(path: Path) -> bytes:
     # Opening a pipe without a writer would block.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISDIR(found):
+        mode = os.fstat(stream.fileno()).st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError
-        if not stat.S_ISREG(found) and not is_piped:
+        if not stat.S_ISREG(mode) and not is_piped:
             raise NotAFile("is a pipe or a device, not a file")
         if hasattr(os, "set_blocking"):
             os.set_blocking(stream.fileno(), True)
@@ -258,11 +258,11 @@ class _Reader:
 
     def document(self, root: KeyPath) -> Node | None:
         """The only document of the text; None if it is empty."""
-        if found := _UNPRINTABLE.search(self.text):
-            before = _BREAK.split(self.text[: found.start()])
+        if match := _UNPRINTABLE.search(self.text):
+            before = _BREAK.split(self.text[: match.start()])
             place = self.place(len(before) - 1, len(before[-1]))
             raise self.stop(
-                "NN002", f"contains the character U+{ord(found[0]):04X}; remove it", place
+                "NN002", f"contains the character U+{ord(match[0]):04X}; remove it", place
             )
         self.parser = _Loader(self.text)
         try:

@@ -211,8 +211,8 @@ def suggest_value(value: Any, wanted: str) -> str | None:
         return "true" if word in _TRUE else "false" if word in _FALSE else None
     if wanted == LIST and _WORD.match(value):
         return f"[{value}]"
-    if wanted == NUMBER and (found := _QUOTIENT.match(value)) and float(found[2]):
-        return f"{float(found[1]) / float(found[2]):.6g}"
+    if wanted == NUMBER and (match := _QUOTIENT.match(value)) and float(match[2]):
+        return f"{float(match[1]) / float(match[2]):.6g}"
     if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
         return re.sub("[ ,']", "", value)
     return _fraction(value) if wanted == NUMBER else None
@@ -225,15 +225,15 @@ def as_list(value: Any) -> str | None:
         >>> as_list("(3, 3)"), as_list("three")
         ('[3, 3]', None)
     """
-    found = _TUPLE.match(value) if isinstance(value, str) else None
-    return f"[{found[1].strip().rstrip(',')}]" if found else None
+    match = _TUPLE.match(value) if isinstance(value, str) else None
+    return f"[{match[1].strip().rstrip(',')}]" if match else None
 
 
 def _fraction(text: str) -> str | None:
-    if found := _PERCENT.match(text):
-        return f"{float(found[1]) / 100:g}"
-    found = _COMMA.match(text)
-    return f"{found[1]}.{found[2]}" if found else None
+    if match := _PERCENT.match(text):
+        return f"{float(match[1]) / 100:g}"
+    match = _COMMA.match(text)
+    return f"{match[1]}.{match[2]}" if match else None
 
 
 def _is(value: Any, wanted: str) -> bool:
@@ -287,10 +287,10 @@ def rewrite_call(text: str, known: Known, first: Callable[[str], str | None]) ->
         >>> rewrite_call("Dense(16, activation='relu')", known, first)
         'Dense: {units: 16, activation: relu}'
     """
-    found = _CALL.match(text[:LONGEST])
-    if found is None or not known(found[1]):
+    match = _CALL.match(text[:LONGEST])
+    if match is None or not known(match[1]):
         return None
-    name, inner = found[1], (found[2] or "").strip()
+    name, inner = match[1], (match[2] or "").strip()
     parts = [_plain(part) for part in _COMMA_OUTSIDE_BRACKETS.split(inner) if part.strip()]
     if not parts or (len(parts) == 1 and "=" not in inner):
         return f"{name}: {parts[0]}" if parts else name

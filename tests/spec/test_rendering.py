@@ -21,7 +21,7 @@ def test_the_anatomy():
 
 
 def test_a_fault_without_a_place_is_one_line():
-    assert render(Fault("NN003", "", "holds nothing")) == "NN003: is empty"
+    assert render(Fault("NN003", "", "is empty")) == "NN003: is empty"
 
 
 def test_a_fault_of_a_whole_file_shows_no_line():
