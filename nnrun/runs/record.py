@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nnrun.runs import layout
-from nnrun.spec.text import shown
+from nnrun.spec.text import quote
 
 Kind = Callable[[Any], bool]
 
@@ -37,7 +37,7 @@ def parsed(name: str, content: bytes) -> Any:
     if isinstance(found, dict):
         for key, value in found.items():
             if key in wanted and not wanted[key](value):
-                raise ValueError(f"{key} cannot be {shown(value)}")
+                raise ValueError(f"{key} cannot be {quote(value)}")
     return found
 
 
@@ -53,7 +53,7 @@ def _finite(text: str) -> float:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{shown(text)} is no number")
+    raise ValueError(f"{quote(text)} is no number")
 
 
 def check_depth(value: Any) -> None:

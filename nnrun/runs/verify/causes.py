@@ -11,7 +11,7 @@ from nnrun.runs import layout
 from nnrun.runs.verify import judging
 from nnrun.runs.verify.files import UnverifiedRun
 from nnrun.runs.verify.judging import Comparison, Judged
-from nnrun.spec.text import listed
+from nnrun.spec.text import join_words
 
 # So many keys of a description are named before it is only said that there are more.
 NAMED = 4
@@ -207,7 +207,7 @@ def _sealed_anew(evidence: Evidence) -> Iterator[Cause]:
         others = [name for name, is_same in same.items() if not is_same]
         for cause, word in ((layout.JOURNAL, "epochs"), (layout.MODEL, "weights")):
             if others and same.get(cause):
-                names = listed([f"{part}/{name}" if part else name for name in others], "and")
+                names = join_words([f"{part}/{name}" if part else name for name in others], "and")
                 text = f"{names} edited and sealed anew, as the {word} are the same to the bit"
                 yield Cause("sealed anew", text)
                 break
