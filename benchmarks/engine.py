@@ -30,8 +30,7 @@ from nnrun.data.preprocessing import Preparation
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import devices
-from nnrun.training.compiled import MOST_EPOCHS
-from nnrun.training.compiled import CompiledLoop
+from nnrun.training.compiled import MOST_EPOCHS, CompiledLoop
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import choose
 from nnrun.training.rows import resident

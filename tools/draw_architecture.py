@@ -38,7 +38,8 @@ def imports(packages: list[str]) -> dict[str, set[str]]:
         name: {
             other
             for other in packages
-            if graph.direct_import_exists(importer=f"nnrun.{name}", imported=f"nnrun.{other}")
+            if other != name
+            and graph.direct_import_exists(importer=f"nnrun.{name}", imported=f"nnrun.{other}")
         }
         for name in packages
     }
@@ -56,11 +57,10 @@ def imports(packages: list[str]) -> dict[str, set[str]]:
 
 
 def size(package: str) -> str:
-    """Modules and lines of a package."""
+    """How many modules a package has."""
     path = ROOT / "nnrun" / package
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
-    return f"{len(files)} modules, {lines:,} lines" if path.is_dir() else f"{lines:,} lines"
+    count = len(list(path.rglob("*.py")))
+    return f"{count} modules" if path.is_dir() else "1 module"
 
 
 def draw() -> str:
@@ -79,9 +79,9 @@ def draw() -> str:
             )
     height = MARGIN * 2 + len(rows) * (HEIGHT + GAP_Y) - GAP_Y
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:g} {height:g}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:g} {height:g}"',
         'font-family="sans-serif">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7"',
         'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#666"/></marker></defs>',
         f'<rect width="{total:g}" height="{height:g}" fill="white"/>',
     ]

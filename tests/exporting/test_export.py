@@ -17,11 +17,8 @@ from typer.testing import CliRunner, Result
 from nnrun.analysis.predict import trained_run
 from nnrun.cli.app import app
 from nnrun.data import datasets
-from nnrun.exporting import Format
-from nnrun.exporting import flow
-from nnrun.exporting import formats
-from nnrun.runs import Run
-from nnrun.runs import layout
+from nnrun.exporting import Format, flow, formats
+from nnrun.runs import Run, layout
 from nnrun.types import Sequences
 
 Ask = Callable[..., Result]
