@@ -1,3 +1,3 @@
 """Keras experiments from one YAML file: train, record, repeat."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
