@@ -9,7 +9,8 @@ import pytest
 
 from nnrun.cli import specs
 from nnrun.spec import schema
-from nnrun.spec.loading import dump, load
+from nnrun.spec.dumping import dump
+from nnrun.spec.loading import load
 
 ROOT = Path(__file__).parents[1]
 SPECS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -60,5 +61,5 @@ def test_a_shipped_spec_is_found_by_its_name(path: Path) -> None:
     """Installed, there is no `configs/` to point at."""
     name = path.relative_to(ROOT / "configs").with_suffix("")
 
-    assert specs.find(name) == path
+    assert specs.find_spec(name) == path
     assert name.as_posix() in specs.shipped_names()

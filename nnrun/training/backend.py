@@ -122,6 +122,7 @@ class Noise:
     def __exit__(self, *_: object) -> None:
         self._flush()
         os.dup2(self.terminal.fileno(), 2)
+        self.terminal.close()
         self._file.close()
 
     def move_to(self, log: Path) -> None:

@@ -263,10 +263,10 @@ def test_rows_that_cannot_be_divided_so_are_refused(
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"leave_one_out": True, "folds": 3}, "folds has no meaning with leave_one_out"),
-        ({"leave_one_out": True, "shuffle": True}, "shuffle has no meaning with leave_one_out"),
-        ({"time_series": True, "shuffle": True}, "shuffle has no meaning with time_series"),
-        ({"time_series": True, "groups": "a"}, "groups has no meaning with time_series"),
+        ({"leave_one_out": True, "folds": 3}, "folds cannot be used with leave_one_out"),
+        ({"leave_one_out": True, "shuffle": True}, "shuffle cannot be used with leave_one_out"),
+        ({"time_series": True, "shuffle": True}, "shuffle cannot be used with time_series"),
+        ({"time_series": True, "groups": "a"}, "groups cannot be used with time_series"),
         ({"repeats": 2}, "repeats needs shuffle: true, otherwise all repeats are equal"),
         ({"folds": 1}, "greater than or equal to 2"),
     ],

@@ -15,16 +15,11 @@ from nnrun.analysis.predict import inputs
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.data import columns
-from nnrun.data.datasets.texts import TOKENIZERS
-from nnrun.data.datasets.texts import encode
+from nnrun.data.datasets.texts import TOKENIZERS, encode
 from nnrun.errors import CommandError
-from nnrun.spec.profile import MISSING
-from nnrun.spec.profile import column_names
-from nnrun.spec.text import join_words
-from nnrun.spec.text import quote
-from nnrun.types import Array
-from nnrun.types import Column
-from nnrun.types import Vocabulary
+from nnrun.spec.profile import MISSING, column_names
+from nnrun.spec.text import join_words, quote
+from nnrun.types import Array, Column, Vocabulary
 
 # Sentences as word indices, as those of the data set are encoded.
 

@@ -11,24 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
-from nnrun.data.preprocessing import FITTED
-from nnrun.data.preprocessing import FittedStep
-from nnrun.data.preprocessing import Preparation
-from nnrun.data.preprocessing import is_small
-from nnrun.errors import CommandError
-from nnrun.errors import IncompatibleSpec
-from nnrun.errors import RunError
-from nnrun.runs import Run
-from nnrun.runs import layout
+from nnrun.data.preprocessing import FITTED, FittedStep, Preparation, is_small
+from nnrun.errors import CommandError, IncompatibleSpec, RunError
+from nnrun.runs import Run, layout
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import load
-from nnrun.spec.prepare import Index
-from nnrun.spec.prepare import Prepare
-from nnrun.spec.prepare import check_steps
-from nnrun.spec.prepare import prepared_dtype
-from nnrun.types import Inputs
-from nnrun.types import Tokenizer
-from nnrun.types import Vocabulary
+from nnrun.spec.prepare import Index, Prepare, check_steps, prepared_dtype
+from nnrun.types import Inputs, Tokenizer, Vocabulary
 
 # Reads back how a run prepares rows. The folder may be somebody else's, so nothing is believed.
 

@@ -384,8 +384,8 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     ),
     "a short line": ("a.csv", b"a,b\n1\n", "a.csv:2: has 1 cells, and the header 2"),
     "a column twice": ("a.csv", b"a,a\n1,2\n", "a.csv: has two columns 'a'"),
-    "no text": ("a.csv", b"a,b\n\xff,1\n", "a.csv:2: is no text in UTF-8"),
-    "an open quote": ("a.csv", b'a,b\n"1,2\n', "a.csv:2: is no CSV: unexpected end of data"),
+    "no text": ("a.csv", b"a,b\n\xff,1\n", "a.csv:2: is not UTF-8 text"),
+    "an open quote": ("a.csv", b'a,b\n"1,2\n', "a.csv:2: is not CSV: unexpected end of data"),
 }
 
 
