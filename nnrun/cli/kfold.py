@@ -12,8 +12,8 @@ from nnrun.cli import console, specs
 from nnrun.cli.train import Folder, folder_maker
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers, exit_codes
 from nnrun.errors import SpecError
-from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import layout
+from nnrun.training.backend import Interrupts
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import FoldProgress

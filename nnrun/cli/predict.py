@@ -16,14 +16,13 @@ from rich.table import Table
 from nnrun.cli import console
 from nnrun.cli.verb import Json, Output, RunFolder, exit_codes
 from nnrun.errors import CommandError
-from nnrun.experiment.interrupts import Interrupts
 from nnrun.spec.text import escape_cell, escape_line, format_number
 from nnrun.training import backend
-from nnrun.training.backend import Noise
+from nnrun.training.backend import Interrupts, Noise
 
 if TYPE_CHECKING:
     from nnrun.analysis.predict import Raw, TrainedRun
-    from nnrun.analysis.predict.answers import Answer
+    from nnrun.analysis.predict.trained import Answer
 
 DEFAULT_ROWS = "0:10"
 STDIN = "-"
@@ -117,9 +116,9 @@ def _lines(path: Path | None) -> list[str]:
 
 
 def _answers(subject: TrainedRun, raw: Raw) -> list[Answer]:
-    from nnrun.analysis.predict import answers, model
+    from nnrun.analysis.predict import model, trained
 
-    return answers.answers(subject, raw, model.outputs(subject, raw))
+    return trained.answers(subject, raw, model.outputs(subject, raw))
 
 
 def with_tensorflow(

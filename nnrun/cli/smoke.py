@@ -23,11 +23,10 @@ from nnrun.cli.progress import epoch_line
 from nnrun.cli.train import Folder, folder_maker
 from nnrun.cli.verb import Json, Overrides, Specs, exit_codes, kept_or_temporary
 from nnrun.errors import Fault, NnrunError, SpecError
-from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run, layout
 from nnrun.spec.text import escape_markdown, escape_text
 from nnrun.training import backend
-from nnrun.training.backend import Noise
+from nnrun.training.backend import Interrupts, Noise
 from nnrun.types import Logs, Observer
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from nnrun import runs
 from nnrun.cli import console, specs
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs, exit_codes
 from nnrun.errors import NnrunError, SpecError
-from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run
+from nnrun.training.backend import Interrupts
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import TrainingProgress

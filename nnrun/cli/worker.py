@@ -26,10 +26,9 @@ from nnrun.experiment.crossval.messages import (
     Started,
     WorkerInput,
 )
-from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run, create_part, layout, reopen
 from nnrun.training import backend
-from nnrun.training.backend import Noise
+from nnrun.training.backend import Interrupts, Noise
 from nnrun.types import Logs, Observer
 
 if TYPE_CHECKING:

@@ -64,7 +64,10 @@ def train_fold(
 ) -> Run:
     """Fits, evaluates and records one fold; arguments and errors as for `train`."""
     from nnrun.experiment import recorder  # noqa: PLC0415 - TensorFlow loads here
-    from nnrun.experiment.setup import evaluate, fit  # noqa: PLC0415
+    from nnrun.experiment.setup import (  # noqa: PLC0415 - TensorFlow loads here
+        evaluate,
+        fit,
+    )
 
     with setup.on_device():
         run = folder(recorder.first_record(setup, context))

@@ -12,12 +12,12 @@ from typing import Any
 
 from nnrun import plots
 from nnrun.data import input_schema, splits
-from nnrun.experiment import interrupts, predictions
+from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
 from nnrun.experiment.setup import Evaluation, TrainingSetup
 from nnrun.runs import Run, environment, layout
 from nnrun.spec.dumping import digest, dump
-from nnrun.training import callbacks, checkpoints
+from nnrun.training import backend, callbacks, checkpoints
 from nnrun.training.checkpoints import Checkpoint, CheckpointSchedule
 from nnrun.training.state import State, seeds
 from nnrun.types import History, Logs, Observer
@@ -63,7 +63,7 @@ class Recorder(Observer):
 
     def keep_run(self) -> AbstractContextManager[None]:
         """Writes the final status when the block ends, and saves the epochs so far on errors."""
-        return interrupts.keep_run(
+        return backend.keep_run(
             self.run,
             self.save,
             check_interrupt=self.context.check_interrupt,

@@ -15,9 +15,9 @@ import pytest
 from nnrun.cli import console, smoke
 from nnrun.cli.smoke import SmokeProgress, SmokeResult, Trials
 from nnrun.errors import RunError
-from nnrun.experiment.interrupts import Interrupts
 from nnrun.runs import Run
 from nnrun.spec.loading import load
+from nnrun.training.backend import Interrupts
 
 IRIS = Path(__file__).parents[2] / "configs" / "iris.yaml"
 

@@ -69,7 +69,7 @@ def text(path: Path, found: bytes) -> str:
         return found.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = found[: error.start].count(b"\n") + 1
-        raise CommandError(f"{path}:{line}: is no text in UTF-8") from error
+        raise CommandError(f"{path}:{line}: is not UTF-8 text") from error
 
 
 def labels(cells: Sequence[str], classes: Sequence[str], place: Sequence[str]) -> Array:

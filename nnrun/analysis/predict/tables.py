@@ -120,7 +120,7 @@ def _read(path: Path, subject: TrainedRun) -> _Table:
     """The cells of a file.
 
     Raises:
-        CommandError: it is no CSV, has no rows, or a line of another length.
+        CommandError: it is not CSV, has no rows, or a line of another length.
     """
     text = inputs.text(path, inputs.content(path))
     separator = getattr(subject.spec.dataset, "separator", ",")
@@ -128,7 +128,7 @@ def _read(path: Path, subject: TrainedRun) -> _Table:
     try:
         found = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise CommandError(f"{path}:{reader.line_num}: is no CSV: {error}") from error
+        raise CommandError(f"{path}:{reader.line_num}: is not CSV: {error}") from error
     if not found:
         raise CommandError(f"{path}: holds no rows")
     header = tuple(

@@ -145,7 +145,7 @@ def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
         where = error.filename or path
         raise DataError(f"{where}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text in UTF-8") from error
+        raise DataError(f"{path}: is not UTF-8 text") from error
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -157,7 +157,7 @@ def _of_folder(path: Path) -> tuple[list[str], list[str]]:
             try:
                 texts.append(file.read_text(encoding="utf-8-sig"))
             except UnicodeDecodeError as error:
-                raise DataError(f"{file}: is no text in UTF-8") from error
+                raise DataError(f"{file}: is not UTF-8 text") from error
             labels.append(name)
     if not texts:
         raise DataError(f"{path}: holds no .txt files in a folder of a class")

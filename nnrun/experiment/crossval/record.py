@@ -14,7 +14,7 @@ import numpy as np
 from nnrun import plots
 from nnrun.data import splits
 from nnrun.errors import NnrunError
-from nnrun.experiment import interrupts, predictions
+from nnrun.experiment import predictions
 from nnrun.experiment.crossval import averages
 from nnrun.experiment.crossval.messages import ModelReady
 from nnrun.experiment.inputs import RawData
@@ -23,6 +23,7 @@ from nnrun.runs import Run, environment, layout
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.validation import Smooth
+from nnrun.training import backend
 from nnrun.types import Fold, History, lowest_epoch
 
 
@@ -132,7 +133,7 @@ def keep(
     whole: CrossValidationRun, check_interrupt: Callable[[], None]
 ) -> AbstractContextManager[None]:
     """Writes the final status when the block ends, and summarizes the folds so far on errors."""
-    return interrupts.keep_run(
+    return backend.keep_run(
         whole.run,
         lambda: summarize(whole),
         check_interrupt=check_interrupt,

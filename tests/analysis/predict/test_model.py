@@ -490,7 +490,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused(
         (["--rows", "3:3"], "--rows '3:3': holds no row, as the first comes after the last"),
         (["--rows", "-1"], "--rows '-1': must look like 0:20, or 7 for one row"),
         (["--rows", "30"], "the test set ends with row 29"),
-        (["--invert"], "--invert is for pictures, and none is named"),
+        (["--invert"], "--invert is for images, and no image is given"),
         (["--text", "a"], "RUN was trained on iris, which has no texts"),
         (["a.png"], "RUN was trained on iris, which has no pictures"),
         (
@@ -575,8 +575,8 @@ def test_rows_without_labels_cannot_be_judged(run_of: RunOf, ask: Ask, tmp_path:
 
     assert found.exit_code == 2
     assert found.stderr == (
-        f"error: {path}: the rows have no labels; a CSV has them in a column `species`, an npz in "
-        "an array `y`, and pictures lie in a folder per class\n"
+        f"error: {path}: the rows have no labels; a CSV file needs a column `species`, an npz "
+        "file an array `y`, and images one folder per class\n"
     )
 
 

@@ -86,5 +86,5 @@ def test_a_text_that_is_none_is_named(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"a/1.txt: is no text in UTF-8"):
+    with pytest.raises(DataError, match=r"a/1.txt: is not UTF-8 text"):
         datasets.load(spec(tmp_path))

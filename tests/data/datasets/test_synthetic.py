@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 
 from nnrun.cli.specs import shipped_folder
 from nnrun.data import datasets
-from nnrun.data.datasets import synthetic
 from nnrun.data.datasets.registry import MODULES
 from nnrun.errors import DataError
+from nnrun.experiment import smoke
 from nnrun.spec import dataset as specs
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.loading import load
@@ -46,7 +46,7 @@ def of(value: dict[str, Any]) -> DatasetBase:
 
 
 def drawn(value: dict[str, Any], *, train: int = 300, test: int = 200, seed: int = 0) -> Dataset:
-    return synthetic.draw(of(value), train=train, test=test, seed=seed)
+    return smoke.draw_rows(of(value), train=train, test=test, seed=seed)
 
 
 def elements(split: Split) -> np.ndarray[Any, Any]:
