@@ -1,4 +1,4 @@
-"""What the documentation quotes from the program; `make docs` writes it in, `make check` compares.
+"""Text that the documentation quotes from the program: `make docs` writes it, `make check` compares.
 
 Each function prints Markdown for the cog blocks in README.md and docs/.
 """
@@ -15,33 +15,35 @@ from pathlib import Path
 
 import yaml
 
+from nnrun.cli.app import VERBS
 from nnrun.runs import layout
 from nnrun.spec.codes import ALL
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-# Faults that a file alone does not show.
+SUBCOMMANDS = {"data": ("list", "fetch", "import", "verify")}
+# Errors that need an override to appear.
 OVERRIDES = {"NN009": ("--set", "model.7.Dense.units=64")}
 
 
 def command(*arguments: str) -> None:
-    """A command and what it answers."""
+    """A command and its output."""
     answer = "\n".join(line.rstrip() for line in _run(*arguments).stdout.strip().splitlines())
     print(f"```console\n$ nnrun {' '.join(arguments)}\n{answer}\n```")
 
 
 def declined(*arguments: str) -> None:
-    """A command that cannot be carried out, and why."""
+    """A command that fails, and its error message."""
     print(f"```console\n$ nnrun {' '.join(arguments)}\n{_run(*arguments).stderr.strip()}\n```")
 
 
 def refused(spec: str, *overrides: str) -> None:
-    """What is said of a spec with faults."""
+    """The errors of a broken spec."""
     answer = _run("check", spec, *overrides).stdout.strip()
     print(f"```console\n$ nnrun {' '.join(('check', spec, *overrides))}\n{answer}\n```")
 
 
 def new(name: str, source: str, *, lines: int) -> None:
-    """What `nnrun new` says, and the first lines of what it writes; a file is of the shipped data."""
+    """The output of `nnrun new` and the first lines of its spec; a file name means shipped data."""
     with tempfile.TemporaryDirectory() as folder:
         if (data := CONFIGS / "own" / "data" / source).is_file():
             shutil.copy(data, folder)
@@ -49,6 +51,23 @@ def new(name: str, source: str, *, lines: int) -> None:
         text = (Path(folder) / f"{name}.yaml").read_text(encoding="utf-8")
     print(f"```console\n$ nnrun new {name} --from {source}\n{answer}\n```")
     print("```yaml\n" + "\n".join([*text.splitlines()[:lines], "…"]) + "\n```")
+
+
+def commands() -> None:
+    """The help of every command and subcommand."""
+    for name in VERBS:
+        print(f"## {name}\n")
+        help_text(name)
+        for part in SUBCOMMANDS.get(name, ()):
+            help_text(name, part)
+
+
+def help_text(*arguments: str) -> None:
+    """The help of one command."""
+    answer = _run(*arguments, "--help").stdout.strip()
+    lines = [line.rstrip() for line in answer.splitlines()]
+    hidden = ("-h, --help ",)
+    print("```text\n" + "\n".join(x for x in lines if not x.lstrip().startswith(hidden)) + "\n```\n")
 
 
 def _run(
@@ -66,7 +85,7 @@ def _run(
 
 
 def schema(file: str) -> None:
-    """What `nnrun schema` says when it writes a file."""
+    """The output of `nnrun schema` when it writes a file."""
     with tempfile.TemporaryDirectory() as folder:
         answer = _run("schema", "-o", file, cwd=folder).stderr.strip()
     print(f"```console\n$ nnrun schema -o {file}\n{answer}\n```")
@@ -85,22 +104,22 @@ def run_folder() -> None:
 
 
 def run_folder_of_folds() -> None:
-    """The rows of what a run on texts, a cross-validation and an unfinished run have besides."""
+    """The additional files of runs on texts, cross-validations and unfinished runs."""
     others = layout.MEANING_OF_TEXTS | layout.MEANING_OF_FOLDS | layout.MEANING_OF_UNFINISHED
     for name, meaning in others.items():
         print(f"| `{name}{'' if '.' in name else '/'}` | {meaning} |")
 
 
 def shipped() -> None:
-    """The specs that come with nnrun."""
+    """The shipped specs."""
     print("| spec | what it shows |\n|---|---|")
     for path in sorted(CONFIGS.glob("*.yaml")):
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-        print(f"| [`{path.stem}`](configs/{path.name}) | {spec['description']} |")
+        print(f"| `{path.stem}` | {spec['description']} |")
 
 
 def architectures() -> None:
-    """The networks of `configs/architectures`, with their parameters."""
+    """The networks in `configs/architectures` with their parameter counts."""
     print("| spec | what it is | parameters |\n|---|---|---|")
     for path in sorted((CONFIGS / "architectures").glob("*.yaml")):
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -111,14 +130,14 @@ def architectures() -> None:
 
 
 def graph(spec: str, *, lines: int) -> None:
-    """The first lines of a network as Keras makes it."""
+    """The first lines of the Keras summary of a network."""
     answer = _run("check", "--build", spec, width=140).stdout.splitlines()
     shown = "\n".join(line.rstrip() for line in answer[:lines])
     print(f"```console\n$ nnrun check --build {spec}\n{shown}\n…\n```")
 
 
 def data() -> None:
-    """The data sets with their files, as they are published."""
+    """The data sets and their published files."""
     print("| data set | rows | kind | files |\n|---|---|---|---|")
     for each in json.loads(_run("data", "list", "--json").stdout)["datasets"]:
         files = "<br>".join(
@@ -130,12 +149,12 @@ def data() -> None:
 
 
 def keys(group: str) -> None:
-    """Tables of the keys of a group, such as `spec`, `steps` or `datasets`."""
+    """Tables of the keys in a group, such as `spec`, `steps` or `datasets`."""
     print(_run("keys", group, "--markdown").stdout, end="")
 
 
 def errors() -> None:
-    """Every code with its rule, reason and remedy, and where it needs no data an example."""
+    """Every error code with its rule, reason, fix and, if possible, an example."""
     for code, rule in ALL.items():
         print(f"### {code}\n\n**{rule.rule}** {rule.reason}\n")
         if rule.symptom:
@@ -147,7 +166,7 @@ def errors() -> None:
 
 
 def _broken(code: str) -> None:
-    """A spec with that fault, where there is one, and what is said of it."""
+    """An example spec with this error, if there is one, and its messages."""
     path = f"docs/examples/errors/{code}.yaml"
     if Path(path).is_file():
         file(path)
