@@ -67,7 +67,9 @@ def help_text(*arguments: str) -> None:
     answer = _run(*arguments, "--help").stdout.strip()
     lines = [line.rstrip() for line in answer.splitlines()]
     hidden = ("-h, --help ",)
-    print("```text\n" + "\n".join(x for x in lines if not x.lstrip().startswith(hidden)) + "\n```\n")
+    print(
+        "```text\n" + "\n".join(x for x in lines if not x.lstrip().startswith(hidden)) + "\n```\n"
+    )
 
 
 def _run(

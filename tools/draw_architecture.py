@@ -1,7 +1,8 @@
 """Draws the packages of nnrun and the imports between them: docs/images/architecture.svg.
 
-Boxes stand in the layers of the contract in pyproject.toml. An arrow means "imports"; arrows that
-follow from others are left out. Equal imports give an equal file.
+Boxes stand in the layers of the contract in pyproject.toml; neighboring layers that do not import
+each other share a row. An arrow means "imports". Arrows that follow from other arrows are left
+out. Equal imports give an equal file.
 
     python tools/draw_architecture.py [--check]
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import grimp
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 44, 50, 46, 20
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 150, 36, 70, 44, 60
 Point = tuple[float, float]
 
 
@@ -56,62 +58,99 @@ def imports(packages: list[str]) -> dict[str, set[str]]:
     }
 
 
-def size(package: str) -> str:
-    """How many modules a package has."""
-    path = ROOT / "nnrun" / package
-    count = len(list(path.rglob("*.py")))
-    return f"{count} modules" if path.is_dir() else "1 module"
+def rows(layers: list[list[str]], direct: dict[str, set[str]]) -> list[list[str]]:
+    """The layers, joined with the one above where neither imports the other."""
+    joined: list[list[str]] = []
+    for layer in layers:
+        above = joined[-1] if joined else []
+        if above and not any(direct[name] & set(layer) for name in above):
+            joined[-1] = above + layer
+        else:
+            joined.append(list(layer))
+    return joined
+
+
+class Drawing:
+    """Boxes in rows, and arrows that pass between boxes."""
+
+    def __init__(self, packages: list[list[str]], arrows: dict[str, set[str]]) -> None:
+        self.width = max(map(len, packages)) * (WIDTH + GAP_X) - GAP_X + 2 * MARGIN
+        self.height = len(packages) * (HEIGHT + GAP_Y) - GAP_Y + MARGIN
+        self.rows = packages
+        self.row = {name: at for at, names in enumerate(packages) for name in names}
+        self.center: dict[str, float] = {}
+        for names in packages:
+            left = (self.width - len(names) * (WIDTH + GAP_X) + GAP_X + WIDTH) / 2
+            self.center |= {n: left + at * (WIDTH + GAP_X) for at, n in enumerate(names)}
+        self.passing: Counter[tuple[int, float]] = Counter()
+        self.arrows = [(name, other) for name in arrows for other in sorted(arrows[name])]
+
+    def svg(self) -> str:
+        """The drawing."""
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}"',
+            'font-family="sans-serif" font-size="17">',
+            '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8"',
+            'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>',
+            f'<rect width="{self.width:g}" height="{self.height:g}" fill="white"/>',
+        ]
+        parts += [self._arrow(name, other) for name, other in self.arrows]
+        parts += [self._box(name) for name in self.row]
+        return "\n".join([*parts, "</svg>", ""])
+
+    def _top(self, row: int) -> float:
+        return MARGIN / 2 + row * (HEIGHT + GAP_Y)
+
+    def _box(self, name: str) -> str:
+        x, y = self.center[name], self._top(self.row[name])
+        return (
+            f'<rect x="{x - WIDTH / 2:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
+            'fill="#EAF2F8" stroke="#5B7C99"/>'
+            f'<text x="{x:g}" y="{y + 24:g}" text-anchor="middle">{name}</text>'
+        )
+
+    def _arrow(self, name: str, other: str) -> str:
+        """Leaves the bottom of a box and ends at the top of another, around those in between."""
+        x, y = self._port(name, other, leaves=True), self._top(self.row[name]) + HEIGHT
+        end = self._port(other, name, leaves=False), self._top(self.row[other]) - 1
+        path = f"M{x:g} {y:g}"
+        for row in range(self.row[name] + 1, self.row[other]):
+            gap = self._gap(row, (x + end[0]) / 2)
+            path += _curve((x, y), (gap, self._top(row))) + f" V{self._top(row) + HEIGHT:g}"
+            x, y = gap, self._top(row) + HEIGHT
+        path += _curve((x, y), end)
+        return f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#tip)"/>'
+
+    def _port(self, name: str, other: str, *, leaves: bool) -> float:
+        """Arrows at one side of a box are spread in the order of their other ends."""
+        found = [b if leaves else a for a, b in self.arrows if (a if leaves else b) == name]
+        found.sort(key=lambda each: (self.center[each], each))
+        return self.center[name] + 30 * (found.index(other) - (len(found) - 1) / 2)
+
+    def _gap(self, row: int, x: float) -> float:
+        """The place between, or beside, the boxes of a row that is closest to x."""
+        centers = [self.center[name] for name in self.rows[row]]
+        half = (WIDTH + GAP_X) / 2
+        gaps = [centers[0] - half, *(each + half for each in centers)]
+        nearest = min(gaps, key=lambda gap: (abs(gap - x), gap))
+        self.passing[row, nearest] += 1  # arrows through one gap lie side by side
+        return nearest + 10 * (self.passing[row, nearest] - 2)
+
+
+def _curve(start: Point, end: Point) -> str:
+    middle = (start[1] + end[1]) / 2
+    return f" C{start[0]:g} {middle:g} {end[0]:g} {middle:g} {end[0]:g} {end[1]:g}"
 
 
 def draw() -> str:
     """The picture as SVG."""
-    rows = layers()
-    packages = [name for row in rows for name in row]
-    total = max(len(row) for row in rows) * (WIDTH + GAP_X) - GAP_X + 2 * MARGIN
-    places: dict[str, Point] = {}
-    for number, row in enumerate(rows):
-        left = (total - len(row) * (WIDTH + GAP_X) + GAP_X) / 2
-        for column, name in enumerate(row):
-            shift = (WIDTH + GAP_X) / 2 * (-1 if number % 2 else 1) if len(row) == 1 else 0
-            places[name] = (
-                left + column * (WIDTH + GAP_X) + shift,
-                MARGIN + number * (HEIGHT + GAP_Y),
-            )
-    height = MARGIN * 2 + len(rows) * (HEIGHT + GAP_Y) - GAP_Y
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:g} {height:g}"',
-        'font-family="sans-serif">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7"',
-        'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#666"/></marker></defs>',
-        f'<rect width="{total:g}" height="{height:g}" fill="white"/>',
-    ]
-    for name, found in imports(packages).items():
-        parts += [_arrow(places[name], places[other]) for other in sorted(found)]
-    parts += [_box(name, place) for name, place in places.items()]
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _arrow(start: Point, end: Point) -> str:
-    x, y = start[0] + WIDTH / 2, start[1] + HEIGHT
-    to_x, to_y = end[0] + WIDTH / 2, end[1] - 2
-    middle = (y + to_y) / 2
-    path = f"M{x:g} {y:g} C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}"
-    return f'<path d="{path}" fill="none" stroke="#666" marker-end="url(#tip)"/>'
-
-
-def _box(name: str, place: Point) -> str:
-    x, y = place
-    middle = x + WIDTH / 2
-    return (
-        f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#EAF2F8" '
-        'stroke="#5B7C99"/>'
-        f'<text x="{middle:g}" y="{y + 19:g}" text-anchor="middle" font-size="15">{name}</text>'
-        f'<text x="{middle:g}" y="{y + 35:g}" text-anchor="middle" font-size="11" fill="#555">'
-        f"{size(name)}</text>"
-    )
+    order = layers()
+    found = imports([name for layer in order for name in layer])
+    return Drawing(rows(order, found), found).svg()
 
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(PICTURE.read_text(encoding="utf-8") != draw() and "the picture is out of date")
+        outdated = PICTURE.read_text(encoding="utf-8") != draw()
+        sys.exit(f"{PICTURE.name} is out of date: run `make docs`" if outdated else 0)
     PICTURE.write_text(draw(), encoding="utf-8")
