@@ -19,6 +19,8 @@ from typing import Any, Self
 import pytest
 from forkserver import ForkServer
 
+from nnrun.cli.entry import collect_seldom
+
 Answer = subprocess.CompletedProcess[str]
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "keras-home" / "datasets"
@@ -68,6 +70,8 @@ def _skip(reason: str) -> None:
 def pytest_collection_finish() -> None:
     """What is loaded by now is no garbage, and Keras looks for some whenever it begins anew."""
     gc.freeze()
+    # As the command does.
+    collect_seldom()
 
 
 @pytest.fixture
@@ -98,14 +102,17 @@ def forks(
 def nnrun(environment: dict[str, str], request: pytest.FixtureRequest) -> Callable[..., Answer]:
     """Runs the command as a script would: off a terminal, each stream by itself.
 
-    With `env` it runs in a new process, because TensorFlow reads its settings as it loads.
+    With `anew` it runs in a new process, which loads Keras and its settings.
     """
 
     def run(
-        *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        *arguments: object,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        anew: bool = False,
     ) -> Answer:
-        if env is None and sys.platform == "linux":
-            process = request.getfixturevalue("forks").start(*arguments, cwd=cwd)
+        if not anew and sys.platform == "linux":
+            process = request.getfixturevalue("forks").start(*arguments, cwd=cwd, env=env)
             out, err = process.communicate(timeout=300)
             return Answer(arguments, process.returncode, out, err)
         return subprocess.run(

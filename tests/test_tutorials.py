@@ -27,9 +27,8 @@ def trained(nnrun: Callable[..., Any], configs: Path, tmp_path: Path) -> Trained
     return run
 
 
-@pytest.mark.parametrize(
-    ("name", "accuracy"), [pytest.param("digits", 0.95, marks=pytest.mark.slow), ("iris", 0.9)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "accuracy"), [("digits", 0.95), ("iris", 0.9)])
 def test_embedded_classifiers_reach_their_accuracy(
     name: str, accuracy: float, trained: Trained
 ) -> None:

@@ -187,6 +187,7 @@ def test_a_fold_whose_files_are_gone_is_made_anew(
     assert run.metrics()["seconds"]["total"] > whole.metrics()["seconds"]["total"]
 
 
+@pytest.mark.slow
 def test_resume_leaves_alone_what_is_still_at_work(
     whole: Run, nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ def test_settings_of_a_persons_own_change_nothing(
         '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
     )
     spec, runs = trained[1] / layout.SPEC, tmp_path / "runs"
-    answer = nnrun("train", spec, "--runs", runs, env={"KERAS_HOME": str(tmp_path)})
+    answer = nnrun("train", spec, "--runs", runs, env={"KERAS_HOME": str(tmp_path)}, anew=True)
     [again] = runs.iterdir()
 
     assert answer.returncode == 0, answer.stderr

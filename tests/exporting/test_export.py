@@ -164,8 +164,16 @@ def _first(x: Sequences, count: int) -> Sequences:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("format_", Format)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "format_"),
+    [
+        # A SavedModel takes seconds.
+        pytest.param(kind, format_, marks=pytest.mark.slow if is_long else ())
+        for kind in KINDS
+        for format_ in Format
+        for is_long in [format_ == "saved_model" and kind != "pictures"]
+    ],
+)
 def test_an_export_says_of_test_rows_what_the_run_has_kept(
     kind: str, format_: Format, ask: Ask, run_of: RunOf, tmp_path: Path
 ) -> None:

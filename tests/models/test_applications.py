@@ -31,7 +31,13 @@ def test_every_network_of_keras_can_be_named() -> None:
     assert sorted(spec_applications.NETWORKS) == sorted(networks)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=rule) for rule, name in SCALED.items()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, id=rule, marks=pytest.mark.slow if rule == "torch" else ())
+        for rule, name in SCALED.items()
+    ],
+)
 def test_pixels_are_scaled_as_its_authors_did(name: str) -> None:
     layer = Component(name="Application", arguments={"name": name, "weights": None})
     model = build([layer], SIZE)

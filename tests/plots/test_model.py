@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,7 @@ def test_every_layer_is_written_once_and_every_parameter_counted(structure: Stru
         assert names.count(name) == sum(layer.name == name for layer in layers)
 
 
+@pytest.mark.slow
 def test_a_very_deep_model_has_fewer_dots_to_the_inch() -> None:
     """No picture can have more than 65,536 of them in a direction."""
     deep = tuple(Layer("Dense", str(units), Made((units,), 10)) for units in range(1, 2000))

@@ -32,11 +32,11 @@ def fuzzed(*arguments: object) -> dict[str, Any]:
     return figures
 
 
-def test_a_thousand_changed_specs_load_or_are_refused() -> None:
-    figures = fuzzed("--count", 1000, "--seed", 1)
+def test_three_hundred_changed_specs_load_or_are_refused() -> None:
+    figures = fuzzed("--count", 300, "--seed", 1)
 
-    assert figures["refused"] + figures["loaded"] == 1000
-    assert min(figures["refused"], figures["loaded"]) > 50
+    assert figures["refused"] + figures["loaded"] == 300
+    assert min(figures["refused"], figures["loaded"]) > 15
     assert figures["megabytes"] < MOST_MEMORY
 
 

@@ -77,6 +77,7 @@ def test_a_keras_that_cannot_be_listed_is_said(another, monkeypatch, capfd, tmp_
     assert "Keras 3.0.1 cannot be listed" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_process_lists_what_is_installed(monkeypatch):
     """The real one, which loads Keras."""
     assert json.loads(catalogue._made("installed")) == SHIPPED

@@ -162,7 +162,17 @@ def test_the_layers_that_take_them_are_known(name: str) -> None:
     assert len(sparse_layers(model(net))) == many
 
 
-@pytest.mark.parametrize("name", [name for name, (_, many) in NETS.items() if many])
+DAILY = {"a dense layer first", "a branch that wants zeros"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in DAILY else pytest.mark.slow)
+        for name, (_, many) in NETS.items()
+        if many
+    ],
+)
 def test_training_on_words_is_training_on_rows(name: str) -> None:
     """Same loss and metrics per epoch and same weights, up to the rounding of float32."""
     net, _ = NETS[name]

@@ -20,7 +20,7 @@ from nnrun.training.loop import Trainer
 from nnrun.training.rows import Schedule, resident
 from nnrun.training.state import State
 from nnrun.types import Array, Fold
-from tests.training.test_fit import ENGINES, Heard, each_engine
+from tests.training.test_fit import ENGINES, Heard
 
 FOLD = Fold(np.arange(20, 110), np.arange(20))
 STACK = [
@@ -43,7 +43,7 @@ STAGED = Training.model_validate(
 
 
 # At the end of a stage, and in the middle of the last.
-DAILY = {("graph", 2), ("fit", 3)}
+DAILY = {("graph", 2)}
 
 
 class Lesson:
@@ -111,7 +111,14 @@ def by_hand() -> tuple[list[float], list[Array]]:
     return losses, model.get_weights()
 
 
-@each_engine
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("xla", marks=pytest.mark.slow),
+        "graph",
+        pytest.param("fit", marks=pytest.mark.slow),
+    ],
+)
 def test_it_is_what_a_person_does_by_hand(engine: Any) -> None:
     losses, weights = by_hand()
     lesson = Lesson(engine)

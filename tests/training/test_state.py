@@ -139,7 +139,7 @@ def test_every_callback_is_tried() -> None:
 
 
 # Those that remember most, in the engines that differ most; all others are slow tests.
-QUICK = {("EarlyStopping", "fit"), ("ReduceLROnPlateau", "xla"), ("CSVLogger", "graph")}
+QUICK = {("EarlyStopping", "fit"), ("CSVLogger", "graph")}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,7 @@ def test_the_state_of_every_optimizer_is_kept(name: str, tmp_path: Path) -> None
     check_resumes(spec(optimizer={name: arguments}), "graph", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
 )

@@ -77,7 +77,7 @@ def result(run: Run) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("engine", ["graph", "fit"])
+@pytest.mark.parametrize("engine", ["graph", pytest.param("fit", marks=pytest.mark.slow)])
 def test_streamed_rows_give_the_same_run(engine: str, trained: Trained) -> None:
     """Every metric of every epoch, and every output; what was fitted for them, too."""
     whole, parts = (trained(how, "--set", f"training.engine={engine}") for how in LIMIT)
@@ -96,6 +96,7 @@ def test_streamed_folds_are_the_same(trained: Trained) -> None:
         assert result(Run(parts.path / fold)) == result(Run(whole.path / fold))
 
 
+@pytest.mark.slow
 def test_a_run_on_streamed_rows_is_asked_as_any(trained: Trained) -> None:
     run = trained("streamed", "--set", "training.engine=graph")
     test = ask("evaluate", run.path, "--json")

@@ -28,14 +28,24 @@ from injector import Call, Fault, arm, calls, stop_clock
 
 HEAVY = (
     "tensorflow",
+    "tensorflow.compat.v1",
     "keras",
     "nnrun.experiment.fold",
     "nnrun.experiment.recorder",
     "nnrun.spec.expect",
+    "nnrun.cli.app",
     "nnrun.cli.summary",
     "nnrun.cli.progress",
+    "nnrun.cli.train",
+    "nnrun.cli.kfold",
+    "nnrun.cli.worker",
     "nnrun.analysis.compare",
+    "nnrun.data.datasets.scikit_learn",
+    "nnrun.plots",
     "matplotlib.backends.backend_agg",
+    "mlxtend.data",
+    "pooch",
+    "sklearn.datasets",
     "PIL.PngImagePlugin",
     "h5py",
 )
@@ -206,6 +216,7 @@ class ForkServer:
         fault: Fault | None = None,
         second: int | None = None,
         cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Pending:
         """Starts `nnrun` with these arguments.
 
@@ -215,6 +226,7 @@ class ForkServer:
             fault: the call that fails; none by default.
             second: a fixed time of day, in seconds since 1970.
             cwd: the working directory; by default that of this process.
+            env: further variables; Keras and TensorFlow have read theirs before.
         """
         with self._lock:
             self._number += 1
@@ -226,6 +238,7 @@ class ForkServer:
             "run": [*map(str, arguments)],
             "files": files,
             "cwd": str(cwd or Path.cwd()),
+            "env": dict(env or {}),
             "fork_workers": self._fork_workers,
         }
         if watched:
@@ -264,7 +277,8 @@ def _load(modules: Sequence[str]) -> None:
     os.dup2(silence, 2)
     backend.load()
     for module in modules:
-        importlib.import_module(module)
+        # Some load only when something is asked of them.
+        hasattr(importlib.import_module(module), "anything")
     os.dup2(terminal, 2)
 
 
@@ -301,6 +315,7 @@ def _become(request: Mapping[str, Any]) -> None:
     """Makes this fork look like a fresh process that was started from a script."""
     os.setsid()
     os.chdir(request["cwd"])
+    os.environ.update(request["env"])
     files = request["files"]
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(files[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)

@@ -217,6 +217,7 @@ def test_transparent_paper_is_white(run_of: RunOf, ask: Ask, tmp_path: Path) -> 
     assert ask("predict", run_of("mnist-5k").path, path).stderr.startswith("note: inverted ")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_data")
 def test_a_newswire_in_words_is_classified_as_the_row_was(
     run_of: RunOf, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,7 @@ from nnrun.spec.loading import load
 Shape = tuple[int | None, ...]
 KerasSays = Callable[[list[Component], Row], tuple[Traced, ...]]
 
+LARGE = {"resnet152", "vgg16", "vgg19"}  # Keras takes seconds to build them
 CONFIGS = Path(__file__).parents[3] / "configs"
 # The shape of a prepared row of each spec, and the parameters of its model.
 CONV = {"filters": 4, "kernel_size": 3}
@@ -180,7 +181,13 @@ def unlearnt(layer: Component) -> Component:
     return layer.model_copy(update={"arguments": {**layer.arguments, "weights": None}})
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in LARGE else ())
+        for path in sorted(CONFIGS.rglob("*.yaml"))
+    ],
+)
 def test_a_shipped_spec_has_its_parameters(path: Path, keras_says: KerasSays) -> None:
     about = spec_context(load(path).experiment)
     if about.known.open:

@@ -61,6 +61,7 @@ def test_scaling_learns_nothing_from_the_rows_held_out(study: Make) -> None:
     assert honest == pytest.approx(CHANCE, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_planted_leak_can_be_seen_where_it_is_asked_for(study: Make) -> None:
     """Else the test before this one would prove nothing."""
     leaking = {"name": "breast_cancer", "prepare": [{"standardize": {"fit": "all"}}]}
@@ -74,7 +75,8 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize("engine", ["graph", pytest.param("fit", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["graph", "fit"])
 def test_no_fold_begins_with_what_another_has_learnt(study: Make, engine: str) -> None:
     """Large enough to learn three quarters by heart, in which each later fold is held out."""
     by_heart = study(

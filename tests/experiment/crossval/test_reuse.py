@@ -90,6 +90,7 @@ def test_a_fold_is_the_same_whatever_was_trained_before(
     assert bits(reused) == bits(fresh)
 
 
+@pytest.mark.slow
 def test_words_that_each_fold_numbers_anew_leave_nothing_to_another(study: Make) -> None:
     """Bags of many words are kept as words, of which every fold knows others."""
     spec = {"name": "text", "path": str(FUNCTIONS), "text": "text", "target": "module"}
@@ -137,6 +138,7 @@ def test_a_callback_that_changed_the_learning_rate_leaves_it_to_no_other_fold(st
     assert bits(reused) == bits(fresh)
 
 
+@pytest.mark.slow
 def test_early_stopping_waits_anew_in_each_fold(study: Make) -> None:
     stop = {"EarlyStopping": {"monitor": "val_loss", "patience": 1, "restore_best_weights": True}}
     fresh, reused = fresh_and_reused(
@@ -155,6 +157,7 @@ def test_early_stopping_waits_anew_in_each_fold(study: Make) -> None:
     assert bits(reused) == bits(fresh)
 
 
+@pytest.mark.slow
 def test_each_fold_draws_its_own_first_weights(study: Make) -> None:
     """So that the spread over folds holds what the first weights make of it."""
     runs = list(
@@ -169,7 +172,8 @@ def test_each_fold_draws_its_own_first_weights(study: Make) -> None:
     assert not np.array_equal(kernels[0], kernels[1])
 
 
-@pytest.mark.parametrize("engine", ["xla", pytest.param("graph", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["xla", "graph"])
 def test_what_is_traced_is_traced_once_for_all_folds(study: Make, engine: str) -> None:
     """Folds of 37 and 38 rows, batches with a rest: tracing costs more than training them does."""
     flowers = study(
