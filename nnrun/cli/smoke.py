@@ -292,7 +292,7 @@ class Trials:
 
         context = RunContext(loaded.overrides, start, self.import_seconds)
         with specs.located_errors(loaded):
-            trial = smoke.load_rows(loaded.experiment, stand_in=self.synthetic)
+            trial = smoke.load_rows(loaded.experiment, synthetic=self.synthetic)
             result.data = trial.data
             return self.run_trial(trial, folder, context=context, observer=self.progress)
 

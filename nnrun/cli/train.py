@@ -179,5 +179,5 @@ def train_one(
             previous = last.setup if can_reuse(last.setup, prepared.spec) else None
             last.setup = None
             setup = fold.build(prepared, progress, previous=previous)
-            fold.train_fold(setup, folder, context=context, observer=progress)
+            fold.train(setup, folder, context=context, observer=progress)
             last.setup = setup

@@ -114,7 +114,7 @@ class _Worker:
         job, whole = message.job, Run(message.whole)
         try:
             self._previous = self._setup(job)
-            self._experiment.train_fold(
+            self._experiment.train(
                 self._previous,
                 lambda record: _folder(whole, job, record),
                 context=RunContext(

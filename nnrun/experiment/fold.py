@@ -1,7 +1,7 @@
 """One fold of an experiment: load, split, prepare, build, fit, evaluate, record.
 
 `nnrun train`, each fold of `nnrun kfold`, `nnrun smoke` and `nnrun verify` train here. TensorFlow
-loads in `build`, so that errors of the data do not wait for it.
+loads in `build`, so that errors in the data are reported without waiting for it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def build(
     """Builds and compiles the model of a fold and copies the rows to the device.
 
     Args:
-        prepared: of the fold.
+        prepared: rows, split and preparation.
         observer: is notified, because this takes a while.
         device: the meaning of `auto` in the spec.
         previous: of another fold of the same experiment; its model and traced functions are reused.
@@ -56,39 +56,15 @@ def build(
     """
     from nnrun.experiment import setup  # noqa: PLC0415 - TensorFlow loads here
 
-    return setup.build_setup(prepared, observer, device=device, previous=previous)
+    return setup.build(prepared, observer, device=device, previous=previous)
 
 
-def train_fold(
-    setup: TrainingSetup, folder: Folder, *, context: RunContext, observer: Observer
-) -> Run:
-    """Fits, evaluates and records one fold; arguments and errors as for `train`."""
-    from nnrun.experiment import recorder  # noqa: PLC0415 - TensorFlow loads here
-    from nnrun.experiment.setup import (  # noqa: PLC0415 - TensorFlow loads here
-        evaluate,
-        fit,
-    )
-
-    with setup.on_device():
-        run = folder(recorder.first_record(setup, context))
-        record = recorder.Recorder(run, observer, context, setup)
-        with record.keep_run(), setup.check_memory():
-            record.begin()
-            fit(setup, run.path, record, start=record.start, save_state=record.save_state)
-            observer.stage("testing")
-            evaluation = evaluate(setup)
-            record.finish(evaluation)
-    return run
-
-
-def train(
-    prepared: PreparedData, folder: Folder, *, context: RunContext, observer: Observer
-) -> Run:
-    """Builds, fits, evaluates and records one experiment.
+def train(setup: TrainingSetup, folder: Folder, *, context: RunContext, observer: Observer) -> Run:
+    """Fits, evaluates and records one fold.
 
     Args:
-        prepared: rows, split and preparation.
-        folder: called after every check of the spec, just before training.
+        setup: from `build`.
+        folder: called just before training.
         context: the source of the spec and the time spent so far.
         observer: receives the progress.
 
@@ -96,9 +72,17 @@ def train(
         The finished run.
 
     Raises:
-        IncompatibleSpec: the model cannot be built; no folder is made.
         TrainingError: training had to stop; the folder keeps its results so far.
         KeyboardInterrupt: after the results so far have been written.
     """
-    setup = build(prepared, observer)
-    return train_fold(setup, folder, context=context, observer=observer)
+    from nnrun.experiment.recorder import Recorder, first_record  # noqa: PLC0415 - loads TensorFlow
+
+    with setup.on_device():
+        run = folder(first_record(setup, context))
+        record = Recorder(run, observer, context, setup)
+        with record.keep_run(), setup.check_memory():
+            record.begin()
+            setup.fit(run.path, record, start=record.start, save_state=record.save_state)
+            observer.stage("testing")
+            record.finish(*setup.evaluate())
+    return run

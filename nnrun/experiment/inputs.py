@@ -83,12 +83,7 @@ class PreparedData(RawData):
 
 
 def load_data(spec: Experiment) -> RawData:
-    """Reads the rows of an experiment.
-
-    Raises:
-        DataError: the data are missing or not finite.
-        IncompatibleSpec: spec and data do not fit together.
-    """
+    """Reads the rows of an experiment; raises the errors of `from_rows`, or if data are missing."""
     began = time.perf_counter()
     try:
         return from_rows(spec, datasets.load(spec.dataset), began=began)
@@ -98,12 +93,7 @@ def load_data(spec: Experiment) -> RawData:
 
 
 def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
-    """Checks rows that are already in memory and makes them the rows of an experiment.
-
-    Args:
-        spec: the experiment.
-        dataset: its rows, or synthetic ones.
-        began: when loading began, by `time.perf_counter`.
+    """Checks rows that are in memory, real or synthetic; `began` is when loading began.
 
     Raises:
         DataError: the rows are not finite.
@@ -115,8 +105,7 @@ def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
         labels.check(dataset, spec, units)
     for problem in training.class_weight_problems(spec.training.class_weight, dataset.classes):
         raise problem
-    filled = any(step.fills_missing for step in spec.dataset.prepare)
-    checks.check_numbers(dataset, missing=filled)
+    checks.check_numbers(dataset, missing=any(s.fills_missing for s in spec.dataset.prepare))
     checks.check_word_indices(dataset, spec)
     digest = datasets.digest(dataset)
     seconds = time.perf_counter() - began
@@ -138,14 +127,16 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     """
     began = time.perf_counter()
     spec, dataset = raw.spec, raw.dataset
-    steps = spec.dataset.prepare
     groups = columns.groups(dataset.columns)
-    preparation = preprocessing.fit(steps, dataset.train.x, rows=fold.train, groups=groups)
-    warnings = [
-        *([] if fold.number else lint.findings(spec_context(spec))),
-        *checks.notices(dataset, fold),
-    ]
-    table = [] if fold.number or not dataset.columns else [columns.described(dataset)]
+    preparation = preprocessing.fit(
+        spec.dataset.prepare, dataset.train.x, rows=fold.train, groups=groups
+    )
+    warnings = checks.notices(dataset, fold)
+    table: list[str] = []
+    # The process that cross-validates reports what concerns all folds.
+    if not fold.number:
+        warnings = [*lint.findings(spec_context(spec)), *warnings]
+        table = [columns.described(dataset)] if dataset.columns else []
     return PreparedData(
         spec=spec,
         dataset=dataset,

@@ -19,7 +19,7 @@ from nnrun.data.labels import (
 from nnrun.runs import Run, layout
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.training import Training
-from nnrun.types import Array, Dataset, Inputs, Sequences, Split
+from nnrun.types import Array, Dataset, Sequences, Split
 
 
 @dataclass(frozen=True)
@@ -41,24 +41,15 @@ class Predictions:
     more: Mapping[str, Array] = field(default_factory=dict)
 
     @property
-    def _rows_of_split(self) -> Split:
+    def source(self) -> Split:
+        """The split that the rows are taken from."""
         return self.dataset.train if self.split == "train" else self.dataset.test
-
-    @property
-    def target(self) -> Array:
-        """The true class or value of each row, shape `(rows,)`."""
-        return self._rows_of_split.y[self.rows]
-
-    @property
-    def x(self) -> Inputs:
-        """The inputs that the rows are taken from."""
-        return self._rows_of_split.x
 
 
 @contextmanager
 def preload(dataset: Dataset) -> Iterator[None]:
     """Loads the packages that `write` needs in another thread: that takes a second."""
-    thread = threading.Thread(target=lambda: load(dataset), daemon=True)
+    thread = threading.Thread(target=load, args=(dataset,), daemon=True)
     thread.start()
     try:
         yield
@@ -75,41 +66,36 @@ def load(dataset: Dataset) -> None:
 
 def write(run: Run, predicted: Predictions, training: Training) -> None:
     """Writes predictions and their plots into a run folder."""
+    names, output = predicted.dataset.classes, predicted.output
+    target = predicted.source.y[predicted.rows]
     run.write_arrays(
-        layout.PREDICTIONS,
-        row=predicted.rows,
-        target=predicted.target,
-        output=predicted.output,
-        **predicted.more,
+        layout.PREDICTIONS, row=predicted.rows, target=target, output=output, **predicted.more
     )
-    names = predicted.dataset.classes
     if not names:
-        figure = plots.predicted_against_true(
-            predicted.target, predicted.output[:, 0], name=predicted.dataset.target
-        )
+        figure = plots.predicted_against_true(target, output[:, 0], name=predicted.dataset.target)
         run.write_figure("predicted", figure)
         return
-    classes = predicted_classes(predicted.output, threshold=threshold(training.loss.name))
-    counts = confusion_matrix(predicted.target, classes, names)
-    header = ["true \\ predicted", *names]
+    classes = predicted_classes(output, threshold=threshold(training.loss.name))
+    counts = confusion_matrix(target, classes, names)
     rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]
-    run.write_table(layout.CONFUSION, [header, *rows])
-    run.write_json(layout.REPORT, classification_report(predicted.target, classes, names))
+    run.write_table(layout.CONFUSION, [["true \\ predicted", *names], *rows])
+    run.write_json(layout.REPORT, classification_report(target, classes, names))
     run.write_figure("confusion", plots.confusion(counts, names))
-    _gallery(run, predicted, classes, probable=are_probabilities(training))
+    _write_gallery(run, predicted, classes, probable=are_probabilities(training))
 
 
-def _gallery(run: Run, predicted: Predictions, classes: Array, *, probable: bool) -> None:
-    names, x = predicted.dataset.classes, predicted.x
-    count = plots.MAX_TEXTS if isinstance(x, Sequences) else plots.MAX_IMAGES
-    labels = [names[index] for index in predicted.target[:count]]
-    predictions = [names[index] for index in classes[:count]]
-    sure = confidence(predicted.output[:count]).tolist() if probable else None
+def _write_gallery(run: Run, predicted: Predictions, classes: Array, *, probable: bool) -> None:
+    """Draws the first texts or images with their true and predicted classes."""
+    names, x = predicted.dataset.classes, predicted.source.x
+    is_text = isinstance(x, Sequences)
+    rows = predicted.rows[: plots.MAX_TEXTS if is_text else plots.MAX_IMAGES]
+    labels = [names[index] for index in predicted.source.y[rows]]
+    predictions = [names[index] for index in classes[: len(rows)]]
+    sure = confidence(predicted.output[: len(rows)]).tolist() if probable else None
     if isinstance(x, Sequences):
-        texts = decoded(predicted.dataset, x, predicted.rows[:count])
-        run.write_figure("gallery", plots.text_gallery(texts, labels, predictions, confidence=sure))
+        texts = decoded(predicted.dataset, x, rows)
+        figure = plots.text_gallery(texts, labels, predictions, confidence=sure)
+        run.write_figure("gallery", figure)
     elif x.ndim > 2:
-        pictures = x[predicted.rows[:count]]
-        run.write_figure(
-            "gallery", plots.image_gallery(pictures, labels, predictions, confidence=sure)
-        )
+        figure = plots.image_gallery(x[rows], labels, predictions, confidence=sure)
+        run.write_figure("gallery", figure)

@@ -14,7 +14,8 @@ from nnrun import plots
 from nnrun.data import input_schema, splits
 from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
-from nnrun.experiment.setup import Evaluation, TrainingSetup
+from nnrun.experiment.predictions import Predictions
+from nnrun.experiment.setup import TrainingSetup
 from nnrun.runs import Run, environment, layout
 from nnrun.spec.dumping import digest, dump
 from nnrun.training import backend, callbacks, checkpoints
@@ -190,14 +191,14 @@ class Recorder(Observer):
         }
         return {name: round(value, 4) for name, value in spent.items()}
 
-    def finish(self, evaluation: Evaluation) -> None:
+    def finish(self, metrics: dict[str, dict[str, float]], predicted: Predictions) -> None:
         """Writes the trained model and everything that depends on it."""
         run, setup = self.run, self.setup
         run.write(layout.MODEL, setup.model.save)
         run.update(layer_seeds=[seed.numpy().tolist() for seed in seeds(setup.model)])
         self.observer.stage("drawing")
-        predictions.write(run, evaluation.predictions, setup.prepared.spec.training)
-        self.save(evaluation.metrics)
+        predictions.write(run, predicted, setup.prepared.spec.training)
+        self.save(metrics)
         # The folds of a cross-validation share one drawing, in the folder of the whole run.
         if not setup.prepared.fold.number:
             run.write_drawing("model", plots.model(setup.structure))

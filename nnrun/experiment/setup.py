@@ -7,10 +7,9 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -37,9 +36,9 @@ from nnrun.types import Array, Observer, Sequences, Split, Streamed
 
 FLOAT_BYTES = 4
 # Errors that callbacks and kernels raise during training.
-_TRAINING_ERRORS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
+TRAINING_ERRORS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
 # Callbacks are built before the run folder exists; their files move into it later.
-_NO_FOLDER = Path("run-folder")
+NO_FOLDER = Path("run-folder")
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,87 @@ class TrainingSetup:
     initial: dict[str, float]
     seconds: float
 
-    def on_device(self) -> Any:
+    def on_device(self) -> AbstractContextManager[None]:
         """A context in which TensorFlow computes on the chosen device."""
-        return tf.device(devices.tensorflow_name(self.device))
+        device: AbstractContextManager[None] = tf.device(devices.tensorflow_name(self.device))
+        return device
 
-    @contextmanager
-    def check_memory(self) -> Iterator[None]:
+    def check_memory(self) -> AbstractContextManager[None]:
         """Turns an out-of-memory error into a TrainingError that tells what to change."""
-        with _check_memory(self.prepared):
-            yield
+        return _check_memory(self.prepared)
+
+    def fit(
+        self,
+        folder: Path,
+        observer: Observer,
+        *,
+        start: Checkpoint | None,
+        save_state: Callable[[Callable[[], State]], None],
+    ) -> None:
+        """Trains for all epochs.
+
+        Args:
+            folder: of the run, for the files of callbacks.
+            observer: receives every epoch.
+            start: the checkpoint to resume from.
+            save_state: as for `Trainer.train`.
+
+        Raises:
+            TrainingError: the loss is not finite, memory ran out, or a callback failed.
+        """
+        prepared, specs = self.prepared, self.prepared.spec.training.callbacks
+        try:
+            moved = callbacks.move(self.callbacks, specs, NO_FOLDER, folder)
+            callbacks.make_folders(specs, folder)
+            if start:
+                sizes = {name: grown.size for name, grown in start.grown.items()}
+                callbacks.resume_callbacks(moved, folder, sizes)
+            self.trainer.trace(self.train, prepared.fold)
+            # Only now: tracing and loading both run Python and would slow each other down.
+            with predictions.preload(prepared.dataset):
+                self.trainer.train(
+                    self.train,
+                    prepared.fold,
+                    seed=prepared.seed,
+                    callbacks=moved,
+                    observer=observer,
+                    start=start.state if start else None,
+                    save_state=save_state,
+                )
+        except TRAINING_ERRORS as error:
+            # The log gets the full traceback; the user sees the first line.
+            with suppress(OSError):
+                traceback.print_exc()
+            part = (
+                _failed_callback(error, prepared.spec) or f"training with the {self.engine} engine"
+            )
+            raise TrainingError(f"{part} failed: {components.reason(error)}") from error
+
+    def evaluate(self) -> tuple[dict[str, dict[str, float]], Predictions]:
+        """The metrics of the trained model on each split, and the predictions to record."""
+        prepared, evaluator = self.prepared, self.evaluator
+        metrics = {"train": evaluator.metrics(self.train, prepared.fold.train)}
+        if len(prepared.fold.validation):
+            metrics["validation"] = evaluator.metrics(self.train, prepared.fold.validation)
+        split, rows = prepared.scored
+        if self.test is not None:
+            metrics["test"] = evaluator.metrics(self.test, rows)
+        output = evaluator.outputs(self.test or self.train, rows)
+        if puts_out_logits(prepared.spec.training):
+            output = probabilities(output)
+        return metrics, Predictions(prepared.dataset, split, rows, output)
 
 
-def build_setup(
+def _failed_callback(error: BaseException, spec: Experiment) -> str | None:
+    """The callback that an error comes from, if it is one."""
+    files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+    for name in (component.name for component in spec.training.callbacks):
+        if inspect.getsourcefile(getattr(keras.callbacks, name)) in files:
+            return f"the callback {name}"
+    return None
+
+
+def build(
     prepared: PreparedData,
     observer: Observer,
     *,
@@ -97,41 +165,46 @@ def build_setup(
 def _build(
     prepared: PreparedData, device: str, previous: TrainingSetup | None, began: float
 ) -> TrainingSetup:
-    spec, preparation = prepared.spec, prepared.preparation
-    wired, stages, text = _compiled(prepared)
-    listeners = callbacks.build(spec.training.callbacks, _NO_FOLDER)
+    spec, dataset, preparation = prepared.spec, prepared.dataset, prepared.preparation
+    wired, stages, text = _compile(prepared)
+    built_callbacks = callbacks.build(spec.training.callbacks, NO_FOLDER)
     model = wired.model
-    units = check_output(prepared.dataset, spec, tuple(model.output_shape[1:]))
+    units = check_output(dataset, spec, tuple(model.output_shape[1:]))
     if previous:
         previous.trainer.enter(0)
         restart(previous.model, model)
         model, engine = previous.model, previous.engine
         evaluator, trainer = previous.evaluator, previous.trainer
     else:
-        streamed = isinstance(prepared.dataset.train.x, Streamed)
+        streamed = isinstance(dataset.train.x, Streamed)
         engine = loop.choose(spec.training, model, device=device, streamed=streamed)
         evaluator = Evaluator(model, preparation)
         trainer = Trainer(
             model, preparation, spec.training, engine=engine, evaluator=evaluator, stages=stages
         )
-    sparse = _layers_for_sparse_rows(prepared, model, engine, device)
+    # Rows of words stay sparse. Not under XLA, which needs rows of equal length, nor on a GPU, where
+    # the gradient of a sparse product is not deterministic.
+    is_possible = engine == "graph" and device == "cpu" and preparation.is_sparse(dataset.train.x)
+    sparse = sparse_layers(model) if is_possible else []
     for layer in sparse:
         enable_sparse(layer)
-    store = preparation.distinct if sparse else preparation.store
-    weights = prepared.weights(prepared.fold)
-    train = _on_device(prepared, store, prepared.dataset.train, units, weights=weights)
-    is_tested = not prepared.fold.number
-    test = _on_device(prepared, store, prepared.dataset.test, units) if is_tested else None
+
+    def copy(split: Split, weights: Array | None = None) -> Rows:
+        x = split.x
+        x = preparation.distinct(x) if sparse and isinstance(x, Sequences) else preparation.store(x)
+        return resident(x, prepared.labels(split.y, units), preparation.state, weights=weights)
+
+    train = copy(dataset.train, prepared.weights(prepared.fold))
     return TrainingSetup(
         prepared=prepared,
         model=model,
         device=device,
         engine=engine,
         train=train,
-        test=test,
+        test=None if prepared.fold.number else copy(dataset.test),
         evaluator=evaluator,
         trainer=trainer,
-        callbacks=listeners,
+        callbacks=built_callbacks,
         summary=text,
         structure=wired.structure,
         initial=_initial_metrics(evaluator, train, prepared),
@@ -146,7 +219,7 @@ def can_reuse(previous: TrainingSetup | None, spec: Experiment) -> bool:
     )
 
 
-def _compiled(prepared: PreparedData) -> tuple[Wired, Stages, str]:
+def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str]:
     """The untrained model of a fold in its first stage, and its summary."""
     spec, preparation = prepared.spec, prepared.preparation
     begin_anew(spec.training.precision)
@@ -159,100 +232,16 @@ def _compiled(prepared: PreparedData) -> tuple[Wired, Stages, str]:
     return wired, stages, text
 
 
-def _layers_for_sparse_rows(
-    prepared: PreparedData, model: keras.Model, engine: Engine, device: str
-) -> list[keras.layers.Dense]:
-    """The layers that take multi-hot rows as sparse tensors.
-
-    None under XLA, which needs rows of equal length, and none on a GPU, where the gradient of a
-    sparse product is not deterministic.
-    """
-    is_possible = engine == "graph" and device == "cpu"
-    if not is_possible or not prepared.preparation.is_sparse(prepared.dataset.train.x):
-        return []
-    return sparse_layers(model)
-
-
-def _on_device(
-    prepared: PreparedData,
-    store: Callable[[Any], Array | Sequences | Streamed],
-    split: Split,
-    units: int,
-    *,
-    weights: Array | None = None,
-) -> Rows:
-    y = prepared.labels(split.y, units)
-    return resident(store(split.x), y, prepared.preparation.state, weights=weights)
-
-
 def _initial_metrics(evaluator: Evaluator, rows: Rows, prepared: PreparedData) -> dict[str, float]:
     """Loss and metrics before training; also checks that they fit model and labels."""
-    training = prepared.spec.training
     try:
         initial = evaluator.metrics(rows, prepared.fold.train)
     except REFUSALS as error:
         message = f"loss or metrics do not take the model's output: {components.reason(error)}"
         raise IncompatibleSpec("NN122", ("training", "loss"), message) from error
     held_out = [f"val_{name}" for name in initial] if len(prepared.fold.validation) else []
-    check_monitors(training.callbacks, [*initial, *held_out])
+    check_monitors(prepared.spec.training.callbacks, [*initial, *held_out])
     return initial
-
-
-def fit(
-    setup: TrainingSetup,
-    folder: Path,
-    observer: Observer,
-    *,
-    start: Checkpoint | None,
-    save_state: Callable[[Callable[[], State]], None],
-) -> None:
-    """Trains for all epochs.
-
-    Args:
-        setup: the model and its rows.
-        folder: of the run, for the files of callbacks.
-        observer: receives every epoch.
-        start: the checkpoint to resume from.
-        save_state: as for `Trainer.train`.
-
-    Raises:
-        TrainingError: the loss is not finite, memory ran out, or a callback failed.
-    """
-    prepared, training = setup.prepared, setup.prepared.spec.training
-    try:
-        listeners = callbacks.move(setup.callbacks, training.callbacks, _NO_FOLDER, folder)
-        callbacks.make_folders(training.callbacks, folder)
-        if start:
-            sizes = {name: grown.size for name, grown in start.grown.items()}
-            callbacks.resume_callbacks(listeners, folder, sizes)
-        setup.trainer.trace(setup.train, prepared.fold)
-        # Only now: tracing and loading both run Python and would slow each other down.
-        with predictions.preload(prepared.dataset):
-            setup.trainer.train(
-                setup.train,
-                prepared.fold,
-                seed=prepared.seed,
-                callbacks=listeners,
-                observer=observer,
-                start=start.state if start else None,
-                save_state=save_state,
-            )
-    except _TRAINING_ERRORS as error:
-        # The log gets the full traceback; the user sees the first line.
-        with suppress(OSError):
-            traceback.print_exc()
-        reason = components.reason(error)
-        raise TrainingError(f"{_failed_part(error, setup)} failed: {reason}") from error
-
-
-def _failed_part(error: BaseException, setup: TrainingSetup) -> str:
-    """The callback that an error comes from, or the engine."""
-    frames = traceback.extract_tb(error.__traceback__)
-    for name in (component.name for component in setup.prepared.spec.training.callbacks):
-        file = inspect.getsourcefile(getattr(keras.callbacks, name))
-        if any(frame.filename == file for frame in frames):
-            return f"the callback {name}"
-    return f"training with the {setup.engine} engine"
 
 
 @contextmanager
@@ -268,25 +257,3 @@ def _check_memory(prepared: PreparedData) -> Iterator[None]:
             f"batch_size {batch_size:,}, {format_size(min(batch_size, rows) * row)} a step before "
             "the first layer; a smaller batch_size, smaller layers or fewer columns need less"
         ) from error
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics of the trained model by split, and its predictions."""
-
-    metrics: dict[str, dict[str, float]]
-    predictions: Predictions
-
-
-def evaluate(setup: TrainingSetup) -> Evaluation:
-    """Evaluates the trained model on every split, and predicts the rows that are recorded."""
-    prepared, evaluator = setup.prepared, setup.evaluator
-    metrics = {"train": evaluator.metrics(setup.train, prepared.fold.train)}
-    if len(prepared.fold.validation):
-        metrics["validation"] = evaluator.metrics(setup.train, prepared.fold.validation)
-    split, rows = prepared.scored
-    if setup.test is not None:
-        metrics["test"] = evaluator.metrics(setup.test, rows)
-    output = evaluator.outputs(setup.test or setup.train, rows)
-    output = probabilities(output) if puts_out_logits(prepared.spec.training) else output
-    return Evaluation(metrics, Predictions(prepared.dataset, split, rows, output))

@@ -22,85 +22,16 @@ from nnrun.spec.dataset import DatasetBase, Words
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import Profile
 from nnrun.spec.validation import Holdout, Validation
-from nnrun.types import Array, Dataset, Fold, Inputs, Observer, Sequences, Split
-
-# Made-up rows with the shape and type of real ones, where the real ones are not at hand.
-#
-# They let an experiment be tried without a download. Nothing can be learnt from them.
-
-_SHORTEST, _LONGEST = 20, 300
-"""Words in a text, where the spec allows as many."""
-_LEFT_OUT = 0.1
-"""Share of the words of a text that are too rare to be kept, where some are left out."""
-
-
-def draw_rows(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset:
-    """Draws rows like those of a data set.
-
-    Args:
-        spec: the data set and its arguments; its own seed is not used.
-        train, test: how many rows.
-        seed: equal seeds give equal rows.
-
-    Returns:
-        Rows of the shape, type and range that the profile of the data set states. Classes are named
-        by their numbers and occur equally often; values are floats between 1 and 50.
-
-    Raises:
-        DataError: what the rows look like is known from user file only.
-    """
-    known = spec.profile()
-    if known.open or (known.shape is None and not isinstance(spec, Words)):
-        raise DataError(f"{spec.name}: only the file says what its rows look like")
-    rng = np.random.default_rng(seed)
-
-    def split(rows: int) -> Split:
-        return Split(_draw_inputs(spec, known, rows, rng), _draw_labels(known, rows, rng))
-
-    return Dataset(
-        spec.name,
-        split(train),
-        split(test),
-        classes=tuple(str(number) for number in known.classes),
-        target=known.target,
-    )
-
-
-def _draw_labels(known: Profile, rows: int, rng: np.random.Generator) -> Array:
-    if not known.classes:
-        return rng.uniform(1, 50, rows)
-    return np.asarray(rng.permutation(np.resize(known.classes, rows)), dtype=np.int64)
-
-
-def _draw_inputs(spec: DatasetBase, known: Profile, rows: int, rng: np.random.Generator) -> Inputs:
-    if isinstance(spec, Words):
-        return _draw_texts(spec, known.highest, rows, rng)
-    assert known.shape is not None
-    if known.kind == "images":
-        return rng.integers(0, known.highest + 1, (rows, *known.shape), dtype=np.uint8)
-    # Columns of very different size, as those of most tables are.
-    scales = np.logspace(0, 3 if known.uneven else 0, known.shape[-1])
-    return rng.gamma(2.0, size=(rows, *known.shape)) * scales
-
-
-def _draw_texts(spec: Words, highest: int, rows: int, rng: np.random.Generator) -> Sequences:
-    """Words of the numbers that the spec lets through; the highest of them always occurs."""
-    longest = _LONGEST if spec.maxlen is None else max(1, min(_LONGEST, spec.maxlen - 1))
-    lengths = rng.integers(min(_SHORTEST, longest), longest + 1, rows)
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    lowest = min(max(spec.index_from + 1, spec.skip_top), highest)
-    values = rng.integers(lowest, highest + 1, offsets[-1], dtype=np.int32)
-    if spec.oov_char is not None:
-        values[rng.random(len(values)) < _LEFT_OUT] = spec.oov_char
-    if spec.start_char is not None and spec.skip_top <= spec.start_char <= highest:
-        values[offsets[:-1]] = spec.start_char
-    values[-1:] = highest
-    return Sequences(values, offsets)
-
+from nnrun.types import Array, Dataset, Inputs, Observer, Sequences, Split
 
 TRAIN_ROWS, TEST_ROWS = 512, 256
 """Enough rows for an epoch of several steps."""
-_UNKNOWN = 1_000_000
+UNKNOWN_ROWS = 1_000_000
+"""Assumed size of user data that are missing."""
+SHORTEST_TEXT, LONGEST_TEXT = 20, 300
+"""Words in a synthetic text, if the spec allows as many."""
+UNKNOWN_WORDS = 0.1
+"""Share of the words of a synthetic text that the vocabulary lacks."""
 
 
 @dataclass(frozen=True)
@@ -116,22 +47,7 @@ class SmokeTrial:
     data: str
 
 
-@dataclass(frozen=True)
-class _Whole:
-    """The rows before they are reduced.
-
-    Args:
-        raw: all real rows, or the necessary number of synthetic ones.
-        rows: number of training rows of the data set.
-        data: `real` or `synthetic`.
-    """
-
-    raw: RawData
-    rows: int
-    data: str
-
-
-def load_rows(spec: Experiment, *, stand_in: bool) -> SmokeTrial:
+def load_rows(spec: Experiment, *, synthetic: bool) -> SmokeTrial:
     """Loads the rows of an experiment and reduces both to a trial.
 
     A hold-out keeps its share of the rows; without one, the first fold of a cross-validation is
@@ -139,126 +55,117 @@ def load_rows(spec: Experiment, *, stand_in: bool) -> SmokeTrial:
 
     Args:
         spec: as for training.
-        stand_in: whether synthetic rows may replace missing files.
+        synthetic: whether synthetic rows may replace missing files.
 
     Raises:
         DataError: a file is missing, or the rows are not finite.
         IncompatibleSpec: spec and data do not fit together.
     """
-    whole = _read(inputs.seeded(spec), stand_in=stand_in)
-    spec, dataset = whole.raw.spec, _cut(whole.raw)
-    validation = _shortened(spec.validation, dataset, whole.rows)
-    fold = _fold(validation, dataset, seed=whole.raw.seed)
-    training = spec.training.model_copy(
-        update={"epochs": 1, "batch_size": _batch(spec.training.batch_size, len(fold.train))}
-    )
-    spec = spec.model_copy(update={"training": training, "validation": validation})
-    digest = datasets.digest(dataset)
-    raw = replace(whole.raw, spec=spec, dataset=dataset, digest=digest)
-    return SmokeTrial(inputs.prepare_fold(raw, fold), whole.data)
-
-
-def _read(spec: Experiment, *, stand_in: bool) -> _Whole:
-    began = time.perf_counter()
+    spec = inputs.seeded(spec)
     missing = datasets.missing(spec.dataset)
-    if not missing:
-        raw = inputs.load_data(spec)
-        return _Whole(raw, len(raw.dataset.train), "real")
-    if not stand_in:
+    if missing and not synthetic:
         raise DataError(
             f"{spec.dataset.name}: {missing[0]} is not there, and a smoke run downloads nothing; "
             "--synthetic draws rows of the same shape instead"
         )
-    train, test = _published(spec)
-    rows = draw_rows(
+    raw, all_rows = _load_synthetic(spec) if missing else _load_real(spec)
+    dataset = _first_rows(raw)
+    validation = _reduce_validation(spec.validation, dataset, all_rows)
+    if validation.kfold and not validation.holdout:
+        rows = splits.folds(validation.kfold, dataset, seed=raw.seed)[0]
+    else:
+        rows = splits.holdout(validation, dataset.train.y, seed=raw.seed)
+    batch_size = spec.training.batch_size
+    if batch_size > len(rows.train):
+        batch_size = max(1, len(rows.train) // 2)
+    training = spec.training.model_copy(update={"epochs": 1, "batch_size": batch_size})
+    spec = spec.model_copy(update={"training": training, "validation": validation})
+    raw = replace(raw, spec=spec, dataset=dataset, digest=datasets.digest(dataset))
+    return SmokeTrial(inputs.prepare_fold(raw, rows), "synthetic" if missing else "real")
+
+
+def _load_real(spec: Experiment) -> tuple[RawData, int]:
+    """All rows, and the number of rows to train on."""
+    raw = inputs.load_data(spec)
+    return raw, len(raw.dataset.train)
+
+
+def _load_synthetic(spec: Experiment) -> tuple[RawData, int]:
+    """A few synthetic rows, and the number of rows that the real data set trains on."""
+    began = time.perf_counter()
+    dataset = spec.dataset
+    if isinstance(dataset, Words):
+        # `maxlen` drops a number of rows that only the file tells.
+        dataset = dataset.model_copy(update={"maxlen": None})
+    known = dataset.profile()
+    train = UNKNOWN_ROWS if known.train is None else known.train
+    test = UNKNOWN_ROWS if known.test is None else known.test
+    drawn = draw_rows(
         spec.dataset,
-        train=min(train, _wanted(spec, spec.dataset.profile().classes)),
+        train=min(train, _train_rows(spec, known.classes)),
         test=min(test, TEST_ROWS),
         seed=spec.seed or 0,
     )
-    datasets.check_filled(spec.dataset, rows)
-    return _Whole(inputs.from_rows(spec, rows, began=began), train, "synthetic")
+    datasets.check_filled(spec.dataset, drawn)
+    return inputs.from_rows(spec, drawn, began=began), train
 
 
-def _published(spec: Experiment) -> tuple[int, int]:
-    """The number of rows of the data set, `maxlen` ignored; a large number for user data."""
-    dataset = spec.dataset
-    if isinstance(dataset, Words):
-        dataset = dataset.model_copy(update={"maxlen": None})
-    profile = dataset.profile()
-    train, test = (_UNKNOWN if rows is None else rows for rows in (profile.train, profile.test))
-    return train, test
+def _first_rows(raw: RawData) -> Dataset:
+    """The first rows of a data set, with enough of each class."""
+    dataset, per_class = raw.dataset, _rows_per_class(raw.spec)
+    wanted = _train_rows(raw.spec, dataset.classes)
+    train = _select(dataset.train, wanted, dataset.classes, per_class=per_class)
+    return replace(
+        dataset,
+        train=train,
+        test=_select(dataset.test, TEST_ROWS, dataset.classes, per_class=1),
+    )
 
 
-def _members(spec: Experiment) -> int:
+def _train_rows(spec: Experiment, classes: Sized) -> int:
+    """The number of training rows: enough for each fold, and some of each class."""
+    rule = spec.validation.kfold
+    folds = (rule.folds or 0) if rule else 0
+    return max(TRAIN_ROWS, folds, _rows_per_class(spec) * len(classes))
+
+
+def _rows_per_class(spec: Experiment) -> int:
     """The number of rows of a class that stratification needs."""
     rule = spec.validation.kfold
     return max(2, rule.folds or 2) if rule and rule.stratify else 2
 
 
-def _wanted(spec: Experiment, classes: Sized) -> int:
-    """The number of training rows: enough for each fold, and some of each class."""
-    rule = spec.validation.kfold
-    folds = (rule.folds or 0) if rule else 0
-    return max(TRAIN_ROWS, folds, _members(spec) * len(classes))
-
-
-def _cut(raw: RawData) -> Dataset:
-    spec, dataset = raw.spec, raw.dataset
-    wanted = _wanted(spec, dataset.classes)
-    train, test = dataset.train, dataset.test
-    return replace(
-        dataset,
-        train=_taken(train, _first(train, wanted, dataset.classes, members=_members(spec))),
-        test=_taken(test, _first(test, TEST_ROWS, dataset.classes, members=1)),
-    )
-
-
-def _first(split: Split, rows: int, classes: Sized, *, members: int) -> Array:
-    """The first rows, with up to `members` of each class, in their order."""
-    some = [np.flatnonzero(split.y == number)[:members] for number in range(len(classes))]
+def _select(split: Split, rows: int, classes: Sized, *, per_class: int) -> Split:
+    """The first rows of a split in their order, with up to `per_class` of each class."""
+    some = [np.flatnonzero(split.y == number)[:per_class] for number in range(len(classes))]
     needed = np.concatenate([np.arange(0), *some])
     others = np.setdiff1d(np.arange(min(len(split), rows + len(needed))), needed)
-    return np.sort(np.concatenate([needed, others[: max(0, rows - len(needed))]]))
-
-
-def _taken(split: Split, rows: Array) -> Split:
+    chosen = np.sort(np.concatenate([needed, others[: max(0, rows - len(needed))]]))
     if not isinstance(split.x, Sequences):
-        return Split(split.x[rows], split.y[rows])
-    texts = [split.x.row(row) for row in rows]
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts], dtype=np.int64)])
-    return Split(Sequences(np.concatenate(texts), offsets), split.y[rows])
+        return Split(split.x[chosen], split.y[chosen])
+    texts = [split.x.row(row) for row in chosen]
+    offsets = _offsets(np.array([len(text) for text in texts]))
+    return Split(Sequences(np.concatenate(texts), offsets), split.y[chosen])
 
 
-def _shortened(validation: Validation, dataset: Dataset, rows: int) -> Validation:
-    """The hold-out with its share of the few rows, enough for each class if stratified.
+def _offsets(lengths: Array) -> Array:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def _reduce_validation(validation: Validation, dataset: Dataset, all_rows: int) -> Validation:
+    """A hold-out keeps its share of the rows, but has some of each class if stratified.
 
     Raises:
         IncompatibleSpec: it would leave no rows to train on, or none to validate on.
     """
-    rule = validation.holdout
+    rule, rows = validation.holdout, len(dataset.train)
     if rule is None:
         return validation
-    few = len(dataset.train)
-    share = round(held_out(rule, rows) * few / rows)
-    least = _classes(dataset) if rule.stratify else 1
-    size = max(least, min(share, few - least))
+    share = round(held_out(rule, all_rows) * rows / all_rows)
+    classes = len(np.unique(dataset.train.y)) if rule.stratify and dataset.classes else 1
+    size = max(classes, min(share, rows - classes))
     holdout = Holdout(size=size, take=rule.take, stratify=rule.stratify)
     return Validation(holdout=holdout, kfold=validation.kfold)
-
-
-def _classes(dataset: Dataset) -> int:
-    return len(np.unique(dataset.train.y)) if dataset.classes else 1
-
-
-def _fold(validation: Validation, dataset: Dataset, *, seed: int) -> Fold:
-    if validation.kfold and not validation.holdout:
-        return splits.folds(validation.kfold, dataset, seed=seed)[0]
-    return splits.holdout(validation, dataset.train.y, seed=seed)
-
-
-def _batch(size: int, rows: int) -> int:
-    return size if size <= rows else max(1, rows // 2)
 
 
 def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observer: Observer) -> Run:
@@ -270,9 +177,6 @@ def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observe
         context: as for `fold.train`.
         observer: receives the progress.
 
-    Returns:
-        The finished run.
-
     Raises:
         IncompatibleSpec: the model cannot be built.
         TrainingError: training had to stop.
@@ -283,8 +187,65 @@ def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observe
     def marked(record: dict[str, Any]) -> Run:
         return folder({**record, "verb": "smoke", "data": trial.data})
 
-    run = fold.train(trial.prepared, marked, context=context, observer=observer)
+    setup = fold.build(trial.prepared, observer)
+    run = fold.train(setup, marked, context=context, observer=observer)
     damaged = files.check(run).damaged
     if damaged:
         raise RunError("; ".join(f"{damage.file} {damage.reason}" for damage in damaged))
     return run
+
+
+def draw_rows(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset:
+    """Draws synthetic rows like those of a data set; nothing can be learnt from them.
+
+    Args:
+        spec: the data set and its arguments; its own seed is not used.
+        train, test: number of rows.
+        seed: equal seeds give equal rows.
+
+    Returns:
+        Rows of the shape, type and range in the profile of the data set. Classes are named by their
+        numbers and occur equally often; values are floats between 1 and 50.
+
+    Raises:
+        DataError: the shape of a row is known from the user's file only.
+    """
+    known = spec.profile()
+    if known.open or (known.shape is None and not isinstance(spec, Words)):
+        raise DataError(f"{spec.name}: only the file says what its rows look like")
+    rng = np.random.default_rng(seed)
+
+    def split(rows: int) -> Split:
+        x = _draw_inputs(spec, known, rows, rng)
+        if known.classes:
+            y = np.asarray(rng.permutation(np.resize(known.classes, rows)), dtype=np.int64)
+            return Split(x, y)
+        return Split(x, rng.uniform(1, 50, rows))
+
+    classes = tuple(str(number) for number in known.classes)
+    return Dataset(spec.name, split(train), split(test), classes=classes, target=known.target)
+
+
+def _draw_inputs(spec: DatasetBase, known: Profile, rows: int, rng: np.random.Generator) -> Inputs:
+    if isinstance(spec, Words):
+        return _draw_texts(spec, known.highest, rows, rng)
+    assert known.shape is not None
+    if known.kind == "images":
+        return rng.integers(0, known.highest + 1, (rows, *known.shape), dtype=np.uint8)
+    # Columns of very different size, as in most tables.
+    scales = np.logspace(0, 3 if known.uneven else 0, known.shape[-1])
+    return rng.gamma(2.0, size=(rows, *known.shape)) * scales
+
+
+def _draw_texts(spec: Words, highest: int, rows: int, rng: np.random.Generator) -> Sequences:
+    """Word indices that the spec allows; the highest of them always occurs."""
+    longest = LONGEST_TEXT if spec.maxlen is None else max(1, min(LONGEST_TEXT, spec.maxlen - 1))
+    offsets = _offsets(rng.integers(min(SHORTEST_TEXT, longest), longest + 1, rows))
+    lowest = min(max(spec.index_from + 1, spec.skip_top), highest)
+    values = rng.integers(lowest, highest + 1, offsets[-1], dtype=np.int32)
+    if spec.oov_char is not None:
+        values[rng.random(len(values)) < UNKNOWN_WORDS] = spec.oov_char
+    if spec.start_char is not None and spec.skip_top <= spec.start_char <= highest:
+        values[offsets[:-1]] = spec.start_char
+    values[-1:] = highest
+    return Sequences(values, offsets)

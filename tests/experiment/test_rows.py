@@ -42,7 +42,7 @@ def no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tried(*arguments: Any, **training: Any) -> SmokeTrial:
-    return load_rows(experiment(*arguments, **training), stand_in=True)
+    return load_rows(experiment(*arguments, **training), synthetic=True)
 
 
 MNIST = {"name": "mnist", "prepare": [{"rescale": 255}, "flatten"]}
@@ -78,7 +78,7 @@ def test_a_small_data_set_is_taken_whole() -> None:
 
 def test_rows_that_are_not_there_are_made_up_only_when_asked_for(no_files: Path) -> None:
     with pytest.raises(DataError) as caught:
-        load_rows(experiment(MNIST), stand_in=False)
+        load_rows(experiment(MNIST), synthetic=False)
 
     assert str(caught.value) == (
         f"mnist: {no_files}/datasets/mnist.npz is not there, and a smoke run downloads nothing; "
@@ -94,7 +94,7 @@ def test_a_file_that_is_there_is_read_also_where_rows_could_be_made_up(no_files:
     (no_files / "datasets" / "mnist.npz").write_bytes(b"half a file")
 
     with pytest.raises(DataError, match="is not the file that is published"):
-        load_rows(experiment(MNIST), stand_in=True)
+        load_rows(experiment(MNIST), synthetic=True)
 
 
 @pytest.mark.usefixtures("full_data")
@@ -201,14 +201,14 @@ def test_an_argument_that_leaves_no_row_is_refused() -> None:
 
 def test_rows_do_not_differ_from_one_time_to_the_next() -> None:
     first, again = (tried(MNIST).prepared.digest for _ in range(2))
-    other = load_rows(experiment(MNIST).model_copy(update={"seed": 1}), stand_in=True)
+    other = load_rows(experiment(MNIST).model_copy(update={"seed": 1}), synthetic=True)
 
     assert first == again
     assert other.prepared.digest != first
 
 
 def test_a_seed_left_to_chance_is_drawn_once() -> None:
-    trial = load_rows(experiment(MNIST).model_copy(update={"seed": None}), stand_in=True)
+    trial = load_rows(experiment(MNIST).model_copy(update={"seed": None}), synthetic=True)
 
     assert trial.prepared.spec.seed == trial.prepared.seed
 

@@ -147,7 +147,7 @@ def folds(folder: Path, watch: Watch) -> None:
     """Fold after fold with one model, as a worker of `nnrun kfold` has them."""
     from nnrun.data import splits
     from nnrun.experiment import inputs
-    from nnrun.experiment.fold import build, train_fold
+    from nnrun.experiment.fold import build, train
 
     raw = inputs.load_data(_loaded(folder, "boston", specs.BOSTON))
     rule = raw.spec.validation.kfold
@@ -157,7 +157,7 @@ def folds(folder: Path, watch: Watch) -> None:
     for fold in parts:
         taken = inputs.prepare_fold(raw, fold)
         previous = build(taken, observer, previous=previous)
-        train_fold(previous, _folder(folder), context=_origin(), observer=observer)
+        train(previous, _folder(folder), context=_origin(), observer=observer)
         shutil.rmtree(folder / "runs")
         watch.turn()
 
@@ -168,7 +168,8 @@ def epochs(folder: Path, watch: Watch) -> None:
 
     spec = specs.DIGITS | {"training": specs.DIGITS["training"] | {"epochs": 10**7}}
     taken = fold.load_and_prepare(_loaded(folder, "long", spec))
-    fold.train(taken, _folder(folder), context=_origin(), observer=Observed(watch))
+    observer = Observed(watch)
+    fold.train(fold.build(taken, observer), _folder(folder), context=_origin(), observer=observer)
 
 
 def _loaded(folder: Path, name: str, spec: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from nnrun.data import datasets, splits
 from nnrun.experiment import inputs
-from nnrun.experiment.fold import build, train_fold
+from nnrun.experiment.fold import build, train
 from nnrun.experiment.inputs import RawData
 from nnrun.experiment.recorder import RunContext
 from nnrun.experiment.setup import TrainingSetup
@@ -49,7 +49,7 @@ class Study:
         """Trains a fold and records it in a folder of its own."""
         rows = inputs.prepare_fold(self.raw, fold)
         self.setup = build(rows, Observer(), previous=self.setup)
-        return train_fold(
+        return train(
             self.setup,
             lambda record: create_part(
                 Run(self.folder),
