@@ -17,7 +17,7 @@ import yaml
 
 from nnrun.cli.app import VERBS
 from nnrun.runs import layout
-from nnrun.spec.codes import ALL
+from nnrun.spec.codes import all_rules
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SUBCOMMANDS = {"data": ("list", "fetch", "import", "verify")}
@@ -157,7 +157,7 @@ def keys(group: str) -> None:
 
 def errors() -> None:
     """Every error code with its rule, reason, fix and, if possible, an example."""
-    for code, rule in ALL.items():
+    for code, rule in all_rules().items():
         print(f"### {code}\n\n**{rule.rule}** {rule.reason}\n")
         if rule.symptom:
             print(f"What it looks like: {rule.symptom}\n")

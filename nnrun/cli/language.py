@@ -17,7 +17,7 @@ from rich.table import Table
 from nnrun.cli import console
 from nnrun.cli.verb import Json, exit_codes
 from nnrun.errors import CommandError
-from nnrun.spec.codes import ALL, Rule
+from nnrun.spec.codes import Rule, all_rules
 from nnrun.spec.suggest import edit_distance
 from nnrun.training.backend import Noise
 
@@ -48,7 +48,6 @@ def keys(
 
         sections = [section for word in words or () for section in look_up(word)]
         sections = sections or list(everything())
-        out = console.stdout()
         if json:
             documents = [asdict(section) for section in sections]
             console.print_json({"schema_version": 1, "sections": documents})
@@ -56,25 +55,24 @@ def keys(
             print("\n".join(map(markdown_tables, sections)))
         else:
             for section in sections:
-                show(section, out)
-                out.print()
+                show(section, console.stdout())
 
 
 def show(section: Section, out: Console) -> None:
-    """Prints a section: its meaning, and a line per key."""
+    """Prints a section: its meaning, a line per key, and an empty line."""
     title = f"{section.title} ({section.kind})" if section.kind else section.title
     out.print(f"{title}: {section.meaning}", markup=False, style="bold", soft_wrap=False)
-    if not section.keys:
-        return
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    for _ in _columns(section)[1:-1]:
-        table.add_column(max_width=VALUE_WIDTH)
-    table.add_column()
-    for key in section.keys:
-        first, *rest = (_cell(key, column) for column in _columns(section))
-        table.add_row(f"  {first}", *rest)
-    out.print(table, markup=False)
+    if section.keys:
+        header, *rows = _table(section)
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        for _ in header[1:-1]:
+            table.add_column(max_width=VALUE_WIDTH)
+        table.add_column()
+        for name, *rest in rows:
+            table.add_row(f"  {name}", *rest)
+        out.print(table, markup=False)
+    out.print()
 
 
 def markdown_tables(section: Section) -> str:
@@ -86,28 +84,20 @@ def markdown_tables(section: Section) -> str:
     if section.kind:
         lines += [section.meaning, ""]
     if section.keys:
-        columns = _columns(section)
-        rows = [columns, *([_cell(key, c, mark="`") for c in columns] for key in section.keys)]
-        rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        rows = [[cell.replace("|", "\\|") for cell in row] for row in _table(section, mark="`")]
         first, *rest = [f"| {' | '.join(row)} |" for row in rows]
-        lines += [first, "|" + "---|" * len(columns), *rest, ""]
+        lines += [first, "|" + "---|" * len(rows[0]), *rest, ""]
     return "\n".join(lines)
 
 
-def _columns(section: Section) -> list[str]:
-    names_only = all(key.value is None for key in section.keys)
-    return ["key", "meaning"] if names_only else ["key", "value", "default", "meaning"]
-
-
-def _cell(key: Key, column: str, *, mark: str = "") -> str:
-    match column:
-        case "key":
-            return f"{mark}{key.name}{mark}"
-        case "value":
-            return key.value or ""
-        case "default":
-            return _default(key, mark)
-    return key.meaning
+def _table(section: Section, *, mark: str = "") -> list[list[str]]:
+    """A header and a row per key; a list of names has no values and defaults."""
+    rows = [["key", "value", "default", "meaning"]]
+    for key in section.keys:
+        default = _default(key, mark)
+        rows.append([f"{mark}{key.name}{mark}", key.value or "", default, key.meaning])
+    has_values = any(key.value is not None for key in section.keys)
+    return rows if has_values else [[row[0], row[-1]] for row in rows]
 
 
 def _default(key: Key, mark: str) -> str:
@@ -130,7 +120,7 @@ def explain(
     Example: nnrun explain NN104
     """
     with exit_codes():
-        rules = {code: ALL[code] for code in map(_code, codes or ())} or ALL
+        rules = {code: all_rules()[code] for code in map(_code, codes or ())} or all_rules()
         if json:
             documents = [{"code": code, **asdict(rule)} for code, rule in rules.items()]
             console.print_json({"schema_version": 1, "codes": documents})
@@ -140,9 +130,9 @@ def explain(
             if not codes:
                 out.print(f"{code}  {rule.rule}", markup=False)
                 continue
-            if number:
-                out.print()
-            _print_rule(out, code, rule)
+            heading, *rest = _paragraphs(code, rule, out.width)
+            out.print("\n" * (number > 0) + heading, markup=False, style="bold")
+            out.print("\n" + "\n\n".join(rest), markup=False)
 
 
 def _code(word: str) -> str:
@@ -151,21 +141,22 @@ def _code(word: str) -> str:
     Raises:
         CommandError: there is no such code.
     """
-    code = f"NN{word.upper().removeprefix('NN')}"
-    if code in ALL:
+    code, known = f"NN{word.upper().removeprefix('NN')}", all_rules()
+    if code in known:
         return code
-    near = next((other for other in ALL if edit_distance(code, other, most=1) is not None), None)
-    hint = f"; did you mean '{near}'?" if near else ""
-    raise CommandError(f"there is no code '{word}'{hint or ';'} `nnrun explain` lists all")
+    near = next((other for other in known if edit_distance(code, other, most=1) is not None), None)
+    hint = f"; did you mean '{near}'?" if near else ";"
+    raise CommandError(f"there is no code '{word}'{hint} `nnrun explain` lists all")
 
 
-def _print_rule(out: Console, code: str, rule: Rule) -> None:
-    out.print(textwrap.fill(f"{code}  {rule.rule}", out.width), markup=False, style="bold")
-    for word, text in (("why", rule.reason), ("symptom", rule.symptom), ("fix", rule.fix)):
-        if text:
-            out.print("\n" + textwrap.fill(f"{word}: {text}", out.width), markup=False)
+def _paragraphs(code: str, rule: Rule, width: int) -> list[str]:
+    parts = [f"{code}  {rule.rule}"]
+    fields = {"why": rule.reason, "symptom": rule.symptom, "fix": rule.fix}
+    parts += [f"{word}: {text}" for word, text in fields.items() if text]
+    paragraphs = [textwrap.fill(part, width) for part in parts]
     if rule.example:
-        out.print("\n" + textwrap.indent(rule.example, "    "), markup=False)
+        paragraphs.append(textwrap.indent(rule.example, "    "))
+    return paragraphs
 
 
 def schema(

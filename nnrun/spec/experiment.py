@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from nnrun.spec.codes import LINT
+from nnrun.spec import codes
 from nnrun.spec.component import Named, Spec
 from nnrun.spec.dataset import Dataset, Seed
 from nnrun.spec.expect import Condition
@@ -15,18 +15,20 @@ from nnrun.spec.training import Training
 from nnrun.spec.validation import Validation
 
 
-def _known(code: str) -> Any:
-    if code not in LINT:
+def _known(code: str) -> str:
+    if code not in codes.warnings():
         raise PydanticCustomError("lint_code", "unknown warning")
     return code
 
 
-# For the completion of editors; `_known` checks.
-_CODES = {
-    "enum": list(LINT),
-    "markdownEnumDescriptions": [rule.rule for rule in LINT.values()],
-}
-Code = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_CODES)]
+def _add_choices(schema: dict[str, object]) -> None:
+    """Adds the codes for the completion of editors; `_known` checks."""
+    rules = codes.warnings()
+    schema["enum"] = list(rules)
+    schema["markdownEnumDescriptions"] = [rule.rule for rule in rules.values()]
+
+
+Code = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_add_choices)]
 
 
 class Lint(Spec):
@@ -40,11 +42,6 @@ class Lint(Spec):
 Name = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?$")
 ]
-
-
-def _nothing(value: Any) -> Any:
-    """`validation: null` removes the validation of an extended spec."""
-    return {} if value is None else value
 
 
 class Experiment(Spec):
@@ -62,8 +59,12 @@ class Experiment(Spec):
     """Keras layers in order; the input shape comes from the data."""
     training: Training
     """How the model is trained."""
+    # `validation: null` removes the validation of an extended spec.
     validation: Annotated[
-        Validation, BeforeValidator(_nothing, json_schema_input_type=Validation | None)
+        Validation,
+        BeforeValidator(
+            lambda value: {} if value is None else value, json_schema_input_type=Validation | None
+        ),
     ] = Validation()
     """Which training rows are held out."""
     expect: dict[str, Condition] = Field(default_factory=dict)

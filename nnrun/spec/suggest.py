@@ -1,12 +1,11 @@
-"""Guesses what was meant: the nearest allowed word, or the value or component intended."""
+"""Guesses the intended word, value or component."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby, takewhile
 
 from nnrun.spec.text import LONGEST, join_words
 from nnrun.spec.tree import scalar
@@ -18,7 +17,10 @@ FEW = 5
 
 LIST, MAPPING, NUMBER = "a list", "a mapping", "a number"
 TRUTH, WHOLE = "true or false", "a whole number"
-_TRUE, _FALSE = frozenset(("yes", "on", "y")), frozenset(("no", "off", "n"))
+_TRUTHS = {
+    **dict.fromkeys(("yes", "on", "y"), "true"),
+    **dict.fromkeys(("no", "off", "n"), "false"),
+}
 _THOUSANDS = re.compile(r"\d{1,3}([ ,']\d{3})+\Z", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(\.\d+)?) ?%\Z", re.ASCII)
 _QUOTIENT = re.compile(r"(\d{1,6}\.?\d{0,6}) ?/ ?(\d{1,6}\.?\d{0,6})\Z", re.ASCII)
@@ -31,6 +33,7 @@ Known = Callable[[str], bool]
 _TAGS = ("type", "name", "class_name", "class", "layer", "kind")
 _CALL = re.compile(r"(?:\w+\.)*(\w+)(?:\((.*)\))?\Z")
 _COMMA_OUTSIDE_BRACKETS = re.compile(r",(?![^(\[]*[)\]])")
+_IN_YAML = str.maketrans("()", "[]", "'\"")  # Python's arguments in YAML: lists, without quotes
 _MOST_ARGUMENTS = 3  # that a message repeats
 
 
@@ -58,17 +61,14 @@ def most_similar(word: str, allowed: Iterable[str]) -> list[str]:
         >>> most_similar("pooling", ["Dense", "MaxPooling1D", "max_pooling_1d", "Pool"])
         ['MaxPooling1D', 'Pool', 'Dense']
     """
-    folded: dict[str, str] = {}
-    for name in allowed:
-        folded.setdefault(_fold(name), name)
+    folded = _by_folded(allowed)
     # Cut to the longest name: comparing a long word could take long.
     wanted = _fold(word)[: max(map(len, folded), default=0)]
-    best = sorted(folded, key=lambda name: _ratio(name, wanted), reverse=True)
-    return [folded[name] for name in best[:FEW]]
 
+    def similarity(name: str) -> float:
+        return difflib.SequenceMatcher(None, name, wanted, autojunk=False).ratio()
 
-def _ratio(name: str, word: str) -> float:
-    return difflib.SequenceMatcher(None, name, word, autojunk=False).ratio()
+    return [folded[name] for name in sorted(folded, key=similarity, reverse=True)[:FEW]]
 
 
 def edit_distance(one: str, other: str, *, most: int = EDITS) -> int | None:
@@ -80,23 +80,23 @@ def edit_distance(one: str, other: str, *, most: int = EDITS) -> int | None:
     """
     if abs(len(one) - len(other)) > most:
         return None
-    return next((number for number in range(most + 1) if _reaches(one, other, number)), None)
+    return next((edits for edits in range(most + 1) if _are_enough(edits, one, other)), None)
 
 
-def _reaches(one: str, other: str, number: int) -> bool:
+def _are_enough(edits: int, one: str, other: str) -> bool:
     """Whether so many edits are enough; a common beginning needs none."""
-    same = _opening(one, other)
+    same = _common(one, other)
     one, other = one[same:], other[same:]
     if not one or not other:
-        return len(one) + len(other) <= number
-    if number == 0:
+        return len(one) + len(other) <= edits
+    if edits == 0:
         return False
     swapped = one[1:2] == other[0] and one[0] == other[1:2]
     return (
-        _reaches(one[1:], other[1:], number - 1)
-        or _reaches(one[1:], other, number - 1)
-        or _reaches(one, other[1:], number - 1)
-        or (swapped and _reaches(one[2:], other[2:], number - 1))
+        _are_enough(edits - 1, one[1:], other[1:])
+        or _are_enough(edits - 1, one[1:], other)
+        or _are_enough(edits - 1, one, other[1:])
+        or (swapped and _are_enough(edits - 1, one[2:], other[2:]))
     )
 
 
@@ -106,28 +106,23 @@ def _mistyped(word: str, names: Sequence[str]) -> str | None:
     ranked: list[tuple[tuple[int, bool, int, int, bool], str]] = []
     for name in names:
         folded = _fold(name)
-        number = edit_distance(wanted, folded)
+        edits = edit_distance(wanted, folded)
         # With every letter replaced, the words have nothing in common.
-        if number == 0 or (number and number < max(len(wanted), len(folded))):
+        if edits == 0 or (edits and edits < max(len(wanted), len(folded))):
             # A letter typed twice is likelier than a wrong letter.
-            twice = _once(wanted) != _once(folded)
-            opening = _opening(wanted, folded)
+            differs = _without_repeats(wanted) != _without_repeats(folded)
             length = abs(len(wanted) - len(folded))
             # `accuracy` and `Accuracy` are two metrics: small letters mean the first.
             other_case = name.islower() != word.islower()
-            ranked.append(((number, twice, -opening, length, other_case), name))
+            ranked.append(((edits, differs, -_common(wanted, folded), length, other_case), name))
     return min(ranked)[1] if ranked else None
 
 
 def _related(word: str, names: Sequence[str]) -> str | None:
     """A name that begins like the word, is very similar, or has it as its initials."""
-    wanted = _fold(word)
-    folded: dict[str, str] = {}
-    for name in names:
-        folded.setdefault(_fold(name), name)
+    wanted, folded = _fold(word), _by_folded(names)
     # Too long for any name to reach the ratio: difflib would index a word of any length first.
-    longest = max(map(len, folded), default=0)
-    if RELATED * len(wanted) > (2 - RELATED) * longest:
+    if RELATED * len(wanted) > (2 - RELATED) * max(map(len, folded), default=0):
         return None
     close = difflib.get_close_matches(wanted, folded, n=FEW, cutoff=RELATED)
     related = [name for name in close if name[:OPENING] == wanted[:OPENING]]
@@ -135,21 +130,16 @@ def _related(word: str, names: Sequence[str]) -> str | None:
     if near := difflib.get_close_matches(wanted, best, n=1, cutoff=RELATED if related else CLOSE):
         same = [name for name in names if _fold(name) == near[0]]
         return min(same, key=lambda name: name.islower() != word.islower())
-    return next((name for name in names if _initials(name) == wanted), None)
+    initials = ((name, "".join(part[:1] for part in name.split("_"))) for name in names)
+    return next((name for name, i in initials if "_" in name and i.lower() == wanted), None)
 
 
-def _initials(name: str) -> str:
-    words = name.split("_")
-    return "".join(part[:1] for part in words).lower() if len(words) > 1 else ""
-
-
-def _opening(one: str, other: str) -> int:
+def _common(one: str, other: str) -> int:
     """The length of the common beginning."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def _once(word: str) -> str:
+def _without_repeats(word: str) -> str:
     return "".join(letter for letter, _ in groupby(word))
 
 
@@ -157,7 +147,15 @@ def _fold(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "")
 
 
-def list_choices(word: Any, names: Sequence[str], part: str) -> str:
+def _by_folded(names: Iterable[str]) -> dict[str, str]:
+    """The first spelling of each name by its folded form."""
+    folded: dict[str, str] = {}
+    for name in names:
+        folded.setdefault(_fold(name), name)
+    return folded
+
+
+def list_choices(word: object, names: Sequence[str], part: str) -> str:
     """The names most similar to a word, and the command that lists them all.
 
     Args:
@@ -167,11 +165,10 @@ def list_choices(word: Any, names: Sequence[str], part: str) -> str:
         >>> list_choices("x", ["first", "last", "random"], "validation.holdout")
         'first, last and random'
     """
-    command = f"nnrun keys {part}".strip()
-    return list_nearest(word, names, f"see '{command}'")
+    return list_nearest(word, names, f"see '{f'nnrun keys {part}'.strip()}'")
 
 
-def list_nearest(word: Any, names: Sequence[str], more: str) -> str:
+def list_nearest(word: object, names: Sequence[str], more: str) -> str:
     """The names most similar to a word.
 
     Args:
@@ -182,23 +179,25 @@ def list_nearest(word: Any, names: Sequence[str], more: str) -> str:
     return f"{', '.join(most_similar(str(word), names))} and {len(names) - FEW} more ({more})"
 
 
-def hint(value: Any, wanted: str) -> str:
+def hint(value: object, wanted: str) -> str:
     """How to correct the type of a value; begins with a semicolon, or is empty.
 
     Example:
         >>> hint("20", WHOLE), hint("twenty", WHOLE)
         ('; leave out the quotes', '')
     """
-    match value:
-        case str() if wanted in (NUMBER, TRUTH, WHOLE) and _is(scalar(value), wanted):
-            return "; leave out the quotes"
-        case list() if wanted == MAPPING and value and all(isinstance(v, dict) for v in value):
-            return "; leave out the '-' before each key"
+    if isinstance(value, str) and wanted in (NUMBER, TRUTH, WHOLE):
+        given = type(scalar(value))
+        fits = {TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}[wanted]
+        return "; leave out the quotes" if given in fits else ""
+    if wanted == MAPPING and isinstance(value, list) and value:
+        has_keys = all(isinstance(item, dict) for item in value)
+        return "; leave out the '-' before each key" if has_keys else ""
     return ""
 
 
-def suggest_value(value: Any, wanted: str) -> str | None:
-    """What to write instead.
+def suggest_value(value: object, wanted: str) -> str | None:
+    """The correct way to write a value, if it can be guessed.
 
     Example:
         >>> suggest_value("10,000", WHOLE), suggest_value("20%", NUMBER)
@@ -207,18 +206,24 @@ def suggest_value(value: Any, wanted: str) -> str | None:
     if not isinstance(value, str):
         return None
     if wanted == TRUTH:
-        word = value.lower()
-        return "true" if word in _TRUE else "false" if word in _FALSE else None
+        return _TRUTHS.get(value.lower())
     if wanted == LIST and _WORD.match(value):
         return f"[{value}]"
-    if wanted == NUMBER and (match := _QUOTIENT.match(value)) and float(match[2]):
-        return f"{float(match[1]) / float(match[2]):.6g}"
     if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
         return re.sub("[ ,']", "", value)
     return _fraction(value) if wanted == NUMBER else None
 
 
-def as_list(value: Any) -> str | None:
+def _fraction(text: str) -> str | None:
+    if (match := _QUOTIENT.match(text)) and float(match[2]):
+        return f"{float(match[1]) / float(match[2]):.6g}"
+    if match := _PERCENT.match(text):
+        return f"{float(match[1]) / 100:g}"
+    match = _COMMA.match(text)
+    return f"{match[1]}.{match[2]}" if match else None
+
+
+def as_list(value: object) -> str | None:
     """A Python tuple, written as a YAML list.
 
     Example:
@@ -229,19 +234,7 @@ def as_list(value: Any) -> str | None:
     return f"[{match[1].strip().rstrip(',')}]" if match else None
 
 
-def _fraction(text: str) -> str | None:
-    if match := _PERCENT.match(text):
-        return f"{float(match[1]) / 100:g}"
-    match = _COMMA.match(text)
-    return f"{match[1]}.{match[2]}" if match else None
-
-
-def _is(value: Any, wanted: str) -> bool:
-    types = {TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}[wanted]
-    return isinstance(value, types) and (wanted == TRUTH or not isinstance(value, bool))
-
-
-def advice(noun: str, value: dict[str, Any], known: Known) -> str | None:
+def advice(noun: str, value: Mapping[str, object], known: Known) -> str | None:
     """The fault of a mapping with several keys where one component was expected.
 
     Args:
@@ -252,23 +245,22 @@ def advice(noun: str, value: dict[str, Any], known: Known) -> str | None:
     if len(names) > 1:
         return f"holds {join_words(names, 'and')}, but one {noun} is expected; put '- ' before each"
     if names:
-        [name] = names
-        rest = [key for key in value if key != name]
-        return f"{join_words(rest, 'and')} must stand below {name}: indent further"
-    tags = (tag for tag in _TAGS if isinstance(value.get(tag), str) and known(value[tag]))
-    if tag := next(tags, None):
-        arguments = {key: each for key, each in value.items() if key != tag}
-        text = inline_component(value[tag], arguments)
-        return f"must begin with the name of the {noun}: write '{text}'"
+        rest = [key for key in value if key not in names]
+        return f"{join_words(rest, 'and')} must stand below {names[0]}: indent further"
+    for tag in _TAGS:
+        name = value.get(tag)
+        if isinstance(name, str) and known(name):
+            text = inline_component(name, {key: v for key, v in value.items() if key != tag})
+            return f"must begin with the name of the {noun}: write '{text}'"
     return None
 
 
-def inline_component(name: str, arguments: dict[str, Any]) -> str:
+def inline_component(name: str, arguments: Mapping[str, object]) -> str:
     """A component on one line, without long values."""
     if not arguments:
         return name
-    plain = all(isinstance(each, (int, float, str)) for each in arguments.values())
-    inner = ", ".join(f"{key}: {each}" for key, each in arguments.items())
+    plain = all(isinstance(value, (int, float, str)) for value in arguments.values())
+    inner = ", ".join(f"{key}: {value}" for key, value in arguments.items())
     short = plain and len(arguments) <= _MOST_ARGUMENTS and len(inner) <= LONGEST
     return f"{name}: {{{inner if short else '…'}}}"
 
@@ -291,7 +283,8 @@ def rewrite_call(text: str, known: Known, first: Callable[[str], str | None]) ->
     if match is None or not known(match[1]):
         return None
     name, inner = match[1], (match[2] or "").strip()
-    parts = [_plain(part) for part in _COMMA_OUTSIDE_BRACKETS.split(inner) if part.strip()]
+    parts = [part.strip() for part in _COMMA_OUTSIDE_BRACKETS.split(inner) if part.strip()]
+    parts = [part.translate(_IN_YAML) for part in parts]
     if not parts or (len(parts) == 1 and "=" not in inner):
         return f"{name}: {parts[0]}" if parts else name
     if "=" not in parts[0] and (own := first(name)):
@@ -299,10 +292,6 @@ def rewrite_call(text: str, known: Known, first: Callable[[str], str | None]) ->
     if not all("=" in part for part in parts):
         return f"{name}: {{…}}"
     return f"{name}: {{{', '.join(re.sub(' *= *', ': ', part) for part in parts)}}}"
-
-
-def _plain(part: str) -> str:
-    return part.strip().replace("'", "").replace('"', "").replace("(", "[").replace(")", "]")
 
 
 def rewrite_assignment(text: str, accepted: Iterable[str]) -> str | None:
@@ -316,11 +305,11 @@ def rewrite_assignment(text: str, accepted: Iterable[str]) -> str | None:
     return f"{key.strip()}: {value.strip()}" if equals and key.strip() in accepted else None
 
 
-def arguments_as_list(value: Any, accepted: Iterable[str]) -> bool:
+def arguments_as_list(value: object, accepted: Iterable[str]) -> bool:
     """Whether a list has only arguments, each in a mapping of its own."""
     names = set(accepted)
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(each, dict) and each and set(each) <= names for each in value)
+        and all(isinstance(item, dict) and item and set(item) <= names for item in value)
     )

@@ -10,7 +10,7 @@ import pytest
 
 from nnrun.check import lint
 from nnrun.cli import specs
-from nnrun.spec.codes import LINT
+from nnrun.spec.codes import warnings
 from nnrun.spec.loading import load
 
 DIGITS = """\
@@ -144,7 +144,7 @@ SPECS = sorted(specs.shipped_folder().glob("*.yaml"))
 
 def test_every_warning_has_its_two_specs() -> None:
     assert {*CASES} == {*lint.RULES}
-    assert {*CASES, *OF_ROWS} == {*LINT}
+    assert {*CASES, *OF_ROWS} == {*warnings()}
 
 
 @pytest.mark.parametrize("code", CASES)
@@ -191,9 +191,9 @@ def lint_subject(path: Path):
     return spec_context(load(path).experiment)
 
 
-@pytest.mark.parametrize("code", LINT)
+@pytest.mark.parametrize("code", warnings())
 def test_every_warning_tells_its_reason_its_symptom_and_its_fix(code: str) -> None:
-    rule = LINT[code]
+    rule = warnings()[code]
 
     assert all(
         text.endswith((".", "`")) for text in (rule.rule, rule.reason, rule.symptom, rule.fix)
@@ -282,7 +282,7 @@ def test_the_mistake_of_the_tutorial_is_named(faults):
         "sigmoid, in logits: training will stall; add activation: softmax, or from_logits: true to "
         "the loss"
     )
-    assert "2.3026" in LINT["NN201"].symptom
+    assert "2.3026" in warnings()["NN201"].symptom
 
 
 def test_a_network_that_scales_pixels_itself_gets_them_as_they_are(faults):

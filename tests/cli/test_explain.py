@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from nnrun.cli.app import app
-from nnrun.spec.codes import ALL, Rule
+from nnrun.spec.codes import Rule, all_rules
 
+ALL = all_rules()
 every_code = pytest.mark.parametrize("code", ALL)
 
 

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.spec.codes import LINT
+from nnrun.spec.codes import warnings
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Imdb, Mnist, Reuters
 from nnrun.spec.dumping import dump
@@ -87,7 +87,7 @@ experiments = st.builds(
         Validation, holdout=st.none() | st.builds(Holdout, size=counts | fractions)
     ),
     expect=st.dictionaries(texts, st.sampled_from([">= 0.85", "0 to 1", "160305", "<2 MB"])),
-    lint=st.builds(Lint, ignore=st.lists(st.sampled_from(sorted(LINT))).map(tuple)),
+    lint=st.builds(Lint, ignore=st.lists(st.sampled_from(sorted(warnings()))).map(tuple)),
 )
 
 

@@ -20,7 +20,7 @@ import platformdirs
 import pytest
 
 from nnrun.spec import catalogue, schema
-from nnrun.spec.codes import LINT
+from nnrun.spec.codes import warnings
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS
 from nnrun.spec.training import Training
@@ -264,7 +264,7 @@ def test_data_sets_their_arguments_and_steps_are_proposed(editor: Editor) -> Non
 
 
 def test_warnings_are_proposed_by_their_codes(editor: Editor) -> None:
-    assert editor.completed("lint:\n  ignore: [▮]").keys() >= LINT.keys()
+    assert editor.completed("lint:\n  ignore: [▮]").keys() >= warnings().keys()
 
 
 @pytest.mark.parametrize(
