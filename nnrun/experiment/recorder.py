@@ -69,7 +69,7 @@ class Recorder(Observer):
             self.save,
             check_interrupt=self.context.check_interrupt,
             save_model=lambda: self.run.write(layout.MODEL, self.setup.model.save),
-            clear=lambda: checkpoints.clear(self.run),
+            clear=lambda: checkpoints.delete_all(self.run),
             clock=self.context.clock,
         )
 
@@ -102,7 +102,7 @@ class Recorder(Observer):
         elif (self.run.path / layout.JOURNAL).exists():
             self.observer.notice("restarting from the beginning, as there is no checkpoint")
         # Also damaged ones: later ones would look as if the journal had lost epochs.
-        checkpoints.forget(self.run, after=len(self.history))
+        checkpoints.delete_after(self.run, len(self.history))
         self.run.begin_journal(self.history)
 
     def _describe(self) -> None:
@@ -126,8 +126,8 @@ class Recorder(Observer):
         with self.schedule.measured():
             state = capture()
             seconds = self.before + time.perf_counter() - self.context.began
-            growing = callbacks.growing(self.setup.prepared.spec.training.callbacks)
-            grown = checkpoints.grown(self.run, growing)
+            growing = callbacks.appended_files(self.setup.prepared.spec.training.callbacks)
+            grown = checkpoints.appended_files(self.run, growing)
             # After a crash of the machine the journal must hold all epochs of the checkpoint.
             self.run.settled(layout.JOURNAL)
             epoch_seconds = tuple(self.epoch_seconds)

@@ -50,13 +50,13 @@ def _keep_model_as_checkpoint(run: Run, training: Training) -> None:
     history, metrics = run.history(), run.metrics()
     model.stop_training = False
     seconds = metrics.get("seconds", {})
-    growing = callbacks.growing(training.callbacks)
+    growing = callbacks.appended_files(training.callbacks)
     last = state.capture(model, (), epochs=len(history))
     checkpoint = Checkpoint(
         replace(last, callbacks=({},) * len(training.callbacks)),
         history,
         (seconds.get("epoch_median", 0.0),) * len(history),
         seconds.get("total", 0.0),
-        checkpoints.grown(run, growing),
+        checkpoints.appended_files(run, growing),
     )
     checkpoints.write(run, checkpoint)

@@ -27,7 +27,7 @@ from nnrun.spec.labels import check_output
 from nnrun.spec.text import format_size
 from nnrun.training import callbacks, devices, loop
 from nnrun.training.checkpoints import Checkpoint
-from nnrun.training.compile import Stages, puts_out_logits
+from nnrun.training.compile import Stages, outputs_logits
 from nnrun.training.evaluate import Evaluator, probabilities
 from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import Rows, enable_sparse, resident, sparse_layers
@@ -99,7 +99,7 @@ class TrainingSetup:
             moved = callbacks.move(self.callbacks, specs, NO_FOLDER, folder)
             callbacks.make_folders(specs, folder)
             if start:
-                sizes = {name: grown.size for name, grown in start.grown.items()}
+                sizes = {name: file.size for name, file in start.appended_files.items()}
                 callbacks.resume_callbacks(moved, folder, sizes)
             self.trainer.trace(self.train, prepared.fold)
             # Only now: tracing and loading both run Python and would slow each other down.
@@ -132,7 +132,7 @@ class TrainingSetup:
         if self.test is not None:
             metrics["test"] = evaluator.metrics(self.test, rows)
         output = evaluator.outputs(self.test or self.train, rows)
-        if puts_out_logits(prepared.spec.training):
+        if outputs_logits(prepared.spec.training):
             output = probabilities(output)
         return metrics, Predictions(prepared.dataset, split, rows, output)
 
@@ -223,7 +223,7 @@ def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str]:
     """The untrained model of a fold in its first stage, and its summary."""
     spec, preparation = prepared.spec, prepared.preparation
     begin_anew(spec.training.precision)
-    devices.seed_everything(devices.of_fold(prepared.seed, prepared.fold))
+    devices.seed_everything(devices.fold_seed(prepared.seed, prepared.fold))
     wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
     # Before compiling: later Keras counts the optimizer's variables as parameters.
     text = summary(wired.model)

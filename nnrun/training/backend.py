@@ -19,7 +19,7 @@ from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from nnrun.errors import NnrunError, RunError
 from nnrun.runs import Run, layout
@@ -27,7 +27,7 @@ from nnrun.spec.text import escape_text
 
 # Modules that Keras and TensorFlow import only by name, never with `from … import`, while they load.
 # A version without such a module, or that imports from it, is just as slow as usual.
-_SELDOM_USED = frozenset(
+_LAZY_MODULES = frozenset(
     {
         "keras.src.trainers.data_adapters.array_slicing",  # pandas
         "keras.src.visualization",  # Matplotlib
@@ -45,10 +45,11 @@ _SELDOM_USED = frozenset(
 )
 
 
-class _Waiting(ModuleType):
+class _LazyModule(ModuleType):
     """A module that loads when an attribute is first needed.
 
-    Its name and file are set from the start, because `inspect` asks every module for them.
+    Unlike one of `importlib.util.LazyLoader`, it has its name and file from the start, because
+    `inspect` reads them from every module.
     """
 
     def __init__(self, name: str) -> None:
@@ -56,48 +57,44 @@ class _Waiting(ModuleType):
         # Reentrant: parts of a module import each other.
         self.__dict__["__loading__"] = threading.RLock()
 
-    def __getattr__(self, name: str) -> Any:
-        own = self.__dict__
-        with own["__loading__"]:
-            if own.pop("__waits__", False):
-                own["__loader__"].exec_module(self)
+    def __getattr__(self, name: str) -> object:
+        with self.__dict__["__loading__"]:
+            if self.__dict__.pop("__unloaded__", False):
+                self.__dict__["__loader__"].exec_module(self)
                 object.__setattr__(self, "__class__", ModuleType)
         return ModuleType.__getattribute__(self, name)
 
 
-class _Later(Loader):
-    """Delays another loader."""
+class _LazyLoader(Loader):
+    """Finds the modules of `_LAZY_MODULES`, and delays their loaders."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
 
+    @classmethod
+    def find_spec(
+        cls, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in _LAZY_MODULES:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec and spec.loader:
+            spec.loader = cls(spec.loader)
+        return spec
+
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _Waiting(spec.name)
+        return _LazyModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__
         module.__loader__ = module.__spec__.loader = self._loader
-        module.__dict__["__waits__"] = True
-
-
-class _Lazily:
-    """Finds the seldom used modules and delays their loading."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name not in _SELDOM_USED:
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec and spec.loader:
-            spec.loader = _Later(spec.loader)
-        return spec
+        module.__dict__["__unloaded__"] = True
 
 
 def load() -> None:
     """Imports Keras and TensorFlow without messages; the user's environment variables stay."""
-    if not any(isinstance(finder, _Lazily) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Lazily())
+    if _LazyLoader not in sys.meta_path:
+        sys.meta_path.insert(0, _LazyLoader)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -105,7 +102,7 @@ def load() -> None:
     import keras  # noqa: F401, PLC0415 - Keras loads here
 
     if not is_loaded:
-        # No garbage, and searching it would take 0.2 s in each new Keras session.
+        # Loaded modules are no garbage, and searching them takes 0.2 s in each Keras session.
         gc.freeze()
 
 
@@ -150,7 +147,7 @@ class Noise:
         self._exchange(tempfile.TemporaryFile())  # noqa: SIM115 - closed by the next
 
     def _flush(self) -> None:
-        """Flushes Python's buffer; discards it if the file is full, or the exit would fail again."""
+        """Flushes Python's buffer; discards it if the file is full, else the exit fails again."""
         try:
             sys.stderr.flush()
         except OSError:
@@ -174,23 +171,19 @@ class Noise:
             raise RunError(f"{self._file.name}: cannot be written: {error.strerror}") from error
 
 
-# Handles interrupts: none is lost, and a run that one ends keeps its epochs.
-#
-# TensorFlow can turn an interrupt into another error while it traces a function, and so can the
-# compiled part of Matplotlib.
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
 class Interrupts:
-    """While entered, records Ctrl-C and SIGTERM, then calls the previous handler."""
+    """While entered, records Ctrl-C and SIGTERM, then calls the previous handler.
+
+    TensorFlow can turn an interrupt into another error while it traces a function, and so can the
+    compiled part of Matplotlib.
+    """
 
     def __init__(self) -> None:
-        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
         self._received: int | None = None
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
+        for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
             # An ignored signal, as in the background of a shell, stays ignored.
             if callable(handler):
@@ -207,11 +200,7 @@ class Interrupts:
         self._handlers[number](number, frame)
 
     def check(self) -> None:
-        """Interrupts if a signal was received, in case its interrupt was lost.
-
-        Raises:
-            KeyboardInterrupt: as the signal does.
-        """
+        """Raises KeyboardInterrupt, as the signal does, if a signal was received."""
         if self._received is not None:
             self._handlers[self._received](self._received, None)
 
@@ -243,8 +232,12 @@ def keep_run(
         run.update(status=status, ended=clock().isoformat(timespec="seconds"), error=error)
 
     try:
-        with _recover_interrupt(check_interrupt):
+        try:
             yield
+        except Exception:
+            # TensorFlow or Matplotlib may have turned an interrupt into this error.
+            check_interrupt()
+            raise
         close(*outcome())
     except KeyboardInterrupt as interrupt:
         # The status is written first: a second Ctrl-C ends the process at once.
@@ -269,13 +262,3 @@ def keep_run(
         clear()
     finally:
         run.release()
-
-
-@contextmanager
-def _recover_interrupt(check_interrupt: Callable[[], None]) -> Iterator[None]:
-    """Raises the interrupt that TensorFlow or Matplotlib turned into another error."""
-    try:
-        yield
-    except Exception:
-        check_interrupt()
-        raise

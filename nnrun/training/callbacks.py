@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -35,58 +34,62 @@ def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks
     Raises:
         IncompatibleSpec: Keras refuses an argument, or a callback's package is not installed.
     """
-    return [_built(index, component, folder) for index, component in enumerate(components)]
+    return [_build(index, component, folder) for index, component in enumerate(components)]
 
 
-def _built(index: int, component: Component, folder: Path) -> Any:
+def _build(index: int, component: Component, folder: Path) -> keras.callbacks.Callback:
     arguments = {
         name: str(folder / value) if is_file(component, name) else value
         for name, value in component.arguments.items()
     }
     if component.name == "TensorBoard":
         arguments.setdefault("log_dir", str(folder / "tensorboard"))
+    module, requirement = _PACKAGES.get(component.name, ("keras", "keras"))
     try:
-        _check_package(component.name)
+        if find_spec(module) is None:
+            raise ImportError(f"needs a package that is not installed: pip install {requirement}")
         callback = instantiate("callbacks", Component(name=component.name, arguments=arguments))
     except (TypeError, ValueError, ImportError) as error:
         message = f"{component.name}: {reason(error)}"
         raise IncompatibleSpec("NN114", ("training", "callbacks", index), message) from error
     if isinstance(callback, keras.callbacks.LearningRateScheduler):
-        callback.schedule = _per_epoch(callback.schedule)
+        # Keras calls it once per epoch, and refuses a tensor.
+        schedule = callback.schedule
+        callback.schedule = lambda epoch: float(schedule(epoch))
     if isinstance(callback, (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)):
-        take = callback.set_model
-        callback.set_model = lambda model: take(_SavedWhole(model))
+        set_model = callback.set_model
+        callback.set_model = lambda model: set_model(_AtomicModel(model))
     return callback
 
 
-class _SavedWhole:
+class _AtomicModel:
     """A model that saves under a temporary name first, so that a kill leaves no partial file."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._model, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name == "_model":
             super().__setattr__(name, value)
         else:
             setattr(self._model, name, value)
 
-    def save(self, filepath: str, **more: Any) -> None:
-        """As Keras's."""
-        self._whole(self._model.save, filepath, **more)
+    def save(self, filepath: str, **options: object) -> None:
+        self._replace(self._model.save, filepath, options)
 
-    def save_weights(self, filepath: str, **more: Any) -> None:
-        """As Keras's."""
-        self._whole(self._model.save_weights, filepath, **more)
+    def save_weights(self, filepath: str, **options: object) -> None:
+        self._replace(self._model.save_weights, filepath, options)
 
-    def _whole(self, save: Any, filepath: str, **more: Any) -> None:
+    def _replace(
+        self, save: Callable[..., None], filepath: str, options: Mapping[str, object]
+    ) -> None:
         target = Path(filepath)
         temporary = target.with_name(f".{target.name}")
         try:
-            save(str(temporary), **more)
+            save(str(temporary), **options)
             temporary.replace(target)
         except OSError as error:
             # The error of a failed write does not name the file.
@@ -98,8 +101,11 @@ class _SavedWhole:
 
 
 def move(
-    callbacks: Sequence[Any], components: Sequence[Component], source: Path, target: Path
-) -> list[Any]:
+    callbacks: Sequence[keras.callbacks.Callback],
+    components: Sequence[Component],
+    source: Path,
+    target: Path,
+) -> list[keras.callbacks.Callback]:
     """Moves the files of callbacks from one folder to another, before they write any.
 
     Args:
@@ -110,7 +116,7 @@ def move(
     for index, (callback, component) in enumerate(zip(callbacks, components, strict=True)):
         if component.name == "OrbaxCheckpoint":
             # It hands its folder to Orbax as soon as it is made.
-            callback = _built(index, component, target)
+            callback = _build(index, component, target)
         for name, value in vars(callback).items():
             if isinstance(value, str) and Path(value).is_relative_to(source):
                 setattr(callback, name, str(target / Path(value).relative_to(source)))
@@ -118,37 +124,39 @@ def move(
     return moved
 
 
-def growing(components: Sequence[Component]) -> tuple[str, ...]:
-    """The files in the run folder to which callbacks add a line per epoch."""
+def appended_files(components: Sequence[Component]) -> tuple[str, ...]:
+    """The files in the run folder to which callbacks append a line per epoch."""
     loggers = (component for component in components if component.name == "CSVLogger")
     return tuple(value for component in loggers for value in files(component).values())
 
 
-def resume_callbacks(listeners: Sequence[Any], folder: Path, sizes: Mapping[str, int]) -> None:
+def resume_callbacks(
+    callbacks: Sequence[keras.callbacks.Callback], folder: Path, sizes: Mapping[str, int]
+) -> None:
     """Prepares callbacks to resume a training.
 
     Args:
-        listeners: made by `build`.
+        callbacks: made by `build`.
         folder: the run folder.
-        sizes: of the files of `growing` at the end of the last epoch to keep, in bytes.
+        sizes: of `appended_files` at the end of the last epoch to keep, in bytes.
 
     Raises:
         OSError: a file cannot be changed.
     """
     for name, size in sizes.items():
         path = folder / name
-        # The names come from a checkpoint, which may come from anyone.
+        # A checkpoint from elsewhere could name any file.
         is_inside = path.resolve().is_relative_to(folder.resolve())
         # A shorter file has lost lines, and zeros would not restore them.
         if is_inside and path.is_file() and path.stat().st_size > size:
             # By its name, so that an error names it.
             os.truncate(path, size)
-    for listener in listeners:
-        if isinstance(listener, keras.callbacks.CSVLogger):
-            listener.append = True
-        if isinstance(listener, keras.callbacks.BackupAndRestore):
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
             # Its backup is of another epoch than the checkpoint.
-            shutil.rmtree(listener.backup_dir, ignore_errors=True)
+            shutil.rmtree(callback.backup_dir, ignore_errors=True)
 
 
 def make_folders(components: Sequence[Component], folder: Path) -> None:
@@ -156,14 +164,3 @@ def make_folders(components: Sequence[Component], folder: Path) -> None:
     for component in components:
         for value in files(component).values():
             (folder / value).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _check_package(name: str) -> None:
-    module, requirement = _PACKAGES.get(name, ("keras", "keras"))
-    if find_spec(module) is None:
-        raise ImportError(f"needs a package that is not installed: pip install {requirement}")
-
-
-def _per_epoch(schedule: Any) -> Any:
-    """A learning-rate schedule that is called once per epoch and returns a plain number."""
-    return lambda epoch: float(schedule(epoch))

@@ -1,4 +1,4 @@
-"""What a run keeps while it trains, so that it can go on to the same bytes after any end."""
+"""Checkpoints of a running training, from which it resumes with identical results."""
 
 from __future__ import annotations
 
@@ -7,144 +7,165 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from nnrun.runs import Run, arrays, files, layout, record
+from nnrun.runs import Run, arrays, files, layout
 from nnrun.training.state import State
 from nnrun.types import Array, History
 
-# Of the time since training began, what all checkpoints together may take.
+# Share of the time since training began that all checkpoints together may take.
 SHARE = 0.05
-# Should the newest turn out to be damaged, there is one before it.
+# In case the newest is damaged.
 KEPT = 2
 
-_ABOUT = "about"
-_IS_ABOUT = record.having(
-    epochs=record.is_count,
-    stopped=lambda value: isinstance(value, bool),
-    variables=record.is_count,
-    callbacks=record.each(lambda value: isinstance(value, dict)),
-    history=record.by_name(record.each(record.is_number)),
-    epoch_seconds=record.each(record.is_number),
-    seconds=record.is_number,
-    grown=record.by_name(record.having(size=record.is_count, digest=record.is_text)),
-)
+_HEADER = "about"  # name of the JSON header among the arrays
 
 
-@dataclass(frozen=True)
-class Grown:
-    """How far a file had grown that a callback adds to.
+class AppendedFile(BaseModel):
+    """A file to which a callback appends, at the time of a checkpoint.
 
     Args:
         size: in bytes.
-        digest: of so many bytes.
+        digest: of these bytes.
     """
 
-    size: int
+    model_config = ConfigDict(frozen=True)
+
+    size: NonNegativeInt
     digest: str
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state of training with what the run folder knew of it.
+    """A state of training, with the records of the epochs so far.
 
     Args:
         state: of model, optimizer and callbacks.
         history: of all epochs so far.
-        epoch_seconds: how long each of them took.
-        seconds: spent on the run in all.
-        grown: the files that callbacks add to, by their names in the run folder.
+        epoch_seconds: duration of each epoch.
+        seconds: spent on the run in total.
+        appended_files: the files to which callbacks append, by their names in the run folder.
     """
 
     state: State
     history: History
     epoch_seconds: tuple[float, ...]
     seconds: float
-    grown: Mapping[str, Grown]
+    appended_files: Mapping[str, AppendedFile]
+
+
+class _Header(BaseModel):
+    """A checkpoint without its arrays; a callback's attribute that is an array is its name."""
+
+    epochs: NonNegativeInt
+    stopped: bool
+    variables: NonNegativeInt
+    callbacks: list[dict[str, object]]
+    history: dict[str, list[float]]
+    epoch_seconds: list[float]
+    seconds: float
+    grown: dict[str, AppendedFile]
 
 
 class CheckpointSchedule:
-    """Says when a checkpoint is due.
+    """Decides when to write a checkpoint.
 
-    After the first epoch, and then whenever all of them together, the next included, take no more
-    than `SHARE` of the time. So a slow epoch is always kept, and of fast ones every so many.
+    One is due after the first epoch, and later whenever all of them, the next included, take at
+    most `SHARE` of the time. So every slow epoch has one, and some of many fast ones.
     """
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
-        self._spent = self._last = 0.0
+        self._total = self._last = 0.0
 
     @property
     def is_due(self) -> bool:
         """Whether to write one now."""
-        return self._spent + self._last <= SHARE * (time.perf_counter() - self._began)
+        return self._total + self._last <= SHARE * (time.perf_counter() - self._began)
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Within it one is written."""
+        """Measures the time of writing one."""
         began = time.perf_counter()
         try:
             yield
         finally:
             self._last = time.perf_counter() - began
-            self._spent += self._last
+            self._total += self._last
 
 
 def write(run: Run, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint and lets go of those before the last.
+    """Writes a checkpoint, and deletes all but the last `KEPT`.
 
     Raises:
-        RunError: the disk is full, or the folder is gone or may not be written.
+        RunError: the disk is full, or the folder is missing or not writable.
     """
-    values: dict[str, Array] = {}
-    about = json.dumps(_about(checkpoint, values))
-    values[_ABOUT] = np.frombuffer(about.encode(), np.uint8)
-    with run.replacing(layout.checkpoint(checkpoint.state.epochs)) as passing:
-        # Stored as they are: weights are noise, which takes time to pack and stays as large.
-        arrays.save(passing, values, compressed=False)
+    state = checkpoint.state
+    values = {f"variable-{index}": variable for index, variable in enumerate(state.variables)}
+    header = _Header(
+        epochs=state.epochs,
+        stopped=state.stopped,
+        variables=len(state.variables),
+        callbacks=[
+            {
+                name: _packed(value, f"callback-{index}-{name}", values)
+                for name, value in attributes.items()
+            }
+            for index, attributes in enumerate(state.callbacks)
+        ],
+        history=checkpoint.history.epochs,
+        epoch_seconds=list(checkpoint.epoch_seconds),
+        seconds=checkpoint.seconds,
+        grown=dict(checkpoint.appended_files),
+    )
+    values[_HEADER] = np.frombuffer(json.dumps(header.model_dump()).encode(), np.uint8)
+    with run.replacing(layout.checkpoint(state.epochs)) as temporary:
+        # Compressing weights takes time and saves nothing.
+        arrays.save(temporary, values, compressed=False)
     for _, path in run.checkpoints()[KEPT:]:
         with suppress(OSError):
             path.unlink()
 
 
-def grown(run: Run, names: Iterable[str]) -> dict[str, Grown]:
-    """How far the files have grown that callbacks add to; they would outlive a power cut by now.
+def appended_files(run: Run, names: Iterable[str]) -> dict[str, AppendedFile]:
+    """The files to which callbacks append, flushed to the disk.
 
     Raises:
         RunError: one of them cannot be read.
     """
-    found = {}
-    for name in names:
-        content = run.settled(name)
-        found[name] = Grown(len(content), files.checksum(content))
-    return found
+    contents = {name: run.settled(name) for name in names}
+    return {
+        name: AppendedFile(size=len(content), digest=files.checksum(content))
+        for name, content in contents.items()
+    }
 
 
 def latest(run: Run) -> tuple[Checkpoint | None, list[str]]:
-    """The last checkpoint of a run that can be gone on from, and why those after it cannot."""
+    """The last usable checkpoint of a run, and why later ones are not usable."""
     reasons: list[str] = []
     for _, path in run.checkpoints():
-        try:
-            found = _read(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            reasons.append(f"{path.relative_to(run.path)} is damaged: {error}")
-            continue
-        if not (changed := _changed(run, found)):
-            return found, reasons
         name = path.relative_to(run.path)
-        reasons.append(f"{name} does not count, as {changed} was damaged or edited")
+        try:
+            checkpoint = _read(path)
+        except (OSError, ValueError, KeyError, RecursionError) as error:
+            reasons.append(f"{name} is damaged: {error}")
+            continue
+        changed = _changed_file(run, checkpoint)
+        if not changed:
+            return checkpoint, reasons
+        reasons.append(f"{name} is not used, because {changed} was damaged or edited")
     return None, reasons
 
 
-def _changed(run: Run, checkpoint: Checkpoint) -> str:
-    """A file that callbacks add to, if it does not begin as it was when this was written."""
-    for name, known in checkpoint.grown.items():
+def _changed_file(run: Run, checkpoint: Checkpoint) -> str:
+    """An appended file whose first part has changed since the checkpoint; empty if there is none."""
+    for name, known in checkpoint.appended_files.items():
         path = run.path / name
-        # The names come from a file, and that may come from anywhere.
+        # A checkpoint from elsewhere could name any file.
         if path.resolve().is_relative_to(run.path.resolve()):
             try:
                 content = files.read(path)[: known.size]
@@ -155,52 +176,28 @@ def _changed(run: Run, checkpoint: Checkpoint) -> str:
     return ""
 
 
-def forget(run: Run, *, after: int) -> None:
-    """Removes the checkpoints of later epochs, from which the run does not go on.
+def delete_after(run: Run, epoch: int) -> None:
+    """Deletes the checkpoints of later epochs.
 
     Raises:
-        RunError: they may not be removed.
+        RunError: one cannot be deleted.
     """
     for epochs, path in run.checkpoints():
-        if epochs > after:
+        if epochs > epoch:
             run.remove(path)
 
 
-def clear(run: Run) -> None:
-    """Removes all checkpoints; what may not be removed stays."""
+def delete_all(run: Run) -> None:
+    """Deletes all checkpoints, as far as possible."""
     shutil.rmtree(run.path / layout.CHECKPOINT, ignore_errors=True)
 
 
-def _about(checkpoint: Checkpoint, values: dict[str, Array]) -> dict[str, Any]:
-    """All of a checkpoint but its arrays, which are put into `values` under names of their own."""
-    state = checkpoint.state
-    for index, variable in enumerate(state.variables):
-        values[f"variable-{index}"] = variable
-    return {
-        "epochs": state.epochs,
-        "stopped": state.stopped,
-        "variables": len(state.variables),
-        "callbacks": [
-            {
-                name: _packed(value, f"callback-{index}-{name}", values)
-                for name, value in each.items()
-            }
-            for index, each in enumerate(state.callbacks)
-        ],
-        "history": checkpoint.history.epochs,
-        "epoch_seconds": list(checkpoint.epoch_seconds),
-        "seconds": checkpoint.seconds,
-        "grown": {name: asdict(each) for name, each in checkpoint.grown.items()},
-    }
-
-
-def _packed(value: Any, name: str, values: dict[str, Array]) -> Any:
-    """A value as JSON has it; arrays by their names."""
+def _packed(value: object, name: str, values: dict[str, Array]) -> object:
+    """A value as JSON; arrays are put into `values`, and replaced by their names."""
     match value:
         case list() | tuple():
-            return {
-                "arrays": [_packed(each, f"{name}-{n}", values) for n, each in enumerate(value)]
-            }
+            parts = [_packed(part, f"{name}-{index}", values) for index, part in enumerate(value)]
+            return {"arrays": parts}
         case np.ndarray():
             values[name] = value
             return {"array": name}
@@ -210,7 +207,7 @@ def _packed(value: Any, name: str, values: dict[str, Array]) -> Any:
     return value
 
 
-def _unpacked(value: Any, values: Mapping[str, Array]) -> Any:
+def _unpacked(value: object, values: Mapping[str, Array]) -> object:
     match value:
         case {"arrays": list(parts)}:
             return [_unpacked(part, values) for part in parts]
@@ -223,22 +220,19 @@ def _unpacked(value: Any, values: Mapping[str, Array]) -> Any:
 
 def _read(path: Path) -> Checkpoint:
     values = arrays.load(files.read(path))
-    about = json.loads(values[_ABOUT].tobytes())
-    record.check_depth(about)
-    if not _IS_ABOUT(about):
-        raise ValueError("it does not say what a checkpoint says")
-    return Checkpoint(
-        State(
-            about["epochs"],
-            about["stopped"],
-            tuple(values[f"variable-{index}"] for index in range(about["variables"])),
-            tuple(
-                {name: _unpacked(value, values) for name, value in each.items()}
-                for each in about["callbacks"]
-            ),
+    try:
+        header = _Header.model_validate_json(values[_HEADER].tobytes(), strict=True)
+    except ValidationError:
+        raise ValueError("its header is not valid") from None
+    state = State(
+        header.epochs,
+        header.stopped,
+        tuple(values[f"variable-{index}"] for index in range(header.variables)),
+        tuple(
+            {name: _unpacked(value, values) for name, value in attributes.items()}
+            for attributes in header.callbacks
         ),
-        History(about["history"]),
-        tuple(about["epoch_seconds"]),
-        about["seconds"],
-        {name: Grown(**each) for name, each in about["grown"].items()},
+    )
+    return Checkpoint(
+        state, History(header.history), tuple(header.epoch_seconds), header.seconds, header.grown
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -14,7 +13,7 @@ from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 from nnrun.spec.training import Stage, Training
 
-_LOGIT_ARGUMENTS: dict[str, dict[str, Any]] = {
+_LOGIT_ARGUMENTS: dict[str, dict[str, object]] = {
     "BinaryAccuracy": {"threshold": 0.0},
     "Precision": {"thresholds": 0.0},
     "Recall": {"thresholds": 0.0},
@@ -23,57 +22,50 @@ _LOGIT_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def compile_model(model: keras.Model, training: Training) -> None:
-    """Gives the model its optimizer, loss and metrics.
-
-    Without XLA: the training loop compiles whole epochs itself.
+    """Compiles a model without XLA: the training loop compiles whole epochs itself.
 
     Raises:
         IncompatibleSpec: Keras refuses an argument.
     """
-    on_logits = puts_out_logits(training) and model.output_shape[-1] == 1
+    on_logits = outputs_logits(training) and model.output_shape[-1] == 1
     metrics = [_on_logits(metric) if on_logits else metric for metric in training.metrics]
     model.compile(
-        optimizer=_built("optimizers", training.optimizer, "optimizer"),
-        loss=_built("losses", training.loss, "loss"),
+        optimizer=_instantiate("optimizers", training.optimizer, "optimizer"),
+        loss=_instantiate("losses", training.loss, "loss"),
         metrics=[
-            _built("metrics", metric, "metrics", index) for index, metric in enumerate(metrics)
+            _instantiate("metrics", metric, "metrics", index)
+            for index, metric in enumerate(metrics)
         ],
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def _on_logits(metric: Component) -> Component:
-    """The metric with its threshold at the logit 0.
+def outputs_logits(training: Training) -> bool:
+    """Whether the loss itself turns the model's output into probabilities."""
+    return training.loss.arguments.get("from_logits") is True
 
-    Keras passes logits to metrics unchanged, and would compare them with 0.5.
-    """
-    word = metric.name
-    name = (
-        "BinaryAccuracy"
-        if word in ("accuracy", "acc")
-        else catalogue.canonical_name("metrics", word)
-    )
+
+def _on_logits(metric: Component) -> Component:
+    """The metric with its threshold at the logit 0; Keras would compare logits with 0.5."""
+    alias = metric.name
+    is_accuracy = alias in ("accuracy", "acc")
+    name = "BinaryAccuracy" if is_accuracy else catalogue.canonical_name("metrics", alias)
     if name not in _LOGIT_ARGUMENTS:
         return metric
     # The history shows a metric under the name in the spec.
-    reported = {} if word == name else {"name": word}
+    reported = {} if alias == name else {"name": alias}
     return Component(
         name=name, arguments={**_LOGIT_ARGUMENTS[name], **reported, **metric.arguments}
     )
 
 
-def _built(kind: str, component: Component, *path: str | int) -> object:
+def _instantiate(kind: str, component: Component, *path: str | int) -> object:
     try:
         return components.instantiate(kind, component)
     except (TypeError, ValueError) as error:
         message = f"{component.name}: {components.reason(error)}"
         raise IncompatibleSpec("NN114", ("training", *path), message) from error
-
-
-def puts_out_logits(training: Training) -> bool:
-    """Whether the loss itself turns the model's output into probabilities."""
-    return training.loss.arguments.get("from_logits") is True
 
 
 class Stages:
@@ -89,8 +81,7 @@ class Stages:
     """
 
     def __init__(self, model: keras.Model, layers: Sequence[Named], training: Training) -> None:
-        self._model, self._layers = model, layers
-        self._training = training
+        self._model, self._layers, self._training = model, layers, training
         self._current: int | None = None
 
     def enter(self, epoch: int) -> bool:
@@ -102,34 +93,33 @@ class Stages:
         Raises:
             IncompatibleSpec: Keras refuses an argument of optimizer, loss or metrics.
         """
-        stage = of_epoch(self._training.stages, epoch)
-        if stage == self._current:
+        stages = self._training.stages
+        number = stage_of_epoch(stages, epoch)
+        if number == self._current:
             return False
         if self._current is not None:
             finalize(self._model)
-        self._current = stage
-        self._compile(self._training.stages[stage] if self._training.stages else Stage(epochs=1))
+        self._current = number
+        stage = stages[number] if stages else Stage(epochs=1)
+        for layer in self._layers:
+            layer.set_frozen(frozen=not layer.names.isdisjoint(stage.freeze))
+        compile_model(self._model, _with_learning_rate(self._training, stage.learning_rate))
         return True
 
     def end(self, epoch: int) -> int:
         """The first epoch after the stage of an epoch."""
         stages = self._training.stages
-        stage = of_epoch(stages, epoch)
-        if stage + 1 >= len(stages):
+        number = stage_of_epoch(stages, epoch)
+        if number + 1 >= len(stages):
             return self._training.epochs
-        return min(self._training.epochs, sum(s.epochs for s in stages[: stage + 1]))
-
-    def _compile(self, stage: Stage) -> None:
-        for layer in self._layers:
-            layer.set_frozen(frozen=not layer.names.isdisjoint(stage.freeze))
-        compile_model(self._model, _with_rate(self._training, stage.learning_rate))
+        return min(self._training.epochs, sum(stage.epochs for stage in stages[: number + 1]))
 
 
-def of_epoch(stages: Sequence[Stage], epoch: int) -> int:
-    """The stage of an epoch, both counted from 0; the last stage has no end.
+def stage_of_epoch(stages: Sequence[Stage], epoch: int) -> int:
+    """The number of the stage of an epoch, both counted from 0; the last stage has no end.
 
     Example:
-        >>> [of_epoch([Stage(epochs=2), Stage(epochs=1)], epoch) for epoch in range(4)]
+        >>> [stage_of_epoch([Stage(epochs=2), Stage(epochs=1)], epoch) for epoch in range(4)]
         [0, 0, 1, 1]
     """
     for number, stage in enumerate(stages):
@@ -144,7 +134,7 @@ def finalize(model: keras.Model) -> None:
     model.optimizer.finalize_variable_values(model.trainable_weights)
 
 
-def _with_rate(training: Training, learning_rate: float | None) -> Training:
+def _with_learning_rate(training: Training, learning_rate: float | None) -> Training:
     if learning_rate is None:
         return training
     given = training.optimizer

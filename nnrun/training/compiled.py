@@ -8,22 +8,23 @@ regularizers are Keras's; only the loop over the batches is not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from types import ModuleType
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.types.experimental import ConcreteFunction, PolymorphicFunction
 
 from nnrun.data.preprocessing import Preparation
 from nnrun.training.evaluate import Evaluator, as_logs
-from nnrun.training.rows import INDICES, Rows, weighted_batch
+from nnrun.training.rows import INDICES, Rows, RowTensors, weighted_batch
 from nnrun.types import Array, Logs
 
 # The functions from which Keras draws random numbers, with the argument that names the algorithm.
-_RANDOM_FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
+_RANDOM_FUNCTIONS: tuple[tuple[ModuleType, str, str], ...] = (
     (tf.nn.experimental, "stateless_dropout", "rng_alg"),
     (tf.random, "stateless_normal", "alg"),
     (tf.random, "stateless_truncated_normal", "alg"),
@@ -53,8 +54,6 @@ CALL_SECONDS = 0.2
 # Epochs of one call are reported after it, and are lost if the machine fails in it.
 MOST_EPOCHS = 100
 
-_NOTHING = np.empty(0, np.int32)
-
 
 class CompiledLoop:
     """Trains one model; traced once for all epochs and folds.
@@ -76,19 +75,18 @@ class CompiledLoop:
         batch_size: int,
         xla: bool,
     ) -> None:
-        self._model = model
-        self._preparation = preparation
-        self._evaluator = evaluator
+        self._model, self._preparation, self._evaluator = model, preparation, evaluator
         self._batch_size = batch_size
         self._seconds_per_step: float | None = None
         # Without AutoGraph, as in `model.fit`: it would parse every line of Keras.
         self._steps = tf.function(self._train_steps, jit_compile=xla, autograph=False)
-        self._traced: Any = None
-        self._validated: Any = None
+        self._traced: ConcreteFunction = None
+        self._validate: PolymorphicFunction = None
         self._features: frozenset[str] = frozenset()
-        self._names: list[tuple[str, int]] = []
+        # Names of Keras's metrics with the number of their values.
+        self._metrics: list[tuple[str, int]] = []
 
-    def trace(self, rows: Rows, count: int, *, validates: bool) -> Any:
+    def trace(self, rows: Rows, count: int, *, validates: bool) -> ConcreteFunction:
         """The traced function; traced again only for features that it lacks.
 
         Args:
@@ -102,11 +100,11 @@ class CompiledLoop:
             self._features |= needs
             # Keras makes metrics in the first step, but a loop needs them before.
             self._evaluator.metrics(rows, np.zeros(1, np.int32))
-            self._validated = self._evaluator.traced_metrics(rows)
+            self._validate = self._evaluator.traced_metrics(rows)
             tensors, weights = tf.nest.map_structure(
                 tf.type_spec_from_value, (rows.tensors, rows.weights)
             )
-            self._traced = tf.function(self._epochs_body, autograph=False).get_concrete_function(
+            self._traced = tf.function(self._train_epochs, autograph=False).get_concrete_function(
                 *(tensors, weights, tf.TensorSpec((None, len(rows)), tf.int32)),
                 *(tf.TensorSpec((3,), tf.int32), INDICES),
             )
@@ -144,17 +142,15 @@ class CompiledLoop:
             return self._call(rows, orders, (0, steps), validation)
         done = 0
         while True:
-            stop = min(steps, done + self._steps_per_call())
+            seconds = self._seconds_per_step
+            # The first call compiles, so its time is not that of a step.
+            count = 1 if seconds is None else max(1, int(CALL_SECONDS / seconds))
+            stop = min(steps, done + count)
             logs = self._call(rows, [first], (done, stop), validation)
             if stop == steps:
                 return logs
             report(stop)
             done = stop
-
-    def _steps_per_call(self) -> int:
-        seconds = self._seconds_per_step
-        # The first call compiles, so its time is not that of a step.
-        return 1 if seconds is None else max(1, int(CALL_SECONDS / seconds))
 
     def _call(
         self, rows: Rows, orders: Sequence[Array], span: tuple[int, int], validation: Array | None
@@ -163,7 +159,7 @@ class CompiledLoop:
         # The same length for all folds: XLA compiles again for each new shape.
         padded = np.stack([np.pad(order, (0, len(rows) - len(order))) for order in orders])
         traced = self.trace(rows, len(orders[0]), validates=validation is not None)
-        held_out = _NOTHING if validation is None else validation
+        held_out = np.empty(0, np.int32) if validation is None else validation
         began = time.perf_counter()
         results = traced(
             *(rows.tensors, rows.weights, tf.constant(padded)),
@@ -174,73 +170,84 @@ class CompiledLoop:
         self._seconds_per_step = 0.01 if self._seconds_per_step is None else max(took, 1e-7)
         return [self._logs(values, validated=validation is not None) for values in results]
 
-    def _epochs_body(
-        self, tensors: Any, weights: Any, orders: Any, span: Any, validation: Any
-    ) -> Any:
+    def _train_epochs(
+        self,
+        tensors: RowTensors,
+        weights: tf.Tensor | tuple[()],
+        orders: tf.Tensor,
+        span: tf.Tensor,
+        validation: tf.Tensor,
+    ) -> tf.Tensor:
         start, stop, count = tf.unstack(span)
         full, rest = count // self._batch_size, count % self._batch_size
 
-        def reset() -> Any:
+        def nothing() -> tf.Tensor:
+            return tf.constant(0)
+
+        def reset() -> tf.Tensor:
             self._model.reset_metrics()
             return tf.constant(0)
 
-        def train_rest(order: Any) -> Any:
+        def train_rest(order: tf.Tensor) -> tf.Tensor:
             """The last rows, fewer than a batch. Without XLA: their number differs between folds."""
             self._train_batch(tensors, weights, order[full * self._batch_size : count])
             return tf.constant(0)
 
-        def validate() -> Any:
-            return self._as_vector(self._validated(tensors, validation))
+        def validate() -> tf.Tensor:
+            return self._as_vector(self._validate(tensors, validation))
 
-        def train_epoch(epoch: Any, results: Any) -> tuple[Any, Any]:
+        def train_epoch(epoch: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, ...]:
             order = orders[epoch]
-            tf.cond(start == 0, reset, _nothing)
+            tf.cond(start == 0, reset, nothing)
             self._steps(tensors, weights, order, start, stop)
             is_complete = stop == full
             if "rest" in self._features:
-                tf.cond(tf.logical_and(is_complete, rest > 0), lambda: train_rest(order), _nothing)
+                tf.cond(tf.logical_and(is_complete, rest > 0), lambda: train_rest(order), nothing)
             values = self._as_vector(self._model.get_metrics_result())
             if "validation" in self._features:
                 held_out = tf.cond(is_complete, validate, lambda: tf.zeros_like(values))
                 values = tf.concat([values, held_out], axis=0)
             return epoch + 1, results.write(epoch, values)
 
-        count_of_epochs = tf.shape(orders)[0]
-        results = tf.TensorArray(tf.float32, size=count_of_epochs, infer_shape=False)
-        start_values = (tf.constant(0), results)
-        return tf.while_loop(lambda epoch, _: epoch < count_of_epochs, train_epoch, start_values)[
-            1
-        ].stack()
+        epochs = tf.shape(orders)[0]
+        results = tf.TensorArray(tf.float32, size=epochs, infer_shape=False)
+        initial = (tf.constant(0), results)
+        _, results = tf.while_loop(lambda epoch, _: epoch < epochs, train_epoch, initial)
+        return results.stack()
 
     @use_philox()
-    def _train_steps(self, tensors: Any, weights: Any, order: Any, start: Any, stop: Any) -> None:
-        def one(step: Any) -> tuple[Any]:
+    def _train_steps(
+        self,
+        tensors: RowTensors,
+        weights: tf.Tensor | tuple[()],
+        order: tf.Tensor,
+        start: tf.Tensor,
+        stop: tf.Tensor,
+    ) -> None:
+        def train_step(step: tf.Tensor) -> tuple[tf.Tensor]:
             indices = tf.slice(order, [step * self._batch_size], [self._batch_size])
             self._train_batch(tensors, weights, indices)
             return (step + 1,)
 
-        tf.while_loop(lambda step: step < stop, one, (start,))
+        tf.while_loop(lambda step: step < stop, train_step, (start,))
 
-    def _train_batch(self, tensors: Any, weights: Any, indices: Any) -> None:
+    def _train_batch(
+        self, tensors: RowTensors, weights: tf.Tensor | tuple[()], indices: tf.Tensor
+    ) -> None:
         self._model.train_step(weighted_batch(self._preparation, tensors, weights, indices))
 
-    def _as_vector(self, logs: dict[str, Any]) -> Any:
+    def _as_vector(self, logs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The values of all metrics in one vector, as a loop can return only one tensor."""
         flat = {name: tf.reshape(tf.cast(value, tf.float32), [-1]) for name, value in logs.items()}
-        self._names = [(name, value.shape[0]) for name, value in flat.items()]
+        self._metrics = [(name, value.shape[0]) for name, value in flat.items()]
         return tf.concat(list(flat.values()), axis=0)
 
     def _logs(self, values: Array, *, validated: bool) -> Logs:
-        ends = np.cumsum([size for _, size in self._names])
-        logs = self._named("", values[: ends[-1]], ends)
-        return logs | self._named("val_", values[ends[-1] :], ends) if validated else logs
-
-    def _named(self, prefix: str, values: Array, ends: Array) -> dict[str, float]:
-        names = [f"{prefix}{name}" for name, _ in self._names]
-        if len(values) == len(names):
-            return dict(zip(names, values.tolist(), strict=True))
-        return as_logs(dict(zip(names, np.split(values, ends[:-1]), strict=True)))
-
-
-def _nothing() -> Any:
-    return tf.constant(0)
+        prefixes = ("", "val_") if validated else ("",)
+        names = [f"{prefix}{name}" for prefix in prefixes for name, _ in self._metrics]
+        ends = np.cumsum([size for _ in prefixes for _, size in self._metrics])
+        if ends[-1] == len(names):
+            # Each metric has one value.
+            return dict(zip(names, values[: ends[-1]].tolist(), strict=True))
+        parts = np.split(values[: ends[-1]], ends[:-1])
+        return as_logs(dict(zip(names, parts, strict=True)))

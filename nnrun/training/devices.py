@@ -46,7 +46,7 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def of_fold(seed: int, fold: Fold) -> int:
+def fold_seed(seed: int, fold: Fold) -> int:
     """The seed of a fold's initial weights and layers; that of the experiment for a hold-out.
 
     Folds differ, so that the spread over folds includes the effect of the initial weights.

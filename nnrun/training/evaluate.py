@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.types.experimental import PolymorphicFunction
 
 from nnrun.data.preprocessing import Preparation
-from nnrun.training.rows import INDICES, Rows, batch, inputs
+from nnrun.training.rows import INDICES, Rows, RowTensors, batch, inputs
 from nnrun.types import Array
 
 # Large enough for speed, small enough for the activations of a deep model.
 EVALUATION_ROWS = 1024
 _EVALUATION_BYTES = 40 * 2**20
+
+TensorLogs = Mapping[str, tf.Tensor]
 
 
 def rows_at_once(shape: Sequence[int]) -> int:
@@ -35,24 +37,24 @@ class Evaluator:
     def __init__(self, model: keras.Model, preparation: Preparation) -> None:
         self._model = model
         self._preparation = preparation
-        self._traced: dict[str, Any] = {}
+        self._traced: dict[str, PolymorphicFunction] = {}
         self._batch_rows = rows_at_once(preparation.shape)
 
-    def forget(self) -> None:
-        """Forgets all traces, because the model was compiled again."""
+    def clear_traces(self) -> None:
+        """Removes all traces, because the model was compiled again."""
         self._traced.clear()
 
     def metrics(self, rows: Rows, indices: Array) -> dict[str, float]:
         """Loss and metrics over some rows under Keras's names; the weights stay as they are."""
         return as_logs(self.traced_metrics(rows)(rows.tensors, tf.constant(indices, tf.int32)))
 
-    def traced_metrics(self, rows: Rows) -> Any:
-        """The function of `rows.tensors` and indices, int32, that gives the same as tensors."""
-        return self._function("metrics", self._metrics, rows)
+    def traced_metrics(self, rows: Rows) -> PolymorphicFunction:
+        """The function of `rows.tensors` and indices, int32, that computes them as tensors."""
+        return self._trace("metrics", self._metrics, rows)
 
     def outputs(self, rows: Rows, indices: Array) -> Array:
         """The output of the model for some rows, float32 of shape `(indices, units)`."""
-        traced = self._function("outputs", self._batch_outputs, rows)
+        traced = self._trace("outputs", self._batch_outputs, rows)
         starts = range(0, len(indices), self._batch_rows)
         parts = [
             traced(rows.tensors, tf.constant(indices[start : start + self._batch_rows], tf.int32))
@@ -60,24 +62,26 @@ class Evaluator:
         ]
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
 
-    def _function(self, name: str, body: Callable[..., Any], rows: Rows) -> Any:
+    def _trace(
+        self, name: str, body: Callable[[RowTensors, tf.Tensor], object], rows: Rows
+    ) -> PolymorphicFunction:
         if name not in self._traced:
             signature = (rows.signature, INDICES)
             self._traced[name] = tf.function(body, input_signature=signature, autograph=False)
         return self._traced[name]
 
-    def _metrics(self, tensors: Any, indices: Any) -> Any:
+    def _metrics(self, tensors: RowTensors, indices: tf.Tensor) -> TensorLogs:
         self._model.reset_metrics()
         count, start = self._batch_rows, (tf.constant(0),)
 
-        def test(part: Any) -> None:
+        def test(part: tf.Tensor) -> None:
             self._model.test_step(batch(self._preparation, tensors, part))
 
-        def full(start: Any) -> tuple[Any]:
+        def full(start: tf.Tensor) -> tuple[tf.Tensor]:
             test(tf.slice(indices, [start], [count]))
             return (start + count,)
 
-        def any_length(start: Any) -> tuple[Any]:
+        def any_length(start: tf.Tensor) -> tuple[tf.Tensor]:
             test(indices[start : start + count])
             return (start + count,)
 
@@ -85,14 +89,15 @@ class Evaluator:
             # Keras needs a static number of rows; otherwise the rows would be expanded to count.
             start = tf.while_loop(lambda start: start + count <= tf.size(indices), full, start)
         tf.while_loop(lambda start: start < tf.size(indices), any_length, start)
-        return self._model.get_metrics_result()
+        logs: TensorLogs = self._model.get_metrics_result()
+        return logs
 
-    def _batch_outputs(self, tensors: Any, indices: Any) -> Any:
+    def _batch_outputs(self, tensors: RowTensors, indices: tf.Tensor) -> tf.Tensor:
         x = inputs(self._preparation, tensors, indices)
         return tf.cast(self._model(x, training=False), tf.float32)
 
 
-def as_logs(result: dict[str, Any]) -> dict[str, float]:
+def as_logs(result: Mapping[str, Array | float | tf.Tensor]) -> dict[str, float]:
     """Keras's metrics as plain numbers; a metric with several values becomes their mean."""
     return {name: float(np.mean(value)) for name, value in result.items()}
 

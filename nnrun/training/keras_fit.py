@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
 from nnrun.data.preprocessing import Preparation
-from nnrun.training.evaluate import as_logs, rows_at_once
+from nnrun.training.evaluate import rows_at_once
 from nnrun.training.rows import Rows, Schedule, batch, weighted_batch
 from nnrun.types import Array, Logs
 
@@ -19,8 +18,7 @@ def fit_by_keras(
     rows: Rows,
     preparation: Preparation,
     schedule: Schedule,
-    validation: Array,
-    callbacks: Any,
+    callbacks: StageCallbacks,
     epochs: range,
 ) -> None:
     """Trains batch by batch, and calls every callback for every batch.
@@ -29,15 +27,14 @@ def fit_by_keras(
         model: compiled.
         rows: on the device.
         schedule: the batches of each epoch, the same as in the compiled loop.
-        validation: validation rows, may be empty.
-        callbacks: Keras's, or `StageCallbacks`.
         epochs: counted from 0.
     """
+    validation = schedule.fold.validation
 
-    def expanded(indices: Any) -> Any:
+    def expand(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return batch(preparation, rows.tensors, indices)
 
-    def to_train_on(indices: Any) -> Any:
+    def expand_weighted(indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return weighted_batch(preparation, rows.tensors, rows.weights, indices)
 
     def batches() -> Iterator[Array]:
@@ -51,19 +48,15 @@ def fit_by_keras(
     batch_rows = rows_at_once(preparation.shape)
     held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
     model.fit(
-        training_data.map(to_train_on).prefetch(2),
+        training_data.map(expand_weighted).prefetch(2),
         epochs=epochs.stop,
         initial_epoch=epochs.start,
         steps_per_epoch=schedule.steps,
-        validation_data=held_out.batch(batch_rows).map(expanded) if len(validation) else None,
+        validation_data=held_out.batch(batch_rows).map(expand) if len(validation) else None,
         callbacks=callbacks,
         verbose=0,
         shuffle=False,
     )
-
-
-def _nothing(*_: object) -> None:
-    """For a hook without a function."""
 
 
 class StageCallbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras ships no types
@@ -75,7 +68,12 @@ class StageCallbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # Ker
         schedule: of all epochs.
     """
 
-    def __init__(self, callbacks: list[Any], model: keras.Model, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        model: keras.Model,
+        schedule: Schedule,
+    ) -> None:
         # Keras returns its own history at the end of each call.
         super().__init__(
             callbacks,
@@ -99,42 +97,3 @@ class StageCallbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # Ker
         """Ends in the last call, or in one that a callback has stopped."""
         if self.last or self.model.stop_training:
             super().on_train_end(logs)
-
-
-class Hooks(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Turns Keras's hooks into plain calls.
-
-    Args:
-        began: called with the epoch.
-        stepped: called with the number of steps done.
-        ended: called with the epoch and its logs.
-        training_began: called when training begins.
-    """
-
-    def __init__(
-        self,
-        *,
-        began: Callable[[int], None] = _nothing,
-        stepped: Callable[[int], None] = _nothing,
-        ended: Callable[[int, Logs], None] = _nothing,
-        training_began: Callable[[], None] = _nothing,
-    ) -> None:
-        super().__init__()
-        self._began, self._stepped, self._ended = began, stepped, ended
-        self._training_began = training_began
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Keras's hook."""
-        self._training_began()
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Keras's hook."""
-        self._began(epoch)
-
-    def on_train_batch_end(self, step: int, logs: Logs | None = None) -> None:
-        """Keras's hook."""
-        self._stepped(step + 1)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Keras's hook."""
-        self._ended(epoch, as_logs(dict(logs or {})))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal
 
 import keras
 
@@ -16,8 +17,8 @@ from nnrun.spec.training import Training
 from nnrun.training import state
 from nnrun.training.compile import Stages, finalize
 from nnrun.training.compiled import CompiledLoop
-from nnrun.training.evaluate import Evaluator
-from nnrun.training.keras_fit import Hooks, StageCallbacks, fit_by_keras
+from nnrun.training.evaluate import Evaluator, as_logs
+from nnrun.training.keras_fit import StageCallbacks, fit_by_keras
 from nnrun.training.rows import Rows, Schedule
 from nnrun.training.state import State
 from nnrun.types import Fold, Logs, Observer
@@ -111,7 +112,7 @@ def step_flops(model: keras.Model, batch_size: int) -> int:
     return 6 * batch_size * sum(map(_multiplications, model.layers))
 
 
-def _multiplications(layer: Any) -> int:
+def _multiplications(layer: keras.Layer) -> int:
     """For one row in the forward pass: each weight once per position of the output."""
     if not layer.weights or isinstance(layer, keras.layers.Embedding):
         return 0
@@ -120,7 +121,7 @@ def _multiplications(layer: Any) -> int:
     return int(layer.count_params() * math.prod(steps[:-1]))
 
 
-def _random_numbers(layer: Any) -> int:
+def _random_numbers(layer: keras.Layer) -> int:
     """Drawn for one row in one training step."""
     if type(layer).__name__ in _RANDOM:
         return math.prod(_row(layer.output))
@@ -128,11 +129,12 @@ def _random_numbers(layer: Any) -> int:
     return math.prod(_row(layer.input)) if dropout else 0
 
 
-def _row(tensors: Any) -> tuple[int, ...]:
+def _row(tensors: keras.KerasTensor | list[keras.KerasTensor]) -> tuple[int, ...]:
     """The shape of one row; a layer that is masked has its mask as a second input."""
     return tuple(size or 1 for size in keras.tree.flatten(tensors)[0].shape[1:])
 
 
+@dataclass
 class Trainer:
     """Trains one compiled model, on any number of folds.
 
@@ -145,41 +147,34 @@ class Trainer:
         stages: of the same training, if it has any.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        preparation: Preparation,
-        training: Training,
-        *,
-        engine: Engine,
-        evaluator: Evaluator,
-        stages: Stages | None = None,
-    ) -> None:
-        self._model = model
-        self._preparation = preparation
-        self._training = training
-        self._engine = engine
-        self._evaluator = evaluator
-        self._stages = stages
+    model: keras.Model
+    preparation: Preparation
+    training: Training
+    _: KW_ONLY
+    engine: Engine
+    evaluator: Evaluator
+    stages: Stages | None = None
+
+    def __post_init__(self) -> None:
         # Kept over all folds: tracing and compiling cost more than training a small fold.
         self._loop = self._new_loop()
 
     def _new_loop(self) -> CompiledLoop | None:
-        if self._engine == "fit":
+        if self.engine == "fit":
             return None
         return CompiledLoop(
-            self._model,
-            self._preparation,
-            evaluator=self._evaluator,
-            batch_size=self._training.batch_size,
-            xla=self._engine == "xla",
+            self.model,
+            self.preparation,
+            evaluator=self.evaluator,
+            batch_size=self.training.batch_size,
+            xla=self.engine == "xla",
         )
 
     def enter(self, epoch: int) -> None:
         """Puts the model into the stage of an epoch, counted from 0."""
-        if self._stages and self._stages.enter(epoch):
+        if self.stages and self.stages.enter(epoch):
             # Earlier traces use the metrics and the optimizer of the previous stage.
-            self._evaluator.forget()
+            self.evaluator.clear_traces()
             self._loop = self._new_loop()
 
     def trace(self, rows: Rows, fold: Fold) -> None:
@@ -190,7 +185,7 @@ class Trainer:
             fold: the rows that train.
         """
         if self._loop:
-            validates = bool(len(fold.validation)) and not self._training.callbacks
+            validates = bool(len(fold.validation)) and not self.training.callbacks
             self._loop.trace(rows, len(fold.train), validates=validates)
 
     def train(
@@ -199,7 +194,7 @@ class Trainer:
         fold: Fold,
         *,
         seed: int,
-        callbacks: list[Any],
+        callbacks: Sequence[keras.callbacks.Callback],
         observer: Observer,
         start: State | None = None,
         save_state: Callable[[Callable[[], State]], None] | None = None,
@@ -220,66 +215,68 @@ class Trainer:
             TrainingError: the loss is not finite.
             ValueError: `start` is of another model, or of other callbacks.
         """
-        schedule = Schedule(fold, self._training, seed)
+        schedule = Schedule(fold, self.training, seed)
         reporter = _EpochReporter(observer, schedule)
 
-        def begin_training() -> None:
+        def begin_training(_: Logs | None) -> None:
             # After the other callbacks have begun, which resets their state.
             if start:
-                state.restore(start, self._model, callbacks)
+                state.restore(start, self.model, callbacks)
 
         def end_epoch(epoch: int, logs: Logs) -> None:
-            reporter.report(epoch, logs)
+            reporter.report(epoch, as_logs(logs))
             # Of the epochs of one call only the last has the state that the model is in.
             if save_state and not reporter.pending:
-                save_state(lambda: state.capture(self._model, callbacks, epochs=epoch + 1))
+                save_state(lambda: state.capture(self.model, callbacks, epochs=epoch + 1))
 
-        # The first hook records an epoch before a callback can fail. The last one runs when all
-        # callbacks have added to the logs.
-        first = Hooks(began=reporter.begin, stepped=observer.steps_done, ended=reporter.add)
-        last = Hooks(ended=end_epoch, training_began=begin_training)
+        # The first callback records an epoch before another can fail. The last one runs when all
+        # others have added to the logs.
+        first = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: reporter.begin(epoch),
+            on_train_batch_end=lambda batch, logs: observer.steps_done(batch + 1),
+            on_epoch_end=lambda epoch, logs: reporter.add(epoch, as_logs(logs)),
+        )
+        last = keras.callbacks.LambdaCallback(on_train_begin=begin_training, on_epoch_end=end_epoch)
         begin = 0 if start is None else schedule.epochs if start.stopped else start.epochs
         # The state belongs to the stage of its last epoch.
         self.enter(start.epochs - 1 if start else 0)
         train = self._train_compiled if self._loop else self._train_by_keras
         try:
-            train(rows, schedule, [first, *callbacks, last], begin, reporter)
+            train(rows, reporter, [first, *callbacks, last], begin)
         finally:
             reporter.flush()
 
     def _train_by_keras(
         self,
         rows: Rows,
-        schedule: Schedule,
-        callbacks: list[Any],
+        reporter: _EpochReporter,
+        callbacks: Sequence[keras.callbacks.Callback],
         begin: int,
-        _: _EpochReporter,
     ) -> None:
         """Calls `model.fit` once for each stage."""
-        model, validation = self._model, schedule.fold.validation
-        listeners = StageCallbacks(callbacks, model, schedule)
+        schedule = reporter.schedule
+        listeners = StageCallbacks(callbacks, self.model, schedule)
         # Restores the state, in its own stage.
         listeners.on_train_begin()
         while True:
             self.enter(begin)
-            end = self._stages.end(begin) if self._stages else schedule.epochs
+            end = self.stages.end(begin) if self.stages else schedule.epochs
             listeners.last = end >= schedule.epochs
             epochs = range(begin, end)
-            fit_by_keras(model, rows, self._preparation, schedule, validation, listeners, epochs)
-            if listeners.last or model.stop_training:
+            fit_by_keras(self.model, rows, self.preparation, schedule, listeners, epochs)
+            if listeners.last or self.model.stop_training:
                 break
             begin = end
 
     def _train_compiled(
         self,
         rows: Rows,
-        schedule: Schedule,
-        callbacks: list[Any],
-        begin: int,
         reporter: _EpochReporter,
+        callbacks: Sequence[keras.callbacks.Callback],
+        begin: int,
     ) -> None:
         """Calls the callbacks after each epoch, as `model.fit` does."""
-        model = self._model
+        model, schedule = self.model, reporter.schedule
         listeners = keras.callbacks.CallbackList(
             callbacks, model=model, epochs=schedule.epochs, steps=schedule.steps, verbose=0
         )
@@ -290,8 +287,7 @@ class Trainer:
         while epoch < schedule.epochs and not model.stop_training:
             self.enter(epoch)
             listeners.on_epoch_begin(epoch)
-            results = self._train_epochs(rows, schedule, epoch, listeners, reporter)
-            for number, result in enumerate(results):
+            for number, result in enumerate(self._train_epochs(rows, epoch, listeners, reporter)):
                 if number:
                     listeners.on_epoch_begin(epoch)
                 reporter.observer.steps_done(schedule.steps)
@@ -304,27 +300,27 @@ class Trainer:
     def _train_epochs(
         self,
         rows: Rows,
-        schedule: Schedule,
         epoch: int,
-        listeners: Any,
+        listeners: keras.callbacks.CallbackList,
         reporter: _EpochReporter,
     ) -> list[Logs]:
         """Trains several epochs in one call; just one if callbacks can influence the next."""
         assert self._loop
-        has_callbacks = not all(isinstance(callback, Hooks) for callback in listeners.callbacks)
-        end = self._stages.end(epoch) if self._stages else schedule.epochs
-        epochs = range(epoch, epoch + 1 if has_callbacks else end)
+        schedule = reporter.schedule
+        # Besides those of `train`.
+        has_callbacks = len(listeners.callbacks) > 2
+        end = self.stages.end(epoch) if self.stages else schedule.epochs
         held_out = schedule.fold.validation
         results = self._loop.train_epochs(
             rows,
             schedule.order,
-            epochs,
+            range(epoch, epoch + 1 if has_callbacks else end),
             validation=held_out if len(held_out) and not has_callbacks else None,
             report=reporter.observer.steps_done,
         )
         if has_callbacks and len(held_out):
             listeners.on_test_begin()
-            logs = self._evaluator.metrics(rows, held_out)
+            logs = self.evaluator.metrics(rows, held_out)
             listeners.on_test_end(logs)
             validated = {f"val_{name}": value for name, value in logs.items()}
             results = [{**results[0], **validated}]
@@ -340,7 +336,7 @@ class _EpochReporter:
 
     def __init__(self, observer: Observer, schedule: Schedule) -> None:
         self.observer = observer
-        self._schedule = schedule
+        self.schedule = schedule
         self._began = 0.0
         self._seconds = 0.0
         self.pending: dict[int, Logs] = {}
@@ -348,7 +344,7 @@ class _EpochReporter:
 
     def begin(self, epoch: int) -> None:
         self._began = time.perf_counter()
-        self.observer.epoch_began(epoch, self._schedule.epochs, self._schedule.steps)
+        self.observer.epoch_began(epoch, self.schedule.epochs, self.schedule.steps)
 
     def add_all(self, epoch: int, logs: Sequence[Logs]) -> None:
         """Adds epochs that were trained in one call; they count as equally long."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -73,10 +72,10 @@ def sparse_layers(model: keras.Model) -> list[keras.layers.Dense]:
     ]
 
 
-def enable_sparse(layer: Any) -> None:
+def enable_sparse(layer: keras.layers.Dense) -> None:
     """Lets a dense layer use the sparse form of inputs from `to_dense`, if they have one."""
 
-    def call(inputs: Any, training: bool | None = None) -> Any:
+    def call(inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         rows = getattr(inputs, _ROWS, None)
         if rows is None:
             return keras.layers.Dense.call(layer, inputs, training=training)
@@ -87,7 +86,7 @@ def enable_sparse(layer: Any) -> None:
     layer.call = call
 
 
-def sparse_product(rows: Any, kernel: Any) -> Any:
+def sparse_product(rows: Mapping[str, tf.Tensor], kernel: keras.Variable) -> tf.Tensor:
     """Sparse rows from `to_dense` times a dense matrix, of shape `(rows, units)`."""
     units = kernel.shape[1]
     widths = [min(COLUMNS, units - start) for start in range(0, units, COLUMNS)]
@@ -96,21 +95,14 @@ def sparse_product(rows: Any, kernel: Any) -> Any:
     return products[0] if len(products) == 1 else tf.concat(products, axis=1)
 
 
-def stored(words: Sequences) -> Any:
-    """Multi-hot vectors on the device: a ragged tensor of the word numbers, times 2**32."""
-    return tf.RaggedTensor.from_row_splits(
-        words.values.astype(np.int64) << 32, words.offsets, validate=False
-    )
-
-
-def to_dense(vectors: Any, indices: Any, dimension: int) -> Any:
+def to_dense(vectors: tf.RaggedTensor, indices: tf.Tensor, dimension: int) -> tf.Tensor:
     """Some multi-hot vectors as model inputs, float32 of shape `(indices, dimension)`.
 
     A graph with a static number of rows never computes the dense form if only layers from
     `enable_sparse` take it.
 
     Args:
-        vectors: from `stored`.
+        vectors: the word numbers of each row, times 2**32.
         indices: of the rows, int32 of shape `(indices,)`.
         dimension: number of words.
     """
@@ -137,6 +129,11 @@ def to_dense(vectors: Any, indices: Any, dimension: int) -> Any:
     return dense
 
 
+RowTensors = tuple[
+    tf.Tensor | tf.RaggedTensor, tf.Tensor, tuple[Mapping[str, tf.Tensor], ...]
+]  # inputs, labels and fitted values, as in `Rows`
+
+
 @dataclass(frozen=True)
 class Rows:
     """Inputs and labels on the device, stored compactly.
@@ -151,32 +148,27 @@ class Rows:
             equal.
     """
 
-    x: Any
-    y: Any
-    state: Any = ()
-    weights: Any = ()
+    x: tf.Tensor | tf.RaggedTensor
+    y: tf.Tensor
+    state: tuple[Mapping[str, tf.Tensor], ...] = ()
+    weights: tf.Tensor | tuple[()] = ()
 
     def __len__(self) -> int:
         return int(self.y.shape[0])
 
     @property
-    def tensors(self) -> tuple[Any, Any, Any]:
+    def tensors(self) -> RowTensors:
         """Arguments of a traced function."""
         return self.x, self.y, self.state
 
     @property
-    def signature(self) -> Any:
+    def signature(self) -> tuple[tf.TypeSpec, tf.TypeSpec, tuple[Mapping[str, tf.TypeSpec], ...]]:
         """For any number of rows, so that one trace takes training and test rows."""
-        x, y = map(_of_any_length, (self.x, self.y))
+        x, y = map(_any_length, (self.x, self.y))
         return x, y, tf.nest.map_structure(tf.TensorSpec.from_tensor, self.state)
 
-    @property
-    def weights_signature(self) -> Any:
-        """As `signature`, for the weights."""
-        return tf.nest.map_structure(_of_any_length, self.weights)
 
-
-def _of_any_length(rows: Any) -> Any:
+def _any_length(rows: tf.Tensor | tf.RaggedTensor) -> tf.TypeSpec:
     if isinstance(rows, tf.RaggedTensor):
         return tf.RaggedTensorSpec((None, None), rows.dtype)
     if not rows.shape.rank:
@@ -185,6 +177,9 @@ def _of_any_length(rows: Any) -> Any:
 
 
 INDICES = tf.TensorSpec((None,), tf.int32)
+
+# A traced function gets the place in this list, because folds and test rows share the trace.
+_STREAMED: list[Streamed] = []
 
 
 def resident(
@@ -198,41 +193,23 @@ def resident(
 
     Rows that do not fit into memory are read in every step instead.
     """
-    on_device = tf.nest.map_structure(lambda value: tf.constant(value, tf.float32), tuple(state))
-    row_weights = () if weights is None else tf.constant(weights)
-    return Rows(_stored(x), tf.constant(y), on_device, row_weights)
-
-
-def _stored(x: Array | Sequences | Streamed) -> Any:
     match x:
         case Streamed():
-            return _number(x)
+            _STREAMED.append(x)
+            stored = tf.constant(len(_STREAMED) - 1)
         case Sequences():
-            return stored(x)
-    return tf.constant(x)
+            words = x.values.astype(np.int64) << 32
+            stored = tf.RaggedTensor.from_row_splits(words, x.offsets, validate=False)
+        case _:
+            stored = tf.constant(x)
+    on_device = tf.nest.map_structure(lambda value: tf.constant(value, tf.float32), tuple(state))
+    row_weights = () if weights is None else tf.constant(weights)
+    return Rows(stored, tf.constant(y), on_device, row_weights)
 
 
-# A traced function gets a number in this list, because folds and test rows share the trace.
-_STREAMED: list[Streamed] = []
-
-
-def _number(rows: Streamed) -> Any:
-    _STREAMED.append(rows)
-    return tf.constant(len(_STREAMED) - 1)
-
-
-def _read(number: Array, indices: Array) -> Array:
-    return _STREAMED[int(number)][indices]
-
-
-def _gather(x: Any, indices: Any) -> Any:
-    """Some stored rows."""
-    if x.shape.rank:
-        return tf.gather(x, indices)
-    return tf.numpy_function(_read, [x, indices], tf.uint8)
-
-
-def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, Any]:
+def batch(
+    preparation: Preparation, tensors: RowTensors, indices: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Some rows as the model and the loss take them.
 
     Args:
@@ -246,18 +223,29 @@ def batch(preparation: Preparation, tensors: Any, indices: Any) -> tuple[Any, An
 
 
 def weighted_batch(
-    preparation: Preparation, tensors: Any, weights: Any, indices: Any
-) -> tuple[Any, ...]:
+    preparation: Preparation,
+    tensors: RowTensors,
+    weights: tf.Tensor | tuple[()],
+    indices: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
     """A training batch: as `batch`, with the weights of the rows if there are any."""
     x, y = batch(preparation, tensors, indices)
     return (x, y) if isinstance(weights, tuple) else (x, y, tf.gather(weights, indices))
 
 
-def inputs(preparation: Preparation, tensors: Any, indices: Any) -> Any:
+def inputs(preparation: Preparation, tensors: RowTensors, indices: tf.Tensor) -> tf.Tensor:
     """Some rows as the model takes them, of shape `(batch, *preparation.shape)`."""
     x, _, state = tensors
     if isinstance(x, tf.RaggedTensor):
         return to_dense(x, indices, *preparation.shape)
-    expanded = preparation.expand(_gather(x, indices), keras.ops, state)
+    rows = tf.gather(x, indices) if x.shape.rank else _read(x, indices)
+    expanded = preparation.expand(rows, keras.ops, state)
     # The row shape is static, but reshapes of a batch of unknown length lose it.
     return tf.ensure_shape(expanded, (indices.shape[0], *preparation.shape))
+
+
+def _read(place: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    def read(place: Array, indices: Array) -> Array:
+        return _STREAMED[int(place)][indices]
+
+    return tf.numpy_function(read, [place, indices], tf.uint8)

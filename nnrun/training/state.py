@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -27,12 +26,12 @@ def restart(model: keras.Model, fresh: keras.Model) -> None:
         old.assign(new)
 
 
-def seeds(model: keras.Model) -> list[Any]:
+def seeds(model: keras.Model) -> list[keras.Variable]:
     """The seed variables of layers; Keras saves all other variables with the model."""
     return [variable for variable in variables(model) if variable.name == "seed_generator_state"]
 
 
-def variables(model: keras.Model) -> list[Any]:
+def variables(model: keras.Model) -> list[keras.Variable]:
     """All variables that training changes; metrics are reset in each epoch."""
     return [
         *model.trainable_variables,
@@ -62,20 +61,29 @@ class State:
     epochs: int
     stopped: bool
     variables: tuple[Array, ...]
-    callbacks: tuple[Mapping[str, Any], ...]
+    callbacks: tuple[Mapping[str, object], ...]
 
 
-def capture(model: keras.Model, callbacks: Sequence[Any], *, epochs: int) -> State:
+def capture(
+    model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], *, epochs: int
+) -> State:
     """The state after `epochs` epochs, copied to the host."""
+    arrays = map(keras.ops.convert_to_numpy, variables(model))
     return State(
         epochs,
         bool(model.stop_training),
-        tuple(_portable(keras.ops.convert_to_numpy(v)) for v in variables(model)),
+        # Types that NumPy lacks, such as bfloat16, are stored as their bytes.
+        tuple(
+            array if array.dtype.isbuiltin == 1 else array.view(f"u{array.dtype.itemsize}")
+            for array in arrays
+        ),
         tuple(map(_attributes, callbacks)),
     )
 
 
-def restore(state: State, model: keras.Model, callbacks: Sequence[Any]) -> None:
+def restore(
+    state: State, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
     """Restores a model and its callbacks.
 
     Args:
@@ -93,15 +101,16 @@ def restore(state: State, model: keras.Model, callbacks: Sequence[Any]) -> None:
     ):
         raise ValueError("the checkpoint is of another model, or of other callbacks")
     for variable, value in zip(current, state.variables, strict=True):
-        variable.assign(_native(value, variable))
+        dtype = keras.ops.convert_to_numpy(variable).dtype
+        variable.assign(value if dtype.isbuiltin == 1 else value.view(dtype))
     for callback, attributes in zip(callbacks, state.callbacks, strict=True):
-        # A checkpoint may come from anyone: no text in it may set where a callback writes.
+        # A checkpoint from elsewhere must not choose where a callback writes: it sets no text.
         if not all(name in vars(callback) and _is_state(attributes[name]) for name in attributes):
             raise ValueError("the checkpoint is of other callbacks")
         vars(callback).update(attributes)
 
 
-def _attributes(callback: Any) -> dict[str, Any]:
+def _attributes(callback: keras.callbacks.Callback) -> dict[str, object]:
     if isinstance(callback, keras.callbacks.CSVLogger):
         # Its state is in its file.
         return {}
@@ -112,17 +121,7 @@ def _attributes(callback: Any) -> dict[str, Any]:
     }
 
 
-def _is_state(value: Any) -> bool:
+def _is_state(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return len(value) > 0 and all(isinstance(part, np.ndarray) for part in value)
     return value is None or isinstance(value, (bool, int, float, np.generic, np.ndarray))
-
-
-def _portable(value: Array) -> Array:
-    """Numbers of types that NumPy lacks, such as bfloat16, as their bytes."""
-    return value if value.dtype.isbuiltin == 1 else value.view(f"u{value.dtype.itemsize}")
-
-
-def _native(value: Array, variable: Any) -> Array:
-    kind = keras.ops.convert_to_numpy(variable).dtype
-    return value if kind.isbuiltin == 1 else value.view(kind)

@@ -30,14 +30,14 @@ if name.startswith("tensorflow._api.v2.compat."):
 module = sys.modules[name]
 # Whoever looks for the module that some code is of asks all of them, and wakes none.
 inspect.getmodule(sys._getframe())
-assert isinstance(module, backend._Waiting)
+assert isinstance(module, backend._LazyModule)
 found = []
 ask = lambda: found.append(hasattr(module, "no such name") or len(vars(module)))
 threads = [threading.Thread(target=ask) for _ in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert len(set(found)) == 1 and found[0] > 10, found
-assert not isinstance(module, backend._Waiting)
+assert not isinstance(module, backend._LazyModule)
 """
 
 
@@ -63,7 +63,7 @@ def test_what_keras_and_tensorflow_seldom_use_is_not_loaded() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(backend._SELDOM_USED))
+@pytest.mark.parametrize("name", sorted(backend._LAZY_MODULES))
 def test_whoever_asks_for_it_gets_it(name: str) -> None:
     """It waits until then; several threads at once get a whole module, each of them."""
     answered(ASKED.format(name=name))

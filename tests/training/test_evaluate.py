@@ -23,7 +23,7 @@ from nnrun.spec.component import Component
 from nnrun.spec.dataset import Digits
 from nnrun.spec.training import Training
 from nnrun.training import devices, evaluate
-from nnrun.training.compile import compile_model, puts_out_logits
+from nnrun.training.compile import compile_model, outputs_logits
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import Rows, resident
 
@@ -133,10 +133,10 @@ def test_the_report_is_that_of_scikit_learn() -> None:
         ({"BinaryCrossentropy": {"from_logits": False}}, False),
     ],
 )
-def test_the_loss_says_whether_the_model_puts_out_logits(loss: Any, logits: bool) -> None:
+def test_the_loss_says_whether_the_model_outputs_logits(loss: Any, logits: bool) -> None:
     training = Training.model_validate({"optimizer": "sgd", "loss": loss, "epochs": 1})
 
-    assert puts_out_logits(training) is logits
+    assert outputs_logits(training) is logits
 
 
 @pytest.mark.parametrize(

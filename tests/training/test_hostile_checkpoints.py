@@ -86,7 +86,7 @@ def test_a_checkpoint_of_other_values_is_a_damaged_one(key: str, value: Any, run
     found, damaged = checkpoints.latest(run)
 
     assert found is None
-    assert damaged == ["checkpoint/epoch-1.npz is damaged: it does not say what a checkpoint says"]
+    assert damaged == ["checkpoint/epoch-1.npz is damaged: its header is not valid"]
 
 
 @pytest.mark.parametrize("about", ["[" * 100_000, "[" * 100 + "]" * 100, "", "{}", "[]", "1"])
@@ -112,6 +112,6 @@ def test_those_that_a_run_does_not_go_on_from_are_removed(run: Run) -> None:
     put(run, json.dumps(ABOUT))
     for epochs in (2, 3):
         (run.path / layout.checkpoint(epochs)).write_bytes(b"damaged")
-    checkpoints.forget(run, after=1)
+    checkpoints.delete_after(run, 1)
 
     assert [epochs for epochs, _ in run.checkpoints()] == [1]

@@ -100,7 +100,7 @@ def train(
     def save_state(capture: Callable[[], State]) -> None:
         found = capture()
         states[found.epochs] = found
-        growing = callbacks.growing(training.callbacks)
+        growing = callbacks.appended_files(training.callbacks)
         sizes[found.epochs] = {name: (folder / name).stat().st_size for name in growing}
 
     trainer.train(

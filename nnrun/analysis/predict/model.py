@@ -16,7 +16,7 @@ from nnrun.models import components, saved
 from nnrun.models.build import REFUSALS, TOO_LARGE
 from nnrun.runs import layout
 from nnrun.spec.labels import check_output
-from nnrun.training.compile import puts_out_logits
+from nnrun.training.compile import outputs_logits
 from nnrun.training.evaluate import Evaluator, probabilities
 from nnrun.training.rows import resident
 from nnrun.types import Array
@@ -34,7 +34,7 @@ def outputs(subject: TrainedRun, raw: Raw) -> Array:
     with _refused(subject):
         rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
         found = Evaluator(model, preparation).outputs(rows, np.arange(len(raw)))
-        return probabilities(found) if puts_out_logits(subject.spec.training) else found
+        return probabilities(found) if outputs_logits(subject.spec.training) else found
 
 
 def metrics(subject: TrainedRun, raw: Raw) -> dict[str, float]:
