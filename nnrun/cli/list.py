@@ -10,6 +10,7 @@ from nnrun.cli.verb import Json, RunFolder, Runs, exit_codes
 from nnrun.errors import NnrunError
 from nnrun.runs import Run, find, layout
 from nnrun.runs.cleaning import disk_usage
+from nnrun.runs.record import KFoldMetrics
 from nnrun.spec.text import format_number, format_size
 
 COLUMNS = ("run", "status", "epochs", "best", "size", "metrics")
@@ -43,16 +44,15 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
 def _row(run: Run, size: int) -> list[str]:
     with summary.complete(run):
         metrics = run.metrics()
-        values = {name: format_number(value) for name, value in metrics.get("test", {}).items()}
-        if not values and "ddof" in metrics:
+        values = {name: format_number(value) for name, value in metrics.test.items()}
+        if not values and isinstance(metrics, KFoldMetrics):
             values = {
-                f"val_{name}": summary.mean(spread)
-                for name, spread in metrics["validation"].items()
+                f"val_{name}": summary.mean(spread) for name, spread in metrics.validation.items()
             }
         words = "  ".join(f"{name} {value}" for name, value in values.items())
-        if summary.has_folds(run) and not metrics:
+        if isinstance(metrics, KFoldMetrics) and metrics.is_empty:
             words = f"{summary.progress(run)} finished"
-        epochs, best = str(len(run.history())), str(metrics.get("best_epoch") or "-")
+        epochs, best = str(len(run.history())), str(metrics.best_epoch or "-")
         return [run.path.name, run.status(), epochs, best, format_size(size), words]
 
 
@@ -68,7 +68,7 @@ def show(path: RunFolder, json: Json = False) -> None:
     """
     with exit_codes():
         run = Run(path)
-        record = run.record()
+        record = run.read_json(layout.RUN)
         if json:
             console.print_json(summary.as_json(run) | {"record": record})
             return

@@ -40,15 +40,15 @@ def resume(
     """
     with exit_codes():
         record = Run(path).record()
-        if "fold" in record:
+        if record.kind == "fold":
             raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
         check_all(path)
         run = reopen(path)
         try:
             _wait_for_workers(run)
             loaded = _load(run, epochs, force=force)
-            is_complete = record.get("epochs") == loaded.experiment.training.epochs
-            if record["status"] == layout.FINISHED and is_complete:
+            is_complete = record.epochs == loaded.experiment.training.epochs
+            if record.status == layout.FINISHED and is_complete:
                 _report_finished(run, json=json)
             else:
                 _resume(run, loaded, workers, force=force, json=json)
@@ -66,8 +66,7 @@ def _wait_for_workers(run: Run) -> None:
     for fold in (Run(file.parent) for file in run.path.glob(f"*/{layout.RUN}")):
         while _is_running(fold):
             if time.monotonic() > until:
-                pid = fold.record().get("process", {}).get("pid")
-                raise RunError(f"{fold.path} is still running, as process {pid}")
+                raise RunError(f"{fold.path} is still running, as process {fold.record().pid}")
             time.sleep(0.1)
 
 
@@ -93,8 +92,8 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
     if not path.is_file():
         raise RunError(f"{run.path} was stopped before its first step; train it again")
     loaded = specs.read_spec(path, [])
-    same = digest(loaded.experiment) == record.get("spec_digest")
-    if not force and not (same and loaded.experiment.training.epochs == record.get("epochs")):
+    same = digest(loaded.experiment) == record.spec_digest
+    if not force and not (same and loaded.experiment.training.epochs == record.epochs):
         raise RunError(
             f"{path}: has changed since the run began; use `nnrun resume {run.path} --force` to "
             f"resume with it, or `nnrun train {path}` to start again"
@@ -104,7 +103,7 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
         raise CommandError(f"{run.path} has {done} epochs already; --epochs must be larger")
     overrides = [
         override
-        for override in record["overrides"]
+        for override in record.overrides
         if not (more and override.startswith("training.epochs="))
     ]
     return replace(specs.read_spec(path, more), overrides=(*overrides, *more))
@@ -128,7 +127,7 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
             raise RunError(
                 f"{run.path}: results would not be bit-identical: {reasons} (see --force)"
             )
-        if "folds" in old:
+        if old.kind == "kfold":
             reopen_record(run, record)
         else:
             # Keras is loaded here; for k-fold runs only the workers load it.
@@ -137,7 +136,7 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
             extend(run, loaded.experiment.training, record)
         return run
 
-    if "folds" in old:
+    if old.kind == "kfold":
         kfold.kfold_and_report(loaded, folder, workers=workers, json=json)
     entries: list[dict[str, Any]] = []
     try:

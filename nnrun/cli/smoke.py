@@ -268,7 +268,7 @@ class Trials:
         result.status = INTERRUPTED
         try:
             run = self._run(loaded, result, folder_maker(loaded, self.root), start)
-            result.metrics = run.metrics()
+            result.metrics = run.read_json(layout.METRICS)
             self.interrupts.check()
             result.status = PASSED
         except SpecError as error:

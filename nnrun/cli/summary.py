@@ -13,7 +13,16 @@ from rich.text import Text
 
 from nnrun.cli import console
 from nnrun.errors import RunError
-from nnrun.runs import Run, gates, layout
+from nnrun.runs import Run, layout
+from nnrun.runs.record import (
+    GateResult,
+    KFoldMetrics,
+    Metrics,
+    RunRecord,
+    SmoothedCurve,
+    Spread,
+    TrainMetrics,
+)
 from nnrun.spec.text import escape_line, format_number
 from nnrun.types import History
 
@@ -26,7 +35,7 @@ RISE = 0.02
 
 def has_folds(run: Run) -> bool:
     """Whether the run is a cross-validation."""
-    return "folds" in run.record()
+    return run.record().kind == "kfold"
 
 
 @contextmanager
@@ -36,11 +45,6 @@ def complete(run: Run) -> Iterator[None]:
     Raises:
         RunError: the files are incomplete or belong to another run.
     """
-    metrics = run.metrics()
-    values = metrics.get("validation", {}).values()
-    if metrics and has_folds(run) != any(isinstance(value, dict) for value in values):
-        message = f"does not belong to the run in {layout.RUN}"
-        raise RunError(f"{run.path / layout.METRICS}: {message}")
     try:
         yield
     except (KeyError, IndexError, ValueError) as error:
@@ -50,14 +54,14 @@ def complete(run: Run) -> Iterator[None]:
 def as_json(run: Run) -> dict[str, Any]:
     """A run in the `--json` document of any verb."""
     record = run.record()
-    error = {"error": record["error"]} if record.get("error") else {}
-    expect = {"expect": record["expect"]} if record.get("expect") else {}
+    error = {"error": record.error} if record.error else {}
+    expect = {"expect": [gate.model_dump() for gate in record.expect]} if record.expect else {}
     return {
         "path": str(run.path),
-        "name": record["name"],
+        "name": record.name,
         "status": run.status(),
         **error,
-        "metrics": run.metrics(),
+        "metrics": {} if run.metrics().is_empty else run.read_json(layout.METRICS),
         **expect,
     }
 
@@ -66,17 +70,19 @@ def show(run: Run, out: Console) -> None:
     """Prints metrics, best epoch, warnings, expectations and the folder."""
     table, sentences = None, []
     with complete(run):
-        metrics, is_kfold = run.metrics(), has_folds(run)
-        if metrics:
-            table = _folds_table(run, metrics) if is_kfold else _table(run, metrics)
-            sentences = _folds_sentences(run, metrics) if is_kfold else _sentences(run, metrics)
-        else:
+        metrics = run.metrics()
+        is_kfold = isinstance(metrics, KFoldMetrics)
+        if metrics.is_empty:
             sentences = _folds_without_metrics(run) if is_kfold else [_without_metrics(run)]
+        elif isinstance(metrics, KFoldMetrics):
+            table, sentences = _folds_table(run, metrics), _folds_sentences(run, metrics)
+        else:
+            table, sentences = _table(run, metrics), _sentences(run, metrics)
     if table:
         out.print(table)
     for sentence in sentences:
         out.print(sentence, markup=False)
-    if outcomes := gates.read(run):
+    if outcomes := run.record().expect:
         out.print(_gates_table(outcomes))
 
 
@@ -97,7 +103,7 @@ def print_lost_log(run: Run, error: OSError, out: Console) -> None:
     out.print(f"note: {path}: cannot be written: {error.strerror or error}", markup=False)
 
 
-def _gates_table(outcomes: list[gates.Outcome]) -> Table:
+def _gates_table(outcomes: list[GateResult]) -> Table:
     missed = sum(not outcome.passed for outcome in outcomes)
     title = f"{missed} of {len(outcomes)} expectations missed" if missed else "all expectations met"
     rows = []
@@ -109,21 +115,22 @@ def _gates_table(outcomes: list[gates.Outcome]) -> Table:
     return console.make_table(("expect", "wanted", "got", ""), rows, title=title)
 
 
-def _table(run: Run, metrics: dict[str, Any]) -> Table:
-    splits = [name for name in ("train", "validation", "test") if name in metrics]
+def _table(run: Run, metrics: TrainMetrics) -> Table:
+    splits = {"training": metrics.train, "validation": metrics.validation, "test": metrics.test}
     # A stopped run has no evaluation, only the values of its last epoch.
-    headings = [{"train": "training"}.get(name, name) for name in splits] or ["last epoch"]
-    values = [metrics[name] for name in splits] or [metrics["last"]]
+    columns = {name: values for name, values in splits.items() if values}
+    columns = columns or {"last epoch": metrics.last}
+    headings, values = [*columns], [*columns.values()]
     rows = [
         (name.replace("_", " "), *(format_number(value.get(name)) for value in values))
         for name in values[0]
     ]
-    title = run.record()["name"]
+    title = run.record().name
     return console.make_table(["metric", *headings], rows, title=title, right=headings)
 
 
-def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
-    epochs, best = metrics["epochs"], metrics["best_epoch"]
+def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
+    epochs, best = metrics.epochs, metrics.best_epoch
     record = run.record()
     unit = "epoch" if epochs == 1 else "epochs"
     lines = [
@@ -131,10 +138,10 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
         _parameters(record, metrics),
     ]
     if best:
-        name = metrics["monitor"]
-        value = format_number(metrics["best"][name])
+        name = metrics.monitor
+        value = format_number(metrics.best[name])
         lines.append(f"best epoch {best} of {epochs}: {name} {value}")
-    if error := record.get("error"):
+    if error := record.error:
         lines.append(f"stopped: {escape_line(error)}")
     warning = overfitting(run.history())
     if warning and not _has_best_weights(metrics):
@@ -142,23 +149,23 @@ def _sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     return [*lines, f"files in {console.relative_path(run.path)}"]
 
 
-def _seconds(metrics: dict[str, Any]) -> str:
-    seconds = metrics["seconds"]
+def _seconds(metrics: Metrics) -> str:
+    seconds = metrics.seconds
     return f"{seconds['total']:.1f} s in total, {seconds['training']:.1f} s of training"
 
 
-def _parameters(record: dict[str, Any], metrics: dict[str, Any]) -> str:
-    return f"{metrics['parameters']:,} parameters, {record['engine']} engine on {record['device']}"
+def _parameters(record: RunRecord, metrics: Metrics) -> str:
+    return f"{metrics.parameters or 0:,} parameters, {record.engine} engine on {record.device}"
 
 
-def _has_best_weights(metrics: dict[str, Any]) -> bool:
+def _has_best_weights(metrics: TrainMetrics) -> bool:
     """Whether a callback restored the best weights, so that the model is not over-fitted."""
-    last, best = metrics.get("validation", {}).get("loss"), metrics["best"].get("val_loss")
+    last, best = metrics.validation.get("loss"), metrics.best.get("val_loss")
     return last is not None and best is not None and math.isclose(last, best, rel_tol=1e-4)
 
 
 def _without_metrics(run: Run) -> str:
-    history, state = run.history(), f"{run.record()['name']}: {run.status()}"
+    history, state = run.history(), f"{run.record().name}: {run.status()}"
     if not len(history):
         return f"{state}, no epoch trained"
     last = history.row(len(history) - 1)
@@ -187,46 +194,47 @@ def overfitting(history: History) -> str | None:
     )
 
 
-def _folds_table(run: Run, metrics: dict[str, Any]) -> Table:
+def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
     """A column per metric: a line per fold, mean and standard deviation, interval."""
-    validation, training = metrics["validation"], metrics["train"]
+    validation, training = metrics.validation, metrics.train
     record = run.record()
-    folds = record["folds"] if len(record["folds"]) <= MOST_FOLDS else []
+    folds = record.folds or []
+    folds = folds if len(folds) <= MOST_FOLDS else []
     rows = [
         (
-            f"fold {fold['number']}",
-            *(format_number(spread["folds"][place]) for spread in validation.values()),
+            f"fold {fold.number}",
+            *(format_number(spread.folds[place]) for spread in validation.values()),
         )
         for place, fold in enumerate(folds)
     ]
     rows.append(("validation", *map(mean, validation.values())))
     rows.append(("95 % interval", *map(_interval, validation.values())))
     rows.append(("training", *(mean(training[name]) for name in validation)))
-    if "test" in metrics:
-        rows.append(("test", *(format_number(metrics["test"][name]) for name in validation)))
+    if metrics.test:
+        rows.append(("test", *(format_number(metrics.test[name]) for name in validation)))
     headings = [name.replace("_", " ") for name in validation]
-    table = console.make_table(["", *headings], rows, title=record["name"], right=headings)
+    table = console.make_table(["", *headings], rows, title=record.name, right=headings)
     if folds:
         table.rows[len(folds) - 1].end_section = True
     return table
 
 
-def mean(spread: dict[str, Any]) -> str:
+def mean(spread: Spread) -> str:
     """Mean and standard deviation over folds."""
-    std = f" ± {format_number(spread['std'])}" if spread["std"] is not None else ""
-    return format_number(spread["mean"]) + std
+    std = f" ± {format_number(spread.std)}" if spread.std is not None else ""
+    return format_number(spread.mean) + std
 
 
-def _interval(spread: dict[str, Any]) -> str:
-    if spread["low"] is None:
+def _interval(spread: Spread) -> str:
+    if spread.low is None:
         return "-"
-    return f"{format_number(spread['low'])} to {format_number(spread['high'])}"
+    return f"{format_number(spread.low)} to {format_number(spread.high)}"
 
 
-def _folds_sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
+def _folds_sentences(run: Run, metrics: KFoldMetrics) -> list[str]:
     record = run.record()
-    trained = [epochs for epochs in metrics["fold_epochs"] if epochs is not None]
-    all_folds = len(record["folds"])
+    trained = [epochs for epochs in metrics.fold_epochs if epochs is not None]
+    all_folds = len(record.folds or [])
     count = f"{all_folds}" if len(trained) == all_folds else f"{len(trained)} of {all_folds}"
     shortest, longest = min(trained), max(trained)
     epochs = f"{shortest} to {longest}" if shortest < longest else str(longest)
@@ -237,30 +245,31 @@ def _folds_sentences(run: Run, metrics: dict[str, Any]) -> list[str]:
     ]
     if len(trained) > 1:
         lines.append("± is the standard deviation (ddof 1); the interval allows for shared rows")
-    if best := metrics["best_epoch"]:
+    if best := metrics.best_epoch:
         lines.append(f"best epoch {best} of {longest} by the {_best_epoch_by(metrics)}")
-    if "final" in metrics:
-        final = metrics["final"]["epochs"]
+    if metrics.final:
+        final = metrics.final.epochs
         lines.append(f"test: one model, trained on all training rows for {final} epochs")
     return [*lines, *_folds_end(run)]
 
 
-def _best_epoch_by(metrics: dict[str, Any]) -> str:
-    by, name = metrics["best_epoch_by"], metrics["monitor"]
+def _best_epoch_by(metrics: KFoldMetrics) -> str:
+    by, name = metrics.best_epoch_by, metrics.monitor
     if by == "median of folds":
         return f"{by}, which were stopped at different epochs"
-    smoothed = metrics.get("smoothed", {}).get(name, {}).get("lowest")
-    return f"{by}: {name} {format_number(metrics['best'][name] if smoothed is None else smoothed)}"
+    smoothed = metrics.smoothed.get(name)
+    lowest = smoothed.lowest if isinstance(smoothed, SmoothedCurve) else None
+    return f"{by}: {name} {format_number(metrics.best[name] if lowest is None else lowest)}"
 
 
 def _folds_without_metrics(run: Run) -> list[str]:
-    state = f"{run.record()['name']}: {run.status()}, {progress(run)} finished"
+    state = f"{run.record().name}: {run.status()}, {progress(run)} finished"
     return [state, *_folds_end(run)]
 
 
 def progress(run: Run) -> str:
     """The number of finished folds: `2 of 5 folds`."""
-    folds = [Run(run.path / layout.fold(fold["number"])) for fold in run.record()["folds"]]
+    folds = [Run(run.path / layout.fold(fold.number)) for fold in run.record().folds or []]
     finished = sum(fold.holds(layout.RUN) and fold.status() == layout.FINISHED for fold in folds)
     return f"{finished} of {len(folds)} folds"
 
@@ -269,8 +278,8 @@ def _folds_end(run: Run) -> list[str]:
     """Data leaks, the error, the folder, and the command that resumes the run."""
     record, status = run.record(), run.status()
     path = console.relative_path(run.path)
-    lines = [notice for notice in record.get("notices", []) if notice.startswith("NN214")]
-    if error := record.get("error"):
+    lines = [notice for notice in record.notices if notice.startswith("NN214")]
+    if error := record.error:
         lines.append(f"stopped: {escape_line(error)}")
     lines.append(f"files in {path}")
     if status not in (layout.FINISHED, layout.RUNNING):

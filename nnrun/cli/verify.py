@@ -195,7 +195,7 @@ def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
         kfold.cross_validate_one(loaded, folder, workers, folds)
         assert folds.run
         if folds.run.status() != layout.FINISHED and subject.status == layout.FINISHED:
-            raise RunError(f"the repetition failed: {folds.run.record()['error']}")
+            raise RunError(f"the repetition failed: {folds.run.record().error}")
         return folds.run.path
     progress = TrainingProgress(title)
     try:
@@ -235,7 +235,7 @@ def _table(verified: Verified) -> Table:
         rows.append(
             (what, _extent(group), f"{differing:,}", largest, Text(verdict, COLORS[verdict]))
         )
-    name = verified.subject.run.record()["name"]
+    name = verified.subject.run.record().name
     return console.make_table(COLUMNS, rows, title=name, right=("differing", "by up to"))
 
 
@@ -327,7 +327,7 @@ def as_json(verified: Verified) -> dict[str, Any]:
     again = {"second_repetition": verified.again} if verified.again else {}
     return {
         "path": str(subject.run.path),
-        "name": subject.run.record()["name"],
+        "name": subject.run.record().name,
         "status": subject.status,
         "verdict": judged.verdict,
         "tolerance": judged.tolerance,

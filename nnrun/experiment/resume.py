@@ -33,7 +33,7 @@ def extend(run: Run, training: Training, record: Mapping[str, Any]) -> None:
     Raises:
         RunError: its files are damaged, or not writable.
     """
-    if run.record()["status"] == layout.FINISHED and _is_stateless(training):
+    if run.record().status == layout.FINISHED and _is_stateless(training):
         _keep_model_as_checkpoint(run, training)
     reopen_record(run, record)
 
@@ -45,11 +45,10 @@ def _is_stateless(training: Training) -> bool:
 
 def _keep_model_as_checkpoint(run: Run, training: Training) -> None:
     model: keras.Model = saved.read(run.whole(layout.MODEL))
-    for seed, value in zip(state.seeds(model), run.record()["layer_seeds"], strict=True):
+    for seed, value in zip(state.seeds(model), run.record().layer_seeds, strict=True):
         seed.assign(value)
-    history, metrics = run.history(), run.metrics()
+    history, seconds = run.history(), run.metrics().seconds
     model.stop_training = False
-    seconds = metrics.get("seconds", {})
     growing = callbacks.appended_files(training.callbacks)
     last = state.capture(model, (), epochs=len(history))
     checkpoint = Checkpoint(

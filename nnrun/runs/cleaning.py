@@ -152,7 +152,7 @@ def read(run: Run) -> RunInfo:
         RunError: its record cannot be read.
     """
     record, status = run.record(), run.status()
-    ended = _time(record.get("ended")) or _time(record.get("started"))
+    ended = _time(record.ended) or _time(record.started)
     return RunInfo(run, layout.RUNNING if is_at_work(run) else status, ended, disk_usage(run.path))
 
 

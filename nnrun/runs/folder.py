@@ -24,7 +24,7 @@ from nnrun.runs.files import (
     read,
     with_checksum,
 )
-from nnrun.runs.record import parsed
+from nnrun.runs.record import AnyModel, RunRecord, parse, validated
 from nnrun.spec.text import escape_json
 
 # A lock on a run folder, which ends with the process that holds it, however that ends.
@@ -179,9 +179,8 @@ class Folder:
 
     def update(self, **changes: Any) -> None:
         """Changes entries of `run.json`, and lists what was written since the last time."""
-        known = self.record()
-        files = {**known.get("files", {}), **self._written}
-        self.write_record({**known, **changes, "files": dict(sorted(files.items()))})
+        files = {**self.record().files, **self._written}
+        self.write_record({**self._content(), **changes, "files": dict(sorted(files.items()))})
         self._written.clear()
 
     def reopen(self, *, still: Sequence[str] = (), **changes: Any) -> None:
@@ -191,9 +190,9 @@ class Folder:
             still: names of files that count until they are written anew.
         """
         self._written.clear()
-        known = self.record()
-        files = {name: known["files"][name] for name in still if name in known["files"]}
-        self.write_record({**known, **changes, "files": files})
+        known = self.record().files
+        files = {name: known[name] for name in still if name in known}
+        self.write_record({**self._content(), **changes, "files": files})
 
     def remove(self, path: Path) -> None:
         """Removes a file that is not listed, or the folder that stands in its place.
@@ -218,33 +217,40 @@ class Folder:
     def _unlist(self, name: str) -> None:
         self._written.pop(name, None)
         if self.is_listed(name):
-            record = self.record()
-            files = {other: seal for other, seal in record["files"].items() if other != name}
-            self.write_record({**record, "files": files})
+            files = {other: seal for other, seal in self.record().files.items() if other != name}
+            self.write_record({**self._content(), "files": files})
 
     def is_listed(self, name: str) -> bool:
         """Whether `run.json` says what such a file should be."""
-        return name in self.record().get("files", {})
+        return name in self.record().files
 
-    def record(self) -> dict[str, Any]:
-        """What `run.json` says.
+    def record(self) -> RunRecord:
+        """The content of `run.json`.
 
         Raises:
             NotARun: the folder holds no run.
             RunError: the file is not as it was written.
         """
+        content = self._content()
+        if self._known.get("content") is not content:
+            self._known.update(record=self._validated(RunRecord, layout.RUN, content))
+            self._known.update(content=content)
+        record: RunRecord = self._known["record"]
+        return record
+
+    def _content(self) -> dict[str, Any]:
+        """The keys of `run.json` in their order, without its checksum."""
         path = self.path / layout.RUN
         # Read often, and parsed only where it has changed.
         stamp = _stamp(path)
         if stamp is None or self._known.get("stamp") != stamp:
-            record = self._parsed(layout.RUN, self._bytes(layout.RUN))
-            if not isinstance(record, dict) or not {"name", "status"} <= record.keys():
-                raise RunError(f"{path}: does not say which run this is")
-            if not checksum_matches(record) or not isinstance(record.get("files"), dict):
+            content = self._parsed(layout.RUN, self._bytes(layout.RUN))
+            if not isinstance(content, dict) or not checksum_matches(content):
                 raise RunError(f"{path}: was damaged or edited, so nothing here can be relied on")
-            del record[CHECKSUM_KEY]
-            self._known.update(stamp=stamp, record=record)
-        return dict(self._known["record"])
+            del content[CHECKSUM_KEY]
+            self._known.update(stamp=stamp, json=content)
+        found: dict[str, Any] = self._known["json"]
+        return found
 
     def holds(self, name: str) -> bool:
         """Whether such a file counts: it is listed, or it is the list itself.
@@ -260,7 +266,7 @@ class Folder:
             RunError: it is not there, or not as it was written.
         """
         content = self._bytes(name)
-        if self.record()["files"].get(name) != checksum(content):
+        if self.record().files.get(name) != checksum(content):
             raise self._damaged(name)
         return content
 
@@ -297,15 +303,21 @@ class Folder:
         """
         path = self.path / name
         try:
-            if self.record()["files"].get(name) != file_checksum(path):
+            if self.record().files.get(name) != file_checksum(path):
                 raise self._damaged(name)
         except OSError as error:
             raise RunError(f"{path}: cannot be read: {reason(error)}") from error
         return path
 
+    def _validated(self, model: type[AnyModel], name: str, content: object) -> AnyModel:
+        try:
+            return validated(model, content)
+        except ValueError as error:
+            raise RunError(f"{self.path / name}: cannot be read: {error}") from error
+
     def _parsed(self, name: str, content: bytes) -> Any:
         try:
-            return parsed(name, content)
+            return parse(content)
         except (ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 

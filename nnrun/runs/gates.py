@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from nnrun.runs import Run, layout
+from nnrun.runs.record import GateResult, Numbers, Spread
 from nnrun.spec.expect import Gate
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One gate, judged.
-
-    Args:
-        name: of what is measured.
-        expected: the condition as it was written.
-        got: what the run measured; None where it measured no such thing.
-        passed: whether the condition holds.
-    """
-
-    name: str
-    expected: str
-    got: float | None
-    passed: bool
-
-
-def judge_gates(run: Run, expect: Mapping[str, Gate]) -> list[Outcome]:
+def judge_gates(run: Run, expect: Mapping[str, Gate]) -> list[GateResult]:
     """Judges a finished run by its gates and writes the outcome into its record.
 
     Args:
@@ -41,17 +23,14 @@ def judge_gates(run: Run, expect: Mapping[str, Gate]) -> list[Outcome]:
         return []
     measured = dict(numbers(run))
     outcomes = [
-        Outcome(name, gate.text, got, got is not None and gate.holds(got))
+        GateResult(
+            name=name, expected=gate.text, got=got, passed=got is not None and gate.holds(got)
+        )
         for name, gate in expect.items()
         for got in [measured.get(name)]
     ]
-    run.update(expect=[vars(outcome) for outcome in outcomes])
+    run.update(expect=[outcome.model_dump() for outcome in outcomes])
     return outcomes
-
-
-def read(run: Run) -> list[Outcome]:
-    """What was judged of a run; nothing where it has no gates."""
-    return [Outcome(**entry) for entry in run.record().get("expect") or []]
 
 
 def numbers(run: Run) -> Iterator[tuple[str, float]]:
@@ -62,21 +41,26 @@ def numbers(run: Run) -> Iterator[tuple[str, float]]:
     over folds. `best_` and `last_` stand for the best and the last epoch of the history.
     """
     metrics = run.metrics()
-    for rows, prefix in (("train", ""), ("validation", "val_"), ("test", "test_")):
-        yield from _numbers(prefix, metrics.get(rows, {}))
-    yield from _numbers("best_", metrics.get("best", {}))
-    yield from _numbers("last_", metrics.get("last", {}))
-    known = {name: metrics.get(name) for name in ("epochs", "best_epoch", "parameters")}
-    known["seconds"] = metrics.get("seconds", {}).get("total")
-    known["model_bytes"] = _size(run)
-    yield from _numbers("", known)
-
-
-def _numbers(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in values.items():
-        number = value.get("mean") if isinstance(value, dict) else value
-        if isinstance(number, (int, float)):
-            yield f"{prefix}{name}", number
+    by_prefix: dict[str, Mapping[str, Spread] | Numbers] = {
+        "": metrics.train,
+        "val_": metrics.validation,
+        "test_": metrics.test,
+        "best_": metrics.best,
+        "last_": metrics.last,
+    }
+    for prefix, values in by_prefix.items():
+        for name, value in values.items():
+            number = value.mean if isinstance(value, Spread) else value
+            if number is not None:
+                yield f"{prefix}{name}", number
+    counts = {
+        "epochs": None if metrics.is_empty else metrics.epochs,
+        "best_epoch": metrics.best_epoch,
+        "parameters": metrics.parameters,
+        "seconds": metrics.seconds.get("total"),
+        "model_bytes": _size(run),
+    }
+    yield from ((name, number) for name, number in counts.items() if number is not None)
 
 
 def _size(run: Run) -> int | None:

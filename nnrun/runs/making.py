@@ -92,8 +92,7 @@ def reopen(path: Path) -> Run:
         raise RunError(f"{path}: cannot be opened: {reason(error)}") from error
     # Where the file system knows no locks, the number of the process has to do.
     if held is None or (not held.is_real and Run(path).status() == layout.RUNNING):
-        pid = known.get("process", {}).get("pid")
-        raise RunError(f"{path} is still running, as process {pid}")
+        raise RunError(f"{path} is still running, as process {known.pid}")
     return Run(path, held)
 
 

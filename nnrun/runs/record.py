@@ -1,182 +1,248 @@
-"""Which values the record and the metrics of a run hold, so that what reads them can rely on it.
+"""The types of `run.json` and `metrics.json`.
 
-A run folder may be somebody else's, and its digests only say that it is as that person made it.
+A run folder may come from another user, so its content is checked even if its checksums match.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Literal, TypeVar
 
-from nnrun.runs import layout
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError
+
 from nnrun.spec.text import quote
 
-Kind = Callable[[Any], bool]
+MAX_DEPTH = 50
+MAX_VALUES = 1_000_000
+_MAX_DIGITS = 19  # of an integer
+_MAX_NAME = 1000
 
-DEEPEST = 50
-MOST_VALUES = 1_000_000
-_LONGEST_NUMBER = 19  # digits of a whole number
-_STATUSES = frozenset((layout.RUNNING, layout.FINISHED, layout.FAILED, layout.INTERRUPTED))
+Number = int | float | None
+Count = Annotated[int, Field(ge=0)]
+# Pydantic's own `str` refuses halves of surrogate pairs, which stand for bytes of file names.
+Text = InstanceOf[str]
 
 
-def parsed(name: str, content: bytes) -> Any:
-    """Reads a file of JSON.
+def _check_name(text: str) -> str:
+    if not text or len(text) > _MAX_NAME or "\n" in text:
+        raise ValueError("must be one line")
+    return text
+
+
+Name = Annotated[Text, AfterValidator(_check_name)]
+Numbers = dict[Text, Number]
+
+
+class _Model(BaseModel):
+    """Exact types; unknown keys are kept, because newer versions may write more."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+
+class Process(_Model):
+    """The process that works on a run."""
+
+    pid: Annotated[int, Field(ge=0, lt=2**31)]
+    host: Text
+
+
+class FoldRows(_Model):
+    """Number of rows of one fold."""
+
+    number: Count
+    train: Count
+    validation: Count
+
+
+class GateResult(_Model):
+    """The result of one gate of `expect`.
 
     Args:
-        name: from `layout`; of the record and the metrics every known key is looked at.
+        name: of the measured value.
+        expected: the condition as written in the spec.
+        got: the measured value; None if the run has no such value.
+        passed: whether the condition holds.
+    """
+
+    name: Name
+    expected: Name
+    got: Number
+    passed: bool
+
+
+class RunRecord(_Model):
+    """The content of `run.json`; a key is absent if it does not apply to the run.
+
+    Args:
+        fold: number of the fold, if the run is one.
+        folds: all folds, if the run is a cross-validation.
+    """
+
+    name: Name
+    status: Literal["running", "finished", "failed", "interrupted"]
+    started: Name | None = None
+    ended: Name | None = None
+    error: Text | None = None
+    process: Process | None = None
+    files: dict[Text, Text] = {}
+    verb: Name | None = None
+    fold: Count | None = None
+    folds: list[FoldRows] | None = None
+    seed: Count | None = None
+    epochs: Count = 0
+    spec_digest: Text | None = None
+    overrides: list[Text] = []
+    engine: Name | None = None
+    device: Name | None = None
+    data_digest: Name | None = None
+    split_digest: Name | None = None
+    rows: dict[Text, Count] = {}
+    notices: list[Text] = []
+    parameters: Count = 0
+    versions: dict[Text, Name] = {}
+    commit: Name | None = None
+    expect: list[GateResult] | None = None
+    resumed: Count = 0
+    layer_seeds: list[list[int]] = []
+
+    @property
+    def kind(self) -> Literal["train", "kfold", "fold"]:
+        """Whether the run is one training, a cross-validation or one of its folds."""
+        if self.folds is not None:
+            return "kfold"
+        return "train" if self.fold is None else "fold"
+
+    @property
+    def pid(self) -> int | None:
+        """The process that works, or worked, on the run."""
+        return self.process.pid if self.process else None
+
+
+class Spread(_Model):
+    """A metric over the folds of a cross-validation."""
+
+    mean: Number
+    std: Number
+    low: Number
+    high: Number
+    folds: list[Number]
+
+
+class FinalModel(_Model):
+    """The training on all rows after a cross-validation."""
+
+    epochs: Count
+
+
+class SmoothedCurve(_Model):
+    """The minimum of a smoothed mean curve."""
+
+    lowest_epoch: Number = None
+    lowest: Number = None
+
+
+class Metrics(_Model):
+    """The content of `metrics.json`; empty while there is none."""
+
+    epochs: Count = 0
+    monitor: Name = "loss"
+    best_epoch: Count | None = None
+    last: Numbers = {}
+    best: Numbers = {}
+    test: Numbers = {}
+    parameters: Count | None = None
+    seconds: dict[Text, int | float] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the run has no metrics yet."""
+        return not self.model_fields_set
+
+
+class TrainMetrics(Metrics):
+    """Metrics of one training: a number each."""
+
+    initial: Numbers = {}
+    train: Numbers = {}
+    validation: Numbers = {}
+
+
+class KFoldMetrics(Metrics):
+    """Metrics of a cross-validation: a spread over folds each."""
+
+    fold_epochs: list[Count | None] = []
+    best_epoch_by: Name = "mean curve"
+    smoothed: dict[Text, SmoothedCurve | Number] = {}
+    final: FinalModel | None = None
+    initial: dict[Text, Spread] = {}
+    train: dict[Text, Spread] = {}
+    validation: dict[Text, Spread] = {}
+
+
+AnyModel = TypeVar("AnyModel", bound=_Model)
+
+
+def validated(model: type[AnyModel], content: object) -> AnyModel:
+    """Turns the content of a JSON file into its type.
 
     Raises:
-        ValueError: it is no JSON, holds what nnrun never writes, or a value of another kind.
-        RecursionError: it is far too deep.
+        ValueError: a value has a wrong type.
     """
-    found = json.loads(content, parse_int=_whole, parse_float=_finite, parse_constant=_no_number)
-    check_depth(found)
-    wanted = _metrics_kinds(found) if name == layout.METRICS else _BY_NAME.get(name, {})
-    if isinstance(found, dict):
-        for key, value in found.items():
-            if key in wanted and not wanted[key](value):
-                raise ValueError(f"{key} cannot be {quote(value)}")
-    return found
+    if not isinstance(content, dict):
+        raise ValueError("it is not a mapping")  # noqa: TRY004 - the content is wrong, not the call
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        wrong = [str(problem["loc"][0]) for problem in error.errors(include_url=False)]
+        # The first one in the order of the file.
+        key = next((key for key in content if key in wrong), None)
+        message = (
+            f"{wrong[0]} is missing" if key is None else f"{key} cannot be {quote(content[key])}"
+        )
+        raise ValueError(message) from None
+
+
+def parse(content: bytes) -> object:
+    """Reads JSON.
+
+    Raises:
+        ValueError: it is not JSON, or something that nnrun never writes.
+        RecursionError: it is nested far too deep.
+    """
+    value = json.loads(content, parse_int=_whole, parse_float=_finite, parse_constant=_not_a_number)
+    check_depth(value)
+    return value
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER:
+    if len(digits) > _MAX_DIGITS:
         raise ValueError("a number has too many digits")
     return int(digits)
 
 
 def _finite(text: str) -> float:
     value = float(text)
-    return value if math.isfinite(value) else _no_number(text)
+    return value if math.isfinite(value) else _not_a_number(text)
 
 
-def _no_number(text: str) -> float:
-    raise ValueError(f"{quote(text)} is no number")
+def _not_a_number(text: str) -> float:
+    raise ValueError(f"{quote(text)} is not a number")
 
 
-def check_depth(value: Any) -> None:
-    """Looks at all values, once for each place in which they stand.
+def check_depth(value: object) -> None:
+    """Checks the number and the depth of all nested values; aliases of YAML count each time.
 
     Raises:
-        ValueError: they are too many, or too deep inside each other.
+        ValueError: there are too many, or they are nested too deep.
     """
-    waiting, seen = [(value, 0)], 0
-    while waiting:
-        found, depth = waiting.pop()
-        seen += 1
-        if depth > DEEPEST or seen > MOST_VALUES:
-            raise ValueError("it holds too many values, or too deep inside each other")
-        if isinstance(found, dict):
-            waiting += [(item, depth + 1) for item in found.values()]
-        elif isinstance(found, list):
-            waiting += [(item, depth + 1) for item in found]
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is one; a truth is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_count(value: Any) -> bool:
-    """Whether it counts something."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def is_text(value: Any) -> bool:
-    """Whether it is text."""
-    return isinstance(value, str)
-
-
-def is_word(value: Any) -> bool:
-    """Whether it is text on one line, as a name is."""
-    return isinstance(value, str) and len(value) <= 1000 and "\n" not in value and value != ""
-
-
-def nothing_or(kind: Kind) -> Kind:
-    """Or null."""
-    return lambda value: value is None or kind(value)
-
-
-def each(kind: Kind) -> Kind:
-    """A list."""
-    return lambda value: isinstance(value, list) and all(map(kind, value))
-
-
-def by_name(kind: Kind) -> Kind:
-    """A mapping, whatever its keys."""
-    return lambda value: isinstance(value, dict) and all(map(kind, value.values()))
-
-
-def having(**kinds: Kind) -> Kind:
-    """A mapping that has these keys, and maybe others."""
-    return lambda value: (
-        isinstance(value, dict)
-        and kinds.keys() <= value.keys()
-        and all(kind(value[key]) for key, kind in kinds.items())
-    )
-
-
-def _is_process(value: Any) -> bool:
-    return having(pid=is_count, host=is_text)(value) and value["pid"] < 2**31
-
-
-_maybe_number, _maybe_word, _maybe_count = map(nothing_or, (is_number, is_word, is_count))
-
-_FOLD = having(number=is_count, train=is_count, validation=is_count)
-_GATE = having(
-    name=is_word, expected=is_word, got=_maybe_number, passed=lambda value: isinstance(value, bool)
-)
-_RECORD: Mapping[str, Kind] = {
-    "name": is_word,
-    "status": lambda value: isinstance(value, str) and value in _STATUSES,
-    "started": nothing_or(is_word),
-    "ended": nothing_or(is_word),
-    "error": nothing_or(is_text),
-    "process": _is_process,
-    "files": by_name(is_text),
-    "verb": is_word,
-    "fold": is_count,
-    "folds": each(_FOLD),
-    "seed": _maybe_count,
-    "overrides": each(is_text),
-    "engine": _maybe_word,
-    "device": _maybe_word,
-    "data_digest": _maybe_word,
-    "split_digest": _maybe_word,
-    "rows": by_name(is_count),
-    "notices": each(is_text),
-    "parameters": is_count,
-    "versions": by_name(is_word),
-    "commit": _maybe_word,
-    "expect": nothing_or(each(_GATE)),
-}
-_BY_NAME = {layout.RUN: _RECORD}
-
-_SPREAD = having(mean=_maybe_number, std=_maybe_number, low=_maybe_number, high=_maybe_number)
-_SPREAD_OF_FOLDS = having(folds=each(_maybe_number))
-_NUMBERS = by_name(_maybe_number)
-_METRICS: Mapping[str, Kind] = {
-    "epochs": is_count,
-    "fold_epochs": each(_maybe_count),
-    "monitor": is_word,
-    "best_epoch": _maybe_count,
-    "best_epoch_by": is_word,
-    "last": _NUMBERS,
-    "best": _NUMBERS,
-    "test": _NUMBERS,
-    "parameters": is_count,
-    "seconds": by_name(is_number),
-    "final": having(epochs=is_count),
-}
-_OF_TRAIN = {**_METRICS, **dict.fromkeys(("initial", "train", "validation"), _NUMBERS)}
-_SPREADS = by_name(lambda value: _SPREAD(value) and _SPREAD_OF_FOLDS(value))
-_OF_FOLDS = {**_METRICS, **dict.fromkeys(("initial", "train", "validation"), _SPREADS)}
-
-
-def _metrics_kinds(metrics: Any) -> Mapping[str, Kind]:
-    """Those of a cross-validation, whose metrics are spreads over folds, or of a training."""
-    found = metrics.get("validation") if isinstance(metrics, dict) else None
-    spreads = isinstance(found, dict) and any(isinstance(each, dict) for each in found.values())
-    return _OF_FOLDS if spreads else _OF_TRAIN
+    pending, count = [(value, 0)], 0
+    while pending:
+        item, depth = pending.pop()
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_VALUES:
+            raise ValueError("it holds too many values, or they are nested too deep")
+        if isinstance(item, dict):
+            pending += [(part, depth + 1) for part in item.values()]
+        elif isinstance(item, list):
+            pending += [(part, depth + 1) for part in item]

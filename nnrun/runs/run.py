@@ -13,6 +13,7 @@ import yaml
 from nnrun.errors import RunError
 from nnrun.runs import files, history_table, layout
 from nnrun.runs.folder import Folder, as_json, is_taken
+from nnrun.runs.record import KFoldMetrics, Process, RunRecord, TrainMetrics
 from nnrun.types import History
 
 if TYPE_CHECKING:
@@ -89,11 +90,21 @@ class Run(Folder):
         with self.replacing(layout.JOURNAL) as passing:
             passing.write_text(text, encoding="utf-8", newline="")
 
-    def metrics(self) -> dict[str, Any]:
-        """What `metrics.json` says; empty while there is none."""
-        metrics = self.read_json(layout.METRICS) if self.holds(layout.METRICS) else {}
-        if not isinstance(metrics, dict):
-            raise RunError(f"{self.path / layout.METRICS}: holds no metrics")
+    def metrics(self) -> TrainMetrics | KFoldMetrics:
+        """The content of `metrics.json`; empty while there is none.
+
+        Raises:
+            RunError: it was damaged or edited, or is of a run of another kind.
+        """
+        content = self.read_json(layout.METRICS) if self.holds(layout.METRICS) else {}
+        if self.record().kind == "kfold":
+            return self._validated(KFoldMetrics, layout.METRICS, content)
+        return self._validated(TrainMetrics, layout.METRICS, content)
+
+    def train_metrics(self) -> TrainMetrics:
+        """The metrics of a run that is not a cross-validation."""
+        metrics = self.metrics()
+        assert isinstance(metrics, TrainMetrics)
         return metrics
 
     def spec(self) -> dict[str, Any]:
@@ -116,7 +127,9 @@ class Run(Folder):
 
     def read_json(self, name: str) -> Any:
         """Reads a file of JSON."""
-        return self.record() if name == layout.RUN else self._parsed(name, self.read_bytes(name))
+        return (
+            {**self._content()} if name == layout.RUN else self._parsed(name, self.read_bytes(name))
+        )
 
     def read_arrays(self, name: str) -> dict[str, Array]:
         """Reads a NumPy archive, without pickle."""
@@ -158,7 +171,7 @@ class Run(Folder):
             return History()
         content = self._bytes(layout.JOURNAL)
         text = content.decode("utf-8", errors="replace")
-        if self.record()["files"].get(layout.JOURNAL) == files.checksum(content):
+        if self.record().files.get(layout.JOURNAL) == files.checksum(content):
             try:
                 return history_table.read(text)
             except ValueError as error:
@@ -171,19 +184,18 @@ class Run(Folder):
                 raise RunError(f"{self.path / layout.JOURNAL}: {error}") from error
         # The table of all folds together is written at once, and counts as soon as it is listed. Of
         # any other the first line is moved into place whole: half of it is no kill, but damage.
-        if "folds" in self.record() and not self.is_listed(layout.JOURNAL):
+        if self.record().kind == "kfold" and not self.is_listed(layout.JOURNAL):
             return History()
         raise self._damaged(layout.JOURNAL)
 
     def status(self) -> str:
         """`running`, `finished`, `failed`, `interrupted`; or `crashed`, when its process is gone."""
         record = self.record()
-        status = str(record["status"])
-        if status != layout.RUNNING:
-            return status
-        process = record.get("process", {})
+        if record.status != layout.RUNNING:
+            return record.status
+        process = record.process
         # A lock of another machine is not seen on every file system.
-        if process.get("host") != platform.node():
+        if process is None or process.host != platform.node():
             return layout.RUNNING
         held = is_taken(self.path)
         is_gone = _is_gone(process) if held is None else not held
@@ -195,15 +207,15 @@ def process() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": platform.node()}
 
 
-def _is_gone(process: Mapping[str, Any]) -> bool:
+def _is_gone(process: Process) -> bool:
     # On Windows signal 0 would not ask but interrupt.
     if os.name == "nt":
         return False
     try:
-        os.kill(int(process["pid"]), 0)
+        os.kill(process.pid, 0)
     except ProcessLookupError:
         return True
-    except (PermissionError, KeyError, TypeError, ValueError):
+    except PermissionError:
         return False
     return False
 
@@ -211,31 +223,31 @@ def _is_gone(process: Mapping[str, Any]) -> bool:
 # Opens a run folder again, so that the run goes on instead of beginning anew. Needs no Keras.
 
 
-def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def differences(known: RunRecord, now: Mapping[str, Any]) -> Iterator[str]:
     """Why a run that is gone on with would not come to the same bytes.
 
     Args:
         known: its record.
         now: what a run that begins now would have in its record.
     """
-    if known.get("spec_digest") != now["spec_digest"]:
+    if known.spec_digest != now["spec_digest"]:
         yield "the spec is another than when it began"
-    if known.get("data_digest") != now["data_digest"]:
+    if known.data_digest != now["data_digest"]:
         yield "the data are others than when it began"
-    if known.get("split_digest") != now["split_digest"]:
+    if known.split_digest != now["split_digest"]:
         yield "other rows train or validate than when it began"
-    before, after = known.get("versions") or {}, now["versions"]
+    before, after = known.versions, now["versions"]
     for package in sorted({*before, *after}):
         if before.get(package) != after.get(package):
             yield f"{package} was {before.get(package)}, now {after.get(package)}"
-    for key in ("engine", "device"):
-        if known.get(key) != now[key]:
-            yield f"the {key} was {known.get(key)}, now {now[key]}"
+    for key, was in (("engine", known.engine), ("device", known.device)):
+        if was != now[key]:
+            yield f"the {key} was {was}, now {now[key]}"
 
 
-def is_same(known: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+def is_same(known: RunRecord, now: Mapping[str, Any]) -> bool:
     """Whether a run can go on as another would begin: it has no more epochs, and nothing differs."""
-    return known.get("epochs", 0) <= now["epochs"] and not any(differences(known, now))
+    return known.epochs <= now["epochs"] and not any(differences(known, now))
 
 
 def reopen_record(run: Run, now: Mapping[str, Any]) -> None:
@@ -252,5 +264,5 @@ def reopen_record(run: Run, now: Mapping[str, Any]) -> None:
     known = run.record()
     changes = {"status": layout.RUNNING, "ended": None, "error": None, "process": process()}
     # The epochs of a run stay its own; the averages of a cross-validation are made anew.
-    still = [] if "folds" in known else [layout.JOURNAL]
-    run.reopen(**now, **changes, resumed=known.get("resumed", 0) + 1, still=still)
+    still = [] if known.kind == "kfold" else [layout.JOURNAL]
+    run.reopen(**now, **changes, resumed=known.resumed + 1, still=still)

@@ -65,7 +65,7 @@ def clean(here: Callable[..., Any], root: Path) -> Callable[..., Any]:
 @pytest.fixture
 def left(root: Path) -> Callable[[], set[str]]:
     """The names of the experiments of which a run is there."""
-    return lambda: {run.record()["name"] for run in runs.find(root)}
+    return lambda: {run.record().name for run in runs.find(root)}
 
 
 def cells(table: str) -> list[list[str]]:

@@ -41,7 +41,7 @@ def test_the_table_shows_what_differs_and_who_is_better(
     pair: tuple[Path, Path], nnrun: Callable[..., Any]
 ) -> None:
     answer = nnrun("compare", *pair)
-    test = [f"{Run(path).metrics()['test']['accuracy']:.4f}" for path in pair]
+    test = [f"{Run(path).metrics().test['accuracy']:.4f}" for path in pair]
 
     assert answer.returncode == 0
     assert answer.stderr == ""
@@ -76,7 +76,7 @@ def test_all_runs_are_compared_where_none_is_named(root: Path, here: Callable[..
 
 
 def test_seeds_are_summed_up(root: Path, here: Callable[..., Any]) -> None:
-    found = [Run(path).metrics()["test"]["accuracy"] for path in sorted(root.glob("*-iris"))]
+    found = [Run(path).metrics().test["accuracy"] for path in sorted(root.glob("*-iris"))]
     answer = here("compare", *root.glob("*-iris"))
 
     assert f"2 seeds of iris: test accuracy {sum(found) / 2:.4f} ± " in answer.stdout
@@ -102,7 +102,7 @@ def test_csv_has_a_row_per_entry_and_numbers_in_full(root: Path, here: Callable[
         csv.DictReader(here("compare", "--runs", root, "--format", "csv").stdout.splitlines())
     )
     short = next(row for row in rows if row["name"] == "iris-short")
-    accuracy = Run(next(root.glob("*-iris-short"))).metrics()["test"]["accuracy"]
+    accuracy = Run(next(root.glob("*-iris-short"))).metrics().test["accuracy"]
 
     assert len(rows) == 2
     assert float(short["test_accuracy"]) == accuracy
@@ -240,7 +240,7 @@ def test_runs_can_be_chosen(
     options: list[str], names: list[str], root: Path, here: Callable[..., Any]
 ) -> None:
     rows = json.loads(here("compare", "--runs", root, "--json", *options).stdout)["rows"]
-    found = [Run(Path(path)).record()["name"] for row in rows for path in row["runs"]]
+    found = [Run(Path(path)).record().name for row in rows for path in row["runs"]]
 
     assert sorted(found) == names
 

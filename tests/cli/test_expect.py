@@ -42,7 +42,7 @@ def test_a_missed_gate_ends_a_training_with_three(
     """The run itself is finished and kept; a script sees the difference."""
     answer = nnrun("train", spec, "--expect", "test_accuracy >= 1.1", "--runs", tmp_path / "runs")
     [folder] = (tmp_path / "runs").iterdir()
-    judged = {gate["name"]: gate["passed"] for gate in Run(folder).record()["expect"]}
+    judged = {gate.name: gate.passed for gate in Run(folder).record().expect}
 
     assert answer.returncode == 3
     assert "1 of 3 expectations missed" in answer.stdout

@@ -85,12 +85,12 @@ def test_a_stopped_run_keeps_every_epoch_and_what_was_made_of_them(
 
     assert end.code == code
     assert run.status() == layout.INTERRUPTED
-    assert run.record()["ended"] is not None
+    assert run.record().ended is not None
     assert run.read_json(layout.HISTORY) == run.history().epochs
     # The epoch in whose line the signal falls may be printed again, but none is left out.
     assert list(dict.fromkeys(printed(end.err))) == list(range(1, epochs + 1))
     assert len(printed(end.err)) <= epochs + 2
-    assert run.metrics()["epochs"] == epochs
+    assert run.metrics().epochs == epochs
     assert run.holds(layout.plot("loss"))
     assert run.holds(layout.plot("accuracy"))
     assert "Traceback" not in end.err
@@ -121,7 +121,7 @@ def test_a_killed_run_is_listed_as_crashed_with_all_its_epochs(
     epochs = len(end.run.history())
 
     assert end.code == -signal.SIGKILL
-    assert end.run.record()["status"] == "running"
+    assert end.run.record().status == "running"
     assert f"│ crashed │ {epochs} " in answer.stdout
     # The kill may fall between the journal and the screen.
     assert epochs - len(printed(end.err)) in (0, 1)

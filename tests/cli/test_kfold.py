@@ -54,7 +54,7 @@ def in_pairs(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) ->
 
 
 def folds(run: Run) -> list[Run]:
-    return [Run(run.path / layout.fold(number + 1)) for number in range(len(run.record()["folds"]))]
+    return [Run(run.path / layout.fold(number + 1)) for number in range(len(run.record().folds))]
 
 
 def table(run: Run) -> list[dict[str, str]]:
@@ -105,21 +105,21 @@ def test_a_classifier_is_judged_by_its_predictions_out_of_fold(alone: tuple[Any,
 def test_a_fold_says_nothing_of_the_test_rows(boston: tuple[Any, Run]) -> None:
     """Whoever looks at them once per fold ends up choosing by them."""
     for fold in folds(boston[1]):
-        assert "test" not in fold.metrics()
-        assert fold.record()["rows"] == {"train": 303, "validation": 101, "test": 0}
+        assert not fold.metrics().test
+        assert fold.record().rows == {"train": 303, "validation": 101, "test": 0}
 
 
 def test_metrics_are_mean_spread_and_interval_over_folds(boston: tuple[Any, Run]) -> None:
     run = boston[1]
-    found = run.metrics()
-    values = [fold.metrics()["validation"]["mae"] for fold in folds(run)]
+    metrics = run.metrics()
+    values = [fold.metrics().validation["mae"] for fold in folds(run)]
 
-    assert found["validation"]["mae"]["folds"] == values
-    assert found["validation"]["mae"]["mean"] == pytest.approx(np.mean(values), rel=1e-12)
-    assert found["validation"]["mae"]["std"] == pytest.approx(np.std(values, ddof=1), rel=1e-12)
-    assert found["ddof"] == 1
-    assert found["confidence"] == 0.95
-    assert found["validation"]["mae"]["low"] < np.mean(values) < found["validation"]["mae"]["high"]
+    assert metrics.validation["mae"].folds == values
+    assert metrics.validation["mae"].mean == pytest.approx(np.mean(values), rel=1e-12)
+    assert metrics.validation["mae"].std == pytest.approx(np.std(values, ddof=1), rel=1e-12)
+    assert metrics.ddof == 1
+    assert metrics.confidence == 0.95
+    assert metrics.validation["mae"].low < np.mean(values) < metrics.validation["mae"].high
 
 
 def test_the_history_is_the_mean_over_folds(boston: tuple[Any, Run]) -> None:
@@ -137,10 +137,10 @@ def test_the_best_epoch_is_that_of_the_smoothed_curve(boston: tuple[Any, Run]) -
     points = curve[:1]
     for value in curve[1:]:
         points.append(points[-1] * 0.9 + value * 0.1)
-    found = run.metrics()
+    metrics = run.metrics()
 
-    assert found["best_epoch"] == int(np.argmin(points)) + 4
-    assert found["smoothed"]["val_loss"]["lowest"] == pytest.approx(min(points), rel=1e-12)
+    assert metrics.best_epoch == int(np.argmin(points)) + 4
+    assert metrics.smoothed["val_loss"].lowest == pytest.approx(min(points), rel=1e-12)
 
 
 def test_folds_csv_has_a_row_per_fold(boston: tuple[Any, Run]) -> None:
@@ -149,9 +149,7 @@ def test_folds_csv_has_a_row_per_fold(boston: tuple[Any, Run]) -> None:
     assert [row["fold"] for row in rows] == ["1", "2", "3", "4"]
     assert {row["status"] for row in rows} == {"finished"}
     assert {row["validation_rows"] for row in rows} == {"101"}
-    assert [float(row["val_mae"]) for row in rows] == boston[1].metrics()["validation"]["mae"][
-        "folds"
-    ]
+    assert [float(row["val_mae"]) for row in rows] == boston[1].metrics().validation["mae"].folds
 
 
 def test_the_final_model_learns_from_all_rows_for_the_best_epochs(
@@ -164,31 +162,31 @@ def test_the_final_model_learns_from_all_rows_for_the_best_epochs(
     alone = only(tmp_path)
 
     assert answer.returncode == 0
-    assert final.metrics()["epochs"] == run.metrics()["best_epoch"]
-    assert final.record()["rows"] == {"train": 404, "validation": 0, "test": 102}
-    assert run.metrics()["test"] == final.metrics()["test"]
+    assert final.metrics().epochs == run.metrics().best_epoch
+    assert final.record().rows == {"train": 404, "validation": 0, "test": 102}
+    assert run.metrics().test == final.metrics().test
     assert alone.read_json(layout.HISTORY) == final.read_json(layout.HISTORY)
-    assert alone.metrics()["test"] == final.metrics()["test"]
+    assert alone.metrics().test == final.metrics().test
 
 
 def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run]) -> None:
     answer, run = boston
-    found = run.metrics()
+    metrics = run.metrics()
     lines = [line for line in answer.stdout.splitlines() if line.startswith("│")]
     rows = {cells[1].strip(): cells[3].strip() for cells in (line.split("│") for line in lines)}
-    mae = found["validation"]["mae"]
+    mae = metrics.validation["mae"]
 
     assert answer.returncode == 0
     assert max(map(len, answer.stdout.splitlines()[:-1])) <= 80
-    assert rows.pop("training").startswith(f"{found['train']['mae']['mean']:.4f} ± ")
+    assert rows.pop("training").startswith(f"{metrics.train['mae'].mean:.4f} ± ")
     assert rows == {
-        **{f"fold {n}": f"{value:.4f}" for n, value in enumerate(mae["folds"], start=1)},
-        "validation": f"{mae['mean']:.4f} ± {mae['std']:.4f}",
-        "95 % interval": f"{mae['low']:.4f} to {mae['high']:.4f}",
-        "test": f"{found['test']['mae']:.4f}",
+        **{f"fold {n}": f"{value:.4f}" for n, value in enumerate(mae.folds, start=1)},
+        "validation": f"{mae.mean:.4f} ± {mae.std:.4f}",
+        "95 % interval": f"{mae.low:.4f} to {mae.high:.4f}",
+        "test": f"{metrics.test['mae']:.4f}",
     }
     assert "± is the standard deviation (ddof 1)" in answer.stdout
-    assert f"best epoch {found['best_epoch']} of 12 by the smoothed mean curve" in answer.stdout
+    assert f"best epoch {metrics.best_epoch} of 12 by the smoothed mean curve" in answer.stdout
 
 
 def test_off_a_terminal_there_is_a_line_per_fold_and_no_noise(boston: tuple[Any, Run]) -> None:
@@ -208,7 +206,7 @@ def test_every_fold_is_an_ordinary_run(boston: tuple[Any, Run], nnrun: Callable[
         shown = nnrun("show", fold.path)
 
         assert shown.returncode == 0
-        assert f"{fold.metrics()['validation']['mae']:.4f}" in shown.stdout
+        assert f"{fold.metrics().validation['mae']:.4f}" in shown.stdout
 
 
 def test_a_cross_validation_is_listed_with_mean_and_spread(
@@ -231,7 +229,7 @@ def test_json_is_one_document(alone: tuple[Any, Run]) -> None:
                 "path": str(run.path),
                 "name": "iris",
                 "status": "finished",
-                "metrics": run.metrics(),
+                "metrics": run.read_json(layout.METRICS),
             }
         ],
     }
@@ -250,7 +248,7 @@ def test_folds_side_by_side_give_the_same_bytes(
 
 def test_folds_side_by_side_are_trained_at_the_same_time(in_pairs: tuple[Any, Run]) -> None:
     """Two processes, named in the records of their folds."""
-    processes = {fold.record()["process"]["pid"] for fold in folds(in_pairs[1])}
+    processes = {fold.record().pid for fold in folds(in_pairs[1])}
 
     assert len(processes) == 2
 
@@ -316,7 +314,7 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
     assert answer.returncode == 0
     assert told in answer.stderr
     assert told in answer.stdout
-    assert any(notice.startswith("NN214") for notice in only(tmp_path).record()["notices"])
+    assert any(notice.startswith("NN214") for notice in only(tmp_path).record().notices)
 
 
 @pytest.mark.slow
@@ -332,13 +330,13 @@ def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
         *("--set", "validation.kfold.folds=3", "--set", "training.optimizer={Adam: 0.05}"),
     )
     run = only(tmp_path)
-    found = run.metrics()
+    metrics = run.metrics()
     trained = [len(fold.history()) for fold in folds(run)]
-    best = [fold.metrics()["best_epoch"] for fold in folds(run)]
+    best = [fold.metrics().best_epoch for fold in folds(run)]
 
-    assert found["fold_epochs"] == trained
-    assert found["epochs"] == len(run.history()) == min(trained) < max(trained)
-    assert found["best_epoch"] == sorted(best)[1]
+    assert metrics.fold_epochs == trained
+    assert metrics.epochs == len(run.history()) == min(trained) < max(trained)
+    assert metrics.best_epoch == sorted(best)[1]
     assert f"3 folds of {min(trained)} to {max(trained)} epochs" in answer.stdout
     assert f"best epoch {sorted(best)[1]} of {max(trained)} by the median of folds" in answer.stdout
     assert f"for {sorted(best)[1]} epochs" in answer.stdout
@@ -357,7 +355,7 @@ def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
     assert answer.returncode == 0
     assert "note: not smoothed: skip: 10 leaves none of 2 epochs" in answer.stderr
     assert "of 2 by the mean curve: val_loss " in answer.stdout
-    assert "smoothed" not in only(tmp_path).metrics()
+    assert not only(tmp_path).metrics().smoothed
 
 
 @pytest.mark.slow

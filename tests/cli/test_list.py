@@ -16,7 +16,7 @@ def test_runs_are_listed_with_their_test_metrics(
     here: Callable[..., Any], trained: tuple[Any, Path]
 ) -> None:
     path = trained[1]
-    test = Run(path).metrics()["test"]
+    test = Run(path).metrics().test
     answer = here("list", "--runs", path.parent)
 
     assert (answer.returncode, answer.stderr) == (0, "")

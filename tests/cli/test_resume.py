@@ -108,8 +108,8 @@ def test_a_stopped_cross_validation_keeps_what_there_is(
     assert statuses(end.run) == ["finished", "interrupted", "missing", "missing"]
     assert len(Run(end.run.path / "fold-2").history()) > 0
     assert f"nnrun resume {end.run.path}" in end.err + end.run.path.joinpath("log.txt").read_text()
-    assert end.run.metrics()["validation"]["mae"]["folds"] == [
-        whole.metrics()["validation"]["mae"]["folds"][0],
+    assert end.run.metrics().validation["mae"].folds == [
+        whole.metrics().validation["mae"].folds[0],
         *[None] * 3,
     ]
     assert "Traceback" not in end.err
@@ -122,7 +122,7 @@ def test_no_worker_outlives_the_one_who_hired_it(
     way: str, halted: Callable[[str], Halted], wait_for: Callable[..., None]
 ) -> None:
     """Also where it was killed and could tell nobody to stop."""
-    pid = Run(halted(way).run.path / "fold-2").record()["process"]["pid"]
+    pid = Run(halted(way).run.path / "fold-2").record().pid
 
     wait_for(lambda: not is_alive(pid))
 
@@ -155,9 +155,9 @@ def test_resume_makes_the_missing_folds_and_no_other(
         for name in (layout.HISTORY, layout.SPEC):
             file = Path(part, name)
             assert (run.path / file).read_bytes() == (whole.path / file).read_bytes()
-    assert run.metrics()["validation"] == whole.metrics()["validation"]
-    assert run.record()["overrides"] == [EPOCHS]
-    assert Run(run.path / "fold-4").record()["overrides"] == [EPOCHS]
+    assert run.metrics().validation == whole.metrics().validation
+    assert run.record().overrides == [EPOCHS]
+    assert Run(run.path / "fold-4").record().overrides == [EPOCHS]
 
 
 def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Callable[..., Any]) -> None:
@@ -183,8 +183,8 @@ def test_a_fold_whose_files_are_gone_is_made_anew(
     answer = nnrun("resume", run.path)
 
     assert answer.returncode == 0
-    assert run.metrics()["validation"] == whole.metrics()["validation"]
-    assert run.metrics()["seconds"]["total"] > whole.metrics()["seconds"]["total"]
+    assert run.metrics().validation == whole.metrics().validation
+    assert run.metrics().seconds["total"] > whole.metrics().seconds["total"]
 
 
 @pytest.mark.slow
@@ -258,14 +258,14 @@ def test_a_worker_that_dies_costs_its_fold_and_no_other(
     process = started(*boston(configs, tmp_path))
     wait_for(lambda: has_epochs(tmp_path, "fold-2"))
     run = Run(next(tmp_path.iterdir()))
-    os.kill(Run(run.path / "fold-2").record()["process"]["pid"], signal.SIGKILL)
+    os.kill(Run(run.path / "fold-2").record().pid, signal.SIGKILL)
     answer, err = process.communicate(timeout=120)
     reason = "its process was ended by SIGKILL, perhaps for want of memory"
 
     assert process.returncode == 1
     assert statuses(run) == ["finished", "failed", "finished", "finished"]
     assert run.status() == layout.FAILED
-    assert run.record()["error"] == f"fold-2: {reason}"
+    assert run.record().error == f"fold-2: {reason}"
     assert f"fold 2  failed: {reason}" in err
     assert "3 of 4 folds" in answer
-    assert run.metrics()["validation"]["mae"]["folds"][1] is None
+    assert run.metrics().validation["mae"].folds[1] is None

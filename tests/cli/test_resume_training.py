@@ -57,7 +57,7 @@ def check_same(run: Run, whole: Run, *names: str) -> None:
     for name in (layout.HISTORY, layout.JOURNAL, layout.PREDICTIONS, *names):
         assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
     assert weights(run) == weights(whole)
-    timeless = [{**each.metrics(), "seconds": None} for each in (run, whole)]
+    timeless = [{**each.read_json(layout.METRICS), "seconds": None} for each in (run, whole)]
     assert timeless[0] == timeless[1]
 
 
@@ -126,7 +126,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     check_same(run, whole, "log.csv")
     assert run.status() == layout.FINISHED
     assert not (run.path / layout.CHECKPOINT).exists()
-    assert run.record()["resumed"] == 1
+    assert run.record().resumed == 1
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
@@ -164,7 +164,7 @@ def test_resume_refuses_what_would_not_come_to_the_same(
 ) -> None:
     """Other versions and other rows are found, and both are named at once."""
     run = copy(killed, tmp_path)
-    versions = run.record()["versions"] | {"keras": "3.0.0"}
+    versions = run.record().versions | {"keras": "3.0.0"}
     run.update(versions=versions, data_digest="another")
     before = (run.path / layout.RUN).read_bytes()
     answer = nnrun("resume", run.path)
@@ -231,7 +231,7 @@ def test_more_epochs_are_as_if_they_had_been_asked_for_at_first(
     assert f"epoch {first}/7" in answer.stderr
     assert f"epoch {first - 1}/7" not in answer.stderr
     check_same(run, only(tmp_path / "long"), "log.csv")
-    assert run.record()["overrides"] == ["training.epochs=7"]
+    assert run.record().overrides == ["training.epochs=7"]
 
 
 def test_fewer_epochs_than_there_are_cannot_be_asked_for(

@@ -26,9 +26,9 @@ def test_there_is_a_run_for_each_seed(seeds: tuple[Any, Path]) -> None:
     runs = [Run(path) for path in sorted(seeds[1].iterdir())]
 
     assert seeds[0].returncode == 0
-    assert [run.record()["seed"] for run in runs] == [5, 6, 7]
+    assert [run.record().seed for run in runs] == [5, 6, 7]
     assert [run.spec()["seed"] for run in runs] == [5, 6, 7]
-    assert runs[2].record()["overrides"] == ["training.epochs=3", "seed=5", "seed=7"]
+    assert runs[2].record().overrides == ["training.epochs=3", "seed=5", "seed=7"]
     assert len({(run.path / layout.HISTORY).read_text() for run in runs}) == 3
 
 

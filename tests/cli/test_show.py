@@ -19,8 +19,8 @@ def test_a_run_is_shown_with_metrics_seed_versions_and_files(
     answer = here("show", run.path)
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert f"{run.metrics()['test']['accuracy']:.4f}" in answer.stdout
-    assert f"keras {run.record()['versions']['keras']}" in answer.stdout
+    assert f"{run.metrics().test['accuracy']:.4f}" in answer.stdout
+    assert f"keras {run.record().versions['keras']}" in answer.stdout
     for name, meaning in layout.MEANING.items():
         assert f"│ {name}" in answer.stdout
         assert meaning in answer.stdout
@@ -36,8 +36,8 @@ def test_json_gives_the_run_and_its_record(
         "path": str(run.path),
         "name": "digits",
         "status": "finished",
-        "metrics": run.metrics(),
-        "record": run.record(),
+        "metrics": run.read_json(layout.METRICS),
+        "record": run.read_json(layout.RUN),
     }
 
 

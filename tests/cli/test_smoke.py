@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nnrun.runs import Run, find
+from nnrun.runs import Run, find, layout
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -173,7 +173,8 @@ def test_the_summary_of_github_is_added_to(smoked: Smoked) -> None:
 
 def test_kept_runs_say_that_they_are_trials(smoked: Smoked) -> None:
     """Nobody may take the accuracy on made-up rows for a result."""
-    records = {run.record()["name"]: run.record() for run in find(smoked.folder / "runs")}
+    runs = find(smoked.folder / "runs")
+    records = {run.record().name: run.read_json(layout.RUN) for run in runs}
 
     assert {name: record["data"] for name, record in records.items()} == {
         **dict.fromkeys(("expects", "lost", "digits", "boston"), "real"),
@@ -181,7 +182,7 @@ def test_kept_runs_say_that_they_are_trials(smoked: Smoked) -> None:
     }
     assert {record["verb"] for record in records.values()} == {"smoke"}
     assert {record["seed"] for record in records.values()} == {5}
-    assert {len(run.history()) for run in find(smoked.folder / "runs")} == {1}
+    assert {len(run.history()) for run in runs} == {1}
     assert records["boston"]["fold"] == 1
 
 

@@ -24,7 +24,7 @@ NOISE = re.compile(
 
 def test_the_table_goes_to_stdout(trained: tuple[Any, Path]) -> None:
     answer, path = trained
-    number = f"{Run(path).metrics()['test']['accuracy']:.4f}"
+    number = f"{Run(path).metrics().test['accuracy']:.4f}"
 
     assert answer.returncode == 0
     assert re.search(rf"^│ accuracy .* {number} │$", answer.stdout, flags=re.MULTILINE)
@@ -71,9 +71,9 @@ def test_json_is_one_document_and_nothing_else(three: tuple[Any, Path]) -> None:
         "runs": [
             {
                 "path": str(run.path),
-                "name": run.record()["name"],
+                "name": run.record().name,
                 "status": "finished",
-                "metrics": run.metrics(),
+                "metrics": run.read_json(layout.METRICS),
             }
             for name in ("digits", "logits", "boston")
             for run in [Run(next(root.glob(f"*-{name}")))]
@@ -87,8 +87,8 @@ def test_several_specs_are_trained_one_after_the_other(three: tuple[Any, Path]) 
 
 def test_an_override_is_used_and_written_down(three: tuple[Any, Path]) -> None:
     for path in three[1].iterdir():
-        assert Run(path).metrics()["epochs"] == 3
-        assert Run(path).record()["overrides"] == ["training.epochs=3"]
+        assert Run(path).metrics().epochs == 3
+        assert Run(path).record().overrides == ["training.epochs=3"]
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_a_lost_loss_fails_the_run_and_says_why(lost: tuple[Any, Run]) -> None:
     assert answer.returncode == 1
     assert answer.stderr.splitlines()[-1] == f"error: {reason}"
     assert "Traceback" not in answer.stderr
-    assert (run.status(), run.record()["error"]) == ("failed", reason)
+    assert (run.status(), run.record().error) == ("failed", reason)
     assert [entry["status"] for entry in json.loads(answer.stdout)["runs"]] == ["failed"]
 
 
@@ -125,7 +125,7 @@ def test_a_failed_run_keeps_its_epochs_and_plots_but_no_model(lost: tuple[Any, R
 
     assert run.read_json(layout.HISTORY) == {"loss": [None], "mae": [None]}
     assert len(run.history()) == 1
-    assert run.metrics()["best_epoch"] is None
+    assert run.metrics().best_epoch is None
     assert run.holds(layout.plot("loss"))
     assert not run.holds(layout.MODEL)
     assert not run.holds(layout.PREDICTIONS)

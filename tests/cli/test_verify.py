@@ -255,7 +255,7 @@ def test_what_nothing_explains_is_repeated_once_more(
     run.write_text(layout.SPEC, spec.replace("shuffle: true", "shuffle: false"))
     answer = nnrun("verify", run.path)
 
-    assert record["status"] == layout.FINISHED
+    assert record.status == layout.FINISHED
     assert answer.returncode == 3
     assert "no cause found: data, spec, versions, device and machine are the same" in answer.stdout
     assert "a second repetition is identical to the first" in answer.stdout

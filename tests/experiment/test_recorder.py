@@ -39,7 +39,7 @@ def boston(three: tuple[Any, Path]) -> Run:
 
 @pytest.fixture(scope="module")
 def metrics(run: Run) -> dict[str, Any]:
-    return run.metrics()
+    return run.read_json(layout.METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +85,17 @@ def test_every_plot_is_a_picture_with_something_on_it(run: Run, plot: str) -> No
 def test_the_record_tells_how_the_run_can_be_had_again(run: Run) -> None:
     record = run.record()
 
-    assert record["status"] == "finished"
-    assert record["verb"] == "train"
-    assert record["seed"] == 0
-    assert record["overrides"] == ["training.epochs=3"]
-    assert record["error"] is None
-    assert record["started"] <= record["ended"]
-    assert record["rows"] == {"train": 1150, "validation": 287, "test": 360}
-    assert record["parameters"] == 64 * 64 + 64 + 64 * 10 + 10
-    assert {"python", "nnrun", "tensorflow", "keras", "numpy"} <= set(record["versions"])
-    assert record["device"] == "cpu"
-    assert len(record["data_digest"]) == 64
+    assert record.status == "finished"
+    assert record.verb == "train"
+    assert record.seed == 0
+    assert record.overrides == ["training.epochs=3"]
+    assert record.error is None
+    assert record.started <= record.ended
+    assert record.rows == {"train": 1150, "validation": 287, "test": 360}
+    assert record.parameters == 64 * 64 + 64 + 64 * 10 + 10
+    assert {"python", "nnrun", "tensorflow", "keras", "numpy"} <= set(record.versions)
+    assert record.device == "cpu"
+    assert len(record.data_digest) == 64
 
 
 def test_both_histories_hold_the_same_numbers(run: Run) -> None:
@@ -138,9 +138,9 @@ def test_an_untrained_classifier_guesses(metrics: dict[str, Any]) -> None:
 def test_without_validation_the_training_loss_is_monitored(boston: Run) -> None:
     metrics = boston.metrics()
 
-    assert metrics["monitor"] == "loss"
-    assert metrics["best_epoch"] == int(np.argmin(boston.history().epochs["loss"])) + 1
-    assert "validation" not in metrics
+    assert metrics.monitor == "loss"
+    assert metrics.best_epoch == int(np.argmin(boston.history().epochs["loss"])) + 1
+    assert not metrics.validation
 
 
 def test_a_history_without_a_number_has_no_best_epoch() -> None:
@@ -172,8 +172,8 @@ def test_predictions_of_a_regression_reproduce_its_test_metrics(boston: Run) -> 
     with np.load(boston.path / layout.PREDICTIONS, allow_pickle=False) as archive:
         error = archive["output"][:, 0] - archive["target"]
 
-    assert np.abs(error).mean() == pytest.approx(boston.metrics()["test"]["mae"], rel=1e-5)
-    assert np.square(error).mean() == pytest.approx(boston.metrics()["test"]["loss"], rel=1e-5)
+    assert np.abs(error).mean() == pytest.approx(boston.metrics().test["mae"], rel=1e-5)
+    assert np.square(error).mean() == pytest.approx(boston.metrics().test["loss"], rel=1e-5)
 
 
 def test_the_confusion_matrix_is_the_cross_table_of_the_predictions(

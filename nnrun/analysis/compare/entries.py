@@ -10,6 +10,7 @@ from typing import Any
 
 from nnrun.analysis.compare.facts import TOLD, Facts, digest_of_split, finished
 from nnrun.experiment.crossval import averages
+from nnrun.runs.record import Spread
 from nnrun.types import History
 
 
@@ -53,8 +54,8 @@ class Entry:
         """Mean, standard deviation (ddof 1) and 95 % interval over seeds, or over folds."""
         if self.is_group:
             return averages.over_seeds(self.values(rows, metric))
-        value = self.first.metrics.get(rows, {}).get(metric)
-        return dict(value) if isinstance(value, dict) else {"mean": value}
+        value = self.first.on(rows).get(metric)
+        return value.model_dump() if isinstance(value, Spread) else {"mean": value}
 
     def judged(self, metric: str) -> float | None:
         """By what it is ranked: the mean of the metric on the rows that say how good it is."""
@@ -111,7 +112,7 @@ def one_experiment(runs: Sequence[Facts]) -> Entry | None:
 
 
 def _one_per_seed(runs: Sequence[Facts]) -> Entry:
-    return Entry(tuple({run.record.get("seed"): run for run in runs}.values()))
+    return Entry(tuple({run.record.seed: run for run in runs}.values()))
 
 
 def _without_seed(run: Facts) -> str:
@@ -121,7 +122,7 @@ def _without_seed(run: Facts) -> str:
     ignored = {"seed", *TOLD} - {"name"}
     spec = {key: value for key, value in run.spec.items() if key not in ignored}
     # Folds of one cross-validation have its spec, but other rows.
-    known = [run.has_folds, run.record.get("fold"), run.record.get("data_digest"), spec]
+    known = [run.has_folds, run.record.fold, run.record.data_digest, spec]
     return json.dumps(known, sort_keys=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, layout
-from nnrun.runs.record import by_name, check_depth, nothing_or
+from nnrun.runs.record import KFoldMetrics, RunRecord, Spread, TrainMetrics, check_depth
 from nnrun.spec import catalogue
 from nnrun.spec import labels as meanings
 from nnrun.spec.component import Component
@@ -36,40 +36,50 @@ class Facts:
     """
 
     run: Run
-    record: Mapping[str, Any]
-    metrics: Mapping[str, Any]
+    record: RunRecord
+    metrics: TrainMetrics | KFoldMetrics
     spec: Mapping[str, Any]
     status: str
 
     @property
     def name(self) -> str:
         """As the spec has it."""
-        return str(self.record["name"])
+        return self.record.name
 
     @property
     def has_folds(self) -> bool:
         """Whether it is a cross-validation."""
-        return "folds" in self.record
+        return self.record.kind == "kfold"
 
     @property
     def judged(self) -> str:
         """The rows that say how good it is."""
-        return "test" if "test" in self.metrics and not self.has_folds else "validation"
+        return "test" if self.metrics.test and not self.has_folds else "validation"
+
+    def on(self, rows: str) -> Mapping[str, Spread | float | None]:
+        """Its metrics on some rows."""
+        metrics = self.metrics
+        return {"train": metrics.train, "validation": metrics.validation, "test": metrics.test}[
+            rows
+        ]
 
     def values(self, rows: str) -> dict[str, float | None]:
-        """Its metrics on some rows; a cross-validation's are means over folds."""
-        found = self.metrics.get(rows, {})
-        return {name: _mean(value) for name, value in found.items()}
+        """Its metrics on some rows; for a cross-validation the means over folds."""
+        return {
+            name: value.mean if isinstance(value, Spread) else value
+            for name, value in self.on(rows).items()
+        }
 
     def folds(self, metric: str) -> list[float | None]:
         """A metric of each fold, on the rows that validate it."""
-        return list(self.metrics.get("validation", {}).get(metric, {}).get("folds", []))
+        found = self.metrics.validation.get(metric)
+        return found.folds if isinstance(found, Spread) else []
 
     @cached_property
     def reported(self) -> dict[str, str]:
         """The metrics that it reports, the spec's first, each with Keras's own name for it."""
         training = self.spec.get("training", {})
-        known = {name for rows in SPLITS for name in self.metrics.get(rows, {})}
+        known = {name for rows in SPLITS for name in self.on(rows)}
         found = {}
         for metric in map(_component, training.get("metrics", [])):
             name = next((name for name in meanings.logged_names(metric) if name in known), None)
@@ -94,7 +104,7 @@ class Facts:
     @property
     def seconds(self) -> float | None:
         """How long it took in all."""
-        found = self.metrics.get("seconds", {}).get("total")
+        found = self.metrics.seconds.get("total")
         return None if found is None else float(found)
 
 
@@ -105,20 +115,12 @@ def read(run: Run) -> Facts:
         NotARun: the folder holds no run.
         RunError: one of them is broken.
     """
-    record, metrics, spec = run.record(), run.metrics(), run.spec()
-    if metrics and ("folds" in record) != _has_spreads(metrics):
-        raise RunError(
-            f"{run.path / layout.METRICS}: is not of the run that {layout.RUN} describes"
-        )
+    spec = run.spec()
     try:
         _check_spec(spec)
     except ValueError as error:
         raise RunError(f"{run.path / layout.SPEC}: {error}") from error
-    return Facts(run, record, metrics, spec, run.status())
-
-
-def _has_spreads(metrics: Mapping[str, Any]) -> bool:
-    return any(isinstance(value, dict) for value in metrics.get("validation", {}).values())
+    return Facts(run, run.record(), run.metrics(), spec, run.status())
 
 
 def _check_spec(spec: Mapping[str, Any]) -> None:
@@ -130,7 +132,7 @@ def _check_spec(spec: Mapping[str, Any]) -> None:
     check_depth(spec)
     parts = {
         "training": _has_training,
-        "validation": nothing_or(by_name(nothing_or(_is_mapping))),
+        "validation": _has_rules,
         "dataset": _is_mapping,
         "model": _are_components,
     }
@@ -146,6 +148,12 @@ def _has_training(value: Any) -> bool:
         isinstance(value, dict)
         and _are_components(value.get("metrics", []))
         and _is_component(value.get("loss", ""))
+    )
+
+
+def _has_rules(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict) and all(isinstance(rule, dict | None) for rule in value.values())
     )
 
 
@@ -179,7 +187,7 @@ def _is_plain(value: Any) -> bool:
 def started(facts: Facts) -> datetime:
     """When it began; runs without a time come first."""
     try:
-        return datetime.fromisoformat(str(facts.record.get("started"))).replace(tzinfo=None)
+        return datetime.fromisoformat(str(facts.record.started)).replace(tzinfo=None)
     except ValueError:
         return datetime.min
 
@@ -207,7 +215,7 @@ def holds(facts: Facts, condition: str) -> bool | None:
     key, equals, pattern = condition.partition("=")
     if not equals:
         raise CommandError(f"--where {condition}: must be KEY=VALUE, such as name=iris")
-    own = {"name": facts.name, "status": facts.status, "verb": facts.record.get("verb")}
+    own = {"name": facts.name, "status": facts.status, "verb": facts.record.verb}
     found = {**facts.keys, **own}
     name = matching(key, found)
     return None if name is None else fnmatchcase(plain(found[name]), pattern)
@@ -253,10 +261,6 @@ def _argument(key: str, value: Any) -> str:
     return plain(value) if key in ("units", "activation", "rate") else f"{key} {plain(value)}"
 
 
-def _mean(value: Any) -> float | None:
-    return value.get("mean") if isinstance(value, dict) else value
-
-
 def _component(written: Any) -> Component:
     if isinstance(written, dict):
         [(name, arguments)] = written.items()
@@ -274,10 +278,9 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def digest_of_split(facts: Facts) -> str | None:
     """Which rows train and which validate, over all folds."""
-    found = facts.record.get("split_digest")
-    return None if found is None else str(found)
+    return facts.record.split_digest
 
 
 def finished(facts: Facts) -> bool:
     """Whether its metrics are those of a whole training."""
-    return facts.status == layout.FINISHED and bool(facts.metrics)
+    return facts.status == layout.FINISHED and not facts.metrics.is_empty

@@ -251,14 +251,14 @@ def _columns(
         column("seconds", [_mean(entry, "seconds") for entry in entries], upwards=False),
         column(
             "parameters",
-            [entry.first.metrics.get("parameters") for entry in entries],
+            [entry.first.metrics.parameters for entry in entries],
             upwards=False,
         ),
     )
 
 
 def _mean(entry: Entry, name: str) -> float | None:
-    values = [run.seconds if name == "seconds" else run.metrics.get(name) for run in entry.runs]
+    values = [run.seconds if name == "seconds" else run.metrics.best_epoch for run in entry.runs]
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -106,7 +106,7 @@ def _kind(entry: Entry, metric: str) -> tuple[Any, ...]:
     """Equal for entries that can be compared."""
     facts = entry.first
     judged = entry.judged(metric) is not None
-    return judged, facts.record.get("data_digest"), facts.has_folds, entry.split, facts.judged
+    return judged, facts.record.data_digest, facts.has_folds, entry.split, facts.judged
 
 
 def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Entry], str]) -> str:
@@ -116,7 +116,7 @@ def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Ent
         if entry.judged(metric) is None:
             names = ", ".join(entry.first.reported) or "no metric"
             return f"the metric differs: {label(entry)} reports {names}, not {metric}"
-    if facts.record.get("data_digest") != others.record.get("data_digest"):
+    if facts.record.data_digest != others.record.data_digest:
         return "the data differ (data_digest)"
     if facts.has_folds != others.has_folds:
         return "one is cross-validated, the other is not"
@@ -189,8 +189,8 @@ def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
 
 def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
     values = [entry.first.folds(metric) for entry in (first, second)]
-    known = first.first.record["folds"]
-    if len({len(known), *map(len, values)}) > 1 or not all(fold["train"] for fold in known):
+    known = first.first.record.folds or []
+    if len({len(known), *map(len, values)}) > 1 or not all(fold.train for fold in known):
         return "their metrics are not of as many folds as they have"
     both = [
         (one, other)
@@ -199,7 +199,7 @@ def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
     ]
     if len(both) < 2:
         return "fewer than two folds are there of both"
-    sizes = [fold["validation"] / fold["train"] for fold in known]
+    sizes = [fold.validation / fold.train for fold in known]
     one, other = zip(*both, strict=True)
     found = statistics.of_folds(one, other, ratio=float(np.mean(sizes)))
     return (f"validation {metric}", found) if found else "they differ by the same in every fold"

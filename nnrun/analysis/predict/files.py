@@ -262,7 +262,7 @@ def all_test_rows(subject: TrainedRun) -> Raw:
 def _same(subject: TrainedRun) -> Dataset:
     """The data set, being the one that the run was trained on."""
     dataset = datasets.load(subject.spec.dataset)
-    if datasets.digest(dataset) != subject.run.record().get("data_digest"):
+    if datasets.digest(dataset) != subject.run.record().data_digest:
         raise DataError(
             f"{subject.name}: its rows are not those that {subject.run.path} was trained and "
             "tested on"

@@ -233,12 +233,12 @@ def _with_model(path: Path) -> Run:
     """
     run = Run(path)
     record = run.record()
-    if "fold" in record:
+    if record.kind == "fold":
         raise CommandError(
             f"{path} is a fold, whose model has seen a part of the training rows; "
             f"`nnrun kfold {path.resolve().parent / layout.SPEC} --final` trains one on all"
         )
-    if "folds" in record:
+    if record.kind == "kfold":
         final = Run(path / layout.FINAL)
         if not final.holds(layout.MODEL):
             raise CommandError(

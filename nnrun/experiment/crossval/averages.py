@@ -96,7 +96,7 @@ def _t(freedom: int) -> float:
 
 
 def spreads(
-    metrics: Sequence[Mapping[str, float] | None], folds: Sequence[Fold]
+    metrics: Sequence[Mapping[str, float | None] | None], folds: Sequence[Fold]
 ) -> dict[str, dict[str, Any]]:
     """`spread` of each metric.
 

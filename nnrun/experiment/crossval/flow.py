@@ -111,7 +111,7 @@ def cross_validate(order: Order, pool: WorkerPool, observer: Observer) -> Run:
 
 def _train_final(whole: CrossValidationRun, scheduler: _Scheduler, observer: Observer) -> None:
     """Trains on all training rows for the best number of epochs, and tests once."""
-    epochs = whole.run.metrics().get("best_epoch")
+    epochs = whole.run.metrics().best_epoch
     if epochs is None or whole.failed:
         observer.notice("no final model: not every fold could be trained")
         return

@@ -20,6 +20,7 @@ from nnrun.experiment.crossval.messages import ModelReady
 from nnrun.experiment.inputs import RawData
 from nnrun.experiment.predictions import Predictions
 from nnrun.runs import Run, environment, layout
+from nnrun.runs.record import TrainMetrics
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.validation import Smooth
@@ -45,7 +46,7 @@ class CrossValidationRun:
     before: float = 0.0
 
     def __post_init__(self) -> None:
-        self.before = sum(run.metrics()["seconds"]["total"] for _, run in self.finished)
+        self.before = sum(run.metrics().seconds["total"] for _, run in self.finished)
 
     @property
     def seconds(self) -> float:
@@ -73,7 +74,7 @@ class CrossValidationRun:
             # Missing or damaged: it is trained again.
             return False
         wanted = (layout.FINISHED, spec.training.epochs, digest(spec))
-        return (record["status"], record.get("epochs"), record.get("spec_digest")) == wanted
+        return (record.status, record.epochs, record.spec_digest) == wanted
 
     def record_failure(self, name: str, reason: str) -> None:
         """Writes the failure of a part whose worker died into its record."""
@@ -152,7 +153,7 @@ def _outcome(whole: CrossValidationRun) -> tuple[str, str | None]:
 
 def summarize(whole: CrossValidationRun) -> None:
     """Writes the results over all finished folds."""
-    metrics = {fold.number: run.metrics() for fold, run in whole.finished}
+    metrics = {fold.number: run.train_metrics() for fold, run in whole.finished}
     histories = {fold.number: run.history() for fold, run in whole.finished}
     whole.run.write_table(layout.FOLDS, _table(whole))
     if not metrics:
@@ -173,13 +174,13 @@ def _table(whole: CrossValidationRun) -> list[list[Any]]:
     for fold in whole.folds:
         run = whole.part(layout.fold(fold.number))
         begun = run.holds(layout.RUN)
-        metrics = run.metrics() if begun else {}
+        metrics = run.train_metrics() if begun else TrainMetrics()
         sizes = {"train_rows": len(fold.train), "validation_rows": len(fold.validation)}
         row = {"fold": fold.number, "status": run.status() if begun else "missing", **sizes}
-        row |= {"epochs": metrics.get("epochs"), "best_epoch": metrics.get("best_epoch")}
-        row["seconds"] = metrics.get("seconds", {}).get("total")
-        row |= metrics.get("train", {})
-        row |= {f"val_{name}": value for name, value in metrics.get("validation", {}).items()}
+        row["epochs"] = None if metrics.is_empty else metrics.epochs
+        row |= {"best_epoch": metrics.best_epoch, "seconds": metrics.seconds.get("total")}
+        row |= metrics.train
+        row |= {f"val_{name}": value for name, value in metrics.validation.items()}
         rows.append(row)
     header = list(dict.fromkeys(name for row in rows for name in row))
     return [header, *([row.get(name) for name in header] for row in rows)]
@@ -191,16 +192,17 @@ def _journal(history: History) -> list[list[Any]]:
 
 
 def _metrics(
-    whole: CrossValidationRun, metrics: dict[int, dict[str, Any]], mean: History
+    whole: CrossValidationRun, metrics: dict[int, TrainMetrics], mean: History
 ) -> dict[str, Any]:
     by, best, smooth = _best(whole, metrics, mean)
-    spreads = {
-        rows: averages.spreads(
-            [metrics.get(fold.number, {}).get(rows) for fold in whole.folds], whole.folds
-        )
-        for rows in ("initial", "train", "validation")
+    folds = [metrics.get(fold.number) for fold in whole.folds]
+    values = {
+        "initial": [fold.initial if fold else None for fold in folds],
+        "train": [fold.train if fold else None for fold in folds],
+        "validation": [fold.validation if fold else None for fold in folds],
     }
-    seconds = [each["seconds"] for each in metrics.values()]
+    spreads = {rows: averages.spreads(of_folds, whole.folds) for rows, of_folds in values.items()}
+    seconds = [each.seconds for each in metrics.values()]
     spent = {
         "total": whole.seconds,
         "data": whole.raw.seconds,
@@ -210,7 +212,7 @@ def _metrics(
     return {
         "schema_version": layout.SCHEMA_VERSION,
         "epochs": len(mean),
-        "fold_epochs": [metrics.get(fold.number, {}).get("epochs") for fold in whole.folds],
+        "fold_epochs": [fold.epochs if fold else None for fold in folds],
         "monitor": mean.monitor,
         "best_epoch": best,
         "best_epoch_by": by,
@@ -220,13 +222,13 @@ def _metrics(
         "last": mean.row(len(mean) - 1) if len(mean) else {},
         "best": mean.row(best - 1) if best and best <= len(mean) else {},
         **({"smoothed": smooth} if smooth else {}),
-        "parameters": next(iter(metrics.values()))["parameters"],
+        "parameters": next(iter(metrics.values())).parameters,
         "seconds": {name: round(value, 4) for name, value in spent.items()},
     }
 
 
 def _best(
-    whole: CrossValidationRun, metrics: dict[int, dict[str, Any]], mean: History
+    whole: CrossValidationRun, metrics: dict[int, TrainMetrics], mean: History
 ) -> tuple[str, int | None, dict[str, Any]]:
     """The method that chose the best epoch, that epoch, and the minima of the smoothed curves.
 
@@ -241,8 +243,8 @@ def _best(
             points = averages.smoothed(values, rule)
             at = lowest_epoch(points)
             lowest[name] = {"lowest_epoch": at and at + rule.skip, "lowest": at and points[at - 1]}
-    if len({each["epochs"] for each in metrics.values()}) > 1:
-        own = [each["best_epoch"] for each in metrics.values() if each["best_epoch"]]
+    if len({each.epochs for each in metrics.values()}) > 1:
+        own = [each.best_epoch for each in metrics.values() if each.best_epoch]
         return "median of folds", round(statistics.median(own)) if own else None, lowest
     if rule:
         return "smoothed mean curve", lowest.get(mean.monitor, {}).get("lowest_epoch"), lowest
@@ -294,7 +296,7 @@ def add_final(whole: CrossValidationRun) -> None:
     """Adds the test of the final model, if it was trained."""
     if whole.part(layout.FINAL).holds(layout.METRICS):
         final = whole.part(layout.FINAL).metrics()
-        known = whole.run.metrics()
+        known = whole.run.read_json(layout.METRICS)
         known["seconds"]["total"] = round(whole.seconds, 4)
-        told = {"test": final["test"], "final": {"epochs": final["epochs"]}}
-        whole.run.write_json(layout.METRICS, known | told)
+        added = {"test": final.test, "final": {"epochs": final.epochs}}
+        whole.run.write_json(layout.METRICS, known | added)

@@ -51,7 +51,7 @@ class Evidence:
     @property
     def records(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """What both records say."""
-        return self.kept.record(), self.repeated.record()
+        return self.kept.read_json(layout.RUN), self.repeated.read_json(layout.RUN)
 
 
 def find(evidence: Evidence) -> list[Cause]:
@@ -216,7 +216,7 @@ def _sealed_anew(evidence: Evidence) -> Iterator[Cause]:
 def _chance(evidence: Evidence) -> Iterator[Cause]:
     """Settings of which nobody promises that they repeat."""
     record = evidence.repeated.record()
-    if str(record.get("device", "")).startswith("gpu") and record.get("engine") == "xla":
+    if (record.device or "").startswith("gpu") and record.engine == "xla":
         yield Cause(
             "setting", "XLA may choose its kernels on a GPU by timing; `engine: graph` does not"
         )

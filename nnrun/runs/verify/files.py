@@ -61,7 +61,7 @@ def check(run: Run) -> Checked:
         inside = "" if part == run.path else part.name
         each = Run(part)
         try:
-            names = [layout.RUN, *each.record()["files"]]
+            names = [layout.RUN, *each.record().files]
         except NotARun:
             if not inside:
                 raise
@@ -115,14 +115,10 @@ def parts(run: Run) -> list[Path]:
     there = [path.parent for path in run.path.glob(f"*/{layout.RUN}")]
     try:
         record = run.record()
+        folds = record.folds or [] if record.status == layout.FINISHED else []
     except RunError:
-        record = {}
-    folds = record.get("folds") if record.get("status") == layout.FINISHED else None
-    # A stranger's record may say anything.
-    known = folds if isinstance(folds, list) else []
-    numbers = [fold.get("number") for fold in known if isinstance(fold, dict)]
-    meant = [run.path / layout.fold(number) for number in numbers if isinstance(number, int)]
-    return sorted({*there, *meant}, key=_in_order)
+        folds = []
+    return sorted({*there, *(run.path / layout.fold(fold.number) for fold in folds)}, key=_in_order)
 
 
 def _in_order(path: Path) -> tuple[int, str]:
@@ -142,17 +138,9 @@ _OF_TIME = ("seconds",)
 class UnverifiedRun(Run):
     """A run whose digests are not asked for; `files.check` says which of them are wrong."""
 
-    def record(self) -> dict[str, Any]:
-        """What `run.json` says, if it says anything.
-
-        Raises:
-            NotARun: the folder holds no run.
-            RunError: the file is none of JSON, or does not say which run this is.
-        """
+    def _content(self) -> dict[str, Any]:
         found = self._parsed(layout.RUN, self._bytes(layout.RUN))
-        if not isinstance(found, dict) or not {"name", "status"} <= found.keys():
-            raise RunError(f"{self.path / layout.RUN}: does not say which run this is")
-        return {"files": {}, **found}
+        return {"files": {}, **found} if isinstance(found, dict) else {}
 
     def holds(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -261,7 +249,7 @@ class VerifyTarget:
     @property
     def has_folds(self) -> bool:
         """Whether it is a cross-validation."""
-        return "folds" in self.run.record()
+        return self.run.record().kind == "kfold"
 
     @property
     def overrides(self) -> list[str]:
@@ -290,13 +278,12 @@ def verify_target(path: Path) -> VerifyTarget:
         record, status = run.record(), run.status()
     except RunError as error:
         raise CommandError(f"{path} cannot be verified: {error}") from error
-    if "fold" in record:
+    if record.kind == "fold":
         raise CommandError(f"{path} is a fold; `nnrun verify {path.resolve().parent}` verifies all")
-    if record.get("verb") not in ("train", "kfold"):
-        raise CommandError(f"{path} is no training, but of `nnrun {record.get('verb')}`")
+    if record.verb not in ("train", "kfold"):
+        raise CommandError(f"{path} is no training, but of `nnrun {record.verb}`")
     if status == layout.RUNNING:
-        pid = (record.get("process") or {}).get("pid")
-        raise CommandError(f"{path} is still running, as process {pid}")
+        raise CommandError(f"{path} is still running, as process {record.pid}")
     if not run.holds(layout.SPEC):
         raise CommandError(f"{path} has no {layout.SPEC} to be repeated from")
     epochs = _epochs(run)

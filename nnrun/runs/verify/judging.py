@@ -320,7 +320,7 @@ class Pair:
     @property
     def is_whole(self) -> bool:
         """Whether it came to its end, so that all its files count."""
-        return bool(self.kept.record()["status"] == layout.FINISHED)
+        return self.kept.record().status == layout.FINISHED
 
 
 def pairs(kept: Path, repeated: Path) -> Iterator[Pair]:

@@ -357,7 +357,9 @@ def test_of_very_many_only_the_best_are_tested(make: Any, answers: Answers) -> N
 def with_auc(make: Any, name: str, right: Any, auc: float) -> Facts:
     run = make.classifier(name, right, training={"metrics": ["AUC"], "loss": "binary_crossentropy"})
     found = {"auc": auc, "loss": 1.0}
-    run.run.write_json(layout.METRICS, run.run.metrics() | {"train": found, "test": found})
+    run.run.write_json(
+        layout.METRICS, run.run.read_json(layout.METRICS) | {"train": found, "test": found}
+    )
     return read(run.run)
 
 
@@ -406,7 +408,9 @@ def test_a_seed_without_a_number_is_not_tested(make: Any, answers: Answers) -> N
     """It was lost in its last epoch, say."""
     seeds = [make.classifier("a", answers(150 + seed), seed=seed) for seed in (0, 1)]
     lost = seeds[1].run
-    lost.write_json(layout.METRICS, lost.metrics() | {"test": {"accuracy": None, "loss": None}})
+    lost.write_json(
+        layout.METRICS, lost.read_json(layout.METRICS) | {"test": {"accuracy": None, "loss": None}}
+    )
     others = [make.classifier("b", answers(9 + s), seed=s, training={"epochs": 9}) for s in (0, 1)]
     found = compare([seeds[0], read(lost), *others])
 
@@ -422,7 +426,7 @@ def test_runs_that_both_lack_the_metric_are_not_tested_by_it(make: Any, answers:
     ]
     for run in runs[1:]:
         only_loss = {"train": {"loss": 1.0}, "test": {"loss": 1.0}}
-        run.run.write_json(layout.METRICS, run.run.metrics() | only_loss)
+        run.run.write_json(layout.METRICS, run.run.read_json(layout.METRICS) | only_loss)
     found = compare([read(run.run) for run in runs])
 
     assert [verdict.verdict for verdict in found.verdicts] == ["not comparable"]
@@ -469,7 +473,7 @@ def test_a_run_without_a_spec_shares_no_key_and_has_none_of_its_own(
     make: Any, answers: Answers
 ) -> None:
     bare = make.classifier("bare", answers(150))
-    record = bare.run.record()
+    record = bare.run.read_json(layout.RUN)
     files = {name: seal for name, seal in record["files"].items() if name != layout.SPEC}
     bare.run.write_record({**record, "files": files})
     found = compare([make.classifier("a", answers(190)), read(bare.run)])

@@ -536,8 +536,8 @@ def test_the_test_set_gives_the_metrics_of_the_run(name: str, run_of: RunOf, ask
     run = run_of(name)
     found = json.loads(ask("evaluate", run.path, "--json").stdout)
 
-    assert found["rows"] == run.record()["rows"]["test"]
-    assert found["metrics"] == pytest.approx(run.metrics()["test"], rel=1e-5)
+    assert found["rows"] == run.record().rows["test"]
+    assert found["metrics"] == pytest.approx(run.metrics().test, rel=1e-5)
 
 
 @pytest.mark.usefixtures("full_data")
@@ -545,7 +545,7 @@ def test_texts_give_the_metrics_of_the_run(run_of: RunOf, ask: Ask) -> None:
     run = run_of("reuters")
     found = json.loads(ask("evaluate", run.path, "--json").stdout)
 
-    assert found["metrics"] == pytest.approx(run.metrics()["test"], rel=1e-5)
+    assert found["metrics"] == pytest.approx(run.metrics().test, rel=1e-5)
 
 
 def test_a_file_of_the_test_rows_gives_the_metrics_of_the_test_set(
@@ -553,7 +553,7 @@ def test_a_file_of_the_test_rows_gives_the_metrics_of_the_test_set(
 ) -> None:
     """Classes by number or by name."""
     run, x, y = run_of("iris"), np.asarray(flowers.test.x), flowers.test.y
-    expected = pytest.approx(run.metrics()["test"], rel=1e-4)
+    expected = pytest.approx(run.metrics().test, rel=1e-4)
     files = [tmp_path / name for name in ("numbers.csv", "names.csv", "numbers.npz", "names.npz")]
     names = [flowers.classes[label] for label in y]
     header = [*flowers.features, "species"]

@@ -77,7 +77,7 @@ def test_a_table_of_the_test_rows_is_judged_as_the_test_set_was(trained, ask, tm
     held = written(tmp_path / "test.csv", [rows[row] for row in np.asarray(test.x)])
     answer = ask("evaluate", run.path, held, "--json")
 
-    assert json.loads(answer.stdout)["metrics"] == pytest.approx(run.metrics()["test"], rel=1e-5)
+    assert json.loads(answer.stdout)["metrics"] == pytest.approx(run.metrics().test, rel=1e-5)
 
 
 @pytest.mark.parametrize(

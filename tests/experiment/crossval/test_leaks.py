@@ -51,7 +51,7 @@ def one_scale_per_block() -> Dataset:
 
 def accuracy(study: Any) -> float:
     """Mean validation accuracy over folds."""
-    return float(np.mean([run.metrics()["validation"]["accuracy"] for run in study.runs()]))
+    return float(np.mean([run.metrics().validation["accuracy"] for run in study.runs()]))
 
 
 def test_scaling_learns_nothing_from_the_rows_held_out(study: Make) -> None:
@@ -84,7 +84,7 @@ def test_no_fold_begins_with_what_another_has_learnt(study: Make, engine: str) -
     )
     runs = list(by_heart.runs())
 
-    assert min(run.metrics()["train"]["accuracy"] for run in runs) == 1.0
-    found = np.mean([run.metrics()["validation"]["accuracy"] for run in runs])
+    assert min(run.metrics().train["accuracy"] for run in runs) == 1.0
+    found = np.mean([run.metrics().validation["accuracy"] for run in runs])
     # Three standard errors of so many coins.
     assert found == pytest.approx(CHANCE, abs=3 * 0.5 / ROWS**0.5)

@@ -87,7 +87,7 @@ def test_a_fold_is_a_run_whose_files_count(kept: Run) -> None:
 
 def test_a_list_that_leads_out_of_the_folder_is_not_followed(kept: Run) -> None:
     """A stranger's run could have any file of the machine read."""
-    record = kept.record()
+    record = kept.read_json(layout.RUN)
     kept.write_record(record | {"files": {**record["files"], "../secret": "0"}})
     (kept.path.parent / "secret").write_text("secret")
 

@@ -147,7 +147,7 @@ def test_of_a_run_that_did_not_end_the_epochs_there_are_count(kept: Run, repeate
     lines = (kept.path / layout.JOURNAL).read_text().splitlines(keepends=True)
     (kept.path / layout.HISTORY).unlink()
     kept.write_text(layout.JOURNAL, "".join(lines[:3]))
-    record = kept.record()
+    record = kept.read_json(layout.RUN)
     del record["files"][layout.HISTORY]
     kept.write_record(record | {"status": layout.INTERRUPTED})
     found = judged(kept, repeated)
@@ -199,7 +199,7 @@ def test_a_run_of_an_earlier_nnrun_that_says_less_is_not_blamed_for_it(
     kept: Run, repeated: Path
 ) -> None:
     """It did not write down the processor."""
-    record = kept.record()
+    record = kept.read_json(layout.RUN)
     del record["processor"]
     kept.write_record(record)
 
