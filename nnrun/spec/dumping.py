@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -19,14 +18,14 @@ from nnrun.spec.text import escape_json
 from nnrun.spec.tree import scalar
 
 
-class _Inline(dict[str, Any]):
+class _Inline(dict[str, object]):
     """A mapping written on one line."""
 
 
 class _Dumper(yaml.SafeDumper):
     """Writes YAML that versions 1.1 and 1.2 read alike."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         """Writes no aliases."""
         return True
 
@@ -46,44 +45,44 @@ _Dumper.add_representer(str, _string)
 _Dumper.add_representer(_Inline, _inline)
 
 
-def dump(experiment: Experiment) -> str:
-    """The YAML of an experiment; loading it gives an equal experiment."""
-    value = experiment.model_dump(mode="python")
-    value["dataset"]["prepare"] = [_component(step) for step in value["dataset"]["prepare"]]
-    value["model"] = [_component(layer) for layer in value["model"]]
-    training = value["training"]
-    for key in ("optimizer", "loss"):
-        training[key] = _component(training[key])
-    for key in ("metrics", "callbacks"):
-        training[key] = [_component(component) for component in training[key]]
-    text: str = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize
-    )
-    # PyYAML does not escape marks that reverse text; strings with one are in double quotes.
-    return escape_json(text)
-
-
-def _component(value: Any) -> Any:
-    """`Dense: {units: 16}` on one line."""
-    return {k: _Inline(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def inline(value: Any) -> str:
-    """A plain value on one line.
-
-    Example:
-        >>> inline({"L2": {"l2": 1e-4}}), inline("1e-4"), inline(None)
-        ('{L2: {l2: 0.0001}}', "'1e-4'", 'null')
-    """
+def _as_yaml(value: object, *, flow: bool = False) -> str:
     text: str = yaml.dump(
         value,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
         width=sys.maxsize,
-        default_flow_style=True,
+        default_flow_style=flow,
     )
-    return text.removesuffix("\n").removesuffix("\n...")
+    return text
+
+
+def dump(experiment: Experiment) -> str:
+    """The YAML of an experiment; loading it gives an equal experiment."""
+    value = experiment.model_dump(mode="python")
+    dataset, training = value["dataset"], value["training"]
+    for key in ("optimizer", "loss"):
+        training[key] = _component(training[key])
+    lists = ((dataset, "prepare"), (value, "model"), (training, "metrics"), (training, "callbacks"))
+    for holder, key in lists:
+        holder[key] = [_component(component) for component in holder[key]]
+    # PyYAML does not escape marks that reverse text; strings with one are in double quotes.
+    return escape_json(_as_yaml(value))
+
+
+def _component(value: object) -> object:
+    """`Dense: {units: 16}` on one line."""
+    return {k: _Inline(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def inline(value: object) -> str:
+    """A plain value on one line.
+
+    Example:
+        >>> inline({"L2": {"l2": 1e-4}}), inline("1e-4"), inline(None)
+        ('{L2: {l2: 0.0001}}', "'1e-4'", 'null')
+    """
+    return _as_yaml(value, flow=True).removesuffix("\n").removesuffix("\n...")
 
 
 # They do not affect results; the number of epochs is compared separately.
@@ -109,8 +108,8 @@ Line = tuple[str, str]
 def dump_commented(experiment: Experiment) -> str:
     """YAML with all keys and comments; unset keys are commented out with their defaults."""
     return "".join(
-        f"{text:<{COLUMN - 2}}  # {means}\n" if means else f"{text}\n"
-        for text, means in _part(experiment)
+        f"{text:<{COLUMN - 2}}  # {comment}\n" if comment else f"{text}\n"
+        for text, comment in _part(experiment)
     )
 
 
@@ -121,57 +120,57 @@ def _part(part: Spec) -> Iterator[Line]:
     for name in sorted(fields, key=lambda name: name == "prepare"):
         value = getattr(part, name)
         if name not in part.model_fields_set or value is None:
-            yield from _before("# ", _unused(name, fields[name]))
+            yield from _indented("# ", _unused(name, fields[name]))
         elif isinstance(part, DatasetBase) and name == "name":
             yield f"{name}: {value}", summary(type(part))
         else:
             yield from _used(name, value, written[name], meaning(fields[name]))
 
 
-def _used(name: str, value: Any, written: Any, means: str) -> Iterator[Line]:
+def _used(name: str, value: object, written: object, comment: str) -> Iterator[Line]:
     """A key that is set."""
     if isinstance(value, Spec) and not isinstance(value, Component):
-        yield f"{name}:", means
-        yield from _before(INDENT, _part(value))
-    elif isinstance(value, tuple) and not all(map(_is_bare, value)):
-        yield f"{name}:", means
-        yield from _before(f"{INDENT}- ", map(_item, value, written))
+        yield f"{name}:", comment
+        yield from _indented(INDENT, _part(value))
+    elif isinstance(value, tuple) and isinstance(written, tuple) and not all(map(_is_bare, value)):
+        yield f"{name}:", comment
+        yield from _indented(f"{INDENT}- ", map(_item, value, written))
     else:
-        yield f"{name}: {inline(written)}", means
+        yield f"{name}: {inline(written)}", comment
 
 
 def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
     """An unset key with its default, or with the defaults of a mapping."""
-    needed = field.is_required()
-    default = None if needed else field.get_default(call_default_factory=True)
+    is_needed = field.is_required()
+    default = None if is_needed else field.get_default(call_default_factory=True)
     below = nested(field.annotation)
     if below and (default is None or isinstance(default, Spec)):
         yield f"{name}:", meaning(field)
         for key, inner in below[0].model_fields.items():
-            yield from _before(INDENT, _unused(key, inner))
+            yield from _indented(INDENT, _unused(key, inner))
         return
-    value = field.examples[0] if needed and field.examples else default
+    value = field.examples[0] if is_needed and field.examples else default
     yield f"{name}: {inline(value)}", meaning(field)
 
 
-def _before(start: str, lines: Iterable[Line]) -> Iterator[Line]:
-    return ((start + text, means) for text, means in lines)
+def _indented(start: str, lines: Iterable[Line]) -> Iterator[Line]:
+    return ((start + text, comment) for text, comment in lines)
 
 
-def _is_bare(value: Any) -> bool:
+def _is_bare(value: object) -> bool:
     """Whether an item of a list fits on a line with others."""
     return not (value.arguments if isinstance(value, Component) else isinstance(value, Spec))
 
 
-def _item(value: Any, written: Any) -> Line:
+def _item(value: object, written: object) -> Line:
     """A list's item, such as `Dense: {units: 16}`."""
     if isinstance(value, Step):
-        arguments = {key: given for key, given in value if key in value.model_fields_set - {"step"}}
+        arguments = {key: v for key, v in value if key in value.model_fields_set - {"step"}}
         return _named(value.step, arguments), summary(type(value))
     if isinstance(value, Component):
         return _named(value.name, value.arguments), ""
     return inline(written), ""
 
 
-def _named(name: str, arguments: dict[str, Any]) -> str:
-    return f"{name}: {inline(arguments)}" if arguments else name
+def _named(name: str, arguments: Mapping[str, object]) -> str:
+    return f"{name}: {inline(dict(arguments))}" if arguments else name

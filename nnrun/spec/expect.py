@@ -6,7 +6,7 @@ import math
 import operator
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -44,7 +44,7 @@ class Gate:
         return all(_COMPARE[sign](value, limit) for sign, limit in self.conditions)
 
 
-def parse_gate(value: Any) -> Gate:
+def parse_gate(value: object) -> Gate:
     """Parses a condition.
 
     A number alone means equality. Sizes can have a unit: `kB`, `MB` or `GB`.
@@ -83,7 +83,7 @@ def _number(text: str) -> float:
     return number * unit
 
 
-def _parsed(value: Any) -> Gate:
+def _parsed(value: object) -> Gate:
     try:
         return value if isinstance(value, Gate) else parse_gate(value)
     except (ValueError, OverflowError):

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from nnrun.errors import CommandError
@@ -20,53 +21,10 @@ from nnrun.spec.component import STACKS, Component, Spec
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES
-from nnrun.spec.prepare import STEPS, Step
+from nnrun.spec.prepare import STEPS
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words
 from nnrun.spec.tree import dotted
-
-
-@cache
-def add_descriptions() -> None:
-    """Sets the descriptions of all fields from the strings below them in the source.
-
-    Pydantic could do so for each class, but that takes 50 ms at each start.
-    """
-    for part in spec_classes(Spec):
-        for cls in reversed(part.__mro__):
-            for name in _written(cls).keys() & part.model_fields.keys():
-                part.model_fields[name].description = _written(cls)[name]
-
-
-def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
-    """All subclasses, in order of definition."""
-    for part in above.__subclasses__():
-        yield part
-        yield from spec_classes(part)
-
-
-def _written(cls: type) -> dict[str, str]:
-    """The strings below the fields of a class, by field."""
-    if cls is Spec or not issubclass(cls, Spec):
-        return {}
-    return _module(cls.__module__).get(cls.__name__, {})
-
-
-@cache
-def _module(name: str) -> dict[str, dict[str, str]]:
-    try:
-        classes = ast.parse(inspect.getsource(sys.modules[name])).body
-    except OSError:
-        return {}  # installed without its source
-    return {each.name: dict(_fields(each)) for each in classes if isinstance(each, ast.ClassDef)}
-
-
-def _fields(cls: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for field, below in zip(cls.body, cls.body[1:], strict=False):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
-                yield name, inspect.cleandoc(text)
-
 
 TOP = "top level"
 
@@ -85,7 +43,7 @@ class Key:
     meaning: str
     value: str | None = None
     required: bool = False
-    default: Any = None
+    default: object = None
     fallback: str = ""
 
 
@@ -105,15 +63,12 @@ class Section:
     kind: str = ""
 
 
-_STEM = "the file's stem"
 EXTENDS = Key(
     "extends",
     "A spec to extend, relative to this file. Mappings are merged, other values replaced.",
     "text",
     default="",
 )
-
-
 BLOCKS = Key(
     "blocks",
     "Reusable stacks of layers for `model`: `parameters` and `layers` by name.",
@@ -124,27 +79,58 @@ BLOCKS = Key(
 
 def parts() -> tuple[Section, ...]:
     """The top level and every mapping below it, except datasets and steps."""
-    top, *below = _walk(Experiment, ())
-    return (Section(top.title, top.meaning, (EXTENDS, BLOCKS, *top.keys)), *below)
+    top, *below = (
+        _section(dotted(path) or TOP, model)
+        for path, model in language.walk_models(Experiment)
+        if not issubclass(model, DatasetBase)
+    )
+    return (replace(top, keys=(EXTENDS, BLOCKS, *top.keys)), *below)
 
 
 def datasets() -> tuple[Section, ...]:
-    """Every dataset with its arguments."""
-    return tuple(_tagged(cls, "name", "dataset") for cls in language.data_sets().values())
+    """Every dataset with its arguments, without `prepare`, which all datasets share."""
+    return tuple(
+        _section(name, cls, kind="dataset", hidden=("name", "prepare"))
+        for name, cls in language.data_sets().items()
+    )
 
 
 def steps() -> tuple[Section, ...]:
     """Every prepare step with its arguments."""
-    return tuple(_tagged(cls, "step", "step") for cls in STEPS.values())
+    return tuple(_section(name, cls, kind="step", hidden=("step",)) for name, cls in STEPS.items())
 
 
-def nested(annotation: Any) -> tuple[type[Spec], ...]:
+def _section(
+    title: str, model: type[BaseModel], *, kind: str = "", hidden: Sequence[str] = ()
+) -> Section:
+    fields = {name: field for name, field in model.model_fields.items() if name not in hidden}
+    keys = tuple(_key(name, field) for name, field in fields.items())
+    return Section(title, " ".join((model.__doc__ or "").split()), keys, kind)
+
+
+def _key(name: str, field: FieldInfo) -> Key:
+    value = kind(field.annotation, field.metadata)
+    if field is Experiment.model_fields["name"]:
+        return Key(name, meaning(field), value, fallback="the file's stem")
+    if field.is_required():
+        return Key(name, meaning(field), value, required=True)
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, Spec):
+        return Key(name, meaning(field), value)
+    if default is not None and NoneType in get_args(field.annotation):
+        value += " or `null`"
+    plain = list(default) if isinstance(default, tuple) else default
+    return Key(name, meaning(field), value, default=plain)
+
+
+def nested(annotation: object) -> tuple[type[BaseModel], ...]:
     """The mappings in a type, without Keras components."""
-    return tuple(
-        model
-        for model in language.models(annotation)
-        if issubclass(model, Spec) and not issubclass(model, Component)
-    )
+    return tuple(m for m in language.models(annotation) if not issubclass(m, Component))
+
+
+def summary(cls: type[BaseModel]) -> str:
+    """The first paragraph of a model's docstring on one line."""
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def meaning(field: FieldInfo) -> str:
@@ -153,82 +139,83 @@ def meaning(field: FieldInfo) -> str:
     return " ".join((field.description or "").split())
 
 
-def summary(cls: type[Spec]) -> str:
-    """The first paragraph of a model's docstring on one line."""
-    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+@cache
+def add_descriptions() -> None:
+    """Sets the descriptions of all fields from the strings below them in the source.
+
+    Pydantic could do so for each class, but that takes 50 ms at each start.
+    """
+    for part in spec_classes(Spec):
+        for cls in reversed(part.__mro__[: part.__mro__.index(Spec)]):
+            for name, text in _docstrings(cls.__module__).get(cls.__name__, {}).items():
+                if name in part.model_fields:
+                    part.model_fields[name].description = text
 
 
-def paragraph(cls: type[Spec]) -> str:
-    """A model's docstring on one line."""
-    return " ".join((cls.__doc__ or "").split())
+def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
+    """All subclasses, in order of definition."""
+    for part in above.__subclasses__():
+        yield part
+        yield from spec_classes(part)
 
 
-def _walk(cls: type[Spec], path: tuple[str, ...]) -> Iterator[Section]:
-    keys = tuple(_key(name, field) for name, field in cls.model_fields.items())
-    yield Section(dotted(path) or TOP, paragraph(cls), keys)
-    for name, field in cls.model_fields.items():
-        for inner in nested(field.annotation):
-            if not issubclass(inner, DatasetBase | Step):
-                yield from _walk(inner, (*path, name))
+@cache
+def _docstrings(module: str) -> dict[str, dict[str, str]]:
+    """The strings below the fields of each class of a module."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except OSError:
+        return {}  # installed without its source
+    return {cls.name: dict(_fields(cls)) for cls in tree.body if isinstance(cls, ast.ClassDef)}
 
 
-def _tagged(cls: type[Spec], tag: str, kind: str) -> Section:
-    """A dataset or a step; `prepare`, which all datasets share, is left out."""
-    fields = cls.model_fields
-    keys = tuple(_key(name, fields[name]) for name in fields if name not in (tag, "prepare"))
-    return Section(get_args(fields[tag].annotation)[0], paragraph(cls), keys, kind)
+def _fields(cls: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in zip(cls.body, cls.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                yield name, inspect.cleandoc(text)
 
 
-def _key(name: str, field: FieldInfo) -> Key:
-    value = kind(field.annotation, field.metadata)
-    if field is Experiment.model_fields["name"]:
-        return Key(name, meaning(field), value, fallback=_STEM)
-    if field.is_required():
-        return Key(name, meaning(field), value, required=True)
-    default = field.get_default(call_default_factory=True)
-    if isinstance(default, Spec):
-        return Key(name, meaning(field), value)
-    if default is not None and type(None) in get_args(field.annotation):
-        value += " or `null`"
-    plain = list(default) if isinstance(default, tuple) else default
-    return Key(name, meaning(field), value, default=plain)
-
-
-_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", dict: "mapping"}
+_WORDS: dict[object, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+    dict: "mapping",
+    tuple: "list",
+    list: "list",
+    Component: "name, with arguments",
+}
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
 # Larger bounds only keep numbers within their type and are not shown.
 _HUGE = 2**30
 
 
-def kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+def kind(annotation: object, metadata: Sequence[object] = ()) -> str:
     """A type in words.
 
     Example:
-        >>> [kind(each) for each in (int | None, tuple[str, ...], Literal["first", "last"])]
+        >>> [kind(a) for a in (int | None, tuple[str, ...], Literal["first", "last"])]
         ['whole number', 'list', '`first` or `last`']
     """
-    context, inner = get_origin(annotation), get_args(annotation)
-    if context is Annotated:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
         return kind(inner[0], inner[1:])
-    if context is Literal:
+    if origin is Literal:
         return join_words([f"`{word}`" for word in inner], "or")
-    if context in (Union, UnionType):
-        kinds = [kind(each) for each in inner if each is not type(None)]
+    if origin in (Union, UnionType):
+        kinds = [kind(choice) for choice in inner if choice is not NoneType]
         return ", or ".join(dict.fromkeys(kinds))
-    if (context or annotation) in (tuple, list):
-        return "list"
-    if (context or annotation) in _WORDS:
-        return _WORDS[context or annotation] + _range(metadata)
-    return "name, with arguments" if annotation is Component else "mapping"
+    return _WORDS.get(origin or annotation, "mapping") + _range(metadata)
 
 
-def _range(metadata: Sequence[Any]) -> str:
+def _range(metadata: Sequence[object]) -> str:
     """Bounds in words; pydantic keeps them one by one or in a field."""
-    flat = [each for holder in metadata for each in getattr(holder, "metadata", (holder,))]
-    limits = [(bound, getattr(each, bound, None)) for each in flat for bound in _BOUNDS]
+    flat = [bound for holder in metadata for bound in getattr(holder, "metadata", (holder,))]
+    limits = [(name, getattr(bound, name, None)) for bound in flat for name in _BOUNDS]
     words = [
-        f"{_BOUNDS[bound]} {limit:g}"
-        for bound, limit in limits
+        f"{_BOUNDS[name]} {limit:g}"
+        for name, limit in limits
         if limit is not None and abs(limit) < _HUGE
     ]
     return f" {' and '.join(words)}" if words else ""
@@ -272,8 +259,9 @@ def look_up(word: str) -> tuple[Section, ...]:
     named = (section for section in (*steps(), *datasets()) if section.title == word)
     sections = _part(word) or (*named, *_keras(word), *_single(word))
     if not sections:
-        near = nearest(word, _words())
-        hint = f"did you mean '{near}'?" if near else f"there are {join_words(_openings(), 'and')}"
+        first = [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
+        near = nearest(word, [*first, *_words()])
+        hint = f"did you mean '{near}'?" if near else f"there are {join_words(first, 'and')}"
         raise CommandError(f"there is no key or name '{word}'; {hint}")
     return sections
 
@@ -283,22 +271,19 @@ def of_kind(kind: str) -> Section:
     others: dict[str, list[str]] = {}
     for word in catalogue.names(kind):
         others.setdefault(catalogue.canonical_name(kind, word), []).append(word)
-    listing = tuple(Key(name, _sentence(kind, name, words)) for name, words in others.items())
-    return Section(kind, f"Names of a {NOUNS[kind]}.", listing)
-
-
-def _sentence(kind: str, name: str, words: list[str]) -> str:
-    entry = catalogue.entry(kind, name)
-    sentence = entry.doc if entry else "Chosen according to the labels."
-    also = [f"`{word}`" for word in words if word != name]
-    return f"{sentence} Also {join_words(also, 'or')}." if also else sentence
+    keys = []
+    for name, words in others.items():
+        entry = catalogue.entry(kind, name)
+        sentence = entry.doc if entry else "Chosen according to the labels."
+        also = [f"`{word}`" for word in words if word != name]
+        keys.append(Key(name, f"{sentence} Also {join_words(also, 'or')}." if also else sentence))
+    return Section(kind, f"Names of a {NOUNS[kind]}.", tuple(keys))
 
 
 def _part(word: str) -> tuple[Section, ...]:
     """A section of the spec with those below it, by its path or the end of its path."""
-    whole = next(
-        (part.title for part in parts() if word in (part.title, part.title.split(".")[-1])), ""
-    )
+    titles = (part.title for part in parts())
+    whole = next((title for title in titles if word in (title, title.split(".")[-1])), None)
     return tuple(part for part in parts() if whole and f"{part.title}.".startswith(f"{whole}."))
 
 
@@ -313,37 +298,23 @@ def _single(word: str) -> Iterator[Section]:
 def _keras(word: str) -> Iterator[Section]:
     for kind, noun in NOUNS.items():
         if entry := catalogue.entry(kind, word):
-            arguments = tuple(map(_argument, entry.accepted.values()))
-            yield Section(entry.name, entry.doc, arguments, noun)
-
-
-def _argument(argument: Argument) -> Key:
-    return Key(
-        argument.name,
-        argument.doc,
-        _value(argument),
-        required=argument.required,
-        default=argument.default,
-    )
+            keys = (
+                Key(a.name, a.doc, _value(a), required=a.required, default=a.default)
+                for a in entry.accepted.values()
+            )
+            yield Section(entry.name, entry.doc, tuple(keys), noun)
 
 
 def _value(argument: Argument) -> str:
     """The type of an argument in words, if known."""
     if argument.kind:
         return _VALUES[argument.kind]
-    if argument.choices:
-        return join_words([f"`{choice}`" for choice in argument.choices], "or")
-    return join_words(
-        [TYPES[each].removeprefix("a ") for each in argument.types if each != "null"], "or"
-    )
-
-
-def _openings() -> list[str]:
-    return [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
+    words = [f"`{choice}`" for choice in argument.choices]
+    types = [TYPES[name].removeprefix("a ") for name in argument.types if name != "null"]
+    return join_words(words or types, "or")
 
 
 def _words() -> Iterator[str]:
-    yield from _openings()
     for section in everything():
         yield section.title
         yield from (key.name for key in section.keys)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args
+from types import GenericAlias
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -61,6 +61,7 @@ def where(section: KeyPath) -> str:
     return f"under {dotted(section)}" if section else "at the top level"
 
 
+@cache
 def data_sets() -> dict[str, type[DatasetBase]]:
     """Every dataset by name."""
     annotation = Experiment.model_fields["dataset"].annotation
@@ -68,9 +69,9 @@ def data_sets() -> dict[str, type[DatasetBase]]:
     return {_tag(model) or "": model for model in datasets}
 
 
-def models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models(annotation: object) -> Iterator[type[BaseModel]]:
     """The pydantic models in a type."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if isinstance(annotation, type) and not isinstance(annotation, GenericAlias):
         if issubclass(annotation, BaseModel):
             yield annotation
     else:
@@ -89,17 +90,17 @@ def _tag(model: type[BaseModel]) -> str | None:
 def sections() -> dict[KeyPath, frozenset[str]]:
     """Every section of a spec with its keys; `dataset` has those of all datasets."""
     keys: dict[KeyPath, frozenset[str]] = {(): frozenset(EARLIER)}
-    for section, model in _walk_models(Experiment, ()):
+    for section, model in walk_models(Experiment):
         keys[section] = keys.get(section, frozenset()) | frozenset(model.model_fields)
     return keys
 
 
-def _walk_models(
-    model: type[BaseModel], section: KeyPath
+def walk_models(
+    model: type[BaseModel], section: KeyPath = ()
 ) -> Iterator[tuple[KeyPath, type[BaseModel]]]:
     """Every section of a spec, without prepare steps and Keras components."""
     yield section, model
     for key, field in model.model_fields.items():
         for inner in models(field.annotation):
             if not issubclass(inner, Step | Component):
-                yield from _walk_models(inner, (*section, key))
+                yield from walk_models(inner, (*section, key))

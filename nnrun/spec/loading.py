@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path as File
-from typing import Any
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -16,44 +15,6 @@ from nnrun.spec import blocks, dataset, keras_names, messages
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Override, SpecReader, expand
 from nnrun.spec.tree import USED, KeyPath, Node, Problem, dotted
-
-
-def drop_consequences(
-    findings: Sequence[Problem], faults: Sequence[Fault]
-) -> tuple[list[Problem], list[Fault]]:
-    """Removes problems that only follow from others.
-
-    Args:
-        findings: problems of values.
-        faults: faults of the YAML text.
-    """
-    tagged = {fault.path for fault in faults if fault.code == "NN006"}
-    left = [
-        finding
-        for finding in _not_missing(findings, faults)
-        if not (tagged and _below(finding.path, tagged))
-    ]
-    # Where a list is expected, duplicate keys do not matter.
-    lists = {dotted(finding.path) for finding in left if finding.code == "NN103"}
-    read = [f for f in faults if f.code != "NN005" or f.path.rpartition(".")[0] not in lists]
-    return left, read
-
-
-def _not_missing(findings: Sequence[Problem], faults: Sequence[Fault]) -> list[Problem]:
-    """Without missing keys that are misspelt, or that an unreadable file may have."""
-    meant = {path for finding in findings for path in finding.meant}
-    unread = ("extends",) in meant or any(fault.code == "NN008" for fault in faults)
-    return [
-        finding
-        for finding in findings
-        if finding.code != "NN102" or not (unread or finding.path in meant)
-    ]
-
-
-def _below(path: KeyPath, tagged: set[str]) -> bool:
-    """Whether a value, or one that contains it, has a tag."""
-    return any(dotted(path[:end]) in tagged for end in range(1, len(path) + 1))
-
 
 MOST_FAULTS = 100  # each suggestion takes a millisecond
 
@@ -84,7 +45,7 @@ class Loaded:
         return Problem(code, path, message, suggestion, key=key).fault(self.root)
 
 
-def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:
+def load(path: Path, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:
     """Reads and validates a spec.
 
     Args:
@@ -95,9 +56,9 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     Raises:
         SpecError: with all faults, in the order of the file.
     """
-    reading = SpecReader()
-    root = reading.file(path)
-    faults = reading.faults
+    reader = SpecReader()
+    root = reader.file(path)
+    faults = reader.faults
     if root is None:
         raise SpecError(first_faults(faults, str(path)))
     given = [*(Override(text) for text in overrides), *(Override(text, GATE) for text in gates)]
@@ -106,77 +67,92 @@ def load(path: File, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
         faults += override.faults
     root, wrong = blocks.expand_blocks(root)
     root = dataset.resolve_paths(expand(root), given=(OVERRIDE, GATE))
-    experiment = _checked(root, path, [*faults, *wrong])
+    experiment = _validate(root, path, [*faults, *wrong])
     return Loaded(experiment, (*overrides, *gates), root)
 
 
-def _checked(root: Node, path: File, faults: list[Fault]) -> Experiment:
-    raw: dict[str, Any] = {"name": name_of(path), **root.plain()}
-    findings = list(islice(keras_names.check(raw), MOST_FAULTS + 1))
+def _validate(root: Node, path: Path, faults: Sequence[Fault]) -> Experiment:
+    raw = {"name": name_of(path), **root.plain()}
+    problems = list(islice(keras_names.check(raw), MOST_FAULTS + 1))
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
-        known = {finding.path for finding in findings}
-        others = (each for each in messages.problems(error, raw) if each.path not in known)
-        findings += islice(others, MOST_FAULTS + 1)
-    findings, read = drop_consequences(findings, faults)
+        paths = {problem.path for problem in problems}
+        others = (other for other in messages.problems(error, raw) if other.path not in paths)
+        problems += islice(others, MOST_FAULTS + 1)
+    problems, faults = _drop_consequences(problems, faults)
     # A faulty block is reported once, not also for its layers.
-    blamed = {fault.place for fault in read if fault.code == "NN010"}
-    later = (finding.fault(root) for finding in findings)
-    if faults := [*read, *(fault for fault in later if fault.place not in blamed)]:
+    blocked = {fault.place for fault in faults if fault.code == "NN010"}
+    later = (problem.fault(root) for problem in problems)
+    if faults := [*faults, *(fault for fault in later if fault.place not in blocked)]:
         raise SpecError(first_faults(faults, str(path)))
     return experiment
 
 
+def _drop_consequences(
+    problems: Sequence[Problem], faults: Sequence[Fault]
+) -> tuple[list[Problem], list[Fault]]:
+    """Removes problems of values, and faults of the YAML text, that only follow from others."""
+    meant = {path for problem in problems for path in problem.meant}
+    # Keys may be misspelt rather than missing, or be in an unreadable file.
+    is_partial = ("extends",) in meant or any(fault.code == "NN008" for fault in faults)
+    tagged = {fault.path for fault in faults if fault.code == "NN006"}
+
+    def is_consequence(problem: Problem) -> bool:
+        if problem.code == "NN102" and (is_partial or problem.path in meant):
+            return True
+        parts = range(1, len(problem.path) + 1)
+        return bool(tagged) and any(dotted(problem.path[:end]) in tagged for end in parts)
+
+    problems = [problem for problem in problems if not is_consequence(problem)]
+    # Where a list is expected, duplicate keys do not matter.
+    lists = {dotted(problem.path) for problem in problems if problem.code == "NN103"}
+    kept = [f for f in faults if f.code != "NN005" or f.path.rpartition(".")[0] not in lists]
+    return problems, kept
+
+
 def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """At most `MOST_FAULTS` faults, in order; the last says whether there are more."""
-    ordered = sort_faults(faults, first)
-    if len(ordered) <= MOST_FAULTS:
-        return ordered
-    if all(fault.is_warning for fault in ordered):
-        last = ordered[MOST_FAULTS - 1]
-        more = f"{last.message}; there are more warnings, shown once these are resolved"
-        return (*ordered[: MOST_FAULTS - 1], replace(last, message=more))
-    more = "there are more faults, shown once these are corrected"
-    return (*ordered[:MOST_FAULTS], Fault("NN007", "", more, ordered[MOST_FAULTS - 1].place))
-
-
-def sort_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """Sorts faults by file, line and column, with overrides last; each is kept once.
-
-    Faults repeated by an alias differ only in list positions.
+    """At most `MOST_FAULTS` faults by file, line and column; the last tells if there are more.
 
     Args:
-        faults: in any order.
+        faults: in any order; those of overrides come last, and each is kept once.
         first: the first file.
     """
-    once: dict[tuple[str, str, str, Place | None], Fault] = {}
-    for fault in faults:
-        path = re.sub(r"\[\d+\]", "[]", fault.path)
-        # A fault in a block is reported once for all its uses.
-        message, used, _ = fault.message.partition(USED)
-        once.setdefault((fault.code, "" if used else path, message, fault.place), fault)
+    ordered = _without_repeats(faults)
     sources = [first, *(fault.place.source for fault in faults if fault.place)]
 
     def position(fault: Fault) -> tuple[bool, int, int, int]:
         if fault.place is None:
             return False, -1, 0, 0
-        source = fault.place.source
-        return (
-            source in (OVERRIDE, GATE),
-            sources.index(source),
-            fault.place.line,
-            fault.place.column,
-        )
+        source, line, column = fault.place.source, fault.place.line, fault.place.column
+        return source in (OVERRIDE, GATE), sources.index(source), line, column
 
-    return tuple(sorted(once.values(), key=position))
+    ordered = sorted(ordered, key=position)
+    if len(ordered) <= MOST_FAULTS:
+        return tuple(ordered)
+    last = ordered[MOST_FAULTS - 1]
+    if all(fault.is_warning for fault in ordered):
+        more = f"{last.message}; there are more warnings, shown once these are resolved"
+        return (*ordered[: MOST_FAULTS - 1], replace(last, message=more))
+    more = "there are more faults, shown once these are corrected"
+    return (*ordered[:MOST_FAULTS], Fault("NN007", "", more, last.place))
 
 
-def name_of(path: File) -> str:
+def _without_repeats(faults: Sequence[Fault]) -> list[Fault]:
+    """Faults repeated by an alias differ only in list positions; those in a block in its use."""
+    once: dict[tuple[str, str, str, Place | None], Fault] = {}
+    for fault in faults:
+        path = re.sub(r"\[\d+\]", "[]", fault.path)
+        message, used, _ = fault.message.partition(USED)
+        once.setdefault((fault.code, "" if used else path, message, fault.place), fault)
+    return list(once.values())
+
+
+def name_of(path: Path) -> str:
     """The default name of an experiment: the file's stem, made fit for a folder.
 
     Example:
-        >>> name_of(File("configs/my net.yaml"))
+        >>> name_of(Path("configs/my net.yaml"))
         'my-net'
     """
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip(".-")

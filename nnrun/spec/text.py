@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 LONGEST = 60  # characters of a value in a message
 
 
-def quote(value: Any) -> str:
+def quote(value: object) -> str:
     """A value roughly as it was written, for a message.
 
     Example:
@@ -25,18 +24,13 @@ def quote(value: Any) -> str:
             return "a list"
         case dict():
             return "a mapping"
-        case str():
-            return _cut(f"'{escape_unprintable(value)}'")
-    return _cut(str(value))
+    text = f"'{escape_unprintable(value)}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def escape_unprintable(text: str) -> str:
     """Text with unprintable characters escaped as in Python: it cannot move the cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def join_words(words: Sequence[str], conjunction: str) -> str:

@@ -12,6 +12,8 @@ from nnrun.errors import Fault, Place
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the root of a spec."""
 
+Scalar = str | int | float | bool | None
+
 
 @dataclass(frozen=True)
 class Node:
@@ -36,8 +38,7 @@ class Node:
                 return {key: node.plain() for key, node in self.value.items()}
             case tuple():
                 return [node.plain() for node in self.value]
-            case _:
-                return self.value
+        return self.value
 
     def child(self, key: str | int) -> Node | None:
         """The value under a key or at a list position, if there is one."""
@@ -61,9 +62,8 @@ class Node:
         nodes = list(self.along(path))
         if len(nodes) == 1 and path:
             return replace(self.place, line=1, column=1, length=1, text="")
-        node = nodes[-1]
         missing = len(nodes) <= len(path)
-        return (node.key if key or missing else None) or node.place
+        return (nodes[-1].key if key or missing else None) or nodes[-1].place
 
     def under(self, key: Place | None) -> Node:
         """The same value with another place of its key."""
@@ -122,15 +122,14 @@ class Problem:
         if not at:
             # A key missing from the whole spec has no line.
             place = replace(place, length=1, text="")
-        message = self.message + _used(root, at, place)
+        message = self.message + _uses(root, at, place)
         return Fault(self.code, dotted(self.path), message, place, self.suggestion)
 
 
-def _used(root: Node, at: KeyPath, place: Place) -> str:
+def _uses(root: Node, at: KeyPath, place: Place) -> str:
     """The uses of the blocks on a path, unless the place is that of the use."""
-    nodes = list(root.along(at))
     uses = []
-    for node, key in zip(nodes[1:], at, strict=False):
+    for node, key in zip(list(root.along(at))[1:], at, strict=False):
         use, name = node.key, node.child("block")
         if key != "Block" or use is None or name is None:
             continue
@@ -139,22 +138,17 @@ def _used(root: Node, at: KeyPath, place: Place) -> str:
     return "".join(uses)
 
 
-Scalar = str | int | float | bool | None
-
-_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-
+_WORDS: dict[str, bool | float | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
 # Valid both in Python and in ECMAScript, which JSON Schema uses.
 DECIMAL = "[-+]?[0-9]+(_[0-9]+)*"
 BASED = "0(x[0-9a-fA-F]+|o[0-7]+)"
 FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(_[0-9]+)*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
-
-_DECIMAL = re.compile(rf"{DECIMAL}\Z")
-_BASED = re.compile(rf"{BASED}\Z")
-_FLOAT = re.compile(rf"{FLOAT}\Z")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z")
-_NANS = frozenset((".nan", ".NaN", ".NAN"))
-
 # A longer number is a mistake, and parsing it takes quadratic time.
 LONGEST_NUMBER = 400
 
@@ -166,20 +160,14 @@ def scalar(text: str) -> Scalar:
         >>> [scalar(text) for text in ("1e-4", "10_000", "no", "~")]
         [0.0001, 10000, 'no', None]
     """
-    if text in _NULLS:
-        return None
-    if text in _BOOLS:
-        return _BOOLS[text]
-    return text if len(text) > LONGEST_NUMBER else _number(text)
-
-
-def _number(text: str) -> str | int | float:
-    if _DECIMAL.match(text):
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > LONGEST_NUMBER:
+        return text
+    if re.fullmatch(DECIMAL, text):
         return int(text)
-    if _BASED.match(text):
+    if re.fullmatch(BASED, text):
         return int(text, 0)
-    if _FLOAT.match(text):
+    if re.fullmatch(FLOAT, text):
         return float(text)
-    if _INFINITE.match(text):
-        return float(text.replace(".", ""))
-    return float("nan") if text in _NANS else text
+    return float(text.replace(".", "")) if _INFINITE.match(text) else text

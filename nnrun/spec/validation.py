@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
@@ -70,7 +70,7 @@ class KFold(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _counted(cls, value: Any) -> Any:
+    def _counted(cls, value: object) -> object:
         """Sets the default number of folds."""
         if isinstance(value, Mapping) and value.get("leave_one_out") is not True:
             return {**value, "folds": FOLDS if value.get("folds") is None else value["folds"]}
@@ -89,12 +89,11 @@ class KFold(Spec):
         if self.time_series:
             _alone("time_series", drawn)
         if self.repeats > 1 and not self.shuffle:
-            reason = "repeats needs shuffle: true, otherwise all repeats are equal"
-            raise _clash("repeats", reason)
+            raise _clash("repeats", "repeats needs shuffle: true, otherwise all repeats are equal")
         return self
 
 
-def _alone(rule: str, others: Mapping[str, Any]) -> None:
+def _alone(rule: str, others: Mapping[str, object]) -> None:
     for key, given in others.items():
         if given:
             raise _clash(key, f"{key} cannot be used with {rule}, which defines the folds")
