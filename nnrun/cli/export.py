@@ -58,12 +58,12 @@ def _export(subject: TrainedRun, format_: Format, target: Path) -> Exported:
 
 def _description(exported: Exported) -> str:
     rows = "any number of rows" if exported.batch is None else "one row at a time"
-    x = exported.asked.x
+    x = exported.compared.x
     return (
         f"{exported.path}: {format_size(exported.bytes)}; takes {rows} of shape {x.shape[1:]}, "
         f"{x.dtype}\n"
         f"{exported.description}: how input rows are prepared, and what the model returns\n"
-        f"compared with Keras on {len(x)} rows of {exported.asked.source}: largest difference "
+        f"compared with Keras on {len(x)} rows of {exported.compared.source}: largest difference "
         f"{exported.difference:.1e}, allowed {exported.tolerance:.0e}"
     )
 
@@ -77,10 +77,10 @@ def _as_json(subject: TrainedRun, exported: Exported) -> dict[str, object]:
         "description": str(exported.description),
         "bytes": exported.bytes,
         "batch": exported.batch,
-        "shape": list(exported.asked.x.shape[1:]),
-        "dtype": str(exported.asked.x.dtype),
-        "rows": len(exported.asked.x),
-        "source": exported.asked.source,
+        "shape": list(exported.compared.x.shape[1:]),
+        "dtype": str(exported.compared.x.dtype),
+        "rows": len(exported.compared.x),
+        "source": exported.compared.source,
         "largest_difference": exported.difference,
         "tolerance": exported.tolerance,
         "notices": list(subject.notices),

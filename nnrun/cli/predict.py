@@ -22,7 +22,7 @@ from nnrun.training.backend import Interrupts, Noise
 
 if TYPE_CHECKING:
     from nnrun.analysis.predict import Raw, TrainedRun
-    from nnrun.analysis.predict.trained import Answer
+    from nnrun.analysis.predict.trained import Prediction
 
 DEFAULT_ROWS = "0:10"
 STDIN = "-"
@@ -96,7 +96,7 @@ def predict(
         elif texts or text_file:
             raw = tables.encode_texts(texts or _lines(text_file), subject)
         else:
-            wanted = inputs.Range.of(DEFAULT_ROWS if rows is None else rows)
+            wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
             raw = inputs.read_test_rows(subject, wanted)
         console.print_notes((*subject.notices, *raw.notices))
         answers = with_tensorflow(_answers, subject, raw)
@@ -115,10 +115,10 @@ def _lines(path: Path | None) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _answers(subject: TrainedRun, raw: Raw) -> list[Answer]:
+def _answers(subject: TrainedRun, raw: Raw) -> list[Prediction]:
     from nnrun.analysis.predict import model, trained
 
-    return trained.answers(subject, raw, model.outputs(subject, raw))
+    return trained.predictions(subject, raw, model.outputs(subject, raw))
 
 
 def with_tensorflow(
@@ -140,7 +140,7 @@ def with_tensorflow(
 def _write(
     subject: TrainedRun,
     raw: Raw,
-    answers: Sequence[Answer],
+    answers: Sequence[Prediction],
     format_: Format,
     output: Path | None,
 ) -> None:
@@ -158,7 +158,7 @@ def _write(
     console.write_result(text, output)
 
 
-def as_table(subject: TrainedRun, answers: Sequence[Answer]) -> Table:
+def as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
     """A line per row; a wrong class is red and marked with a cross."""
     has_texts = any(answer.text is not None for answer in answers)
     has_labels = any(answer.label is not None for answer in answers)
@@ -196,7 +196,7 @@ def _formatted(value: str | float | None) -> str:
     return value if isinstance(value, str) else format_number(value)
 
 
-def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Answer]) -> dict[str, Any]:
+def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> dict[str, Any]:
     """The result as a JSON document."""
     return {
         "schema_version": 1,
@@ -209,7 +209,7 @@ def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Answer]) -> dict[st
     }
 
 
-def as_csv(subject: TrainedRun, answers: Sequence[Answer]) -> str:
+def as_csv(subject: TrainedRun, answers: Sequence[Prediction]) -> str:
     """A line per row, with a column per class where the model returns probabilities."""
     names = [f"p({name})" for name in subject.classes] if answers[0].probabilities else []
     file = io.StringIO()

@@ -27,7 +27,7 @@ try:
 except ImportError:  # Windows: without locks, two processes both download
     fcntl = None  # type: ignore[assignment]
 
-_TIMEOUT = 10  # seconds without an answer after which there is taken to be no network
+_TIMEOUT = 10  # seconds without an answer that count as no network
 _CHUNK = 1 << 16  # bytes per write; with pooch's default of 1 KiB, 170 MB take long
 
 
@@ -54,19 +54,18 @@ def fetch_bytes(file: File) -> BytesIO:
     changed in between, and some published files are pickles, which can run code.
 
     Raises:
-        DataError: as of `fetch`.
+        DataError: as for `fetch`.
     """
     if not file.exists:
         _store(file, file.address, lambda part: _download(file, part))
     if file.state is State.OTHER:
         check(file)  # hashes in pieces, because the file may be of any size
-    algorithm = file.hash.partition(":")[0]
     try:
         with _open(file.path) as stream:
             content = stream.read()
     except OSError as error:
         raise _unreadable(file, error) from error
-    if f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}" != file.hash:
+    if f"{file.algorithm}:{hashlib.new(file.algorithm, content).hexdigest()}" != file.hash:
         raise _different(file)
     return BytesIO(content)
 
@@ -78,10 +77,10 @@ def check(file: File) -> None:
         DataError: it is another file, or cannot be read.
     """
     try:
-        same = _has_hash(file.path, file)
+        checksum = _hash(file.path, file.algorithm)
     except OSError as error:
         raise _unreadable(file, error) from error
-    if not same:
+    if checksum != file.hash:
         raise _different(file)
 
 
@@ -96,18 +95,19 @@ def identify(path: Path, files: Sequence[File]) -> File:
         DataError: it is none of them, or cannot be read.
     """
     try:
-        algorithms = {file.hash.partition(":")[0] for file in files}
-        hashes = {_hash(path, algorithm) for algorithm in algorithms}
+        hashes = {_hash(path, algorithm) for algorithm in {file.algorithm for file in files}}
         size = path.stat().st_size
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     for file in files:
         if file.hash in hashes:
             return file
-    widths = [max(map(len, names)) for names in zip(*map(_names, files), strict=True)]
+    dataset, name = (
+        max(map(len, names))
+        for names in ([file.dataset for file in files], [file.published_name for file in files])
+    )
     table = "\n".join(
-        f"  {file.dataset:{widths[0]}}  {file.published_name:{widths[1]}}  {file.hash}"
-        for file in files
+        f"  {file.dataset:{dataset}}  {file.published_name:{name}}  {file.hash}" for file in files
     )
     raise DataError(
         f"{path} is none of these files, so nothing was changed; it has {size:,} bytes and the "
@@ -134,14 +134,10 @@ def import_file(path: Path, file: File) -> bool:
     return _store(file, str(path), lambda part: shutil.copyfile(path, part))
 
 
-def _names(file: File) -> tuple[str, str]:
-    return file.dataset, file.published_name
-
-
 def _open(path: Path) -> BufferedReader:
-    """Opens a file, but no pipe or device, whose end may never come."""
-    kind = path.stat().st_mode
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+    """Opens a file, but no pipe or device, which may never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise OSError(errno.EINVAL, "It is a pipe or a device")
     return path.open("rb")
 
@@ -149,10 +145,6 @@ def _open(path: Path) -> BufferedReader:
 def _hash(path: Path, algorithm: str) -> str:
     with _open(path) as stream:
         return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
-
-
-def _has_hash(path: Path, file: File) -> bool:
-    return _hash(path, file.hash.partition(":")[0]) == file.hash
 
 
 def _unreadable(file: File, error: OSError) -> DataError:
@@ -177,11 +169,7 @@ def _different(file: File) -> DataError:
 
 
 def _store(file: File, source: str, write: Callable[[Path], object]) -> bool:
-    """Writes a file into the cache, complete or not at all.
-
-    Returns:
-        Whether it was written; False if another process did so in the meantime.
-    """
+    """Writes a complete file into the cache; False if another process did so in the meantime."""
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         with _locked_part(file) as part:
@@ -189,7 +177,7 @@ def _store(file: File, source: str, write: Callable[[Path], object]) -> bool:
                 check(file)
                 return False
             write(part)
-            if not _has_hash(part, file):
+            if _hash(part, file.algorithm) != file.hash:
                 raise DataError(
                     f"{file.dataset}: {file.path} is not there, and the file from {source} was "
                     f"not kept, because its hash is not {file.hash}. {_advice(file)}"
@@ -247,9 +235,7 @@ def _lock(path: Path, name: str) -> int | None:
 def _place(part: Path, file: File) -> None:
     try:
         os.link(part, file.path)  # unlike a rename, it never replaces a file
-    except FileExistsError:
-        check(file)
-    except OSError:  # a file system without links, such as FAT
+    except OSError:  # the file exists, or the file system has no links, such as FAT
         if file.exists:
             check(file)
         else:
@@ -262,7 +248,7 @@ def _download(file: File, path: Path) -> None:
         progressbar=progress or False,
         chunk_size=_CHUNK,
         timeout=_TIMEOUT,
-        # A server may compress the bytes otherwise, which changes their hash.
+        # Otherwise a server may compress the bytes, which changes their hash.
         headers={"Accept-Encoding": "identity"},
     )
     try:
@@ -293,18 +279,17 @@ class _Progress:
     """One line on stderr, with the methods that pooch expects of a progress bar."""
 
     total = 0
+    done = 0
 
     def __init__(self, label: str) -> None:
         self.label = label
-        self.done = 0
 
     def update(self, size: int) -> None:
         """Adds bytes; pooch counts whole chunks, so the last one may be too many."""
         self.done = min(self.done + size, self.total or sys.maxsize)
         total = f" of {self.total / 1e6:.1f}" if self.total else ""
-        print(
-            f"\r{self.label}: {self.done / 1e6:.1f}{total} MB", end="", file=sys.stderr, flush=True
-        )
+        line = f"\r{self.label}: {self.done / 1e6:.1f}{total} MB"
+        print(line, end="", file=sys.stderr, flush=True)
 
     def reset(self) -> None:
         """Pooch calls it once at the end, before it adds the exact total."""

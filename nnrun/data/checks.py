@@ -11,7 +11,7 @@ from nnrun.check.subject import check_words
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem
-from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split, Streamed
+from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Streamed
 
 MAX_NAMES = 5  # folds or classes that a notice lists
 DOMINANT = 0.9  # share of a class at which a constant prediction looks good
@@ -25,8 +25,8 @@ def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
         fold: which training rows train and which validate.
     """
     return [
-        *_constant_columns(dataset, fold),
-        *_dominant_class(dataset, fold),
+        *_constant_columns(dataset, fold.train),
+        *_dominant_class(dataset, fold.train),
         *_repeated_rows(dataset, fold),
         *_unseen_in_holdout(dataset, fold),
     ]
@@ -41,8 +41,8 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
     """
     everything = np.arange(len(dataset.train))
     return [
-        *_constant_columns(dataset, Fold(everything, everything[:0])),
-        *_dominant_class(dataset, Fold(everything, everything[:0])),
+        *_constant_columns(dataset, everything),
+        *_dominant_class(dataset, everything),
         *_repeated_across(dataset, folds),
         *_unseen_classes(dataset, folds),
     ]
@@ -59,7 +59,17 @@ def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
         DataError: an input or a label is NaN or infinite.
     """
     for split, name in ((dataset.train, "training"), (dataset.test, "test")):
-        _check_numbers(split, f"{dataset.name}: the {name} rows", missing=missing)
+        for kind, values in (("inputs", split.x), ("labels", split.y)):
+            if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
+                continue
+            values = np.nan_to_num(values, nan=0.0) if missing and kind == "inputs" else values
+            broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+            if broken.any():
+                raise DataError(
+                    f"{dataset.name}: the {name} rows hold {kind} that are not numbers, in "
+                    f"{broken.sum():,} of {len(values):,} rows; the first is row "
+                    f"{int(broken.argmax())}"
+                )
 
 
 def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
@@ -73,66 +83,52 @@ def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
         check_words(spec, max(int(x.values.max(initial=0)) for x in texts))
 
 
-def _check_numbers(split: Split, rows: str, *, missing: bool) -> None:
-    for what, values in (("inputs", split.x), ("labels", split.y)):
-        if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
-            continue
-        values = np.nan_to_num(values, nan=0.0) if missing and what == "inputs" else values
-        broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-        if broken.any():
-            raise DataError(
-                f"{rows} hold {what} that are not numbers, in {broken.sum():,} of "
-                f"{len(values):,} rows; the first is row {int(broken.argmax())}"
-            )
-
-
-def _constant_columns(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
+def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     x = dataset.train.x
     # Border pixels of images are often constant.
     if isinstance(x, Sequences | Streamed) or x.ndim != 2:
         return
-    constant = np.flatnonzero(np.ptp(x[fold.train], axis=0) == 0)
+    constant = np.flatnonzero(np.ptp(x[rows], axis=0) == 0)
     if len(constant):
         names = [dataset.features[i] if dataset.features else str(i) for i in constant]
-        yield _note("NN222", f"constant in all training rows: {', '.join(names)}")
+        yield _notice("NN222", f"constant in all training rows: {', '.join(names)}")
 
 
-def _dominant_class(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
+def _dominant_class(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     if not dataset.classes:
         return
-    number, rows = Counter(dataset.train.y[fold.train].tolist()).most_common(1)[0]
-    share = rows / len(fold.train)
+    number, count = Counter(dataset.train.y[rows].tolist()).most_common(1)[0]
+    share = count / len(rows)
     if share >= DOMINANT:
         name = dataset.classes[number]
         message = f"{share:.0%} of the training rows are of class {name}: predicting it always is as accurate"
-        yield _note("NN223", message)
+        yield _notice("NN223", message)
 
 
 def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
     """Validation and test rows that are training rows, too."""
     trained = set(_fingerprints(dataset.train.x, fold.train))
-    held_out = (
+    for name, x, rows in (
         ("validation", dataset.train.x, fold.validation),
         ("test", dataset.test.x, np.arange(len(dataset.test))),
-    )
-    for name, x, rows in held_out:
-        repeated = _count(trained, x, rows)
+    ):
+        repeated = sum(fingerprint in trained for fingerprint in _fingerprints(x, rows))
         if repeated:
             message = f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
-            yield _note("NN221", message)
+            yield _notice("NN221", message)
 
 
 def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
     """Validation rows of a fold that equal one of its training rows."""
     if isinstance(dataset.train.x, Streamed):
         return
-    all_rows = np.array([*_fingerprints(dataset.train.x, np.arange(len(dataset.train)))])
+    all_rows = np.array(_fingerprints(dataset.train.x, np.arange(len(dataset.train))))
     repeated = sum(
         int(np.isin(all_rows[fold.validation], all_rows[fold.train]).sum()) for fold in folds
     )
     if repeated:
         rows = sum(len(fold.validation) for fold in folds)
-        yield _note(
+        yield _notice(
             "NN221",
             f"{repeated:,} of {rows:,} validation rows are training rows of the same fold, too; "
             "`groups` keeps rows together",
@@ -140,42 +136,39 @@ def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Proble
 
 
 def _unseen_in_holdout(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
-    """Classes without training rows, as when rows are sorted by class."""
+    """Classes without training rows, for example if rows are sorted by class."""
     if not dataset.classes or fold.number:
         return
     y = dataset.train.y
     unseen = np.setdiff1d(y[fold.validation], y[fold.train])
     if len(unseen):
-        named = ", ".join(dataset.classes[index] for index in unseen[:MAX_NAMES])
-        more = ", …" if len(unseen) > MAX_NAMES else ""
-        message = f"validation rows have classes without training rows: {named}{more}"
-        yield _note("NN206", f"{message}; use take: random and stratify: true")
+        names = _listed([dataset.classes[index] for index in unseen])
+        message = f"validation rows have classes without training rows: {names}"
+        yield _notice("NN206", f"{message}; use take: random and stratify: true")
 
 
 def _unseen_classes(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
-    """Classes without training rows in a fold, as when rows are sorted by class."""
+    """Folds with a class without training rows, for example if rows are sorted by class."""
     if not dataset.classes:
         return
     y = dataset.train.y
     blind = [fold.number for fold in folds if not np.isin(y[fold.validation], y[fold.train]).all()]
     if blind:
-        named = ", ".join(map(str, blind[:MAX_NAMES])) + (", …" if len(blind) > MAX_NAMES else "")
-        message = f"validation rows have classes without training rows: fold {named}; use stratify"
-        yield _note("NN206", message)
+        numbers = _listed([*map(str, blind)])
+        message = f"validation rows have classes without training rows: fold {numbers}"
+        yield _notice("NN206", f"{message}; use stratify")
 
 
-def _count(trained: set[int], x: Inputs, rows: Array) -> int:
-    return sum(fingerprint in trained for fingerprint in _fingerprints(x, rows))
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
 
 
-def _fingerprints(x: Inputs, rows: Array) -> Iterator[int]:
+def _fingerprints(x: Inputs, rows: Array) -> list[int]:
     if isinstance(x, Streamed):
         # Reading all of them again takes as long as an epoch.
-        return iter(())
-    if isinstance(x, Sequences):
-        return (hash(x.row(row).tobytes()) for row in rows)
-    return (hash(x[row].tobytes()) for row in rows)
+        return []
+    return [hash((x.row(row) if isinstance(x, Sequences) else x[row]).tobytes()) for row in rows]
 
 
-def _note(code: str, message: str) -> Problem:
+def _notice(code: str, message: str) -> Problem:
     return Problem(code, ("dataset",), message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -52,18 +51,18 @@ def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], tra
 
     Example:
         >>> y = np.array([0, 0, 0, 1])
-        >>> weights(y, "balanced", classes=("no", "yes"), train=np.arange(4)).round(2).tolist()
+        >>> sample_weights(y, "balanced", classes=("no", "yes"), train=np.arange(4)).round(2).tolist()
         [0.67, 0.67, 0.67, 2.0]
     """
     if weight == "balanced":
         counts = np.bincount(y[train], minlength=len(classes))
         present = np.count_nonzero(counts)
-        each = len(train) / (present * np.maximum(counts, 1))
+        weights = len(train) / (present * np.maximum(counts, 1))
     else:
-        each = np.ones(len(classes))
+        weights = np.ones(len(classes))
         for name, value in weight.items():
-            each[number(name, classes)] = value
-    return np.asarray(each, np.float32)[y]
+            weights[number(name, classes)] = value
+    return np.asarray(weights, np.float32)[y]
 
 
 def predicted_classes(output: Array, *, threshold: float) -> Array:
@@ -82,7 +81,7 @@ def predicted_classes(output: Array, *, threshold: float) -> Array:
 
 
 def confidence(probabilities: Array) -> Array:
-    """The probability of the predicted class, shape `(rows,)`; arguments as for `predicted`."""
+    """The probability of the predicted class, shape `(rows,)`, from probabilities of all classes."""
     if probabilities.shape[-1] == 1:
         return np.asarray(np.maximum(probabilities[:, 0], 1 - probabilities[:, 0]))
     return np.asarray(probabilities.max(axis=-1))
@@ -90,9 +89,9 @@ def confidence(probabilities: Array) -> Array:
 
 def load_scikit_learn() -> None:
     """Imports scikit-learn ahead of its first use, because that takes a second."""
-    some = np.arange(2)
-    confusion_matrix(some, some, ["0", "1"])
-    classification_report(some, some, ["0", "1"])
+    rows = np.arange(2)
+    confusion_matrix(rows, rows, ["0", "1"])
+    classification_report(rows, rows, ["0", "1"])
 
 
 def confusion_matrix(target: Array, guess: Array, classes: Sequence[str]) -> Array:
@@ -102,17 +101,14 @@ def confusion_matrix(target: Array, guess: Array, classes: Sequence[str]) -> Arr
     return np.asarray(metrics.confusion_matrix(target, guess, labels=range(len(classes))))
 
 
-def classification_report(target: Array, guess: Array, classes: Sequence[str]) -> dict[str, Any]:
+def classification_report(
+    target: Array, guess: Array, classes: Sequence[str]
+) -> dict[str, float | dict[str, float]]:
     """Precision, recall, F1 and number of rows per class, as scikit-learn reports them."""
     from sklearn import metrics  # noqa: PLC0415
 
+    names, numbers = list(classes), range(len(classes))
+    options = {"output_dict": True, "zero_division": 0.0}
     return dict(
-        metrics.classification_report(
-            target,
-            guess,
-            labels=range(len(classes)),
-            target_names=list(classes),
-            output_dict=True,
-            zero_division=0.0,
-        )
+        metrics.classification_report(target, guess, labels=numbers, target_names=names, **options)
     )

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -39,9 +38,7 @@ _FEW_ROWS = 64
 # Row `b` holds the eight bits of the byte `b`, highest first, as in `numpy.packbits`.
 BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
 
-S = TypeVar("S", bound=Step)
-State = dict[str, Array]
-Tensors = Mapping[str, Any]
+State = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class TrainingRows:
     x: Inputs
     rows: Array
     groups: Sequence[range] = ()
-    before: tuple[FittedStep[Any], ...] = ()
+    before: tuple[FittedStep, ...] = ()
 
     def chunks(self, rows: Array) -> Iterator[Array]:
         """Some rows after the steps before, float64, a chunk at a time."""
@@ -69,7 +66,7 @@ class TrainingRows:
 
 
 @dataclass(frozen=True)
-class FittedStep(Generic[S]):
+class FittedStep:
     """A step with its fitted state; this base class learns nothing and changes nothing.
 
     Args:
@@ -78,17 +75,15 @@ class FittedStep(Generic[S]):
         state: such as means of that shape.
     """
 
-    step: S
+    step: Step
     shape: tuple[int, ...]
     state: State = field(default_factory=dict)
 
-    @classmethod
-    def fit(cls, step: S, data: TrainingRows) -> State:
+    def learn(self, data: TrainingRows) -> State:
         """The state of the step, learned from training rows."""
         return {}
 
-    @classmethod
-    def parse_state(cls, step: S, shape: tuple[int, ...], state: Tensors) -> State:
+    def parse_state(self, state: Mapping[str, object]) -> State:
         """The state from a file.
 
         Raises:
@@ -96,11 +91,11 @@ class FittedStep(Generic[S]):
         """
         return {}
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A batch after the step.
 
         Args:
-            batch: shape `(batch, ...)`.
+            batch: an array or tensor of shape `(batch, ...)`.
             xp: `numpy` or `keras.ops`.
             state: `self.state`, or tensors in its place.
             dtype: the type to calculate in.
@@ -121,7 +116,7 @@ class FittedStep(Generic[S]):
         raise NotImplementedError
 
 
-class FittedMultiHot(FittedStep[MultiHot]):
+class FittedMultiHot(FittedStep):
     """Multi-hot vectors, stored as bits."""
 
     is_multi_hot = True
@@ -130,15 +125,18 @@ class FittedMultiHot(FittedStep[MultiHot]):
         """Bits of shape `(rows, bytes)`."""
         return packed(x, *self.shape)
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """Bits as floats of shape `(batch, dimension)`."""
         [dimension] = self.shape
-        bits = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
-        return xp.reshape(bits, (-1, 8 * packed_bytes(dimension)))[:, :dimension]
+        bits: Array = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
+        bits = xp.reshape(bits, (-1, 8 * math.ceil(dimension / 8)))
+        return bits[:, :dimension]
 
 
-class FittedPad(FittedStep[Pad]):
+class FittedPad(FittedStep):
     """Word indices of equal length."""
+
+    step: Pad
 
     def encode(self, x: Sequences) -> Array:
         """Word indices of shape `(rows, maxlen)`, cut and padded as by `pad_sequences`."""
@@ -153,11 +151,12 @@ class FittedPad(FittedStep[Pad]):
         return padded
 
 
-class FittedVectorize(FittedStep[Vectorize]):
+class FittedVectorize(FittedStep):
     """The most common words of the training rows, multi-hot or padded."""
 
-    @classmethod
-    def fit(cls, step: Vectorize, data: TrainingRows) -> State:
+    step: Vectorize
+
+    def learn(self, data: TrainingRows) -> State:
         """`index`: the new index of each word, and after the last one that of unknown words.
 
         As in Keras, index 0 is padding (only for padded rows), then come unknown words, then the
@@ -167,21 +166,20 @@ class FittedVectorize(FittedStep[Vectorize]):
         counts = np.zeros(int(data.x.values.max(initial=-1)) + 1, np.int64)
         for row in data.rows:
             np.add.at(counts, data.x.row(row), 1)
-        unknown = 1 if step.output_sequence_length else 0
+        unknown = 1 if self.step.output_sequence_length else 0
         order = np.lexsort((-np.arange(len(counts)), -counts))
-        kept = order[counts[order] > 0][: step.max_tokens - unknown - 1]
+        kept = order[counts[order] > 0][: self.step.max_tokens - unknown - 1]
         index = np.full(len(counts) + 1, unknown, dtype=np.int32)
         index[kept] = np.arange(len(kept), dtype=np.int32) + unknown + 1
         return {"index": index}
 
-    @classmethod
-    def parse_state(cls, step: Vectorize, shape: tuple[int, ...], state: Tensors) -> State:
+    def parse_state(self, state: Mapping[str, object]) -> State:
         """`index`, ints below `max_tokens`."""
-        index = np.asarray(state.get("index"))
+        index, limit = np.asarray(state.get("index")), self.step.max_tokens
         if index.ndim != 1 or index.dtype.kind != "i" or not len(index):
             raise ValueError("no index of each word")
-        if index.min() < 0 or index.max() >= step.max_tokens:
-            raise ValueError(f"an index outside of 0 to {step.max_tokens - 1}")
+        if index.min() < 0 or index.max() >= limit:
+            raise ValueError(f"an index outside of 0 to {limit - 1}")
         return {"index": index}
 
     @property
@@ -196,24 +194,25 @@ class FittedVectorize(FittedStep[Vectorize]):
 
     def encode(self, x: Sequences) -> Array:
         """Renumbered words, as bits or padded."""
-        return self._output().encode(self.renumber(x))
+        return self._encoder().encode(self.renumber(x))
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """Bits as floats; padded rows stay as they are."""
-        return self._output().apply(batch, xp, state, dtype)
+        return self._encoder().apply(batch, xp, state, dtype)
 
-    def _output(self) -> FittedStep[Any]:
+    def _encoder(self) -> FittedStep:
         length = self.step.output_sequence_length
         if not length:
             return FittedMultiHot(MultiHot(dimension=self.step.max_tokens), self.shape)
         return FittedPad(Pad(maxlen=length, padding="post", truncating="post"), self.shape)
 
 
-class FittedImpute(FittedStep[Impute]):
+class FittedImpute(FittedStep):
     """Values in place of the missing ones."""
 
-    @classmethod
-    def fit(cls, step: Impute, data: TrainingRows) -> State:
+    step: Impute
+
+    def learn(self, data: TrainingRows) -> State:
         """`fill`: one value per column.
 
         Raises:
@@ -221,88 +220,83 @@ class FittedImpute(FittedStep[Impute]):
         """
         assert isinstance(data.x, np.ndarray)
         x = data.x[data.rows]
-        known = np.isfinite(x)
-        if not known.any(axis=0).all():
+        if not np.isfinite(x).any(axis=0).all():
             message = "a column has no value in the training rows; leave it out of `features`"
             raise IncompatibleSpec("NN123", ("dataset", "prepare"), message)
-        if step.strategy == "most_frequent":
-            fill = np.array(
-                [_most_frequent(column[here]) for column, here in zip(x.T, known.T, strict=True)]
-            )
+        if self.step.strategy == "most_frequent":
+            fill = np.array([_most_frequent(column) for column in x.T])
         else:
-            fill = (np.nanmean if step.strategy == "mean" else np.nanmedian)(x, axis=0)
+            fill = (np.nanmean if self.step.strategy == "mean" else np.nanmedian)(x, axis=0)
         for group in data.groups:
             columns = list(group)
             if len(columns) == 1:
-                fill[columns] = _most_frequent(x[known[:, columns[0]], columns[0]])
+                fill[columns] = _most_frequent(x[:, columns[0]])
             else:
                 fill[columns] = np.eye(len(columns))[np.nansum(x[:, columns], axis=0).argmax()]
         return {"fill": fill}
 
-    @classmethod
-    def parse_state(cls, step: Impute, shape: tuple[int, ...], state: Tensors) -> State:
+    def parse_state(self, state: Mapping[str, object]) -> State:
         """`fill`, a finite number per column."""
-        fill = np.asarray(state.get("fill"), np.float64)
-        if fill.shape != shape or not np.isfinite(fill).all():
-            raise ValueError(f"no fill value for each column of rows of shape {shape}")
-        return {"fill": fill}
+        return {"fill": _finite("fill", state, self.shape)}
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A batch without NaN."""
-        return xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=dtype), batch)
+        filled: Array = xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=dtype), batch)
+        return filled
 
 
-class FittedStandardize(FittedStep[Standardize]):
+class FittedStandardize(FittedStep):
     """Columns of mean 0 and standard deviation 1."""
 
-    @classmethod
-    def fit(cls, step: Standardize, data: TrainingRows) -> State:
+    step: Standardize
+
+    def learn(self, data: TrainingRows) -> State:
         """`mean` and population standard deviation `std` per column, in two passes over float64.
 
         A constant column is divided by 1, as by scikit-learn's StandardScaler.
         """
-        rows = np.arange(len(data.x)) if step.fit == "all" else data.rows
+        rows = np.arange(len(data.x)) if self.step.fit == "all" else data.rows
         mean = sum(chunk.sum(axis=0) for chunk in data.chunks(rows)) / len(rows)
         squares = sum(((chunk - mean) ** 2).sum(axis=0) for chunk in data.chunks(rows))
         std = np.sqrt(squares / len(rows))
         constant = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
         return {"mean": mean, "std": np.where(constant, 1.0, std)}
 
-    @classmethod
-    def parse_state(cls, step: Standardize, shape: tuple[int, ...], state: Tensors) -> State:
+    def parse_state(self, state: Mapping[str, object]) -> State:
         """`mean` and `std`, finite numbers per column."""
-        learned = {name: np.asarray(state.get(name), np.float64) for name in ("mean", "std")}
-        if any(values.shape != shape for values in learned.values()):
-            raise ValueError(f"no mean and std for each column of rows of shape {shape}")
-        if not all(np.isfinite(values).all() for values in learned.values()):
-            raise ValueError("a mean or std that is not finite")
-        if not learned["std"].all():
+        mean, std = (_finite(name, state, self.shape) for name in ("mean", "std"))
+        if not std.all():
             raise ValueError("a std of 0")
-        return learned
+        return {"mean": mean, "std": std}
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A standardized batch."""
         mean, std = (xp.array(state[key], dtype=dtype) for key in ("mean", "std"))
-        return (xp.array(batch, dtype=dtype) - mean) / std
+        scaled: Array = (xp.array(batch, dtype=dtype) - mean) / std
+        return scaled
 
 
-class FittedRescale(FittedStep[Rescale]):
+class FittedRescale(FittedStep):
     """Values divided by a constant."""
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    step: Rescale
+
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A rescaled batch."""
-        return xp.array(batch, dtype=dtype) / self.step.divisor
+        scaled: Array = xp.array(batch, dtype=dtype) / self.step.divisor
+        return scaled
 
 
-class FittedFlatten(FittedStep[Flatten]):
+class FittedFlatten(FittedStep):
     """Rows of one dimension."""
 
-    def apply(self, batch: Any, xp: ModuleType, state: Tensors, dtype: str) -> Any:
+    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A batch of shape `(batch, values)`."""
-        return xp.reshape(batch, (-1, *self.shape))
+        flat: Array = xp.reshape(batch, (-1, *self.shape))
+        return flat
 
 
-FITTED: dict[type[Step], type[FittedStep[Any]]] = {
+FITTED: dict[type[Step], type[FittedStep]] = {
     MultiHot: FittedMultiHot,
     Pad: FittedPad,
     Vectorize: FittedVectorize,
@@ -324,10 +318,23 @@ class Preparation:
         stored_expanded: whether `store` does all the work and `expand` none.
     """
 
-    steps: tuple[FittedStep[Any], ...]
+    steps: tuple[FittedStep, ...]
     shape: tuple[int, ...]
     dtype: str
     stored_expanded: bool
+
+    @classmethod
+    def of(
+        cls, steps: tuple[FittedStep, ...], x: Inputs, input_shape: tuple[int, ...]
+    ) -> Preparation:
+        """A preparation for rows like `x`, each of shape `input_shape` before the first step."""
+        shape = steps[-1].shape if steps else input_shape
+        dtype = prepared_dtype([fitted.step for fitted in steps])
+        if isinstance(x, Streamed):
+            return cls(steps, shape, dtype, stored_expanded=False)
+        grows = isinstance(x, Sequences) or x.dtype.kind != "f"
+        small = len(x) * math.prod(shape) * 4 <= EXPANDED_BYTES
+        return cls(steps, shape, dtype, dtype == "int32" or not grows or small)
 
     def store(self, x: Inputs) -> Array | Streamed:
         """Rows as they are kept in memory: an array of shape `(rows, ...)`."""
@@ -361,7 +368,7 @@ class Preparation:
         """The state of each step, as far as `expand` needs it."""
         return () if self.stored_expanded else tuple(fitted.state for fitted in self.steps)
 
-    def expand(self, batch: Any, xp: ModuleType, state: Sequence[Tensors]) -> Any:
+    def expand(self, batch: Array, xp: ModuleType, state: Sequence[State]) -> Array:
         """A batch of the model's input, of shape `(batch, *shape)`.
 
         Args:
@@ -371,12 +378,13 @@ class Preparation:
         """
         return batch if self.stored_expanded else self._apply(batch, xp, state)
 
-    def _apply(self, batch: Any, xp: ModuleType, state: Sequence[Tensors]) -> Any:
+    def _apply(self, batch: Array, xp: ModuleType, state: Sequence[State]) -> Array:
         # float64 keeps large, close values apart, but devices calculate in float32.
         dtype = "float64" if xp is np else "float32"
         for fitted, learned in zip(self.steps, state, strict=True):
             batch = fitted.apply(batch, xp, learned, dtype)
-        return xp.array(batch, dtype=self.dtype)
+        prepared: Array = xp.array(batch, dtype=self.dtype)
+        return prepared
 
 
 def fit(
@@ -394,39 +402,19 @@ def fit(
         IncompatibleSpec: a step cannot be applied to such data.
     """
     check_steps(steps, texts=isinstance(x, Sequences))
-    shape = () if isinstance(x, Sequences) else x.shape[1:]
-    fitted: tuple[FittedStep[Any], ...] = ()
+    input_shape = shape = () if isinstance(x, Sequences) else x.shape[1:]
+    before: tuple[FittedStep, ...] = ()
     for step in steps:
-        shape, kind = step.shape_after(shape), FITTED[type(step)]
-        state = kind.fit(step, TrainingRows(x, rows, groups, fitted))
-        fitted = (*fitted, kind(step, shape, state))
-    dtype = prepared_dtype(steps)
-    return Preparation(fitted, shape, dtype, is_small(x, shape, indices=dtype == "int32"))
-
-
-def is_small(x: Inputs, shape: tuple[int, ...], *, indices: bool) -> bool:
-    """Whether to keep rows in memory as the model gets them, instead of expanding each batch.
-
-    Args:
-        x: as loaded.
-        shape: of one row of the model's input.
-        indices: whether the model gets word indices.
-    """
-    if isinstance(x, Streamed):
-        return False
-    expanded = len(x) * int(np.prod(shape)) * 4
-    grows = isinstance(x, Sequences) or x.dtype.kind != "f"
-    return indices or not grows or expanded <= EXPANDED_BYTES
-
-
-def packed_bytes(dimension: int) -> int:
-    """The number of bytes that hold `dimension` bits."""
-    return -(-dimension // 8)
+        shape = step.shape_after(shape)
+        fitted = FITTED[type(step)](step, shape)
+        learned = fitted.learn(TrainingRows(x, rows, groups, before))
+        before = (*before, replace(fitted, state=learned))
+    return Preparation.of(before, x, input_shape)
 
 
 def packed(x: Sequences, dimension: int) -> Array:
     """One bit per row and word: shape `(rows, bytes)`, 32 times smaller than floats."""
-    bits = np.zeros((len(x), packed_bytes(dimension)), dtype=np.uint8)
+    bits = np.zeros((len(x), math.ceil(dimension / 8)), dtype=np.uint8)
     for rows, owners, words in _word_chunks(x, CHUNK_ROWS):
         hot = np.zeros((len(bits[rows]), dimension), dtype=bool)
         hot[owners, words] = True
@@ -449,20 +437,27 @@ def distinct(x: Sequences, dimension: int) -> Sequences:
 
 
 def _word_chunks(x: Sequences, many: int) -> Iterator[tuple[slice, Array, Array]]:
-    """Yields chunks of rows: which rows, and for each word its row within the chunk and itself."""
+    """Yields chunks of rows: which rows, the row of each word within the chunk, and the words."""
     for start in range(0, len(x), many):
         stop = min(start + many, len(x))
         owners = np.repeat(np.arange(stop - start), np.diff(x.offsets[start : stop + 1]))
         yield slice(start, stop), owners, x.values[x.offsets[start] : x.offsets[stop]]
 
 
-def _most_frequent(values: Array) -> float:
-    """The most frequent value, or the smallest of several."""
-    unique, counts = np.unique(values, return_counts=True)
-    return float(unique[counts.argmax()])
+def _most_frequent(column: Array) -> float:
+    """The most frequent finite value, or the smallest of several."""
+    values, counts = np.unique(column[np.isfinite(column)], return_counts=True)
+    return float(values[counts.argmax()])
 
 
-def _compact(x: Inputs, steps: Sequence[FittedStep[Any]]) -> Array | Streamed:
+def _finite(name: str, state: Mapping[str, object], shape: tuple[int, ...]) -> Array:
+    values = np.asarray(state.get(name), np.float64)
+    if values.shape != shape or not np.isfinite(values).all():
+        raise ValueError(f"no finite {name} for each column of rows of shape {shape}")
+    return values
+
+
+def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
     return steps[0].encode(x) if isinstance(x, Sequences) else x
 
 

@@ -46,6 +46,11 @@ class File:
         return folder() / self.name
 
     @property
+    def algorithm(self) -> str:
+        """Of its checksum, such as `sha256`."""
+        return self.hash.partition(":")[0]
+
+    @property
     def published_name(self) -> str:
         """The name that a browser saves it under."""
         return self.url.rpartition("/")[2]

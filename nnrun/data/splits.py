@@ -1,11 +1,11 @@
-"""Which rows train and which validate. Trains nothing."""
+"""Divides rows into training, validation and test rows."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,17 +17,20 @@ from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
 from nnrun.types import Array, Column, Dataset, Fold, Split
 
+if TYPE_CHECKING:
+    from sklearn.model_selection import BaseCrossValidator
+
 
 def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
     """One fold: the rows held out validate, the others train.
 
     Args:
-        validation: the spec's.
+        validation: as in the spec.
         y: labels of all training rows.
         seed: for `take: random`.
 
     Raises:
-        IncompatibleSpec: nothing would be left to train on, or nothing to validate on.
+        IncompatibleSpec: no rows would be left to train or to validate on.
     """
     everything = np.arange(len(y))
     rule = validation.holdout
@@ -48,7 +51,6 @@ def _stratified(y: Array, held: int, seed: int) -> Fold:
     # scikit-learn takes a second to load, and few rules need it.
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-    path = (*HOLDOUT, "stratify")
     check_stratified(classes=y.dtype.kind != "f", kfold=False)
     try:
         train, validation = train_test_split(
@@ -56,34 +58,37 @@ def _stratified(y: Array, held: int, seed: int) -> Fold:
         )
     except ValueError as error:
         message = f"the rows cannot be held out in proportion to the classes: {error}"
-        raise IncompatibleSpec("NN120", path, message) from error
+        raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message) from error
     return Fold(np.sort(train), np.sort(validation))
 
 
 def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
-    """The folds of a cross-validation, as scikit-learn's splitters make them, counted from 1.
+    """The folds of a cross-validation, as from scikit-learn's splitters, counted from 1.
 
     Args:
-        rule: the spec's.
+        rule: as in the spec.
         dataset: its training rows are divided.
-        seed: of what is drawn.
+        seed: for shuffled rows.
 
     Raises:
-        IncompatibleSpec: the rows cannot be divided so.
+        IncompatibleSpec: the rule does not suit the rows.
     """
     y = dataset.train.y
     check_folds(rule, len(y))
     if rule.stratify:
         check_stratified(classes=y.dtype.kind != "f", kfold=True)
-    groups = None if rule.groups is None else _column(rule.groups, dataset)
-    # One state for all repeats, as scikit-learn's repeated splitters have it.
+    groups = None if rule.groups is None else _groups(rule.groups, dataset)
+    # One state for all repeats, as in scikit-learn's repeated splitters.
     state = np.random.RandomState(seed) if rule.shuffle else None
+    x = np.empty((len(y), 0))
     try:
-        divided = [
-            (train, validation)
-            for _ in range(rule.repeats)
-            for train, validation in _divided(_splitter(rule, state), y, groups)
-        ]
+        # A class with fewer rows than folds is a notice of its own.
+        with warnings.catch_warnings(action="ignore"):
+            divided = [
+                rows
+                for _ in range(rule.repeats)
+                for rows in _splitter(rule, state).split(x, y, groups)
+            ]
     except ValueError as error:
         message = f"the {len(y)} training rows cannot be divided so: {error}"
         raise IncompatibleSpec("NN126", (*KFOLD, "folds"), message) from error
@@ -93,14 +98,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
     )
 
 
-def _divided(splitter: Any, y: Array, groups: Array | None) -> Iterator[tuple[Array, Array]]:
-    with warnings.catch_warnings():
-        # Of a class with fewer rows than folds, which is told as a notice.
-        warnings.simplefilter("ignore")
-        yield from splitter.split(np.empty((len(y), 0)), y, groups)
-
-
-def _splitter(rule: KFold, state: Any) -> Any:
+def _splitter(rule: KFold, state: np.random.RandomState | None) -> BaseCrossValidator:
     from sklearn import model_selection  # noqa: PLC0415
 
     if rule.leave_one_out:
@@ -117,15 +115,15 @@ def _splitter(rule: KFold, state: Any) -> Any:
     return splitter(rule.folds, shuffle=rule.shuffle, random_state=state)
 
 
-def _column(name: str, dataset: Dataset) -> Array:
-    """The values of a column, by which rows belong together; shape `(rows,)`."""
+def _groups(name: str, dataset: Dataset) -> Array:
+    """The group of each row by the values of a column; shape `(rows,)`."""
     x = dataset.train.x
-    known = dataset.columns or tuple(Column(each) for each in dataset.features)
-    if not isinstance(x, np.ndarray) or name not in [each.name for each in known]:
-        there = ", ".join(each.name for each in known) or "none"
-        message = f"{dataset.name} has no column '{name}'; there is {there}"
+    known = dataset.columns or tuple(map(Column, dataset.features))
+    names = [column.name for column in known]
+    if not isinstance(x, np.ndarray) or name not in names:
+        message = f"{dataset.name} has no column '{name}'; there is {', '.join(names) or 'none'}"
         raise IncompatibleSpec("NN126", (*KFOLD, "groups"), message)
-    return columns.together(known, name, x)
+    return columns.group_rows(known, name, x)
 
 
 def digest(folds: Iterable[Fold]) -> str:
@@ -141,13 +139,13 @@ def digest(folds: Iterable[Fold]) -> str:
 def draw(
     x: Array, y: Array, spec: Embedded | UserData, *, classes: Sequence[str]
 ) -> tuple[Split, Split]:
-    """Draws the test rows at random, in proportion to the classes where there are any.
+    """Draws the test rows at random, stratified by class for a classification.
 
     Args:
         x: shape `(rows, ...)`.
         y: shape `(rows,)`.
-        spec: the share of the rows to draw, and the seed.
-        classes: their names, by the numbers in `y`; none where it holds values.
+        spec: the fraction of test rows, and the seed.
+        classes: their names, by the numbers in `y`; empty for a regression.
 
     Raises:
         DataError: a split would be too small to hold every class.
@@ -156,20 +154,16 @@ def draw(
 
     numbers, members = np.unique(y, return_counts=True)
     if classes and members.min() < 2:
-        # Neither side could do without its only row.
         name = classes[int(numbers[members.argmin()])]
         raise DataError(
             f"{spec.name}: class {quote(name)} has a single row, and is needed to train and to "
             "test on; leave it out, or give the rows to test on as `test`"
         )
+    test_size, seed = spec.test_split, spec.seed
     try:
         x_train, x_test, y_train, y_test = train_test_split(
-            x,
-            y,
-            test_size=spec.test_split,
-            random_state=spec.seed,
-            stratify=y if classes else None,
+            x, y, test_size=test_size, random_state=seed, stratify=y if classes else None
         )
     except ValueError as error:
-        raise DataError(f"{spec.name}: test_split: {spec.test_split}: {error}") from error
+        raise DataError(f"{spec.name}: test_split: {test_size}: {error}") from error
     return Split(x_train, y_train), Split(x_test, y_test)

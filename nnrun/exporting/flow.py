@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -31,258 +31,11 @@ from nnrun.spec.labels import are_probabilities
 from nnrun.spec.text import escape_json
 from nnrun.types import Array, Inputs, Sequences
 
-# Writes and runs exported models: SavedModel, LiteRT and ONNX.
-
-
-def signature(model: keras.Model, batch: int | None) -> list[Any]:
-    """The input of the exported model, under a fixed name.
-
-    Args:
-        model: with one input.
-        batch: number of rows per call; None for any number.
-    """
-    shape = (batch, *model.input_shape[1:])
-    return [tf.TensorSpec(shape, tf.as_dtype(model.inputs[0].dtype), name=INPUT)]
-
-
-def write_saved_model(model: keras.Model, path: Path) -> int | None:
-    """Writes a model; returns the number of rows per call, None for any number."""
-    inputs = signature(model, None)
-    model.export(str(path), format="tf_saved_model", input_signature=inputs, verbose=False)
-    return None
-
-
-def run_saved_model(path: Path, x: Array) -> Array:
-    """The output of the exported model for some rows."""
-    loaded = tf.saved_model.load(str(path))
-    [output] = loaded.signatures["serving_default"](**{INPUT: tf.constant(x)}).values()
-    return np.asarray(output)
-
-
-def write_tflite(model: keras.Model, path: Path) -> int | None:
-    """Writes a model; returns the number of rows per call, None for any number.
-
-    A recurrent layer needs a list whose size LiteRT has to know; then it is one row.
-
-    Raises:
-        ConverterError: LiteRT lacks an operation.
-    """
-    try:
-        _convert(model, path, None)
-    except ConverterError:
-        _convert(model, path, 1)
-        return 1
-    return None
-
-
-def _convert(model: keras.Model, path: Path, batch: int | None) -> None:
-    # TensorFlow's operations would need a library that few devices have.
-    own = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    # Keras requires this suffix.
-    named = path.with_name(f"{path.name}.tflite")
-    inputs = signature(model, batch)
-    model.export(
-        str(named), format="litert", input_signature=inputs, target_spec=own, verbose=False
-    )
-    named.rename(path)
-
-
-def run_tflite(path: Path, x: Array) -> Array:
-    """The output of the exported model for some rows, one at a time if necessary."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a future package name
-        interpreter = tf.lite.Interpreter(str(path))
-    [takes], [gives] = interpreter.get_input_details(), interpreter.get_output_details()
-    at_once = len(x) if takes["shape_signature"][0] == -1 else 1
-    interpreter.resize_tensor_input(takes["index"], (at_once, *x.shape[1:]))
-    interpreter.allocate_tensors()
-    parts = []
-    for start in range(0, len(x), at_once):
-        interpreter.set_tensor(takes["index"], x[start : start + at_once])
-        interpreter.invoke()
-        parts.append(interpreter.get_tensor(gives["index"]))
-    return np.concatenate(parts)
-
-
-def write_onnx(model: keras.Model, path: Path) -> int | None:
-    """Writes a model; returns the number of rows per call, None for any number."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about deprecated NumPy names in tf2onnx
-        inputs = signature(model, None)
-        model.export(str(path), format="onnx", input_signature=inputs, verbose=False)
-    return None
-
-
-def run_onnx(path: Path, x: Array) -> Array:
-    """The output of the exported model for some rows, on the CPU."""
-    # An optional package, only for this format.
-    import onnxruntime  # noqa: PLC0415
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {INPUT: x})[0])
-
-
-# The meaning of the output.
-PROBABILITIES, SCORES, VALUES = "probabilities", "scores", "values"
-
-
-def description(subject: TrainedRun, exported: Exported, output: tuple[int, ...]) -> dict[str, Any]:
-    """The description of an export for JSON: input, output and preparation of rows.
-
-    Args:
-        subject: the run.
-        exported: the export.
-        output: shape of the output for one row.
-    """
-    prepared = subject.run.read_json(layout.PREPARATION)
-    x = exported.asked.x
-    content: dict[str, Any] = {
-        "schema_version": layout.SCHEMA_VERSION,
-        "run": name(subject),
-        "dataset": subject.name,
-        "format": str(exported.format),
-        "input": {
-            "name": INPUT,
-            "shape": [exported.batch, *x.shape[1:]],
-            "dtype": str(x.dtype),
-        },
-        "output": {
-            "shape": [exported.batch, *output],
-            "dtype": "float32",
-            "holds": _holds(subject),
-            "target": subject.target,
-            "classes": list(subject.classes),
-        },
-        "rows": prepared["rows"],
-        "prepare": prepared["steps"],
-        "compared": {
-            "rows": len(x),
-            "source": exported.asked.source,
-            "largest_difference": exported.difference,
-            "tolerance": exported.tolerance,
-        },
-    }
-    if subject.run.holds(layout.WORDS):
-        content["words"] = subject.run.read_json(layout.WORDS)
-    return content
-
-
-def _holds(subject: TrainedRun) -> str:
-    """The meaning of the output."""
-    training = subject.spec.training
-    if not subject.classes:
-        return VALUES
-    from_logits = training.loss.arguments.get("from_logits") is True
-    return PROBABILITIES if are_probabilities(training) and not from_logits else SCORES
-
-
-@contextmanager
-def workplace(path: Path) -> Iterator[Path]:
-    """A temporary path next to the target, deleted at the end.
-
-    Raises:
-        RunError: nothing can be written there, or the disk is full.
-    """
-    try:
-        with tempfile.TemporaryDirectory(
-            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
-        ) as folder:
-            yield Path(folder) / path.name
-    except OSError as error:
-        reason = error.strerror or error
-        raise RunError(f"{path}: cannot be written: {reason}") from error
-
-
-def place(temporary: Path, path: Path, format_: Format) -> None:
-    """Moves an export with its description to its target.
-
-    Raises:
-        CommandError: the target exists by now.
-        OSError: it cannot be moved.
-    """
-    check_free(path, format_)
-    if format_ is Format.saved_model:
-        temporary.rename(path)
-        return
-    beside = description_path(path, format_)
-    description_path(temporary, format_).rename(beside)
-    try:
-        temporary.rename(path)
-    except OSError:
-        beside.unlink()
-        raise
-
-
-def export_size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(each.stat().st_size for each in files if each.is_file())
-
-
 MOST = 100
 """Maximum number of rows to compare; fewer if they are large, because deep models are slow."""
 _NUMBERS = 4_000_000
 _WORDS = 60  # in a random text
-
 TEST, RANDOM = "the test set", "random numbers"
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Prepared rows on which the export and Keras are compared.
-
-    Args:
-        x: shape `(rows, …)`.
-        source: `TEST` or `RANDOM`.
-    """
-
-    x: Array
-    source: str
-
-
-def compared(subject: TrainedRun) -> Compared:
-    """The first test rows if the data are present, else random ones; nothing is downloaded."""
-    shape = subject.fitted.steps[-1].shape if subject.fitted.steps else subject.looks.shape
-    count = max(2, min(MOST, _NUMBERS // math.prod(shape)))
-    if not datasets.missing(subject.spec.dataset):
-        try:
-            raw = files.read_test_rows(subject, files.Range(0, count))
-        except DataError:
-            """A user's file is missing or has changed."""
-        else:
-            return Compared(_prepared(subject, raw), TEST)
-    return Compared(_random(subject, count, shape), RANDOM)
-
-
-def _prepared(subject: TrainedRun, raw: Raw) -> Array:
-    preparation = subject.fitted.preparation(raw.x)
-    prepared = preparation.expand(preparation.store(raw.x), np, preparation.state)
-    return np.asarray(prepared, dtype=preparation.dtype)
-
-
-def _random(subject: TrainedRun, count: int, shape: tuple[int, ...]) -> Array:
-    """Random rows with the model's input shape."""
-    rng = np.random.default_rng(0)
-    looks = subject.looks
-    x: Inputs
-    if looks.kind == "texts":
-        x = _texts(np.array([*subject.vocabulary().words.values()], np.int32), count, rng)
-    elif looks.kind == "images":
-        x = rng.uniform(0, looks.highest or 1.0, (count, *looks.shape))
-    else:
-        return rng.normal(size=(count, *shape)).astype(np.float32)
-    return _prepared(subject, Raw(tuple(map(str, range(count))), x))
-
-
-def _texts(words: Array, count: int, rng: np.random.Generator) -> Sequences:
-    return Sequences(rng.choice(words, count * _WORDS), np.arange(count + 1) * _WORDS)
-
-
-_WRITE_AND_RUN: dict[Format, tuple[Callable[..., int | None], Callable[..., Array]]] = {
-    Format.saved_model: (write_saved_model, run_saved_model),
-    Format.tflite: (write_tflite, run_tflite),
-    Format.onnx: (write_onnx, run_onnx),
-}
 TOLERANCE = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
 """Maximum difference from Keras by precision, relative to the largest output above 1."""
 
@@ -297,13 +50,25 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
+class ComparedRows:
+    """Prepared rows on which the export and Keras are compared.
+
+    Args:
+        x: shape `(rows, …)`.
+        source: `TEST` or `RANDOM`.
+    """
+
+    x: Array
+    source: str
+
+
+@dataclass(frozen=True)
 class Exported:
     """An export and its comparison with Keras.
 
     Args:
         path: of the file or folder.
         batch: number of rows per call; None for any number.
-        asked: the rows of the comparison.
         difference: the largest one; at most `tolerance`.
     """
 
@@ -311,7 +76,7 @@ class Exported:
     format: Format
     bytes: int
     batch: int | None
-    asked: Compared
+    compared: ComparedRows
     difference: float
     tolerance: float
 
@@ -335,33 +100,113 @@ def export(subject: TrainedRun, format_: Format, path: Path) -> Exported:
         CommandError: the path exists.
     """
     check_free(path, format_)
-    asked, tolerance = compared(subject), TOLERANCE[subject.spec.training.precision]
-    model, _ = trained.read(subject, asked.x.shape[1:])
-    with workplace(path) as temporary:
-        batch, difference = write(model, format_, temporary, asked.x)
-        size = export_size(temporary)
-        exported = Exported(path, format_, size, batch, asked, difference, tolerance)
-        _check(exported)
-        content = description(subject, exported, tuple(model.output_shape[1:]))
+    rows, tolerance = compared_rows(subject), TOLERANCE[subject.spec.training.precision]
+    model, _ = trained.read(subject, rows.x.shape[1:])
+    with _temporary(path) as temporary:
+        batch, difference = write(model, format_, temporary, rows.x)
+        if not difference <= tolerance:  # also if it is NaN
+            raise RunError(
+                f"{path} was not written: its output differs from Keras by {difference:.2e} on "
+                f"{len(rows.x)} rows of {rows.source}, and {tolerance:.0e} is allowed"
+            )
+        members = temporary.rglob("*") if temporary.is_dir() else [temporary]
+        size = sum(member.stat().st_size for member in members if member.is_file())
+        exported = Exported(path, format_, size, batch, rows, difference, tolerance)
+        content = _description(subject, exported, tuple(model.output_shape[1:]))
         text = escape_json(json.dumps(content, indent=1, ensure_ascii=False)) + "\n"
-        description_path(temporary, format_).write_text(text, encoding="utf-8")
-        place(temporary, path, format_)
+        description = description_path(temporary, format_)
+        description.write_text(text, encoding="utf-8")
+        check_free(path, format_)
+        if format_ is not Format.saved_model:
+            description = description.rename(exported.description)
+        try:
+            temporary.rename(path)
+        except OSError:
+            description.unlink()
+            raise
     return exported
 
 
-def _check(exported: Exported) -> None:
-    """Refuses an export whose output differs.
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A temporary path next to the target, deleted at the end."""
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+        ) as folder:
+            yield Path(folder) / path.name
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
 
-    Raises:
-        RunError: with the difference.
-    """
-    # False for NaN.
-    if not exported.difference <= exported.tolerance:
-        where = f"on {len(exported.asked.x)} rows of {exported.asked.source}"
-        raise RunError(
-            f"{exported.path} is not kept: it says something else than Keras does, by "
-            f"{exported.difference:.2e} {where}, and {exported.tolerance:.0e} is allowed"
-        )
+
+def _description(
+    subject: TrainedRun, exported: Exported, output: tuple[int, ...]
+) -> dict[str, object]:
+    """The JSON description of an export: input, output and preparation of rows."""
+    prepared = subject.run.read_json(layout.PREPARATION)
+    x, training = exported.compared.x, subject.spec.training
+    from_logits = training.loss.arguments.get("from_logits") is True
+    are_scores = from_logits or not are_probabilities(training)
+    content: dict[str, object] = {
+        "schema_version": layout.SCHEMA_VERSION,
+        "run": name(subject),
+        "dataset": subject.name,
+        "format": str(exported.format),
+        "input": {
+            "name": INPUT,
+            "shape": [exported.batch, *x.shape[1:]],
+            "dtype": str(x.dtype),
+        },
+        "output": {
+            "shape": [exported.batch, *output],
+            "dtype": "float32",
+            "holds": (
+                "values" if not subject.classes else "scores" if are_scores else "probabilities"
+            ),
+            "target": subject.target,
+            "classes": list(subject.classes),
+        },
+        "rows": prepared["rows"],
+        "prepare": prepared["steps"],
+        "compared": {
+            "rows": len(x),
+            "source": exported.compared.source,
+            "largest_difference": exported.difference,
+            "tolerance": exported.tolerance,
+        },
+    }
+    if subject.run.holds(layout.WORDS):
+        content["words"] = subject.run.read_json(layout.WORDS)
+    return content
+
+
+def compared_rows(subject: TrainedRun) -> ComparedRows:
+    """The first test rows if the data are present, else random ones; nothing is downloaded."""
+    schema = subject.schema
+    shape = subject.steps[-1].shape if subject.steps else schema.shape
+    count = max(2, min(MOST, _NUMBERS // math.prod(shape)))
+    if not datasets.missing(subject.spec.dataset):
+        try:
+            return _prepare(subject, files.read_test_rows(subject, slice(0, count)), TEST)
+        except DataError:
+            """A user's file is missing or has changed."""
+    rng = np.random.default_rng(0)
+    x: Inputs
+    if schema.kind == "texts":
+        words = np.array([*subject.vocabulary().words.values()], np.int32)
+        x = Sequences(rng.choice(words, count * _WORDS), np.arange(count + 1) * _WORDS)
+    elif schema.kind == "images":
+        x = rng.uniform(0, schema.highest or 1.0, (count, *schema.shape))
+    else:
+        return ComparedRows(rng.normal(size=(count, *shape)).astype(np.float32), RANDOM)
+    return _prepare(subject, Raw(tuple(map(str, range(count))), x), RANDOM)
+
+
+def _prepare(subject: TrainedRun, raw: Raw, source: str) -> ComparedRows:
+    preparation = subject.preparation(raw.x)
+    stored = preparation.store(raw.x)[:]
+    x = preparation.expand(stored, np, preparation.state)
+    return ComparedRows(np.asarray(x, dtype=preparation.dtype), source)
 
 
 def write(model: keras.Model, format_: Format, path: Path, x: Array) -> tuple[int | None, float]:
@@ -382,9 +227,9 @@ def write(model: keras.Model, format_: Format, path: Path, x: Array) -> tuple[in
         OSError: it cannot be written.
     """
     save, run = _WRITE_AND_RUN[format_]
-    batch = _tried(format_, model, lambda: save(_inference(model), path))
-    output = _tried(format_, model, lambda: run(path, x))
-    single = _tried(format_, model, lambda: run(path, x[:1]))
+    batch = _attempt(format_, model, lambda: save(_inference(model), path))
+    output = _attempt(format_, model, lambda: run(path, x))
+    single = _attempt(format_, model, lambda: run(path, x[:1]))
     expected = np.asarray(keras.ops.cast(model(x, training=False), "float32"))
     return batch, max(_difference(expected, output), _difference(expected[:1], single))
 
@@ -408,37 +253,32 @@ def _difference(expected: Array, output: Array) -> float:
     return float(np.abs(output - expected).max() / scale)
 
 
-def _tried(format_: Format, model: keras.Model, work: Callable[[], Result]) -> Result:
-    """Runs a converter or an exported model.
-
-    Raises:
-        RunError: the format does not support the model.
-        OSError: it cannot be written.
-    """
+def _attempt(format_: Format, model: keras.Model, action: Callable[[], Result]) -> Result:
+    """Calls a converter or an exported model, and turns its errors into a RunError."""
     try:
-        return work()
+        return action()
     except OSError:
         raise
     # Each converter has its own errors.
     except Exception as error:
         if _FULL in str(error):
             raise OSError(errno.ENOSPC, _FULL) from error
-        raise RunError(f"{format_} cannot hold this model: {_lacking(error, model)}") from error
+        raise RunError(f"{format_} cannot hold this model: {_reason(error, model)}") from error
 
 
-def _lacking(error: Exception, model: keras.Model) -> str:
+def _reason(error: Exception, model: keras.Model) -> str:
     """The operation that a format lacks, with the layer if known."""
     text = str(error)
-    operation = next((name for found in _OPERATION.findall(text) for name in found if name), None)
+    operation = next((name for match in _OPERATION.findall(text) for name in match if name), None)
     layer = _first_layer(model, text)
-    it = f"the layer {layer}" if layer else "it"
+    subject = f"the layer {layer}" if layer else "it"
     if operation:
-        return f"{it} needs {operation}, which the format lacks; try another one"
+        return f"{subject} needs {operation}, which the format lacks; try another one"
     if _LOST in text:
-        return f"{it} has numbers that get lost on the way; try another format"
+        return f"{subject} has numbers that the converter loses; try another format"
     reason = components.reason(error)
     reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}…"
-    return f"{it}: {reason}" if layer else reason
+    return f"{subject}: {reason}" if layer else reason
 
 
 def _first_layer(model: keras.Model, text: str) -> str | None:
@@ -448,3 +288,82 @@ def _first_layer(model: keras.Model, text: str) -> str | None:
     )
     places = {match.start(): layer.name for match, layer in matches if match}
     return str(places[min(places)]) if places else None
+
+
+def _write_saved_model(model: keras.Model, path: Path) -> int | None:
+    """Writes a model; returns the number of rows per call, None for any number."""
+    _export_keras(model, path, "tf_saved_model", None)
+    return None
+
+
+def _run_saved_model(path: Path, x: Array) -> Array:
+    loaded = tf.saved_model.load(str(path))
+    [output] = loaded.signatures["serving_default"](**{INPUT: tf.constant(x)}).values()
+    return np.asarray(output)
+
+
+def _write_tflite(model: keras.Model, path: Path) -> int | None:
+    """As above; one row per call for a recurrent layer, whose list of outputs needs a fixed size."""
+    # Keras requires the suffix.
+    temporary = path.with_name(f"{path.name}.tflite")
+    # TensorFlow's operations would need a library that few devices have.
+    target = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    batch = None
+    try:
+        _export_keras(model, temporary, "litert", batch, target_spec=target)
+    except ConverterError:
+        batch = 1
+        _export_keras(model, temporary, "litert", batch, target_spec=target)
+    temporary.rename(path)
+    return batch
+
+
+def _run_tflite(path: Path, x: Array) -> Array:
+    """The output for some rows, one at a time if necessary."""
+    with warnings.catch_warnings(action="ignore"):  # about a future package name
+        interpreter = tf.lite.Interpreter(str(path))
+    [source], [target] = interpreter.get_input_details(), interpreter.get_output_details()
+    at_once = len(x) if source["shape_signature"][0] == -1 else 1
+    interpreter.resize_tensor_input(source["index"], (at_once, *x.shape[1:]))
+    interpreter.allocate_tensors()
+    parts = []
+    for start in range(0, len(x), at_once):
+        interpreter.set_tensor(source["index"], x[start : start + at_once])
+        interpreter.invoke()
+        parts.append(interpreter.get_tensor(target["index"]))
+    return np.concatenate(parts)
+
+
+def _write_onnx(model: keras.Model, path: Path) -> int | None:
+    with warnings.catch_warnings(action="ignore"):  # about deprecated NumPy names in tf2onnx
+        _export_keras(model, path, "onnx", None)
+    return None
+
+
+def _run_onnx(path: Path, x: Array) -> Array:
+    """The output for some rows, on the CPU."""
+    # An optional package, only for this format.
+    import onnxruntime  # noqa: PLC0415
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {INPUT: x})[0])
+
+
+def _export_keras(
+    model: keras.Model, path: Path, keras_format: str, batch: int | None, **options: object
+) -> None:
+    """Exports a model with a fixed name of its input, and a number of rows per call."""
+    shape, dtype = (batch, *model.input_shape[1:]), tf.as_dtype(model.inputs[0].dtype)
+    signature = [tf.TensorSpec(shape, dtype, name=INPUT)]
+    model.export(
+        str(path), format=keras_format, input_signature=signature, verbose=False, **options
+    )
+
+
+Writer = Callable[[keras.Model, Path], int | None]
+Runner = Callable[[Path, Array], Array]
+_WRITE_AND_RUN: dict[Format, tuple[Writer, Runner]] = {
+    Format.saved_model: (_write_saved_model, _run_saved_model),
+    Format.tflite: (_write_tflite, _run_tflite),
+    Format.onnx: (_write_onnx, _run_onnx),
+}

@@ -29,8 +29,6 @@ class Format(StrEnum):
 INPUT = "input"
 """The name of the input of an export."""
 
-_INSIDE = "rows.json"
-
 # Packages that a format needs besides TensorFlow.
 _PACKAGES = {Format.onnx: ("onnx", "onnxruntime", "tf2onnx")}
 
@@ -60,7 +58,9 @@ def name(subject: TrainedRun) -> str:
 
 def description_path(path: Path, format_: Format) -> Path:
     """The description of an export: inside its folder, or next to its file."""
-    return path / _INSIDE if format_ is Format.saved_model else path.with_name(f"{path.name}.json")
+    return (
+        path / "rows.json" if format_ is Format.saved_model else path.with_name(f"{path.name}.json")
+    )
 
 
 def check_free(path: Path, format_: Format) -> None:
@@ -69,11 +69,10 @@ def check_free(path: Path, format_: Format) -> None:
     Raises:
         CommandError: with the reason.
     """
-    for each in (path, description_path(path, format_)):
-        if os.path.lexists(each):
+    for target in (path, description_path(path, format_)):
+        if os.path.lexists(target):
             raise CommandError(
-                f"{each} is there already, and is left as it is; "
-                "take another name with --output, or move it away"
+                f"{target} exists already; choose another name with --output, or move it away"
             )
     if not path.parent.is_dir():
         raise CommandError(f"there is no folder {path.parent} to write {path.name} in")

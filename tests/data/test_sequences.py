@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +36,3 @@ def test_bits_are_those_of_the_words(rows: list[list[int]]) -> None:
     assert [np.flatnonzero(np.unpackbits(row)[:DIMENSION]).tolist() for row in bits] == [
         sorted({*row}) for row in rows
     ]
-
-
-@pytest.mark.parametrize("dimension", [1, 7, 8, 9, 10_000])
-def test_a_word_more_takes_a_bit_more(dimension: int) -> None:
-    assert 8 * (ours.packed_bytes(dimension) - 1) < dimension <= 8 * ours.packed_bytes(dimension)

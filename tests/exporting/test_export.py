@@ -221,7 +221,7 @@ def test_an_export_that_says_something_else_is_not_kept(
     answer = ask("export", run_of("table").path, "--format", format_, "--output", tmp_path / "a")
 
     assert answer.exit_code == 1
-    assert "a is not kept: it says something else than Keras does, by " in answer.stderr
+    assert "a was not written: its output differs from Keras by " in answer.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,7 +232,7 @@ def test_what_is_there_stays(taken: str, ask: Ask, run_of: RunOf, tmp_path: Path
     answer = ask("export", run_of("table").path, "--format", "onnx", "--output", tmp_path / "a")
 
     assert answer.exit_code == 2
-    assert f"{taken} is there already, and is left as it is; take another name" in answer.stderr
+    assert f"{taken} exists already; choose another name" in answer.stderr
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {taken: "mine"}
 
 
@@ -303,7 +303,7 @@ def test_random_texts_hold_words_that_the_model_knows(
     run_of: RunOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(datasets, "missing", lambda _: (Path("gone"),))
-    found = flow.compared(trained_run(run_of("texts").path))
+    found = flow.compared_rows(trained_run(run_of("texts").path))
 
     assert (found.x.shape, found.x.dtype, found.source) == ((100, 12), np.int32, flow.RANDOM)
     assert 0 < found.x.min() <= found.x.max() < 500

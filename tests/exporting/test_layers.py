@@ -30,7 +30,7 @@ LACKING: dict[Format, dict[str, str]] = {
         "Hashing": "needs StringToHashBucketFast",
         "IntegerLookup": "needs LookupTableFindV2",
         "MelSpectrogram": "needs RFFT",
-        "Normalization": "has numbers that get lost on the way",
+        "Normalization": "has numbers that the converter loses",
     },
 }
 # LiteRT wants to know how long the list of outputs gets.

@@ -1,4 +1,4 @@
-"""What a trained run says of rows that a person brings. Only `model` needs TensorFlow."""
+"""Predicts with a trained run on given rows. Only `model` needs TensorFlow."""
 
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import TrainedRun, trained_run

@@ -1,23 +1,23 @@
-"""Rows as a person brings them, not yet prepared."""
+"""Rows given for prediction, before they are prepared."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nnrun.data.datasets.tables import is_number
 from nnrun.errors import CommandError
 from nnrun.runs import files
 from nnrun.spec.text import format_size, quote
 from nnrun.types import Array, Inputs
 
-LARGEST = {".npz": 1_000 * files.MEGABYTE}
-"""Bytes of a file of rows by its ending; what is larger would fill the memory."""
+LARGEST_ARCHIVE = 1_000 * files.MEGABYTE
 LARGEST_OTHER = 250 * files.MEGABYTE
-"""Likewise, of files of text and pictures, which take many times as much once they are read."""
+"""Bytes of a file of text or images, which takes many times as much once it is read."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Raw:
     """Rows to be predicted.
 
     Args:
-        names: by what each row is called, such as the name of a picture's file.
+        names: of each row, such as the name of an image file.
         x: as the data set would have loaded them.
-        y: class numbers or values, where the rows have labels.
-        texts: what each row says, where it is a text.
-        notices: what a person should know of them.
+        y: class numbers or values, if the rows have labels.
+        texts: of each row, for rows of texts.
+        notices: remarks for the user.
     """
 
     names: tuple[str, ...]
@@ -43,42 +43,44 @@ class Raw:
 
 
 def content(path: Path) -> bytes:
-    """What a file of a person's holds.
+    """The content of a file.
 
     Raises:
-        CommandError: it cannot be read, is no file, or too large.
+        CommandError: it cannot be read, is no file, or is too large.
     """
-    most = LARGEST.get(path.suffix.lower(), LARGEST_OTHER)
+    limit = LARGEST_ARCHIVE if path.suffix.lower() == ".npz" else LARGEST_OTHER
     try:
         with files.opened(path) as file:
-            if os.fstat(file.fileno()).st_size > most:
-                raise CommandError(f"{path}: is larger than {format_size(most)}")
-            return file.read(most)
+            if os.fstat(file.fileno()).st_size > limit:
+                raise CommandError(f"{path}: is larger than {format_size(limit)}")
+            return file.read(limit)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CommandError(f"{path}: cannot be read: {reason}") from error
 
 
-def text(path: Path, found: bytes) -> str:
-    """What a file of text says.
+def text(path: Path, content: bytes) -> str:
+    """The content of a text file.
 
     Raises:
         CommandError: it is not UTF-8.
     """
     try:
-        return found.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = found[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise CommandError(f"{path}:{line}: is not UTF-8 text") from error
 
 
-def labels(cells: Sequence[str], classes: Sequence[str], place: Sequence[str]) -> Array:
-    """Labels as they are written, in numbers.
+def parse_labels(
+    cells: Sequence[str], classes: Sequence[str], place: Callable[[int], str]
+) -> Array:
+    """Labels as numbers.
 
     Args:
         cells: a class by its name or number; or a value.
         classes: their names; empty for a regression.
-        place: of each cell, for what is said of it.
+        place: the position of a row, for messages.
 
     Returns:
         Ints or floats of shape `(rows,)`.
@@ -87,22 +89,15 @@ def labels(cells: Sequence[str], classes: Sequence[str], place: Sequence[str]) -
         CommandError: a cell is no label.
     """
     if not classes:
-        return np.array([_value(*each) for each in zip(cells, place, strict=True)])
-    known = {str(number): number for number in range(len(classes))}
-    # Spaces at the ends of a cell are not kept.
-    known |= {name.strip(): number for number, name in enumerate(classes)}
-    for cell, where in zip(cells, place, strict=True):
-        if cell not in known:
-            some = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
-            raise CommandError(f"{where}: {quote(cell)} is none of the classes: {some}")
-    return np.array([known[cell] for cell in cells], dtype=np.int64)
-
-
-def _value(cell: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise CommandError(f"{where}: {quote(cell)} is no number")
-    return value
+        for row, cell in enumerate(cells):
+            if not is_number(cell):
+                raise CommandError(f"{place(row)}: {quote(cell)} is no number")
+        return np.array([float(cell) for cell in cells])
+    numbers = {str(number): number for number in range(len(classes))}
+    # Cells have no surrounding spaces.
+    numbers |= {name.strip(): number for number, name in enumerate(classes)}
+    for row, cell in enumerate(cells):
+        if cell not in numbers:
+            names = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
+            raise CommandError(f"{place(row)}: {quote(cell)} is none of the classes: {names}")
+    return np.array([numbers[cell] for cell in cells], dtype=np.int64)

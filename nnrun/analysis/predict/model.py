@@ -1,4 +1,4 @@
-"""The trained model at work. Loads TensorFlow."""
+"""Applies the trained model to rows. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from nnrun.types import Array
 
 
 def outputs(subject: TrainedRun, raw: Raw) -> Array:
-    """What the model says of rows: probabilities or values, of shape `(rows, units)`.
+    """The output of the model: probabilities or values, of shape `(rows, units)`.
 
     Raises:
-        RunError: the model cannot be read, or is not the one of this run.
+        RunError: the model cannot be read, or does not belong to this run.
     """
-    preparation = subject.fitted.preparation(raw.x)
+    preparation = subject.preparation(raw.x)
     model, _ = read(subject, preparation.shape)
     unlabelled = np.zeros(len(raw), np.float32)
-    with _refused(subject):
+    with _errors_of_keras(subject):
         rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
-        found = Evaluator(model, preparation).outputs(rows, np.arange(len(raw)))
-        return probabilities(found) if outputs_logits(subject.spec.training) else found
+        output = Evaluator(model, preparation).outputs(rows, np.arange(len(raw)))
+        return probabilities(output) if outputs_logits(subject.spec.training) else output
 
 
 def metrics(subject: TrainedRun, raw: Raw) -> dict[str, float]:
-    """Loss and metrics over labelled rows, under Keras's names; errors as of `outputs`."""
+    """Loss and metrics over labelled rows, under Keras's names; errors as for `outputs`."""
     assert raw.y is not None
-    preparation = subject.fitted.preparation(raw.x)
+    preparation = subject.preparation(raw.x)
     model, units = read(subject, preparation.shape)
-    with _refused(subject):
+    with _errors_of_keras(subject):
         classes = len(subject.classes)
         y = labels.encode(raw.y, subject.spec.training, classes=classes, units=units)
         rows = resident(preparation.store(raw.x), y, preparation.state)
@@ -50,7 +50,7 @@ def metrics(subject: TrainedRun, raw: Raw) -> dict[str, float]:
 
 
 def read(subject: TrainedRun, shape: tuple[int, ...]) -> tuple[Any, int]:
-    """The model, and the width of its output; errors as of `outputs`.
+    """The model, and the width of its output; errors as for `outputs`.
 
     Args:
         subject: the run.
@@ -58,28 +58,23 @@ def read(subject: TrainedRun, shape: tuple[int, ...]) -> tuple[Any, int]:
     """
     path = subject.run.whole(layout.MODEL)
     model = saved.read(path)
-    with _refused(subject):
-        takes, gives = model.input_shape, model.output_shape
-    if takes != (None, *shape) or not isinstance(gives, tuple):
-        message = f"takes rows of another shape than {layout.PREPARATION} makes"
-        raise RunError(f"{path}: {message}")
+    with _errors_of_keras(subject):
+        input_shape, output_shape = model.input_shape, model.output_shape
+    if input_shape != (None, *shape) or not isinstance(output_shape, tuple):
+        raise RunError(f"{path}: its input shape differs from that in {layout.PREPARATION}")
     try:
-        return model, check_output(subject, subject.spec, gives[1:])
+        return model, check_output(subject, subject.spec, output_shape[1:])
     except IncompatibleSpec as problem:
         raise RunError(f"{path}: {problem.message}") from problem
 
 
 @contextmanager
-def _refused(subject: TrainedRun) -> Iterator[None]:
-    """Within it, what Keras refuses is said in a sentence.
-
-    Raises:
-        RunError: model and rows do not go together, or memory is out.
-    """
+def _errors_of_keras(subject: TrainedRun) -> Iterator[None]:
+    """Raises errors of Keras and TensorFlow as a RunError."""
     try:
         yield
     except TOO_LARGE as error:
-        raise RunError(f"{subject.run.path}: out of memory; ask for fewer rows") from error
+        raise RunError(f"{subject.run.path}: out of memory; predict fewer rows") from error
     except REFUSALS as error:
         reason = components.reason(error)
         raise RunError(f"{subject.run.path}: its model cannot be used: {reason}") from error

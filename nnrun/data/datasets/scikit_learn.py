@@ -1,8 +1,8 @@
-"""The data sets that scikit-learn carries along."""
+"""The data sets that scikit-learn contains."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import datasets
@@ -10,6 +10,9 @@ from sklearn import datasets
 from nnrun.data.splits import draw
 from nnrun.spec.dataset import BreastCancer, Diabetes, Digits, Embedded, Iris, Wine
 from nnrun.types import Dataset
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 
 def digits(spec: Digits) -> Dataset:
@@ -38,7 +41,7 @@ def breast_cancer(spec: BreastCancer) -> Dataset:
 
 def diabetes(spec: Diabetes) -> Dataset:
     """`sklearn.datasets.load_diabetes(scaled=False)`: a table of shape `(rows, 10)`."""
-    # Unscaled: scikit-learn scales by all rows, so the test rows would have had their say.
+    # Unscaled: scikit-learn would scale by all rows, the test rows included.
     bunch = datasets.load_diabetes(scaled=False)
     train, test = draw(bunch.data, bunch.target.astype(np.float64), spec, classes=())
     return Dataset(
@@ -50,7 +53,7 @@ def diabetes(spec: Diabetes) -> Dataset:
     )
 
 
-def _classified(bunch: Any, spec: Embedded, target: str) -> Dataset:
+def _classified(bunch: Bunch, spec: Embedded, target: str) -> Dataset:
     names = tuple(map(str, bunch.target_names))
     train, test = draw(bunch.data, bunch.target.astype(np.int64), spec, classes=names)
     return Dataset(

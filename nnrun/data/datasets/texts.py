@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from nnrun.data.datasets.tables import parse_csv
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
@@ -20,34 +20,34 @@ from nnrun.spec.dataset import Text
 from nnrun.spec.text import quote
 from nnrun.types import Array, Dataset, Sequences, Split, Tokenizer, Vocabulary
 
-# Texts as words, in the two ways that Keras has.
+T = TypeVar("T")
 
-# What Keras's older tokenizer takes for the end of a word; an apostrophe is a part of one.
-_BETWEEN = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r\v\f', " "))
+# Keras's older tokenizer ends a word at these characters; an apostrophe is a part of a word.
+_SEPARATORS = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r\v\f', " "))
 _PUNCTUATION = re.compile(r"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']")
-# TensorFlow makes small letters of these alone.
-_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+# TensorFlow lowercases only these letters.
+_LOWERCASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in small letters and without punctuation, which ends a word.
+    """The words of a text in lower case; punctuation ends a word.
 
     Example:
         >>> words("Don't miss it!<br />A film of rare beauty...")
         ["don't", 'miss', 'it', 'br', 'a', 'film', 'of', 'rare', 'beauty']
     """
-    return [word for word in text.lower().translate(_BETWEEN).split(" ") if word]
+    return [word for word in text.lower().translate(_SEPARATORS).split(" ") if word]
 
 
 def stripped(text: str) -> list[str]:
-    """The words of a text as `TextVectorization` finds them: punctuation vanishes.
+    """The words of a text as in `TextVectorization`, which removes punctuation.
 
     Example:
         >>> stripped("Don't miss it -- a film of rare beauty...")
         ['dont', 'miss', 'it', 'a', 'film', 'of', 'rare', 'beauty']
     """
     # TensorFlow splits at no other white space.
-    return re.findall(r"[^ \t\n\r\v\f]+", _PUNCTUATION.sub("", text.translate(_SMALL)))
+    return re.findall(r"[^ \t\n\r\v\f]+", _PUNCTUATION.sub("", text.translate(_LOWERCASE)))
 
 
 TOKENIZERS: Mapping[Tokenizer, Callable[[str], list[str]]] = {
@@ -56,62 +56,55 @@ TOKENIZERS: Mapping[Tokenizer, Callable[[str], list[str]]] = {
 }
 
 
-def encode(texts: Sequence[str], known: Vocabulary) -> Sequences:
+def encode(texts: Sequence[str], vocabulary: Vocabulary) -> Sequences:
     """Texts as rows of word indices.
 
     Example:
         >>> encode(["A fine film", ""], Vocabulary({"a": 6, "film": 22}, 1, 2)).values.tolist()
         [1, 6, 2, 22, 1]
     """
-    split = TOKENIZERS[known.tokenizer]
-    rows = [_row(split(text), known) for text in texts]
+    split, known = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
+    rows = []
+    for text in texts:
+        indices = [known.get(word, vocabulary.unknown) for word in split(text)]
+        rows.append([index for index in (vocabulary.start, *indices) if index is not None])
     lengths = np.array([0, *map(len, rows)], dtype=np.int64)
     values = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))
     return Sequences(values, np.cumsum(lengths))
 
 
-def _row(found: list[str], known: Vocabulary) -> list[int]:
-    indices = [known.words.get(word, known.unknown) for word in found]
-    return [index for index in (known.start, *indices) if index is not None]
-
-
-T = TypeVar("T")
-
-
 def text(spec: Text) -> Dataset:
-    """Texts as word indices; every word of the file has one, in the order of the alphabet.
+    """Texts as word indices; every word of the file has one, in alphabetical order.
 
-    Which of them a model gets to know is learnt by the step `vectorize`, from the rows that train.
+    The step `vectorize` selects the words of the model from the training rows.
 
     Raises:
         DataError: a file cannot be read, or a text has no class.
     """
     path = Path(spec.path)
-    found, labels = _read(path, spec)
+    texts, labels = _read(path, spec)
     classes = tuple(sorted(set(labels)))
     if len(classes) < 2:
         raise DataError(f"{path}: all texts are of one class")
-    y = _numbers(path, labels, classes)
+    y = _class_numbers(path, labels, classes)
     if spec.test is None:
-        drawn = draw(np.arange(len(found)), y, spec, classes=classes)
-        parts = [([found[row] for row in np.asarray(each.x)], each.y) for each in drawn]
+        drawn = draw(np.arange(len(texts)), y, spec, classes=classes)
+        parts = [([texts[row] for row in np.asarray(part.x)], part.y) for part in drawn]
     else:
-        order = np.random.default_rng(spec.seed).permutation(len(found))
-        held, held_labels = _read(Path(spec.test), spec)
-        parts = [
-            ([found[row] for row in order], y[order]),
-            (held, _numbers(Path(spec.test), held_labels, classes)),
-        ]
-    known = _vocabulary([each for texts, _ in parts for each in texts])
-    train, test = (Split(encode(texts, known), labels) for texts, labels in parts)
+        order = np.random.default_rng(spec.seed).permutation(len(texts))
+        test_texts, test_labels = _read(Path(spec.test), spec)
+        test_y = _class_numbers(Path(spec.test), test_labels, classes)
+        parts = [([texts[row] for row in order], y[order]), (test_texts, test_y)]
+    vocabulary = alphabetical([text for texts, _ in parts for text in texts])
+    train, test = (Split(encode(texts, vocabulary), y) for texts, y in parts)
     return Dataset(
         spec.name,
         train,
         test,
         classes=classes,
         target="class" if path.is_dir() else spec.target,
-        vocabulary=partial(_same, _words(known)),
-        words=partial(_same, known),
+        vocabulary=partial(_same, {index: word for word, index in vocabulary.words.items()}),
+        words=partial(_same, vocabulary),
     )
 
 
@@ -119,60 +112,52 @@ def _same(value: T) -> T:
     return value
 
 
-def _words(known: Vocabulary) -> Mapping[int, str]:
-    return {index: word for word, index in known.words.items()}
+def alphabetical(texts: Iterable[str]) -> Vocabulary:
+    """All words of some texts; unknown words get the index after the last."""
+    words = sorted({word for text in texts for word in stripped(text)})
+    indices = {word: index for index, word in enumerate(words)}
+    return Vocabulary(indices, None, len(indices), "text_vectorization")
 
 
-def _vocabulary(texts: Sequence[str]) -> Vocabulary:
-    """All words; what is in none of the texts has the number after the last."""
-    found = sorted({word for each in texts for word in stripped(each)})
-    numbers = {word: number for number, word in enumerate(found)}
-    return Vocabulary(numbers, None, len(numbers), "text_vectorization")
-
-
-def _numbers(path: Path, labels: Sequence[str], classes: Sequence[str]) -> Array:
-    known = {name: number for number, name in enumerate(classes)}
-    if unknown := [label for label in labels if label not in known]:
-        raise DataError(f"{path}: {quote(unknown[0])} is no class of the training texts")
-    return np.array([known[label] for label in labels], dtype=np.int64)
+def _class_numbers(path: Path, labels: Sequence[str], classes: Sequence[str]) -> Array:
+    numbers = {name: number for number, name in enumerate(classes)}
+    for label in labels:
+        if label not in numbers:
+            raise DataError(f"{path}: {quote(label)} is no class of the training texts")
+    return np.array([numbers[label] for label in labels], dtype=np.int64)
 
 
 def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
-    """The texts, and the class of each by its name."""
+    """The texts, and the class name of each."""
     try:
-        return _of_folder(path) if path.is_dir() else _of_table(path, spec)
+        if path.is_dir():
+            return _read_folder(path)
+        table = parse_csv(path, _read_text(path), spec.separator)
     except OSError as error:
-        where = error.filename or path
-        raise DataError(f"{where}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+        location = error.filename or path
+        raise DataError(f"{location}: cannot be read: {error.strerror or error}") from error
+    for name in (spec.text, spec.target):
+        if name not in table.header:
+            raise DataError(f"{path}: has no column {quote(name)}")
+        for row, cell in enumerate(table.column(name)):
+            if not cell.strip():
+                raise DataError(f"{table.place(row)}: {quote(name)} is missing")
+    return table.column(spec.text), table.column(spec.target)
 
 
-def _of_folder(path: Path) -> tuple[list[str], list[str]]:
+def _read_folder(path: Path) -> tuple[list[str], list[str]]:
     texts, labels = [], []
     for name in profile.class_folders(path):
         for file in sorted((path / name).rglob("*.txt")):
-            try:
-                texts.append(file.read_text(encoding="utf-8-sig"))
-            except UnicodeDecodeError as error:
-                raise DataError(f"{file}: is not UTF-8 text") from error
+            texts.append(_read_text(file))
             labels.append(name)
     if not texts:
         raise DataError(f"{path}: holds no .txt files in a folder of a class")
     return texts, labels
 
 
-def _of_table(path: Path, spec: Text) -> tuple[list[str], list[str]]:
-    # Says which line is broken.
-    profile.inspect_table(path, spec.separator)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=spec.separator)
-        rows = [(reader.line_num, row) for row in reader]
-    for name in (spec.text, spec.target):
-        if name not in (reader.fieldnames or ()):
-            raise DataError(f"{path}: has no column {quote(name)}")
-        if empty := [line for line, row in rows if not (row[name] or "").strip()]:
-            raise DataError(f"{path}:{empty[0]}: {quote(name)} is missing")
-    return [row[spec.text] for _, row in rows], [row[spec.target] for _, row in rows]
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 text") from error

@@ -322,7 +322,7 @@ def test_a_cross_validation_needs_a_final_model(
     assert found.stderr == (
         f"error: {whole.path} has a model per fold and none on all training rows; {remedy}\n"
     )
-    assert f"error: {fold.path} is a fold, whose model has seen" in ask(verb, fold.path).stderr
+    assert f"error: {fold.path} is a fold, whose model is trained" in ask(verb, fold.path).stderr
     shutil.copytree(run_of("iris").path, whole.path / layout.FINAL)
     assert ask(verb, whole.path).stdout == ask(verb, run_of("iris").path).stdout
 
@@ -334,7 +334,7 @@ def test_a_run_without_a_model_says_what_to_do(ask: Ask, tmp_path: Path) -> None
     )
     run.release()
     assert ask("predict", run.path).stderr == (
-        f"error: {run.path} is crashed and has no model yet; `nnrun resume {run.path}` goes on\n"
+        f"error: {run.path} is crashed and has no model yet; `nnrun resume {run.path}` continues it\n"
     )
 
 
@@ -367,7 +367,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "no picture": (
         "a.png",
         b"no picture",
-        "a.png: is no PNG, JPEG, BMP, GIF or WebP picture, whatever its name says",
+        "a.png: is not a PNG, JPEG, BMP, GIF or WebP image, despite its name",
     ),
     "no archive": ("a.npz", b"PK", "a.npz: cannot be read: File is not a zip file"),
     "no such kind": (
@@ -380,7 +380,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "other columns": (
         "a.csv",
         b"a,b\n1,2\n",
-        "a.csv: has 2 columns, and the run takes rows of 784 numbers; a label stands in a column "
+        "a.csv: has 2 columns, and the run takes rows of 784 numbers; labels belong in a column "
         "'digit'",
     ),
     "a short line": ("a.csv", b"a,b\n1\n", "a.csv:2: has 1 cells, and the header 2"),
@@ -442,8 +442,8 @@ ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         {"x": np.zeros((2, 3))},
         "x has the shape (2, 3), and must have (rows, 4)",
     ),
-    "no numbers": ({"x": np.full((2, 4), "a")}, "x holds what is no number"),
-    "NaN": ({"x": np.full((2, 4), np.nan)}, "x holds what is no number"),
+    "no numbers": ({"x": np.full((2, 4), "a")}, "x has values that are not finite numbers"),
+    "NaN": ({"x": np.full((2, 4), np.nan)}, "x has values that are not finite numbers"),
     "too few labels": (
         {"x": np.zeros((2, 4)), "y": np.zeros(1)},
         "y has the shape (1,), and must have (2,)",
@@ -496,7 +496,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused(
         (["a.png"], "RUN was trained on iris, which has no pictures"),
         (
             ["a.csv", "b.csv"],
-            "several files can be named where all are pictures; name one file or folder",
+            "only images can be given as several files; give one file or folder",
         ),
         (["a.csv"], "a.csv: cannot be read: No such file or directory"),
     ],

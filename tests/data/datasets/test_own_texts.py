@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnrun.data import datasets, preprocessing
-from nnrun.data.datasets.texts import _vocabulary, encode
+from nnrun.data.datasets.texts import alphabetical, encode
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Text
 from nnrun.spec.prepare import Vectorize
@@ -30,7 +30,7 @@ NEW = ["a brand new film of the beauty, zeta"]
 @pytest.mark.parametrize("most", [5, 8, 50])
 def test_words_are_numbered_as_keras_numbers_them(most: int, length: int | None) -> None:
     """Fitted on the first five texts; the last is one of those that validate."""
-    known = _vocabulary(TEXTS)
+    known = alphabetical(TEXTS)
     mode = {"output_mode": "int", "output_sequence_length": length}
     if length is None:
         mode = {"output_mode": "multi_hot", "pad_to_max_tokens": True}

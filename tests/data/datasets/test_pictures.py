@@ -164,7 +164,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "text": (
         "0.jpg",
         lambda path: path.write_text("a cat"),
-        "is no PNG, JPEG, BMP, GIF or WebP picture, whatever its name says",
+        "is not a PNG, JPEG, BMP, GIF or WebP image, despite its name",
     ),
     "truncated PNG": ("0.png", _truncated, "is a damaged picture: "),
     "truncated JPEG": ("0.jpg", _truncated, "is a damaged picture: "),
@@ -204,7 +204,7 @@ def test_what_is_no_picture_is_named_before_any_training(
         (lambda pets: [each.unlink() for each in (pets / "cat").iterdir()],
          "{}/cat: holds no picture (PNG, JPEG, BMP, GIF or WebP)"),
         (lambda pets: (pets / "cat").rename(pets / ".cat"),
-         "{}: each class needs a folder, and there are 1; two are the least"),
+         "{}: needs a folder per class, at least 2, but has 1"),
     ],
     ids=["empty class", "one class"],
 )  # fmt: skip
@@ -220,7 +220,7 @@ def test_a_folder_without_what_a_class_needs_is_refused(
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     """It was there when the spec was checked."""
-    with pytest.raises(DataError, match=f"{tmp_path}/gone is not there"):
+    with pytest.raises(DataError, match=f"{tmp_path}/gone does not exist"):
         load(tmp_path / "gone")
 
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from nnrun.data import datasets
 from nnrun.data.datasets import housing
 from nnrun.errors import DataError
-from nnrun.spec.dataset import BostonHousing, Diabetes, Digits, Iris, Wine
+from nnrun.spec.dataset import BostonHousing, CaliforniaHousing, Diabetes, Digits, Iris, Wine
 
 
 @pytest.mark.usefixtures("full_data")
@@ -39,12 +39,15 @@ def test_boston_housing_needs_no_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "nothing").exists()
 
 
-def test_california_housing_is_read_as_float64(tmp_path: Path) -> None:
-    """The published file holds smaller floats; a table is float64 wherever it comes from."""
-    np.savez(tmp_path / "some.npz", x=np.ones((3, 8), np.float32), y=np.ones(3, np.float32))
-    x, y = housing.read(tmp_path / "some.npz")
+def test_california_housing_is_read_as_float64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published file holds smaller floats; all tables are float64."""
+    np.savez(tmp_path / "some.npz", x=np.ones((5, 8), np.float32), y=np.ones(5, np.float32))
+    monkeypatch.setattr(housing, "fetch", lambda _: tmp_path / "some.npz")
+    train = datasets.load(CaliforniaHousing(name="california_housing")).train
 
-    assert (x.dtype, x.shape, y.dtype, y.shape) == (np.float64, (3, 8), np.float64, (3,))
+    assert (train.x.dtype, train.x.shape, train.y.dtype) == (np.float64, (4, 8), np.float64)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 import keras
@@ -104,7 +105,7 @@ def test_the_vocabulary_follows_the_arguments(
 def test_the_vocabulary_survives_pickling_and_reads_nothing_before_it_is_called() -> None:
     """A data set travels to another process; the words are fetched where they are shown."""
     absent = File("imdb", "absent.json", "https://data.invalid/absent.json", "md5:0", 1)
-    vocabulary = imdb_reuters.vocabulary(absent, Imdb(name="imdb"))
+    vocabulary = partial(imdb_reuters.read_words, absent, Imdb(name="imdb"))
 
     assert pickle.loads(pickle.dumps(vocabulary)).args == vocabulary.args
 
