@@ -102,13 +102,7 @@ def identify(path: Path, files: Sequence[File]) -> File:
     for file in files:
         if file.hash in hashes:
             return file
-    dataset, name = (
-        max(map(len, names))
-        for names in ([file.dataset for file in files], [file.published_name for file in files])
-    )
-    table = "\n".join(
-        f"  {file.dataset:{dataset}}  {file.published_name:{name}}  {file.hash}" for file in files
-    )
+    table = "\n".join(f"  {file.dataset}: {file.published_name}, {file.hash}" for file in files)
     raise DataError(
         f"{path} is none of these files, so nothing was changed; it has {size:,} bytes and the "
         f"hash {' or '.join(sorted(hashes))}\n{table}"

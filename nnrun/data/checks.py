@@ -18,12 +18,7 @@ DOMINANT = 0.9  # share of a class at which a constant prediction looks good
 
 
 def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
-    """Notices about a dataset with one hold-out split.
-
-    Args:
-        dataset: as loaded.
-        fold: which training rows train and which validate.
-    """
+    """Notices about a dataset with one hold-out split."""
     return [
         *_constant_columns(dataset, fold.train),
         *_dominant_class(dataset, fold.train),
@@ -33,12 +28,7 @@ def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
 
 
 def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
-    """Notices about a cross-validation as a whole.
-
-    Args:
-        dataset: as loaded.
-        folds: of its training rows.
-    """
+    """Notices about a cross-validation as a whole."""
     everything = np.arange(len(dataset.train))
     return [
         *_constant_columns(dataset, everything),

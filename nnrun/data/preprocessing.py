@@ -390,13 +390,7 @@ class Preparation:
 def fit(
     steps: Sequence[Step], x: Inputs, *, rows: Array, groups: Sequence[range] = ()
 ) -> Preparation:
-    """Fits each step on the training rows, after the steps before it.
-
-    Args:
-        steps: as in the spec.
-        x: all training inputs.
-        rows: the numbers of the rows to fit on.
-        groups: ranges of columns that encode one category each.
+    """Fits each step on training rows after the steps before it; arguments as for `TrainingRows`.
 
     Raises:
         IncompatibleSpec: a step cannot be applied to such data.

@@ -23,9 +23,6 @@ def cifar10(spec: Cifar10) -> Dataset:
 
     Returns:
         Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 9.
-
-    Raises:
-        DataError: the file is missing and cannot be downloaded.
     """
     return read_cifar10(fetch_bytes(CIFAR10), spec)
 
@@ -36,9 +33,6 @@ def cifar100(spec: Cifar100) -> Dataset:
     Returns:
         Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 99, or 0 to 19 for
         `label_mode: coarse`.
-
-    Raises:
-        DataError: the file is missing and cannot be downloaded.
     """
     return read_cifar100(fetch_bytes(CIFAR100), spec)
 

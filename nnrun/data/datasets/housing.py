@@ -38,9 +38,6 @@ def california_housing(spec: CaliforniaHousing) -> Dataset:
         The rows of `keras.datasets.california_housing.load_data`, in its order: a table of shape
         `(rows, 8)`; targets are median prices in $. The file does not name its columns, so
         `features` is empty.
-
-    Raises:
-        DataError: the file is missing and cannot be downloaded.
     """
     rows = _SMALL_ROWS if spec.version == "small" else None
     with np.load(fetch(CALIFORNIA_HOUSING), allow_pickle=False) as file:

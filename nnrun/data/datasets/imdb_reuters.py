@@ -37,9 +37,6 @@ def imdb(spec: Imdb) -> Dataset:
     Returns:
         The rows of `keras.datasets.imdb.load_data`, in its order: word indices as `Sequences` of
         int32; labels are 0 (negative) and 1 (positive).
-
-    Raises:
-        DataError: a file is missing and cannot be downloaded.
     """
     archive = fetch_bytes(IMDB)
     rng = np.random.RandomState(spec.seed)  # one for both halves, as in Keras
@@ -63,9 +60,6 @@ def reuters(spec: Reuters) -> Dataset:
     Returns:
         The rows of `keras.datasets.reuters.load_data`, in its order: word indices as `Sequences` of
         int32; labels are 0 to 45.
-
-    Raises:
-        DataError: a file is missing and cannot be downloaded.
     """
     x, y = _rows(fetch_bytes(REUTERS), "", spec, np.random.RandomState(spec.seed))
     [x] = _select_words(spec, x)

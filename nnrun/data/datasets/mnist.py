@@ -33,9 +33,6 @@ def mnist(spec: Mnist) -> Dataset:
     Returns:
         The rows of `keras.datasets.mnist.load_data`: images of shape `(rows, 28, 28)`, uint8;
         labels are the digits.
-
-    Raises:
-        DataError: the file is missing and cannot be downloaded.
     """
     with np.load(fetch(MNIST), allow_pickle=False) as file:
         train = Split(file["x_train"], file["y_train"].astype(np.int64))
@@ -68,9 +65,6 @@ def fashion_mnist(spec: FashionMnist) -> Dataset:
     Returns:
         The rows of `keras.datasets.fashion_mnist.load_data`: images of shape `(rows, 28, 28)`,
         uint8; labels are 0 to 9.
-
-    Raises:
-        DataError: a file is missing and cannot be downloaded.
     """
     train = _read_idx(FASHION_TRAIN_IMAGES, FASHION_TRAIN_LABELS)
     test = _read_idx(FASHION_TEST_IMAGES, FASHION_TEST_LABELS)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -43,66 +42,48 @@ MODULES: dict[type[DatasetBase], str] = {
 
 
 def load(spec: DatasetBase) -> Dataset:
-    """Loads a data set, downloading it where it has to be and is not there yet.
+    """Loads a data set, and downloads its files if they are missing.
 
     Args:
-        spec: the data set and its arguments; `prepare` is not looked at here.
+        spec: the data set and its arguments; `prepare` is not applied.
 
     Returns:
-        Its rows as compact as they come: bytes stay bytes, texts stay word indices.
+        Its rows in a compact form: bytes stay bytes, texts stay word indices.
 
     Raises:
-        DataError: it cannot be had, or its arguments leave no row to train or to test on.
+        DataError: a file is missing or wrong, or the arguments leave no row to train or to test on.
     """
-    dataset = _loader(spec)(spec)
+    module = import_module(f"nnrun.data.datasets.{MODULES[type(spec)]}")
+    loader: Callable[[DatasetBase], Dataset] = getattr(module, spec.name)
+    dataset = loader(spec)
     check_filled(spec, dataset)
     return dataset
 
 
 def check_filled(spec: DatasetBase, dataset: Dataset) -> None:
-    """Refuses rows of which none are left.
+    """Checks that there are rows to train and to test on.
 
     Raises:
-        DataError: with the arguments that have done it.
+        DataError: with the arguments that select rows, such as `test_split: 0.999`.
     """
+    fields = [name for name in ("maxlen", "test_split") if name in type(spec).model_fields]
+    arguments = ", ".join(f"{name}: {getattr(spec, name)}" for name in fields)
     for rows, purpose in ((dataset.train, "train"), (dataset.test, "test")):
         if not len(rows):
-            raise DataError(f"{spec.name}: {_selection(spec)} leaves no row to {purpose} on")
+            raise DataError(f"{spec.name}: {arguments} leaves no row to {purpose} on")
 
 
 def missing(spec: DatasetBase) -> tuple[Path, ...]:
-    """Where a data set's files are looked for and are not; its words count among them.
-
-    Nothing is downloaded or opened, so this answers offline.
-    """
+    """The paths of a data set's missing files; nothing is downloaded or opened."""
     if isinstance(spec, UserData):
         return tuple(path for path in spec.files if not profile.path_exists(path))
     return tuple(file.path for file in published.of(spec.name) if not file.exists)
 
 
-def _loader(spec: DatasetBase) -> Callable[[DatasetBase], Dataset]:
-    loader: Callable[[DatasetBase], Dataset] = getattr(_module(spec), spec.name)
-    return loader
-
-
-def _module(spec: DatasetBase) -> ModuleType:
-    return import_module(f"nnrun.data.datasets.{MODULES[type(spec)]}")
-
-
-def _selection(spec: DatasetBase) -> str:
-    """The arguments that decide how many rows there are, such as `test_split: 0.999`."""
-    fields = [name for name in ("maxlen", "test_split") if name in type(spec).model_fields]
-    return ", ".join(f"{name}: {getattr(spec, name)}" for name in fields)
-
-
-# A fingerprint of a data set, so that two runs can tell whether they saw the same rows.
-
-
 def digest(dataset: Dataset) -> str:
-    """SHA-256 over shapes, types and values of all rows, in order; 64 hexadecimal digits.
+    """SHA-256 over shapes, types and values of all rows, in order: equal for the same rows.
 
-    Of rows that come from user files, over the fingerprint of these: whether rows are
-    read at once or as they are needed must make no difference.
+    For user files, over their own digest, which is the same for rows in memory and streamed rows.
     """
     total = hashlib.sha256()
     if dataset.source is not None:
@@ -117,10 +98,7 @@ def digest(dataset: Dataset) -> str:
     return total.hexdigest()
 
 
-# Texts in words again.
-
-
 def decoded(dataset: Dataset, x: Sequences, rows: Array) -> list[str]:
-    """Some texts, in words; a number stays one where no word is known for it."""
+    """Rows of word indices as text; an index without a word stays a number."""
     words: Mapping[int, str] = dataset.vocabulary() if dataset.vocabulary else {}
     return [" ".join(words.get(int(index), str(index)) for index in x.row(row)) for row in rows]
