@@ -102,7 +102,11 @@ def identify(path: Path, files: Sequence[File]) -> File:
     for file in files:
         if file.hash in hashes:
             return file
-    table = "\n".join(f"  {file.dataset}: {file.published_name}, {file.hash}" for file in files)
+    dataset = max(len(file.dataset) for file in files)
+    name = max(len(file.published_name) for file in files)
+    table = "\n".join(
+        f"  {file.dataset:{dataset}}  {file.published_name:{name}}  {file.hash}" for file in files
+    )
     raise DataError(
         f"{path} is none of these files, so nothing was changed; it has {size:,} bytes and the "
         f"hash {' or '.join(sorted(hashes))}\n{table}"

@@ -51,8 +51,8 @@ def test_a_file_that_is_none_of_them_is_refused_with_all_of_them(
     assert refused(mine, file, other) == (
         f"{mine} is none of these files, so nothing was changed; it has 13 bytes and the hash "
         f"md5:{md5} or sha256:{sha256}\n"
-        f"  some: some.npz, {file.hash}\n"
-        "  other: o.gz, md5:0"
+        f"  some   some.npz  {file.hash}\n"
+        "  other  o.gz      md5:0"
     )
 
 
