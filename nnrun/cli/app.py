@@ -51,11 +51,11 @@ VERBS = {
 class Verbs(TyperGroup):
     """A group of verbs, each imported only when it is used."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         """Names of the verbs, in the order of the help."""
         return list(VERBS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: object, cmd_name: str) -> Any:
         """The click command of a verb, or None."""
         if cmd_name not in VERBS:
             return None
@@ -67,7 +67,7 @@ class Verbs(TyperGroup):
         alone.command(cmd_name)(verb)
         return typer.main.get_command(alone)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: object, formatter: Any) -> None:
         """Lists the verbs without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
@@ -90,19 +90,12 @@ def _escaped_usage_errors() -> Iterator[None]:
         yield
     except Exception as error:
         # Errors of click and of Typer both have this method.
-        if hasattr(error, "format_message"):
-            usage: Any = error
-            usage.message = text.escape_text(str(usage.message))
+        if hasattr(error, "format_message") and hasattr(error, "message"):
+            error.message = text.escape_text(str(error.message))
         raise
 
 
-app = typer.Typer(
-    name="nnrun",
-    cls=Verbs,
-    help="Keras experiments from one YAML file: train, record, repeat.",
-    no_args_is_help=True,
-    **PLAIN,
-)
+app = typer.Typer(name="nnrun", cls=Verbs, no_args_is_help=True, **PLAIN)
 
 
 def _version(wanted: bool) -> None:
@@ -121,11 +114,7 @@ def options(
 
 
 def run() -> None:
-    """Runs the command and exits without Python's shutdown.
-
-    The shutdown of TensorFlow takes a second and frees nothing that the end of the process does not
-    free. All files have been written and closed by then.
-    """
+    """Runs the command and exits without the shutdown of TensorFlow, which takes a second."""
     # A shell can close them with `>&-`.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -144,11 +133,8 @@ def run() -> None:
 
 
 def _run() -> None:
-    """Runs the command and reports a result that cannot be written.
-
-    Raises:
-        SystemExit: always.
-    """
+    """Runs the command and reports a result that cannot be written."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
     try:
         try:
             app(prog_name="nnrun")
@@ -156,10 +142,7 @@ def _run() -> None:
             sys.stdout.flush()
     except OSError as error:
         # Errors of files have a file name; those of standard output have none.
-        if (
-            error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
-            or error.filename
-        ):
+        if error.errno not in full or error.filename:
             raise
         sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
         # The rest of the buffer would fail again when Python ends.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,13 +32,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Checked:
-    """A spec and its faults.
-
-    Args:
-        path: as given by the user.
-        loaded: the experiment; None where the spec cannot be loaded.
-        faults: errors and warnings, in the order of the file.
-    """
+    """A spec and its faults; `loaded` is None where the spec cannot be loaded."""
 
     path: Path
     loaded: Loaded | None
@@ -83,9 +77,13 @@ def check(
         results = [_check(spec, overrides) for spec in specs]
         if build:
             results = _build_all(results, quiet=form in (Format.JSON, Format.GITHUB))
-        _print(results, form)
-        wrong = any(result.errors or (strict and result.faults) for result in results)
-        raise typer.Exit(2 if wrong else 0)
+        if form is Format.JSON:
+            documents = [_as_json(result) for result in results]
+            console.print_json({"schema_version": 1, "specs": documents})
+        else:
+            _print(results, form)
+        is_wrong = any(result.errors or (strict and result.faults) for result in results)
+        raise typer.Exit(2 if is_wrong else 0)
 
 
 def _check(spec: Path, overrides: list[str]) -> Checked:
@@ -101,20 +99,15 @@ def _check(spec: Path, overrides: list[str]) -> Checked:
 
 
 def _print(results: list[Checked], form: Format | None) -> None:
-    if form is Format.JSON:
-        specs = [_as_json(result) for result in results]
-        console.print_json({"schema_version": 1, "specs": specs})
-        return
     if form is not Format.GITHUB:
         out = console.stdout()
         for result in results:
             for fault in result.faults:
                 console.print_fault(fault, out)
             if not result.errors:
-                path = console.relative_path(result.path)
-                out.print(f"{path}: {_verdict(result)}", markup=False)
+                out.print(f"{console.relative_path(result.path)}: {_verdict(result)}")
         if len(results) > 1 or results[0].faults:
-            out.print(_total(results), markup=False)
+            out.print(_total(results))
     if form is Format.GITHUB or (form is None and console.in_github_actions()):
         for result in results:
             for fault in result.faults:
@@ -122,13 +115,13 @@ def _print(results: list[Checked], form: Format | None) -> None:
 
 
 def _verdict(result: Checked) -> str:
-    context = result.context
+    trace = result.context.trace if result.context else None
     word = _count(len(result.faults), "warning") if result.faults else "fine"
-    if context is None or context.trace is None:
+    if trace is None:
         return word
-    if context.trace.parameters is None:
-        return f"{word}, shapes from model[{context.trace.unchecked}] on not checked"
-    return f"{word}, {context.trace.parameters:,} parameters"
+    if trace.parameters is None:
+        return f"{word}, shapes from model[{trace.unchecked}] on not checked"
+    return f"{word}, {trace.parameters:,} parameters"
 
 
 def _total(results: list[Checked]) -> str:
@@ -144,7 +137,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _as_json(result: Checked) -> dict[str, Any]:
+def _as_json(result: Checked) -> dict[str, object]:
     trace = result.context.trace if result.context else None
     return {
         "path": str(result.path),
@@ -170,12 +163,7 @@ def _as_json(result: Checked) -> dict[str, Any]:
 
 
 def _build_all(results: list[Checked], *, quiet: bool) -> list[Checked]:
-    """Builds and compiles each model with Keras; returns the specs with the errors of Keras.
-
-    Args:
-        results: of the check without Keras.
-        quiet: print no model summaries.
-    """
+    """Builds and compiles each model with Keras; returns the specs with the errors of Keras."""
     from nnrun.training import backend
 
     with backend.Noise() as noise:
@@ -201,5 +189,5 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
         fault = result.loaded.fault(problem.code, problem.path, problem.message)
         return replace(result, faults=(*result.faults, fault))
     if not quiet:
-        console.stdout().print(f"{context.spec.name}\n{text}", markup=False, end="")
+        console.stdout().print(f"{context.spec.name}\n{text}", end="")
     return result

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -86,7 +86,7 @@ def clean(
     """
     with exit_codes():
         rules = Rules(
-            _named(paths, root) if paths else None,
+            _find_named(paths, root) if paths else None,
             frozenset(status) if status else None,
             cleaning.age(older_than) if older_than is not None else None,
             keep_best,
@@ -94,43 +94,35 @@ def clean(
         )
         if not rules.are_given:
             raise CommandError(NO_FILTER)
-        runs = list(_read(root))
-        standings = _standings(runs) if keep_best else None
+        runs = list(_read_all(root))
+        standings = _rank(runs) if keep_best else None
         plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
         leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
         out = console.stderr() if json else console.stdout()
-        show(plan, leftovers, rules, out)
-        anything = bool(plan.removals or leftovers)
-        done = _delete(plan, leftovers) if not dry_run and anything and _confirm(yes=yes) else {}
+        _show(plan, leftovers, rules, out)
+        is_empty = not (plan.removals or leftovers)
+        errors = {} if dry_run or is_empty or not _confirm(yes=yes) else _delete(plan, leftovers)
         if json:
-            console.print_json(as_json(plan, leftovers, done))
-        elif done:
-            sizes = [
-                each.subject.bytes for each in plan.removals if not done[each.subject.run.path]
-            ]
-            failed = sum(map(bool, done.values()))
+            console.print_json(_as_json(plan, leftovers, errors))
+        elif errors:
+            subjects = [removal.subject for removal in plan.removals]
+            sizes = [info.bytes for info in subjects if not errors[info.run.path]]
+            failed = sum(map(bool, errors.values()))
             rest = f"; {failed} could not be deleted" if failed else ""
-            out.print(f"deleted {count_runs(len(sizes), sum(sizes))}{rest}", markup=False)
-        if any(done.values()):
+            out.print(f"deleted {count_runs(len(sizes), sum(sizes))}{rest}")
+        if any(errors.values()):
             raise typer.Exit(1)
 
 
-def _named(paths: Sequence[Path], root: Path) -> frozenset[Path]:
-    """The run folders given by name or path; reports and skips other folders.
-
-    Raises:
-        CommandError: a folder does not exist, or is not in the folder of all runs.
-    """
+def _find_named(paths: Sequence[Path], root: Path) -> frozenset[Path]:
+    """The run folders given by name or path; reports and skips other folders."""
     runs = {run.path for run in cleaning.removable(root)}
-    selected = set()
-    for path in paths:
-        folder = _folder(path, root)
-        if folder in runs:
-            selected.add(folder)
-        else:
+    folders = {path: _folder(path, root) for path in paths}
+    for path, folder in folders.items():
+        if folder not in runs:
             reason = "a link" if folder.is_symlink() else "not a run"
-            console.stderr().print(f"skipped: {path} is {reason}", markup=False)
-    return frozenset(selected)
+            console.stderr().print(f"skipped: {path} is {reason}")
+    return frozenset(runs.intersection(folders.values()))
 
 
 def _folder(path: Path, root: Path) -> Path:
@@ -149,7 +141,7 @@ def _folder(path: Path, root: Path) -> Path:
     return root / absolute.name
 
 
-def _read(root: Path) -> Iterator[RunInfo]:
+def _read_all(root: Path) -> Iterator[RunInfo]:
     """Reads all runs; reports and keeps those that cannot be read."""
     if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
         raise CommandError(f"{root} is itself a run; delete it from its parent folder")
@@ -157,10 +149,10 @@ def _read(root: Path) -> Iterator[RunInfo]:
         try:
             yield cleaning.read(run)
         except NnrunError as error:
-            console.stderr().print(f"skipped: {error}", markup=False)
+            console.stderr().print(f"skipped: {error}")
 
 
-def _standings(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
+def _rank(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
     """Ranks the runs; one that cannot be read has no rank and is kept."""
     from nnrun.analysis.compare import read
     from nnrun.analysis.compare.table import standings
@@ -170,24 +162,20 @@ def _standings(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
         try:
             facts.append(read(info.run))
         except NnrunError as error:
-            console.stderr().print(f"skipped: {error}", markup=False)
+            console.stderr().print(f"skipped: {error}")
     return standings(facts)
 
 
 def _confirm(*, yes: bool) -> bool:
-    """Asks the user, unless `--yes` was given.
-
-    Raises:
-        CommandError: standard input is not a terminal.
-    """
+    """Asks the user, unless `--yes` was given."""
     if yes:
         return True
     if not sys.stdin.isatty():
         raise CommandError("nothing is deleted: use --yes where the command cannot ask")
-    console.stderr().print("delete all these? [y/N] ", end="", markup=False)
+    console.stderr().print("delete all these? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True
-    console.stderr().print("nothing is deleted", markup=False)
+    console.stderr().print("nothing is deleted")
     return False
 
 
@@ -208,66 +196,55 @@ def _delete(plan: Plan, leftovers: Iterable[Path]) -> dict[Path, str]:
     return errors
 
 
-def show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console) -> None:
+def _show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console) -> None:
     """Prints the runs to be deleted, the oldest first, each with the reason.
 
-    Args:
-        plan: the runs to be deleted.
-        leftovers: folders of interrupted deletions, with their bytes.
-        rules: the filters.
-        out: the console.
+    `leftovers` are folders of interrupted deletions, with their bytes.
     """
     kept = f"{count_runs(plan.staying, plan.left)} kept"
-    if not (plan.removals or leftovers):
-        out.print(f"nothing to delete; {kept}", markup=False)
-    else:
+    if plan.removals or leftovers:
         rows = []
         for removal in plan.removals:
-            info = removal.subject
-            why = "; ".join(removal.reasons)
+            info, why = removal.subject, "; ".join(removal.reasons)
             rows.append((info.run.path.name, info.status, format_size(info.bytes), why))
         for path, size in leftovers.items():
             rows.append((path.name, "-", format_size(size), "left by an interrupted deletion"))
         out.print(console.make_table(("run", "status", "size", "why"), rows, right=["size"]))
         freed = plan.freed + sum(leftovers.values())
         out.print(f"to delete: {count_runs(len(plan.removals), freed)}; {kept}")
+    else:
+        out.print(f"nothing to delete; {kept}")
     if rules.max_size is not None and plan.left > rules.max_size:
         excess = f"{format_size(plan.left)} are still above {format_size(rules.max_size)}"
-        out.print(f"{excess}, but no other run matches all filters", markup=False)
+        out.print(f"{excess}, but no other run matches all filters")
 
 
-def as_json(
+def _as_json(
     plan: Plan, leftovers: Mapping[Path, int], errors: Mapping[Path, str]
-) -> dict[str, Any]:
-    """The result as a JSON document.
+) -> dict[str, object]:
+    """The result as a JSON document; `errors` is empty if nothing was tried."""
 
-    Args:
-        plan: the runs to be deleted.
-        leftovers: folders of interrupted deletions, with their bytes.
-        errors: a message per folder, empty where it was deleted; empty if nothing was tried.
-    """
-
-    def outcome(path: Path) -> dict[str, Any]:
+    def outcome(path: Path) -> dict[str, object]:
         error = {"error": errors[path]} if errors.get(path) else {}
         return {"removed": path in errors and not error, **error}
 
-    runs = [
-        {
-            "path": str(removal.subject.run.path),
-            "status": removal.subject.status,
-            "bytes": removal.subject.bytes,
-            "why": list(removal.reasons),
-            **outcome(removal.subject.run.path),
-        }
-        for removal in plan.removals
-    ]
-    others = [
-        {"path": str(path), "bytes": size, **outcome(path)} for path, size in leftovers.items()
-    ]
+    sizes = {removal.subject.run.path: removal.subject.bytes for removal in plan.removals}
+    sizes |= leftovers
     return {
         "schema_version": 1,
-        "runs": runs,
-        "leftovers": others,
-        "removed_bytes": sum(each["bytes"] for each in (*runs, *others) if each["removed"]),
+        "runs": [
+            {
+                "path": str(removal.subject.run.path),
+                "status": removal.subject.status,
+                "bytes": removal.subject.bytes,
+                "why": list(removal.reasons),
+                **outcome(removal.subject.run.path),
+            }
+            for removal in plan.removals
+        ],
+        "leftovers": [
+            {"path": str(path), "bytes": size, **outcome(path)} for path, size in leftovers.items()
+        ],
+        "removed_bytes": sum(sizes[path] for path, error in errors.items() if not error),
         "staying": {"runs": plan.staying, "bytes": plan.left},
     }

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -102,19 +102,14 @@ def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
     for path in dict.fromkeys(path.resolve() for path in paths):
         try:
             yield read(Run(path))
-        except NotARun:
-            name = console.relative_path(path)
-            console.stderr().print(f"skipped: {name} is not a run", markup=False)
         except NnrunError as error:
-            console.stderr().print(f"skipped: {error}", markup=False)
+            is_run = not isinstance(error, NotARun)
+            reason = str(error) if is_run else f"{console.relative_path(path)} is not a run"
+            console.stderr().print(f"skipped: {reason}")
 
 
 def _select(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) -> list[Facts]:
-    """The newest of the runs that meet all conditions.
-
-    Raises:
-        CommandError: there are none.
-    """
+    """The newest of the runs that meet all conditions."""
     from nnrun.analysis.compare.facts import holds, started
 
     selected, unknown = [], set(conditions)
@@ -138,11 +133,11 @@ def _write(comparison: Comparison, format_: Format, output: Path | None) -> None
     elif format_ is not Format.table:
         text = formats.FORMATS[format_](comparison)
     elif output is None:
-        show(comparison, console.stdout())
+        _show(comparison, console.stdout())
         return
     else:
         file = io.StringIO()
-        show(comparison, console.stderr(file))
+        _show(comparison, console.stderr(file))
         text = file.getvalue()
     console.write_result(text, output)
 
@@ -162,39 +157,16 @@ def _plot(comparison: Comparison, path: Path) -> None:
     console.save(path, lambda path: figure.savefig(path, format=kind))
 
 
-def show(comparison: Comparison, out: Console) -> None:
-    """Prints what all specs have in common, the table, and the conclusions."""
+def _show(comparison: Comparison, out: Console) -> None:
+    """Prints the values common to all specs, the table, and the conclusions."""
     from nnrun.analysis.compare import formats
 
     if common := formats.shared(comparison):
-        out.print(f"in common: {common}", markup=False, style="dim", soft_wrap=False)
+        out.print(f"in common: {common}", style="dim", soft_wrap=False)
     for table in _tables(comparison, out.width):
         out.print(table)
     for sentence in formats.sentences(comparison):
-        out.print(sentence, markup=False)
-
-
-class _Column(NamedTuple):
-    heading: str
-    cells: list[str]
-    is_number: bool
-
-    @property
-    def width(self) -> int:
-        lines = (line for cell in (self.heading, *self.cells) for line in cell.split("\n"))
-        return max(map(len, lines))
-
-    def padded(self) -> Iterator[Text]:
-        """Heading and cells, all of one width."""
-        from nnrun.analysis.compare.formats import MARK
-
-        width = self.width
-        for cell in (self.heading, *self.cells):
-            lines = cell.split("\n")
-            if self.is_number:
-                lines = [f"{line:>{width}}" for line in lines]
-            style = "bold" if cell.endswith(MARK) else ""
-            yield Text("\n".join(f" {line} " for line in lines), style)
+        out.print(sentence)
 
 
 def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
@@ -202,15 +174,23 @@ def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
     names, *rest = _columns(comparison)
     part = [names]
     for column in rest:
-        # Rich needs three characters per column besides its cells, and one more per table.
-        if len(part) > 1 and 1 + sum(3 + each.width for each in [*part, column]) > width:
+        # Rich needs one character per column besides its padded cells, and one more per table.
+        if len(part) > 1 and 1 + sum(1 + _width(cells) for cells in [*part, column]) > width:
             yield _table(part)
             part = [names]
         part.append(column)
     yield _table(part)
 
 
-def _columns(comparison: Comparison) -> Iterator[_Column]:
+def _width(cells: Sequence[Text]) -> int:
+    return len(cells[0].plain.partition("\n")[0])
+
+
+def _columns(comparison: Comparison) -> Iterator[list[Text]]:
+    """The heading and the cells of each column, padded to one width.
+
+    Padding by Rich doubles the time for a thousand rows.
+    """
     from nnrun.analysis.compare import formats
 
     names = [column.name for column in comparison.columns]
@@ -220,21 +200,25 @@ def _columns(comparison: Comparison) -> Iterator[_Column]:
         last = name.rpartition(".")[2]
         heading = last if count[last] == 1 else name
         is_number = column.upwards is not None
-        heading = heading.replace("_", "\n", 1) if is_number else _wrapped(heading)
-        cells = [_wrapped(cell) for cell in formats.cells(column, comparison.best(column))]
-        yield _Column(heading, cells, is_number)
+        heading = heading.replace("_", "\n", 1) if is_number else _wrap(heading)
+        values = [_wrap(cell) for cell in formats.cells(column, comparison.best(column))]
+        width = max(len(line) for cell in (heading, *values) for line in cell.split("\n"))
+        align = ">" if is_number else "<"
+        cells = []
+        for cell in (heading, *values):
+            padded = "\n".join(f" {line:{align}{width}} " for line in cell.split("\n"))
+            cells.append(Text(padded, "bold" if cell.endswith(formats.MARK) else ""))
+        yield cells
 
 
-def _wrapped(cell: str) -> str:
+def _wrap(cell: str) -> str:
     return "\n".join(textwrap.wrap(cell, CELL_WIDTH)) if len(cell) > CELL_WIDTH else cell
 
 
-def _table(columns: list[_Column]) -> Table:
-    # Padding by Rich doubles the time for a thousand rows, so the cells are padded already.
+def _table(columns: Sequence[Sequence[Text]]) -> Table:
     table = Table(padding=0)
-    padded = [list(column.padded()) for column in columns]
-    for heading, *_ in padded:
+    for heading, *_ in columns:
         table.add_column(heading, no_wrap=True)
-    for row in zip(*(cells for _, *cells in padded), strict=True):
+    for row in zip(*(cells for _, *cells in columns), strict=True):
         table.add_row(*row)
     return table

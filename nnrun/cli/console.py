@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +32,7 @@ class SafeConsole(Console):
     """A console that shows control characters of foreign text instead of obeying them.
 
     Strings are escaped before their width is measured, and all segments once more before they are
-    written. Control codes of Rich itself pass.
+    written, except the control codes of Rich itself.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
@@ -62,20 +63,27 @@ def stderr(file: IO[str] | None = None) -> Console:
 def _console(file: IO[str]) -> Console:
     # Off a terminal Rich assumes 80 columns and would break lines that scripts read.
     width = None if file.isatty() or "COLUMNS" in os.environ else 120
-    return SafeConsole(file=file, width=width, highlight=False, soft_wrap=not file.isatty())
+    return SafeConsole(
+        file=file,
+        width=width,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=not file.isatty(),
+    )
 
 
 def print_status(text: str, console: Console) -> None:
     """Prints a line for a slow step, on terminals only; the next line overwrites it."""
     if console.is_terminal:
-        console.print(text, markup=False, end="")
+        console.print(text, end="")
         console.control(Control(ControlType.CARRIAGE_RETURN))
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """Prints notes on stderr, beside the result."""
     for note in notes:
-        stderr().print(f"note: {note}", markup=False)
+        stderr().print(f"note: {note}")
 
 
 def make_progress(out: Console, *columns: ProgressColumn) -> Progress:
@@ -90,12 +98,12 @@ def can_draw(out: Console) -> bool:
     return out.is_terminal and not out.is_dumb_terminal
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Prints one JSON document on stdout."""
     sys.stdout.write(as_json(value))
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """One JSON document that ends with a newline."""
     return escape_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
@@ -119,15 +127,12 @@ def make_table(
     """
     from rich.table import Table
 
-    table = Table(title=escape(title) or None, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
     for heading in headings:
         is_right = heading in right
-        table.add_column(
-            Text(escape_text(heading)), justify="right" if is_right else "left", no_wrap=is_right
-        )
-    for number, row in enumerate(rows):
-        cells = (cell if isinstance(cell, Text) else Text(escape_text(cell)) for cell in row)
-        table.add_row(*cells, style=row_styles[number] if row_styles else None)
+        table.add_column(heading, justify="right" if is_right else "left", no_wrap=is_right)
+    for row, style in zip(rows, chain(row_styles, repeat("")), strict=False):
+        table.add_row(*row, style=style)
     return table
 
 
@@ -135,13 +140,12 @@ def print_error(error: NnrunError, console: Console | None = None) -> None:
     """Prints an error, by default on stderr; faults of a spec with their places."""
     console = console or stderr()
     if not isinstance(error, SpecError):
-        console.print(f"[bold red]error:[/] {escape(str(error))}")
+        console.print(f"[bold red]error:[/] {escape(str(error))}", markup=True)
         return
     for fault in error.faults:
         print_fault(fault, console)
-    if in_github_actions():
-        for fault in error.faults:
-            console.print(annotation(fault), markup=False, soft_wrap=True)
+    for fault in error.faults if in_github_actions() else ():
+        console.print(annotation(fault), soft_wrap=True)
 
 
 def print_fault(fault: Fault, out: Console) -> None:
@@ -149,10 +153,10 @@ def print_fault(fault: Fault, out: Console) -> None:
     from nnrun.spec.rendering import render
 
     head, *source = render(fault).splitlines()
-    out.print(f"[bold]{escape(head)}[/]")
+    out.print(head, style="bold")
     color = "yellow" if fault.is_warning else "red"
     for line in source:
-        out.print(escape(line), style="dim" if "^" not in line else color)
+        out.print(line, style=color if "^" in line else "dim")
 
 
 def relative_path(path: Path) -> str:
@@ -182,20 +186,14 @@ def annotation(fault: Fault, spec: Path | None = None) -> str:
         "::error file=a.yaml,title=NN104::model[2]: unknown layer 'Dens'"
     """
     place, level = fault.place, "warning" if fault.is_warning else "error"
-    where = {"file": str(spec) if spec else None, "title": fault.code}
+    where = {"file": str(spec)} if spec else {}
     if place and place.source not in (OVERRIDE, GATE):
-        end = place.column + place.length
-        where = {
-            "file": place.source,
-            "line": str(place.line),
-            "col": str(place.column),
-            "endColumn": str(end),
-            "title": fault.code,
-        }
+        end = str(place.column + place.length)
+        where = {"file": place.source, "line": str(place.line), "col": str(place.column)}
+        where["endColumn"] = end
     properties = ",".join(
         f"{key}={_escape_message(value).replace(':', '%3A').replace(',', '%2C')}"
-        for key, value in where.items()
-        if value
+        for key, value in {**where, "title": fault.code}.items()
     )
     hint = f"; did you mean '{fault.suggestion}'?" if fault.suggestion else ""
     path = f"{fault.path}: " if fault.path else ""
@@ -218,10 +216,10 @@ def write_result(text: str, output: Path | None) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    if output is None:
-        sys.stdout.write(text)
-    else:
+    if output:
         save(output, lambda path: path.write_text(text, encoding="utf-8"))
+    else:
+        sys.stdout.write(text)
 
 
 def save(path: Path, write: Callable[[Path], object]) -> None:

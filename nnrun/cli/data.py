@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -32,13 +32,18 @@ def list_data(json: Json = False) -> None:
     Example: nnrun data list
     """
     with exit_codes():
-        from nnrun.data.published import folder
+        from nnrun.data import published
 
-        datasets = [_summary(name, cls) for name, cls in registered().items()]
         if json:
-            console.print_json({"schema_version": 1, "folder": str(folder()), "datasets": datasets})
-        else:
-            _print_table(datasets)
+            datasets = [_as_json(name, cls) for name, cls in registered().items()]
+            folder = str(published.folder())
+            console.print_json({"schema_version": 1, "folder": folder, "datasets": datasets})
+            return
+        headings = ("data set", "rows", "kind", "size", "where")
+        rows = [_row(name, cls) for name, cls in registered().items()]
+        table = console.make_table(headings, rows, right=["rows", "size"])
+        table.columns[4].overflow = "fold"
+        console.stdout().print(table)
 
 
 @app.command()
@@ -84,13 +89,13 @@ def import_file(
         if not candidates:
             raise CommandError(f"{name} {EMBEDDED}; there is nothing to import")
         file = cache.identify(path, candidates)
-        copied = cache.import_file(path, file)
+        is_new = cache.import_file(path, file)
         if json:
-            state = "imported" if copied else "cached"
-            console.print_json({"schema_version": 1, "file": _as_json(file, state=state)})
+            entry = _entry(file, state="imported" if is_new else "cached")
+            console.print_json({"schema_version": 1, "file": entry})
             return
-        result = "imported as" if copied else "there already, with the published hash:"
-        console.stdout().print(f"{file.dataset}: {result} {file.path}", markup=False)
+        state = "imported as" if is_new else "already cached, with the published hash:"
+        console.stdout().print(f"{file.dataset}: {state} {file.path}")
 
 
 @app.command()
@@ -110,16 +115,19 @@ def verify(
     with exit_codes():
         from nnrun.data import published
 
-        _check_names(names or [])
-        wanted = [
-            file for file in published.FILES if (file.dataset in names if names else file.exists)
-        ]
-        files = [_verify(file, quiet=json) for file in wanted]
+        names = names or []
+        _check_names(names)
+        files = [f for f in published.FILES if (f.dataset in names if names else f.exists)]
+        entries = [_verify(file, quiet=json) for file in files]
         if json:
-            console.print_json({"schema_version": 1, "files": files})
+            console.print_json({"schema_version": 1, "files": entries})
+        elif not names and not files:
+            console.stderr().print(f"no data set has a file in {published.folder()}")
         else:
-            _print_without_files(names or [], wanted)
-        raise typer.Exit(0 if all(file["state"] == "right" for file in files) else 1)
+            for name in names:
+                if not published.of(name):
+                    console.stdout().print(f"{name}: {EMBEDDED}, there is no file to verify")
+        raise typer.Exit(0 if all(entry["state"] == "right" for entry in entries) else 1)
 
 
 def registered() -> dict[str, type[DatasetBase]]:
@@ -137,74 +145,71 @@ def _check_names(names: Sequence[str]) -> None:
     from nnrun.spec.suggest import nearest
     from nnrun.spec.text import join_words
 
-    known = list(registered())
+    allowed = list(registered())
     errors = []
     for name in names:
-        if name not in known:
-            guess = nearest(name, known)
-            hint = f"did you mean '{guess}'?" if guess else f"there are {join_words(known, 'and')}"
+        if name not in allowed:
+            guess = nearest(name, allowed)
+            every = join_words(allowed, "and")
+            hint = f"did you mean '{guess}'?" if guess else f"there are {every}"
             errors.append(f"there is no data set '{name}'; {hint}")
     if errors:
         raise CommandError("\n".join(errors))
 
 
-def _as_json(file: File, **facts: Any) -> dict[str, Any]:
+def _entry(file: File, **facts: object) -> dict[str, object]:
     return {"dataset": file.dataset, "name": file.name, "path": str(file.path), **facts}
 
 
-def _summary(name: str, cls: type[DatasetBase]) -> dict[str, Any]:
+def _state(files: Sequence[File]) -> str:
+    states = {str(file.state) for file in files}
+    return "embedded" if not states else "partly cached" if len(states) > 1 else states.pop()
+
+
+def _as_json(name: str, cls: type[DatasetBase]) -> dict[str, object]:
     from nnrun.data import published
 
-    known, files = cls(name=name).profile(), published.of(name)
-    states = {str(file.state) for file in files}
+    profile, files = cls(name=name).profile(), published.of(name)
     return {
         "name": name,
-        "rows": (known.train or 0) + (known.test or 0),
-        "kind": known.kind,
+        "rows": (profile.train or 0) + (profile.test or 0),
+        "kind": profile.kind,
         "bytes": sum(file.bytes for file in files),
-        "state": "embedded" if not states else "partly cached" if len(states) > 1 else states.pop(),
+        "state": _state(files),
         "files": [
-            _as_json(file, bytes=file.bytes, state=file.state, url=file.url, hash=file.hash)
+            _entry(file, bytes=file.bytes, state=file.state, url=file.url, hash=file.hash)
             for file in files
         ],
     }
 
 
-def _print_table(datasets: Sequence[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _row(name: str, cls: type[DatasetBase]) -> tuple[str, ...]:
+    from nnrun.data import published
 
-    table = Table("data set", "rows", "kind", "size", "where")
-    for number in (1, 3):
-        table.columns[number].justify = "right"
-    table.columns[4].overflow = "fold"
-    for data in datasets:
-        size = f"{data['bytes'] / 1e6:.1f} MB" if data["files"] else ""
-        table.add_row(data["name"], f"{data['rows']:,}", data["kind"], size, _location(data))
-    console.stdout().print(table)
+    data, files = _as_json(name, cls), published.of(name)
+    size = f"{sum(file.bytes for file in files) / 1e6:.1f} MB" if files else ""
+    return name, f"{data['rows']:,}", str(data["kind"]), size, _location(files)
 
 
-def _location(data: dict[str, Any]) -> str:
+def _location(files: Sequence[File]) -> str:
     """The state, with the path of a single file, the folder of several, or the files at fault."""
-    from rich.markup import escape
-
-    state, files = data["state"], data["files"]
+    state = _state(files)
     if state in ("embedded", "not cached"):
-        return str(state)
-    wrong = [file for file in files if file["state"] != "cached"]
-    if wrong:
-        return "\n".join(f"{file['state']}: {escape(file['path'])}" for file in wrong)
-    path = Path(files[0]["path"])
-    return f"{state}: {escape(str(path.parent if len(files) > 1 else path))}"
+        return state
+    if wrong := [file for file in files if file.state != "cached"]:
+        return "\n".join(f"{file.state}: {file.path}" for file in wrong)
+    path = files[0].path
+    return f"{state}: {path.parent if len(files) > 1 else path}"
 
 
-def _fetch(name: str, *, quiet: bool) -> list[dict[str, Any]]:
+def _fetch(name: str, *, quiet: bool) -> list[dict[str, object]]:
     """Downloads the files of one data set up to the first that fails."""
     from nnrun.data import cache, published
 
     out = console.stderr() if quiet else console.stdout()
     if not published.of(name):
-        out.print(f"{name}: {EMBEDDED}, there is nothing to download", markup=False)
-    files: list[dict[str, Any]] = []
+        out.print(f"{name}: {EMBEDDED}, there is nothing to download")
+    files: list[dict[str, object]] = []
     for file in published.of(name):
         existed = file.exists
         try:
@@ -212,38 +217,25 @@ def _fetch(name: str, *, quiet: bool) -> list[dict[str, Any]]:
         except DataError as error:
             console.print_error(error)
             # The other files would fail too, each after a wait.
-            return [*files, _as_json(file, state="failed", error=str(error))]
-        files.append(_as_json(file, state="cached" if existed else "downloaded"))
-        result = "there already, with the published hash" if existed else "downloaded"
-        out.print(f"{name}: {result}: {file.path}", markup=False)
+            return [*files, _entry(file, state="failed", error=str(error))]
+        files.append(_entry(file, state="cached" if existed else "downloaded"))
+        state = "already cached, with the published hash" if existed else "downloaded"
+        out.print(f"{name}: {state}: {file.path}")
     return files
 
 
-def _verify(file: File, *, quiet: bool) -> dict[str, Any]:
+def _verify(file: File, *, quiet: bool) -> dict[str, object]:
     from nnrun.data import cache
 
-    state, message = "right", f"{file.dataset}: {file.path} is the published file"
+    place, fetch = f"{file.dataset}: {file.path}", f"nnrun data fetch {file.dataset}"
+    state, message = "right", f"{place} is the published file"
     if not file.exists:
-        state = "absent"
-        message = (
-            f"{file.dataset}: {file.path} is not there; `nnrun data fetch {file.dataset}` "
-            "downloads it"
-        )
+        state, message = "absent", f"{place} is missing; `{fetch}` downloads it"
     else:
         try:
             cache.check(file)
         except DataError as error:
             state, message = "wrong", str(error)
     if not quiet:
-        console.stdout().print(message, markup=False, style=None if state == "right" else "red")
-    return _as_json(file, state=state, message=message)
-
-
-def _print_without_files(names: Sequence[str], files: Sequence[File]) -> None:
-    from nnrun.data.published import folder
-
-    for name in names:
-        if name not in {file.dataset for file in files}:
-            console.stdout().print(f"{name}: {EMBEDDED}, there is no file to verify", markup=False)
-    if not names and not files:
-        console.stderr().print(f"no data set has a file in {folder()}", markup=False)
+        console.stdout().print(message, style=None if state == "right" else "red")
+    return _entry(file, state=state, message=message)

@@ -44,17 +44,9 @@ def evaluate(
         metrics = predict.with_tensorflow(_metrics, subject, raw)
         source = str(file) if file else "test set"
         if json:
-            console.print_json(
-                {
-                    "schema_version": 1,
-                    "path": str(subject.run.path),
-                    "dataset": subject.name,
-                    "source": source,
-                    "rows": len(raw),
-                    "notices": notices,
-                    "metrics": metrics,
-                }
-            )
+            document = {"schema_version": 1, "path": str(subject.run.path), "dataset": subject.name}
+            facts = {"source": source, "rows": len(raw), "notices": notices, "metrics": metrics}
+            console.print_json(document | facts)
             return
         rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
         title = f"{source}, {len(raw):,} rows"
@@ -63,11 +55,6 @@ def evaluate(
 
 
 def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
-    """Reads rows with their labels.
-
-    Raises:
-        CommandError: the rows have no labels.
-    """
     from nnrun.analysis.predict import files
 
     # Images are not inverted, so that the metrics are those of the given file.

@@ -47,7 +47,7 @@ def export(
         if json:
             console.print_json(_as_json(subject, exported))
         else:
-            console.stdout().print(_description(exported), markup=False)
+            console.stdout().print(_description(exported))
 
 
 def _export(subject: TrainedRun, format_: Format, target: Path) -> Exported:

@@ -35,10 +35,10 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
         if json:
             console.print_json({"schema_version": 1, "runs": rows, "bytes": total})
         elif not rows:
-            console.stderr().print(f"no runs in {console.relative_path(root)}", markup=False)
+            console.stderr().print(f"no runs in {console.relative_path(root)}")
         else:
             console.stdout().print(console.make_table(COLUMNS, rows, right=["size"]))
-            console.stdout().print(count_runs(len(rows), total), markup=False)
+            console.stdout().print(count_runs(len(rows), total))
 
 
 def _row(run: Run, size: int) -> list[str]:

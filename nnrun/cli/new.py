@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -22,15 +21,13 @@ if TYPE_CHECKING:
     from nnrun.spec.experiment import Experiment
     from nnrun.spec.profile import TableSummary
 
-Raw = dict[str, Any]
-
 SUFFIXES = (".yaml", ".yml")
 HINT = "# Keys behind a '#' are not in use and show their defaults. To use one, delete '# '."
 
 IMAGE_SIZE = 64
 """Height and width to which images are scaled, in pixels."""
 NAME_SHARE = 0.5
-"""A text column with a value of its own in more than this share of the rows is a name."""
+"""A text column with more different values than this share of the rows contains names."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Draft:
         notes: decisions for the user to check.
     """
 
-    raw: Raw
+    raw: dict[str, Any]
     header: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -77,35 +74,28 @@ def new(
 
         path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
         is_name = source in specs.shipped_names() or source in data_sets()
-        user = None if is_name else _from_user_data(source, target, path)
-        if target is not None and not (user and "target" in user.raw["dataset"]):
+        draft = None if is_name else _from_user_data(source, target, path)
+        if target is not None and not (draft and "target" in draft.raw["dataset"]):
             raise CommandError("--target: only a table has a column to predict")
-        draft = user or _from_shipped(source, path)
-        experiment = _renamed(draft.raw, path.name.removesuffix(path.suffix))
+        draft = draft or _from_shipped(source, path)
+        experiment = _validated(draft, path.stem)
         command = next(line for line in draft.header if line.startswith("#   "))[4:]
-        has_schema = (path.parent / schema.FILE).is_file()
-        first = schema.header() if has_schema else ()
+        first = schema.header() if (path.parent / schema.FILE).is_file() else ()
         _write(path, "\n".join((*first, *draft.header, HINT, "", dump_commented(experiment))))
         if json:
             console.print_json({"schema_version": 1, "path": str(path), "command": command})
             return
-        for note in draft.notes:
-            console.stderr().print(note, markup=False)
-        console.stderr().print(f"wrote {path}; now run\n  {command}", markup=False)
+        for line in (*draft.notes, f"wrote {path}; now run\n  {command}"):
+            console.stderr().print(line)
 
 
-def _renamed(raw: Raw, name: str) -> Experiment:
-    """The experiment with another name.
-
-    Raises:
-        CommandError: the name is not allowed.
-    """
+def _validated(draft: Draft, name: str) -> Experiment:
     from pydantic import ValidationError
 
     from nnrun.spec import messages
     from nnrun.spec.experiment import Experiment
 
-    raw = {**raw, "name": name}
+    raw = {**draft.raw, "name": name}
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -133,19 +123,13 @@ def _from_shipped(source: str, path: Path) -> Draft:
     start = _shipped_spec(source)
     lines = start.read_text(encoding="utf-8").splitlines()[len(schema.header()) :]
     shipped_as = f"configs/{start.relative_to(specs.shipped_folder()).as_posix()}"
-    header = tuple(
-        line.replace(shipped_as, shlex.quote(str(path)))
-        for line in takewhile(lambda line: line.startswith("#"), lines)
-    )
+    comments = takewhile(lambda line: line.startswith("#"), lines)
+    header = tuple(line.replace(shipped_as, shlex.quote(str(path))) for line in comments)
     return Draft(load(start).root.plain(), header)
 
 
 def _shipped_spec(source: str) -> Path:
-    """The shipped spec of that name, or else the one with the shortest name for that data set.
-
-    Raises:
-        CommandError: there is neither.
-    """
+    """The shipped spec of that name, or else the one with the shortest name for that data set."""
     from nnrun.spec.language import data_sets
     from nnrun.spec.loading import load
 
@@ -162,16 +146,7 @@ def _shipped_spec(source: str) -> Path:
 
 
 def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None:
-    """A shipped spec adapted to a file or a folder; None for a name that is neither.
-
-    Args:
-        source: as typed, relative to the current folder.
-        target: the column to predict, if given.
-        path: of the spec to write.
-
-    Raises:
-        CommandError: the data do not exist or cannot be read.
-    """
+    """A shipped spec adapted to a file or a folder; None for a name that is neither."""
     from nnrun.spec.language import FILES, UNREADABLE
 
     data = Path(source).expanduser()
@@ -179,9 +154,8 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
     if data.is_dir():
         return _from_folder(data, path)
     if suffix in UNREADABLE:
-        raise CommandError(
-            f"{quote(source)}: {suffix} is not supported; save it as csv, parquet or npz"
-        )
+        reason = f"{suffix} is not supported; save it as csv, parquet or npz"
+        raise CommandError(f"{quote(source)}: {reason}")
     if suffix not in FILES:
         return None
     if not data.is_file():
@@ -192,11 +166,12 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
     if target is not None and FILES[suffix] == "parquet":
         raw["dataset"]["target"] = target
     raw["validation"] = _holdout(stratify=False)
-    notes = ("check target, layers and loss: nnrun did not read the file",)
-    return _draft(raw, f"From {data.name}", path, notes)
+    return _draft(
+        raw, f"From {data.name}", path, "check target, layers and loss: nnrun did not read the file"
+    )
 
 
-def _draft(raw: Raw, description: str, path: Path, notes: tuple[str, ...]) -> Draft:
+def _draft(raw: dict[str, Any], description: str, path: Path, *notes: str) -> Draft:
     raw["description"] = description
     # Names in the data may contain any character; the comment must stay on one line.
     line = "".join(letter if letter.isprintable() else " " for letter in description)
@@ -220,8 +195,8 @@ def _from_folder(data: Path, path: Path) -> Draft:
     else:
         # Keys for columns of a table.
         del raw["dataset"]["text"], raw["dataset"]["target"]
-    notes = (f"{len(names)} classes: {join_words(names[:10], 'and')}",)
-    return _draft(raw, f"{join_words(names[:3], 'or')}, from {data.name}", path, notes)
+    note = f"{len(names)} classes: {join_words(names[:10], 'and')}"
+    return _draft(raw, f"{join_words(names[:3], 'or')}, from {data.name}", path, note)
 
 
 def _from_table(data: Path, target: str | None, path: Path) -> Draft:
@@ -237,36 +212,49 @@ def _from_table(data: Path, target: str | None, path: Path) -> Draft:
     elif target not in table.columns:
         present = join_words([quote(name) for name in table.columns], "and")
         raise CommandError(f"--target: {data.name} has no column {quote(target)}; it has {present}")
-    column = table.columns[target]
-    classes = column.categories if column else None
-    if classes and len(classes) < 2:
-        raise CommandError(f"{quote(target)} is {quote(classes[0])} in every row")
+    raw, notes = _adapted_to_table(table, target, data, path)
+    if separator != ",":
+        raw["dataset"]["separator"] = separator
+    text = raw["dataset"].get("text")
+    by = f", by {text}" if text else ""
+    return _draft(raw, f"{target}{by}, from {data.name}", path, *notes)
 
-    unnamed = [name for name in table.columns if name.startswith(profile.UNNAMED)]
-    names = list(_name_columns(table, target))
+
+def _adapted_to_table(
+    table: TableSummary, target: str, data: Path, path: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """A spec for the features of a table, with notes."""
+    from nnrun.spec.profile import UNNAMED
+
+    column = table.columns[target]
+    classes = (column.categories if column else None) or ()
+    outputs = len(classes) or 1
+    if len(classes) == 1:
+        raise CommandError(f"{quote(target)} is {quote(classes[0])} in every row")
+    unnamed = [name for name in table.columns if name.startswith(UNNAMED)]
+    names = _name_columns(table, target)
     features = [name for name in table.columns if name not in (target, *unnamed, *names)]
-    outputs = len(classes) if classes else 1
-    dataset: Raw = {"target": target, **({"separator": separator} if separator != "," else {})}
     if classes and len([*unnamed, *names]) == 1 and not features:
         [text] = [*unnamed, *names]
         raw = _adapted("functions", data, path, outputs=outputs)
-        raw["dataset"] |= {**dataset, "text": text}
-        note = f"{quote(target)} is predicted from {quote(text)}"
-        return _draft(raw, f"{target}, by {text}, from {data.name}", path, (note,))
+        raw["dataset"] |= {"target": target, "text": text}
+        return raw, [f"{quote(target)} is predicted from {quote(text)}"]
     if not features:
         raise CommandError(f"{data.name} has no column to predict {quote(target)} from")
     raw = _adapted("flowers" if classes else "cars", data, path, outputs=outputs)
-    has_gaps = any(feature.missing for name in features if (feature := table.columns[name]))
-    dataset["prepare"] = [*([{"impute": "median"}] if has_gaps else []), "standardize"]
-    raw["dataset"] |= dataset | ({"features": features} if unnamed or names else {})
+    has_gaps = any(values.missing for name in features if (values := table.columns[name]))
+    raw["dataset"]["target"] = target
+    raw["dataset"]["prepare"] = [*([{"impute": "median"}] if has_gaps else []), "standardize"]
     raw["validation"] = _holdout(stratify=bool(classes))
     kind = f"{len(classes)} classes" if classes else "a number"
-    notes = (
-        f"target: {quote(target)}, {kind}; --target selects another column",
-        *(["column without a name is ignored: probably row numbers"] if unnamed else []),
-        *([f"ignored, almost every value is unique: {join_words(names, 'and')}"] if names else []),
-    )
-    return _draft(raw, f"{target}, from {data.name}", path, notes)
+    notes = [f"target: {quote(target)}, {kind}; --target selects another column"]
+    if unnamed or names:
+        raw["dataset"]["features"] = features
+    if unnamed:
+        notes.append("column without a name is ignored: probably row numbers")
+    if names:
+        notes.append(f"ignored, almost every value is unique: {join_words(names, 'and')}")
+    return raw, notes
 
 
 def _separator(data: Path) -> str:
@@ -279,31 +267,26 @@ def _separator(data: Path) -> str:
     return max(",;\t", key=header.count)
 
 
-def _name_columns(table: TableSummary, target: str) -> Iterator[str]:
+def _name_columns(table: TableSummary, target: str) -> list[str]:
     """Text columns that name the rows, from which nothing can be learnt."""
-    for name, column in table.columns.items():
-        words = column.categories if column and name != target else None
-        if words and table.rows and len(words) > max(2, NAME_SHARE * table.rows):
-            yield name
+    most = max(2, NAME_SHARE * table.rows) if table.rows else float("inf")
+    return [
+        name
+        for name, column in table.columns.items()
+        if column and name != target and len(column.categories or ()) > most
+    ]
 
 
-def _holdout(*, stratify: bool) -> Raw:
+def _holdout(*, stratify: bool) -> dict[str, object]:
     """A hold-out: after a cross-validation there would be no model to predict with."""
     return {"holdout": {"size": 0.2, "take": "random", **({"stratify": True} if stratify else {})}}
 
 
-def _adapted(name: str, data: Path, path: Path, *, outputs: int | None = None) -> Raw:
-    """A shipped spec with other data and without its `expect`.
-
-    Args:
-        name: of the spec in `configs/own`.
-        data: as typed.
-        path: of the spec to write.
-        outputs: units of the last layer; None leaves them unchanged.
-    """
+def _adapted(name: str, data: Path, path: Path, *, outputs: int | None = None) -> dict[str, Any]:
+    """A shipped spec with other data and, if given, other units of the last layer."""
     from nnrun.spec.loading import load
 
-    raw: Raw = load(specs.shipped_folder() / "own" / f"{name}.yaml").root.plain()
+    raw: dict[str, Any] = load(specs.shipped_folder() / "own" / f"{name}.yaml").root.plain()
     raw.pop("expect", None)
     relative = data if data.is_absolute() else Path(os.path.relpath(data, path.parent))
     raw["dataset"]["path"] = relative.as_posix()

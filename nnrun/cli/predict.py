@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.table import Table
@@ -124,11 +124,7 @@ def _answers(subject: TrainedRun, raw: Raw) -> list[Prediction]:
 def with_tensorflow(
     work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
 ) -> Result:
-    """Loads TensorFlow and calls a function, without the messages of TensorFlow.
-
-    Raises:
-        RunError: the model cannot be read or used.
-    """
+    """Loads TensorFlow and calls a function, without the messages of TensorFlow."""
     with Noise(), Interrupts() as interrupts:
         backend.load()
         result = work(*arguments, **options)
@@ -145,45 +141,42 @@ def _write(
     output: Path | None,
 ) -> None:
     if format_ is Format.json:
-        text = console.as_json(as_json(subject, raw, answers))
+        text = console.as_json(_as_json(subject, raw, answers))
     elif format_ is Format.csv:
-        text = as_csv(subject, answers)
+        text = _as_csv(subject, answers)
     elif output is None:
-        console.stdout().print(as_table(subject, answers))
+        console.stdout().print(_as_table(subject, answers))
         return
     else:
         file = io.StringIO()
-        console.stderr(file).print(as_table(subject, answers))
+        console.stderr(file).print(_as_table(subject, answers))
         text = file.getvalue()
     console.write_result(text, output)
 
 
-def as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
+def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
     """A line per row; a wrong class is red and marked with a cross."""
-    has_texts = any(answer.text is not None for answer in answers)
-    has_labels = any(answer.label is not None for answer in answers)
-    has_probabilities = any(answer.probability is not None for answer in answers)
-    headings = ["row", *(["text"] if has_texts else []), *(["label"] if has_labels else [])]
-    headings += ["prediction", *(["probability"] if has_probabilities else [])]
+    optional = ("text", "label", "probability")
+    headings = [
+        heading
+        for heading in ("row", "text", "label", "prediction", "probability")
+        if heading not in optional or any(getattr(a, heading) is not None for a in answers)
+    ]
     rows, styles = [], []
     for answer in answers:
-        wrong = bool(subject.classes) and has_labels and answer.label != answer.prediction
+        is_wrong = subject.classes and answer.label not in (None, answer.prediction)
         cells = {
             "row": answer.name,
             "text": _excerpt(answer.text or ""),
             "label": _formatted(answer.label),
-            "prediction": f"{_formatted(answer.prediction)}{' ✗' if wrong else ''}",
+            "prediction": f"{_formatted(answer.prediction)}{' ✗' if is_wrong else ''}",
             "probability": format_number(answer.probability),
         }
         rows.append([escape_line(cells[heading]) for heading in headings])
-        styles.append("red" if wrong else "")
-    return console.make_table(
-        headings,
-        rows,
-        title=escape_line(f"{subject.name}: {subject.target}"),
-        right=["probability", *([] if subject.classes else ["label", "prediction"])],
-        row_styles=styles,
-    )
+        styles.append("red" if is_wrong else "")
+    title = escape_line(f"{subject.name}: {subject.target}")
+    right = ["probability", *([] if subject.classes else ["label", "prediction"])]
+    return console.make_table(headings, rows, title=title, right=right, row_styles=styles)
 
 
 def _excerpt(text: str) -> str:
@@ -196,8 +189,7 @@ def _formatted(value: str | float | None) -> str:
     return value if isinstance(value, str) else format_number(value)
 
 
-def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> dict[str, Any]:
-    """The result as a JSON document."""
+def _as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> dict[str, object]:
     return {
         "schema_version": 1,
         "path": str(subject.run.path),
@@ -209,7 +201,7 @@ def as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> dic
     }
 
 
-def as_csv(subject: TrainedRun, answers: Sequence[Prediction]) -> str:
+def _as_csv(subject: TrainedRun, answers: Sequence[Prediction]) -> str:
     """A line per row, with a column per class where the model returns probabilities."""
     names = [f"p({name})" for name in subject.classes] if answers[0].probabilities else []
     file = io.StringIO()

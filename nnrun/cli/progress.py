@@ -6,7 +6,10 @@ import time
 from pathlib import Path
 from typing import Self
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
+from rich.progress import TimeElapsedColumn as Elapsed
+from rich.progress import TimeRemainingColumn as Remaining
 
 from nnrun.cli import console, summary
 from nnrun.runs import Run, layout
@@ -18,86 +21,8 @@ MOST_BARS = 12
 """With more finished folds, the first ones are hidden."""
 PRINT_SECONDS = 10.0
 """Without bars, a fold prints an epoch at most this often."""
-
-
-class TrainingProgress(Observer):
-    """Shows one training; while it is entered, messages of TensorFlow go to the log.
-
-    `path` is the run folder once it exists.
-
-    Args:
-        title: printed when the run begins; by default the run folder.
-    """
-
-    def __init__(self, title: str | None = None) -> None:
-        self._title = title
-        self.path: Path | None = None
-        self._noise = Noise()
-        self._steps = 1
-        self._epochs = 1
-        self._epoch = 0
-
-    def reading(self, dataset: str) -> None:
-        """Shows the data set that is read, before there is a bar; a download shows its own."""
-        console.print_status(f"reading {dataset}", console.stderr())
-
-    def __enter__(self) -> Self:
-        terminal = self._noise.__enter__().terminal
-        self._console = console.stderr(terminal)
-        self._draws = console.can_draw(self._console)
-        self._bar = console.make_progress(
-            self._console,
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[metrics]}", markup=False),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        self._task = self._bar.add_task("starting", total=None, metrics="")
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-        self._noise.__exit__()
-
-    def stage(self, text: str) -> None:
-        """Shows the current step."""
-        self._bar.update(self._task, description=text)
-
-    def run_began(self, path: Path, parts: int = 1) -> None:
-        """Opens the log and prints the title."""
-        self.path = path
-        self._noise.move_to(path / layout.LOG)
-        self._print(self._title or f"run {console.relative_path(path)}")
-
-    def notice(self, text: str) -> None:
-        """Prints a note, on a terminal too."""
-        self._noise.note(f"note: {text}")
-        self._console.print(f"note: {text}", markup=False)
-
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
-        """Moves the bar."""
-        self._epoch, self._epochs, self._steps = epoch, epochs, steps
-        self._bar.update(
-            self._task, description=f"epoch {epoch + 1}/{epochs}", total=epochs * steps
-        )
-
-    def steps_done(self, step: int) -> None:
-        """Moves the bar."""
-        self._bar.update(self._task, completed=self._epoch * self._steps + step)
-
-    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """Prints a line where there is no bar."""
-        self._bar.update(
-            self._task, completed=(epoch + 1) * self._steps, metrics=shorten_logs(logs)
-        )
-        self._print(epoch_line(epoch, self._epochs, logs, seconds))
-
-    def _print(self, line: str) -> None:
-        self._noise.note(line)
-        if not self._draws:
-            self._console.print(line, markup=False)
+METRICS_WIDTH = 48
+"""Characters of the metrics beside a bar."""
 
 
 def epoch_line(epoch: int, epochs: int, logs: Logs, seconds: float) -> str:
@@ -108,7 +33,7 @@ def epoch_line(epoch: int, epochs: int, logs: Logs, seconds: float) -> str:
 def shorten_logs(logs: Logs) -> str:
     """As many metrics as fit beside a bar."""
     parts = _formatted(logs)
-    while len(parts) > 1 and sum(map(len, parts)) > 48:
+    while len(parts) > 1 and sum(map(len, parts)) > METRICS_WIDTH:
         parts.pop()
     return "  ".join(parts)
 
@@ -117,29 +42,123 @@ def _formatted(logs: Logs) -> list[str]:
     return [f"{name} {value:.4f}" for name, value in logs.items()]
 
 
-class FoldProgress(Observer):
-    """Shows a cross-validation: a bar per fold on a terminal, lines elsewhere.
+class _EpochBar(Observer):
+    """Moves a bar with the steps and epochs of one training."""
 
-    `run` is the run once it exists.
+    _epoch, _epochs, _steps = 0, 1, 1
+
+    def _add_bar(self, bar: Progress, description: str) -> None:
+        self._bar = bar
+        self.task = bar.add_task(description, total=None, metrics="")
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        self._epoch, self._epochs, self._steps = epoch, epochs, steps
+        self._bar.update(self.task, total=epochs * steps)
+
+    def steps_done(self, step: int) -> None:
+        self._bar.update(self.task, completed=self._epoch * self._steps + step)
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        done = (epoch + 1) * self._steps
+        self._bar.update(self.task, completed=done, metrics=shorten_logs(logs))
+
+
+class _RunProgress(Observer):
+    """Shows a run: bars on a terminal, lines elsewhere, and lines in the log.
+
+    `run` is the run once its folder exists.
 
     Args:
         title: printed when the run begins; by default the run folder.
     """
 
+    task: TaskID
+
     def __init__(self, title: str | None = None) -> None:
         self._title = title
         self.run: Run | None = None
-        self._console = console.stderr()
-        self._draws = console.can_draw(self._console)
+
+    def _start_bar(self, out: Console, width: int, *columns: ProgressColumn) -> Progress:
+        self._console = out
         self._bar = console.make_progress(
-            self._console,
+            out,
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=width),
             TextColumn("{task.fields[metrics]}", markup=False),
-            TimeElapsedColumn(),
+            *columns,
         )
-        self._whole = self._bar.add_task("starting", total=None, metrics="")
-        self._lines: dict[str, _FoldLine] = {}
+        return self._bar
+
+    def _log(self, line: str) -> None:
+        raise NotImplementedError
+
+    def stage(self, text: str) -> None:
+        """Shows the current step."""
+        self._bar.update(self.task, description=text)
+
+    def run_began(self, path: Path, parts: int = 1) -> None:
+        """Prints the title."""
+        self.run = Run(path)
+        self.print(self._title or f"run {console.relative_path(path)}")
+
+    def notice(self, text: str) -> None:
+        """Prints a note, on a terminal too."""
+        self._log(f"note: {text}")
+        self._console.print(f"note: {text}")
+
+    def print(self, line: str) -> None:
+        """Logs a line, and prints it where there are no bars."""
+        self._log(line)
+        if not console.can_draw(self._console):
+            self._console.print(line)
+
+
+class TrainingProgress(_RunProgress, _EpochBar):
+    """Shows one training; while it is entered, messages of TensorFlow go to the log."""
+
+    def reading(self, dataset: str) -> None:
+        """Shows the data set that is read, before there is a bar; a download shows its own."""
+        console.print_status(f"reading {dataset}", console.stderr())
+
+    def __enter__(self) -> Self:
+        self._noise = Noise().__enter__()
+        out = console.stderr(self._noise.terminal)
+        self._add_bar(self._start_bar(out, 24, Elapsed(), Remaining()), "starting")
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        self._noise.__exit__()
+
+    def _log(self, line: str) -> None:
+        self._noise.note(line)
+
+    def run_began(self, path: Path, parts: int = 1) -> None:
+        """Opens the log and prints the title."""
+        self._noise.move_to(path / layout.LOG)
+        super().run_began(path, parts)
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
+        """Moves the bar."""
+        super().epoch_began(epoch, epochs, steps)
+        self.stage(f"epoch {epoch + 1}/{epochs}")
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        """Moves the bar, and prints a line where there is none."""
+        super().epoch_ended(epoch, logs, seconds)
+        self.print(epoch_line(epoch, self._epochs, logs, seconds))
+
+
+class FoldProgress(_RunProgress):
+    """Shows a cross-validation: a bar per fold on a terminal, lines elsewhere."""
+
+    def __init__(self, title: str | None = None) -> None:
+        super().__init__(title)
+        self.task = self._start_bar(console.stderr(), 20, Elapsed()).add_task(
+            "starting", total=None, metrics=""
+        )
+        self._folds: dict[str, _FoldProgress] = {}
         self._ended: list[str] = []
         self._has_lost_log = False
 
@@ -150,41 +169,25 @@ class FoldProgress(Observer):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def stage(self, text: str) -> None:
-        """Shows the current step."""
-        self._bar.update(self._whole, description=text)
-
     def run_began(self, path: Path, parts: int = 1) -> None:
-        """Opens the log and prints the title."""
-        self.run = Run(path)
-        self._bar.update(self._whole, description="folds", total=parts, completed=0)
-        self.print(self._title or f"run {console.relative_path(path)}")
-
-    def notice(self, text: str) -> None:
-        """Prints a note, on a terminal too."""
-        self._log(f"note: {text}")
-        self._console.print(f"note: {text}", markup=False)
+        """Prints the title."""
+        self._bar.update(self.task, description="folds", total=parts, completed=0)
+        super().run_began(path, parts)
 
     def part_observer(self, part: str) -> Observer:
         """Observes one fold."""
-        if part not in self._lines:
-            self._lines[part] = _FoldLine(part, self, self._bar)
-        return self._lines[part]
+        if part not in self._folds:
+            self._folds[part] = _FoldProgress(part, self, self._bar)
+        return self._folds[part]
 
     def part_ended(self, part: str, error: str | None) -> None:
         """Prints the result of a fold."""
         self.part_observer(part)
-        self._lines[part].end(error)
+        self._folds[part].end(error)
         self._ended.append(part)
-        self._bar.update(self._whole, description="folds", completed=len(self._ended))
+        self._bar.update(self.task, description="folds", completed=len(self._ended))
         if len(self._ended) > MOST_BARS:
-            self._bar.update(self._lines[self._ended[-1 - MOST_BARS]].task, visible=False)
-
-    def print(self, line: str) -> None:
-        """Logs a line, and prints it where there are no bars."""
-        self._log(line)
-        if not self._draws:
-            self._console.print(line, markup=False)
+            self._bar.update(self._folds[self._ended[-1 - MOST_BARS]].task, visible=False)
 
     def _log(self, line: str) -> None:
         if not self.run:
@@ -199,46 +202,29 @@ class FoldProgress(Observer):
             self._has_lost_log = True
 
 
-class _FoldLine(Observer):
-    """Observes one fold."""
-
-    def __init__(self, part: str, progress: FoldProgress, bar: Progress) -> None:
+class _FoldProgress(_EpochBar):
+    def __init__(self, part: str, run: FoldProgress, bar: Progress) -> None:
         self._part = part.replace("-", " ")
-        self._folds = progress
-        self._bar = bar
-        self._epoch, self._epochs, self._steps = 0, 1, 1
+        self._run = run
         self._began = self._printed = time.monotonic()
         self._last = self._metrics = ""
-        self.task = bar.add_task(self._part, total=None, metrics="")
+        self._add_bar(bar, self._part)
 
     def stage(self, text: str) -> None:
-        """Shows the current step."""
         self._bar.update(self.task, metrics=text)
 
-    def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
-        """Moves the bar."""
-        self._epoch, self._epochs, self._steps = epoch, epochs, steps
-        self._bar.update(self.task, total=epochs * steps)
-
-    def steps_done(self, step: int) -> None:
-        """Moves the bar."""
-        self._bar.update(self.task, completed=self._epoch * self._steps + step)
-
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """Moves the bar, or prints the epoch now and then."""
+        super().epoch_ended(epoch, logs, seconds)
         self._metrics = shorten_logs(logs)
-        self._bar.update(self.task, completed=(epoch + 1) * self._steps, metrics=self._metrics)
         self._last = epoch_line(epoch, self._epochs, logs, seconds)
         if time.monotonic() - self._printed > PRINT_SECONDS:
             self._printed = time.monotonic()
-            self._folds.print(f"{self._part}  {self._last}")
+            self._run.print(f"{self._part}  {self._last}")
 
     def end(self, error: str | None) -> None:
         """Prints the result."""
         seconds = time.monotonic() - self._began
         # Without the seconds of the last epoch.
-        last_epoch = self._last.rpartition("  ")[0]
-        self._folds.print(
-            f"{self._part}  {f'failed: {error}' if error else last_epoch}  {seconds:.1f} s"
-        )
-        self._bar.update(self.task, metrics=f"failed: {error}" if error else self._metrics)
+        result = f"failed: {error}" if error else self._last.rpartition("  ")[0]
+        self._run.print(f"{self._part}  {result}  {seconds:.1f} s")
+        self._bar.update(self.task, metrics=result if error else self._metrics)

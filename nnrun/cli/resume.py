@@ -152,4 +152,4 @@ def _report_finished(run: Run, *, json: bool) -> None:
 
     if json:
         console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
-    console.stderr().print(f"{console.relative_path(run.path)} is finished", markup=False)
+    console.stderr().print(f"{console.relative_path(run.path)} is finished")

@@ -282,7 +282,7 @@ class Trials:
             if not isinstance(error, NnrunError):
                 result.errors = (repr(error),)
                 result.trace = "".join(traceback.format_exception(error))
-                self.progress.console.print(result.trace, markup=False)
+                self.progress.console.print(result.trace)
         finally:
             result.seconds = time.perf_counter() - start
 
@@ -341,7 +341,7 @@ class SmokeProgress(Observer):
         self._bar.advance(self._task)
         if not self._draws:
             parts = [result.result, result.spec, result.rows, f"{result.seconds:.2f} s"]
-            self.console.print("  ".join(filter(None, parts)), markup=False)
+            self.console.print("  ".join(filter(None, parts)))
 
     def stage(self, text: str) -> None:
         """Shows the current step."""
@@ -372,8 +372,8 @@ def show(results: Sequence[SmokeResult], out: Console, *, seconds: float) -> Non
     out.print(console.make_table(COLUMNS, rows, right=["seconds"]))
     for result in results:
         for reason in result.reasons:
-            out.print(reason, markup=False, soft_wrap=True)
-    out.print(_total(results, seconds), markup=False)
+            out.print(reason, soft_wrap=True)
+    out.print(_total(results, seconds))
 
 
 def markdown(results: Sequence[SmokeResult], *, seconds: float) -> str:

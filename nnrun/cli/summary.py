@@ -30,7 +30,7 @@ MOST_FOLDS = 20
 """With more folds, the table has no line per fold."""
 RISING_EPOCHS = 3
 RISE = 0.02
-"""Over-fitting means that validation loss rose by this share over at least so many epochs."""
+"""Overfitting means that validation loss rose by this share over at least so many epochs."""
 
 
 def has_folds(run: Run) -> bool:
@@ -81,7 +81,7 @@ def show(run: Run, out: Console) -> None:
     if table:
         out.print(table)
     for sentence in sentences:
-        out.print(sentence, markup=False)
+        out.print(sentence)
     if outcomes := run.record().expect:
         out.print(_gates_table(outcomes))
 
@@ -100,7 +100,7 @@ def log(run: Run) -> None:
 def print_lost_log(run: Run, error: OSError, out: Console) -> None:
     """Reports that the log cannot be written; all other files of the run are complete."""
     path = console.relative_path(run.path / layout.LOG)
-    out.print(f"note: {path}: cannot be written: {error.strerror or error}", markup=False)
+    out.print(f"note: {path}: cannot be written: {error.strerror or error}")
 
 
 def _gates_table(outcomes: list[GateResult]) -> Table:
@@ -159,7 +159,7 @@ def _parameters(record: RunRecord, metrics: Metrics) -> str:
 
 
 def _has_best_weights(metrics: TrainMetrics) -> bool:
-    """Whether a callback restored the best weights, so that the model is not over-fitted."""
+    """Whether a callback restored the best weights, so that the model is not overfitted."""
     last, best = metrics.validation.get("loss"), metrics.best.get("val_loss")
     return last is not None and best is not None and math.isclose(last, best, rel_tol=1e-4)
 
@@ -188,7 +188,7 @@ def overfitting(history: History) -> str | None:
     if since < RISING_EPOCHS or not rose or losses[-1] >= losses[best]:
         return None
     return (
-        f"over-fitting: since epoch {best + 1} validation loss rose from {validation[best]:.4f} "
+        f"overfitting: since epoch {best + 1} validation loss rose from {validation[best]:.4f} "
         f"to {validation[-1]:.4f} while training loss fell from {losses[best]:.4f} to "
         f"{losses[-1]:.4f}; stop earlier (EarlyStopping), or use a smaller model or dropout"
     )

@@ -94,7 +94,7 @@ def _print_spreads(entries: list[dict[str, Any]]) -> None:
     for experiment in experiments(facts):
         if experiment.is_group:
             metric = next(iter(experiment.first.reported))
-            console.stdout().print(formats.over_seeds(experiment, metric), markup=False)
+            console.stdout().print(formats.over_seeds(experiment, metric))
 
 
 def folder_maker(loaded: Loaded, root: Path) -> Folder:
@@ -133,18 +133,17 @@ def train_and_report(
     progress = TrainingProgress()
     try:
         train_one(loaded, folder, progress, last)
-        assert progress.path
-        outcomes = judge_gates(Run(progress.path), loaded.experiment.expect)
+        assert progress.run
+        outcomes = judge_gates(progress.run, loaded.experiment.expect)
     except NnrunError as error:
         console.print_error(error)
         return error.exit_code
     finally:
-        if progress.path:
-            run = Run(progress.path)
-            entries.append(summary.as_json(run))
-            summary.log(run)
+        if progress.run:
+            entries.append(summary.as_json(progress.run))
+            summary.log(progress.run)
             if not quiet:
-                summary.show(run, console.stdout())
+                summary.show(progress.run, console.stdout())
     return 0 if all(outcome.passed for outcome in outcomes) else MISSED
 
 

@@ -119,7 +119,7 @@ def _check_files(path: Path, *, quiet: bool) -> tuple[dict[str, Any], int]:
     checked = check(Run(path))
     damaged = [{"file": damage.file, "reason": damage.reason} for damage in checked.damaged]
     for damage in () if quiet else checked.damaged:
-        console.stdout().print(f"{path / damage.file} {damage.reason}", markup=False, style="red")
+        console.stdout().print(f"{path / damage.file} {damage.reason}", style="red")
     entry = {
         "path": str(path),
         "verdict": "damaged" if damaged else "whole",
@@ -136,7 +136,7 @@ def _print_file_totals(entries: list[dict[str, Any]]) -> None:
     state = f"{damaged:,} damaged" if damaged else "all unchanged"
     if entries:
         runs, size = count_runs(len(entries), sum(entry["bytes"] for entry in entries)).split(", ")
-        console.stdout().print(f"{runs}, {files:,} files, {size}: {state}", markup=False)
+        console.stdout().print(f"{runs}, {files:,} files, {size}: {state}")
 
 
 def _verify(
@@ -204,8 +204,8 @@ def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
         # The epochs of a failed run are compared with those of its failed repetition.
         if subject.status != layout.FAILED:
             raise TrainingError(f"the repetition failed: {error}") from error
-    assert progress.path
-    return progress.path
+    assert progress.run
+    return progress.run.path
 
 
 def _without_sending(loaded: Loaded) -> Loaded:
@@ -219,7 +219,7 @@ def show(verified: Verified, out: Console) -> None:
     """Prints the table of comparisons, the verdict and likely causes."""
     out.print(_table(verified))
     for sentence in sentences(verified):
-        out.print(sentence, markup=False)
+        out.print(sentence)
 
 
 def _table(verified: Verified) -> Table:
