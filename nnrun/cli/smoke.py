@@ -7,11 +7,11 @@ import platform
 import re
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 from xml.etree import ElementTree
 
 import typer
@@ -20,10 +20,10 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from nnrun.cli import console, specs
 from nnrun.cli.progress import epoch_line
-from nnrun.cli.train import Folder, folder_maker
+from nnrun.cli.train import folder_maker
 from nnrun.cli.verb import Json, Overrides, Specs, exit_codes, kept_or_temporary
 from nnrun.errors import Fault, NnrunError, SpecError
-from nnrun.runs import Run, layout
+from nnrun.runs import layout
 from nnrun.spec.text import escape_markdown, escape_text
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
@@ -73,7 +73,7 @@ class SmokeResult:
     trace: str = ""
     skipped: tuple[str, ...] = ()
     path: Path | None = None
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, object] = field(default_factory=dict)
 
     @property
     def code(self) -> int:
@@ -81,35 +81,22 @@ class SmokeResult:
         return {PASSED: 0, REFUSED: 2}.get(self.status, 1)
 
     @property
-    def rows(self) -> str:
-        """The kind of rows: `real rows`."""
-        return f"{self.data} rows" if self.data else ""
+    def cells(self) -> tuple[str, str, str, str]:
+        """Spec, kind of rows, seconds, and status with the skipped keys."""
+        rows = f"{self.data} rows" if self.data else ""
+        seconds = "" if self.status in (REFUSED, UNTRIED) else f"{self.seconds:.2f}"
+        return self.spec, rows, seconds, ", ".join([self.status, *self.notes])
 
     @property
-    def reasons(self) -> tuple[str, ...]:
+    def notes(self) -> list[str]:
+        """A note per skipped key."""
+        return [f"{key} skipped" for key in self.skipped]
+
+    @property
+    def reasons(self) -> list[str]:
         """The errors, each beginning with the spec."""
         spec = self.spec
-        return tuple(each if each.startswith(spec) else f"{spec}: {each}" for each in self.errors)
-
-    @property
-    def result(self) -> str:
-        """The status and the skipped keys."""
-        return ", ".join([self.status, *(f"{key} skipped" for key in self.skipped)])
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The row of the table."""
-        untimed = self.status in (REFUSED, UNTRIED)
-        return self.spec, self.rows, "" if untimed else f"{self.seconds:.2f}", self.result
-
-    @property
-    def junit_tag(self) -> str | None:
-        """The JUnit element of a result that did not pass."""
-        if self.status in (INTERRUPTED, UNTRIED):
-            return "skipped"
-        if self.status == REFUSED or self.trace:
-            return "error"
-        return "failure" if self.status == FAILED else None
+        return [line if line.startswith(spec) else f"{spec}: {line}" for line in self.errors]
 
     def refuse(self, error: SpecError) -> None:
         """Stores the faults of the spec, without the lines of the file."""
@@ -118,7 +105,7 @@ class SmokeResult:
         self.status = REFUSED
         self.errors = tuple(render(fault).splitlines()[0] for fault in error.faults)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The result in the JSON document, with the keys of a run in other verbs."""
         error = {"error": "; ".join(self.errors)} if self.errors else {}
         return {
@@ -166,7 +153,6 @@ def smoke(
                 console.print_json({"schema_version": 1, "runs": runs})
             else:
                 show(results, console.stdout(), seconds=seconds)
-                _print_annotations(results)
             if junit:
                 text = junit_xml(results, began=began)
                 console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
@@ -194,27 +180,15 @@ def _load(
     return loaded
 
 
-def _print_annotations(results: Sequence[SmokeResult]) -> None:
-    """Prints failures for GitHub Actions; refused specs have been annotated with their lines."""
-    if not console.in_github_actions():
-        return
-    for result in results:
-        for error in result.errors if result.status == FAILED else ():
-            print(console.annotation(Fault("smoke", "", error), Path(result.spec)))
-
-
 def run_all(
     loaded: Sequence[tuple[Loaded, SmokeResult]], keep: Path | None, *, synthetic: bool
 ) -> None:
-    """Runs all specs, also after an error of one.
+    """Runs all specs, also after an error of one, and fills in their results.
 
     Args:
-        loaded: each with its result, which is filled in.
+        loaded: each with its result.
         keep: folder of the runs; None for a temporary one.
         synthetic: whether rows may be generated.
-
-    Raises:
-        KeyboardInterrupt: results so far are filled in.
     """
     with (
         kept_or_temporary(keep) as root,
@@ -225,10 +199,10 @@ def run_all(
         progress.stage("loading TensorFlow")
         backend.load()
         # Imported here, so that its seconds do not count as those of the first spec.
-        from nnrun.experiment.smoke import run_trial
+        import nnrun.experiment.smoke  # noqa: F401
 
         seconds = time.perf_counter() - start
-        trials = Trials(root, progress, synthetic, seconds, run_trial, interrupts)
+        trials = Trials(root, synthetic, seconds, progress, interrupts)
         for spec, result in loaded:
             progress.began(result.spec)
             try:
@@ -240,22 +214,12 @@ def run_all(
 
 @dataclass(frozen=True)
 class Trials:
-    """Settings of all trials.
-
-    Args:
-        root: folder of their runs.
-        progress: observes each trial.
-        synthetic: whether rows may be generated.
-        import_seconds: time for loading TensorFlow and Keras.
-        run_trial: `nnrun.experiment.smoke.run_trial`.
-        interrupts: already entered.
-    """
+    """Settings of all trials."""
 
     root: Path
-    progress: SmokeProgress
     synthetic: bool
     import_seconds: float
-    run_trial: Callable[..., Run]
+    progress: SmokeProgress
     interrupts: Interrupts
 
     def attempt(self, loaded: Loaded, result: SmokeResult) -> None:
@@ -267,8 +231,7 @@ class Trials:
         start = time.perf_counter()
         result.status = INTERRUPTED
         try:
-            run = self._run(loaded, result, folder_maker(loaded, self.root), start)
-            result.metrics = run.read_json(layout.METRICS)
+            self._run(loaded, result, start)
             self.interrupts.check()
             result.status = PASSED
         except SpecError as error:
@@ -286,15 +249,17 @@ class Trials:
         finally:
             result.seconds = time.perf_counter() - start
 
-    def _run(self, loaded: Loaded, result: SmokeResult, folder: Folder, start: float) -> Run:
+    def _run(self, loaded: Loaded, result: SmokeResult, start: float) -> None:
         from nnrun.experiment import smoke
         from nnrun.experiment.recorder import RunContext
 
         context = RunContext(loaded.overrides, start, self.import_seconds)
+        folder = folder_maker(loaded, self.root)
         with specs.located_errors(loaded):
             trial = smoke.load_rows(loaded.experiment, synthetic=self.synthetic)
             result.data = trial.data
-            return self.run_trial(trial, folder, context=context, observer=self.progress)
+            run = smoke.run_trial(trial, folder, context=context, observer=self.progress)
+        result.metrics = run.read_json(layout.METRICS)
 
 
 class SmokeProgress(Observer):
@@ -309,12 +274,11 @@ class SmokeProgress(Observer):
     def __init__(self, specs: int) -> None:
         self.path: Path | None = None
         self._specs = specs
-        self._noise = Noise()
         self._epochs = 1
 
     def __enter__(self) -> Self:
-        self.console = console.stderr(self._noise.__enter__().terminal)
-        self._draws = console.can_draw(self.console)
+        self._noise = Noise().__enter__()
+        self.console = console.stderr(self._noise.terminal)
         self._bar = console.make_progress(
             self.console,
             TextColumn("{task.description}", markup=False),
@@ -339,9 +303,11 @@ class SmokeProgress(Observer):
         self._noise.leave_log()
         self.path = None
         self._bar.advance(self._task)
-        if not self._draws:
-            parts = [result.result, result.spec, result.rows, f"{result.seconds:.2f} s"]
-            self.console.print("  ".join(filter(None, parts)))
+        if not console.can_draw(self.console):
+            spec, rows, _, status = result.cells
+            self.console.print(
+                "  ".join(filter(None, [status, spec, rows, f"{result.seconds:.2f} s"]))
+            )
 
     def stage(self, text: str) -> None:
         """Shows the current step."""
@@ -367,13 +333,18 @@ class SmokeProgress(Observer):
 
 
 def show(results: Sequence[SmokeResult], out: Console, *, seconds: float) -> None:
-    """Prints a row per spec, the errors, and the number of passed specs."""
+    """Prints a row per spec, the errors, the number of passed specs, and annotations for GitHub."""
     rows = [result.cells for result in results]
     out.print(console.make_table(COLUMNS, rows, right=["seconds"]))
     for result in results:
         for reason in result.reasons:
             out.print(reason, soft_wrap=True)
     out.print(_total(results, seconds))
+    if console.in_github_actions():
+        for result in results:
+            # Refused specs have been annotated with their lines.
+            for error in result.errors if result.status == FAILED else ():
+                print(console.annotation(Fault("smoke", "", error), Path(result.spec)))
 
 
 def markdown(results: Sequence[SmokeResult], *, seconds: float) -> str:
@@ -400,7 +371,7 @@ def junit_xml(results: Sequence[SmokeResult], *, began: datetime) -> str:
         results: in the order of the command.
         began: local time.
     """
-    tags = [result.junit_tag for result in results]
+    tags = [_junit_tag(result) for result in results]
     counts = {
         "tests": str(len(results)),
         "failures": str(tags.count("failure")),
@@ -412,23 +383,30 @@ def junit_xml(results: Sequence[SmokeResult], *, began: datetime) -> str:
     suite.set("skipped", str(tags.count("skipped")))
     suite.set("hostname", platform.node())
     suite.set("timestamp", began.isoformat(timespec="seconds"))
-    suite.extend(_junit_case(result) for result in results)
+    suite.extend(map(_junit_case, results, tags))
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def _junit_case(result: SmokeResult) -> ElementTree.Element:
+def _junit_tag(result: SmokeResult) -> str | None:
+    if result.status in (INTERRUPTED, UNTRIED):
+        return "skipped"
+    if result.status == REFUSED or result.trace:
+        return "error"
+    return "failure" if result.status == FAILED else None
+
+
+def _junit_case(result: SmokeResult, tag: str | None) -> ElementTree.Element:
     case = ElementTree.Element("testcase", name=_xml_text(result.spec), classname=SUITE)
     case.set("time", f"{result.seconds:.3f}")
-    if tag := result.junit_tag:
+    if tag:
         message = _xml_text("; ".join(result.errors) or result.status)
         element = ElementTree.SubElement(case, tag, message=message)
         if tag != "skipped":
             element.set("type", result.status)
             element.text = _xml_text(result.trace or "\n".join(result.errors))
-    lines = filter(None, [result.rows, *(f"{key} skipped" for key in result.skipped)])
-    if output := "\n".join(lines):
+    if output := "\n".join(filter(None, [result.cells[1], *result.notes])):
         ElementTree.SubElement(case, "system-out").text = _xml_text(output)
     return case
 

@@ -1,4 +1,4 @@
-"""What is said when a run is over."""
+"""The summary at the end of a run: the overfitting warning, and a log that cannot be written."""
 
 from __future__ import annotations
 
@@ -16,17 +16,12 @@ from nnrun.types import History
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
 
 
-def history(loss: list[float], val_loss: list[float]) -> History:
-    return History({"loss": loss, "val_loss": val_loss})
+def test_rising_validation_loss_under_falling_training_loss_is_overfitting() -> None:
+    history = History({"loss": FALLING, "val_loss": [0.8, 0.6, 0.7, 0.8, 0.9, 1.0]})
 
-
-def test_a_rise_of_validation_loss_under_a_falling_training_loss_is_over_fitting() -> None:
-    """The sentence gives both losses from the best epoch on, so that one can judge for oneself."""
-    said = summary.overfitting(history(FALLING, [0.8, 0.6, 0.7, 0.8, 0.9, 1.0]))
-
-    assert said == (
-        "over-fitting: since epoch 2 validation loss rose from 0.6000 to 1.0000 while training "
-        "loss fell from 0.7000 to 0.2000; stop earlier (EarlyStopping), or use a smaller model or "
+    assert summary.overfitting(history) == (
+        "overfitting: since epoch 2 validation loss rose from 0.6000 to 1.0000 while training loss "
+        "fell from 0.7000 to 0.2000; stop earlier (EarlyStopping), or use a smaller model or "
         "dropout"
     )
 
@@ -35,50 +30,40 @@ def test_a_rise_of_validation_loss_under_a_falling_training_loss_is_over_fitting
     ("loss", "val_loss"),
     [
         pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], id="validation loss falls too"),
-        pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.7, 0.8], id="it rose for two epochs only"),
-        pytest.param(FALLING, [0.9, 0.6, 0.601, 0.602, 0.6, 0.605], id="it rose by a hair"),
+        pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.7, 0.8], id="rise of two epochs only"),
+        pytest.param(FALLING, [0.9, 0.6, 0.601, 0.602, 0.6, 0.605], id="small rise"),
         pytest.param([0.5] * 6, [0.8, 0.6, 0.7, 0.8, 0.9, 1.0], id="training loss does not fall"),
-        pytest.param(FALLING, [], id="nothing validates"),
+        pytest.param(FALLING, [], id="no validation"),
     ],
 )
-def test_anything_else_is_not(loss: list[float], val_loss: list[float]) -> None:
-    """A warning that comes too easily is soon not read any more."""
-    assert summary.overfitting(history(loss, val_loss)) is None
+def test_other_curves_are_not_overfitting(loss: list[float], val_loss: list[float]) -> None:
+    assert summary.overfitting(History({"loss": loss, "val_loss": val_loss})) is None
 
 
 @pytest.fixture
 def unwritable(tmp_path: Path) -> Run:
-    """A finished run whose log cannot be written, here because a folder has its name."""
+    """A finished run whose log cannot be written, because a folder has its name."""
     run = runs.create(tmp_path, "digits", now=datetime(2026, 1, 1), record={"verb": "train"})
     run.update(status=layout.FINISHED)
     (run.path / layout.LOG).mkdir()
     return run
 
 
-def test_a_log_that_cannot_be_written_is_said(
-    unwritable: Run, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("status", [layout.FINISHED, layout.FAILED])
+def test_an_unwritable_log_is_reported_unless_the_run_failed(
+    status: str, unwritable: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All else of the run is there, so it is no failure; nor is it to be found out later."""
+    """The error of a failed run must stay the last message."""
+    unwritable.update(status=status)
     summary.log(unwritable)
 
-    path = unwritable.path / layout.LOG
-    assert capsys.readouterr().err == f"note: {path}: cannot be written: Is a directory\n"
+    note = f"note: {unwritable.path / layout.LOG}: cannot be written: Is a directory\n"
+    assert capsys.readouterr().err == (note if status == layout.FINISHED else "")
 
 
-def test_of_a_run_that_failed_the_reason_alone_is_said(
+def test_a_cross_validation_reports_an_unwritable_log_once(
     unwritable: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A full disk ended the run; more of the same on top would bury it."""
-    unwritable.update(status=layout.FAILED)
-    summary.log(unwritable)
-
-    assert capsys.readouterr().err == ""
-
-
-def test_of_a_cross_validation_it_is_said_once(
-    unwritable: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Each fold has lines of its own for the log."""
     progress = FoldProgress()
     progress.run = unwritable
     progress.print("fold 1")
