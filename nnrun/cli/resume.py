@@ -57,11 +57,7 @@ def resume(
 
 
 def _wait_for_workers(run: Run) -> None:
-    """Waits for workers of a killed cross-validation, which end when they notice it.
-
-    Raises:
-        RunError: a worker is still running after some seconds.
-    """
+    """Waits for workers of a killed cross-validation, which end when they notice it."""
     until = time.monotonic() + WORKER_TIMEOUT
     for fold in (Run(file.parent) for file in run.path.glob(f"*/{layout.RUN}")):
         while _is_running(fold):
@@ -79,13 +75,7 @@ def _is_running(fold: Run) -> bool:
 
 
 def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
-    """The experiment of a run, with the overrides it was started with.
-
-    Raises:
-        RunError: the spec is missing or was changed.
-        SpecError: the spec was changed and has errors.
-        CommandError: there are more epochs already.
-    """
+    """The experiment of a run, with the overrides it was started with."""
     from nnrun.spec.dumping import digest
 
     record, path = run.record(), run.path / layout.SPEC

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,15 +13,7 @@ from rich.text import Text
 from nnrun.cli import console
 from nnrun.errors import RunError
 from nnrun.runs import Run, layout
-from nnrun.runs.record import (
-    GateResult,
-    KFoldMetrics,
-    Metrics,
-    RunRecord,
-    SmoothedCurve,
-    Spread,
-    TrainMetrics,
-)
+from nnrun.runs.record import GateResult, KFoldMetrics, SmoothedCurve, Spread, TrainMetrics
 from nnrun.spec.text import escape_line, format_number
 from nnrun.types import History
 
@@ -33,25 +24,16 @@ RISE = 0.02
 """Overfitting means that validation loss rose by this share over at least so many epochs."""
 
 
-def has_folds(run: Run) -> bool:
-    """Whether the run is a cross-validation."""
-    return run.record().kind == "kfold"
-
-
 @contextmanager
 def complete(run: Run) -> Iterator[None]:
-    """Turns missing values of a run's files into a RunError.
-
-    Raises:
-        RunError: the files are incomplete or belong to another run.
-    """
+    """Turns missing values of a run's files into a RunError."""
     try:
         yield
     except (KeyError, IndexError, ValueError) as error:
         raise RunError(f"{run.path}: is incomplete: {escape_line(str(error))}") from error
 
 
-def as_json(run: Run) -> dict[str, Any]:
+def as_json(run: Run) -> dict[str, object]:
     """A run in the `--json` document of any verb."""
     record = run.record()
     error = {"error": record.error} if record.error else {}
@@ -120,48 +102,43 @@ def _table(run: Run, metrics: TrainMetrics) -> Table:
     # A stopped run has no evaluation, only the values of its last epoch.
     columns = {name: values for name, values in splits.items() if values}
     columns = columns or {"last epoch": metrics.last}
-    headings, values = [*columns], [*columns.values()]
     rows = [
-        (name.replace("_", " "), *(format_number(value.get(name)) for value in values))
-        for name in values[0]
+        (name.replace("_", " "), *(format_number(values.get(name)) for values in columns.values()))
+        for name in next(iter(columns.values()))
     ]
-    title = run.record().name
-    return console.make_table(["metric", *headings], rows, title=title, right=headings)
+    headings = list(columns)
+    return console.make_table(["metric", *headings], rows, title=run.record().name, right=headings)
 
 
 def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
-    epochs, best = metrics.epochs, metrics.best_epoch
-    record = run.record()
-    unit = "epoch" if epochs == 1 else "epochs"
-    lines = [
-        f"{run.status()} after {epochs} {unit}: {_seconds(metrics)}",
-        _parameters(record, metrics),
-    ]
+    epochs, best, error = metrics.epochs, metrics.best_epoch, run.record().error
+    lines = [f"{run.status()} after {epochs} {_epochs(epochs)}: {_seconds(run)}", _engine(run)]
     if best:
-        name = metrics.monitor
-        value = format_number(metrics.best[name])
-        lines.append(f"best epoch {best} of {epochs}: {name} {value}")
-    if error := record.error:
+        value = format_number(metrics.best[metrics.monitor])
+        lines.append(f"best epoch {best} of {epochs}: {metrics.monitor} {value}")
+    if error:
         lines.append(f"stopped: {escape_line(error)}")
     warning = overfitting(run.history())
-    if warning and not _has_best_weights(metrics):
+    last, lowest = metrics.validation.get("loss"), metrics.best.get("val_loss")
+    # A callback may have restored the best weights; then the model is not overfitted.
+    is_best = last is not None and lowest is not None and math.isclose(last, lowest, rel_tol=1e-4)
+    if warning and not is_best:
         lines.append(warning)
     return [*lines, f"files in {console.relative_path(run.path)}"]
 
 
-def _seconds(metrics: Metrics) -> str:
-    seconds = metrics.seconds
+def _epochs(count: int) -> str:
+    return "epoch" if count == 1 else "epochs"
+
+
+def _seconds(run: Run) -> str:
+    seconds = run.metrics().seconds
     return f"{seconds['total']:.1f} s in total, {seconds['training']:.1f} s of training"
 
 
-def _parameters(record: RunRecord, metrics: Metrics) -> str:
-    return f"{metrics.parameters or 0:,} parameters, {record.engine} engine on {record.device}"
-
-
-def _has_best_weights(metrics: TrainMetrics) -> bool:
-    """Whether a callback restored the best weights, so that the model is not overfitted."""
-    last, best = metrics.validation.get("loss"), metrics.best.get("val_loss")
-    return last is not None and best is not None and math.isclose(last, best, rel_tol=1e-4)
+def _engine(run: Run) -> str:
+    parameters, record = run.metrics().parameters or 0, run.record()
+    return f"{parameters:,} parameters, {record.engine} engine on {record.device}"
 
 
 def _without_metrics(run: Run) -> str:
@@ -196,8 +173,7 @@ def overfitting(history: History) -> str | None:
 
 def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
     """A column per metric: a line per fold, mean and standard deviation, interval."""
-    validation, training = metrics.validation, metrics.train
-    record = run.record()
+    validation, record = metrics.validation, run.record()
     folds = record.folds or []
     folds = folds if len(folds) <= MOST_FOLDS else []
     rows = [
@@ -209,7 +185,7 @@ def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
     ]
     rows.append(("validation", *map(mean, validation.values())))
     rows.append(("95 % interval", *map(_interval, validation.values())))
-    rows.append(("training", *(mean(training[name]) for name in validation)))
+    rows.append(("training", *(mean(metrics.train[name]) for name in validation)))
     if metrics.test:
         rows.append(("test", *(format_number(metrics.test[name]) for name in validation)))
     headings = [name.replace("_", " ") for name in validation]
@@ -232,24 +208,20 @@ def _interval(spread: Spread) -> str:
 
 
 def _folds_sentences(run: Run, metrics: KFoldMetrics) -> list[str]:
-    record = run.record()
     trained = [epochs for epochs in metrics.fold_epochs if epochs is not None]
-    all_folds = len(record.folds or [])
-    count = f"{all_folds}" if len(trained) == all_folds else f"{len(trained)} of {all_folds}"
+    folds = len(run.record().folds or [])
+    count = f"{folds}" if len(trained) == folds else f"{len(trained)} of {folds}"
     shortest, longest = min(trained), max(trained)
     epochs = f"{shortest} to {longest}" if shortest < longest else str(longest)
-    unit = "epoch" if longest == 1 else "epochs"
-    lines = [
-        f"{run.status()}, {count} folds of {epochs} {unit}: {_seconds(metrics)}",
-        _parameters(record, metrics),
-    ]
+    state = f"{run.status()}, {count} folds of {epochs} {_epochs(longest)}"
+    lines = [f"{state}: {_seconds(run)}", _engine(run)]
     if len(trained) > 1:
         lines.append("± is the standard deviation (ddof 1); the interval allows for shared rows")
     if best := metrics.best_epoch:
         lines.append(f"best epoch {best} of {longest} by the {_best_epoch_by(metrics)}")
     if metrics.final:
         final = metrics.final.epochs
-        lines.append(f"test: one model, trained on all training rows for {final} epochs")
+        lines.append(f"test: one model, trained on all training rows for {final} {_epochs(final)}")
     return [*lines, *_folds_end(run)]
 
 
@@ -263,8 +235,7 @@ def _best_epoch_by(metrics: KFoldMetrics) -> str:
 
 
 def _folds_without_metrics(run: Run) -> list[str]:
-    state = f"{run.record().name}: {run.status()}, {progress(run)} finished"
-    return [state, *_folds_end(run)]
+    return [f"{run.record().name}: {run.status()}, {progress(run)} finished", *_folds_end(run)]
 
 
 def progress(run: Run) -> str:

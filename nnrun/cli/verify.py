@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -22,12 +22,16 @@ from nnrun.runs import Run, layout
 
 if TYPE_CHECKING:
     from nnrun.runs.verify.causes import Cause
-    from nnrun.runs.verify.files import VerifyTarget
+    from nnrun.runs.verify.files import Checked, VerifyTarget
     from nnrun.runs.verify.judging import Comparison, Judged
-    from nnrun.spec.loading import Loaded
 
 COLUMNS = ("compared", "extent", "differing", "by up to", "")
 COLORS = {"identical": "green", "within tolerance": "yellow", "different": "red"}
+REPEATS = (
+    "a second repetition is identical to the first, so the experiment does repeat here; something "
+    "that is not recorded has changed, or files and digests of the run were edited"
+)
+DIFFERS = "a second repetition differs from the first too"
 BUG = (
     "nothing that is recorded explains it, so it is a bug of nnrun; please report it with the "
     "`run.json` of the run and the output of `nnrun verify --json`"
@@ -53,6 +57,11 @@ class Verified:
     causes: Sequence[Cause]
     repeated: Path | None = None
     again: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """3 for a difference, else 0."""
+        return MISSED if self.judged.verdict == "different" else 0
 
 
 def verify(
@@ -85,14 +94,19 @@ def verify(
     Example: nnrun verify runs/20260101-120000-digits
     """
     with exit_codes():
-        entries: list[dict[str, Any]] = []
+        entries: list[dict[str, object]] = []
+        checks: list[Checked] = []
         codes = []
         for path in paths:
             try:
                 if files:
-                    entry, code = _check_files(path, quiet=json)
+                    checks.append(_check_files(path, quiet=json))
+                    entry, code = _files_json(checks[-1]), MISSED if checks[-1].damaged else 0
                 else:
-                    entry, code = _verify(path, tolerance, keep, workers, quiet=json)
+                    verified = _verify(path, tolerance, keep, workers)
+                    entry, code = _as_json(verified), verified.exit_code
+                    if not json:
+                        _show(verified, console.stdout())
             except NnrunError as error:
                 console.print_error(error)
                 entry = {"path": str(path), "verdict": None, "error": _one_line(error)}
@@ -101,8 +115,8 @@ def verify(
             codes.append(code)
         if json:
             console.print_json({"schema_version": 1, "runs": entries})
-        elif files:
-            _print_file_totals([entry for entry in entries if entry["verdict"]])
+        elif checks:
+            _print_file_totals(checks)
         raise typer.Exit(max(codes))
 
 
@@ -112,37 +126,37 @@ def _one_line(error: NnrunError) -> str:
     return str(error)
 
 
-def _check_files(path: Path, *, quiet: bool) -> tuple[dict[str, Any], int]:
-    """Compares the files of a run with their digests; returns a document and an exit code."""
+def _check_files(path: Path, *, quiet: bool) -> Checked:
     from nnrun.runs.verify.files import check
 
     checked = check(Run(path))
-    damaged = [{"file": damage.file, "reason": damage.reason} for damage in checked.damaged]
     for damage in () if quiet else checked.damaged:
         console.stdout().print(f"{path / damage.file} {damage.reason}", style="red")
-    entry = {
-        "path": str(path),
-        "verdict": "damaged" if damaged else "whole",
+    return checked
+
+
+def _files_json(checked: Checked) -> dict[str, object]:
+    return {
+        "path": str(checked.path),
+        "verdict": "damaged" if checked.damaged else "whole",
         "files": checked.files,
         "bytes": checked.bytes,
-        "damaged": damaged,
+        "damaged": [{"file": damage.file, "reason": damage.reason} for damage in checked.damaged],
     }
-    return entry, MISSED if damaged else 0
 
 
-def _print_file_totals(entries: list[dict[str, Any]]) -> None:
-    files = sum(entry["files"] for entry in entries)
-    damaged = sum(len(entry["damaged"]) for entry in entries)
+def _print_file_totals(checks: Sequence[Checked]) -> None:
+    files = sum(checked.files for checked in checks)
+    damaged = sum(len(checked.damaged) for checked in checks)
     state = f"{damaged:,} damaged" if damaged else "all unchanged"
-    if entries:
-        runs, size = count_runs(len(entries), sum(entry["bytes"] for entry in entries)).split(", ")
-        console.stdout().print(f"{runs}, {files:,} files, {size}: {state}")
+    runs, size = count_runs(len(checks), sum(checked.bytes for checked in checks)).split(", ")
+    console.stdout().print(f"{runs}, {files:,} files, {size}: {state}")
 
 
 def _verify(
-    path: Path, tolerance: float | None, keep: Path | None, workers: int | None, *, quiet: bool
-) -> tuple[dict[str, Any], int]:
-    """Repeats a run and compares it; returns a document and an exit code."""
+    path: Path, tolerance: float | None, keep: Path | None, workers: int | None
+) -> Verified:
+    """Repeats a run and compares it."""
     from nnrun.runs.verify import causes, judging
     from nnrun.runs.verify.files import UnverifiedRun, verify_target
 
@@ -160,34 +174,19 @@ def _verify(
             # Without a cause, a second repetition shows whether the experiment repeats at all.
             second = _repeat(subject, root, workers)
             again = judging.judge(repeated, second, (), tolerance=tolerance).verdict
-        verified = Verified(subject, judged, likely, repeated if keep else None, again)
-        if not quiet:
-            show(verified, console.stdout())
-        return as_json(verified), MISSED if judged.verdict == judging.DIFFERENT else 0
+        return Verified(subject, judged, likely, repeated if keep else None, again)
 
 
 def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
-    """Trains a run again.
-
-    Args:
-        subject: the run; if it failed, its repetition may fail too.
-        root: folder of the repetition.
-        workers: as for `nnrun kfold`.
-
-    Returns:
-        The folder of the repetition.
-
-    Raises:
-        SpecError: the spec of the run cannot be read.
-        DataError: the data cannot be read.
-        TrainingError: the repetition failed, and the run did not.
-        RunError: likewise, or the folder of the repetition cannot be written.
-        KeyboardInterrupt: the user stopped it.
-    """
+    """Trains a run again, in a folder below `root`; if it failed, its repetition may fail too."""
     from nnrun.cli.progress import FoldProgress, TrainingProgress
 
     loaded = specs.read_spec(subject.run.path / layout.SPEC, subject.overrides)
-    loaded = _without_sending(loaded)
+    training = loaded.experiment.training
+    callbacks = tuple(spec for spec in training.callbacks if spec.name != SENDING_CALLBACK)
+    training = training.model_copy(update={"callbacks": callbacks})
+    experiment = loaded.experiment.model_copy(update={"training": training})
+    loaded = replace(loaded, experiment=experiment)
     folder = train.folder_maker(loaded, root)
     title = f"repeating {console.relative_path(subject.run.path)}"
     if subject.has_folds:
@@ -208,120 +207,102 @@ def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
     return progress.run.path
 
 
-def _without_sending(loaded: Loaded) -> Loaded:
-    training = loaded.experiment.training
-    callbacks = tuple(each for each in training.callbacks if each.name != SENDING_CALLBACK)
-    training = training.model_copy(update={"callbacks": callbacks})
-    return replace(loaded, experiment=loaded.experiment.model_copy(update={"training": training}))
-
-
-def show(verified: Verified, out: Console) -> None:
+def _show(verified: Verified, out: Console) -> None:
     """Prints the table of comparisons, the verdict and likely causes."""
     out.print(_table(verified))
-    for sentence in sentences(verified):
+    for sentence in _sentences(verified):
         out.print(sentence)
 
 
 def _table(verified: Verified) -> Table:
     judged = verified.judged
     rows = []
-    for what in dict.fromkeys(each.what for each in judged.comparisons):
-        group = judged.of(what)
-        worst = max(group, key=lambda each: (each.error is not None, each.largest, each.differing))
+    for kind in dict.fromkeys(file.what for file in judged.comparisons):
+        files = judged.of(kind)
+        worst = max(files, key=lambda file: (file.error is not None, file.largest, file.differing))
         verdict = worst.verdict(judged.tolerance)
-        differing = _differing(group)
-        sizes = [each.largest for each in group if each.differing and math.isfinite(each.largest)]
-        largest = f"{max(sizes):.1e}" if sizes else "-"
-        rows.append(
-            (what, _extent(group), f"{differing:,}", largest, Text(verdict, COLORS[verdict]))
-        )
+        # The maximum over the files of a part, summed over the parts.
+        differing: dict[str, int] = {}
+        for file in files:
+            differing[file.part] = max(differing.get(file.part, 0), file.differing)
+        sizes = [file.largest for file in files if file.differing and math.isfinite(file.largest)]
+        cells = (f"{sum(differing.values()):,}", f"{max(sizes):.1e}" if sizes else "-")
+        rows.append((kind, _extent(files), *cells, Text(verdict, COLORS[verdict])))
     name = verified.subject.run.record().name
     return console.make_table(COLUMNS, rows, title=name, right=("differing", "by up to"))
 
 
-def _extent(group: Sequence[Comparison]) -> str:
+def _extent(files: Sequence[Comparison]) -> str:
     """The extent of the first file of each part; equal ones are counted."""
-    first = {each.part: each.extent for each in reversed(group)}
-    counts = Counter(reversed(first.values()))
+    first: dict[str, str] = {}
+    for file in files:
+        first.setdefault(file.part, file.extent)
     return " + ".join(
-        extent if count == 1 else f"{count} × ({extent})" for extent, count in counts.items()
+        extent if count == 1 else f"{count} × ({extent})"
+        for extent, count in Counter(first.values()).items()
     )
 
 
-def _differing(group: Sequence[Comparison]) -> int:
-    """Number of differing values: the maximum over the files of a part, summed over the parts."""
-    counts: dict[str, int] = {}
-    for each in group:
-        counts[each.part] = max(counts.get(each.part, 0), each.differing)
-    return sum(counts.values())
-
-
-def sentences(verified: Verified) -> Iterator[str]:
+def _sentences(verified: Verified) -> Iterator[str]:
     """The verdict, the place of the first differences, and likely causes."""
-    judged, status = verified.judged, verified.subject.status
-    if status != layout.FINISHED:
-        epochs = verified.subject.epochs
-        yield f"{status} after epoch {epochs}: only complete epochs and parts are compared"
+    judged, subject = verified.judged, verified.subject
+    if subject.status != layout.FINISHED:
+        state = f"{subject.status} after epoch {subject.epochs}"
+        yield f"{state}: only complete epochs and parts are compared"
     yield _verdict(judged)
-    for each in judged.comparisons:
-        if each.error:
-            yield f"  {each.error}"
-        elif each.first and each.verdict(judged.tolerance) == "different":
-            yield f"  {_place(each)}"
+    for file in judged.comparisons:
+        if file.error:
+            yield f"  {file.error}"
+        elif file.first and file.verdict(judged.tolerance) == "different":
+            yield f"  {_place(file)}"
     for cause in verified.causes:
         if cause.kind != "unknown":
             yield f"likely cause: {cause.text}"
             continue
         yield f"no cause found: {cause.text}"
-        if verified.again == "identical":
-            yield (
-                "a second repetition is identical to the first, so the experiment does repeat "
-                "here; something that is not recorded has changed, or files and digests of the run "
-                "were edited"
-            )
-        else:
-            yield f"a second repetition differs from the first too; {BUG}"
+        yield REPEATS if verified.again == "identical" else f"{DIFFERS}; {BUG}"
     if verified.repeated:
         yield f"the repetition is in {console.relative_path(verified.repeated)}"
 
 
 def _verdict(judged: Judged) -> str:
-    worst = max((each.largest for each in judged.comparisons), default=0.0)
-    names = dict.fromkeys(
-        each.what for each in judged.comparisons if each.verdict(judged.tolerance) == judged.verdict
+    names = ", ".join(
+        dict.fromkeys(
+            file.what
+            for file in judged.comparisons
+            if file.verdict(judged.tolerance) == judged.verdict
+        )
     )
     if judged.verdict == "identical":
         return "bit-identical"
     if judged.verdict == "within tolerance":
-        difference = f"{', '.join(names)} differ by up to {worst:.1e}"
+        largest = max(file.largest for file in judged.comparisons)
+        difference = f"{names} differ by up to {largest:.1e}"
         return f"within {judged.tolerance:g}, not bit-identical: {difference}"
-    if not names:
-        return (
-            "bit-identical where compared, but files of the run were changed after it was written"
-        )
-    return f"different: {', '.join(names)}"
+    if names:
+        return f"different: {names}"
+    return "bit-identical where compared, but files of the run were changed after it was written"
 
 
-def _place(each: Comparison) -> str:
+def _place(file: Comparison) -> str:
     """The first difference of a file: `history.csv: loss of epoch 1: 0.61 → 0.62`."""
-    assert each.first
-    first, name = each.first, each.first.name
-    if first.index:
-        is_epoch = each.what == "history"
-        at = ", ".join(map(str, first.index))
-        name = f"{name} of epoch {first.index[0] + 1}" if is_epoch else f"{name}[{at}]"
-    file = f"{each.part}/{each.file}" if each.part else each.file
-    return f"{file}: {name}: {_formatted(first.kept)} → {_formatted(first.repeated)}"
+    assert file.first
+    first, name = file.first, file.first.name
+    if first.index and file.what == "history":
+        name = f"{name} of epoch {first.index[0] + 1}"
+    elif first.index:
+        name = f"{name}[{', '.join(map(str, first.index))}]"
+    path = f"{file.part}/{file.file}" if file.part else file.file
+    return f"{path}: {name}: {_formatted(first.kept)} → {_formatted(first.repeated)}"
 
 
-def _formatted(value: Any) -> str:
+def _formatted(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return f"{value:.0f}"
     return "missing" if value is None else str(value)
 
 
-def as_json(verified: Verified) -> dict[str, Any]:
-    """The result as a JSON document."""
+def _as_json(verified: Verified) -> dict[str, object]:
     judged, subject = verified.judged, verified.subject
     kept = {"repetition": str(verified.repeated)} if verified.repeated else {}
     again = {"second_repetition": verified.again} if verified.again else {}
@@ -331,21 +312,21 @@ def as_json(verified: Verified) -> dict[str, Any]:
         "status": subject.status,
         "verdict": judged.verdict,
         "tolerance": judged.tolerance,
-        "comparisons": [_comparison(each, judged.tolerance) for each in judged.comparisons],
-        "damaged": [{"file": each.file, "reason": each.reason} for each in judged.damaged],
+        "comparisons": [_comparison(file, judged.tolerance) for file in judged.comparisons],
+        "damaged": [{"file": damage.file, "reason": damage.reason} for damage in judged.damaged],
         "causes": [asdict(cause) for cause in verified.causes],
         **again,
         **kept,
     }
 
 
-def _comparison(each: Comparison, tolerance: float) -> dict[str, Any]:
-    document = asdict(each) | {"verdict": each.verdict(tolerance)}
-    # JSON has neither infinity nor NaN.
-    document["largest"] = each.largest if math.isfinite(each.largest) else None
-    if each.first:
+def _comparison(file: Comparison, tolerance: float) -> dict[str, object]:
+    """The entry of a file; JSON has neither infinity nor NaN."""
+    largest = file.largest if math.isfinite(file.largest) else None
+    document = asdict(file) | {"verdict": file.verdict(tolerance), "largest": largest}
+    if file.first:
         document["first"] = {
             key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in asdict(each.first).items()
+            for key, value in asdict(file.first).items()
         }
     return document

@@ -27,7 +27,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Finished(Run):
     """A finished run."""
 
-    def metrics(self) -> dict[str, Any]:
+    def read_json(self, name: str) -> dict[str, int]:
         return {"epochs": 1}
 
 
