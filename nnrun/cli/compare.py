@@ -66,8 +66,7 @@ def compare(
         bool, typer.Option("--strict", help="Exit with 4 if runs cannot be compared.")
     ] = False,
     format_: Annotated[
-        Format | None,
-        typer.Option("--format", help="Default: the suffix of FILE, or a table."),
+        Format | None, typer.Option("--format", help="Default: the suffix of FILE, or a table.")
     ] = None,
     output: Output = None,
     plot: Annotated[

@@ -61,40 +61,34 @@ def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, jso
         )
         raise SpecError((loaded.fault("NN102", ("validation", "kfold"), message, key=True),))
     progress = FoldProgress()
-    missed = False
+    code = 1
     try:
         cross_validate_one(loaded, folder, workers, progress)
         if progress.run and progress.run.status() == layout.FINISHED:
             outcomes = judge_gates(progress.run, loaded.experiment.expect)
-            missed = any(not outcome.passed for outcome in outcomes)
+            code = 0 if all(outcome.passed for outcome in outcomes) else MISSED
     finally:
+        entries = []
         if progress.run:
+            entries.append(summary.as_json(progress.run))
             summary.log(progress.run)
             if not json:
                 summary.show(progress.run, console.stdout())
         if json:
-            entries = [summary.as_json(progress.run)] if progress.run else []
             console.print_json({"schema_version": 1, "runs": entries})
-    assert progress.run is not None
-    if progress.run.status() != layout.FINISHED:
-        raise typer.Exit(1)
-    raise typer.Exit(MISSED if missed else 0)
+    raise typer.Exit(code)
 
 
 def cross_validate_one(
     loaded: Loaded, folder: Folder, workers: int | None, progress: FoldProgress
 ) -> None:
-    """Cross-validates an experiment into a folder.
+    """Cross-validates an experiment with `validation.kfold` into a folder.
 
     Args:
-        loaded: an experiment with `validation.kfold`.
+        loaded: the experiment.
         folder: creates or reopens the run folder.
         workers: number of processes; by default decided by the length of a fold.
         progress: not yet entered.
-
-    Raises:
-        NnrunError: cross-validation is impossible; a failed fold is in the run's status.
-        KeyboardInterrupt: the results so far are saved.
     """
     began = time.perf_counter()
     from nnrun.cli import worker

@@ -66,8 +66,7 @@ def predict(
         ),
     ] = None,
     format_: Annotated[
-        Format | None,
-        typer.Option("--format", help="Default: the suffix of FILE, or a table."),
+        Format | None, typer.Option("--format", help="Default: the suffix of FILE, or a table.")
     ] = None,
     output: Output = None,
     json: Json = False,

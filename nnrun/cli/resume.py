@@ -28,8 +28,7 @@ def resume(
         typer.Option("--epochs", min=1, metavar="N", help="Train until there are N epochs."),
     ] = None,
     force: Annotated[
-        bool,
-        typer.Option("--force", help="Resume even if spec, data or versions have changed."),
+        bool, typer.Option("--force", help="Resume even if spec, data or versions have changed.")
     ] = False,
     workers: Workers = None,
     json: Json = False,
@@ -128,7 +127,7 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
 
     if old.kind == "kfold":
         kfold.kfold_and_report(loaded, folder, workers=workers, json=json)
-    entries: list[dict[str, Any]] = []
+    entries: list[dict[str, object]] = []
     try:
         code = train.train_and_report(loaded, folder, entries, quiet=json)
     finally:

@@ -52,7 +52,7 @@ def train(
 
     Example: nnrun train configs/digits.yaml --set training.epochs=5
     """
-    entries: list[dict[str, Any]] = []
+    entries: list[dict[str, object]] = []
     with exit_codes():
         try:
             # All specs are read before the first is trained, so that errors show at once.
@@ -85,12 +85,12 @@ def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None
     ]
 
 
-def _print_spreads(entries: list[dict[str, Any]]) -> None:
+def _print_spreads(entries: list[dict[str, object]]) -> None:
     """Prints mean and standard deviation over the finished seeds of each experiment."""
     from nnrun.analysis.compare import experiments, formats, read
     from nnrun.analysis.compare.facts import finished
 
-    facts = [run for entry in entries if finished(run := read(Run(Path(entry["path"]))))]
+    facts = [run for entry in entries if finished(run := read(Run(Path(str(entry["path"])))))]
     for experiment in experiments(facts):
         if experiment.is_group:
             metric = next(iter(experiment.first.reported))
@@ -109,7 +109,7 @@ def folder_maker(loaded: Loaded, root: Path) -> Folder:
 def train_and_report(
     loaded: Loaded,
     folder: Folder,
-    entries: list[dict[str, Any]],
+    entries: list[dict[str, object]],
     *,
     quiet: bool = False,
     last: Last | None = None,
@@ -120,7 +120,7 @@ def train_and_report(
         loaded: the experiment.
         folder: creates or reopens the run folder.
         entries: the run's JSON document is appended.
-        quiet: print no summary.
+        quiet: whether to print no summary.
         last: the last training of this process.
 
     Returns:
@@ -150,12 +150,7 @@ def train_and_report(
 def train_one(
     loaded: Loaded, folder: Folder, progress: TrainingProgress, last: Last | None = None
 ) -> None:
-    """Trains one experiment into a folder.
-
-    Raises:
-        NnrunError: training is impossible or failed; the folder keeps the results so far.
-        KeyboardInterrupt: likewise.
-    """
+    """Trains one experiment into a folder, which keeps the results so far after any error."""
     began = time.perf_counter()
     with specs.located_errors(loaded):
         from nnrun.experiment import fold

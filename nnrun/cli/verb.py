@@ -27,8 +27,7 @@ Runs = Annotated[
     Path, typer.Option("--runs", envvar="NNRUN_RUNS", help="Folder of all runs.", metavar="DIR")
 ]
 Overrides = Annotated[
-    list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated.")
 ]
 Expect = Annotated[
     list[str],

@@ -67,8 +67,7 @@ class Verified:
 def verify(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
     files: Annotated[
-        bool,
-        typer.Option("--files", help="Only compare files with their digests; train nothing."),
+        bool, typer.Option("--files", help="Only compare files with their digests; train nothing.")
     ] = False,
     tolerance: Annotated[
         float | None,

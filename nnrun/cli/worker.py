@@ -41,10 +41,10 @@ def main(line: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ends = suppress(KeyboardInterrupt, EOFError, OSError)
     with Noise() as noise, ends, Interrupts() as interrupts:
-        # What Keras prints belongs into the log of the fold.
+        # Output of Keras belongs into the log of the fold.
         sys.stdout = sys.stderr
         _Worker(line, noise, interrupts).work()
-    # Taking TensorFlow down takes a second and frees nothing that the exit does not free.
+    # The shutdown of TensorFlow takes a second.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of several verbs start, wait for and stop."""
+"""Fixtures that start, await and stop the command."""
 
 from __future__ import annotations
 
@@ -18,19 +18,12 @@ from typer.testing import CliRunner
 
 from nnrun.cli.app import app
 
-PATIENCE = 240  # seconds that a loaded machine may take
-
-Process = subprocess.Popen[str]
-
-
-def attentive() -> None:
-    """A shell that runs the tests in the background has SIGINT ignored, and a child inherits it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+TIMEOUT = 240  # seconds, for a loaded machine
 
 
 @pytest.fixture(scope="module")
 def started(forks: ForkServer) -> Iterator[Callable[..., Pending]]:
-    """Starts the command and does not wait for it; it ends with the tests at the latest."""
+    """Starts the command without waiting for its end."""
     processes = []
 
     def start(*arguments: object) -> Pending:
@@ -45,18 +38,19 @@ def started(forks: ForkServer) -> Iterator[Callable[..., Pending]]:
 
 
 @pytest.fixture(scope="module")
-def started_anew(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
-    """The same in a new process, which loads TensorFlow, and whose workers are new processes."""
+def started_anew(environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """The same in a new process, which loads TensorFlow and spawns its workers."""
     processes = []
 
-    def start(*arguments: object) -> Process:
+    def start(*arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "nnrun", *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
-            preexec_fn=attentive,  # noqa: PLW1509 - one call, before any thread of the child
+            # A shell that runs the tests in the background ignores SIGINT; children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         processes.append(process)
         return process
@@ -67,8 +61,8 @@ def started_anew(environment: dict[str, str]) -> Iterator[Callable[..., Process]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the command answered in this process."""
+class Answer:
+    """Exit code and output of a command that ran in this process."""
 
     returncode: int
     stdout: str
@@ -76,32 +70,29 @@ class Told:
 
 
 @pytest.fixture(scope="session")
-def here(environment: dict[str, str]) -> Callable[..., Told]:
-    """Runs a verb that trains nothing in this process, which has loaded its libraries already.
-
-    Streams, environment and folder are as for a script; the seconds that a start takes are saved.
-    """
+def here(environment: dict[str, str]) -> Callable[..., Answer]:
+    """Runs a verb that trains nothing in this process, which saves the time to start."""
 
     def run(
         *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
-    ) -> Told:
+    ) -> Answer:
         hidden = dict.fromkeys({*os.environ} - {*environment})
         with contextlib.chdir(cwd or Path.cwd()):
-            found = CliRunner().invoke(app, [*map(str, arguments)], env={**hidden, **(env or {})})
-        assert isinstance(found.exception, SystemExit | None), found.exc_info
-        return Told(found.exit_code, found.stdout, found.stderr)
+            result = CliRunner().invoke(app, [*map(str, arguments)], env={**hidden, **(env or {})})
+        assert isinstance(result.exception, SystemExit | None), result.exc_info
+        return Answer(result.exit_code, result.stdout, result.stderr)
 
     return run
 
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[[Callable[[], bool]], None]:
-    """Waits until something is so, and fails where it never is."""
+    """Waits until a condition holds."""
 
-    def wait(what: Callable[[], bool]) -> None:
-        until = time.monotonic() + PATIENCE
-        while not what():
-            assert time.monotonic() < until, "waited in vain"
+    def wait(condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < until, "timed out"
             time.sleep(0.05)
 
     return wait

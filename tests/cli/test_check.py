@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_good_spec_is_fine(here: Callable[..., Any], folder: Path) -> None:
+def test_a_good_spec_is_fine(here: Any, folder: Path) -> None:
     answer = here("check", "good.yaml", cwd=folder)
 
     assert answer.returncode == 0
@@ -38,7 +37,7 @@ def test_a_good_spec_is_fine(here: Callable[..., Any], folder: Path) -> None:
     assert answer.stderr == ""
 
 
-def test_nothing_heavy_is_loaded(probed: Callable[..., Any], folder: Path) -> None:
+def test_nothing_heavy_is_loaded(probed: Any, folder: Path) -> None:
     """Nor NumPy, which would cost a quarter of the time that there is."""
     for specs in (["good.yaml"], ["typo.yaml", "unwise.yaml"]):
         answer, loaded = probed("check", *specs, cwd=folder)
@@ -48,7 +47,7 @@ def test_nothing_heavy_is_loaded(probed: Callable[..., Any], folder: Path) -> No
 
 
 def test_all_specs_are_checked_and_each_fault_shown_where_it_stands(
-    here: Callable[..., Any], folder: Path
+    here: Any, folder: Path
 ) -> None:
     answer = here("check", "typo.yaml", "unwise.yaml", "good.yaml", cwd=folder)
 
@@ -68,14 +67,12 @@ def test_all_specs_are_checked_and_each_fault_shown_where_it_stands(
     )
 
 
-def test_warnings_end_it_only_where_they_are_meant_to(
-    here: Callable[..., Any], folder: Path
-) -> None:
+def test_warnings_end_it_only_where_they_are_meant_to(here: Any, folder: Path) -> None:
     assert here("check", "unwise.yaml", cwd=folder).returncode == 0
     assert here("check", "--strict", "unwise.yaml", cwd=folder).returncode == 2
 
 
-def test_one_document_holds_everything(here: Callable[..., Any], folder: Path) -> None:
+def test_one_document_holds_everything(here: Any, folder: Path) -> None:
     answer = here("check", "typo.yaml", "good.yaml", "--json", cwd=folder)
     [typo, good] = json.loads(answer.stdout)["specs"]
     [fault] = typo["faults"]
@@ -95,7 +92,7 @@ ANNOTATIONS = (
 )
 
 
-def test_github_gets_annotations_when_asked(here: Callable[..., Any], folder: Path) -> None:
+def test_github_gets_annotations_when_asked(here: Any, folder: Path) -> None:
     answer = here("check", "typo.yaml", "unwise.yaml", "--format", "github", cwd=folder)
 
     assert answer.stdout == ANNOTATIONS
@@ -103,7 +100,7 @@ def test_github_gets_annotations_when_asked(here: Callable[..., Any], folder: Pa
 
 @pytest.mark.parametrize("verb", ["check", "train", "kfold"])
 def test_in_github_actions_annotations_come_by_themselves(
-    verb: str, here: Callable[..., Any], folder: Path
+    verb: str, here: Any, folder: Path
 ) -> None:
     answer = here(verb, "typo.yaml", cwd=folder, env={"GITHUB_ACTIONS": "true"})
     said = answer.stdout + answer.stderr
@@ -123,7 +120,7 @@ def test_in_github_actions_annotations_come_by_themselves(
     ],
 )
 def test_training_shows_the_very_same_errors(
-    verb: str, change: str, here: Callable[..., Any], folder: Path
+    verb: str, change: str, here: Any, folder: Path
 ) -> None:
     checked = here("check", "good.yaml", "--set", change, cwd=folder)
     trained = here(verb, "good.yaml", "--set", change, cwd=folder)
@@ -134,7 +131,7 @@ def test_training_shows_the_very_same_errors(
 
 
 def test_a_fault_is_shown_in_the_file_that_holds_it_or_in_the_override(
-    here: Callable[..., Any], folder: Path
+    here: Any, folder: Path
 ) -> None:
     (folder / "child.yaml").write_text("extends: typo.yaml\nseed: -1\n")
     answer = here("check", "child.yaml", "--set", "training.epoch=3", cwd=folder)
@@ -143,9 +140,7 @@ def test_a_fault_is_shown_in_the_file_that_holds_it_or_in_the_override(
     assert heads[:3] == ["child.yaml:2:7", "typo.yaml:3:13", "--set:1:10"]
 
 
-def test_a_spec_that_is_not_there_does_not_hide_the_others(
-    here: Callable[..., Any], folder: Path
-) -> None:
+def test_a_spec_that_is_not_there_does_not_hide_the_others(here: Any, folder: Path) -> None:
     answer = here("check", "goood.yaml", "good.yaml", cwd=folder)
 
     assert answer.returncode == 2
@@ -153,7 +148,7 @@ def test_a_spec_that_is_not_there_does_not_hide_the_others(
     assert "good.yaml: fine" in answer.stdout
 
 
-def test_building_shows_what_keras_makes_of_it(nnrun: Callable[..., Any], folder: Path) -> None:
+def test_building_shows_what_keras_makes_of_it(nnrun: Any, folder: Path) -> None:
     """And what only Keras finds is a fault with a place, too."""
     (folder / "deep.yaml").write_text(
         GOOD.replace("  - Dense: {units: 64", "  - Reshape: [8, 8]\n  - LSTM: {units: 3, dtype: no}\n"
@@ -189,7 +184,7 @@ def test_a_closed_output_is_no_error(folder: Path, environment) -> None:
     assert answer.returncode == 0
 
 
-def test_what_puts_out_several_values_is_refused(here: Callable[..., Any], folder: Path) -> None:
+def test_what_puts_out_several_values_is_refused(here: Any, folder: Path) -> None:
     """By the check itself, and by Keras where a check does not know the layer."""
     model = "  - Reshape: [8, 8]\n  - LSTM: {units: 4, return_state: true}\n  - Dense: {units: 64"
     (folder / "state.yaml").write_text(GOOD.replace("  - Dense: {units: 64", model))
@@ -200,7 +195,7 @@ def test_what_puts_out_several_values_is_refused(here: Callable[..., Any], folde
     assert "good.yaml: fine" in answer.stdout
 
 
-def test_building_for_machines_prints_one_document(nnrun: Callable[..., Any], folder: Path) -> None:
+def test_building_for_machines_prints_one_document(nnrun: Any, folder: Path) -> None:
     answer = nnrun("check", "--build", "--json", "good.yaml", cwd=folder)
 
     assert json.loads(answer.stdout)["specs"][0]["valid"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_missed_gate_ends_a_training_with_three(
-    nnrun: Callable[..., Any], spec: Path, tmp_path: Path
-) -> None:
+def test_a_missed_gate_ends_a_training_with_three(nnrun: Any, spec: Path, tmp_path: Path) -> None:
     """The run itself is finished and kept; a script sees the difference."""
     answer = nnrun("train", spec, "--expect", "test_accuracy >= 1.1", "--runs", tmp_path / "runs")
     [folder] = (tmp_path / "runs").iterdir()
@@ -53,7 +50,7 @@ def test_a_missed_gate_ends_a_training_with_three(
 
 @pytest.mark.slow
 def test_gates_that_are_met_leave_the_exit_code_alone(
-    nnrun: Callable[..., Any], spec: Path, tmp_path: Path
+    nnrun: Any, spec: Path, tmp_path: Path
 ) -> None:
     """A K-fold is judged by the means over its folds."""
     gates = ("--expect", "val_accuracy: 0 to 1", "--expect", "seconds<300", "--set", "expect={}")
@@ -69,7 +66,7 @@ def test_gates_that_are_met_leave_the_exit_code_alone(
 
 
 def test_a_gate_on_what_nothing_reports_is_refused_where_it_was_given(
-    nnrun: Callable[..., Any], spec: Path
+    nnrun: Any, spec: Path
 ) -> None:
     answer = nnrun("train", spec, "--expect", "test_acc >= 0.9")
 

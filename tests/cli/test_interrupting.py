@@ -54,9 +54,7 @@ def has_epochs(root: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stopped(
-    started: Callable[..., Any], wait_for: Callable[..., None], tmp_path_factory: Any
-) -> dict[str, Stopped]:
+def stopped(started: Any, wait_for: Any, tmp_path_factory: Any) -> dict[str, Stopped]:
     """Four runs that began together, each stopped in its own way after some epochs."""
     ways = {
         "SIGINT": [signal.SIGINT],
@@ -152,7 +150,7 @@ def loads_tensorflow(process: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
 def test_an_interrupt_while_tensorflow_loads_leaves_no_run(
-    started_anew: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
+    started_anew: Any, wait_for: Any, tmp_path: Path
 ) -> None:
     """Nothing has begun, so there is nothing to keep, and nothing to say."""
     process = started_anew(*endless(tmp_path / "runs"))

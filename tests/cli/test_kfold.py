@@ -24,7 +24,7 @@ def only(root: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def boston(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
+def boston(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
     """The tutorial's K-fold, twelve epochs, smoothed, with a final model."""
     root = tmp_path_factory.mktemp("boston")
     smooth = ("--set", "validation.kfold.smooth={skip: 3}")
@@ -33,7 +33,7 @@ def boston(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> t
     return answer, only(root)
 
 
-def iris(nnrun: Callable[..., Any], configs: Path, root: Path, workers: int) -> tuple[Any, Run]:
+def iris(nnrun: Any, configs: Path, root: Path, workers: int) -> tuple[Any, Run]:
     answer = nnrun(
         *("kfold", configs / "iris.yaml", "--set", "training.epochs=4", "--json"),
         *("--workers", workers, "--runs", root),
@@ -42,13 +42,13 @@ def iris(nnrun: Callable[..., Any], configs: Path, root: Path, workers: int) -> 
 
 
 @pytest.fixture(scope="module")
-def alone(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
+def alone(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
     """Five stratified folds of a classifier, one after the other."""
     return iris(nnrun, configs, tmp_path_factory.mktemp("alone"), workers=1)
 
 
 @pytest.fixture(scope="module")
-def in_pairs(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
+def in_pairs(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
     """The same, two at a time."""
     return iris(nnrun, configs, tmp_path_factory.mktemp("pairs"), workers=2)
 
@@ -153,7 +153,7 @@ def test_folds_csv_has_a_row_per_fold(boston: tuple[Any, Run]) -> None:
 
 
 def test_the_final_model_learns_from_all_rows_for_the_best_epochs(
-    boston: tuple[Any, Run], nnrun: Callable[..., Any], tmp_path: Path
+    boston: tuple[Any, Run], nnrun: Any, tmp_path: Path
 ) -> None:
     """And is tested once; its own spec says the same to `nnrun train`."""
     run = boston[1]
@@ -200,7 +200,7 @@ def test_off_a_terminal_there_is_a_line_per_fold_and_no_noise(boston: tuple[Any,
     assert not re.search(r"tensorflow|cuda|^[IWE]0000", boston[0].stderr, re.MULTILINE)
 
 
-def test_every_fold_is_an_ordinary_run(boston: tuple[Any, Run], nnrun: Callable[..., Any]) -> None:
+def test_every_fold_is_an_ordinary_run(boston: tuple[Any, Run], nnrun: Any) -> None:
     """What reads runs reads them too."""
     for fold in folds(boston[1]):
         shown = nnrun("show", fold.path)
@@ -254,9 +254,7 @@ def test_folds_side_by_side_are_trained_at_the_same_time(in_pairs: tuple[Any, Ru
 
 
 @pytest.mark.slow
-def test_every_fold_that_fails_is_reported(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
-) -> None:
+def test_every_fold_that_fails_is_reported(nnrun: Any, configs: Path, tmp_path: Path) -> None:
     """The next is tried all the same; the run says `failed`, and so does the exit code."""
     answer = nnrun(
         *("kfold", configs / "boston.yaml", "--final", "--runs", tmp_path),
@@ -277,7 +275,7 @@ def test_every_fold_that_fails_is_reported(
 
 
 def test_a_spec_without_folds_is_told_how_to_ask_for_them(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     answer = nnrun("kfold", configs / "digits.yaml", "--runs", tmp_path)
 
@@ -287,7 +285,7 @@ def test_a_spec_without_folds_is_told_how_to_ask_for_them(
 
 
 def test_what_no_fold_can_be_made_of_is_refused_at_its_place(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """Before anything is written."""
     answer = nnrun(
@@ -302,7 +300,7 @@ def test_what_no_fold_can_be_made_of_is_refused_at_its_place(
 
 @pytest.mark.slow
 def test_the_way_of_the_tutorial_is_reported_as_leaking(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """On screen, in the record, and when the run is shown."""
     answer = nnrun(
@@ -319,7 +317,7 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
 
 @pytest.mark.slow
 def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """Beyond the first that stopped, the mean of the others would jump.
 
@@ -346,7 +344,7 @@ def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
 
 @pytest.mark.slow
 def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """A smoke run of two epochs, ten of which are to be left out."""
     short = ("--set", "training.epochs=2")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ from nnrun import runs
 from nnrun.runs import Run, cleaning
 
 
-def test_runs_are_listed_with_their_test_metrics(
-    here: Callable[..., Any], trained: tuple[Any, Path]
-) -> None:
+def test_runs_are_listed_with_their_test_metrics(here: Any, trained: tuple[Any, Path]) -> None:
     path = trained[1]
     test = Run(path).metrics().test
     answer = here("list", "--runs", path.parent)
@@ -27,7 +24,7 @@ def test_runs_are_listed_with_their_test_metrics(
     assert answer.stdout.splitlines()[-1] == f"1 run, {cleaning.disk_usage(path) / 1000:.1f} kB"
 
 
-def test_json_gives_every_run(here: Callable[..., Any], three: tuple[Any, Path]) -> None:
+def test_json_gives_every_run(here: Any, three: tuple[Any, Path]) -> None:
     """As the verb that trained it gave it, and with the bytes that it takes by now."""
     answer = json.loads(here("list", "--json", env={"NNRUN_RUNS": str(three[1])}).stdout)
     trained = json.loads(three[0].stdout)["runs"]
@@ -40,7 +37,7 @@ def test_json_gives_every_run(here: Callable[..., Any], three: tuple[Any, Path])
     assert answer["bytes"] == sum(sizes)
 
 
-def test_without_runs_it_says_so(here: Callable[..., Any], tmp_path: Path) -> None:
+def test_without_runs_it_says_so(here: Any, tmp_path: Path) -> None:
     """Before the first run there is no folder; that is no error."""
     answer = here("list", cwd=tmp_path)
 
@@ -48,9 +45,7 @@ def test_without_runs_it_says_so(here: Callable[..., Any], tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_runs_a_program_still_gets_a_document(
-    here: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_without_runs_a_program_still_gets_a_document(here: Any, tmp_path: Path) -> None:
     answer = here("list", "--json", cwd=tmp_path)
 
     assert json.loads(answer.stdout) == {"schema_version": 1, "runs": [], "bytes": 0}
@@ -58,14 +53,14 @@ def test_without_runs_a_program_still_gets_a_document(
 
 
 def test_an_option_wins_over_the_environment(
-    here: Callable[..., Any], trained: tuple[Any, Path], tmp_path: Path
+    here: Any, trained: tuple[Any, Path], tmp_path: Path
 ) -> None:
     answer = here("list", "--runs", tmp_path, env={"NNRUN_RUNS": str(trained[1].parent)})
 
     assert answer.stdout == ""
 
 
-def test_a_broken_run_does_not_hide_the_others(here: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_broken_run_does_not_hide_the_others(here: Any, tmp_path: Path) -> None:
     """A disk that failed once may leave such a folder for good."""
     runs.create(tmp_path, "good", now=datetime(2026, 1, 1), record={})
     (tmp_path / "broken").mkdir()

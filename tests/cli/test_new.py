@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,7 @@ def test_a_data_set_has_a_spec_to_start_from(source: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_needs_no_download_trains_as_it_is_written(
-    nnrun: Callable[..., Any], folder: Path
-) -> None:
+def test_what_needs_no_download_trains_as_it_is_written(nnrun: Any, folder: Path) -> None:
     for source in EMBEDDED:
         answer(f"my-{source}", "--from", source)
     specs = sorted(folder.glob("*.yaml"))
@@ -268,7 +265,7 @@ def test_an_unknown_start_is_refused_with_the_nearest(source: str, hint: str) ->
     assert refusal.stderr.startswith(f"error: there is no spec or data set '{source}'; {hint}")
 
 
-def test_nothing_heavy_is_loaded_for_it(probed: Callable[..., Any], folder: Path) -> None:
+def test_nothing_heavy_is_loaded_for_it(probed: Any, folder: Path) -> None:
     told, loaded = probed("new", "mine", "--from", "mnist_5k", cwd=folder)
 
     assert (told.returncode, loaded) == (0, set())

@@ -5,7 +5,6 @@ The message of each fault is tested in `tests/broken`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("case", SPECS | MISFITS)
 def test_a_spec_is_refused_at_the_place_of_the_fault(
-    case: str, probed: Callable[..., Any], tmp_path: Path
+    case: str, probed: Any, tmp_path: Path
 ) -> None:
     """TensorFlow is not loaded, nothing in the file is run, and no run folder is left."""
     text, expected = (SPECS | MISFITS)[case]
@@ -97,9 +96,7 @@ def test_a_spec_is_refused_at_the_place_of_the_fault(
     assert names(tmp_path) == ["bad.yaml"]
 
 
-def test_a_layer_that_keras_refuses_is_shown_at_its_place(
-    nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_layer_that_keras_refuses_is_shown_at_its_place(nnrun: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(CONV)
     answer = nnrun("train", "bad.yaml", cwd=tmp_path)
     head, *source = answer.stderr.splitlines()
@@ -112,9 +109,7 @@ def test_a_layer_that_keras_refuses_is_shown_at_its_place(
     assert names(tmp_path) == ["bad.yaml"]
 
 
-def test_a_missing_file_is_reported_with_the_shipped_specs(
-    here: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_missing_file_is_reported_with_the_shipped_specs(here: Any, tmp_path: Path) -> None:
     answer = here("train", "none.yaml", cwd=tmp_path)
 
     assert answer.stderr.startswith("NN001: there is no file 'none.yaml'; shipped specs are ")
@@ -122,9 +117,7 @@ def test_a_missing_file_is_reported_with_the_shipped_specs(
     assert names(tmp_path) == []
 
 
-def test_all_faults_are_shown_at_once_with_their_lines(
-    here: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_all_faults_are_shown_at_once_with_their_lines(here: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(GOOD.replace("Dense", "Dens").replace("hs: 1", "hs: 0"))
     answer = here("train", "bad.yaml", cwd=tmp_path)
 
@@ -138,7 +131,7 @@ def test_all_faults_are_shown_at_once_with_their_lines(
     ]
 
 
-def test_a_wrong_override_is_refused(here: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_wrong_override_is_refused(here: Any, tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
     answer = here("train", "good.yaml", "--set", "training.epoch=3", cwd=tmp_path)
 
@@ -147,9 +140,7 @@ def test_a_wrong_override_is_refused(here: Callable[..., Any], tmp_path: Path) -
     assert names(tmp_path) == ["good.yaml"]
 
 
-def test_a_fault_in_the_second_spec_stops_the_first(
-    here: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_fault_in_the_second_spec_stops_the_first(here: Any, tmp_path: Path) -> None:
     """All specs are checked before the first one is trained."""
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "bad.yaml").write_text(GOOD.replace("Dense", "Dens"))

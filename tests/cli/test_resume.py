@@ -34,7 +34,7 @@ def boston(configs: Path, root: Path) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def whole(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> Run:
+def whole(nnrun: Any, configs: Path, tmp_path_factory: Any) -> Run:
     """Never stopped."""
     root = tmp_path_factory.mktemp("whole")
     assert nnrun(*boston(configs, root)).returncode == 0
@@ -43,10 +43,7 @@ def whole(nnrun: Callable[..., Any], configs: Path, tmp_path_factory: Any) -> Ru
 
 @pytest.fixture(scope="module")
 def halted(
-    started: Callable[..., Any],
-    wait_for: Callable[..., None],
-    configs: Path,
-    tmp_path_factory: Any,
+    started: Any, wait_for: Any, configs: Path, tmp_path_factory: Any
 ) -> Callable[[str], Halted]:
     """The same, stopped or killed in the second fold; once for each signal that is asked for."""
 
@@ -94,8 +91,7 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("way", "code"),
-    [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)],
+    ("way", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)]
 )
 def test_a_stopped_cross_validation_keeps_what_there_is(
     way: str, code: int, halted: Callable[[str], Halted], whole: Run
@@ -140,7 +136,7 @@ def test_a_killed_cross_validation_is_listed_as_crashed(
 
 @pytest.mark.parametrize("way", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGKILL"])
 def test_resume_makes_the_missing_folds_and_no_other(
-    way: str, halted: Callable[[str], Halted], whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+    way: str, halted: Callable[[str], Halted], whole: Run, nnrun: Any, tmp_path: Path
 ) -> None:
     """What comes out is what would have come out, to the byte."""
     run = copy(halted(way).run, tmp_path)
@@ -160,7 +156,7 @@ def test_resume_makes_the_missing_folds_and_no_other(
     assert Run(run.path / "fold-4").record().overrides == [EPOCHS]
 
 
-def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Callable[..., Any]) -> None:
+def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Any) -> None:
     before = (whole.path / layout.RUN).read_bytes()
     answer = nnrun("resume", whole.path)
 
@@ -173,9 +169,7 @@ def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Callable[..., A
 
 
 @pytest.mark.slow
-def test_a_fold_whose_files_are_gone_is_made_anew(
-    whole: Run, nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_fold_whose_files_are_gone_is_made_anew(whole: Run, nnrun: Any, tmp_path: Path) -> None:
     """To the same bytes."""
     run = copy(whole, tmp_path)
     (run.path / "fold-2" / layout.METRICS).unlink()
@@ -188,9 +182,7 @@ def test_a_fold_whose_files_are_gone_is_made_anew(
 
 
 @pytest.mark.slow
-def test_resume_leaves_alone_what_is_still_at_work(
-    whole: Run, nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_resume_leaves_alone_what_is_still_at_work(whole: Run, nnrun: Any, tmp_path: Path) -> None:
     """Two processes would write into one fold."""
     run = copy(whole, tmp_path)
     run.update(status=layout.INTERRUPTED)
@@ -204,7 +196,7 @@ def test_resume_leaves_alone_what_is_still_at_work(
 
 
 def test_resume_does_not_mix_two_experiments_in_one_folder(
-    halted: Callable[[str], Halted], nnrun: Callable[..., Any], tmp_path: Path
+    halted: Callable[[str], Halted], nnrun: Any, tmp_path: Path
 ) -> None:
     """Somebody has edited the spec since."""
     run = copy(halted("SIGINT").run, tmp_path)
@@ -230,7 +222,7 @@ def test_resume_of_a_fold_names_the_run_that_it_is_of(
 
 @pytest.mark.slow
 def test_a_further_worker_that_cannot_start_costs_nothing(
-    started_anew: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
+    started_anew: Any, wait_for: Any, configs: Path, tmp_path: Path
 ) -> None:
     """The one that is there does all."""
     spec = ("kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 2)
@@ -252,7 +244,7 @@ def workers(children: Path) -> list[int]:
 
 @pytest.mark.slow
 def test_a_worker_that_dies_costs_its_fold_and_no_other(
-    started: Callable[..., Any], wait_for: Callable[..., None], configs: Path, tmp_path: Path
+    started: Any, wait_for: Any, configs: Path, tmp_path: Path
 ) -> None:
     """For want of memory, say: the fold is reported, another worker does the rest."""
     process = started(*boston(configs, tmp_path))

@@ -78,7 +78,7 @@ def carrying(tmp_path_factory: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(nnrun: Callable[..., Any], carrying: Path, tmp_path_factory: Any) -> Run:
+def whole(nnrun: Any, carrying: Path, tmp_path_factory: Any) -> Run:
     """Never stopped."""
     root = tmp_path_factory.mktemp("whole")
     assert nnrun("train", carrying, "--runs", root).returncode == 0
@@ -86,12 +86,7 @@ def whole(nnrun: Callable[..., Any], carrying: Path, tmp_path_factory: Any) -> R
 
 
 @pytest.fixture(scope="module")
-def killed(
-    started: Callable[..., Any],
-    wait_for: Callable[..., None],
-    carrying: Path,
-    tmp_path_factory: Any,
-) -> Run:
+def killed(started: Any, wait_for: Any, carrying: Path, tmp_path_factory: Any) -> Run:
     """Killed after some epochs, of which a checkpoint is there."""
     root = tmp_path_factory.mktemp("killed")
     process = started("train", carrying, "--runs", root)
@@ -112,7 +107,7 @@ def checkpoints(run: Run) -> list[int]:
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    killed: Run, whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+    killed: Run, whole: Run, nnrun: Any, tmp_path: Path
 ) -> None:
     """And trains no epoch again that the checkpoint holds."""
     run = copy(killed, tmp_path)
@@ -130,7 +125,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
-    killed: Run, whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+    killed: Run, whole: Run, nnrun: Any, tmp_path: Path
 ) -> None:
     """One bit is enough."""
     run = copy(killed, tmp_path)
@@ -148,7 +143,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 
 @pytest.mark.slow
 def test_without_a_checkpoint_it_begins_again(
-    killed: Run, whole: Run, nnrun: Callable[..., Any], tmp_path: Path
+    killed: Run, whole: Run, nnrun: Any, tmp_path: Path
 ) -> None:
     """Which comes to the same."""
     run = copy(killed, tmp_path)
@@ -160,7 +155,7 @@ def test_without_a_checkpoint_it_begins_again(
 
 
 def test_resume_refuses_what_would_not_come_to_the_same(
-    killed: Run, probed: Callable[..., Any], nnrun: Callable[..., Any], tmp_path: Path
+    killed: Run, probed: Any, nnrun: Any, tmp_path: Path
 ) -> None:
     """Other versions and other rows are found, and both are named at once."""
     run = copy(killed, tmp_path)
@@ -176,9 +171,7 @@ def test_resume_refuses_what_would_not_come_to_the_same(
     assert nnrun("resume", run.path, "--force").returncode == 0
 
 
-def test_an_edited_spec_is_not_gone_on_with(
-    killed: Run, probed: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_an_edited_spec_is_not_gone_on_with(killed: Run, probed: Any, tmp_path: Path) -> None:
     """It is found before TensorFlow is loaded."""
     run = copy(killed, tmp_path)
     path = run.path / layout.SPEC
@@ -190,9 +183,7 @@ def test_an_edited_spec_is_not_gone_on_with(
     assert not loaded & {"tensorflow", "keras"}
 
 
-def test_a_run_at_work_is_not_gone_on_with_twice(
-    killed: Run, nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_run_at_work_is_not_gone_on_with_twice(killed: Run, nnrun: Any, tmp_path: Path) -> None:
     run = copy(killed, tmp_path)
     held = reopen(run.path)
     answer = nnrun("resume", run.path)
@@ -202,7 +193,7 @@ def test_a_run_at_work_is_not_gone_on_with_twice(
     assert "is still running, as process" in answer.stderr
 
 
-def test_a_finished_run_is_left_alone(whole: Run, nnrun: Callable[..., Any]) -> None:
+def test_a_finished_run_is_left_alone(whole: Run, nnrun: Any) -> None:
     before = (whole.path / layout.RUN).read_bytes()
     answer = nnrun("resume", whole.path, "--json")
 
@@ -212,12 +203,9 @@ def test_a_finished_run_is_left_alone(whole: Run, nnrun: Callable[..., Any]) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("callbacks", "first"),
-    [("[{CSVLogger: log.csv}]", 5), (CARRYING, 1)],
-)
+@pytest.mark.parametrize(("callbacks", "first"), [("[{CSVLogger: log.csv}]", 5), (CARRYING, 1)])
 def test_more_epochs_are_as_if_they_had_been_asked_for_at_first(
-    callbacks: str, first: int, nnrun: Callable[..., Any], tmp_path: Path
+    callbacks: str, first: int, nnrun: Any, tmp_path: Path
 ) -> None:
     """From the model where nothing else is carried on, else from the beginning."""
     path = spec(tmp_path, callbacks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ EPOCHS = ("--set", "training.epochs=3")
 
 
 @pytest.fixture(scope="module")
-def seeds(nnrun: Callable[..., Any], tmp_path_factory: Any) -> tuple[Any, Path]:
+def seeds(nnrun: Any, tmp_path_factory: Any) -> tuple[Any, Path]:
     """Three seeds of iris, from 5 on."""
     root = tmp_path_factory.mktemp("seeds")
     answer = nnrun("train", "iris", *EPOCHS, "--set", "seed=5", "--seeds", 3, "--runs", root)
@@ -33,7 +32,7 @@ def test_there_is_a_run_for_each_seed(seeds: tuple[Any, Path]) -> None:
 
 
 def test_a_seed_among_several_is_the_seed_alone(
-    seeds: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
+    seeds: tuple[Any, Path], nnrun: Any, tmp_path: Path
 ) -> None:
     """To the byte: what was trained before in the same process leaves no trace."""
     last = max(seeds[1].iterdir())
@@ -52,15 +51,13 @@ def test_the_last_sentence_sums_them_up(seeds: tuple[Any, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_json_is_one_document_with_every_run(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+def test_json_is_one_document_with_every_run(nnrun: Any, tmp_path: Path) -> None:
     answer = nnrun("train", "iris", *EPOCHS, "--seeds", 2, "--json", "--runs", tmp_path)
 
     assert [run["status"] for run in json.loads(answer.stdout)["runs"]] == ["finished"] * 2
 
 
-def test_a_seed_left_to_chance_cannot_be_counted_on(
-    nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_seed_left_to_chance_cannot_be_counted_on(nnrun: Any, tmp_path: Path) -> None:
     answer = nnrun("train", "iris", "--set", "seed=null", "--seeds", 2, "--runs", tmp_path)
 
     assert answer.returncode == 2
@@ -68,6 +65,6 @@ def test_a_seed_left_to_chance_cannot_be_counted_on(
     assert not list(tmp_path.iterdir())
 
 
-def test_no_seed_at_all_is_refused(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+def test_no_seed_at_all_is_refused(nnrun: Any, tmp_path: Path) -> None:
     assert nnrun("train", "iris", "--seeds", 0, "--runs", tmp_path).returncode == 2
     assert not list(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from nnrun.runs import Run, layout
 
 
 def test_a_run_is_shown_with_metrics_seed_versions_and_files(
-    here: Callable[..., Any], trained: tuple[Any, Path]
+    here: Any, trained: tuple[Any, Path]
 ) -> None:
     run = Run(trained[1])
     answer = here("show", run.path)
@@ -26,9 +25,7 @@ def test_a_run_is_shown_with_metrics_seed_versions_and_files(
         assert meaning in answer.stdout
 
 
-def test_json_gives_the_run_and_its_record(
-    here: Callable[..., Any], trained: tuple[Any, Path]
-) -> None:
+def test_json_gives_the_run_and_its_record(here: Any, trained: tuple[Any, Path]) -> None:
     run = Run(trained[1])
     answer = here("show", run.path, "--json")
 
@@ -42,9 +39,7 @@ def test_json_gives_the_run_and_its_record(
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-def test_a_folder_that_holds_no_run_is_said(
-    form: list[str], here: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_folder_that_holds_no_run_is_said(form: list[str], here: Any, tmp_path: Path) -> None:
     """The folder of all runs is the likely slip."""
     answer = here("show", tmp_path, *form)
 

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +63,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def smoked(
-    nnrun: Callable[..., Any], specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Smoked:
+def smoked(nnrun: Any, specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Smoked:
     """All that can happen, in one command with an empty cache."""
     folder = tmp_path_factory.mktemp("smoked")
     summary = folder / "summary.md"
@@ -192,7 +189,7 @@ def test_nothing_is_downloaded_and_no_cache_is_made(smoked: Smoked) -> None:
 
 @pytest.fixture(scope="module")
 def answered(
-    nnrun: Callable[..., Any], specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    nnrun: Any, specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Smoked:
     """One that passes and one whose data are not there, for programs."""
     folder = tmp_path_factory.mktemp("answered")
@@ -232,7 +229,7 @@ def test_the_run_folders_are_gone_unless_they_are_kept(answered: Smoked) -> None
 
 
 def test_only_broken_specs_are_refused_at_once(
-    probed: Callable[..., Any], specs: dict[str, Path], tmp_path: Path
+    probed: Any, specs: dict[str, Path], tmp_path: Path
 ) -> None:
     """There is nothing to load TensorFlow for."""
     answer, loaded = probed("smoke", specs["broken"], cwd=tmp_path)
@@ -243,7 +240,7 @@ def test_only_broken_specs_are_refused_at_once(
 
 
 def test_a_junit_file_that_cannot_be_written_is_said(
-    nnrun: Callable[..., Any], specs: dict[str, Path], tmp_path: Path
+    nnrun: Any, specs: dict[str, Path], tmp_path: Path
 ) -> None:
     """And the table is printed all the same."""
     path = tmp_path / "nowhere" / "junit.xml"
@@ -256,7 +253,7 @@ def test_a_junit_file_that_cannot_be_written_is_said(
 
 @pytest.mark.slow
 def test_an_interrupt_ends_with_what_was_done_so_far(
-    started: Callable[..., Any], wait_for: Callable[..., None], tmp_path: Path
+    started: Any, wait_for: Any, tmp_path: Path
 ) -> None:
     """The table, and JUnit for whoever reads it."""
     specs = ["iris"] * 60
@@ -279,13 +276,10 @@ def test_an_interrupt_ends_with_what_was_done_so_far(
 
 
 @pytest.mark.slow
-def test_every_shipped_spec_passes_without_data_or_network(
-    nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_every_shipped_spec_passes_without_data_or_network(nnrun: Any, tmp_path: Path) -> None:
     offline = {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
     answer = nnrun(
-        *("smoke", *SPECS, "--synthetic", "--json"),
-        env={"KERAS_HOME": str(tmp_path), **offline},
+        *("smoke", *SPECS, "--synthetic", "--json"), env={"KERAS_HOME": str(tmp_path), **offline}
     )
     statuses = {run["name"]: run["status"] for run in json.loads(answer.stdout)["runs"]}
 
@@ -296,7 +290,7 @@ def test_every_shipped_spec_passes_without_data_or_network(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("full_data")
-def test_every_shipped_spec_passes_on_real_rows(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+def test_every_shipped_spec_passes_on_real_rows(nnrun: Any, tmp_path: Path) -> None:
     answer = nnrun("smoke", *SPECS, "--json", "--keep", tmp_path)
 
     assert {run["data"] for run in json.loads(answer.stdout)["runs"]} == {"real"}

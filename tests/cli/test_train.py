@@ -9,7 +9,6 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def test_the_table_goes_to_stdout(trained: tuple[Any, Path]) -> None:
 
 
 def test_a_callback_that_fails_is_named_and_costs_no_epoch(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """It comes after the epoch was trained: the epoch is kept, the reason said, the rest logged."""
     answer = nnrun(
@@ -92,9 +91,7 @@ def test_an_override_is_used_and_written_down(three: tuple[Any, Path]) -> None:
 
 
 @pytest.fixture(scope="module")
-def lost(
-    nnrun: Callable[..., Any], configs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Any, Run]:
+def lost(nnrun: Any, configs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Run]:
     """A run whose loss is lost, asked for through `NNRUN_RUNS`."""
     root = tmp_path_factory.mktemp("lost")
     answer = nnrun(
@@ -131,7 +128,7 @@ def test_a_failed_run_keeps_its_epochs_and_plots_but_no_model(lost: tuple[Any, R
     assert not run.holds(layout.PREDICTIONS)
 
 
-def test_a_failed_run_is_listed_and_shown(lost: tuple[Any, Run], nnrun: Callable[..., Any]) -> None:
+def test_a_failed_run_is_listed_and_shown(lost: tuple[Any, Run], nnrun: Any) -> None:
     _, run = lost
     listed = nnrun("list", env={"NNRUN_RUNS": str(run.path.parent)})
     shown = nnrun("show", run.path)
@@ -142,7 +139,7 @@ def test_a_failed_run_is_listed_and_shown(lost: tuple[Any, Run], nnrun: Callable
 
 
 def test_offline_without_the_data_says_what_to_do(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """Within seconds, and never with a silent stand-in."""
     nowhere = {"https_proxy": "http://127.0.0.1:9", "KERAS_HOME": str(tmp_path / "home")}
@@ -160,7 +157,7 @@ def test_offline_without_the_data_says_what_to_do(
 
 @pytest.mark.slow
 def test_a_folder_of_runs_that_cannot_be_made_is_said(
-    nnrun: Callable[..., Any], configs: Path, tmp_path: Path
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """A file stands in its place."""
     (tmp_path / "file").touch()

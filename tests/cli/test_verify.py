@@ -47,7 +47,7 @@ def folder(trained: tuple[Any, Path], tmp_path_factory: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def answered(folder: Path, nnrun: Callable[..., Any]) -> Any:
+def answered(folder: Path, nnrun: Any) -> Any:
     """What is said of all of them by one command, and the folders left behind by it."""
     passing = set(Path(tempfile.gettempdir()).glob("nnrun-verify-*"))
     names = ("same", "stopped", "edited", "broken", "nowhere")
@@ -123,11 +123,7 @@ def test_a_run_is_not_changed_by_being_verified(
     ids=["running", "fold", "smoke"],
 )
 def test_what_cannot_be_repeated_is_refused_at_once(
-    change: dict[str, Any],
-    message: str,
-    trained: tuple[Any, Path],
-    tmp_path: Path,
-    probed: Callable[..., Any],
+    change: dict[str, Any], message: str, trained: tuple[Any, Path], tmp_path: Path, probed: Any
 ) -> None:
     from nnrun.runs import reopen
 
@@ -186,7 +182,7 @@ def test_files_that_are_whole_are_said_to_be(
 
 
 @pytest.fixture
-def failed(nnrun: Callable[..., Any], configs: Path, tmp_path: Path) -> Run:
+def failed(nnrun: Any, configs: Path, tmp_path: Path) -> Run:
     """A run whose loss was lost."""
     rate = "training.optimizer={SGD: {learning_rate: 1.0e+30}}"
     answer = nnrun("train", configs / "boston.yaml", "--set", rate, "--runs", tmp_path / "runs")
@@ -230,7 +226,7 @@ def test_a_repetition_that_fails_is_not_a_difference(
     ids=str,
 )
 def test_every_way_to_train_is_repeated_to_the_bit(
-    more: list[str], configs: Path, nnrun: Callable[..., Any], tmp_path: Path
+    more: list[str], configs: Path, nnrun: Any, tmp_path: Path
 ) -> None:
     """Also with a seed that was drawn, which is in the spec that the run keeps."""
     epochs = ("--set", "training.epochs=3")
