@@ -1,11 +1,10 @@
-"""`nnrun kfold`: a run per fold, what they say together, and an exit code that means something."""
+"""`nnrun kfold`: a run per fold, metrics over all folds, and exit codes."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def only(root: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def boston(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
-    """The tutorial's K-fold, twelve epochs, smoothed, with a final model."""
+    """Twelve epochs of the tutorial's cross-validation, smoothed, with a final model."""
     root = tmp_path_factory.mktemp("boston")
     smooth = ("--set", "validation.kfold.smooth={skip: 3}")
     epochs = ("--set", "training.epochs=12")
@@ -33,24 +32,16 @@ def boston(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
     return answer, only(root)
 
 
-def iris(nnrun: Any, configs: Path, root: Path, workers: int) -> tuple[Any, Run]:
-    answer = nnrun(
-        *("kfold", configs / "iris.yaml", "--set", "training.epochs=4", "--json"),
-        *("--workers", workers, "--runs", root),
-    )
-    return answer, only(root)
-
-
 @pytest.fixture(scope="module")
-def alone(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
-    """Five stratified folds of a classifier, one after the other."""
-    return iris(nnrun, configs, tmp_path_factory.mktemp("alone"), workers=1)
-
-
-@pytest.fixture(scope="module")
-def in_pairs(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
-    """The same, two at a time."""
-    return iris(nnrun, configs, tmp_path_factory.mktemp("pairs"), workers=2)
+def iris(nnrun: Any, configs: Path, tmp_path_factory: Any) -> dict[int, tuple[Any, Run]]:
+    """Five stratified folds of a classifier, by one worker and by two."""
+    results = {}
+    for workers in (1, 2):
+        root = tmp_path_factory.mktemp("iris")
+        options = ("--set", "training.epochs=4", "--workers", workers, "--runs", root)
+        answer = nnrun("kfold", configs / "iris.yaml", "--json", *options)
+        results[workers] = answer, only(root)
+    return results
 
 
 def folds(run: Run) -> list[Run]:
@@ -66,16 +57,14 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_cross_validation_leaves_every_file_and_no_other(boston: tuple[Any, Run]) -> None:
-    """Its own, and a run folder for each fold and for the model on all rows."""
+def test_a_cross_validation_writes_a_run_folder_per_fold(boston: tuple[Any, Run]) -> None:
+    """Its own files, and a run folder for each fold and for the final model."""
     run = boston[1]
-    about_classes = {layout.CONFUSION, layout.REPORT}
-    of_one_model = {layout.MODEL, layout.PREPARATION}
-    own = set(layout.MEANING) - about_classes - of_one_model
+    of_classes = {layout.CONFUSION, layout.REPORT}
+    own = set(layout.MEANING) - of_classes - {layout.MODEL, layout.PREPARATION}
 
     assert names(run.path) == {*own, layout.FOLDS, "fold-1", "fold-2", "fold-3", "fold-4", "final"}
-    for fold in folds(run):
-        assert names(fold.path) == set(layout.MEANING) - about_classes
+    assert all(names(fold.path) == set(layout.MEANING) - of_classes for fold in folds(run))
     assert names(run.path / layout.PLOTS) == {
         "predicted.png",
         "model.png",
@@ -84,61 +73,59 @@ def test_a_cross_validation_leaves_every_file_and_no_other(boston: tuple[Any, Ru
     }
 
 
-def test_a_classifier_is_judged_by_its_predictions_out_of_fold(alone: tuple[Any, Run]) -> None:
-    """Every training row once, by the model that has not seen it."""
-    run = alone[1]
-    found = run.read_arrays(layout.PREDICTIONS)
+def test_a_classifier_is_evaluated_on_out_of_fold_predictions(
+    iris: dict[int, tuple[Any, Run]],
+) -> None:
+    """Every training row once, by the model that was not trained on it."""
+    run = iris[1][1]
+    predictions = run.read_arrays(layout.PREDICTIONS)
     dataset = datasets.load(Iris(name="iris"))
-    guess = found["output"].argmax(axis=1)
+    classes = predictions["output"].argmax(axis=1)
 
-    assert found["row"].tolist() == list(range(len(dataset.train)))
-    assert np.array_equal(found["target"], dataset.train.y)
+    assert predictions["row"].tolist() == list(range(len(dataset.train)))
+    assert np.array_equal(predictions["target"], dataset.train.y)
     with (run.path / layout.CONFUSION).open() as file:
         counts = [[int(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]]
-    assert counts == sk.confusion_matrix(found["target"], guess).tolist()
+    assert counts == sk.confusion_matrix(predictions["target"], classes).tolist()
     for number, fold in enumerate(folds(run), start=1):
         own = fold.read_arrays(layout.PREDICTIONS)
-        assert set(found["row"][found["fold"] == number]) == set(own["row"])
-        assert np.array_equal(found["output"][own["row"]], own["output"])
+        assert set(predictions["row"][predictions["fold"] == number]) == set(own["row"])
+        assert np.array_equal(predictions["output"][own["row"]], own["output"])
 
 
-def test_a_fold_says_nothing_of_the_test_rows(boston: tuple[Any, Run]) -> None:
-    """Whoever looks at them once per fold ends up choosing by them."""
+def test_folds_are_ordinary_runs_without_test_metrics(boston: tuple[Any, Run], here: Any) -> None:
+    """A model chosen by test metrics per fold would have seen the test rows."""
     for fold in folds(boston[1]):
         assert not fold.metrics().test
         assert fold.record().rows == {"train": 303, "validation": 101, "test": 0}
+        assert f"{fold.metrics().validation['mae']:.4f}" in here("show", fold.path).stdout
 
 
 def test_metrics_are_mean_spread_and_interval_over_folds(boston: tuple[Any, Run]) -> None:
+    metrics = boston[1].metrics()
+    values = [fold.metrics().validation["mae"] for fold in folds(boston[1])]
+    spread = metrics.validation["mae"]
+
+    assert spread.folds == values
+    assert spread.mean == pytest.approx(np.mean(values), rel=1e-12)
+    assert spread.std == pytest.approx(np.std(values, ddof=1), rel=1e-12)
+    assert spread.low < np.mean(values) < spread.high
+    assert (metrics.ddof, metrics.confidence) == (1, 0.95)
+
+
+def test_history_and_best_epoch_are_those_of_the_smoothed_mean_curve(
+    boston: tuple[Any, Run],
+) -> None:
+    """Three epochs are skipped, then each point is 0.9 of the one before and 0.1 of the epoch."""
     run = boston[1]
-    metrics = run.metrics()
-    values = [fold.metrics().validation["mae"] for fold in folds(run)]
-
-    assert metrics.validation["mae"].folds == values
-    assert metrics.validation["mae"].mean == pytest.approx(np.mean(values), rel=1e-12)
-    assert metrics.validation["mae"].std == pytest.approx(np.std(values, ddof=1), rel=1e-12)
-    assert metrics.ddof == 1
-    assert metrics.confidence == 0.95
-    assert metrics.validation["mae"].low < np.mean(values) < metrics.validation["mae"].high
-
-
-def test_the_history_is_the_mean_over_folds(boston: tuple[Any, Run]) -> None:
-    run = boston[1]
-    histories = [fold.history().epochs["val_mae"] for fold in folds(run)]
-
-    assert run.read_json(layout.HISTORY)["val_mae"] == np.mean(histories, axis=0).tolist()
-    assert run.history().epochs == run.read_json(layout.HISTORY)
-
-
-def test_the_best_epoch_is_that_of_the_smoothed_curve(boston: tuple[Any, Run]) -> None:
-    """Three epochs left out, then 0.9 of the curve so far and 0.1 of the epoch."""
-    run = boston[1]
-    curve = run.read_json(layout.HISTORY)["val_loss"][3:]
-    points = curve[:1]
-    for value in curve[1:]:
+    history, metrics = run.read_json(layout.HISTORY), run.metrics()
+    curves = [fold.history().epochs["val_mae"] for fold in folds(run)]
+    points = history["val_loss"][3:4]
+    for value in history["val_loss"][4:]:
         points.append(points[-1] * 0.9 + value * 0.1)
-    metrics = run.metrics()
 
+    assert history["val_mae"] == np.mean(curves, axis=0).tolist()
+    assert run.history().epochs == history
     assert metrics.best_epoch == int(np.argmin(points)) + 4
     assert metrics.smoothed["val_loss"].lowest == pytest.approx(min(points), rel=1e-12)
 
@@ -152,24 +139,22 @@ def test_folds_csv_has_a_row_per_fold(boston: tuple[Any, Run]) -> None:
     assert [float(row["val_mae"]) for row in rows] == boston[1].metrics().validation["mae"].folds
 
 
-def test_the_final_model_learns_from_all_rows_for_the_best_epochs(
+def test_the_final_model_is_trained_on_all_rows_for_the_best_number_of_epochs(
     boston: tuple[Any, Run], nnrun: Any, tmp_path: Path
 ) -> None:
-    """And is tested once; its own spec says the same to `nnrun train`."""
+    """`nnrun train` with its spec gives the same result."""
     run = boston[1]
     final = Run(run.path / layout.FINAL)
     answer = nnrun("train", final.path / layout.SPEC, "--runs", tmp_path)
-    alone = only(tmp_path)
 
     assert answer.returncode == 0
     assert final.metrics().epochs == run.metrics().best_epoch
     assert final.record().rows == {"train": 404, "validation": 0, "test": 102}
-    assert run.metrics().test == final.metrics().test
-    assert alone.read_json(layout.HISTORY) == final.read_json(layout.HISTORY)
-    assert alone.metrics().test == final.metrics().test
+    assert run.metrics().test == final.metrics().test == only(tmp_path).metrics().test
+    assert only(tmp_path).read_json(layout.HISTORY) == final.read_json(layout.HISTORY)
 
 
-def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run]) -> None:
+def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run], here: Any) -> None:
     answer, run = boston
     metrics = run.metrics()
     lines = [line for line in answer.stdout.splitlines() if line.startswith("│")]
@@ -187,75 +172,40 @@ def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run]) -> Non
     }
     assert "± is the standard deviation (ddof 1)" in answer.stdout
     assert f"best epoch {metrics.best_epoch} of 12 by the smoothed mean curve" in answer.stdout
-
-
-def test_off_a_terminal_there_is_a_line_per_fold_and_no_noise(boston: tuple[Any, Run]) -> None:
-    lines = boston[0].stderr.splitlines()
-
-    assert [line.split("  ")[0] for line in lines if line.startswith("f")] == [
-        *("fold 1", "fold 2", "fold 3", "fold 4"),
-        "final",
-    ]
-    assert "\x1b" not in boston[0].stderr + boston[0].stdout
-    assert not re.search(r"tensorflow|cuda|^[IWE]0000", boston[0].stderr, re.MULTILINE)
-
-
-def test_every_fold_is_an_ordinary_run(boston: tuple[Any, Run], nnrun: Any) -> None:
-    """What reads runs reads them too."""
-    for fold in folds(boston[1]):
-        shown = nnrun("show", fold.path)
-
-        assert shown.returncode == 0
-        assert f"{fold.metrics().validation['mae']:.4f}" in shown.stdout
-
-
-def test_a_cross_validation_is_listed_with_mean_and_spread(
-    boston: tuple[Any, Run], nnrun: Callable[..., Any]
-) -> None:
-    listed = nnrun("list", "--runs", boston[1].path.parent).stdout
-
-    assert "finished" in listed
+    listed = here("list", "--runs", run.path.parent).stdout
     assert len([line for line in listed.splitlines() if "boston" in line]) == 1
 
 
-def test_json_is_one_document(alone: tuple[Any, Run]) -> None:
-    answer, run = alone
+def test_off_a_terminal_there_is_a_line_per_fold_and_no_noise(boston: tuple[Any, Run]) -> None:
+    answer = boston[0]
+    parts = [line.split("  ")[0] for line in answer.stderr.splitlines() if line.startswith("f")]
+
+    assert parts == ["fold 1", "fold 2", "fold 3", "fold 4", "final"]
+    assert "\x1b" not in answer.stderr + answer.stdout
+    assert not re.search(r"tensorflow|cuda|^[IWE]0000", answer.stderr, re.MULTILINE)
+
+
+def test_json_is_one_document(iris: dict[int, tuple[Any, Run]]) -> None:
+    answer, run = iris[1]
+    metrics = run.read_json(layout.METRICS)
+    entry = {"path": str(run.path), "name": "iris", "status": "finished", "metrics": metrics}
 
     assert answer.returncode == 0
-    assert json.loads(answer.stdout) == {
-        "schema_version": 1,
-        "runs": [
-            {
-                "path": str(run.path),
-                "name": "iris",
-                "status": "finished",
-                "metrics": run.read_json(layout.METRICS),
-            }
-        ],
-    }
+    assert json.loads(answer.stdout) == {"schema_version": 1, "runs": [entry]}
 
 
-@pytest.mark.parametrize("name", [layout.HISTORY, layout.SPEC, layout.CONFUSION, layout.REPORT])
-def test_folds_side_by_side_give_the_same_bytes(
-    alone: tuple[Any, Run], in_pairs: tuple[Any, Run], name: str
-) -> None:
-    """How many work at once is a matter of time only."""
+def test_two_workers_give_the_same_bytes_as_one(iris: dict[int, tuple[Any, Run]]) -> None:
+    """The records of the folds name two processes."""
     for part in ("", *(layout.fold(number) for number in range(1, 6))):
-        one, other = (run.path / part / name for run in (alone[1], in_pairs[1]))
-
-        assert one.read_bytes() == other.read_bytes()
-
-
-def test_folds_side_by_side_are_trained_at_the_same_time(in_pairs: tuple[Any, Run]) -> None:
-    """Two processes, named in the records of their folds."""
-    processes = {fold.record().pid for fold in folds(in_pairs[1])}
-
-    assert len(processes) == 2
+        for name in (layout.HISTORY, layout.SPEC, layout.CONFUSION, layout.REPORT):
+            one, two = (run.path / part / name for _, run in iris.values())
+            assert one.read_bytes() == two.read_bytes()
+    assert len({fold.record().pid for fold in folds(iris[2][1])}) == 2
 
 
 @pytest.mark.slow
-def test_every_fold_that_fails_is_reported(nnrun: Any, configs: Path, tmp_path: Path) -> None:
-    """The next is tried all the same; the run says `failed`, and so does the exit code."""
+def test_every_failed_fold_is_reported(nnrun: Any, configs: Path, tmp_path: Path) -> None:
+    """The other folds are trained, and the run fails with exit code 1."""
     answer = nnrun(
         *("kfold", configs / "boston.yaml", "--final", "--runs", tmp_path),
         *("--set", "training.optimizer={SGD: {learning_rate: 1e30}}"),
@@ -274,9 +224,7 @@ def test_every_fold_that_fails_is_reported(nnrun: Any, configs: Path, tmp_path: 
     assert "Traceback" not in answer.stderr
 
 
-def test_a_spec_without_folds_is_told_how_to_ask_for_them(
-    nnrun: Any, configs: Path, tmp_path: Path
-) -> None:
+def test_a_spec_without_folds_is_refused(nnrun: Any, configs: Path, tmp_path: Path) -> None:
     answer = nnrun("kfold", configs / "digits.yaml", "--runs", tmp_path)
 
     assert answer.returncode == 2
@@ -284,10 +232,9 @@ def test_a_spec_without_folds_is_told_how_to_ask_for_them(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_no_fold_can_be_made_of_is_refused_at_its_place(
+def test_a_stratified_regression_is_refused_before_anything_is_written(
     nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
-    """Before anything is written."""
     answer = nnrun(
         *("kfold", configs / "boston.yaml", "--runs", tmp_path),
         *("--set", "validation.kfold.stratify=true"),
@@ -299,7 +246,7 @@ def test_what_no_fold_can_be_made_of_is_refused_at_its_place(
 
 
 @pytest.mark.slow
-def test_the_way_of_the_tutorial_is_reported_as_leaking(
+def test_standardization_with_all_rows_is_reported_as_a_leak(
     nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
     """On screen, in the record, and when the run is shown."""
@@ -307,22 +254,19 @@ def test_the_way_of_the_tutorial_is_reported_as_leaking(
         *("kfold", configs / "boston.yaml", "--runs", tmp_path, "--set", "training.epochs=1"),
         *("--set", "dataset.prepare=[{standardize: {fit: all}}]"),
     )
-    told = "NN214 dataset.prepare[0]: leak: fit: all learns from the rows that validate too"
+    notice = "NN214 dataset.prepare[0]: leak: fit: all learns from the rows that validate too"
 
     assert answer.returncode == 0
-    assert told in answer.stderr
-    assert told in answer.stdout
-    assert any(notice.startswith("NN214") for notice in only(tmp_path).record().notices)
+    assert notice in answer.stderr
+    assert notice in answer.stdout
+    assert any(text.startswith("NN214") for text in only(tmp_path).record().notices)
 
 
 @pytest.mark.slow
-def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
+def test_folds_that_stop_early_are_averaged_up_to_the_shortest(
     nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
-    """Beyond the first that stopped, the mean of the others would jump.
-
-    A mean curve that was cut says nothing of the best epoch; the folds by themselves do.
-    """
+    """The best epoch is then the median over folds, not the minimum of the mean curve."""
     answer = nnrun(
         *("kfold", configs / "breast_cancer.yaml", "--runs", tmp_path, "--final"),
         *("--set", "validation.kfold.folds=3", "--set", "training.optimizer={Adam: 0.05}"),
@@ -343,10 +287,9 @@ def test_folds_that_stop_early_are_averaged_as_far_as_all_of_them_come(
 
 
 @pytest.mark.slow
-def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
+def test_a_curve_shorter_than_skip_is_not_smoothed(
     nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
-    """A smoke run of two epochs, ten of which are to be left out."""
     short = ("--set", "training.epochs=2")
     answer = nnrun("kfold", configs / "boston-500.yaml", *short, "--runs", tmp_path)
 
@@ -357,10 +300,7 @@ def test_a_curve_of_which_smoothing_leaves_nothing_is_not_smoothed(
 
 
 @pytest.mark.slow
-def test_a_cross_validation_is_verified_with_every_fold(
-    boston: tuple[Any, Run], nnrun: Callable[..., Any]
-) -> None:
-    """Whole, folds and the model on all rows, each to the bit; a fold alone is not asked for."""
+def test_verify_repeats_all_folds_and_the_final_model(boston: tuple[Any, Run], nnrun: Any) -> None:
     run = boston[1]
     answer = nnrun("verify", run.path, "--json")
     [entry] = json.loads(answer.stdout)["runs"]

@@ -1,4 +1,4 @@
-"""`nnrun new`: a spec to start from, out of any shipped one and for any data set."""
+"""`nnrun new`: a spec to start from, for each shipped spec, data set and kind of user data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nnrun import check
 from nnrun.cli.app import app
 from nnrun.cli.specs import shipped_folder, shipped_names
 from nnrun.spec import keys, schema
+from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import load
 
 DATASETS = [section.title for section in keys.datasets()]
@@ -26,64 +27,60 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def answer(*arguments: object) -> Any:
+def new(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["new", *map(str, arguments)])
 
 
+def written() -> Experiment:
+    return load(Path("mine.yaml")).experiment
+
+
 @pytest.mark.parametrize("source", shipped_names())
-def test_a_shipped_spec_is_written_out_under_another_name(source: str) -> None:
-    told = answer("mine", "--from", source)
-    start = load(shipped_folder() / f"{source}.yaml").experiment
+def test_a_shipped_spec_is_copied_under_another_name(source: str) -> None:
+    answer = new("mine", "--from", source)
+    shipped = load(shipped_folder() / f"{source}.yaml").experiment
 
-    assert (told.exit_code, told.stdout) == (0, "")
-    assert load(Path("mine.yaml")).experiment == start.model_copy(update={"name": "mine"})
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert written() == shipped.model_copy(update={"name": "mine"})
 
 
-@pytest.mark.parametrize("source", DATASETS)
-def test_a_data_set_has_a_spec_to_start_from(source: str) -> None:
-    told = answer("mine", "--from", source)
-    experiment = load(Path("mine.yaml")).experiment
+@pytest.mark.parametrize("source", [*DATASETS, None])
+def test_each_data_set_has_a_spec_to_start_from(source: str | None) -> None:
+    """By default that of the digits, even if a folder has their name."""
+    Path("digits").mkdir()
+    answer = new("mine", *(["--from", source] if source else []))
 
-    assert told.exit_code == 0
-    assert (experiment.name, experiment.dataset.name) == ("mine", source)
+    assert answer.exit_code == 0
+    assert (written().name, written().dataset.name) == ("mine", source or "digits")
 
 
 @pytest.mark.slow
-def test_what_needs_no_download_trains_as_it_is_written(nnrun: Any, folder: Path) -> None:
+def test_specs_without_a_download_can_be_trained(nnrun: Any, folder: Path) -> None:
     for source in EMBEDDED:
-        answer(f"my-{source}", "--from", source)
+        new(f"my-{source}", "--from", source)
     specs = sorted(folder.glob("*.yaml"))
     short = ("--set", "training.epochs=1", "--runs", folder / "runs", "--json")
-    told = nnrun("train", *specs, *short, cwd=folder)
+    answer = nnrun("train", *specs, *short, cwd=folder)
 
-    assert told.returncode == 0, told.stderr
-    trained = {run["name"]: run["status"] for run in json.loads(told.stdout)["runs"]}
+    assert answer.returncode == 0, answer.stderr
+    trained = {run["name"]: run["status"] for run in json.loads(answer.stdout)["runs"]}
     assert trained == dict.fromkeys((f"my-{source}" for source in EMBEDDED), "finished")
 
 
-def test_digits_are_what_one_starts_from_otherwise() -> None:
-    answer("mine")
-
-    assert load(Path("mine.yaml")).experiment.dataset.name == "digits"
-
-
-def test_the_file_opens_with_what_it_is_and_how_to_run_it() -> None:
-    told = answer("sub/mine", "--from", "boston_housing")
-    assert told.exit_code == 2
-
+def test_the_file_begins_with_a_description_and_the_command() -> None:
     Path("sub").mkdir()
-    told = answer("sub/mine", "--from", "boston_housing")
+    answer = new("sub/mine", "--from", "boston_housing")
     lines = Path("sub/mine.yaml").read_text(encoding="utf-8").splitlines()
 
     assert lines[0].startswith("# House prices from 13 features")
     assert "#   nnrun kfold sub/mine.yaml" in lines
     assert "configs/" not in "".join(lines)
-    assert told.stderr == "wrote sub/mine.yaml; now run\n  nnrun kfold sub/mine.yaml\n"
+    assert answer.stderr == "wrote sub/mine.yaml; now run\n  nnrun kfold sub/mine.yaml\n"
 
 
-def test_a_file_beside_the_schema_begins_with_the_lines_that_editors_look_for() -> None:
+def test_a_file_beside_the_schema_begins_with_lines_for_editors() -> None:
     Path(schema.FILE).touch()
-    answer("mine")
+    new("mine")
     lines = Path("mine.yaml").read_text(encoding="utf-8").splitlines()
 
     assert tuple(lines[:2]) == schema.header()
@@ -94,14 +91,14 @@ def test_a_file_beside_the_schema_begins_with_the_lines_that_editors_look_for() 
     ("name", "file"),
     [("a", "a.yaml"), ("a.yaml", "a.yaml"), ("a.yml", "a.yml"), ("v1.2", "v1.2.yaml")],
 )
-def test_the_name_may_be_the_file(name: str, file: str) -> None:
-    answer(name)
+def test_the_name_may_have_a_suffix(name: str, file: str) -> None:
+    new(name)
 
     assert load(Path(file)).experiment.name == file.rpartition(".")[0]
 
 
-def test_json_says_where_it_is_and_what_runs_it() -> None:
-    assert json.loads(answer("mine", "--json").stdout) == {
+def test_json_has_the_path_and_the_command() -> None:
+    assert json.loads(new("mine", "--json").stdout) == {
         "schema_version": 1,
         "path": "mine.yaml",
         "command": "nnrun train mine.yaml",
@@ -109,8 +106,8 @@ def test_json_says_where_it_is_and_what_runs_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["my net", "", ".hidden", "-x-", "..", "x.", "ä", "n" * 81])
-def test_a_name_that_no_run_can_have_is_refused(name: str, folder: Path) -> None:
-    refusal = answer("--", name)
+def test_a_name_that_is_no_run_name_is_refused(name: str, folder: Path) -> None:
+    refusal = new("--", name)
 
     assert refusal.exit_code == 2
     assert refusal.stderr.startswith(
@@ -119,33 +116,25 @@ def test_a_name_that_no_run_can_have_is_refused(name: str, folder: Path) -> None
     assert list(folder.iterdir()) == []
 
 
-def test_a_file_that_is_there_is_left_as_it_is() -> None:
-    Path("mine.yaml").write_text("precious", encoding="utf-8")
-    refusal = answer("mine")
-
-    assert refusal.exit_code == 2
-    assert Path("mine.yaml").read_text(encoding="utf-8") == "precious"
-    assert refusal.stderr == (
-        "error: file 'mine.yaml' exists and is not changed; use another name\n"
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("taken", "file 'taken.yaml' exists and is not changed; use another name"),
         ("no/mine", "there is no folder 'no' to write mine.yaml in"),
         ("file/mine", "'file/mine.yaml' cannot be written: Not a directory"),
     ],
 )
-def test_a_folder_that_cannot_be_written_is_named(name: str, message: str) -> None:
+def test_an_unwritable_file_is_an_error(name: str, message: str) -> None:
     Path("file").touch()
-    refusal = answer(name)
+    Path("taken.yaml").write_text("precious", encoding="utf-8")
+    refusal = new(name)
 
     assert (refusal.exit_code, refusal.stderr) == (2, f"error: {message}\n")
+    assert Path("taken.yaml").read_text(encoding="utf-8") == "precious"
 
 
 DATA = shipped_folder() / "own" / "data"
-# By what a person has: the data set that reads it, and the width of the output.
+# The data set and the units of the last layer for each kind of user data.
 OWN_DATA = {
     "cars.csv": ("csv", 1),
     "flowers.csv": ("csv", 3),
@@ -157,54 +146,47 @@ OWN_DATA = {
 
 
 @pytest.mark.parametrize("name", OWN_DATA)
-def test_data_of_ones_own_have_a_spec_that_fits_them(name: str) -> None:
-    """Without a word changed it passes the check; the path is as it was typed."""
-    kind, width = OWN_DATA[name]
+def test_the_spec_for_user_data_passes_the_check(name: str) -> None:
+    kind, units = OWN_DATA[name]
     Path(name).symlink_to(DATA / name)
-    told = answer("mine", "--from", f"./{name}")
-    loaded = load(Path("mine.yaml"))
-    experiment = loaded.experiment
+    answer = new("mine", "--from", f"./{name}")
 
-    assert told.exit_code == 0, told.stderr
-    assert told.stderr.endswith("wrote mine.yaml; now run\n  nnrun train mine.yaml\n")
-    assert [fault.message for fault in check.faults(loaded)] == []
-    assert experiment.dataset.name == kind
-    assert experiment.model[-1].arguments["units"] == width
+    assert answer.exit_code == 0, answer.stderr
+    assert answer.stderr.endswith("wrote mine.yaml; now run\n  nnrun train mine.yaml\n")
+    assert [fault.message for fault in check.faults(load(Path("mine.yaml")))] == []
+    assert written().dataset.name == kind
+    assert written().model[-1].arguments["units"] == units
     assert f"path: {name}" in Path("mine.yaml").read_text("utf-8")
-    assert not experiment.expect
+    assert not written().expect
 
 
-def test_every_kind_of_own_data_can_be_started_from() -> None:
-    kinds = {
-        load(path).experiment.dataset.name for path in (shipped_folder() / "own").glob("*.yaml")
+def test_every_kind_of_user_data_is_tested() -> None:
+    shipped = (shipped_folder() / "own").glob("*.yaml")
+
+    assert {kind for kind, *_ in OWN_DATA.values()} == {
+        load(path).experiment.dataset.name for path in shipped
     }
 
-    assert {kind for kind, *_ in OWN_DATA.values()} == kinds
 
-
-def test_a_table_may_have_holes_names_and_another_separator() -> None:
-    """A column that names the rows is left out, holes are filled, and all of it is said."""
+def test_a_table_may_have_gaps_names_and_another_separator() -> None:
+    """Columns of names are ignored, gaps are filled, and the user is told."""
     Path("sub").mkdir()
     rows = "".join(f"n{i};{i if i % 3 else ''};{i * i};{'ab'[i % 2]}\n" for i in range(30))
     Path("mine.csv").write_text(f"who;age;size;kind\n{rows}", "utf-8")
-    told = answer("sub/mine", "--from", "mine.csv", "--target", "size")
+    answer = new("sub/mine", "--from", "mine.csv", "--target", "size")
     dataset = load(Path("sub/mine.yaml")).experiment.dataset
 
-    assert told.stderr.splitlines()[:2] == [
+    assert answer.stderr.splitlines()[:2] == [
         "target: 'size', a number; --target selects another column",
         "ignored, almost every value is unique: who",
     ]
-    assert dataset.model_dump(include={"features", "target", "separator"}) == {
-        "features": ("age", "kind"),
-        "target": "size",
-        "separator": ";",
-    }
+    assert (dataset.features, dataset.target, dataset.separator) == (("age", "kind"), "size", ";")
     assert [step.step for step in dataset.prepare] == ["impute", "standardize"]
     assert "path: ../mine.csv" in Path("sub/mine.yaml").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("data.csv", "file 'data.csv' does not exist"),
         ("Prices.XLSX", "'Prices.XLSX': xlsx is not supported; save it as csv, parquet or npz"),
@@ -212,60 +194,47 @@ def test_a_table_may_have_holes_names_and_another_separator() -> None:
         ("names.csv", "names.csv has no column to predict 'y' from"),
         ("same.csv", "'y' is 'a' in every row"),
         ("folder", "'folder' must contain one folder per class, at least two"),
+        ("minst", "there is no spec or data set 'minst'; did you mean 'mnist'?"),
+        ("qqqqqq", "there is no spec or data set 'qqqqqq'; there are architectures/alexnet, "),
     ],
-)  # fmt: skip
-def test_data_that_nothing_can_start_from_are_refused(source: str, told: str) -> None:
+)
+def test_an_unusable_source_is_refused(source: str, message: str) -> None:
     Path("empty.csv").touch()
     names = "".join(f"{row},n{row},m{row}\n" for row in range(20))
     Path("names.csv").write_text(f",b,y\n{names}".replace("m1", "m"), "utf-8")
     Path("same.csv").write_text("x,y\n" + "1,a\n" * 20, "utf-8")
     Path("folder").mkdir()
-    refusal = answer("mine", "--from", source)
+    refusal = new("mine", "--from", source)
 
-    assert (refusal.exit_code, refusal.stderr) == (2, f"error: {told}\n")
+    assert refusal.exit_code == 2
+    assert refusal.stderr.startswith(f"error: {message}")
     assert not Path("mine.yaml").exists()
 
 
-def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
-    refusal = answer("mine", "--from", DATA / "flowers.csv", "--target", "kind")
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (DATA / "flowers.csv", "flowers.csv has no column 'kind'; it has '"),
+        ("iris", "only a table has a column to predict"),
+        (DATA / "digits.npz", "only a table has a column to predict"),
+        (DATA / "digits", "only a table has a column to predict"),
+    ],
+)
+def test_a_target_must_be_a_column_of_a_table(source: object, message: str) -> None:
+    refusal = new("mine", "--from", source, "--target", "kind")
 
     assert refusal.exit_code == 2
-    assert refusal.stderr.startswith("error: --target: flowers.csv has no column 'kind'; it has '")
+    assert refusal.stderr.startswith(f"error: --target: {message}")
 
 
-@pytest.mark.parametrize("source", ["iris", DATA / "digits.npz", DATA / "digits"])
-def test_a_target_is_refused_where_there_are_no_columns(source: object) -> None:
-    refusal = answer("mine", "--from", source, "--target", "species")
-
-    assert refusal.exit_code == 2
-    assert "only a table has a column to predict" in refusal.stderr
-
-
-def test_names_that_break_the_line_stay_in_the_comment() -> None:
+def test_a_column_name_with_a_line_break_stays_in_the_comment() -> None:
     Path("t.csv").write_text('x,"y\nmodel: []"\n' + "1,a\n2,b\n" * 20, "utf-8")
 
-    assert answer("mine", "--from", "t.csv").exit_code == 0
-    assert load(Path("mine.yaml")).experiment.model
+    assert new("mine", "--from", "t.csv").exit_code == 0
+    assert written().model
 
 
-def test_a_folder_does_not_stand_in_the_way_of_a_shipped_spec() -> None:
-    Path("digits").mkdir()
+def test_no_heavy_package_is_loaded(probed: Any, folder: Path) -> None:
+    answer, loaded = probed("new", "mine", "--from", "mnist_5k", cwd=folder)
 
-    assert answer("mine").exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("source", "hint"),
-    [("minst", "did you mean 'mnist'?"), ("qqqqqq", "there are architectures/alexnet, ")],
-)
-def test_an_unknown_start_is_refused_with_the_nearest(source: str, hint: str) -> None:
-    refusal = answer("mine", "--from", source)
-
-    assert refusal.exit_code == 2
-    assert refusal.stderr.startswith(f"error: there is no spec or data set '{source}'; {hint}")
-
-
-def test_nothing_heavy_is_loaded_for_it(probed: Any, folder: Path) -> None:
-    told, loaded = probed("new", "mine", "--from", "mnist_5k", cwd=folder)
-
-    assert (told.returncode, loaded) == (0, set())
+    assert (answer.returncode, loaded) == (0, set())

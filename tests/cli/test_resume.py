@@ -1,4 +1,4 @@
-"""A cross-validation that was stopped keeps its finished folds and goes on at the next one."""
+"""`nnrun resume` for cross-validations: finished folds are kept, missing ones are trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EPOCHS = "training.epochs=600"  # a fold lasts a second after its first epochs a
 
 @dataclass(frozen=True)
 class Halted:
-    """A run that was halted in its second fold: exit code, messages, a copy of its folder."""
+    """A run that was stopped in its second fold: exit code, messages and folder."""
 
     code: int
     err: str
@@ -29,13 +29,13 @@ class Halted:
 
 
 def boston(configs: Path, root: Path) -> tuple[object, ...]:
-    # A worker less than cores, so that a fold is always waiting.
+    # One worker, so that folds are always missing.
     return "kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 1, "--runs", root
 
 
 @pytest.fixture(scope="module")
 def whole(nnrun: Any, configs: Path, tmp_path_factory: Any) -> Run:
-    """Never stopped."""
+    """The same run without a stop."""
     root = tmp_path_factory.mktemp("whole")
     assert nnrun(*boston(configs, root)).returncode == 0
     return Run(next(root.iterdir()))
@@ -45,9 +45,9 @@ def whole(nnrun: Any, configs: Path, tmp_path_factory: Any) -> Run:
 def halted(
     started: Any, wait_for: Any, configs: Path, tmp_path_factory: Any
 ) -> Callable[[str], Halted]:
-    """The same, stopped or killed in the second fold; once for each signal that is asked for."""
+    """Stops or kills a run in its second fold, once for each signal."""
 
-    def once(name: str) -> Halted:
+    def stop(name: str) -> Halted:
         root = tmp_path_factory.mktemp(name)
         process = started(*boston(configs, root))
         wait_for(lambda: has_epochs(root, "fold-2"))
@@ -58,8 +58,8 @@ def halted(
     @functools.cache
     def halt(name: str) -> Halted:
         for _ in range(3):
-            end = once(name)
-            # On a busy machine the fold may be over by the time that its epochs are seen.
+            end = stop(name)
+            # On a loaded machine the fold may have ended before its epochs are noticed.
             if statuses(end.run)[1] != "finished":
                 break
         return end
@@ -67,9 +67,9 @@ def halted(
     return halt
 
 
-def has_epochs(root: Path, part: str, least: int = 1) -> bool:
+def has_epochs(root: Path, part: str) -> bool:
     journals = root.glob(str(Path("*", part, layout.JOURNAL)))
-    return any(journal.read_text().count("\n") > least for journal in journals)
+    return any(journal.read_text().count("\n") > 1 for journal in journals)
 
 
 def statuses(run: Run) -> list[str]:
@@ -78,7 +78,6 @@ def statuses(run: Run) -> list[str]:
 
 
 def copy(run: Run, folder: Path) -> Run:
-    """For a test that changes it."""
     return Run(Path(shutil.copytree(run.path, folder / run.path.name)))
 
 
@@ -90,56 +89,51 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    ("way", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)]
-)
-def test_a_stopped_cross_validation_keeps_what_there_is(
-    way: str, code: int, halted: Callable[[str], Halted], whole: Run
-) -> None:
-    """The finished fold whole, the one at work with its epochs, and a word on how to go on."""
-    end = halted(way)
+SIGNALS = ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)]
 
-    assert end.code == code
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_an_interrupted_cross_validation_keeps_its_folds(
+    name: str, halted: Callable[[str], Halted], whole: Run
+) -> None:
+    """The finished fold, the epochs of the interrupted one, and the command that resumes."""
+    end = halted(name)
+    mae = end.run.metrics().validation["mae"].folds
+
+    assert end.code == {"SIGINT": 130, "SIGTERM": 143}[name]
     assert end.run.status() == layout.INTERRUPTED
     assert statuses(end.run) == ["finished", "interrupted", "missing", "missing"]
     assert len(Run(end.run.path / "fold-2").history()) > 0
     assert f"nnrun resume {end.run.path}" in end.err + end.run.path.joinpath("log.txt").read_text()
-    assert end.run.metrics().validation["mae"].folds == [
-        whole.metrics().validation["mae"].folds[0],
-        *[None] * 3,
-    ]
+    assert mae == [whole.metrics().validation["mae"].folds[0], None, None, None]
     assert "Traceback" not in end.err
 
 
-@pytest.mark.parametrize(
-    "way", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGKILL"]
-)
-def test_no_worker_outlives_the_one_who_hired_it(
-    way: str, halted: Callable[[str], Halted], wait_for: Callable[..., None]
+@pytest.mark.parametrize("name", [*SIGNALS, "SIGKILL"])
+def test_workers_end_with_the_main_process(
+    name: str, halted: Callable[[str], Halted], wait_for: Any
 ) -> None:
-    """Also where it was killed and could tell nobody to stop."""
-    pid = Run(halted(way).run.path / "fold-2").record().pid
+    pid = Run(halted(name).run.path / "fold-2").record().pid
 
     wait_for(lambda: not is_alive(pid))
 
 
 def test_a_killed_cross_validation_is_listed_as_crashed(
-    halted: Callable[[str], Halted], here: Callable[..., Any]
+    halted: Callable[[str], Halted], here: Any
 ) -> None:
     run = halted("SIGKILL").run
     answer = here("list", "--json", "--runs", run.path.parent)
 
     assert halted("SIGKILL").code == -signal.SIGKILL
-    assert [each["status"] for each in json.loads(answer.stdout)["runs"]] == ["crashed"]
+    assert [entry["status"] for entry in json.loads(answer.stdout)["runs"]] == ["crashed"]
     assert "1 of 4 folds finished" in here("list", "--runs", run.path.parent).stdout
 
 
-@pytest.mark.parametrize("way", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGKILL"])
-def test_resume_makes_the_missing_folds_and_no_other(
-    way: str, halted: Callable[[str], Halted], whole: Run, nnrun: Any, tmp_path: Path
+@pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGKILL"])
+def test_resume_trains_the_missing_folds_to_the_same_bytes(
+    name: str, halted: Callable[[str], Halted], whole: Run, nnrun: Any, tmp_path: Path
 ) -> None:
-    """What comes out is what would have come out, to the byte."""
-    run = copy(halted(way).run, tmp_path)
+    run = copy(halted(name).run, tmp_path)
     first = (run.path / "fold-1" / layout.RUN).read_bytes()
     answer = nnrun("resume", run.path)
 
@@ -148,29 +142,24 @@ def test_resume_makes_the_missing_folds_and_no_other(
     assert statuses(run) == ["finished"] * 4
     assert (run.path / "fold-1" / layout.RUN).read_bytes() == first
     for part in ("", "fold-1", "fold-2", "fold-3", "fold-4"):
-        for name in (layout.HISTORY, layout.SPEC):
-            file = Path(part, name)
+        for file in (Path(part, layout.HISTORY), Path(part, layout.SPEC)):
             assert (run.path / file).read_bytes() == (whole.path / file).read_bytes()
     assert run.metrics().validation == whole.metrics().validation
-    assert run.record().overrides == [EPOCHS]
-    assert Run(run.path / "fold-4").record().overrides == [EPOCHS]
+    assert run.record().overrides == Run(run.path / "fold-4").record().overrides == [EPOCHS]
 
 
-def test_resume_leaves_alone_what_is_finished(whole: Run, nnrun: Any) -> None:
+def test_resume_changes_no_finished_run(whole: Run, nnrun: Any) -> None:
     before = (whole.path / layout.RUN).read_bytes()
-    answer = nnrun("resume", whole.path)
+    answer = nnrun("resume", whole.path, "--json")
 
-    document = nnrun("resume", whole.path, "--json")
-
-    assert (answer.returncode, answer.stdout) == (0, "")
+    assert answer.returncode == 0
     assert answer.stderr.strip().endswith("is finished")
-    assert [run["status"] for run in json.loads(document.stdout)["runs"]] == ["finished"]
+    assert [run["status"] for run in json.loads(answer.stdout)["runs"]] == ["finished"]
     assert (whole.path / layout.RUN).read_bytes() == before
 
 
 @pytest.mark.slow
-def test_a_fold_whose_files_are_gone_is_made_anew(whole: Run, nnrun: Any, tmp_path: Path) -> None:
-    """To the same bytes."""
+def test_a_fold_without_metrics_is_trained_again(whole: Run, nnrun: Any, tmp_path: Path) -> None:
     run = copy(whole, tmp_path)
     (run.path / "fold-2" / layout.METRICS).unlink()
     run.update(status=layout.INTERRUPTED)
@@ -182,8 +171,7 @@ def test_a_fold_whose_files_are_gone_is_made_anew(whole: Run, nnrun: Any, tmp_pa
 
 
 @pytest.mark.slow
-def test_resume_leaves_alone_what_is_still_at_work(whole: Run, nnrun: Any, tmp_path: Path) -> None:
-    """Two processes would write into one fold."""
+def test_resume_refuses_a_run_with_a_running_fold(whole: Run, nnrun: Any, tmp_path: Path) -> None:
     run = copy(whole, tmp_path)
     run.update(status=layout.INTERRUPTED)
     Run(run.path / "fold-3").update(status=layout.RUNNING, process=process())
@@ -195,10 +183,9 @@ def test_resume_leaves_alone_what_is_still_at_work(whole: Run, nnrun: Any, tmp_p
     assert f"fold-3 is still running, as process {os.getpid()}" in answer.stderr
 
 
-def test_resume_does_not_mix_two_experiments_in_one_folder(
+def test_resume_refuses_an_edited_spec(
     halted: Callable[[str], Halted], nnrun: Any, tmp_path: Path
 ) -> None:
-    """Somebody has edited the spec since."""
     run = copy(halted("SIGINT").run, tmp_path)
     spec = run.path / layout.SPEC
     spec.write_text(spec.read_text().replace("folds: 4", "folds: 5"))
@@ -211,9 +198,7 @@ def test_resume_does_not_mix_two_experiments_in_one_folder(
     assert statuses(run)[0] == "finished"
 
 
-def test_resume_of_a_fold_names_the_run_that_it_is_of(
-    whole: Run, nnrun: Callable[..., Any]
-) -> None:
+def test_resume_of_a_fold_names_its_run(whole: Run, nnrun: Any) -> None:
     answer = nnrun("resume", whole.path / "fold-1")
 
     assert answer.returncode == 1
@@ -221,10 +206,9 @@ def test_resume_of_a_fold_names_the_run_that_it_is_of(
 
 
 @pytest.mark.slow
-def test_a_further_worker_that_cannot_start_costs_nothing(
+def test_a_second_worker_that_cannot_start_does_no_harm(
     started_anew: Any, wait_for: Any, configs: Path, tmp_path: Path
 ) -> None:
-    """The one that is there does all."""
     spec = ("kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 2)
     process = started_anew(*spec, "--runs", tmp_path)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -237,27 +221,27 @@ def test_a_further_worker_that_cannot_start_costs_nothing(
 
 
 def workers(children: Path) -> list[int]:
-    """Processes that were spawned to work; another one of Python's own watches over them."""
+    """Spawned processes, without the resource tracker of Python."""
     pids = [int(pid) for pid in children.read_text().split()]
     return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_costs_its_fold_and_no_other(
+def test_a_killed_worker_fails_only_its_fold(
     started: Any, wait_for: Any, configs: Path, tmp_path: Path
 ) -> None:
-    """For want of memory, say: the fold is reported, another worker does the rest."""
+    """Another worker trains the other folds."""
     process = started(*boston(configs, tmp_path))
     wait_for(lambda: has_epochs(tmp_path, "fold-2"))
     run = Run(next(tmp_path.iterdir()))
     os.kill(Run(run.path / "fold-2").record().pid, signal.SIGKILL)
     answer, err = process.communicate(timeout=120)
-    reason = "its process was ended by SIGKILL, perhaps for want of memory"
+    reason = "its process was ended by SIGKILL"
 
     assert process.returncode == 1
     assert statuses(run) == ["finished", "failed", "finished", "finished"]
     assert run.status() == layout.FAILED
-    assert run.record().error == f"fold-2: {reason}"
+    assert run.record().error.startswith(f"fold-2: {reason}")
     assert f"fold 2  failed: {reason}" in err
     assert "3 of 4 folds" in answer
     assert run.metrics().validation["mae"].folds[1] is None

@@ -1,4 +1,4 @@
-"""`nnrun smoke`: many experiments, one process, and a verdict on each."""
+"""`nnrun smoke`: several experiments in one process, with a result for each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOST = "{SGD: {learning_rate: 1.0e+38}}"
 
 @dataclass(frozen=True)
 class Smoked:
-    """What the command answered and left."""
+    """The answer of the command, and a folder with its files."""
 
     answer: subprocess.CompletedProcess[str]
     folder: Path
@@ -48,7 +48,7 @@ class Smoked:
 
 @pytest.fixture(scope="module")
 def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One that passes, one that expects too much, one that loses its loss, three that are broken."""
+    """One that passes without its `expect`, one that diverges, and three with errors."""
     folder = tmp_path_factory.mktemp("specs")
     texts = {
         "expects": IRIS.format(name="expects", optimizer="adam")
@@ -64,7 +64,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def smoked(nnrun: Any, specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Smoked:
-    """All that can happen, in one command with an empty cache."""
+    """All kinds of results, in one command with an empty cache."""
     folder = tmp_path_factory.mktemp("smoked")
     summary = folder / "summary.md"
     summary.write_text("Before.\n")
@@ -76,9 +76,11 @@ def smoked(nnrun: Any, specs: dict[str, Path], tmp_path_factory: pytest.TempPath
     return Smoked(answer, folder)
 
 
-def test_every_spec_has_its_row(smoked: Smoked) -> None:
+def test_the_table_has_a_row_per_spec(smoked: Smoked) -> None:
     rows = {name: [data, result] for name, (data, _, result) in smoked.rows.items()}
 
+    # The highest code: 1 for a failed run, 2 for a refused spec.
+    assert smoked.answer.returncode == 2
     assert rows == {
         "expects": ["real rows", "passed, expect skipped"],
         "lost": ["real rows", "failed"],
@@ -91,14 +93,7 @@ def test_every_spec_has_its_row(smoked: Smoked) -> None:
     }
 
 
-def test_the_exit_code_is_the_highest(smoked: Smoked) -> None:
-    """A failed run is 1, a refused spec 2."""
-    assert smoked.answer.returncode == 2
-
-
-def test_the_reasons_stand_below_the_table_a_line_each(
-    smoked: Smoked, specs: dict[str, Path]
-) -> None:
+def test_errors_are_below_the_table(smoked: Smoked, specs: dict[str, Path]) -> None:
     *reasons, last = smoked.answer.stdout.rpartition("┘\n")[2].splitlines()
     broken, problem, nowhere = (str(specs[name]) for name in ("broken", "misfit", "nowhere"))
 
@@ -112,8 +107,8 @@ def test_the_reasons_stand_below_the_table_a_line_each(
     assert re.fullmatch(r"4 of 8 passed in \d+\.\d s", last)
 
 
-def test_the_faults_of_a_refused_spec_are_shown_with_their_places(smoked: Smoked) -> None:
-    """Those found while loading, and those found against the data."""
+def test_faults_of_a_refused_spec_are_shown_with_their_places(smoked: Smoked) -> None:
+    """Faults of the spec alone, and faults found with the data."""
     err = smoked.answer.stderr
 
     assert "did you mean 'units'?" in err
@@ -161,15 +156,14 @@ def test_junit_has_a_case_per_spec(smoked: Smoked) -> None:
     }
 
 
-def test_the_summary_of_github_is_added_to(smoked: Smoked) -> None:
+def test_results_are_appended_to_the_summary_of_github(smoked: Smoked) -> None:
     summary = (smoked.folder / "summary.md").read_text()
 
     assert summary.startswith("Before.\n### nnrun smoke\n\n| spec | data | seconds | result |\n")
     assert "| imdb | synthetic rows | " in summary
 
 
-def test_kept_runs_say_that_they_are_trials(smoked: Smoked) -> None:
-    """Nobody may take the accuracy on made-up rows for a result."""
+def test_kept_runs_are_marked_as_smoke_tests(smoked: Smoked) -> None:
     runs = find(smoked.folder / "runs")
     records = {run.record().name: run.read_json(layout.RUN) for run in runs}
 
@@ -191,7 +185,7 @@ def test_nothing_is_downloaded_and_no_cache_is_made(smoked: Smoked) -> None:
 def answered(
     nnrun: Any, specs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Smoked:
-    """One that passes and one whose data are not there, for programs."""
+    """One that passes and one without data, as JSON."""
     folder = tmp_path_factory.mktemp("answered")
     answer = nnrun(
         *("smoke", specs["expects"], "mnist", "--json"),
@@ -214,24 +208,19 @@ def test_json_has_an_entry_per_spec(answered: Smoked, specs: dict[str, Path]) ->
     assert (second["status"], second["metrics"], second["data"]) == ("failed", {}, None)
 
 
-def test_data_that_are_not_there_fail_the_spec_and_no_other(answered: Smoked) -> None:
-    path = answered.folder / "none" / "datasets" / "mnist.npz"
+def test_missing_data_fail_only_their_spec(answered: Smoked) -> None:
+    """Temporary run folders are deleted."""
+    error = json.loads(answered.answer.stdout)["runs"][1]["error"]
 
     assert answered.answer.returncode == 1
-    assert json.loads(answered.answer.stdout)["runs"][1]["error"] == (
-        f"mnist: {path} is not there, and a smoke run downloads nothing; "
-        "--synthetic draws rows of the same shape instead"
-    )
+    assert error.startswith(f"mnist: {answered.folder / 'none' / 'datasets' / 'mnist.npz'} ")
+    assert "--synthetic draws rows of the same shape instead" in error
+    assert not list(answered.folder.glob("nnrun-*"))
 
 
-def test_the_run_folders_are_gone_unless_they_are_kept(answered: Smoked) -> None:
-    assert not list(answered.folder.glob("nnrun-smoke-*"))
-
-
-def test_only_broken_specs_are_refused_at_once(
+def test_wrong_specs_are_refused_without_loading_tensorflow(
     probed: Any, specs: dict[str, Path], tmp_path: Path
 ) -> None:
-    """There is nothing to load TensorFlow for."""
     answer, loaded = probed("smoke", specs["broken"], cwd=tmp_path)
 
     assert (answer.returncode, loaded) == (2, set())
@@ -239,10 +228,10 @@ def test_only_broken_specs_are_refused_at_once(
     assert "0 of 1 passed in " in answer.stdout
 
 
-def test_a_junit_file_that_cannot_be_written_is_said(
+def test_an_unwritable_junit_file_is_an_error(
     nnrun: Any, specs: dict[str, Path], tmp_path: Path
 ) -> None:
-    """And the table is printed all the same."""
+    """The table is printed before."""
     path = tmp_path / "nowhere" / "junit.xml"
     answer = nnrun("smoke", specs["broken"], "--junit", path)
 
@@ -252,10 +241,9 @@ def test_a_junit_file_that_cannot_be_written_is_said(
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_with_what_was_done_so_far(
+def test_an_interrupt_reports_the_results_so_far(
     started: Any, wait_for: Any, tmp_path: Path
 ) -> None:
-    """The table, and JUnit for whoever reads it."""
     specs = ["iris"] * 60
     process = started(
         *("smoke", *specs, "--keep", tmp_path / "runs", "--junit", tmp_path / "junit.xml")

@@ -1,19 +1,20 @@
-"""`nnrun verify`: runs are repeated from their folders and compared, or only their files read."""
+"""`nnrun verify`: repeats runs from their folders, or compares files with their digests."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nnrun.runs import Run, layout, process
+from nnrun.runs import Run, layout, process, reopen
 
 KINDS = {"history", "preparation", "metrics", "predictions", "weights", "optimizer"}
+EDITED = "was damaged or edited since the run wrote it"
 
 
 def copy(path: Path, target: Path) -> Run:
@@ -24,14 +25,15 @@ def entries(answer: Any) -> dict[str, Any]:
     return {Path(run["path"]).name: run for run in json.loads(answer.stdout)["runs"]}
 
 
-def verdicts(entry: dict[str, Any], verdict: str) -> set[str]:
-    return {each["what"] for each in entry["comparisons"] if each["verdict"] == verdict}
+def contents(path: Path) -> dict[str, bytes]:
+    files = (file for file in path.rglob("*") if file.is_file())
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
 
 
 @pytest.fixture(scope="module")
-def folder(trained: tuple[Any, Path], tmp_path_factory: Any) -> Path:
-    """Copies of one run: as it was, stopped before its last epoch, with an edited spec, and broken."""
-    root: Path = tmp_path_factory.mktemp("verified")
+def folder(trained: tuple[Any, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copies of one run: unchanged, interrupted, with an edited spec, and with a wrong spec."""
+    root = tmp_path_factory.mktemp("verified")
     copy(trained[1], root / "same")
     stopped = copy(trained[1], root / "stopped")
     stopped.update(status=layout.INTERRUPTED)
@@ -47,70 +49,54 @@ def folder(trained: tuple[Any, Path], tmp_path_factory: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def answered(folder: Path, nnrun: Any) -> Any:
-    """What is said of all of them by one command, and the folders left behind by it."""
-    passing = set(Path(tempfile.gettempdir()).glob("nnrun-verify-*"))
+def answer(folder: Path, nnrun: Any) -> Any:
+    """The answer of one command for all of them, which leaves no temporary folder."""
+    temporary = set(Path(tempfile.gettempdir()).glob("nnrun-*"))
     names = ("same", "stopped", "edited", "broken", "nowhere")
     answer = nnrun("verify", "--json", *(folder / name for name in names))
-    assert set(Path(tempfile.gettempdir()).glob("nnrun-verify-*")) == passing
+    assert set(Path(tempfile.gettempdir()).glob("nnrun-*")) <= temporary
     return answer
 
 
-def test_a_run_is_repeated_to_the_bit(answered: Any) -> None:
-    """From its folder alone, in another process, an hour or a year later."""
-    same = entries(answered)["same"]
+def test_a_repetition_is_bit_identical(answer: Any, folder: Path, trained: Any) -> None:
+    """And the run itself is not changed."""
+    same = entries(answer)["same"]
+    identical = {file["what"] for file in same["comparisons"] if file["verdict"] == "identical"}
 
     assert (same["verdict"], same["causes"], same["damaged"]) == ("identical", [], [])
-    assert verdicts(same, "identical") == KINDS
-    assert "Traceback" not in answered.stderr
-
-
-def test_a_run_that_was_stopped_is_compared_as_far_as_it_came(answered: Any) -> None:
-    """No callback and no schedule asks how many epochs there were to be."""
-    stopped = entries(answered)["stopped"]
-
-    assert (stopped["verdict"], stopped["status"]) == ("identical", "interrupted")
-    assert [each["extent"] for each in stopped["comparisons"]] == ["2 epochs × 4 metrics"] * 2
-
-
-def test_an_edited_spec_is_named_with_what_it_has_changed(answered: Any) -> None:
-    edited = entries(answered)["edited"]
-    reason = "was damaged or edited since the run wrote it"
-
-    assert edited["verdict"] == "different"
-    assert edited["damaged"] == [{"file": "spec.yaml", "reason": reason}]
-    assert [cause["text"] for cause in edited["causes"]] == [
-        f"spec.yaml {reason}",
-        "the spec is another: training steps 432 → 216",
-    ]
-
-
-def test_a_run_that_cannot_be_verified_stops_no_other(answered: Any) -> None:
-    """Its faults are shown as those of any spec; the worst exit code is that of the command."""
-    found = entries(answered)
-
-    assert answered.returncode == 3
-    assert (found["broken"]["verdict"], found["nowhere"]["verdict"]) == (None, None)
-    assert "broken/spec.yaml:12:" in answered.stderr
-    assert "did you mean 'units'" in answered.stderr
-    assert found["broken"]["error"].startswith("NN112 model[0].Dense.unitz: ")
-    assert "nowhere is no run: it has no run.json" in answered.stderr
-
-
-def test_what_is_repeated_and_each_epoch_are_told(answered: Any, folder: Path) -> None:
-    assert f"repeating {folder / 'same'}\nepoch 1/3  loss " in answered.stderr
-
-
-def test_a_run_is_not_changed_by_being_verified(
-    answered: Any, folder: Path, trained: tuple[Any, Path]
-) -> None:
-    def contents(path: Path) -> dict[str, bytes]:
-        found = (file for file in path.rglob("*") if file.is_file())
-        return {file.relative_to(path).as_posix(): file.read_bytes() for file in found}
-
-    assert answered.returncode == 3
+    assert identical == KINDS
+    assert f"repeating {folder / 'same'}\nepoch 1/3  loss " in answer.stderr
     assert contents(folder / "same") == contents(trained[1])
     assert {path.name for path in folder.iterdir()} == {"same", "stopped", "edited", "broken"}
+
+
+def test_an_interrupted_run_is_compared_up_to_its_last_epoch(answer: Any) -> None:
+    stopped = entries(answer)["stopped"]
+
+    assert (stopped["verdict"], stopped["status"]) == ("identical", "interrupted")
+    assert [file["extent"] for file in stopped["comparisons"]] == ["2 epochs × 4 metrics"] * 2
+
+
+def test_an_edited_spec_is_reported_with_its_consequences(answer: Any) -> None:
+    edited = entries(answer)["edited"]
+
+    assert edited["verdict"] == "different"
+    assert edited["damaged"] == [{"file": "spec.yaml", "reason": EDITED}]
+    assert edited["causes"][0]["text"] == f"spec.yaml {EDITED}"
+    assert edited["causes"][1]["text"].endswith("training steps 432 → 216")
+
+
+def test_a_run_that_cannot_be_verified_does_not_stop_the_others(answer: Any) -> None:
+    """The exit code is the highest."""
+    runs = entries(answer)
+
+    assert answer.returncode == 3
+    assert (runs["broken"]["verdict"], runs["nowhere"]["verdict"]) == (None, None)
+    assert "broken/spec.yaml:12:" in answer.stderr
+    assert "did you mean 'units'" in answer.stderr
+    assert runs["broken"]["error"].startswith("NN112 model[0].Dense.unitz: ")
+    assert f"{runs['nowhere']['path']} is no" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -118,42 +104,40 @@ def test_a_run_is_not_changed_by_being_verified(
     [
         ({"status": layout.RUNNING, "process": process()}, "is still running, as process "),
         ({"fold": 1}, "is a fold; `nnrun verify "),
-        ({"verb": "smoke"}, "is no training, but of `nnrun smoke`"),
+        ({"verb": "smoke"}, "`nnrun smoke`"),
     ],
     ids=["running", "fold", "smoke"],
 )
-def test_what_cannot_be_repeated_is_refused_at_once(
-    change: dict[str, Any], message: str, trained: tuple[Any, Path], tmp_path: Path, probed: Any
+def test_a_run_that_cannot_be_repeated_is_refused(
+    change: dict[str, Any], message: str, trained: tuple[Any, Path], tmp_path: Path, here: Any
 ) -> None:
-    from nnrun.runs import reopen
-
     run = copy(trained[1], tmp_path / "run")
     run.update(**change)
-    held = reopen(tmp_path / "run") if "fold" not in change and "verb" not in change else None
-    answer, loaded = probed("verify", run.path, cwd=tmp_path)
+    with contextlib.ExitStack() as stack:
+        if "status" in change:
+            stack.callback(reopen(run.path).release)
+        answer = here("verify", run.path)
 
     assert answer.returncode == 2
     assert message in answer.stderr
-    assert "tensorflow" not in loaded
-    del held
 
 
 def test_a_run_without_an_epoch_is_refused(
-    trained: tuple[Any, Path], tmp_path: Path, nnrun: Callable[..., Any]
+    trained: tuple[Any, Path], tmp_path: Path, here: Any
 ) -> None:
     run = copy(trained[1], tmp_path / "run")
     run.update(status=layout.FAILED)
     (run.path / layout.JOURNAL).unlink()
-    answer = nnrun("verify", run.path)
+    answer = here("verify", run.path)
 
     assert answer.returncode == 2
     assert "failed before its first epoch ended; nothing to compare" in answer.stderr
 
 
-def test_files_are_compared_with_their_digests_and_nothing_heavy_is_loaded(
-    trained: tuple[Any, Path], tmp_path: Path, probed: Callable[..., Any]
+def test_files_are_compared_with_their_digests_without_heavy_packages(
+    trained: tuple[Any, Path], tmp_path: Path, probed: Any
 ) -> None:
-    """A line per damaged file, of many runs at once."""
+    """A line per damaged file, and a total."""
     for name in ("a", "b", "c"):
         copy(trained[1], tmp_path / name)
     (tmp_path / "a" / layout.MODEL).write_bytes(b"x")
@@ -162,60 +146,44 @@ def test_files_are_compared_with_their_digests_and_nothing_heavy_is_loaded(
     *lines, last = answer.stdout.splitlines()
 
     assert (answer.returncode, loaded) == (3, set())
-    assert lines == [
-        "a/model.keras was damaged or edited since the run wrote it",
-        "c/plots/loss.png is not there any more",
-    ]
+    assert lines[0] == f"a/model.keras {EDITED}"
+    assert lines[1].startswith("c/plots/loss.png is ")
     assert last.startswith("3 runs, ")
     assert last.endswith(": 2 damaged")
 
 
-def test_files_that_are_whole_are_said_to_be(
-    trained: tuple[Any, Path], nnrun: Callable[..., Any]
-) -> None:
-    answer = nnrun("verify", "--files", trained[1])
-    document = entries(nnrun("verify", "--files", trained[1], "--json"))[trained[1].name]
+def test_unchanged_files_are_reported(trained: tuple[Any, Path], here: Any) -> None:
+    answer = here("verify", "--files", trained[1])
+    document = entries(here("verify", "--files", trained[1], "--json"))[trained[1].name]
 
     assert answer.returncode == 0
     assert answer.stdout.endswith(": all unchanged\n")
     assert (document["verdict"], document["damaged"]) == ("whole", [])
 
 
-@pytest.fixture
-def failed(nnrun: Any, configs: Path, tmp_path: Path) -> Run:
-    """A run whose loss was lost."""
-    rate = "training.optimizer={SGD: {learning_rate: 1.0e+30}}"
-    answer = nnrun("train", configs / "boston.yaml", "--set", rate, "--runs", tmp_path / "runs")
-    assert answer.returncode == 1
-    return Run(next((tmp_path / "runs").iterdir()))
-
-
 @pytest.mark.slow
-def test_a_run_that_failed_fails_again_in_the_same_epochs(
-    failed: Run, nnrun: Callable[..., Any]
+def test_a_failed_run_is_compared_with_its_failed_repetition(
+    nnrun: Any, configs: Path, tmp_path: Path
 ) -> None:
-    answer = nnrun("verify", failed.path)
+    rate = "training.optimizer={SGD: {learning_rate: 1.0e+30}}"
+    nnrun("train", configs / "boston.yaml", "--set", rate, "--runs", tmp_path)
+    [path] = tmp_path.iterdir()
+    answer = nnrun("verify", path)
 
     assert answer.returncode == 0, answer.stderr
     assert "failed after epoch 1: only complete epochs and parts are compared" in answer.stdout
     assert "bit-identical" in answer.stdout
 
-
-@pytest.mark.slow
-def test_a_repetition_that_fails_is_not_a_difference(
-    failed: Run, nnrun: Callable[..., Any]
-) -> None:
-    """Exit code 1, as of any training that fails."""
-    failed.update(status=layout.FINISHED)
-    answer = nnrun("verify", failed.path)
-
+    # If the run did not fail, a failed repetition is an error and not a difference.
+    Run(path).update(status=layout.FINISHED)
+    answer = nnrun("verify", path)
     assert answer.returncode == 1
     assert "error: the repetition failed: the loss became " in answer.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "more",
+    "options",
     [
         ["--set", "seed=null"],
         ["--set", "training.engine=fit"],
@@ -225,12 +193,12 @@ def test_a_repetition_that_fails_is_not_a_difference(
     ],
     ids=str,
 )
-def test_every_way_to_train_is_repeated_to_the_bit(
-    more: list[str], configs: Path, nnrun: Any, tmp_path: Path
+def test_every_engine_is_repeated_bit_identically(
+    options: list[str], configs: Path, nnrun: Any, tmp_path: Path
 ) -> None:
-    """Also with a seed that was drawn, which is in the spec that the run keeps."""
+    """A random seed is recorded in the spec of the run."""
     epochs = ("--set", "training.epochs=3")
-    nnrun("train", configs / "digits.yaml", *epochs, *more, "--runs", tmp_path / "runs")
+    nnrun("train", configs / "digits.yaml", *epochs, *options, "--runs", tmp_path / "runs")
     [path] = (tmp_path / "runs").iterdir()
     answer = nnrun("verify", path, "--keep", tmp_path / "kept")
 
@@ -240,18 +208,16 @@ def test_every_way_to_train_is_repeated_to_the_bit(
 
 
 @pytest.mark.slow
-def test_what_nothing_explains_is_repeated_once_more(
-    trained: tuple[Any, Path], tmp_path: Path, nnrun: Callable[..., Any]
+def test_an_unexplained_difference_is_repeated_once_more(
+    trained: tuple[Any, Path], tmp_path: Path, nnrun: Any
 ) -> None:
-    """Whether the experiment repeats at all decides what a difference means."""
+    """`shuffle` is the one key that leaves no other trace in the run."""
     run = copy(trained[1], tmp_path / "run")
-    record = run.record()
-    # Shuffling is the one key of a spec that leaves no other trace.
     spec = (run.path / layout.SPEC).read_text()
     run.write_text(layout.SPEC, spec.replace("shuffle: true", "shuffle: false"))
     answer = nnrun("verify", run.path)
 
-    assert record.status == layout.FINISHED
+    assert run.record().status == layout.FINISHED
     assert answer.returncode == 3
     assert "no cause found: data, spec, versions, device and machine are the same" in answer.stdout
     assert "a second repetition is identical to the first" in answer.stdout
