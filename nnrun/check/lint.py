@@ -197,7 +197,7 @@ def _logits_for_metric(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
         return
     for index, metric in enumerate(training.metrics):
         adapted = {"from_logits", "threshold", "thresholds"} & metric.arguments.keys()
-        if labels.canonical_metric(metric) in PROBABILITY_METRICS and not adapted:
+        if catalogue.canonical_name("metrics", metric.name) in PROBABILITY_METRICS and not adapted:
             message = f"{metric.name} expects probabilities, but the model puts out logits"
             yield ("training", "metrics", index), message
 

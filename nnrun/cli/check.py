@@ -176,12 +176,12 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
     context = result.context
     if context is None or context.row is None or result.loaded is None:
         return result
-    from nnrun.models.build import begin_anew, summary, wire
+    from nnrun.models.build import reset_keras, summary, wire
     from nnrun.training.compile import compile_model
 
     try:
         shape = tuple(size or 0 for size in context.row.shape)
-        begin_anew(context.spec.training.precision)
+        reset_keras(context.spec.training.precision)
         wired = wire(context.spec.model, shape, dtype=context.row.dtype)
         text = summary(wired.model)
         compile_model(wired.model, context.spec.training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -132,13 +132,9 @@ def verify(
 
 def registered() -> dict[str, type[DatasetBase]]:
     """Every published data set by its name in a spec, in the order of the documentation."""
-    from nnrun.spec import dataset, keys
+    from nnrun.spec.dataset import DATASETS, UserData
 
-    return {
-        get_args(cls.model_fields["name"].annotation)[0]: cls
-        for cls in keys.nested(dataset.Dataset)
-        if issubclass(cls, dataset.DatasetBase) and not issubclass(cls, dataset.UserData)
-    }
+    return {name: cls for name, cls in DATASETS.items() if not issubclass(cls, UserData)}
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
 from nnrun.experiment.predictions import Predictions
 from nnrun.models import components
-from nnrun.models.build import REFUSALS, TOO_LARGE, Wired, begin_anew, summary, wire
+from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS, Wired, reset_keras, summary, wire
 from nnrun.models.structure import Structure
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import check_output
@@ -36,7 +36,7 @@ from nnrun.types import Array, Observer, Sequences, Split, Streamed
 
 FLOAT_BYTES = 4
 # Errors that callbacks and kernels raise during training.
-TRAINING_ERRORS = (*REFUSALS, KeyError, OSError, RuntimeError, ImportError)
+TRAINING_ERRORS = (*LAYER_ERRORS, KeyError, OSError, RuntimeError, ImportError)
 # Callbacks are built before the run folder exists; their files move into it later.
 NO_FOLDER = Path("run-folder")
 
@@ -222,7 +222,7 @@ def can_reuse(previous: TrainingSetup | None, spec: Experiment) -> bool:
 def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str]:
     """The untrained model of a fold in its first stage, and its summary."""
     spec, preparation = prepared.spec, prepared.preparation
-    begin_anew(spec.training.precision)
+    reset_keras(spec.training.precision)
     devices.seed_everything(devices.fold_seed(prepared.seed, prepared.fold))
     wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
     # Before compiling: later Keras counts the optimizer's variables as parameters.
@@ -236,7 +236,7 @@ def _initial_metrics(evaluator: Evaluator, rows: Rows, prepared: PreparedData) -
     """Loss and metrics before training; also checks that they fit model and labels."""
     try:
         initial = evaluator.metrics(rows, prepared.fold.train)
-    except REFUSALS as error:
+    except LAYER_ERRORS as error:
         message = f"loss or metrics do not take the model's output: {components.reason(error)}"
         raise IncompatibleSpec("NN122", ("training", "loss"), message) from error
     held_out = [f"val_{name}" for name in initial] if len(prepared.fold.validation) else []
@@ -248,7 +248,7 @@ def _initial_metrics(evaluator: Evaluator, rows: Rows, prepared: PreparedData) -
 def _check_memory(prepared: PreparedData) -> Iterator[None]:
     try:
         yield
-    except TOO_LARGE as error:
+    except MEMORY_ERRORS as error:
         batch_size, shape = prepared.spec.training.batch_size, prepared.preparation.shape
         rows = len(prepared.dataset.train) + len(prepared.dataset.test)
         row = math.prod(shape) * FLOAT_BYTES

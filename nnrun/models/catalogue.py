@@ -1,6 +1,6 @@
-"""Writes down what the installed Keras offers, so that a spec is checked without Keras.
+"""Lists the names and arguments of the installed Keras, so that a spec is checked without it.
 
-`python -m nnrun.models.catalogue > nnrun/spec/catalogue.json` renews the shipped file.
+`python -m nnrun.models.catalogue > nnrun/spec/catalogue.json` updates the shipped file.
 """
 
 from __future__ import annotations
@@ -14,32 +14,30 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any
 
 import keras
 
-# What the docstring of a Keras class says of its arguments: a sentence, types, choices.
-#
-# Keras documents an argument as `units: Positive integer, dimensionality of the output space.`; the
-# words before the first full stop say what it may be. Where they leave a doubt, nothing is concluded.
-
-LONGEST = 200  # characters of a sentence that is shown in an editor
-SAID = 160  # characters of a description in which types are looked for
+# Keras documents an argument as `units: Positive integer, dimensionality of the output space.`
+# Its types and choices come from the first words; if they are ambiguous, none are listed.
+LONGEST = 200  # characters of a sentence shown in an editor
+TYPE_CHARACTERS = 160  # of a description, in which types are searched
 
 _SECTION = re.compile(r"^(?:Args|Arguments):\n((?:[ \t]+.*\n|\s*\n)*)", re.MULTILINE)
 _ARGUMENT = re.compile(r"\s*\*{0,2}(\w+)(?:, \w+)*\s*(?:\([^)]*\))?\s*:\s*(.*)", re.DOTALL)
-_WORDS = {
-    "integer": r"\b(?:integers?|ints?)\b",
-    "number": r"\bfloats?\b|\bfloating.point\b|\bscalar\b",
-    "boolean": r"\b(?:bool|boolean)\b|^\W*whether\b|(?:\bor|,)\s+`?(?:True|False)\b",
-    "string": r"\b(?:[Ss]tring|str)\b",
-    "array": r"\b(?:tuples?|lists?)\b",
-    "object": r"\bdict(?:ionary)?\b",
-    "null": r"\bNone\b",
+_TYPES = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        "integer": r"\b(?:integers?|ints?)\b",
+        "number": r"\bfloats?\b|\bfloating.point\b|\bscalar\b",
+        "boolean": r"\b(?:bool|boolean)\b|^\W*whether\b|(?:\bor|,)\s+`?(?:True|False)\b",
+        "string": r"\b(?:[Ss]tring|str)\b",
+        "array": r"\b(?:tuples?|lists?)\b",
+        "object": r"\bdict(?:ionary)?\b",
+        "null": r"\bNone\b",
+    }.items()
 }
-_TYPES = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _WORDS.items()}
-# What YAML cannot hold as it is, so that its form is anybody's guess.
-_DOUBT = re.compile(
+# Python objects without one obvious form in YAML.
+_AMBIGUOUS = re.compile(
     r"\b(?:tensors?|arrays?|matrix|callable|functions?|instances?|object|objects|policy)\b",
     re.IGNORECASE,
 )
@@ -48,84 +46,11 @@ _CHOICES = re.compile(
     r"((?:[\s,{}`()]|or\b|and\b|None\b|default\b|\"[\w]*\"|'[\w]*')+)",
     re.IGNORECASE,
 )
-# Where a sentence ends: not behind an abbreviation.
+# The end of a sentence, but not of an abbreviation.
 _END = re.compile(r"(?<=[.;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\betc\.)(?<!\bal\.)\s|\s- ")
 _QUOTED = re.compile(r"[\"'](\w+)[\"']")
 
-
-def descriptions(classes: Sequence[type]) -> dict[str, str]:
-    """What is said of each argument, by the first of some classes that says something."""
-    found: dict[str, str] = {}
-    for cls in classes:
-        section = _SECTION.search(inspect.cleandoc(cls.__doc__ or "") + "\n")
-        indented = inspect.cleandoc(section[1]) if section else ""
-        for part in re.split(r"\n(?=\S)", indented):
-            if described := _ARGUMENT.match(part):
-                found.setdefault(described[1], " ".join(described[2].split()))
-    return found
-
-
-def sentence(text: str) -> str:
-    """The first sentence, cut where it is long."""
-    first = _END.split(text, maxsplit=1)[0].strip()
-    return first if len(first) <= LONGEST else f"{first[: LONGEST - 1].rstrip()}…"
-
-
-def opening(doc: str | None) -> str:
-    """The first sentence of a docstring."""
-    paragraph = inspect.cleandoc(doc or "").split("\n\n")[0]
-    return _END.split(" ".join(paragraph.split()), maxsplit=1)[0]
-
-
-def documented_types(text: str, default: Any) -> list[str]:
-    """JSON's words for what a value may be; none where that is not sure.
-
-    Args:
-        text: what is said of the argument.
-        default: its default; `inspect.Parameter.empty` where it has none.
-
-    Example:
-        >>> types("Positive integer, dimensionality of the output space.", inspect.Parameter.empty)
-        ['integer']
-        >>> types("Optional tuple of floats.", None)
-        ['number', 'array', 'null']
-    """
-    said, known = _QUOTED.sub("", text[:SAID]), _type(default)
-    found = {name for name, pattern in _TYPES.items() if pattern.search(said)}
-    if _DOUBT.search(said):
-        # Of what is said only the default is sure.
-        return [known] if known in ("boolean", "number") else []
-    if known == "integer" and not found:
-        known = "number"  # Where 0 is the default, a float may be as good a value.
-    if (
-        known in ("boolean", "number")
-        or (known and found - {"null"})
-        or documented_choices(text, default)
-    ):
-        found |= {known or "string"}
-    return [name for name in _TYPES if name in found] if found - {"null"} else []
-
-
-def _type(default: Any) -> str | None:
-    names = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
-    return "null" if default is None else names.get(type(default))
-
-
-def documented_choices(text: str, default: Any) -> list[str]:
-    """The words among which a value is one; none where there is no such list.
-
-    Example:
-        >>> choices('string, either `"valid"` or `"same"` (case-insensitive).', "valid")
-        ['valid', 'same']
-    """
-    listed = _CHOICES.search(text)
-    words = list(dict.fromkeys(_QUOTED.findall(listed[1]))) if listed else []
-    fits = not isinstance(default, str) or default in words
-    return words if len(words) > 1 and fits else []
-
-
-# What cannot stand in YAML (base classes, functions, other frameworks), runs code that a file
-# holds, or is nnrun's own business.
+# Base classes, functions, other frameworks, layers with code, and components that nnrun sets itself.
 LEFT_OUT = {
     "layers": "Layer Wrapper Lambda Input InputLayer InputSpec FlaxLayer JaxLayer TFSMLayer "
     "TorchModuleWrapper",
@@ -138,121 +63,174 @@ LEFT_OUT = {
     "constraints": "Constraint",
     "schedules": "LearningRateSchedule",
 }
-# Short names that no rule of spelling leads to.
-SHORTHANDS = (
+# Aliases that do not follow from the spelling of a name.
+_SHORTHANDS = (
     *("acc", "accuracy", "ce", "crossentropy", "bce", "BCE", "kld", "KLD", "mse", "MSE"),
     *("mae", "MAE", "mape", "MAPE", "msle", "MSLE", "normal", "uniform", "zero", "one"),
     *("l1_l2", "swish", "hard_swish"),
 )
-# What `Model.compile` takes to mean one of several, after a look at the labels.
-COMPILE_WORDS = ("acc", "accuracy")
-FILES = frozenset(("backup_dir", "directory", "filename", "filepath", "log_dir"))
-SUFFIXES = ("activation", "initializer", "regularizer", "constraint")  # of arguments of layers
-KINDS = {
-    ("layers", "layer"): "layers",
-    ("layers", "forward_layer"): "layers",
-    ("layers", "backward_layer"): "layers",
-    ("layers", "layers"): "layers",
-    ("layers", "cell"): "layers",
-    ("layers", "cells"): "layers",
+# `Model.compile` resolves these by the labels.
+_RESOLVED_BY_LABELS = ("acc", "accuracy")
+_FILES = frozenset(("backup_dir", "directory", "filename", "filepath", "log_dir"))
+_SUFFIXES = ("activation", "initializer", "regularizer", "constraint")  # of arguments of layers
+_KINDS = {
+    **dict.fromkeys(
+        (
+            ("layers", name)
+            for name in ("layer", "forward_layer", "backward_layer", "layers", "cell", "cells")
+        ),
+        "layers",
+    ),
     ("optimizers", "learning_rate"): "schedules",
     ("optimizers", "inner_optimizer"): "optimizers",
     ("callbacks", "schedule"): "schedules",
 }
 
 
-def catalogue() -> dict[str, Any]:
-    """Every public name of Keras that a spec may hold, with its arguments."""
-    sections = {section: dict(_classes(section)) for section in LEFT_OUT}
+def catalogue() -> dict[str, object]:
+    """Every public name of Keras that a spec may contain, with its arguments."""
+    classes = {kind: dict(_classes(kind)) for kind in LEFT_OUT}
     entries = {
-        section: {name: _entry(section, cls) for name, cls in classes.items()}
-        for section, classes in sections.items()
+        kind: {name: _entry(kind, cls) for name, cls in classes[kind].items()} for kind in classes
     }
-    entries["activations"] = dict(_activations())
-    aliases = {section: dict(_aliases(section, sections)) for section in (*sections, "activations")}
+    entries["activations"] = {
+        name: {"doc": _first_sentence(function.__doc__), "arguments": {}}
+        for name, function in sorted(vars(keras.activations).items())
+        if inspect.isfunction(function) and name not in ("get", "serialize", "deserialize")
+    }
+    aliases = {kind: dict(_aliases(kind, classes.get(kind, {}))) for kind in entries}
     return {"keras": keras.__version__, **entries, "aliases": aliases}
 
 
-def _module(section: str) -> ModuleType:
-    module: ModuleType = (
-        keras.optimizers.schedules if section == "schedules" else getattr(keras, section)
-    )
+def _module(kind: str) -> ModuleType:
+    module: ModuleType = getattr(keras.optimizers if kind == "schedules" else keras, kind)
     return module
 
 
-def _classes(section: str) -> Iterator[tuple[str, type]]:
-    for name, value in sorted(vars(_module(section)).items()):
-        # A class under a name in lower case is an alias that reads like a function.
-        shown = name[0].isupper() and name not in LEFT_OUT[section].split()
-        if shown and inspect.isclass(value):
+def _classes(kind: str) -> Iterator[tuple[str, type]]:
+    for name, value in sorted(vars(_module(kind)).items()):
+        # Classes with names in lower case are aliases.
+        if inspect.isclass(value) and name[0].isupper() and name not in LEFT_OUT[kind].split():
             yield name, value
 
 
-def _activations() -> Iterator[tuple[str, Any]]:
-    for name, value in sorted(vars(keras.activations).items()):
-        if inspect.isfunction(value) and name not in ("get", "serialize", "deserialize"):
-            yield name, {"doc": opening(value.__doc__), "arguments": {}}
-
-
-def _entry(section: str, cls: type) -> dict[str, Any]:
+def _entry(kind: str, cls: type) -> dict[str, object]:
     own, inherited = _parameters(cls)
-    said = descriptions(cls.__mro__)
+    descriptions = _descriptions(cls.__mro__)
 
-    def arguments(parameters: list[inspect.Parameter]) -> dict[str, Any]:
-        return {p.name: _argument(section, p, said.get(p.name, "")) for p in parameters}
+    def arguments(parameters: list[inspect.Parameter]) -> dict[str, object]:
+        return {p.name: _argument(kind, p, descriptions.get(p.name, "")) for p in parameters}
 
-    entry: dict[str, Any] = {"doc": opening(cls.__doc__), "arguments": arguments(own)}
-    if inherited:
-        entry["inherited"] = arguments(inherited)
-    return entry
+    entry: dict[str, object] = {"doc": _first_sentence(cls.__doc__), "arguments": arguments(own)}
+    return {**entry, "inherited": arguments(inherited)} if inherited else entry
 
 
-def _argument(section: str, parameter: inspect.Parameter, said: str) -> dict[str, Any]:
-    argument: dict[str, Any] = {}
+def _argument(kind: str, parameter: inspect.Parameter, description: str) -> dict[str, object]:
+    argument: dict[str, object] = {}
     if parameter.default is not inspect.Parameter.empty:
-        argument["default"] = _plain(parameter.default)
-    if said:
-        argument["doc"] = sentence(said)
-    if kind := _kind(section, parameter.name):
-        return {**argument, "kind": kind}
-    if types := documented_types(said, parameter.default):
+        argument["default"] = _as_json(parameter.default)
+    if description:
+        doc = _END.split(description, maxsplit=1)[0].strip()
+        argument["doc"] = doc if len(doc) <= LONGEST else f"{doc[: LONGEST - 1].rstrip()}…"
+    if component := _component_kind(kind, parameter.name):
+        return {**argument, "kind": component}
+    choices = documented_choices(description, parameter.default)
+    if types := documented_types(description, parameter.default, choices):
         argument["types"] = types
-    if choices := documented_choices(said, parameter.default):
-        argument["choices"] = choices
-    return argument
+    return {**argument, "choices": choices} if choices else argument
 
 
-def _kind(section: str, name: str) -> str | None:
-    if section == "callbacks" and name in FILES:
+def _component_kind(kind: str, argument: str) -> str | None:
+    if kind == "callbacks" and argument in _FILES:
         return "file"
-    if section == "layers":
-        for suffix in SUFFIXES:
-            if name == suffix or name.endswith(f"_{suffix}"):
-                return f"{suffix}s"
-    return KINDS.get((section, name))
+    suffix = argument.rpartition("_")[2]
+    return (
+        f"{suffix}s" if kind == "layers" and suffix in _SUFFIXES else _KINDS.get((kind, argument))
+    )
 
 
-def _plain(value: Any) -> Any:
-    """A default as JSON holds it; what only Python can hold is written as text."""
+def _as_json(value: object) -> object:
+    """A default value for JSON; objects of Python as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [_as_json(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
+def _descriptions(classes: Sequence[type]) -> dict[str, str]:
+    """The description of each argument, from the first class that has one."""
+    descriptions: dict[str, str] = {}
+    for cls in classes:
+        section = _SECTION.search(inspect.cleandoc(cls.__doc__ or "") + "\n")
+        indented = inspect.cleandoc(section[1]) if section else ""
+        for part in re.split(r"\n(?=\S)", indented):
+            if match := _ARGUMENT.match(part):
+                descriptions.setdefault(match[1], " ".join(match[2].split()))
+    return descriptions
+
+
+def _first_sentence(doc: str | None) -> str:
+    paragraph = inspect.cleandoc(doc or "").split("\n\n")[0]
+    return _END.split(" ".join(paragraph.split()), maxsplit=1)[0]
+
+
+def documented_types(description: str, default: object, choices: Sequence[str] = ()) -> list[str]:
+    """JSON types of an argument; empty if they are not certain.
+
+    Args:
+        default: its default; `inspect.Parameter.empty` if it has none.
+        choices: the words it accepts, if they are listed.
+
+    Example:
+        >>> documented_types("Positive integer, output dimension.", inspect.Parameter.empty)
+        ['integer']
+        >>> documented_types("Optional tuple of floats.", None)
+        ['number', 'array', 'null']
+    """
+    text = _QUOTED.sub("", description[:TYPE_CHARACTERS])
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
+    known = "null" if default is None else names.get(type(default))
+    if _AMBIGUOUS.search(text):
+        return [known] if known in ("boolean", "number") else []
+    types = {name for name, pattern in _TYPES.items() if pattern.search(text)}
+    if known == "integer" and not types:
+        known = "number"  # with the default 0, a float may be valid, too
+    if known in ("boolean", "number") or (known and types - {"null"}) or choices:
+        types |= {known or "string"}
+    return [name for name in _TYPES if name in types] if types - {"null"} else []
+
+
+def documented_choices(description: str, default: object) -> list[str]:
+    """The words that an argument accepts; empty if they are not listed.
+
+    Example:
+        >>> documented_choices('string, either `"valid"` or `"same"`.', "valid")
+        ['valid', 'same']
+    """
+    match = _CHOICES.search(description)
+    words = list(dict.fromkeys(_QUOTED.findall(match[1]))) if match else []
+    fits = not isinstance(default, str) or default in words
+    return words if len(words) > 1 and fits else []
+
+
 def _parameters(cls: type) -> tuple[list[inspect.Parameter], list[inspect.Parameter]]:
-    """A class's own arguments, and those that it hands on to the classes it inherits from."""
+    """The arguments of a class, and those that it passes on to its base classes."""
     chain = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
     own = _signature(chain[0]) if chain else []
     inherited: list[inspect.Parameter] = []
-    seen = {p.name for p in own}
-    for here, parent in itertools.pairwise(chain):
-        if not _hands_on(here):
+    names = {p.name for p in own}
+    for base, parent in itertools.pairwise(chain):
+        call = _super_call(base)
+        # Without `**kwargs` in the call, arguments do not get to the parent.
+        if call is None or all(keyword.arg for keyword in call.keywords):
             break
-        taken = seen | _given(here, _signature(parent))
-        inherited += [p for p in _signature(parent) if p.name not in taken]
-        seen |= {p.name for p in _signature(parent)}
+        parameters = _signature(parent)
+        passed = {keyword.arg for keyword in call.keywords} | {
+            p.name for p in parameters[: len(call.args)]
+        }
+        inherited += [p for p in parameters if p.name not in names | passed]
+        names |= {p.name for p in parameters}
     return own, inherited
 
 
@@ -264,71 +242,52 @@ def _signature(cls: type) -> list[inspect.Parameter]:
 
 def _super_call(cls: type) -> ast.Call | None:
     source = textwrap.dedent(inspect.getsource(cls.__init__))  # type: ignore[misc]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
-            return node
-    return None
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return next((call for call in calls if ast.unparse(call.func) == "super().__init__"), None)
 
 
-def _hands_on(cls: type) -> bool:
-    """Whether `**kwargs` reach the parent."""
-    call = _super_call(cls)
-    return call is not None and any(keyword.arg is None for keyword in call.keywords)
-
-
-def _given(cls: type, parent: list[inspect.Parameter]) -> set[str]:
-    """The parent's arguments that a class gives itself, so that nobody else can."""
-    call = _super_call(cls)
-    if call is None:
-        return set()
-    named = {keyword.arg for keyword in call.keywords if keyword.arg}
-    return named | {p.name for p in parent[: len(call.args)]}
-
-
-def _aliases(section: str, sections: dict[str, dict[str, type]]) -> Iterator[tuple[str, Any]]:
-    """Every other word that Keras takes for a name, with the name; `null` where it depends."""
-    names = {cls: name for name, cls in reversed(sections.get(section, {}).items())}
-    get = getattr(_module(section), "get", None)
-    for word in sorted(_candidates(section)):
-        if section == "metrics" and word in COMPILE_WORDS:
+def _aliases(kind: str, classes: dict[str, type]) -> Iterator[tuple[str, str | None]]:
+    """Every other word that Keras accepts, with the name; None if it depends on the labels."""
+    get = getattr(_module(kind), "get", None)
+    public = {name for name in vars(_module(kind)) if not name.startswith("_")}
+    words = public | {_snake_case(name) for name in public} | {name.lower() for name in public}
+    for word in sorted(words | {*_SHORTHANDS}):
+        if kind == "metrics" and word in _RESOLVED_BY_LABELS:
             yield word, None
-        elif get and word not in sections.get(section, {}):
-            meaning = _meaning(get, word, names)
-            if meaning and meaning != word:
-                yield word, meaning
+        elif get and word not in classes:
+            name = _resolve(get, word, {cls: name for name, cls in reversed(classes.items())})
+            if name and name != word:
+                yield word, name
 
 
-def _candidates(section: str) -> set[str]:
-    public = {name for name in vars(_module(section)) if not name.startswith("_")}
-    return public | {_snake(name) for name in public} | {n.lower() for n in public} | {*SHORTHANDS}
-
-
-def _meaning(get: Callable[[str], Any], word: str, names: dict[type, str]) -> str | None:
+def _resolve(get: Callable[[str], object], word: str, names: dict[type, str]) -> str | None:
+    """The name that a word stands for in Keras."""
     try:
-        found = get(word)
-    except (LookupError, TypeError, ValueError):  # No such word, or one that needs arguments.
+        component = get(word)
+    except (LookupError, TypeError, ValueError):  # unknown, or a class that needs arguments
         return None
-    cls = found if inspect.isclass(found) else type(found)
+    cls = component if isinstance(component, type) else type(component)
     if cls in names:
         return names[cls]
-    function = getattr(found, "__name__", "")
+    function: str = getattr(component, "__name__", "")
     if not names:
-        return function if callable(found) else None
-    return next((name for name in names.values() if _snake(name) == _snake(function)), None)
+        return function if callable(component) else None
+    return next((n for n in names.values() if _snake_case(n) == _snake_case(function)), None)
 
 
-def _snake(name: str) -> str:
+def _snake_case(name: str) -> str:
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def text() -> str:
     """The catalogue as shipped: JSON, one line per name."""
-    lines = [f'{{\n"keras": {json.dumps(keras.__version__)}']
-    for section, entries in catalogue().items():
-        if section != "keras":
-            rows = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in entries.items()]
-            lines.append(f'"{section}": {{\n' + ",\n".join(rows) + "\n}")
+    version, *sections = catalogue().items()
+    lines = [f'{{\n"keras": {json.dumps(version[1])}']
+    for kind, entries in sections:
+        assert isinstance(entries, dict)
+        rows = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in entries.items()]
+        lines.append(f'"{kind}": {{\n' + ",\n".join(rows) + "\n}")
     return ",\n".join(lines) + "\n}\n"
 
 

@@ -1,4 +1,4 @@
-"""Makes Keras objects from their names in a spec."""
+"""Creates Keras objects from their names in a spec."""
 
 from __future__ import annotations
 
@@ -12,22 +12,7 @@ import keras
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 
-_NAMESPACES = {
-    "layers": keras.layers,
-    "optimizers": keras.optimizers,
-    "losses": keras.losses,
-    "metrics": keras.metrics,
-    "callbacks": keras.callbacks,
-    "initializers": keras.initializers,
-    "regularizers": keras.regularizers,
-    "constraints": keras.constraints,
-    "activations": keras.activations,
-    "schedules": keras.optimizers.schedules,
-}
-
-# Kinds that Keras takes as arguments only as objects, not by name.
-_INSTANCES = frozenset({"layers", "optimizers"})
-
+# Lines of a traceback, which Keras and TensorFlow put into their messages.
 _FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
 _SKIPPED = (*_FROM_GRAPH, "Exception encountered when calling")
 _COLOUR = re.compile(r"\x1b\[\d*m")
@@ -41,7 +26,7 @@ class Named:
     Args:
         layer: as it is in the model.
         names: its name in the spec, and those of the composites around it.
-        trainable: whether the spec lets it train.
+        trainable: whether it is trained unless a stage freezes it.
         frozen: layers inside it that never train.
     """
 
@@ -51,7 +36,7 @@ class Named:
     frozen: Sequence[keras.Layer] = ()
 
     def set_frozen(self, *, frozen: bool) -> None:
-        """Freezes the layer, or unfreezes it as far as the spec lets it train."""
+        """Freezes the layer, or unfreezes it if the spec lets it train."""
         self.layer.trainable = self.trainable and not frozen
         for layer in self.frozen:
             layer.trainable = False
@@ -63,7 +48,7 @@ class Named:
 
 
 def instantiate(kind: str, component: Component) -> Any:
-    """The Keras object that a component names.
+    """The Keras object of a component.
 
     Args:
         kind: the catalogue's, such as `layers`.
@@ -73,7 +58,8 @@ def instantiate(kind: str, component: Component) -> Any:
         An instance; or the name itself if Keras accepts it, such as `mse`, because Keras then
         reports the metric under that name.
     """
-    target = getattr(_NAMESPACES[kind], component.name, None)
+    module = getattr(keras.optimizers if kind == "schedules" else keras, kind)
+    target = getattr(module, component.name, None)
     if not isinstance(target, type):
         return component.name
     arguments = {
@@ -83,13 +69,15 @@ def instantiate(kind: str, component: Component) -> Any:
     return target(**arguments)
 
 
-def _argument(kind: str | None, value: Any) -> Any:
-    """An argument that is itself a Keras object: `kernel_regularizer: {L2: 0.01}`."""
-    if kind is not None and isinstance(value, list):
+def _argument(kind: str | None, value: object) -> object:
+    """An argument that may itself be a Keras object, as in `kernel_regularizer: {L2: 0.01}`."""
+    if kind is None:
+        return value
+    if isinstance(value, list):
         return [_argument(kind, item) for item in value]
-    if kind in _INSTANCES and isinstance(value, str):
-        value = {value: None}
-    if kind is None or not isinstance(value, dict):
+    # Keras accepts other components by name, but not these.
+    by_name = isinstance(value, str) and kind not in ("layers", "optimizers")
+    if by_name or not isinstance(value, (str, dict)):
         return value
     return instantiate(kind, catalogue.parse_component(kind, value))
 

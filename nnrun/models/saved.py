@@ -9,19 +9,18 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import keras
 
 from nnrun.errors import RunError
 from nnrun.models import components
-from nnrun.models.build import REFUSALS, TOO_LARGE
+from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS
 from nnrun.spec.text import quote
 
 # What Keras raises for a file that is damaged or not from Keras.
-_DAMAGE = (
-    *(*REFUSALS, *TOO_LARGE, BadZipFile, OSError, KeyError, EOFError, RuntimeError),
+_READ_ERRORS = (
+    *(*LAYER_ERRORS, *MEMORY_ERRORS, OSError, KeyError, EOFError, RuntimeError),
     *(zlib.error, lzma.LZMAError),
 )
 
@@ -29,10 +28,10 @@ _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = frozenset(("metadata.json", _CONFIG, _WEIGHTS))
 _LARGEST_CONFIG = 8_000_000  # bytes; that of ResNet-152 has 700,000
 _LONGEST_REASON = 200  # characters; Keras can repeat the whole file
-# More unpacked bytes than these are accepted only up to this compression ratio.
-_MUCH, _MOST_PACKED = 100_000_000, 100
+# Above this many unpacked bytes the compression ratio is limited.
+_LARGE, _LARGEST_RATIO = 100_000_000, 100
 _ENCRYPTED = 1  # a flag of zip
-# Layers that hold Python code, or load files with code.
+# Layers that contain Python code, or load files with code.
 _CODE = frozenset(
     ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 )
@@ -51,34 +50,26 @@ def read(path: Path) -> keras.Model:
         raise RunError(f"{path}: is nested too deep for a model") from error
     except BadZipFile as error:
         raise RunError(f"{path}: is not a model saved by Keras, or is incomplete") from error
-    except _DAMAGE as error:
-        raise RunError(f"{path}: cannot be read: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """The first sentence of Keras's message; the rest explains how to disable safe mode."""
-    message = components.reason(error).removeprefix("Exception encountered: ")
-    first = message.partition(". ")[0].removesuffix(".")
-    return first if len(first) <= _LONGEST_REASON else f"{first[: _LONGEST_REASON - 1]}…"
+    except _READ_ERRORS as error:
+        # After its first sentence, Keras explains how to disable safe mode.
+        message = components.reason(error).removeprefix("Exception encountered: ")
+        reason = message.partition(". ")[0].removesuffix(".")
+        if len(reason) > _LONGEST_REASON:
+            reason = f"{reason[: _LONGEST_REASON - 1]}…"
+        raise RunError(f"{path}: cannot be read: {reason}") from error
 
 
 def _check(path: Path) -> None:
-    """Refuses a file that cannot be a model of nnrun.
-
-    Raises:
-        RunError: with the reason.
-        BadZipFile: it is not an archive.
-        OSError, ValueError: it cannot be read.
-    """
+    """Raises an error for a file that cannot be a model of nnrun."""
     if not path.is_file():
         raise RunError(f"{path}: no such file")
     with ZipFile(path) as archive:
         members = archive.infolist()
-        others = [member.filename for member in members if member.filename not in _MEMBERS]
-        if others := [name for name in others if not _is_asset(name)]:
-            raise RunError(f"{path}: contains {quote(others[0])}, which is not part of a model")
+        for name in (member.filename for member in members):
+            if name not in _MEMBERS and not _is_asset(name):
+                raise RunError(f"{path}: contains {quote(name)}, which is not part of a model")
         total = sum(member.file_size for member in members)
-        if total > max(_MUCH, _MOST_PACKED * path.stat().st_size):
+        if total > max(_LARGE, _LARGEST_RATIO * path.stat().st_size):
             raise RunError(
                 f"{path}: would unpack to {total:,} bytes, which is too much for its size"
             )
@@ -86,24 +77,24 @@ def _check(path: Path) -> None:
             raise RunError(f"{path}: its configuration is too large for a model")
         if any(member.flag_bits & _ENCRYPTED for member in members):
             raise RunError(f"{path}: is encrypted")
-        room = archive.getinfo(_WEIGHTS).file_size
+        size = archive.getinfo(_WEIGHTS).file_size
         config = json.loads(archive.read(_CONFIG))
     if not isinstance(config, dict):
         raise RunError(f"{path}: its configuration is not that of a model")
-    if code := next(_code(config), None):
+    if code := next(_foreign_code(config), None):
         raise RunError(f"{path}: contains {code}, and code in a file is never run")
-    # In another thread: Keras records uninitialized variables per thread and makes them later.
+    # In another thread: Keras records uninitialized variables per thread and creates them later.
     with ThreadPoolExecutor(1) as thread:
-        weights = thread.submit(_weights, config).result()
+        weights = thread.submit(_count_weights, config).result()
     # A weight takes at least one byte.
-    if weights > room:
-        raise RunError(f"{path}: describes more weights than fit into its {room:,} bytes")
+    if weights > size:
+        raise RunError(f"{path}: describes more weights than fit into its {size:,} bytes")
 
 
-def _weights(config: dict[str, Any]) -> int:
+def _count_weights(config: dict[str, object]) -> int:
     """The number of weights of a model, without allocating any: they may not fit into memory."""
     # An optimizer would allocate its variables at once.
-    config["compile_config"] = None
+    config = {**config, "compile_config": None}
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     return sum(math.prod(variable.shape) for variable in model.variables)
@@ -114,29 +105,26 @@ def _is_asset(name: str) -> bool:
     return name.startswith("assets/") and ".." not in name.split("/") and "\\" not in name
 
 
-def _code(config: Any) -> Iterator[str]:
-    """The parts of a configuration that are not Keras's own, in words."""
+def _foreign_code(config: object) -> Iterator[str]:
+    """Descriptions of the parts of a configuration that are not Keras's own."""
     waiting = [config]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
             waiting += value
-        if isinstance(value, dict):
-            waiting += value.values()
-            yield from _code_of_object(value)
+        if not isinstance(value, dict):
+            continue
+        waiting += value.values()
+        name, module, registered = map(value.get, ("class_name", "module", "registered_name"))
+        if isinstance(name, str) and name in _CODE:
+            yield f"a {name.strip('_').capitalize() if name[0] == '_' else name}"
+        elif "class_name" in value and not _is_of_keras(module, name):
+            yield f"{quote(name)} of {quote(module)}"
+        elif registered and ">" in str(registered):
+            yield f"{quote(registered)}, which is not Keras's own"
 
 
-def _code_of_object(value: dict[str, Any]) -> Iterator[str]:
-    name, module, registered = map(value.get, ("class_name", "module", "registered_name"))
-    if isinstance(name, str) and name in _CODE:
-        yield f"a {name.strip('_').capitalize() if name[0] == '_' else name}"
-    elif "class_name" in value and not _is_of_keras(module, name):
-        yield f"{quote(name)} of {quote(module)}"
-    elif registered and ">" in str(registered):
-        yield f"{quote(registered)}, which is not Keras's own"
-
-
-def _is_of_keras(module: Any, name: Any) -> bool:
+def _is_of_keras(module: object, name: object) -> bool:
     # Tensors and shapes have no module; of functions Keras knows only its own by name.
     if module is None or (module, name) == ("builtins", "function"):
         return True

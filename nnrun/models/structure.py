@@ -6,19 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
-from nnrun.spec import catalogue, component
-from nnrun.spec.component import Component
+from nnrun.spec import catalogue
+from nnrun.spec.component import APPLICATION, Component, as_stack
 
 _LONGEST = 24  # characters of an argument's value
-# Arguments that the drawing does not list.
-_HIDDEN = frozenset(("name", "block"))
 
 
 @dataclass(frozen=True)
-class Made:
-    """The output shape and parameters of a built layer.
+class LayerSize:
+    """The size of a built layer.
 
     Args:
         shape: of its output, without the batch; None for an unknown length.
@@ -35,7 +32,7 @@ class Layer:
 
     name: str
     arguments: str
-    made: Made
+    size: LayerSize
 
 
 @dataclass(frozen=True)
@@ -87,75 +84,77 @@ class Structure:
     parts: Parts
 
 
-def of(model: Sequence[Component], made: Sequence[Made], shape: tuple[int, ...]) -> Structure:
+def of(model: Sequence[Component], sizes: Sequence[LayerSize], shape: tuple[int, ...]) -> Structure:
     """The structure of a model.
 
     Args:
         model: the layers of the spec.
-        made: of every Keras layer, in the order in which they were built.
+        sizes: of every Keras layer, in the order in which they were built.
         shape: of the input, without the batch.
     """
-    return Structure(shape, _parts([*model], iter(made)))
+    return Structure(shape, _parts([*model], iter(sizes)))
 
 
-def _parts(layers: Any, made: Iterator[Made]) -> Parts:
-    return tuple(part for value in component.as_stack(layers) for part in _part(value, made))
+def _parts(layers: object, sizes: Iterator[LayerSize]) -> Parts:
+    parts: list[Part] = []
+    for value in as_stack(layers):
+        layer = catalogue.parse_component("layers", value)
+        arguments = layer.arguments
+        match layer.name:
+            case "Block":
+                stack = _parts(arguments["layers"], sizes)
+                parts.append(Group(arguments.get("block") or "", 1, stack))
+            case "Repeat":
+                rounds = [_parts(arguments["layers"], sizes) for _ in range(arguments["times"])]
+                # A first repetition with another shape is drawn separately.
+                parts += [_repeated(stack, len([*equal])) for stack, equal in groupby(rounds)]
+            case "Residual":
+                main = _parts(arguments["main"], sizes)
+                shortcut = _parts(arguments.get("shortcut", []), sizes)
+                merge = Layer("add", "", next(sizes))
+                parts.append(Branches("Residual", (main, shortcut), merge))
+            case "Branches":
+                stacks = tuple(_parts(stack, sizes) for stack in arguments["paths"])
+                merge = Layer(arguments.get("merge", "concatenate"), "", next(sizes))
+                parts.append(Branches("Branches", stacks, merge))
+            case _:
+                parts.append(Layer(layer.name, _short_arguments(layer), next(sizes)))
+    return tuple(parts)
 
 
-def _part(value: Any, made: Iterator[Made]) -> Parts:
-    layer = value if isinstance(value, Component) else catalogue.parse_component("layers", value)
-    arguments = layer.arguments
-    match layer.name:
-        case "Block":
-            return (Group(arguments.get("block") or "", 1, _parts(arguments["layers"], made)),)
-        case "Repeat":
-            rounds = [_parts(arguments["layers"], made) for _ in range(arguments["times"])]
-            # A first repetition with another shape is drawn separately.
-            return tuple(_renamed(parts, len([*alike])) for parts, alike in groupby(rounds))
-        case "Residual":
-            main, shortcut = (
-                _parts(each, made) for each in (arguments["main"], arguments.get("shortcut", []))
-            )
-            return (Branches("Residual", (main, shortcut), Layer("add", "", next(made))),)
-        case "Branches":
-            merge = catalogue.arguments("layers", "Branches")["merge"].default
-            stacks = tuple(_parts(each, made) for each in arguments["paths"])
-            return (
-                Branches("Branches", stacks, Layer(arguments.get("merge", merge), "", next(made))),
-            )
-    return (Layer(layer.name, _in_short(layer), next(made)),)
-
-
-def _renamed(parts: Parts, times: int) -> Group:
+def _repeated(parts: Parts, times: int) -> Group:
     """A repetition, under the name of the block if it repeats one."""
     if len(parts) == 1 and isinstance(parts[0], Group) and parts[0].times == 1:
         return Group(parts[0].name, times, parts[0].parts)
     return Group("", times, parts)
 
 
-def _in_short(layer: Component) -> str:
+def _short_arguments(layer: Component) -> str:
     """Its arguments as in the spec, the first one without its name.
 
     Example:
-        >>> _in_short(Component(name="Conv2D", arguments={"filters": 64, "kernel_size": [3, 3]}))
+        >>> _short_arguments(
+        ...     Component(name="Conv2D", arguments={"filters": 64, "kernel_size": [3, 3]})
+        ... )
         '64, kernel_size 3 x 3'
     """
     named = catalogue.name_lone_argument("layers", layer)
     entry = catalogue.entry("layers", named.name)
     first = entry.first if entry else None
-    words = {name: _value(value) for name, value in named.arguments.items()}
-    if layer.name == component.APPLICATION:
-        return ", ".join([words.pop("name"), *(f"{name} {value}" for name, value in words.items())])
+    arguments = named.arguments
+    if layer.name == APPLICATION:
+        arguments = {"name": arguments["name"], **arguments}
+    else:
+        arguments = {k: v for k, v in arguments.items() if k not in ("name", "block")}
     return ", ".join(
-        value if name == first else f"{name} {value}"
-        for name, value in words.items()
-        if name not in _HIDDEN
+        _short_value(value) if name == first else f"{name} {_short_value(value)}"
+        for name, value in arguments.items()
     )
 
 
-def _value(value: Any) -> str:
+def _short_value(value: object) -> str:
     if isinstance(value, list):
-        text = " x ".join(map(_value, value))
+        text = " x ".join(map(_short_value, value))
     elif isinstance(value, dict):
         text = ", ".join(map(str, value))
     elif value is None or isinstance(value, bool):

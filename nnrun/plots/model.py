@@ -109,12 +109,12 @@ class Graph:
         at = above[0].box
         box = self.boxes[at]
         text = f"{layer.name} {layer.arguments}"
-        light = not layer.made.parameters or layer.name.endswith("Normalization")
-        if not (joins and light and layer.made.shape == box.shape):
-            at, box = len(self.boxes), Box([], layer.made.shape, column, above)
+        light = not layer.size.parameters or layer.name.endswith("Normalization")
+        if not (joins and light and layer.size.shape == box.shape):
+            at, box = len(self.boxes), Box([], layer.size.shape, column, above)
             self.boxes.append(box)
         box.lines += textwrap.wrap(style.excerpt(text, _LONGEST), _LETTERS)
-        box.parameters += layer.made.parameters
+        box.parameters += layer.size.parameters
         return Edge(at, column)
 
     def _framed(self, part: Group, at: Edge) -> Edge:

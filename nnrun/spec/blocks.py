@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nnrun.errors import Fault, Place
-from nnrun.spec import catalogue, component, source
+from nnrun.spec import catalogue, source
+from nnrun.spec.component import COMPOSITES, STACKS
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import Node, mapping, sequence
@@ -19,18 +20,12 @@ KEY = "blocks"
 PARAMETERS, LAYERS = "parameters", "layers"
 NAME = r"[a-z][A-Za-z0-9_]*"
 """Pattern of a block's name, which no Keras layer matches."""
-SIGN = "$"
-"""Before the name of a parameter in a layer."""
+_SIGN = "$"  # before the name of a parameter in a layer
 
 
 @dataclass(frozen=True)
-class Block:
-    """A block as defined.
-
-    Args:
-        parameters: defaults by name; None for a required parameter.
-        layers: as in the file.
-    """
+class _Block:
+    """A block as defined; a required parameter has the default None."""
 
     parameters: Mapping[str, Node | None]
     layers: Node
@@ -45,24 +40,26 @@ def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
     assert isinstance(root.value, dict)
     if KEY not in root.value:
         return root, []
-    writing = _Expansion(root.value[KEY])
+    expansion = _Expansion(root.value[KEY])
     nodes = {key: node for key, node in root.value.items() if key != KEY}
     if "model" in nodes:
-        nodes["model"] = writing.layers(nodes["model"], ())
-    return mapping(nodes, root), writing.faults
+        nodes["model"] = expansion.expand(nodes["model"], ())
+    return mapping(nodes, root), expansion.faults
 
 
 class _Expansion:
+    """The blocks of a spec, and the faults of their uses."""
+
     def __init__(self, blocks: Node) -> None:
         self.faults: list[Fault] = []
         self._left = source.MOST_VALUES
-        self._broken: set[str] = set()
-        self._blocks = dict(self._defined(blocks))
+        self._faulty: set[str] = set()
+        self._blocks = dict(self._read_blocks(blocks))
 
     def _fault(self, path: str, message: str, place: Place, near: str | None = None) -> None:
         self.faults.append(Fault("NN010", path, message, place, near))
 
-    def _defined(self, blocks: Node) -> Iterator[tuple[str, Block]]:
+    def _read_blocks(self, blocks: Node) -> Iterator[tuple[str, _Block]]:
         if not isinstance(blocks.value, dict):
             message = "must be a mapping from names to blocks, each with parameters and layers"
             self._fault(KEY, message, blocks.place)
@@ -71,14 +68,14 @@ class _Expansion:
             if not re.fullmatch(NAME, name):
                 message = f"a block's name begins with a small letter, got {quote(name)}"
                 self._fault(f"{KEY}.{name}", message, node.key or node.place)
-            elif block := self._block(name, node):
+            elif block := self._read_block(f"{KEY}.{name}", node):
                 yield name, block
             else:
-                self._broken.add(name)
+                self._faulty.add(name)
 
-    def _block(self, name: str, node: Node) -> Block | None:
-        path, known = f"{KEY}.{name}", (PARAMETERS, LAYERS)
-        if not isinstance(node.value, dict) or not isinstance(node.value.get(LAYERS), Node):
+    def _read_block(self, path: str, node: Node) -> _Block | None:
+        known = (PARAMETERS, LAYERS)
+        if not isinstance(node.value, dict) or LAYERS not in node.value:
             self._fault(path, f"needs a list of {LAYERS}", node.key or node.place)
             return None
         for key, child in node.value.items():
@@ -90,11 +87,10 @@ class _Expansion:
         if not isinstance(layers.value, tuple) or not layers.value:
             self._fault(f"{path}.{LAYERS}", "must be a list of layers", layers.place)
             return None
-        return Block(dict(self._parameters(path, parameters)) if parameters else {}, layers)
+        return _Block(dict(self._read_parameters(path, parameters)) if parameters else {}, layers)
 
-    def _parameters(self, path: str, node: Node) -> Iterator[tuple[str, Node | None]]:
-        items = node.value if isinstance(node.value, tuple) else (node,)
-        for item in items:
+    def _read_parameters(self, path: str, node: Node) -> Iterator[tuple[str, Node | None]]:
+        for item in node.value if isinstance(node.value, tuple) else (node,):
             match item.value:
                 case str(name) if name.isidentifier():
                     yield name, None
@@ -104,34 +100,40 @@ class _Expansion:
                     message = "must be names, such as [filters, {strides: 1}] with a default"
                     self._fault(f"{path}.{PARAMETERS}", message, item.place)
 
-    def layers(self, node: Node, chain: tuple[str, ...]) -> Node:
+    def expand(self, node: Node, chain: tuple[str, ...]) -> Node:
         """A stack of layers with blocks expanded.
 
         Args:
             chain: the blocks around it, outermost first.
         """
         if not isinstance(node.value, tuple):
-            return self._layer(node, chain)
-        return sequence((self._layer(item, chain) for item in node.value), node)
+            return self._expand_layer(node, chain)
+        return sequence((self._expand_layer(item, chain) for item in node.value), node)
 
-    def _layer(self, node: Node, chain: tuple[str, ...]) -> Node:
+    def _expand_layer(self, node: Node, chain: tuple[str, ...]) -> Node:
         if isinstance(node.value, str):
-            name, given = node.value, Node({}, node.place, node.place)
+            name, arguments = node.value, Node({}, node.place, node.place)
         elif isinstance(node.value, dict) and len(node.value) == 1:
-            [(name, given)] = node.value.items()
+            [(name, arguments)] = node.value.items()
         else:
             return node
-        if name in component.COMPOSITES and isinstance(given.value, dict):
-            inner = self._inside(name, given.value, chain)
-            return mapping({name: mapping(inner, given)}, node)
-        place = given.key or node.place
-        if name not in self._blocks:
-            return _block((), name, place, node) if self._is_meant(name, place) else node
-        return _block(self._used(name, given, place, chain), name, place, node)
+        place = arguments.key or node.place
+        if name in COMPOSITES and isinstance(arguments.value, dict):
+            stacks = self._expand_stacks(name, arguments.value, chain)
+            return mapping({name: mapping(stacks, arguments)}, node)
+        if name in self._blocks:
+            layers = self._expand_use(name, arguments, place, chain)
+        elif self._is_misspelt(name, place):
+            layers = ()
+        else:
+            return node
+        stack = sequence(layers, Node((), place, place))
+        inner = {"block": Node(name, place, place), LAYERS: stack}
+        return mapping({"Block": mapping(inner, Node({}, place, place))}, node)
 
-    def _is_meant(self, name: str, place: Place) -> bool:
+    def _is_misspelt(self, name: str, place: Place) -> bool:
         """Whether an unknown name is that of a faulty block, or a misspelt one."""
-        if name in self._broken:
+        if name in self._faulty:
             return True
         near = None if catalogue.is_known("layers", name) else nearest(name, list(self._blocks))
         if near and re.fullmatch(NAME, name):
@@ -139,26 +141,28 @@ class _Expansion:
             return True
         return False
 
-    def _inside(self, name: str, given: dict[str, Node], chain: tuple[str, ...]) -> dict[str, Node]:
-        """The arguments of a layer with stacks in it."""
-        expanded = dict(given)
-        for key, node in given.items():
+    def _expand_stacks(
+        self, name: str, arguments: Mapping[str, Node], chain: tuple[str, ...]
+    ) -> dict[str, Node]:
+        """The arguments of a composite layer."""
+        expanded = dict(arguments)
+        for key, node in arguments.items():
             kind = catalogue.argument_kind("layers", name, key)
             if kind == "layers":
-                expanded[key] = self.layers(node, chain)
-            elif kind == component.STACKS and isinstance(node.value, tuple):
-                expanded[key] = sequence((self.layers(stack, chain) for stack in node.value), node)
+                expanded[key] = self.expand(node, chain)
+            elif kind == STACKS and isinstance(node.value, tuple):
+                expanded[key] = sequence((self.expand(stack, chain) for stack in node.value), node)
         return expanded
 
-    def _used(
-        self, name: str, given: Node, place: Place, chain: tuple[str, ...]
+    def _expand_use(
+        self, name: str, arguments: Node, place: Place, chain: tuple[str, ...]
     ) -> tuple[Node, ...]:
         """The layers of a used block; empty if the use is faulty."""
         block = self._blocks[name]
         if name in chain:
             self._fault("model", f"{name} uses itself: {' → '.join((*chain, name))}", place)
             return ()
-        values = self._parameter_values(name, block, given, place)
+        values = self._parameter_values(name, block.parameters, arguments, place)
         if values is None or self._left < 0:
             return ()
         self._left -= block.layers.size
@@ -166,68 +170,59 @@ class _Expansion:
             message = f"more than {source.MOST_VALUES:,} values once blocks are expanded"
             self._fault("model", message, place)
             return ()
-        layers = self.layers(self._filled(block.layers, name, values), (*chain, name))
+        layers = self.expand(self._substitute(block.layers, name, values), (*chain, name))
         assert isinstance(layers.value, tuple)
         return layers.value
 
     def _parameter_values(
-        self, name: str, block: Block, given: Node, place: Place
+        self, name: str, parameters: Mapping[str, Node | None], arguments: Node, place: Place
     ) -> dict[str, Node] | None:
         """The value of each parameter; None if the use is faulty."""
-        names = list(block.parameters)
-        passed: dict[str, Node] = {}
-        match given.value:
+        names = list(parameters)
+        match arguments.value:
             case None:
+                given = {}
+            case dict() as given:
                 pass
-            case dict() as nodes:
-                passed = nodes
             case tuple() as items:
-                passed = dict(zip(names, items, strict=False))
+                given = dict(zip(names, items, strict=False))
                 if len(items) > len(names):
-                    message = f"{name} takes {_counted(names)}, got {len(items)}"
-                    self._fault("model", message, given.place)
+                    message = f"{name} takes {_list_parameters(names)}, got {len(items)}"
+                    self._fault("model", message, arguments.place)
                     return None
             case _:
-                passed = {names[0] if names else "": given}
-        unknown = passed.keys() - {*names}
+                given = {names[0] if names else "": arguments}
+        unknown = given.keys() - parameters.keys()
         for key in unknown:
-            message = f"{name} takes {_counted(names)}, not {quote(key)}"
-            self._fault("model", message, passed[key].key or passed[key].place, nearest(key, names))
-        values = {key: passed.get(key, default) for key, default in block.parameters.items()}
-        lacking = [key for key, value in values.items() if value is None]
-        if lacking and not unknown:
-            self._fault("model", f"{name} needs {join_words(lacking, 'and')}", place)
-        if lacking or unknown:
+            message = f"{name} takes {_list_parameters(names)}, not {quote(key)}"
+            self._fault("model", message, given[key].key or given[key].place, nearest(key, names))
+        values = {key: given.get(key, default) for key, default in parameters.items()}
+        missing = [key for key, value in values.items() if value is None]
+        if missing and not unknown:
+            self._fault("model", f"{name} needs {join_words(missing, 'and')}", place)
+        if missing or unknown:
             return None
         return {key: value for key, value in values.items() if value is not None}
 
-    def _filled(self, node: Node, name: str, values: Mapping[str, Node]) -> Node:
+    def _substitute(self, node: Node, name: str, values: Mapping[str, Node]) -> Node:
         """A part of a block with its parameters replaced by values."""
         match node.value:
-            case str(text) if text.startswith(SIGN):
-                parameter = text.removeprefix(SIGN)
+            case str(text) if text.startswith(_SIGN):
+                parameter = text.removeprefix(_SIGN)
                 if parameter in values:
                     return values[parameter].under(node.key)
                 message = f"{name} has no parameter {quote(parameter)}"
                 near = nearest(parameter, list(values))
-                self._fault(f"{KEY}.{name}", message, node.place, near and f"{SIGN}{near}")
+                self._fault(f"{KEY}.{name}", message, node.place, near and f"{_SIGN}{near}")
             case tuple() as items:
-                return sequence((self._filled(each, name, values) for each in items), node)
+                return sequence((self._substitute(item, name, values) for item in items), node)
             case dict() as nodes:
-                filled = {key: self._filled(each, name, values) for key, each in nodes.items()}
+                filled = {k: self._substitute(v, name, values) for k, v in nodes.items()}
                 return mapping(filled, node)
         return node
 
 
-def _block(layers: tuple[Node, ...], name: str, place: Place, like: Node) -> Node:
-    """The layers of a used block as one layer."""
-    stack = sequence(layers, Node((), place, place))
-    arguments = {"block": Node(name, place, place), LAYERS: stack}
-    inner = mapping(arguments, Node({}, place, place))
-    return mapping({"Block": inner}, like)
-
-
-def _counted(names: Sequence[str]) -> str:
+def _list_parameters(names: Sequence[str]) -> str:
     if not names:
         return "no parameter"
     return f"the parameter{'s' if len(names) > 1 else ''} {join_words(names, 'and')}"

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -19,9 +18,10 @@ from typing import Any
 
 import platformdirs
 
-from nnrun.spec.component import APPLICATIONS, COMPOSITES, Component, as_arguments
+from nnrun.spec.component import APPLICATIONS, COMPOSITES, Argument, Component, Entry, as_arguments
 
 Catalogue = dict[str, Any]
+"""The JSON of a catalogue: by kind and name, the documentation and arguments of each class."""
 
 
 def load_catalogue() -> Catalogue:
@@ -29,12 +29,21 @@ def load_catalogue() -> Catalogue:
 
     For another version a process lists it once; the result is kept in the user's cache.
     """
-    shipped = _read(resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8"))
+    shipped = _parse(resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8"))
     assert shipped is not None
     version = installed_version()
-    if version in (None, shipped["keras"]):
+    if version is None or version == shipped["keras"]:
         return shipped
-    return _cached(cache_file(str(version)), str(version)) or shipped
+    path = cache_file(version)
+    with suppress(OSError, UnicodeError):
+        cached = _parse(path.read_text("utf-8"))
+        if cached and cached["keras"] == version:
+            return cached
+    text = _list_keras(version)
+    listed = _parse(text)
+    if listed:
+        _replace(path, text)
+    return listed or shipped
 
 
 def installed_version() -> str | None:
@@ -50,21 +59,7 @@ def cache_file(version: str) -> Path:
     return platformdirs.user_cache_path("nnrun") / f"catalogue-{version}.json"
 
 
-def _cached(path: Path, version: str) -> Catalogue | None:
-    """The catalogue in a file, which is created if necessary."""
-    with suppress(OSError, UnicodeError):
-        data = _read(path.read_text("utf-8"))
-        if data and data["keras"] == version:
-            return data
-    text = _made(version)
-    made = _read(text)
-    if made:
-        _keep(path, text)
-    return made
-
-
-def _read(text: str) -> Catalogue | None:
-    """A catalogue, if the text is one."""
+def _parse(text: str) -> Catalogue | None:
     with suppress(ValueError):
         data = json.loads(text)
         if isinstance(data, dict) and {"keras", "layers", "aliases"} <= data.keys():
@@ -72,20 +67,20 @@ def _read(text: str) -> Catalogue | None:
     return None
 
 
-def _made(version: str) -> str:
+def _list_keras(version: str) -> str:
     """The catalogue from another process, because this one must not import Keras."""
     print(f"listing the layers of Keras {version} once; this takes some seconds", file=sys.stderr)
     command = [sys.executable, "-m", "nnrun.models.catalogue"]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
-    if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    listing = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if listing.returncode:
+        reason = (listing.stderr.strip().splitlines() or ["no reason given"])[-1]
         print(f"Keras {version} cannot be listed: {reason}", file=sys.stderr)
         print("using names and arguments of another version", file=sys.stderr)
-    return answer.stdout
+    return listing.stdout
 
 
-def _keep(path: Path, text: str) -> None:
+def _replace(path: Path, text: str) -> None:
     """Replaces the file atomically; a cache that cannot be written is no error."""
     part = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
@@ -97,55 +92,8 @@ def _keep(path: Path, text: str) -> None:
             part.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One argument of a Keras class.
-
-    Args:
-        kind: of the Keras components that its value can be, or `file` for a path to write.
-        doc: the first sentence of Keras's documentation.
-        types: JSON types of its value; empty if unknown.
-        choices: allowed words; empty if there is no such list.
-    """
-
-    name: str
-    required: bool
-    default: Any = None
-    kind: str | None = None
-    doc: str = ""
-    types: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One Keras class, or an activation.
-
-    Args:
-        name: canonical.
-        doc: the first sentence of its documentation.
-        arguments: its own, in order; a single value is the first.
-        inherited: those of its base classes, by name only.
-    """
-
-    name: str
-    doc: str
-    arguments: dict[str, Argument]
-    inherited: dict[str, Argument]
-
-    @property
-    def first(self) -> str | None:
-        """The argument that a single value sets."""
-        return next(iter(self.arguments), None)
-
-    @property
-    def accepted(self) -> dict[str, Argument]:
-        """All arguments."""
-        return {**self.arguments, **self.inherited}
-
-
 @cache
-def _data() -> dict[str, Any]:
+def _data() -> Catalogue:
     """Keras's components and the composite layers."""
     data = load_catalogue()
     return {**data, "layers": {**data["layers"], **COMPOSITES, **APPLICATIONS}}
@@ -172,27 +120,26 @@ def canonical_name(kind: str, name: str) -> str:
 @cache
 def entry(kind: str, name: str) -> Entry | None:
     """The class for a name; None if it is unknown, or depends on the labels."""
-    own_name = canonical_name(kind, name)
-    data = _data()[kind].get(own_name)
-    if data is None:
-        return None
-    inherited = data.get("inherited", {})
-    return Entry(own_name, data["doc"], _arguments(data["arguments"]), _arguments(inherited))
-
-
-def _arguments(data: dict[str, dict[str, Any]]) -> dict[str, Argument]:
-    return {
-        name: Argument(
-            name,
-            "default" not in each,
-            each.get("default"),
-            each.get("kind"),
-            each.get("doc", ""),
-            tuple(each.get("types", ())),
-            tuple(each.get("choices", ())),
-        )
-        for name, each in data.items()
-    }
+    name = canonical_name(kind, name)
+    data = _data()[kind].get(name)
+    if data is None or isinstance(data, Entry):
+        return data
+    own, inherited = (
+        {
+            argument: Argument(
+                argument,
+                "default" not in values,
+                values.get("default"),
+                values.get("kind"),
+                values.get("doc", ""),
+                tuple(values.get("types", ())),
+                tuple(values.get("choices", ())),
+            )
+            for argument, values in data.get(key, {}).items()
+        }
+        for key in ("arguments", "inherited")
+    )
+    return Entry(name, data["doc"], own, inherited)
 
 
 def arguments(kind: str, name: str) -> dict[str, Argument]:
@@ -222,13 +169,18 @@ def name_lone_argument(kind: str, component: Component) -> Component:
     known = entry(kind, component.name)
     if "" not in component.arguments or known is None or known.first is None:
         return component
-    arguments = {known.first: component.arguments[""]}
-    return Component(name=component.name, arguments=arguments)
+    return Component(name=component.name, arguments={known.first: component.arguments[""]})
 
 
-def parse_component(kind: str, value: str | dict[str, Any]) -> Component:
-    """A component inside another one, such as an initializer, parsed."""
-    [(word, arguments)] = ({value: None} if isinstance(value, str) else value).items()
-    return name_lone_argument(
-        kind, Component(name=canonical_name(kind, word), arguments=as_arguments(arguments))
-    )
+def parse_component(kind: str, value: object) -> Component:
+    """A component inside another one: an initializer, or a layer of a stack.
+
+    Args:
+        kind: of the component.
+        value: a name, a name with its arguments in a mapping, or a parsed component.
+    """
+    if isinstance(value, Component):
+        return value
+    name, given = next(iter(value.items())) if isinstance(value, dict) else (str(value), None)
+    name = canonical_name(kind, name)
+    return name_lone_argument(kind, Component(name=name, arguments=as_arguments(given)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -29,7 +30,7 @@ class Component(Spec):
     """By name. A single value has an empty name until the catalogue gives it one."""
 
 
-def _parsed(value: Any) -> Any:
+def _parse(value: object) -> Component:
     match value:
         case Component():
             return value
@@ -44,95 +45,136 @@ def _parsed(value: Any) -> Any:
     )
 
 
-def as_arguments(value: Any) -> dict[str, Any]:
+def as_arguments(value: object) -> dict[str, object]:
     """The arguments in `Dense:`, `Dense: 16` (one without a name) or `Dense: {units: 16}`."""
     if value is None:
         return {}
     return value if isinstance(value, dict) else {"": value}
 
 
-def _written(component: Component) -> Any:
+def _serialize(component: Component) -> object:
     return {component.name: component.arguments} if component.arguments else component.name
 
 
-Named = Annotated[Component, BeforeValidator(_parsed), PlainSerializer(_written)]
+Named = Annotated[Component, BeforeValidator(_parse), PlainSerializer(_serialize)]
 
 
-_STACK = "A list of layers, from the input on."
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a Keras class.
 
-COMPOSITES: dict[str, dict[str, Any]] = {
-    "Residual": {
-        "doc": "Adds the output of a stack of layers to its input: a skip connection.",
-        "arguments": {
-            "main": {"doc": _STACK, "kind": "layers"},
-            "shortcut": {
-                "doc": "Layers for the input before it is added; by default none.",
-                "kind": "layers",
-                "default": [],
-            },
-        },
-    },
-    "Branches": {
-        "doc": "Passes its input to several stacks of layers and merges their outputs.",
-        "arguments": {
-            "paths": {
-                "doc": "A list of stacks; an empty one returns its input.",
-                "kind": "stacks",
-            },
-            "merge": {
-                "doc": "How outputs are merged: along the last axis, or elementwise.",
-                "types": ["string"],
-                "choices": ["concatenate", "add", "average", "maximum", "minimum", "multiply"],
-                "default": "concatenate",
-            },
-        },
-    },
-    "Repeat": {
-        "doc": "Repeats a stack of layers, each time with new weights.",
-        "arguments": {
-            "times": {"doc": "Number of repeats.", "types": ["integer"]},
-            "layers": {"doc": _STACK, "kind": "layers"},
-        },
-    },
-    "Block": {
-        "doc": "The layers of one of `blocks`.",
-        "arguments": {
-            "layers": {"doc": _STACK, "kind": "layers"},
-            "block": {"doc": "The block's name.", "types": ["string", "null"], "default": None},
-        },
-    },
-}
-"""Layers that are not classes of Keras, as in the catalogue's file."""
+    Args:
+        kind: of the Keras components that its value can be, or `file` for a path to write.
+        doc: the first sentence of Keras's documentation.
+        types: JSON types of its value; empty if unknown.
+        choices: allowed words; empty if there is no such list.
+    """
+
+    name: str
+    required: bool
+    default: object = None
+    kind: str | None = None
+    doc: str = ""
+    types: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One Keras class, or an activation.
+
+    Args:
+        name: canonical.
+        doc: the first sentence of its documentation.
+        arguments: its own, in order; a single value is the first.
+        inherited: those of its base classes, by name only.
+    """
+
+    name: str
+    doc: str
+    arguments: dict[str, Argument]
+    inherited: dict[str, Argument]
+
+    @property
+    def first(self) -> str | None:
+        """The argument that a single value sets."""
+        return next(iter(self.arguments), None)
+
+    @property
+    def accepted(self) -> dict[str, Argument]:
+        """All arguments."""
+        return {**self.arguments, **self.inherited}
+
+
+def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
+    return Entry(name, doc, {argument.name: argument for argument in arguments}, {})
+
 
 STACKS = "stacks"
 """The kind of an argument with a list of stacks."""
+_STACK = "A list of layers, from the input on."
+_SHORTCUT = "Layers for the input before it is added; by default none."
+_MERGE = "How outputs are merged: along the last axis, or elementwise."
+MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
+
+COMPOSITES = {
+    entry.name: entry
+    for entry in (
+        _entry(
+            "Residual",
+            "Adds the output of a stack of layers to its input: a skip connection.",
+            Argument("main", True, None, "layers", _STACK),
+            Argument("shortcut", False, [], "layers", _SHORTCUT),
+        ),
+        _entry(
+            "Branches",
+            "Passes its input to several stacks of layers and merges their outputs.",
+            Argument(
+                "paths", True, None, STACKS, "A list of stacks; an empty one returns its input."
+            ),
+            Argument("merge", False, "concatenate", None, _MERGE, ("string",), MERGES),
+        ),
+        _entry(
+            "Repeat",
+            "Repeats a stack of layers, each time with new weights.",
+            Argument("times", True, None, None, "Number of repeats.", ("integer",)),
+            Argument("layers", True, None, "layers", _STACK),
+        ),
+        _entry(
+            "Block",
+            "The layers of one of `blocks`.",
+            Argument("layers", True, None, "layers", _STACK),
+            Argument("block", False, None, None, "The block's name.", ("string", "null")),
+        ),
+    )
+}
+"""Layers that are not classes of Keras."""
 
 
-def as_stack(value: Any) -> list[Any]:
+def as_stack(value: object) -> list[object]:
     """The layers of a stack; a single layer is a stack of one."""
     return value if isinstance(value, list) else [value]
 
 
 def layer_names(component: Component) -> frozenset[str]:
     """The names by which a layer can be frozen: its class, its `name`, its block."""
-    given = (component.arguments.get(key) for key in ("name", "block"))
-    return frozenset((component.name, *(name for name in given if isinstance(name, str))))
+    names = (component.arguments.get(key) for key in ("name", "block"))
+    return frozenset((component.name, *(name for name in names if isinstance(name, str))))
 
 
-def walk_layers(layers: Any) -> Iterator[Component]:
+def walk_layers(layers: object) -> Iterator[Component]:
     """Every layer of a stack and of the stacks inside it."""
-    for value in as_stack(layers):
-        component = value if isinstance(value, Component) else _parsed(value)
+    for component in map(_parse, as_stack(layers)):
         yield component
-        for name, argument in component.arguments.items():
-            accepted = COMPOSITES.get(component.name, {}).get("arguments", {})
-            kind = accepted.get(name, {}).get("kind")
-            for stack in {"layers": [argument], STACKS: argument}.get(kind, []):
-                yield from walk_layers(stack)
+        if component.name in COMPOSITES:
+            accepted = COMPOSITES[component.name].arguments
+            for name, value in component.arguments.items():
+                kind = accepted[name].kind if name in accepted else None
+                for stack in {"layers": [value], STACKS: value}.get(kind or "", []):
+                    yield from walk_layers(stack)
 
 
 APPLICATION = "Application"
-
 NETWORKS = (
     *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge"),
     *("DenseNet121", "DenseNet169", "DenseNet201"),
@@ -145,39 +187,19 @@ NETWORKS = (
     *("VGG16", "VGG19", "Xception"),
 )
 """Names in Keras; a test compares them with the installed ones."""
+_WEIGHTS = "Pretrained weights: `imagenet`, downloaded once, or none."
+_POOLING = "Global pooling of the last feature maps: mean or maximum."
+_PREPROCESS = "Whether to scale pixels from 0 to 255 as the network expects."
+_WORD = ("string", "null")
 
-APPLICATIONS: dict[str, dict[str, Any]] = {
-    APPLICATION: {
-        "doc": "A network of `keras.applications` without its top, for transfer learning.",
-        "arguments": {
-            "name": {
-                "doc": "The network's name.",
-                "types": ["string"],
-                "choices": [*NETWORKS],
-            },
-            "weights": {
-                "doc": "Pretrained weights: `imagenet`, downloaded once, or none.",
-                "types": ["string", "null"],
-                "choices": ["imagenet"],
-                "default": "imagenet",
-            },
-            "pooling": {
-                "doc": "Global pooling of the last feature maps: mean or maximum.",
-                "types": ["string", "null"],
-                "choices": ["avg", "max"],
-                "default": None,
-            },
-            "preprocess": {
-                "doc": "Whether to scale pixels from 0 to 255 as the network expects.",
-                "types": ["boolean"],
-                "default": True,
-            },
-            "trainable": {
-                "doc": "Whether its weights are trained.",
-                "types": ["boolean"],
-                "default": True,
-            },
-        },
-    },
+APPLICATIONS = {
+    APPLICATION: _entry(
+        APPLICATION,
+        "A network of `keras.applications` without its top, for transfer learning.",
+        Argument("name", True, None, None, "The network's name.", ("string",), NETWORKS),
+        Argument("weights", False, "imagenet", None, _WEIGHTS, _WORD, ("imagenet",)),
+        Argument("pooling", False, None, None, _POOLING, _WORD, ("avg", "max")),
+        Argument("preprocess", False, True, None, _PREPROCESS, ("boolean",)),
+        Argument("trainable", False, True, None, "Whether its weights are trained.", ("boolean",)),
+    )
 }
-"""As in the catalogue's file."""

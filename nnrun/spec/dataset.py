@@ -9,7 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
@@ -34,25 +34,17 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 class DatasetBase(Spec):
     """Arguments of every dataset."""
 
+    loader: ClassVar[str]
+    """Module in `nnrun/data/datasets/` with the function that loads it, named like the dataset."""
+    known: ClassVar[Profile]
+    """The rows, as far as they do not depend on arguments."""
     name: str
     prepare: tuple[Prepare, ...] = Field((), strict=False)
     """Prepare steps in order, fitted on the training rows only."""
 
     def profile(self) -> Profile:
-        """What is known of the dataset before it is read."""
-        raise NotImplementedError
-
-
-class _ImageDataset(DatasetBase):
-    """Published images in ten classes."""
-
-    _rows: ClassVar[tuple[int, int]]
-    _shape: ClassVar[tuple[int, ...]]
-    _target: ClassVar[str]
-
-    def profile(self) -> Profile:
-        """The published numbers."""
-        return Profile(self.name, "images", *self._rows, self._shape, range(10), self._target)
+        """What is known of the rows before they are read."""
+        return self.known
 
 
 PATHS = ("path", "test")
@@ -81,6 +73,7 @@ class UserData(DatasetBase):
 class Images(UserData):
     """Your own images (PNG, JPEG, BMP, GIF or WebP) in one folder per class."""
 
+    loader = "images"
     name: Literal["images"]
     image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
     """Height and width to which images are resized."""
@@ -91,18 +84,17 @@ class Images(UserData):
 
     def profile(self) -> Profile:
         """One class per folder."""
-        channels = 3 if self.color_mode == "rgb" else 1
-        try:
-            classes = self.classes or len(class_folders(Path(self.path)))
-        except OSError:
-            classes = 0
-        shape = (*self.image_size, channels)
-        return Profile(self.name, "images", None, None, shape, range(classes))
+        shape = (*self.image_size, 3 if self.color_mode == "rgb" else 1)
+        classes = self.classes or 0
+        with suppress(OSError):
+            classes = classes or len(class_folders(Path(self.path)))
+        return Profile("images", "images", None, None, shape, range(classes))
 
 
 class Table(UserData):
     """Arguments of all tables."""
 
+    loader = "tables"
     target: Annotated[str, Field(min_length=1)]
     """Column to predict."""
     features: tuple[str, ...] | None = Field(None, strict=False)
@@ -139,28 +131,26 @@ class Csv(Table):
         """From the file; open if it is too large or cannot be read, which a check reports."""
         try:
             table = inspect_table(Path(self.path), self.separator)
-            columns = [table.columns[name] for name in self.used_columns(table)]
+            *features, target = [table.columns[name] for name in self.used_columns(table)]
         except (OSError, ValueError, KeyError):
             return super().profile()
-        target = columns.pop()
         if table.rows is None or target is None:
             return super().profile()
-        features = [column for column in columns if column]
-        one_hot = self.categories == "one_hot"
-        width = sum(len(column.categories or "1") if one_hot else 1 for column in features)
-        ranges = [column.high - column.low for column in features if column.categories is None]
         train, test = (
             (table.rows, None) if self.test else split_at_random(table.rows, self.test_split)
         )
-        return Profile(
-            self.name,
-            "table",
-            train,
-            test,
-            (width,),
+        columns = [column for column in features if column]
+        one_hot = self.categories == "one_hot"
+        width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
+        ranges = [column.high - column.low for column in columns if column.categories is None]
+        return replace(
+            super().profile(),
+            train=train,
+            test=test,
+            shape=(width,),
             classes=range(len(self.class_names(target))),
-            target=self.target,
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
+            open=False,
         )
 
 
@@ -173,18 +163,17 @@ class Parquet(Table):
 class Npz(UserData):
     """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
 
+    loader = "npz"
+    known = Profile("npz", "table", None, None, None, open=True)
     name: Literal["npz"]
     task: Literal["classification", "regression"] | None = None
     """By default whole numbers are classes and others are values."""
-
-    def profile(self) -> Profile:
-        """Open until the file is read."""
-        return Profile(self.name, "table", None, None, None, open=True)
 
 
 class Text(UserData):
     """Your own texts: a column of a CSV file, or .txt files in one folder per class."""
 
+    loader = "texts"
     name: Literal["text"]
     text: Annotated[str, Field(min_length=1)] = "text"
     """Column of texts."""
@@ -195,17 +184,14 @@ class Text(UserData):
 
     def profile(self) -> Profile:
         """The number of classes; open if it cannot be found out, which a check reports."""
-        path = Path(self.path)
-        try:
+        path, classes = Path(self.path), 0
+        with suppress(OSError, ValueError, KeyError):
             if path.is_dir():
-                count = len(class_folders(path))
-            else:
-                column = inspect_table(path, self.separator).columns[self.target]
-                count = len((column.categories or column.numbers) if column else ())
-        except (OSError, ValueError, KeyError):
-            count = 0
+                classes = len(class_folders(path))
+            elif column := inspect_table(path, self.separator).columns[self.target]:
+                classes = len(column.categories or column.numbers)
         target = "class" if path.is_dir() else self.target
-        return Profile(self.name, "texts", None, None, None, range(count), target, open=not count)
+        return Profile("text", "texts", None, None, None, range(classes), target, open=not classes)
 
 
 def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
@@ -218,29 +204,25 @@ def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
     dataset = root.child("dataset")
     if dataset is None or not isinstance(dataset.value, dict):
         return root
-    children = {
-        key: _absolute(node, given=given) if key in PATHS else node
-        for key, node in dataset.value.items()
-    }
+    nodes = dict(dataset.value)
+    for key in PATHS & nodes.keys():
+        node = nodes[key]
+        if isinstance(node.value, str) and node.value and "\0" not in node.value:
+            folder = Path() if node.place.source in given else Path(node.place.source).parent
+            path = folder / node.value
+            # `~` of an unknown user, or a link to itself.
+            with suppress(RuntimeError):
+                path = folder / Path(node.value).expanduser()
+                path = path.resolve()
+            nodes[key] = replace(node, value=str(path.absolute()))
     assert isinstance(root.value, dict)
-    return mapping({**root.value, "dataset": mapping(children, dataset)}, root)
-
-
-def _absolute(node: Node, *, given: Collection[str]) -> Node:
-    if not isinstance(node.value, str) or not node.value or "\0" in node.value:
-        return node
-    folder = Path() if node.place.source in given else Path(node.place.source).parent
-    wanted = folder / node.value
-    # `~` of an unknown user, or a link to itself.
-    with suppress(RuntimeError):
-        wanted = folder / Path(node.value).expanduser()
-        wanted = wanted.resolve()
-    return replace(node, value=str(wanted.absolute()))
+    return mapping({**root.value, "dataset": mapping(nodes, dataset)}, root)
 
 
 class Words(DatasetBase):
     """Texts as word indices, with the arguments of Keras's `load_data`."""
 
+    loader = "imdb_reuters"
     num_words: PositiveInt | None = None
     """Keep only the most frequent words; others become `oov_char`."""
     skip_top: NonNegativeInt = 0
@@ -256,23 +238,11 @@ class Words(DatasetBase):
     index_from: Index = 3
     """Offset added to every word index."""
 
-    _classes: ClassVar[tuple[int, str]]
-    """Their number, and what they are."""
     _rarest: ClassVar[int]
     """Rank of the rarest word."""
 
-    def _rows(self) -> tuple[int, int]:
-        raise NotImplementedError
-
     def profile(self) -> Profile:
-        """The published numbers."""
-        train, test = self._rows() if self.maxlen is None else (None, None)
-        classes, target = self._classes
-        highest = self._highest_index()
-        return Profile(self.name, "texts", train, test, None, range(classes), target, highest)
-
-    def _highest_index(self) -> int:
-        """The largest word index, as Keras's `load_data` numbers words."""
+        """The published numbers, and the largest word index as Keras's `load_data` numbers words."""
         rarest, start = self._rarest + self.index_from, self.start_char
         # Without a limit Keras uses the largest index as one, which drops that word.
         limit = self.num_words or max(rarest, start or 0)
@@ -281,31 +251,34 @@ class Words(DatasetBase):
         drops_words = self.skip_top or limit <= max(rarest, start or 0)
         if self.oov_char is not None and drops_words:
             kept.append(self.oov_char)
-        return max(kept, default=0)
+        known = replace(self.known, highest=max(kept, default=0))
+        return known if self.maxlen is None else replace(known, train=None, test=None)
 
 
 class Imdb(Words):
     """50,000 film reviews, positive or negative."""
 
+    known = Profile("imdb", "texts", 25_000, 25_000, None, range(2), "sentiment")
     name: Literal["imdb"]
-    _classes = (2, "sentiment")
     _rarest = 88_584
-
-    def _rows(self) -> tuple[int, int]:
-        return 25_000, 25_000
 
 
 class Reuters(Words):
     """11,228 newswires in 46 topics."""
 
+    known = Profile("reuters", "texts", None, None, None, range(46), "topic")
     name: Literal["reuters"]
     test_split: Fraction = 0.2
     """Fraction of the rows kept for testing."""
-    _classes = (46, "topic")
     _rarest = 30_979
 
-    def _rows(self) -> tuple[int, int]:
-        return split_in_order(11_228, self.test_split)
+    def profile(self) -> Profile:
+        """As of all datasets of words, split by `test_split`."""
+        known = super().profile()
+        if self.maxlen is not None:
+            return known
+        train, test = split_in_order(11_228, self.test_split)
+        return replace(known, train=train, test=test)
 
 
 class BostonHousing(DatasetBase):
@@ -315,6 +288,7 @@ class BostonHousing(DatasetBase):
     K-fold example; otherwise prefer `california_housing`.
     """
 
+    loader = "housing"
     name: Literal["boston_housing"]
     test_split: Fraction = 0.2
     """Fraction of the rows kept for testing."""
@@ -331,6 +305,7 @@ class BostonHousing(DatasetBase):
 class CaliforniaHousing(DatasetBase):
     """20,640 blocks of 1990 with 8 features and a median house price in dollars."""
 
+    loader = "housing"
     name: Literal["california_housing"]
     version: Literal["large", "small"] = "large"
     """All rows, or 600 of them."""
@@ -347,36 +322,36 @@ class CaliforniaHousing(DatasetBase):
         return Profile(self.name, "table", train, test, (8,), target=target, uneven=True)
 
 
-class Mnist(_ImageDataset):
+class Mnist(DatasetBase):
     """70,000 handwritten digits, 28 x 28 grey."""
 
+    loader = "mnist"
+    known = Profile("mnist", "images", 60_000, 10_000, (28, 28), range(10), "digit")
     name: Literal["mnist"]
-    _rows = (60_000, 10_000)
-    _shape = (28, 28)
-    _target = "digit"
 
 
-class FashionMnist(_ImageDataset):
+class FashionMnist(DatasetBase):
     """70,000 pieces of clothing in 10 kinds, 28 x 28 grey."""
 
+    loader = "mnist"
+    known = Profile(
+        "fashion_mnist", "images", 60_000, 10_000, (28, 28), range(10), "kind of clothing"
+    )
     name: Literal["fashion_mnist"]
-    _rows = (60_000, 10_000)
-    _shape = (28, 28)
-    _target = "kind of clothing"
 
 
-class Cifar10(_ImageDataset):
+class Cifar10(DatasetBase):
     """60,000 photographs in 10 kinds, 32 x 32 in colour."""
 
+    loader = "cifar"
+    known = Profile("cifar10", "images", 50_000, 10_000, (32, 32, 3), range(10), "kind")
     name: Literal["cifar10"]
-    _rows = (50_000, 10_000)
-    _shape = (32, 32, 3)
-    _target = "kind"
 
 
 class Cifar100(DatasetBase):
     """60,000 photographs in 100 kinds or 20 groups of kinds, 32 x 32 in colour."""
 
+    loader = "cifar"
     name: Literal["cifar100"]
     label_mode: Literal["fine", "coarse"] = "fine"
     """100 kinds, or 20 groups of them."""
@@ -390,124 +365,97 @@ class Cifar100(DatasetBase):
 class Embedded(DatasetBase):
     """A small dataset of an installed library; no download."""
 
+    loader = "scikit_learn"
     test_split: Fraction = 0.2
     """Fraction of the rows drawn for testing, stratified by class."""
     seed: Seed = 113
     """Order of the rows."""
 
-    _rows: ClassVar[int]
-    _shape: ClassVar[tuple[int, ...]]
-    _classes: ClassVar[int]
-    _target: ClassVar[str]
-    _highest: ClassVar[int] = 255
-    _uneven: ClassVar[bool] = False
-
     def profile(self) -> Profile:
-        """The published numbers."""
-        train, test = split_at_random(self._rows, self.test_split)
-        return Profile(
-            self.name,
-            "images" if len(self._shape) > 1 else "table",
-            train,
-            test,
-            self._shape,
-            range(self._classes),
-            self._target,
-            self._highest,
-            self._uneven,
-        )
+        """The published numbers, with rows drawn for testing."""
+        train, test = split_at_random(self.known.train or 0, self.test_split)
+        return replace(self.known, train=train, test=test)
 
 
 class Digits(Embedded):
     """1,797 handwritten digits, 8 x 8 grey from 0 to 16. No download."""
 
+    known = Profile("digits", "images", 1_797, None, (8, 8), range(10), "digit", highest=16)
     name: Literal["digits"]
-    _rows = 1_797
-    _shape = (8, 8)
-    _classes = 10
-    _target = "digit"
-    _highest = 16
 
 
 class Iris(Embedded):
     """150 flowers of 3 species with 4 measures. No download."""
 
+    known = Profile("iris", "table", 150, None, (4,), range(3), "species")
     name: Literal["iris"]
-    _rows = 150
-    _shape = (4,)
-    _classes = 3
-    _target = "species"
 
 
 class Wine(Embedded):
     """178 wines of 3 growers with 13 measures. No download."""
 
+    known = Profile("wine", "table", 178, None, (13,), range(3), "grower", uneven=True)
     name: Literal["wine"]
-    _rows = 178
-    _shape = (13,)
-    _classes = 3
-    _target = "grower"
-    _uneven = True
 
 
 class BreastCancer(Embedded):
     """569 tumours, malignant or benign, with 30 measures. No download."""
 
+    known = Profile("breast_cancer", "table", 569, None, (30,), range(2), "diagnosis", uneven=True)
     name: Literal["breast_cancer"]
-    _rows = 569
-    _shape = (30,)
-    _classes = 2
-    _target = "diagnosis"
-    _uneven = True
 
 
 class Diabetes(Embedded):
     """442 patients with 10 measures and the course of a year. No download."""
 
+    known = Profile(
+        *("diabetes", "table", 442, None, (10,)),
+        target="disease progression after one year",
+        uneven=True,
+    )
     name: Literal["diabetes"]
-    _rows = 442
-    _shape = (10,)
-    _classes = 0
-    _target = "disease progression after one year"
-    _uneven = True
 
 
 class Mnist5k(Embedded):
     """5,000 of MNIST's training images, 500 of each digit, 28 x 28 grey. No download."""
 
+    loader = "mnist"
+    known = Profile("mnist_5k", "images", 5_000, None, (28, 28), range(10), "digit")
     name: Literal["mnist_5k"]
-    _rows = 5_000
-    _shape = (28, 28)
-    _classes = 10
-    _target = "digit"
 
 
-def _named(value: Any) -> Any:
+# In the order of the documentation.
+_Any = (
+    Imdb
+    | Reuters
+    | BostonHousing
+    | CaliforniaHousing
+    | Mnist
+    | FashionMnist
+    | Cifar10
+    | Cifar100
+    | Digits
+    | Iris
+    | Wine
+    | BreastCancer
+    | Diabetes
+    | Mnist5k
+    | Images
+    | Csv
+    | Parquet
+    | Npz
+    | Text
+)
+DATASETS: dict[str, type[DatasetBase]] = {
+    get_args(cls.model_fields["name"].annotation)[0]: cls for cls in get_args(_Any)
+}
+
+
+def _parse(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
 Dataset = Annotated[
-    Annotated[
-        Imdb
-        | Reuters
-        | BostonHousing
-        | CaliforniaHousing
-        | Mnist
-        | FashionMnist
-        | Cifar10
-        | Cifar100
-        | Digits
-        | Iris
-        | Wine
-        | BreastCancer
-        | Diabetes
-        | Mnist5k
-        | Images
-        | Csv
-        | Parquet
-        | Npz
-        | Text,
-        Field(discriminator="name"),
-    ],
-    BeforeValidator(_named),
+    Annotated[_Any, Field(discriminator="name")],
+    BeforeValidator(_parse),
 ]

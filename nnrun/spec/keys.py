@@ -16,8 +16,7 @@ from pydantic.fields import FieldInfo
 
 from nnrun.errors import CommandError
 from nnrun.spec import catalogue, language
-from nnrun.spec.catalogue import Argument
-from nnrun.spec.component import STACKS, Component, Spec
+from nnrun.spec.component import STACKS, Argument, Component, Spec
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, model_serializer
 
@@ -15,7 +15,6 @@ DType = Literal["int32", "float32"]
 
 # Word indices are int32, and so is the sum of two.
 Index = Annotated[int, Field(ge=0, lt=2**30)]
-
 
 # The name under which pydantic gets a step's name. It cannot be a key of a spec.
 _TAG = "(step)"
@@ -68,7 +67,7 @@ class Step(Spec):
         return None
 
     @model_serializer
-    def _written(self) -> Any:
+    def _serialize(self) -> object:
         arguments = {k: getattr(self, k) for k in type(self).model_fields if k != "step"}
         return {self.step: arguments} if arguments else self.step
 
@@ -127,7 +126,7 @@ class Standardize(Step):
 
     @property
     def fits_on_all(self) -> bool:
-        """As the spec says."""
+        """As the spec requires."""
         return self.fit == "all"
 
 
@@ -151,7 +150,7 @@ class Vectorize(Step):
         return "int32" if self.output_sequence_length else "float32"
 
     def embedding_rows(self, largest: int) -> int | None:
-        """One row per word of the vocabulary, however many words the texts have."""
+        """One row per word of the vocabulary, regardless of the number of words in the texts."""
         return self.max_tokens
 
 
@@ -192,9 +191,9 @@ class Flatten(Step):
         return (math.prod(shape),)
 
 
+_Any = MultiHot | Pad | Vectorize | Impute | Standardize | Rescale | Flatten
 STEPS: dict[str, type[Step]] = {
-    get_args(cls.model_fields["step"].annotation)[0]: cls
-    for cls in (MultiHot, Pad, Vectorize, Impute, Standardize, Rescale, Flatten)
+    get_args(cls.model_fields["step"].annotation)[0]: cls for cls in get_args(_Any)
 }
 
 
@@ -203,27 +202,19 @@ def first_argument(name: str) -> str:
     return next((field for field in STEPS[name].model_fields if field != "step"), "value")
 
 
-def _step(value: Any) -> Any:
+def _parse(value: object) -> object:
     """A step such as `flatten`, `multi_hot: 10000` or `pad: {maxlen: 256}` for pydantic."""
     if isinstance(value, str):
         return {_TAG: value}
     if not isinstance(value, dict) or len(value) != 1:
         return value
     [(name, arguments)] = value.items()
-    if isinstance(arguments, dict):
-        return {_TAG: name, **arguments}
-    if arguments is None or name not in STEPS:
-        return {_TAG: name}
-    return {_TAG: name, first_argument(name): arguments}
+    if arguments is not None and not isinstance(arguments, dict):
+        arguments = {first_argument(name): arguments} if name in STEPS else {}
+    return {_TAG: name, **(arguments or {})}
 
 
-Prepare = Annotated[
-    Annotated[
-        MultiHot | Pad | Vectorize | Impute | Standardize | Rescale | Flatten,
-        Field(discriminator="step"),
-    ],
-    BeforeValidator(_step),
-]
+Prepare = Annotated[Annotated[_Any, Field(discriminator="step")], BeforeValidator(_parse)]
 
 
 def prepared_dtype(steps: Sequence[Step]) -> DType:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,12 +18,10 @@ from nnrun.spec.prepare import Step, check_steps
 from nnrun.spec.text import quote
 
 ENDINGS = (".csv", ".tsv", ".txt")
-MISSING = frozenset(
-    (
-        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND"),
-        *("1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-    )
+_MISSING = (
+    "#N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a nan null"
 )
+MISSING = frozenset(("", "#N/A N/A", *_MISSING.split()))
 """Cells without a value, as in pandas."""
 UNNAMED = "Unnamed: "
 """Beginning of the name that pandas gives to a column without one."""
@@ -71,8 +69,8 @@ def inspect_table(path: Path, separator: str) -> TableSummary:
         OSError: the file cannot be read.
         ValueError: the file is not a table; with the reason and the line.
     """
-    facts = path.stat()
-    return _inspect_table(path, separator, facts.st_mtime_ns, facts.st_size)
+    status = path.stat()
+    return _inspect_table(path, separator, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=8)
@@ -81,42 +79,33 @@ def _inspect_table(path: Path, separator: str, _changed: int, size: int) -> Tabl
         reader = csv.reader(file, delimiter=separator, strict=True)
         try:
             header = next(iter(reader), None)
-            names = _names(header or [])
+            if not header:
+                raise ValueError("is empty; a table begins with its column names")
+            names = column_names(header)
+            if repeated := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"has two columns {quote(repeated[0])}")
             if size > LARGEST:
                 return TableSummary(dict.fromkeys(names), None)
-            rows = [(reader.line_num, row) for row in _of_width(reader, len(names))]
+            rows, lines = [], []
+            for row in filter(None, reader):
+                if len(row) != len(names):
+                    found = f"line {reader.line_num} has {len(row)} cells"
+                    raise ValueError(f"{found}, but the header has {len(names)}")
+                rows.append(row)
+                lines.append(reader.line_num)
         except csv.Error as error:
             raise ValueError(f"line {reader.line_num} is not CSV: {error}") from error
         except UnicodeDecodeError as error:
             raise ValueError("is not UTF-8 text") from error
     if not rows:
         raise ValueError("holds no rows")
-    lines = [line for line, _ in rows]
-    columns = {name: _column([row[at] for _, row in rows], lines) for at, name in enumerate(names)}
-    return TableSummary(dict(columns), len(rows))
+    cells = zip(names, zip(*rows, strict=True), strict=True)
+    return TableSummary({name: _column(column, lines) for name, column in cells}, len(rows))
 
 
 def column_names(header: Sequence[str]) -> list[str]:
     """The names of columns; unnamed ones as in pandas, such as `Unnamed: 0`."""
     return [name or f"{UNNAMED}{at}" for at, name in enumerate(header)]
-
-
-def _names(header: Sequence[str]) -> list[str]:
-    if not header:
-        raise ValueError("is empty; a table begins with its column names")
-    names = column_names(header)
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"has two columns {quote(twice[0])}")
-    return names
-
-
-def _of_width(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
-    for row in rows:
-        if len(row) not in (0, width):
-            line = getattr(rows, "line_num", 0)
-            raise ValueError(f"line {line} has {len(row)} cells, but the header has {width}")
-        if row:
-            yield row
 
 
 def _column(cells: Sequence[str], lines: Sequence[int]) -> Column:

@@ -13,8 +13,7 @@ from functools import cache
 from pydantic.json_schema import JsonSchemaValue as Schema
 
 from nnrun.spec import blocks, catalogue, component, keras_names, keys, tree
-from nnrun.spec.catalogue import Argument, Entry
-from nnrun.spec.component import Spec
+from nnrun.spec.component import Argument, Entry, Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS, first_argument
 

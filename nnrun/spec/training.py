@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    ConfigDict,
-    Discriminator,
-    Field,
-    PositiveInt,
-    StringConstraints,
-    Tag,
-    model_validator,
-)
+from pydantic import ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic.config import JsonDict
 
 from nnrun.spec.component import Named, Spec
 
-
-def _form(value: object) -> str:
-    # In parentheses, because a class can have any name.
-    return "(each)" if isinstance(value, dict) else "(word)"
-
-
-# By the name or number of a class.
+# By the name or number of a class. Tags have parentheses, because a class can have any name.
 ClassWeight = Annotated[
     Annotated[Literal["balanced"], Tag("(word)")]
     | Annotated[dict[str, Annotated[float, Field(ge=0, lt=1e6)]], Tag("(each)")],
-    Discriminator(_form),
+    Discriminator(lambda value: "(each)" if isinstance(value, dict) else "(word)"),
 ]
-Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|gpu:\d+)$")]
 
 
 class Stage(Spec):
@@ -43,16 +29,17 @@ class Stage(Spec):
     """Layers to freeze, by Keras class such as `Application`, by block, or by `name`."""
 
 
-def _form_of_epochs(schema: dict[str, Any]) -> None:
-    """Either epochs or stages are required."""
-    schema["required"] = [key for key in schema["required"] if key != "epochs"]
+def _require_epochs_or_stages(schema: JsonDict) -> None:
+    required = schema["required"]
+    assert isinstance(required, list)
+    schema["required"] = [key for key in required if key != "epochs"]
     schema["anyOf"] = [{"required": ["epochs"]}, {"required": ["stages"]}]
 
 
 class Training(Spec):
     """How the model is trained."""
 
-    model_config = ConfigDict(json_schema_extra=_form_of_epochs)
+    model_config = ConfigDict(json_schema_extra=_require_epochs_or_stages)
 
     optimizer: Named
     """A Keras optimizer, such as `rmsprop` or `{RMSprop: {learning_rate: 0.001}}`."""
@@ -77,12 +64,12 @@ class Training(Spec):
     """Training loop: compiled with XLA, as a TensorFlow graph, or Keras's `model.fit`."""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """Keras's dtype policy."""
-    device: Device = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|gpu:\d+)$")] = "auto"
     """`auto` is the first GPU, or the CPU if there is none."""
 
     @model_validator(mode="before")
     @classmethod
-    def _added_up(cls, value: Any) -> Any:
+    def _add_up_stages(cls, value: object) -> object:
         """Sets `epochs` to the sum of the stages, if it is missing."""
         if not isinstance(value, Mapping) or "epochs" in value or not value.get("stages"):
             return value

@@ -1,4 +1,4 @@
-"""A small example of every layer, and the layers that no stack can hold."""
+"""A small example of every layer, and the layers that cannot be in a stack."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 
-VECTOR, SEQUENCE, PICTURE, VOLUME = (6,), (8, 3), (8, 8, 3), (6, 6, 6, 2)
+VECTOR, SEQUENCE, IMAGE, VOLUME = (6,), (8, 3), (8, 8, 3), (6, 6, 6, 2)
 TOKENS, SIGNAL, WAVE = (5,), (64, 1), (64,)
-FILMS = {"1D": (3, 8, 2), "2D": (3, 6, 6, 2), "3D": (3, 4, 4, 4, 2)}
+VIDEOS = {"1D": (3, 8, 2), "2D": (3, 6, 6, 2), "3D": (3, 4, 4, 4, 2)}
 DENSE = {"Dense": {"units": 3}}
 
 MERGE = "takes several inputs, and a stack has one"
@@ -26,56 +26,41 @@ NOT_IN_A_STACK = {
     "Equalization": "would be left out of the model by Keras without a warning",
     "MaxNumBoundingBoxes": "takes boxes by name, and a row is one array",
 }
-"""Layers that no stack can hold, and what is said of them."""
+"""Layers that cannot be in a stack, and why."""
 
-PICTURES = {
+IMAGE_LAYERS = {
     *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix"),
     *("MixUp", "RandAugment", "Solarization", "GroupNormalization", "Resizing", "CenterCrop"),
 }
 WORDS = {"Embedding", "ReversibleEmbedding", "CategoryEncoding", "Hashing", "IntegerLookup"}
-SEQUENCES = {
+SEQUENCE_LAYERS = {
     *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "Masking", "Permute"),
 }
-# What an argument that a layer cannot do without may be.
+# Values of required arguments.
 NEEDED: dict[str, Any] = {
-    "filters": 2,
-    "kernel_size": 3,
-    "output_size": 2,
-    "pool_size": 2,
-    "units": 3,
-    "factor": 0.2,
-    "rate": 0.2,
+    **dict.fromkeys(("num_heads", "num_query_heads", "num_key_value_heads"), 1),
+    **dict.fromkeys(("filters", "output_size", "pool_size", "key_dim", "head_dim", "times"), 2),
+    **dict.fromkeys(("kernel_size", "units", "n", "output_dim", "output_shape", "max_number"), 3),
+    **dict.fromkeys(("factor", "rate", "height_factor", "width_factor"), 0.2),
     "stddev": 0.1,
     "scale": 0.5,
-    "n": 3,
     "height": 4,
     "width": 4,
-    "height_factor": 0.2,
-    "width_factor": 0.2,
     "input_dim": 10,
-    "output_dim": 3,
     "num_bins": 5,
     "activation": "relu",
+    "equation": "ab,bc->ac",
+    "axes": 1,
     "dims": [2, 1],
     "target_shape": [3, 2],
     "layer": DENSE,
     "cell": {"LSTMCell": {"units": 3}},
     "layers": [DENSE, {"ReLU": {}}],
-    "equation": "ab,bc->ac",
-    "output_shape": 3,
-    "axes": 1,
-    "num_heads": 1,
-    "key_dim": 2,
-    "head_dim": 2,
-    "num_query_heads": 2,
-    "num_key_value_heads": 1,
-    "max_number": 3,
     "cells": [{"LSTMCell": {"units": 3}}],
     "main": [DENSE, {"Dense": {"units": 6}}],
     "paths": [[DENSE], []],
-    "times": 2,
 }
-# Where the defaults of a layer do not suit so small an input.
+# Other arguments, because the defaults do not fit a small input.
 CHOSEN: dict[str, dict[str, Any]] = {
     "Application": {"name": "MobileNetV3Small", "weights": None},
     "Bidirectional": {"layer": {"LSTM": {"units": 3}}},
@@ -96,17 +81,16 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "STFTSpectrogram": {"frame_length": 16, "frame_step": 8, "fft_length": 16},
 }
 SHAPES: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(PICTURES, PICTURE),
+    **dict.fromkeys(IMAGE_LAYERS, IMAGE),
     **dict.fromkeys(WORDS, TOKENS),
-    **dict.fromkeys(SEQUENCES, SEQUENCE),
+    **dict.fromkeys(SEQUENCE_LAYERS, SEQUENCE),
     "Application": (32, 32, 3),
     "MelSpectrogram": WAVE,
     "STFTSpectrogram": SIGNAL,
 }
-FLAT = "Flatten"
-# Keras crops while it trains only, so that what follows has to take a picture of any size.
-TO_A_VECTOR = {"RandomCrop": "GlobalAveragePooling2D"}
-QUICK = {"Dense", "MaxPooling2D", "Embedding", "RandomFlip", "TimeDistributed", "Pipeline"}
+# Keras crops only in training, so the next layer has to accept images of any size.
+FLATTEN = {"RandomCrop": "GlobalAveragePooling2D"}
+QUICK = {"Dense", "Embedding", "RandomFlip"}
 LAYERS = sorted({catalogue.canonical_name("layers", name) for name in catalogue.names("layers")})
 STACKABLE = [name for name in LAYERS if name not in NOT_IN_A_STACK]
 
@@ -121,15 +105,15 @@ def component(name: str) -> Component:
 
 
 def shape(name: str) -> tuple[int, ...]:
-    """A small input of the kind that the layer takes."""
-    sizes = {"1D": SEQUENCE, "2D": PICTURE, "3D": VOLUME}
-    found = FILMS if name.startswith("ConvLSTM") else sizes
-    by_name = [found[dimensions] for dimensions in found if dimensions in name]
-    by_name += [PICTURE] if name.startswith("Random") else []
+    """A small input that the layer accepts."""
+    sizes = {"1D": SEQUENCE, "2D": IMAGE, "3D": VOLUME}
+    sizes = VIDEOS if name.startswith("ConvLSTM") else sizes
+    by_name = [size for dimensions, size in sizes.items() if dimensions in name]
+    by_name += [IMAGE] if name.startswith("Random") else []
     return SHAPES.get(name, by_name[0] if by_name else VECTOR)
 
 
 def tail(name: str) -> list[Component]:
-    """What makes one number of what the layer puts out."""
-    flat = Component(name=TO_A_VECTOR.get(name, FLAT))
+    """Layers that reduce the output to one number."""
+    flat = Component(name=FLATTEN.get(name, "Flatten"))
     return [flat, Component(name="Dense", arguments={"units": 1})]

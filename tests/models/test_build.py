@@ -1,4 +1,4 @@
-"""Every layer of Keras that can stand in a stack is built and trains, or is refused in words."""
+"""Layers of a spec are built and train, or are refused with their place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from nnrun.data.preprocessing import Preparation
 from nnrun.errors import IncompatibleSpec
-from nnrun.models.build import begin_anew, build, summary
+from nnrun.models.build import build, reset_keras, summary
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import devices, loop
@@ -24,9 +24,9 @@ from nnrun.training.rows import resident
 from nnrun.types import Fold, Logs, Observer
 from tests.models.layers import (
     CELL,
+    IMAGE,
     MERGE,
     NOT_IN_A_STACK,
-    PICTURE,
     QUICK,
     SEQUENCE,
     STACKABLE,
@@ -39,7 +39,7 @@ from tests.models.layers import (
 )
 
 
-class Silent(Observer):
+class LastEpoch(Observer):
     """An observer that keeps the last epoch."""
 
     logs: Logs = {}  # noqa: RUF012
@@ -53,7 +53,7 @@ class Silent(Observer):
     [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in STACKABLE],
 )
 def test_every_layer_is_built_and_trains(name: str) -> None:
-    """One step and one validation, by the engine that the rule chooses."""
+    """One step and one validation, with the default engine."""
     keras.utils.clear_session()
     devices.seed_everything(0)
     rng = np.random.default_rng(0)
@@ -63,22 +63,22 @@ def test_every_layer_is_built_and_trains(name: str) -> None:
     training = Training(optimizer="sgd", loss="mse", epochs=1, batch_size=4)
     compile_model(model, training)
     preparation = Preparation((), shape(name), dtype, stored_expanded=True)
-    chosen = loop.choose(training, model, device="cpu")
-    trainer = Trainer(
-        model, preparation, training, engine=chosen, evaluator=Evaluator(model, preparation)
-    )
-    heard = Silent()
+    engine = loop.choose(training, model, device="cpu")
+    evaluator, observer = Evaluator(model, preparation), LastEpoch()
+    trainer = Trainer(model, preparation, training, engine=engine, evaluator=evaluator)
     rows = resident(x.astype(dtype), rng.random((8, 1)).astype(np.float32))
-    trainer.train(rows, Fold(np.arange(4), np.arange(4, 8)), seed=0, callbacks=[], observer=heard)
+    trainer.train(
+        rows, Fold(np.arange(4), np.arange(4, 8)), seed=0, callbacks=[], observer=observer
+    )
 
-    assert np.isfinite(list(heard.logs.values())).all()
+    assert np.isfinite(list(observer.logs.values())).all()
 
 
 @pytest.mark.parametrize(
     "name", sorted(name for name, why in NOT_IN_A_STACK.items() if why in (MERGE, CELL))
 )
-def test_a_layer_that_a_stack_cannot_hold_is_refused(name: str) -> None:
-    """By its place, with Keras's own reason on one line."""
+def test_a_layer_with_several_inputs_is_refused(name: str) -> None:
+    """With its place and Keras's reason on one line."""
     with pytest.raises(IncompatibleSpec) as caught:
         build([Component(name="ReLU"), component(name)], SEQUENCE)
 
@@ -90,9 +90,8 @@ def test_a_layer_that_a_stack_cannot_hold_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("before", [[], [Component(name="ReLU")]], ids=len)
 def test_a_layer_that_keras_would_drop_is_refused(before: list[Component]) -> None:
-    """A model without the layer would be another experiment."""
     with pytest.raises(IncompatibleSpec) as caught:
-        build([*before, Component(name="Equalization")], PICTURE)
+        build([*before, Component(name="Equalization")], IMAGE)
 
     assert caught.value.args == (
         "NN124",
@@ -101,39 +100,23 @@ def test_a_layer_that_keras_would_drop_is_refused(before: list[Component]) -> No
     )
 
 
+CONV = Component(name="Conv2D", arguments={"filters": 2, "kernel_size": 3})
+NEGATIVE = Component(name="Dense", arguments={"units": -1})
+RESHAPE = Component(name="Reshape", arguments={"target_shape": [4, 2]})
+UNKNOWN = Component(name="Dense", arguments={"units": 1, "wings": 2})
+
+
 @pytest.mark.parametrize(
-    ("layers", "index", "message"),
-    [
-        (
-            [Component(name="Conv2D", arguments={"filters": 2, "kernel_size": 3})],
-            0,
-            "Conv2D cannot follow an output of shape (6,): ",
-        ),
-        (
-            [Component(name="Dense", arguments={"units": -1})],
-            0,
-            "Dense cannot follow an output of shape (6,): ",
-        ),
-        (
-            [Component(name="ReLU"), Component(name="Dense", arguments={"units": 1, "wings": 2})],
-            1,
-            "Dense cannot follow an output of shape (6,): ",
-        ),
-        (
-            [Component(name="Reshape", arguments={"target_shape": [4, 2]})],
-            0,
-            "Reshape cannot follow an output of shape (6,): ",
-        ),
-    ],
+    "layers", [[CONV], [NEGATIVE], [RESHAPE], [Component(name="ReLU"), UNKNOWN]]
 )
-def test_what_keras_refuses_is_told_with_its_place(
-    layers: list[Component], index: int, message: str
-) -> None:
+def test_an_error_of_keras_is_reported_at_the_layer(layers: list[Component]) -> None:
     with pytest.raises(IncompatibleSpec) as caught:
         build(layers, VECTOR)
 
-    assert (caught.value.code, caught.value.path) == ("NN124", ("model", index))
-    assert caught.value.message.startswith(message)
+    assert (caught.value.code, caught.value.path) == ("NN124", ("model", len(layers) - 1))
+    assert caught.value.message.startswith(
+        f"{layers[-1].name} cannot follow an output of shape (6,): "
+    )
     assert "\n" not in caught.value.message
 
 
@@ -147,8 +130,8 @@ def test_two_layers_of_one_name_are_refused() -> None:
     assert 'The name "same" is used 2 times in the model' in caught.value.message
 
 
-def test_the_model_takes_rows_as_they_are_prepared() -> None:
-    """Word indices as int32, for an embedding."""
+def test_the_input_has_the_dtype_of_the_rows() -> None:
+    """Word indices are int32, for an embedding."""
     model = build([component("Embedding")], TOKENS, dtype="int32")
 
     assert (model.input.dtype, model.input_shape) == ("int32", (None, *TOKENS))
@@ -161,8 +144,8 @@ def test_the_summary_counts_the_parameters() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def traced_step() -> weakref.ref[Any]:
-    """The graph of a training step of a model that nobody needs any more."""
+def trace_step() -> weakref.ref[Any]:
+    """The graph of a training step of a model that is not used any more."""
     model = build([Component(name="Dense", arguments={"units": 1})], VECTOR)
     model.compile(loss="mse")
     batch = (tf.zeros((2, *VECTOR)), tf.zeros((2, 1)))
@@ -170,10 +153,10 @@ def traced_step() -> weakref.ref[Any]:
     return weakref.ref(step.get_concrete_function().graph)
 
 
-def test_the_graph_of_an_earlier_training_does_not_stay_in_memory() -> None:
-    """Or many runs in one process would take more and more of it."""
-    graph = traced_step()
-    begin_anew("float32")
+def test_the_graph_of_an_earlier_training_is_freed() -> None:
+    """Many runs in one process must not need more and more memory."""
+    graph = trace_step()
+    reset_keras("float32")
     gc.collect()
 
     assert graph() is None

@@ -1,4 +1,4 @@
-"""The shipped catalogue is what the installed Keras offers."""
+"""The shipped catalogue agrees with the installed Keras."""
 
 import json
 from importlib import resources
@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import pytest
 
-from nnrun.models import catalogue as written
+from nnrun.models import catalogue as listing
 from nnrun.spec import catalogue as shipped
 from nnrun.spec import component, keras_names
 from nnrun.spec.keras_names import expected_value as expected_of
 
-# What the arguments that a class needs may be, where it is built for the sake of another argument.
+# Values of required arguments, to test the others.
 NEEDED: dict[str, Any] = {
     **dict.fromkeys(("units", "filters", "n", "num_heads", "key_dim", "groups", "axes"), 2),
     **dict.fromkeys(("input_dim", "output_dim", "pool_size", "kernel_size", "output_size"), 2),
@@ -26,17 +26,17 @@ NEEDED: dict[str, Any] = {
     "source": "xyxy",
     "target": "xywh",
 }
-# What some classes need though it has a default.
+# Arguments with a default that some classes still need.
 ALSO = {"CategoryEncoding": {"num_tokens": 2}, "Discretization": {"bin_boundaries": [0.5]}}
 
 
 @pytest.fixture(scope="module")
 def text():
-    return written.text()
+    return listing.text()
 
 
 def test_the_shipped_catalogue_is_up_to_date(text):
-    """Renew it with `python -m nnrun.models.catalogue > nnrun/spec/catalogue.json`."""
+    """Update it with `python -m nnrun.models.catalogue > nnrun/spec/catalogue.json`."""
     file = resources.files("nnrun.spec").joinpath("catalogue.json").read_text("utf-8")
     described = json.loads(file)["keras"]
     if described != keras.__version__:
@@ -51,7 +51,7 @@ def test_the_catalogue_is_small(text):
 
 
 @pytest.mark.parametrize("kind", ["losses", "metrics", "optimizers", "initializers"])
-def test_every_other_word_is_one_that_keras_takes(text, kind):
+def test_every_alias_is_known_to_keras(text, kind):
     words = json.loads(text)["aliases"][kind]
     get = getattr(keras, kind).get
 
@@ -59,14 +59,14 @@ def test_every_other_word_is_one_that_keras_takes(text, kind):
 
 
 def test_inherited_arguments_are_those_that_keras_accepts():
-    inherited = written.catalogue()["layers"]["LSTM"]["inherited"]
+    inherited = listing.catalogue()["layers"]["LSTM"]["inherited"]
     layer = keras.layers.LSTM(1, **{name: each["default"] for name, each in inherited.items()})
 
     assert isinstance(layer, keras.layers.Layer)
 
 
 def arguments() -> list[Any]:
-    """Every argument of every class that a value can be written for."""
+    """Every argument with a plain value, of every class."""
     return [
         pytest.param(kind, name, argument, id=f"{name}.{argument.name}")
         for kind in keras_names.NOUNS
@@ -77,8 +77,8 @@ def arguments() -> list[Any]:
     ]
 
 
-def test_every_default_is_of_the_types_and_among_the_choices_of_its_argument():
-    """A default that nnrun would refuse shows that a docstring was misread."""
+def test_every_default_is_valid():
+    """Otherwise a docstring was misread."""
     refused = [
         f"{name}.{argument.name}: {argument.default} is not {expected}"
         for kind, name, argument in (each.values for each in arguments())
@@ -99,7 +99,7 @@ def test_every_default_is_of_the_types_and_among_the_choices_of_its_argument():
         and each.values[1] not in component.COMPOSITES | component.APPLICATIONS
     ],
 )
-def test_keras_takes_every_choice(kind, name, argument):
+def test_keras_accepts_every_choice(kind, name, argument):
     cls = getattr(keras.optimizers if kind == "schedules" else getattr(keras, kind), name)
     needed = [each for each in shipped.arguments(kind, name).values() if each.required]
     if name == "OrbaxCheckpoint" or any(each.name not in NEEDED for each in needed):
@@ -111,7 +111,7 @@ def test_keras_takes_every_choice(kind, name, argument):
 
 
 def test_most_arguments_have_a_sentence_and_types():
-    """What an editor shows and what a wrong value is measured by."""
+    """Editors show them, and checks use them."""
     every = [each.values[2] for each in arguments()]
 
     assert sum(bool(argument.doc) for argument in every) > 0.8 * len(every)

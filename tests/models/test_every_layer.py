@@ -1,4 +1,4 @@
-"""Every layer that a spec may name is built from YAML, saved, loaded and the same, or is refused."""
+"""Every layer of the catalogue is built from YAML, saved and read unchanged, or is refused."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from nnrun.spec.loading import Loaded, load
 from tests.models.layers import NOT_IN_A_STACK, STACKABLE, WORDS, component, shape, tail
 
 TRAINING = {"optimizer": "sgd", "loss": "mse", "epochs": 1}
-# Whatever the layer takes is made of the 13 columns of a table, and words come as they are.
+# Layers of words get texts; others get the 13 columns of a table in their shape.
 TABLE = {"name": "boston_housing"}
 TEXTS = {"name": "imdb", "num_words": 10, "prepare": [{"pad": 5}]}
 
 
 def spec(name: str, folder: Path) -> Loaded:
-    """An experiment with the layer in the middle of its stack, or with words at its beginning."""
+    """An experiment with the layer."""
     numbers = math.prod(shape(name))
     first: list[Any] = [
         {"Dense": {"units": numbers, "activation": "sigmoid"}},
@@ -43,29 +43,29 @@ def spec(name: str, folder: Path) -> Loaded:
 
 
 def model(experiment: Experiment, *, words: bool) -> keras.Model:
-    """Built anew, with weights that no layer begins with."""
+    """With weights that no layer begins with."""
     built = build(experiment.model, (5,) if words else (13,), dtype="int32" if words else "float32")
     rng = np.random.default_rng(0)
     for variable in built.variables:
-        # A variance is above zero; the state of a seed and the words of a list are no floats.
+        # A variance is above zero; seeds and vocabularies are not floats.
         if "float" in variable.dtype:
             variable.assign(rng.uniform(0.1, 0.9, variable.shape))
     return built
 
 
 def rows(*, words: bool) -> Any:
-    """Three rows as they come into the model."""
+    """Three rows for the model."""
     rng = np.random.default_rng(1)
     if words:
         return rng.integers(0, 10, (3, 5)).astype("int32")
     return rng.normal(size=(3, 13)).astype("float32")
 
 
-# Of a mask that a layer does not hand on.
+# About a mask that a layer does not pass on.
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", STACKABLE)
 def test_a_layer_that_is_saved_and_loaded_predicts_the_same(name: str, tmp_path: Path) -> None:
-    """To the bit, and with every weight."""
+    """Bit for bit, with every weight."""
     loaded, words = spec(name, tmp_path), name in WORDS
     built = model(loaded.experiment, words=words)
     built.save(tmp_path / "model.keras")
@@ -81,14 +81,14 @@ def test_a_layer_that_is_saved_and_loaded_predicts_the_same(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", sorted(NOT_IN_A_STACK))
-def test_a_layer_that_no_stack_can_hold_is_refused_by_the_check(name: str, tmp_path: Path) -> None:
-    """Before anything heavy is loaded, and with the reason."""
+def test_a_layer_that_cannot_be_in_a_stack_is_refused_by_the_check(
+    name: str, tmp_path: Path
+) -> None:
     [fault] = check.faults(spec(name, tmp_path), own=layout.OWN)
 
     assert (fault.code, fault.path) == ("NN124", "model[2]")
     assert fault.message == f"{name} {NOT_IN_A_STACK[name]}"
 
 
-def test_every_layer_that_a_spec_may_name_is_in_one_of_the_two() -> None:
-    """One that Keras adds is built as it comes, or has to be given an example here."""
+def test_every_layer_of_the_catalogue_has_an_example() -> None:
     assert sorted([*STACKABLE, *NOT_IN_A_STACK]) == sorted(catalogue.names("layers"))

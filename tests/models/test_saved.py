@@ -1,4 +1,4 @@
-"""A model file may be anybody's: a model is read, and nothing else happens."""
+"""A model file may come from anyone: reading it never runs code or exhausts the memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ import pytest
 from nnrun.errors import RunError
 from nnrun.models import saved
 
-ARMED = "NNRUN_TEST_ARMED"
-
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,31 +37,24 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What is there as soon as any code has run."""
-    monkeypatch.setenv(ARMED, str(tmp_path))
-    return tmp_path / "canary"
+def path(tmp_path: Path) -> Path:
+    """The file to read."""
+    return tmp_path / "a.keras"
 
 
-def rewritten(
-    source: Path, target: Path, change: Callable[[Any], Any] = lambda config: config
+def edit_config(source: Path, target: Path, change: Callable[[Any], object]) -> Path:
+    """Writes a copy whose configuration is changed in place."""
+    with zipfile.ZipFile(source) as archive:
+        config = json.loads(archive.read("config.json"))
+    change(config)
+    return replace_members(source, target, {"config.json": json.dumps(config).encode()})
+
+
+def replace_members(
+    source: Path, target: Path, members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED
 ) -> Path:
-    """A copy with another configuration."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name == "config.json":
-                content = json.dumps(change(json.loads(content))).encode()
-            new.writestr(name, content)
-    return target
-
-
-def with_members(source: Path, target: Path, **members: bytes) -> Path:
-    """A copy with other or more members, packed."""
-    with (
-        zipfile.ZipFile(source) as old,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
+    """Writes a copy with other or more members, compressed."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", method) as new:
         for name, content in ({name: old.read(name) for name in old.namelist()} | members).items():
             new.writestr(name, content)
     return target
@@ -74,31 +65,25 @@ def assert_refused(path: Path, reason: str) -> None:
         saved.read(path)
 
 
-def test_a_model_is_read_with_what_it_was_compiled_with(good: Path) -> None:
+def test_a_model_is_read_with_its_optimizer(good: Path) -> None:
     model = saved.read(good)
 
     assert [layer.name for layer in model.layers] == ["first", "last"]
     assert isinstance(model.optimizer, keras.optimizers.Adam)
 
 
-def test_a_lambda_does_not_run(
-    canary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its bytecode stands in the file; Keras runs it as soon as one switches its caution off."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.setenv(ARMED, str(elsewhere))
-    path = tmp_path / "lambda.keras"
-    lambda_layer = keras.layers.Lambda(
+def test_a_lambda_does_not_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytecode is in the file; Keras runs it when the safe mode is off."""
+    monkeypatch.setenv("NNRUN_TEST_CANARY", str(path.with_name("canary-of-save")))
+    layer = keras.layers.Lambda(
         lambda x: (
-            __import__("os").makedirs(
-                __import__("os").environ["NNRUN_TEST_ARMED"] + "/canary", exist_ok=True
-            ),
+            __import__("os").makedirs(__import__("os").environ["NNRUN_TEST_CANARY"], exist_ok=True),
             x,
         )[1]
     )
-    keras.Sequential([keras.Input((3,)), lambda_layer]).save(path)
-    monkeypatch.setenv(ARMED, str(tmp_path))
+    keras.Sequential([keras.Input((3,)), layer]).save(path)
+    canary = path.with_name("canary")
+    monkeypatch.setenv("NNRUN_TEST_CANARY", str(canary))
 
     assert_refused(path, "contains a Lambda, and code in a file is never run")
     assert not canary.exists()
@@ -106,28 +91,29 @@ def test_a_lambda_does_not_run(
     assert canary.exists()
 
 
+NEVER_RUN = "and code in a file is never run"
 CODE: dict[str, tuple[Mapping[str, Any], str]] = {
     "a function of a module": (
         {"module": "os", "class_name": "mkdir", "config": {"path": "canary"}},
-        "contains 'mkdir' of 'os', and code in a file is never run",
+        f"contains 'mkdir' of 'os', {NEVER_RUN}",
     ),
-    "a module of a person's own": (
+    "a module of the user": (
         {"module": "evil.layers", "class_name": "Layer", "config": {}},
-        "contains 'Layer' of 'evil.layers', and code in a file is never run",
+        f"contains 'Layer' of 'evil.layers', {NEVER_RUN}",
     ),
-    "a name like Keras's": (
+    "a module like Keras": (
         {"module": "kerasevil", "class_name": "Dense", "config": {"units": 1}},
-        "contains 'Dense' of 'kerasevil', and code in a file is never run",
+        f"contains 'Dense' of 'kerasevil', {NEVER_RUN}",
     ),
     "eval": (
         {"module": "builtins", "class_name": "eval", "config": "1"},
-        "contains 'eval' of 'builtins', and code in a file is never run",
+        f"contains 'eval' of 'builtins', {NEVER_RUN}",
     ),
     "a function by name": (
         {"module": "builtins", "class_name": "function", "config": "exec", "registered_name": "exec"},
         "cannot be read: ",
     ),
-    "a function of Keras's that is no layer": (
+    "a function of Keras that is no layer": (
         {
             "module": "keras.src.utils.file_utils",
             "class_name": "get_file",
@@ -137,116 +123,94 @@ CODE: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a saved graph": (
         {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "x"}},
-        "contains a TFSMLayer, and code in a file is never run",
+        f"contains a TFSMLayer, {NEVER_RUN}",
     ),
     "bytecode": (
         {"class_name": "__lambda__", "config": {"value": "AA=="}},
-        "contains a Lambda, and code in a file is never run",
+        f"contains a Lambda, {NEVER_RUN}",
     ),
     "a registered name": (
         {"module": None, "class_name": "Mine", "registered_name": "mine>Mine", "config": {}},
-        "contains 'mine>Mine', which is not Keras's own, and code in a file is never run",
+        f"contains 'mine>Mine', which is not Keras's own, {NEVER_RUN}",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CODE)
 @pytest.mark.parametrize("place", ["layer", "activation", "kernel_initializer", "optimizer"])
-def test_what_is_not_keras_own_is_refused(
-    case: str, place: str, good: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
+def test_code_is_refused_anywhere_in_the_configuration(
+    case: str, place: str, good: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever it stands."""
-    monkeypatch.chdir(canary.parent)
-    planted, reason = CODE[case]
+    monkeypatch.chdir(path.parent)
+    code, reason = CODE[case]
 
-    def change(config: Any) -> Any:
+    def change(config: Any) -> None:
         layer = config["config"]["layers"][1]
         if place == "layer":
-            layer.update({"registered_name": None, **planted})
+            layer.update({"registered_name": None, **code})
         elif place == "optimizer":
-            config["compile_config"]["optimizer"] = dict(planted)
+            config["compile_config"]["optimizer"] = dict(code)
         else:
-            layer["config"][place] = dict(planted)
-        return config
+            layer["config"][place] = dict(code)
 
-    assert_refused(rewritten(good, canary.with_name("a.keras"), change), reason)
-    assert not canary.exists()
+    assert_refused(edit_config(good, path, change), reason)
+    assert not Path("canary").exists()
 
 
 @pytest.mark.parametrize(
     "name", ["../canary", "/tmp/canary", "assets/../../canary", "assets\\..\\canary", "canary"]
 )
-def test_a_file_that_would_be_unpacked_elsewhere_is_refused(
-    name: str, good: Path, tmp_path: Path
-) -> None:
-    path = with_members(good, tmp_path / "a.keras", **{name: b"x"})
+def test_a_member_outside_the_assets_is_refused(name: str, good: Path, path: Path) -> None:
+    replace_members(good, path, {name: b"x"})
 
     with pytest.raises(RunError, match="which is not part of a model"):
         saved.read(path)
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.weights.h5", "assets/words.txt"])
-def test_what_would_fill_the_memory_is_refused(name: str, good: Path, tmp_path: Path) -> None:
-    path = with_members(good, tmp_path / "a.keras", **{name: b" " * 150_000_000})
+@pytest.mark.parametrize("name", ["config.json", "assets/words.txt"])
+def test_an_archive_bomb_is_refused(name: str, good: Path, path: Path) -> None:
+    replace_members(good, path, {name: b" " * 150_000_000})
 
     with pytest.raises(RunError, match=r"would unpack to 150,\d{3},\d{3} bytes"):
         saved.read(path)
 
 
-WIDE = {"wide": 10**9, "wider": 10**12, "beyond numbers": 10**400}
+@pytest.mark.parametrize("units", [10**9, 10**12, 10**400], ids=["1e9", "1e12", "1e400"])
+def test_a_model_larger_than_its_file_is_refused(units: int, good: Path, path: Path) -> None:
+    """Before a weight is allocated, then or later: Keras keeps a list of weights to allocate."""
 
-
-@pytest.mark.parametrize("kind", WIDE)
-def test_a_model_that_is_larger_than_its_file_is_refused(
-    kind: str, good: Path, tmp_path: Path
-) -> None:
-    """Before a single weight is made: room for this one was made for minutes."""
-
-    def change(config: Any) -> Any:
-        config["config"]["layers"][1]["config"]["units"] = WIDE[kind]
+    def change(config: Any) -> None:
+        config["config"]["layers"][1]["config"]["units"] = units
         del config["config"]["layers"][2]["build_config"]
-        return config
 
     with zipfile.ZipFile(good) as archive:
-        room = archive.getinfo("model.weights.h5").file_size
+        size = archive.getinfo("model.weights.h5").file_size
     assert_refused(
-        rewritten(good, tmp_path / "a.keras", change),
-        f"describes more weights than fit into its {room:,} bytes",
+        edit_config(good, path, change), f"describes more weights than fit into its {size:,} bytes"
     )
-
-
-def test_what_was_only_measured_is_never_made(good: Path, tmp_path: Path) -> None:
-    """Keras keeps a list of weights to make, for the next occasion."""
-
-    def change(config: Any) -> Any:
-        config["config"]["layers"][1]["config"]["units"] = 10**12
-        del config["config"]["layers"][2]["build_config"]
-        return config
-
-    with pytest.raises(RunError):
-        saved.read(rewritten(good, tmp_path / "a.keras", change))
     with keras.StatelessScope():
-        """Keras makes them at the end of such a scope."""
+        """Keras allocates them at the end of such a scope."""
     assert saved.read(good)(np.zeros((1, 3))).shape == (1, 1)
 
 
-@pytest.mark.parametrize("content", [b"[1]", b"1", b"null", b'"x"'])
-def test_a_configuration_of_nothing_is_refused(content: bytes, good: Path, tmp_path: Path) -> None:
-    path = with_members(good, tmp_path / "a.keras", **{"config.json": content})
-
-    assert_refused(path, "its configuration is not that of a model")
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        *((text, "its configuration is not that of a model") for text in (b"[1]", b"1", b"null")),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "is nested too deep for a model"),
+    ],
+    ids=["list", "number", "null", "deep"],
+)
+def test_a_configuration_of_no_model_is_refused(
+    content: bytes, reason: str, good: Path, path: Path
+) -> None:
+    assert_refused(replace_members(good, path, {"config.json": content}), reason)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_damage_inside_of_what_is_packed_is_refused(
-    method: int, good: Path, tmp_path: Path
-) -> None:
-    """Each way of packing fails with errors of its own."""
-    path = tmp_path / "a.keras"
-    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w", method) as new:
-        for name in old.namelist():
-            new.writestr(name, old.read(name))
-    whole = bytearray(path.read_bytes())
+def test_damaged_members_are_refused(method: int, good: Path, path: Path) -> None:
+    """Each compression fails with errors of its own."""
+    whole = bytearray(replace_members(good, path, {}, method).read_bytes())
     start = whole.find(b"config.json") + 40
     whole[start : start + 60] = b"\xff" * 60
     path.write_bytes(whole)
@@ -254,51 +218,39 @@ def test_damage_inside_of_what_is_packed_is_refused(
     assert_refused(path, "cannot be read: ")
 
 
-def test_a_locked_file_is_refused(good: Path, tmp_path: Path) -> None:
+def test_an_encrypted_file_is_refused(good: Path, path: Path) -> None:
     whole = bytearray(good.read_bytes())
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        for found in re.finditer(re.escape(signature), bytes(whole)):
-            whole[found.start() + flags] |= 1
-    path = tmp_path / "a.keras"
+        for match in re.finditer(re.escape(signature), bytes(whole)):
+            whole[match.start() + flags] |= 1
     path.write_bytes(whole)
 
     assert_refused(path, "is encrypted")
 
 
-def test_nobody_is_told_to_take_less_care(good: Path, tmp_path: Path) -> None:
-    """As Keras tells, after the first sentence."""
-
-    def change(config: Any) -> Any:
+def test_a_message_of_keras_ends_before_its_advice_to_disable_safe_mode(
+    good: Path, path: Path
+) -> None:
+    def change(config: Any) -> None:
         layer = config["config"]["layers"][1]
         layer.update(class_name="StringLookup", config={"vocabulary": "/etc/passwd"})
-        return config
 
     with pytest.raises(RunError) as refusal:
-        saved.read(rewritten(good, tmp_path / "a.keras", change))
+        saved.read(edit_config(good, path, change))
 
     assert str(refusal.value).endswith(
         "cannot be read: Requested the loading of a vocabulary file outside of the model archive"
     )
 
 
-def test_nobody_is_shown_all_that_a_file_says(good: Path, tmp_path: Path) -> None:
-    def change(config: Any) -> Any:
+def test_a_message_does_not_repeat_the_whole_file(good: Path, path: Path) -> None:
+    def change(config: Any) -> None:
         config["config"]["layers"][1]["config"] = {"words": "x" * 100_000}
-        return config
 
     with pytest.raises(RunError) as refusal:
-        saved.read(rewritten(good, tmp_path / "a.keras", change))
+        saved.read(edit_config(good, path, change))
 
-    assert len(str(refusal.value)) < len(str(tmp_path)) + 300
-
-
-def test_a_configuration_nested_too_deep_is_refused(good: Path, tmp_path: Path) -> None:
-    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
-
-    assert_refused(
-        with_members(good, tmp_path / "a.keras", **{"config.json": deep}),
-        "is nested too deep for a model",
-    )
+    assert len(str(refusal.value)) < len(str(path)) + 300
 
 
 class Pickled:
@@ -308,30 +260,26 @@ class Pickled:
         return os.mkdir, ("canary",)
 
 
-def test_what_is_no_archive_is_refused(
-    good: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_is_no_archive_is_refused(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under its name, too: older files of Keras's are another kind, with other dangers."""
-    monkeypatch.chdir(canary.parent)
-    whole = good.read_bytes()
-    old = Path("old.h5")
-    saved.read(good).save(old)
-    contents = {"half": whole[: len(whole) // 2], "nothing": b"", "pickle": pickle.dumps(Pickled())}
-    contents["old"] = old.read_bytes()
-
-    for name, content in contents.items():
-        path = Path(f"{name}.keras")
+    """Older files of Keras have another format, with other dangers."""
+    monkeypatch.chdir(tmp_path)
+    whole, h5 = good.read_bytes(), Path("old.h5")
+    saved.read(good).save(h5)
+    for content in (whole[: len(whole) // 2], b"", pickle.dumps(Pickled()), h5.read_bytes()):
+        path = Path("a.keras")
         path.write_bytes(content)
         assert_refused(path, "is not a model saved by Keras, or is incomplete")
-    assert not canary.exists()
+    assert not Path("canary").exists()
 
 
-def test_what_is_no_file_is_refused_and_nobody_waits_for_it(tmp_path: Path, good: Path) -> None:
+def test_pipes_folders_and_devices_are_refused_without_waiting(tmp_path: Path, good: Path) -> None:
     os.mkfifo(tmp_path / "pipe.keras")
     (tmp_path / "folder.keras").mkdir()
     (tmp_path / "zero.keras").symlink_to("/dev/zero")
     shutil.copy(good, tmp_path / "good.keras")
 
-    for name in ("pipe", "folder", "zero", "gone"):
+    for name in ("pipe", "folder", "zero", "missing"):
         assert_refused(tmp_path / f"{name}.keras", "no such file")
     assert saved.read(tmp_path / "good.keras")

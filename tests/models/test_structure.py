@@ -1,4 +1,4 @@
-"""What a person sees of a model: its layers in short, repetitions once, ways side by side."""
+"""The structure of a model: layers in short form, repetitions once, branches side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from nnrun.models import structure
 from nnrun.models.build import wire
-from nnrun.models.structure import Branches, Group, Layer, Made, Parts
+from nnrun.models.structure import Branches, Group, Layer, LayerSize, Parts
 from nnrun.spec.component import Component
 
 BLOCK = {"Block": {"layers": [{"Dense": 4}, "BatchNormalization"], "block": "norm"}}
@@ -24,7 +24,7 @@ NESTED = [
 
 
 def layers(parts: Parts, times: int = 1) -> Iterator[tuple[Layer, int]]:
-    """Every layer with how often it is there."""
+    """Every layer with the number of its repetitions."""
     for part in parts:
         match part:
             case Layer():
@@ -32,36 +32,33 @@ def layers(parts: Parts, times: int = 1) -> Iterator[tuple[Layer, int]]:
             case Group():
                 yield from layers(part.parts, times * part.times)
             case Branches():
-                for way in part.stacks:
-                    yield from layers(way, times)
+                for stack in part.stacks:
+                    yield from layers(stack, times)
                 yield part.merge, times
 
 
-def test_it_holds_all_parameters_of_the_model() -> None:
+def test_its_parameters_are_those_of_the_model() -> None:
     wired = wire(NESTED, (4,))
 
-    held = sum(layer.made.parameters * times for layer, times in layers(wired.structure.parts))
+    parameters = sum(layer.size.parameters * n for layer, n in layers(wired.structure.parts))
 
-    assert held == wired.model.count_params()
+    assert parameters == wired.model.count_params()
 
 
-def test_the_shape_of_each_layer_is_the_one_that_keras_gives_it() -> None:
-    """Layers are told in the order in which Keras has them, where nothing is repeated."""
+def test_its_shapes_are_those_of_the_model() -> None:
     wired = wire(NESTED[1:], (4,))
-    told = [layer.made.shape for layer, _ in layers(wired.structure.parts)]
+    shapes = [layer.size.shape for layer, _ in layers(wired.structure.parts)]
 
-    assert sorted(told) == sorted(tuple(each.output.shape[1:]) for each in wired.model.layers[1:])
+    assert sorted(shapes) == sorted(tuple(each.output.shape[1:]) for each in wired.model.layers[1:])
 
 
-def test_what_comes_again_alike_is_told_once() -> None:
+def test_equal_repetitions_are_one_group() -> None:
     halved = {"Conv2D": {"filters": 4, "kernel_size": 1, "strides": 2}}
     repeat = Component(name="Repeat", arguments={"times": 3, "layers": [halved]})
-    sizes = [Made((4, 4, 4), 8), Made((2, 2, 4), 20), Made((2, 2, 4), 20)]
-    first, rest = structure.of([repeat], sizes, (8, 8, 1)).parts
+    sizes = [LayerSize((4, 4, 4), 8), LayerSize((2, 2, 4), 20), LayerSize((2, 2, 4), 20)]
+    groups = structure.of([repeat], sizes, (8, 8, 1)).parts
 
-    assert isinstance(first, Group)
-    assert isinstance(rest, Group)
-    assert (first.times, rest.times) == (1, 2)
+    assert [group.times for group in groups if isinstance(group, Group)] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -75,11 +72,12 @@ def test_what_comes_again_alike_is_told_once() -> None:
         ("Bidirectional", {"layer": {"LSTM": 8}}, "LSTM"),
         ("Rescaling", {"scale": 2.0, "name": None}, "2.0"),
         ("Flatten", {}, ""),
-        ("Application", {"name": "VGG16", "weights": None}, "VGG16, weights null"),
+        ("Application", {"weights": None, "name": "VGG16"}, "VGG16, weights null"),
         ("IntegerLookup", {"vocabulary": [*range(100)]}, "vocabulary 0 x 1 x 2 x 3 x 4 x 5 x…"),
     ],
 )
-def test_arguments_are_told_in_short(name: str, arguments: dict[str, Any], short: str) -> None:
-    [layer] = structure.of([Component(name=name, arguments=arguments)], [Made((1,))], (1,)).parts
+def test_arguments_have_a_short_form(name: str, arguments: dict[str, Any], short: str) -> None:
+    size = LayerSize((1,))
+    [layer] = structure.of([Component(name=name, arguments=arguments)], [size], (1,)).parts
 
-    assert layer == Layer(name, short, Made((1,)))
+    assert layer == Layer(name, short, size)

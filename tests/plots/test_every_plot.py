@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 
 from nnrun import plots
-from nnrun.models.structure import Branches, Group, Layer, Made, Structure
+from nnrun.models.structure import Branches, Group, Layer, LayerSize, Structure
 from nnrun.types import History
 
 RNG = np.random.default_rng(0)
@@ -28,7 +28,7 @@ COMPARED = [
     for n in FOLDS
 ]
 
-CONV = Layer("Conv2D", "64, kernel_size 3", Made((8, 8, 64), 9_472))
+CONV = Layer("Conv2D", "64, kernel_size 3", LayerSize((8, 8, 64), 9_472))
 PARTS = (Group("bottleneck", 3, (Branches("Residual", ((CONV,), ()), CONV),)), CONV)
 
 DRAWN: dict[str, Callable[[], Figure]] = {
@@ -147,7 +147,7 @@ def called(name: str) -> dict[str, Callable[[], Figure]]:
         "image_gallery": lambda: plots.image_gallery(np.zeros((1, 8, 8)), [name], [name]),
         "text_gallery": lambda: plots.text_gallery([name], [name], ["b"]),
         "predicted_against_true": lambda: plots.predicted_against_true(PRICES, PRICES, name=name),
-        "model": lambda: plots.model(Structure((1,), (Layer("Dense", name, Made((1,))),))),
+        "model": lambda: plots.model(Structure((1,), (Layer("Dense", name, LayerSize((1,))),))),
         "folds": lambda: plots.folds({1: history}, history, name, best_epoch=1),
         "smoothed": lambda: plots.smoothed([2.0, 1.0], name, skip=1, best_epoch=2),
     }

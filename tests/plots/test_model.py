@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import plots
-from nnrun.models.structure import Branches, Group, Layer, Made, Parts, Structure
+from nnrun.models.structure import Branches, Group, Layer, LayerSize, Parts, Structure
 from nnrun.plots.model import Placement
 
 shapes = st.lists(st.sampled_from([None, 1, 8, 224]), min_size=1, max_size=3).map(tuple)
@@ -17,9 +17,9 @@ layers = st.builds(
     Layer,
     st.sampled_from(["Dense", "Conv2D", "ReLU", "BatchNormalization"]),
     st.sampled_from(["", "64", "64, kernel_size 3, strides 2, padding same, use_bias false"]),
-    st.builds(Made, shapes, st.sampled_from([0, 9_472])),
+    st.builds(LayerSize, shapes, st.sampled_from([0, 9_472])),
 )
-MERGE = st.builds(Layer, st.just("add"), st.just(""), st.builds(Made, shapes))
+MERGE = st.builds(Layer, st.just("add"), st.just(""), st.builds(LayerSize, shapes))
 
 
 def _around(parts: st.SearchStrategy[Parts]) -> st.SearchStrategy[Parts]:
@@ -113,7 +113,7 @@ def test_every_layer_is_written_once_and_every_parameter_counted(structure: Stru
 
     assert written.startswith("input")
     assert sum(box.parameters for box in placing.boxes) == sum(
-        layer.made.parameters for layer in layers
+        layer.size.parameters for layer in layers
     )
     for name in ("Dense", "Conv2D", "ReLU", "BatchNormalization", "add"):
         assert names.count(name) == sum(layer.name == name for layer in layers)
@@ -122,7 +122,7 @@ def test_every_layer_is_written_once_and_every_parameter_counted(structure: Stru
 @pytest.mark.slow
 def test_a_very_deep_model_has_fewer_dots_to_the_inch() -> None:
     """No picture can have more than 65,536 of them in a direction."""
-    deep = tuple(Layer("Dense", str(units), Made((units,), 10)) for units in range(1, 2000))
+    deep = tuple(Layer("Dense", str(units), LayerSize((units,), 10)) for units in range(1, 2000))
     figure = plots.model(Structure((4,), deep))
 
     assert figure.get_figheight() * figure.dpi < 2**16

@@ -1,11 +1,10 @@
-"""Another Keras than the shipped catalogue describes is listed once, into the user's cache."""
+"""For another version of Keras than the shipped catalogue describes, a catalogue is cached."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,62 +12,55 @@ from nnrun.spec import catalogue
 from nnrun.spec.catalogue import cache_file, load_catalogue
 
 SHIPPED = load_catalogue()
+OTHER = {**SHIPPED, "keras": "3.0.1"}
 
 
 @pytest.fixture
-def another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """As if the installed Keras were of another version; the file its catalogue is kept in."""
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache of the catalogue of another version, which seems to be installed."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(catalogue, "installed_version", lambda: "3.0.1")
-    # It lists what is installed, so it says another version than was asked for.
-    monkeypatch.setattr(catalogue, "_made", lambda version: json.dumps(listing(version)))
+    monkeypatch.setattr(catalogue, "_list_keras", lambda version: json.dumps(OTHER))
     return cache_file("3.0.1")
 
 
-def listing(version: str) -> dict[str, Any]:
-    return {**SHIPPED, "keras": version}
-
-
-def test_the_shipped_catalogue_serves_the_version_that_it_describes(monkeypatch):
-    monkeypatch.setattr(catalogue, "installed_version", lambda: SHIPPED["keras"])
-    monkeypatch.setattr(catalogue, "_made", None)
-
-    assert load_catalogue() == SHIPPED
-
-
-def test_without_keras_the_shipped_catalogue_serves(monkeypatch):
-    monkeypatch.setattr(catalogue, "installed_version", lambda: None)
+@pytest.mark.parametrize("version", [SHIPPED["keras"], None])
+def test_the_shipped_catalogue_is_for_its_version_and_for_no_keras(
+    version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "installed_version", lambda: version)
+    monkeypatch.setattr(catalogue, "_list_keras", None)
 
     assert load_catalogue() == SHIPPED
 
 
-def test_another_version_is_listed_and_kept(another, monkeypatch):
-    assert load_catalogue()["keras"] == "3.0.1"
-    assert json.loads(another.read_text())["keras"] == "3.0.1"
+def test_another_version_is_listed_once(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_catalogue() == OTHER
+    assert json.loads(cached.read_text()) == OTHER
 
-    monkeypatch.setattr(catalogue, "_made", None)
+    monkeypatch.setattr(catalogue, "_list_keras", None)
 
-    assert load_catalogue() == listing("3.0.1")
-
-
-@pytest.mark.parametrize("rubbish", ["", "[]", '{"keras": "3.0.1"}', "{", '{"keras": 3'])
-def test_a_file_that_is_no_catalogue_is_made_anew(another, rubbish):
-    another.parent.mkdir(parents=True)
-    another.write_text(rubbish)
-
-    assert load_catalogue() == listing("3.0.1")
-    assert json.loads(another.read_text()) == listing("3.0.1")
+    assert load_catalogue() == OTHER
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_but_time(another, tmp_path):
-    (tmp_path / "nnrun").write_text("in the way")
+@pytest.mark.parametrize("content", ["", "[]", '{"keras": "3.0.1"}', '{"keras": 3'])
+def test_a_damaged_cache_is_replaced(cached: Path, content: str) -> None:
+    cached.parent.mkdir(parents=True)
+    cached.write_text(content)
 
-    assert load_catalogue() == listing("3.0.1")
+    assert load_catalogue() == OTHER
+    assert json.loads(cached.read_text()) == OTHER
 
 
-def test_a_keras_that_cannot_be_listed_is_said(another, monkeypatch, capfd, tmp_path):
-    """Names are then those of the shipped version, which is better than none."""
-    monkeypatch.undo()
+def test_a_cache_that_cannot_be_written_is_no_error(cached: Path) -> None:
+    cached.parent.write_text("a file in place of the folder")
+
+    assert load_catalogue() == OTHER
+
+
+def test_the_shipped_catalogue_is_used_if_keras_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(catalogue, "installed_version", lambda: "3.0.1")
     monkeypatch.setattr(sys, "executable", "/bin/false")
@@ -78,6 +70,5 @@ def test_a_keras_that_cannot_be_listed_is_said(another, monkeypatch, capfd, tmp_
 
 
 @pytest.mark.slow
-def test_the_process_lists_what_is_installed(monkeypatch):
-    """The real one, which loads Keras."""
-    assert json.loads(catalogue._made("installed")) == SHIPPED
+def test_another_process_lists_the_installed_keras() -> None:
+    assert json.loads(catalogue._list_keras("installed")) == SHIPPED

@@ -1,4 +1,4 @@
-"""Metrics that the labels fit, and names that a metric may have."""
+"""Metrics must fit the labels, and have names that fit a file and a column."""
 
 from __future__ import annotations
 
@@ -12,16 +12,11 @@ from nnrun.spec.labels import Labels, accepted_labels, metric_problems
 from nnrun.spec.training import Training
 
 
-def training(metric: str, **arguments: Any) -> Training:
-    return Training(
-        optimizer=Component(name="sgd"),
-        loss=Component(name="mse"),
-        metrics=(Component(name=metric, arguments=arguments),),
-        epochs=1,
+def problems(labels: Labels, metric: str, **arguments: Any) -> list[str]:
+    metrics = (Component(name=metric, arguments=arguments),)
+    training = Training(
+        optimizer=Component(name="sgd"), loss=Component(name="mse"), metrics=metrics, epochs=1
     )
-
-
-def told(training: Training, labels: Labels) -> list[str]:
     return [problem.message for problem in metric_problems(training, labels)]
 
 
@@ -39,60 +34,39 @@ def told(training: Training, labels: Labels) -> list[str]:
         ("mse", "one column of 0 and 1"),
     ],
 )
-def test_a_metric_that_fits_passes(metric: str, labels: Labels) -> None:
-    """Words and Keras's own names alike."""
-    assert not told(training(metric), labels)
+def test_a_metric_that_fits_the_labels_passes(metric: str, labels: Labels) -> None:
+    assert not problems(labels, metric)
 
 
 @pytest.mark.parametrize(
     ("metric", "labels", "message"),
     [
-        (
-            "categorical_accuracy",
-            "class numbers",
-            "categorical_accuracy needs one column per class; with mse the labels are class numbers",
-        ),
-        (
-            "accuracy",
-            "values",
-            "accuracy needs class numbers or one column of 0 and 1 or one column per class; "
-            "with mse the labels are values",
-        ),
-        (
-            "mae",
-            "class numbers",
-            "mae needs values or one column of 0 and 1 or one column per class; "
-            "with mse the labels are class numbers",
-        ),
-        (
-            "Accuracy",
-            "one column of 0 and 1",
-            "Accuracy cannot judge a model's output; with mse the labels are one column of 0 and 1",
-        ),
+        ("categorical_accuracy", "class numbers", "needs one column per class"),
+        ("accuracy", "values", "needs class numbers or one column of 0 and 1 or one column per class"),
+        ("mae", "class numbers", "needs values or one column of 0 and 1 or one column per class"),
+        ("Accuracy", "one column of 0 and 1", "cannot judge a model's output"),
     ],
-)
-def test_a_metric_that_would_report_nonsense_is_refused(
+)  # fmt: skip
+def test_a_metric_that_does_not_fit_the_labels_is_refused(
     metric: str, labels: Labels, message: str
 ) -> None:
-    """Keras broadcasts one against the other and reports a number."""
-    assert told(training(metric), labels) == [message]
+    """Keras broadcasts labels and outputs, and reports a meaningless number."""
+    assert problems(labels, metric) == [f"{metric} {message}; with mse the labels are {labels}"]
 
 
-def test_every_metric_of_keras_has_its_labels() -> None:
-    """Only those that judge no model take none."""
-    useless = {name for name in catalogue.names("metrics") if not accepted_labels(name)}
+def test_every_other_metric_of_keras_accepts_labels() -> None:
+    refused = {name for name in catalogue.names("metrics") if not accepted_labels(name)}
 
-    assert useless == {"Accuracy", "Mean", "mean", "Sum", "sum", "IoU", "MeanIoU"}
+    assert refused == {"Accuracy", "Mean", "mean", "Sum", "sum", "IoU", "MeanIoU"}
 
 
 @pytest.mark.parametrize("name", ["../../evil", "a/b", "val_x", "loss", "epoch", "confusion", ""])
-def test_a_name_that_is_no_name_is_refused(name: str) -> None:
-    """It becomes a column, a key and a file; each of these would break one of them."""
-    [message] = told(training("mae", name=name), "values")
+def test_an_invalid_name_of_a_metric_is_refused(name: str) -> None:
+    """A name becomes a column, a key and a file."""
+    [message] = problems("values", "mae", name=name)
 
     assert message.startswith(f"'{name}' is not a valid name of a metric")
 
 
-def test_a_name_of_ones_own_is_kept() -> None:
-    """Two of one kind must be told apart."""
-    assert not told(training("mae", name="price_error"), "values")
+def test_a_metric_can_have_a_name() -> None:
+    assert not problems("values", "mae", name="price_error")

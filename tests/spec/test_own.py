@@ -1,4 +1,4 @@
-"""Where a person's own data are: as seen from the file in which the path stands."""
+"""A path of user data is relative to the file that contains it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ dataset: {name: images, path: pets, image_size: [8, 8], classes: 2}
 model: [Flatten, Dense: {units: 2, activation: softmax}]
 training: {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 2}
 """
-
-Written = Callable[[str, str], Path]
+Write = Callable[[str, str], Path]
 
 
 @pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
-    """Writes a spec; the working directory is another folder than that of any spec."""
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a spec below the working directory."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
 
     def write(name: str, text: str) -> Path:
         path = tmp_path / name
@@ -33,61 +33,60 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
     return write
 
 
-def found(path: Path, *overrides: str) -> str:
-    dataset = load(path, overrides=overrides).experiment.dataset
-    return str(dataset.path)
+def loaded_path(path: Path, *overrides: str) -> str:
+    return str(load(path, overrides=overrides).experiment.dataset.path)
 
 
-def test_a_path_is_seen_from_the_file_in_which_it_stands(written: Written, tmp_path: Path):
-    assert found(written("specs/a.yaml", SPEC)) == f"{tmp_path}/specs/pets"
+@pytest.mark.parametrize(
+    ("path", "absolute"),
+    [
+        ("pets", "{folder}/specs/pets"),
+        ("/data/pets", "/data/pets"),
+        ("/data/other/../pets", "/data/pets"),
+        ("~/pets", "/home/me/pets"),
+        ("loop", "{folder}/specs/loop"),
+        ("~no-such-user/pets", "{folder}/specs/~no-such-user/pets"),
+        ("x" * 5000, "{folder}/specs/" + "x" * 5000),
+        ("süß/猫", "{folder}/specs/süß/猫"),
+    ],
+    ids=lambda path: path[:20],
+)
+def test_a_path_is_relative_to_its_file(
+    path: str, absolute: str, write: Write, tmp_path: Path
+) -> None:
+    """Whether the path exists is checked later."""
+    spec = write("specs/a.yaml", SPEC.replace("path: pets", f"path: {path}"))
+    (tmp_path / "specs/loop").symlink_to("loop")
+
+    assert loaded_path(spec) == absolute.format(folder=tmp_path)
 
 
-def test_it_does_not_matter_how_the_file_is_named(written: Written, tmp_path: Path):
-    written("specs/a.yaml", SPEC)
+def test_a_path_does_not_depend_on_how_the_spec_is_named(write: Write) -> None:
+    path = write("specs/a.yaml", SPEC)
 
-    assert found(Path("specs/a.yaml")) == found(Path("./specs/../specs/a.yaml"))
+    assert loaded_path(Path("./specs/../specs/a.yaml")) == loaded_path(path)
 
 
-def test_what_is_extended_keeps_the_file_in_which_it_stands(written: Written, tmp_path: Path):
-    """`test` stands in the file on top, `path` in the one below, in another folder."""
-    written("base/a.yaml", SPEC)
-    over = written("specs/b.yaml", "extends: ../base/a.yaml\ndataset: {test: held-back}\n")
+def test_an_inherited_path_is_relative_to_the_file_below(write: Write, tmp_path: Path) -> None:
+    write("base/a.yaml", SPEC)
+    over = write("specs/b.yaml", "extends: ../base/a.yaml\ndataset: {test: held-back}\n")
     dataset = load(over).experiment.dataset
 
     assert dataset.path == f"{tmp_path}/base/pets"
     assert dataset.test == f"{tmp_path}/specs/held-back"
 
 
-def test_what_is_set_is_seen_from_the_working_directory(written: Written, tmp_path: Path):
-    """As any path that is typed in a shell."""
-    path = written("specs/a.yaml", SPEC)
+def test_a_path_of_an_override_is_relative_to_the_working_directory(
+    write: Write, tmp_path: Path
+) -> None:
+    path = write("specs/a.yaml", SPEC)
 
-    assert found(path, "dataset.path=mine") == f"{tmp_path}/mine"
-    assert found(path, "dataset.classes=3") == f"{tmp_path}/specs/pets"
-
-
-@pytest.mark.parametrize("given", ["/data/pets", "/data/other/../pets"])
-def test_a_whole_path_is_left_as_it_is(given: str, written: Written):
-    assert found(written("a.yaml", SPEC.replace("path: pets", f"path: {given}"))) == "/data/pets"
+    assert loaded_path(path, "dataset.path=mine") == f"{tmp_path}/mine"
+    assert loaded_path(path, "dataset.classes=3") == f"{tmp_path}/specs/pets"
 
 
-def test_a_tilde_is_the_home_of_whoever_runs_it(written: Written, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HOME", "/home/me")
+def test_the_spec_of_a_run_can_be_loaded_from_any_folder(write: Write) -> None:
+    experiment = load(write("specs/a.yaml", SPEC)).experiment
+    copy = write("run/spec.yaml", dump(experiment))
 
-    assert found(written("a.yaml", SPEC.replace("path: pets", "path: ~/pets"))) == "/home/me/pets"
-
-
-def test_what_a_run_writes_down_means_the_same_anywhere(written: Written, tmp_path: Path):
-    """`nnrun train RUN/spec.yaml` repeats the run, from whichever folder."""
-    experiment = load(written("specs/a.yaml", SPEC)).experiment
-    again = written("run/spec.yaml", dump(experiment))
-
-    assert load(again).experiment.dataset == experiment.dataset
-
-
-@pytest.mark.parametrize("name", ["loop", "~no-such-person/pets", "x" * 5000, "süß/猫"])
-def test_any_name_can_be_read(name: str, written: Written, tmp_path: Path):
-    """Whether there is such a folder is looked at later."""
-    (tmp_path / "loop").symlink_to("loop")
-
-    assert found(written("a.yaml", SPEC.replace("path: pets", f"path: {name}"))).endswith(name)
+    assert load(copy).experiment.dataset == experiment.dataset

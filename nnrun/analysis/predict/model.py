@@ -13,7 +13,7 @@ from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.data import labels
 from nnrun.errors import IncompatibleSpec, RunError
 from nnrun.models import components, saved
-from nnrun.models.build import REFUSALS, TOO_LARGE
+from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS
 from nnrun.runs import layout
 from nnrun.spec.labels import check_output
 from nnrun.training.compile import outputs_logits
@@ -73,8 +73,8 @@ def _errors_of_keras(subject: TrainedRun) -> Iterator[None]:
     """Raises errors of Keras and TensorFlow as a RunError."""
     try:
         yield
-    except TOO_LARGE as error:
+    except MEMORY_ERRORS as error:
         raise RunError(f"{subject.run.path}: out of memory; predict fewer rows") from error
-    except REFUSALS as error:
+    except LAYER_ERRORS as error:
         reason = components.reason(error)
         raise RunError(f"{subject.run.path}: its model cannot be used: {reason}") from error

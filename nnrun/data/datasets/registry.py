@@ -1,9 +1,9 @@
-"""Which function loads which data set."""
+"""Loads the data set of a spec with the function of its name in the module `loader`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -11,34 +11,9 @@ import numpy as np
 
 from nnrun.data import published
 from nnrun.errors import DataError
-from nnrun.spec import dataset as specs
 from nnrun.spec import profile
-from nnrun.spec.dataset import Csv, DatasetBase, Images, Npz, Parquet, Text, UserData
+from nnrun.spec.dataset import DatasetBase, UserData
 from nnrun.types import Array, Dataset, Sequences
-
-# The function has the name that the data set has in a spec. Modules are named, not imported:
-# scikit-learn alone takes a second, and who trains on imdb should not wait for it.
-MODULES: dict[type[DatasetBase], str] = {
-    specs.Imdb: "imdb_reuters",
-    specs.Reuters: "imdb_reuters",
-    specs.BostonHousing: "housing",
-    specs.CaliforniaHousing: "housing",
-    specs.Mnist: "mnist",
-    specs.FashionMnist: "mnist",
-    specs.Cifar10: "cifar",
-    specs.Cifar100: "cifar",
-    specs.Digits: "scikit_learn",
-    specs.Iris: "scikit_learn",
-    specs.Wine: "scikit_learn",
-    specs.BreastCancer: "scikit_learn",
-    specs.Diabetes: "scikit_learn",
-    specs.Mnist5k: "mnist",
-    Images: "images",
-    Csv: "tables",
-    Parquet: "tables",
-    Text: "texts",
-    Npz: "npz",
-}
 
 
 def load(spec: DatasetBase) -> Dataset:
@@ -53,9 +28,9 @@ def load(spec: DatasetBase) -> Dataset:
     Raises:
         DataError: a file is missing or wrong, or the arguments leave no row to train or to test on.
     """
-    module = import_module(f"nnrun.data.datasets.{MODULES[type(spec)]}")
-    loader: Callable[[DatasetBase], Dataset] = getattr(module, spec.name)
-    dataset = loader(spec)
+    # scikit-learn alone takes a second to import, which other data sets do not need.
+    module = import_module(f"nnrun.data.datasets.{spec.loader}")
+    dataset: Dataset = getattr(module, spec.name)(spec)
     check_filled(spec, dataset)
     return dataset
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
 
 import pytest
 
 from nnrun.data import published
-from nnrun.data.datasets import registry
 from nnrun.data.published import File
+from nnrun.spec.dataset import DATASETS
 
 SIZES = {"md5": 32, "sha256": 64}
-NAMES = {get_args(cls.model_fields["name"].annotation)[0] for cls in registry.MODULES}
+NAMES = set(DATASETS)
 every_file = pytest.mark.parametrize("file", published.FILES, ids=lambda file: file.name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,15 +10,14 @@ from pydantic import TypeAdapter
 
 from nnrun.cli.specs import shipped_folder
 from nnrun.data import datasets
-from nnrun.data.datasets.registry import MODULES
 from nnrun.errors import DataError
 from nnrun.experiment import smoke
 from nnrun.spec import dataset as specs
-from nnrun.spec.dataset import DatasetBase
+from nnrun.spec.dataset import DATASETS, DatasetBase
 from nnrun.spec.loading import load
 from nnrun.types import Dataset, Sequences, Split
 
-NAMES = sorted(get_args(cls.model_fields["name"].annotation)[0] for cls in MODULES)
+NAMES = sorted(DATASETS)
 # What a kind of a person's own data needs to be said.
 OWN: dict[str, dict[str, Any]] = {
     load(path).experiment.dataset.name: load(path).experiment.dataset.model_dump()
