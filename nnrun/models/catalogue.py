@@ -134,8 +134,8 @@ def _argument(kind: str, parameter: inspect.Parameter, description: str) -> dict
         argument["doc"] = doc if len(doc) <= LONGEST else f"{doc[: LONGEST - 1].rstrip()}…"
     if component := _component_kind(kind, parameter.name):
         return {**argument, "kind": component}
-    choices = documented_choices(description, parameter.default)
-    if types := documented_types(description, parameter.default, choices):
+    choices = _documented_choices(description, parameter.default)
+    if types := _documented_types(description, parameter.default, choices):
         argument["types"] = types
     return {**argument, "choices": choices} if choices else argument
 
@@ -175,39 +175,23 @@ def _first_sentence(doc: str | None) -> str:
     return _END.split(" ".join(paragraph.split()), maxsplit=1)[0]
 
 
-def documented_types(description: str, default: object, choices: Sequence[str] = ()) -> list[str]:
-    """JSON types of an argument; empty if they are not certain.
-
-    Args:
-        default: its default; `inspect.Parameter.empty` if it has none.
-        choices: the words it accepts, if they are listed.
-
-    Example:
-        >>> documented_types("Positive integer, output dimension.", inspect.Parameter.empty)
-        ['integer']
-        >>> documented_types("Optional tuple of floats.", None)
-        ['number', 'array', 'null']
-    """
+def _documented_types(description: str, default: object, choices: Sequence[str]) -> list[str]:
+    """JSON types of an argument, such as "Optional tuple of floats"; empty if they are not certain."""
     text = _QUOTED.sub("", description[:TYPE_CHARACTERS])
     names = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
-    known = "null" if default is None else names.get(type(default))
+    json_type = "null" if default is None else names.get(type(default))
     if _AMBIGUOUS.search(text):
-        return [known] if known in ("boolean", "number") else []
+        return [json_type] if json_type in ("boolean", "number") else []
     types = {name for name, pattern in _TYPES.items() if pattern.search(text)}
-    if known == "integer" and not types:
-        known = "number"  # with the default 0, a float may be valid, too
-    if known in ("boolean", "number") or (known and types - {"null"}) or choices:
-        types |= {known or "string"}
+    if json_type == "integer" and not types:
+        json_type = "number"  # with the default 0, a float may be valid, too
+    if json_type in ("boolean", "number") or (json_type and types - {"null"}) or choices:
+        types |= {json_type or "string"}
     return [name for name in _TYPES if name in types] if types - {"null"} else []
 
 
-def documented_choices(description: str, default: object) -> list[str]:
-    """The words that an argument accepts; empty if they are not listed.
-
-    Example:
-        >>> documented_choices('string, either `"valid"` or `"same"`.', "valid")
-        ['valid', 'same']
-    """
+def _documented_choices(description: str, default: object) -> list[str]:
+    """The words that an argument accepts; empty if they are not listed."""
     match = _CHOICES.search(description)
     words = list(dict.fromkeys(_QUOTED.findall(match[1]))) if match else []
     fits = not isinstance(default, str) or default in words

@@ -74,15 +74,15 @@ class _Expansion:
                 self._faulty.add(name)
 
     def _read_block(self, path: str, node: Node) -> _Block | None:
-        known = (PARAMETERS, LAYERS)
+        keys = (PARAMETERS, LAYERS)
         if not isinstance(node.value, dict) or LAYERS not in node.value:
             self._fault(path, f"needs a list of {LAYERS}", node.key or node.place)
             return None
         for key, child in node.value.items():
-            if key not in known:
-                message = f"unknown key {quote(key)}; the keys here are {join_words(known, 'and')}"
+            if key not in keys:
+                message = f"unknown key {quote(key)}; the keys here are {join_words(keys, 'and')}"
                 place = child.key or child.place
-                self._fault(f"{path}.{key}", message, place, nearest(key, known))
+                self._fault(f"{path}.{key}", message, place, nearest(key, keys))
         layers, parameters = node.value[LAYERS], node.value.get(PARAMETERS)
         if not isinstance(layers.value, tuple) or not layers.value:
             self._fault(f"{path}.{LAYERS}", "must be a list of layers", layers.place)

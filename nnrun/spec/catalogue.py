@@ -144,8 +144,8 @@ def entry(kind: str, name: str) -> Entry | None:
 
 def arguments(kind: str, name: str) -> dict[str, Argument]:
     """All arguments of a class; empty for an unknown name."""
-    known = entry(kind, name)
-    return known.accepted if known else {}
+    cls = entry(kind, name)
+    return cls.accepted if cls else {}
 
 
 def argument_kind(kind: str, name: str, argument: str) -> str | None:
@@ -166,10 +166,10 @@ def monitored_metric(callback: Component) -> str | None:
 
 def name_lone_argument(kind: str, component: Component) -> Component:
     """The component with its single value under the name of the first argument."""
-    known = entry(kind, component.name)
-    if "" not in component.arguments or known is None or known.first is None:
+    cls = entry(kind, component.name)
+    if "" not in component.arguments or cls is None or cls.first is None:
         return component
-    return Component(name=component.name, arguments={known.first: component.arguments[""]})
+    return Component(name=component.name, arguments={cls.first: component.arguments[""]})
 
 
 def parse_component(kind: str, value: object) -> Component:

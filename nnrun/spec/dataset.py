@@ -36,15 +36,15 @@ class DatasetBase(Spec):
 
     loader: ClassVar[str]
     """Module in `nnrun/data/datasets/` with the function that loads it, named like the dataset."""
-    known: ClassVar[Profile]
-    """The rows, as far as they do not depend on arguments."""
+    facts: ClassVar[Profile]
+    """The profile of a dataset that does not depend on its arguments."""
     name: str
     prepare: tuple[Prepare, ...] = Field((), strict=False)
     """Prepare steps in order, fitted on the training rows only."""
 
     def profile(self) -> Profile:
-        """What is known of the rows before they are read."""
-        return self.known
+        """Facts about the rows, available before they are read."""
+        return self.facts
 
 
 PATHS = ("path", "test")
@@ -164,7 +164,7 @@ class Npz(UserData):
     """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
 
     loader = "npz"
-    known = Profile("npz", "table", None, None, None, open=True)
+    facts = Profile("npz", "table", None, None, None, open=True)
     name: Literal["npz"]
     task: Literal["classification", "regression"] | None = None
     """By default whole numbers are classes and others are values."""
@@ -251,14 +251,14 @@ class Words(DatasetBase):
         drops_words = self.skip_top or limit <= max(rarest, start or 0)
         if self.oov_char is not None and drops_words:
             kept.append(self.oov_char)
-        known = replace(self.known, highest=max(kept, default=0))
-        return known if self.maxlen is None else replace(known, train=None, test=None)
+        profile = replace(self.facts, highest=max(kept, default=0))
+        return profile if self.maxlen is None else replace(profile, train=None, test=None)
 
 
 class Imdb(Words):
     """50,000 film reviews, positive or negative."""
 
-    known = Profile("imdb", "texts", 25_000, 25_000, None, range(2), "sentiment")
+    facts = Profile("imdb", "texts", 25_000, 25_000, None, range(2), "sentiment")
     name: Literal["imdb"]
     _rarest = 88_584
 
@@ -266,7 +266,7 @@ class Imdb(Words):
 class Reuters(Words):
     """11,228 newswires in 46 topics."""
 
-    known = Profile("reuters", "texts", None, None, None, range(46), "topic")
+    facts = Profile("reuters", "texts", None, None, None, range(46), "topic")
     name: Literal["reuters"]
     test_split: Fraction = 0.2
     """Fraction of the rows kept for testing."""
@@ -274,11 +274,11 @@ class Reuters(Words):
 
     def profile(self) -> Profile:
         """As of all datasets of words, split by `test_split`."""
-        known = super().profile()
+        profile = super().profile()
         if self.maxlen is not None:
-            return known
+            return profile
         train, test = split_in_order(11_228, self.test_split)
-        return replace(known, train=train, test=test)
+        return replace(profile, train=train, test=test)
 
 
 class BostonHousing(DatasetBase):
@@ -326,7 +326,7 @@ class Mnist(DatasetBase):
     """70,000 handwritten digits, 28 x 28 grey."""
 
     loader = "mnist"
-    known = Profile("mnist", "images", 60_000, 10_000, (28, 28), range(10), "digit")
+    facts = Profile("mnist", "images", 60_000, 10_000, (28, 28), range(10), "digit")
     name: Literal["mnist"]
 
 
@@ -334,7 +334,7 @@ class FashionMnist(DatasetBase):
     """70,000 pieces of clothing in 10 kinds, 28 x 28 grey."""
 
     loader = "mnist"
-    known = Profile(
+    facts = Profile(
         "fashion_mnist", "images", 60_000, 10_000, (28, 28), range(10), "kind of clothing"
     )
     name: Literal["fashion_mnist"]
@@ -344,7 +344,7 @@ class Cifar10(DatasetBase):
     """60,000 photographs in 10 kinds, 32 x 32 in colour."""
 
     loader = "cifar"
-    known = Profile("cifar10", "images", 50_000, 10_000, (32, 32, 3), range(10), "kind")
+    facts = Profile("cifar10", "images", 50_000, 10_000, (32, 32, 3), range(10), "kind")
     name: Literal["cifar10"]
 
 
@@ -373,42 +373,42 @@ class Embedded(DatasetBase):
 
     def profile(self) -> Profile:
         """The published numbers, with rows drawn for testing."""
-        train, test = split_at_random(self.known.train or 0, self.test_split)
-        return replace(self.known, train=train, test=test)
+        train, test = split_at_random(self.facts.train or 0, self.test_split)
+        return replace(self.facts, train=train, test=test)
 
 
 class Digits(Embedded):
     """1,797 handwritten digits, 8 x 8 grey from 0 to 16. No download."""
 
-    known = Profile("digits", "images", 1_797, None, (8, 8), range(10), "digit", highest=16)
+    facts = Profile("digits", "images", 1_797, None, (8, 8), range(10), "digit", highest=16)
     name: Literal["digits"]
 
 
 class Iris(Embedded):
     """150 flowers of 3 species with 4 measures. No download."""
 
-    known = Profile("iris", "table", 150, None, (4,), range(3), "species")
+    facts = Profile("iris", "table", 150, None, (4,), range(3), "species")
     name: Literal["iris"]
 
 
 class Wine(Embedded):
     """178 wines of 3 growers with 13 measures. No download."""
 
-    known = Profile("wine", "table", 178, None, (13,), range(3), "grower", uneven=True)
+    facts = Profile("wine", "table", 178, None, (13,), range(3), "grower", uneven=True)
     name: Literal["wine"]
 
 
 class BreastCancer(Embedded):
     """569 tumours, malignant or benign, with 30 measures. No download."""
 
-    known = Profile("breast_cancer", "table", 569, None, (30,), range(2), "diagnosis", uneven=True)
+    facts = Profile("breast_cancer", "table", 569, None, (30,), range(2), "diagnosis", uneven=True)
     name: Literal["breast_cancer"]
 
 
 class Diabetes(Embedded):
     """442 patients with 10 measures and the course of a year. No download."""
 
-    known = Profile(
+    facts = Profile(
         *("diabetes", "table", 442, None, (10,)),
         target="disease progression after one year",
         uneven=True,
@@ -420,7 +420,7 @@ class Mnist5k(Embedded):
     """5,000 of MNIST's training images, 500 of each digit, 28 x 28 grey. No download."""
 
     loader = "mnist"
-    known = Profile("mnist_5k", "images", 5_000, None, (28, 28), range(10), "digit")
+    facts = Profile("mnist_5k", "images", 5_000, None, (28, 28), range(10), "digit")
     name: Literal["mnist_5k"]
 
 

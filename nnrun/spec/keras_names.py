@@ -104,8 +104,8 @@ def may_be_null(argument: Argument) -> bool:
     """Whether `null` is a valid value."""
     if argument.required:
         return False
-    known = argument.kind is None and bool(argument.types)
-    return not known or argument.default is None or "null" in argument.types
+    typed = argument.kind is None and argument.types
+    return not typed or argument.default is None or "null" in argument.types
 
 
 def expected_value(kind: str, entry: Entry, argument: Argument, value: object) -> str | None:

@@ -120,8 +120,8 @@ def loss_family(loss: str) -> str:
 def are_probabilities(training: Training) -> bool:
     """Whether the model's output is a probability, or a logit of one."""
     loss = training.loss.name
-    known = loss_family(loss) in ("sparse", "categorical", "binary")
-    return known and loss.replace("_", "").lower() not in _NO_PROBABILITIES
+    classifies = loss_family(loss) in ("sparse", "categorical", "binary")
+    return classifies and loss.replace("_", "").lower() not in _NO_PROBABILITIES
 
 
 def threshold(loss: str) -> float:

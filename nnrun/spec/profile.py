@@ -1,4 +1,4 @@
-"""What is known of rows before they are read, from a quick look at CSV files and folders.
+"""Facts about rows before they are read, from a quick look at CSV files and folders.
 
 Used by `check`, which loads neither NumPy nor pandas.
 """
@@ -89,8 +89,8 @@ def _inspect_table(path: Path, separator: str, _changed: int, size: int) -> Tabl
             rows, lines = [], []
             for row in filter(None, reader):
                 if len(row) != len(names):
-                    found = f"line {reader.line_num} has {len(row)} cells"
-                    raise ValueError(f"{found}, but the header has {len(names)}")
+                    message = f"line {reader.line_num} has {len(row)} cells"
+                    raise ValueError(f"{message}, but the header has {len(names)}")
                 rows.append(row)
                 lines.append(reader.line_num)
         except csv.Error as error:
@@ -150,14 +150,14 @@ Kind = Literal["images", "table", "texts"]
 
 @dataclass(frozen=True)
 class Profile:
-    """What is known of the rows of a dataset.
+    """Facts about the rows of a dataset, available before they are read.
 
     Args:
         name: of the dataset.
         train, test: numbers of rows; None where they depend on the rows.
         shape: of one row; None for texts, which differ in length.
         classes: their numbers; empty for a regression.
-        target: what a label is.
+        target: meaning of a label.
         highest: the largest pixel, or the largest word index of a dataset of words.
         uneven: whether some column varies ten times as much as another.
         open: whether shape and classes are known only after reading the rows.
@@ -176,7 +176,7 @@ class Profile:
 
     @property
     def is_regression(self) -> bool:
-        """Whether the labels are known to be values."""
+        """Whether the labels are certainly values."""
         return not self.open and not self.classes
 
     def shape_after(self, steps: Sequence[Step]) -> tuple[int, ...] | None:

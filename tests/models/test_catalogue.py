@@ -10,15 +10,12 @@ import pytest
 from nnrun.models import catalogue as listing
 from nnrun.spec import catalogue as shipped
 from nnrun.spec import component, keras_names
-from nnrun.spec.keras_names import expected_value as expected_of
+from tests.models import layers
 
 # Values of required arguments, to test the others.
 NEEDED: dict[str, Any] = {
-    **dict.fromkeys(("units", "filters", "n", "num_heads", "key_dim", "groups", "axes"), 2),
-    **dict.fromkeys(("input_dim", "output_dim", "pool_size", "kernel_size", "output_size"), 2),
-    **dict.fromkeys(("height", "width", "num_bins", "head_dim", "num_query_heads", "size"), 2),
-    **dict.fromkeys(("num_key_value_heads", "max_number", "num_classes", "num_tokens"), 2),
-    **dict.fromkeys(("rate", "stddev", "factor", "height_factor", "width_factor", "scale"), 0.1),
+    **layers.NEEDED,
+    **dict.fromkeys(("groups", "size", "num_classes", "num_tokens"), 2),
     **dict.fromkeys(("recall", "precision", "specificity", "sensitivity", "value"), 0.5),
     **dict.fromkeys(("filename", "filepath", "backup_dir", "directory"), "x.keras"),
     "target_class_ids": [0],
@@ -83,7 +80,9 @@ def test_every_default_is_valid():
         f"{name}.{argument.name}: {argument.default} is not {expected}"
         for kind, name, argument in (each.values for each in arguments())
         if not argument.required and argument.default is not None
-        for expected in [expected_of(kind, shipped.entry(kind, name), argument, argument.default)]
+        for expected in [
+            keras_names.expected_value(kind, shipped.entry(kind, name), argument, argument.default)
+        ]
         if expected
     ]
 
