@@ -71,7 +71,7 @@ class Argument:
     """
 
     name: str
-    required: bool
+    required: bool = False
     default: object = None
     kind: str | None = None
     doc: str = ""
@@ -112,10 +112,11 @@ def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
 
 STACKS = "stacks"
 """The kind of an argument with a list of stacks."""
+MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
 _STACK = "A list of layers, from the input on."
 _SHORTCUT = "Layers for the input before it is added; by default none."
+_PATHS = "A list of stacks; an empty one returns its input."
 _MERGE = "How outputs are merged: along the last axis, or elementwise."
-MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
 
 COMPOSITES = {
     entry.name: entry
@@ -123,28 +124,26 @@ COMPOSITES = {
         _entry(
             "Residual",
             "Adds the output of a stack of layers to its input: a skip connection.",
-            Argument("main", True, None, "layers", _STACK),
-            Argument("shortcut", False, [], "layers", _SHORTCUT),
+            Argument("main", required=True, kind="layers", doc=_STACK),
+            Argument("shortcut", default=[], kind="layers", doc=_SHORTCUT),
         ),
         _entry(
             "Branches",
             "Passes its input to several stacks of layers and merges their outputs.",
-            Argument(
-                "paths", True, None, STACKS, "A list of stacks; an empty one returns its input."
-            ),
-            Argument("merge", False, "concatenate", None, _MERGE, ("string",), MERGES),
+            Argument("paths", required=True, kind=STACKS, doc=_PATHS),
+            Argument("merge", default=MERGES[0], doc=_MERGE, types=("string",), choices=MERGES),
         ),
         _entry(
             "Repeat",
             "Repeats a stack of layers, each time with new weights.",
-            Argument("times", True, None, None, "Number of repeats.", ("integer",)),
-            Argument("layers", True, None, "layers", _STACK),
+            Argument("times", required=True, doc="Number of repeats.", types=("integer",)),
+            Argument("layers", required=True, kind="layers", doc=_STACK),
         ),
         _entry(
             "Block",
             "The layers of one of `blocks`.",
-            Argument("layers", True, None, "layers", _STACK),
-            Argument("block", False, None, None, "The block's name.", ("string", "null")),
+            Argument("layers", required=True, kind="layers", doc=_STACK),
+            Argument("block", doc="The block's name.", types=("string", "null")),
         ),
     )
 }
@@ -190,16 +189,19 @@ NETWORKS = (
 _WEIGHTS = "Pretrained weights: `imagenet`, downloaded once, or none."
 _POOLING = "Global pooling of the last feature maps: mean or maximum."
 _PREPROCESS = "Whether to scale pixels from 0 to 255 as the network expects."
-_WORD = ("string", "null")
+_TRAINABLE = "Whether its weights are trained."
+_WORD, _BOOLEAN = ("string", "null"), ("boolean",)
 
 APPLICATIONS = {
     APPLICATION: _entry(
         APPLICATION,
         "A network of `keras.applications` without its top, for transfer learning.",
-        Argument("name", True, None, None, "The network's name.", ("string",), NETWORKS),
-        Argument("weights", False, "imagenet", None, _WEIGHTS, _WORD, ("imagenet",)),
-        Argument("pooling", False, None, None, _POOLING, _WORD, ("avg", "max")),
-        Argument("preprocess", False, True, None, _PREPROCESS, ("boolean",)),
-        Argument("trainable", False, True, None, "Whether its weights are trained.", ("boolean",)),
+        Argument(
+            "name", required=True, doc="The network's name.", types=("string",), choices=NETWORKS
+        ),
+        Argument("weights", default="imagenet", doc=_WEIGHTS, types=_WORD, choices=("imagenet",)),
+        Argument("pooling", doc=_POOLING, types=_WORD, choices=("avg", "max")),
+        Argument("preprocess", default=True, doc=_PREPROCESS, types=_BOOLEAN),
+        Argument("trainable", default=True, doc=_TRAINABLE, types=_BOOLEAN),
     )
 }
