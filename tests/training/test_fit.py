@@ -15,8 +15,8 @@ from keras import layers, optimizers, regularizers
 from sklearn.utils.class_weight import compute_class_weight
 
 from nnrun.data import datasets, labels, preprocessing
-from nnrun.data.datasets import registry
 from nnrun.errors import TrainingError
+from nnrun.spec.dataset import DATASETS
 from nnrun.spec.training import Training
 from nnrun.training import compiled, devices
 from nnrun.training.compile import compile_model
@@ -61,17 +61,12 @@ class Heard(Observer):
 @cache
 def real(name: str) -> tuple[Array, Array, int]:
     """Inputs, labels and classes of 140 rows that come with a library."""
-    [spec] = [cls for cls in registry.MODULES if registry.MODULES[cls] and _name(cls) == name]
-    found = datasets.load(spec(name=name, test_split=0.05))
+    found = datasets.load(DATASETS[name](name=name, test_split=0.05))
     x = np.asarray(found.train.x, np.float32)[: TRAINED + HELD_OUT]
     y = found.train.y[: TRAINED + HELD_OUT]
     scaled = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-3)
     forms = {"digits": x[..., None] / 16}
     return forms.get(name, scaled), y, len(found.classes)
-
-
-def _name(cls: Any) -> str:
-    return str(cls.model_fields["name"].annotation.__args__[0])
 
 
 Stack = Callable[[], list[Any]]
