@@ -2,7 +2,7 @@
 
 The process loads TensorFlow and does not use it, so a fork computes what a fresh process computes.
 This file, started as a script, is that process: it reads one request per line from standard input
-and answers each with one line.
+and answers each with one number.
 """
 
 from __future__ import annotations
@@ -22,33 +22,17 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from injector import Call, Fault, arm, calls, stop_clock
+from injector import Call, Fault, arm, read_calls, stop_clock
 
 HEAVY = (
-    "tensorflow",
-    "tensorflow.compat.v1",
-    "keras",
-    "nnrun.experiment.fold",
-    "nnrun.experiment.recorder",
-    "nnrun.spec.expect",
-    "nnrun.cli.app",
-    "nnrun.cli.summary",
-    "nnrun.cli.progress",
-    "nnrun.cli.train",
-    "nnrun.cli.kfold",
-    "nnrun.cli.worker",
-    "nnrun.analysis.compare",
-    "nnrun.data.datasets.scikit_learn",
-    "nnrun.plots",
-    "matplotlib.backends.backend_agg",
-    "mlxtend.data",
-    "pooch",
-    "sklearn.datasets",
-    "PIL.PngImagePlugin",
-    "h5py",
-)
+    "tensorflow tensorflow.compat.v1 keras nnrun.experiment.fold nnrun.experiment.recorder "
+    "nnrun.spec.expect nnrun.cli.app nnrun.cli.summary nnrun.cli.progress nnrun.cli.train "
+    "nnrun.cli.kfold nnrun.cli.worker nnrun.analysis.compare nnrun.data.datasets.scikit_learn "
+    "nnrun.plots matplotlib.backends.backend_agg mlxtend.data pooch sklearn.datasets "
+    "PIL.PngImagePlugin h5py"
+).split()
 """Modules that training loads."""
 LIGHT = ("nnrun.cli.summary", "nnrun.analysis.compare", "rich.table")
 """Modules that `list`, `show` and `compare` load."""
@@ -75,15 +59,15 @@ class Pending:
     Args:
         pid: of the process.
         status: waits for its end and returns the exit code.
-        files: its output files `out` and `err`, and the list of calls, `trace`.
+        stem: of its files: the output `.out` and `.err`, and the calls, `.trace`.
     """
 
-    def __init__(self, pid: int, status: Callable[[], int], files: Mapping[str, str]) -> None:
+    def __init__(self, pid: int, status: Callable[[], int], stem: str) -> None:
         self.pid = pid
         self.returncode: int | None = None
         self._began = time.monotonic()
         self._status = status
-        self._files = files
+        self._stem = stem
         self._handle = os.pidfd_open(pid)
 
     def ended(self, seconds: float) -> bool:
@@ -114,34 +98,30 @@ class Pending:
     def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
         """Waits for the end; returns standard output and standard error."""
         self.wait(timeout)
-        return self._read("out"), self._read("err")
-
-    def _read(self, name: str) -> str:
-        return Path(self._files[name]).read_text(errors="replace")
+        out, err = (Path(f"{self._stem}.{name}") for name in ("out", "err"))
+        return out.read_text(errors="replace"), err.read_text(errors="replace")
 
     def answer(self, patience: float = PATIENCE) -> Answer:
         """Waits for the end, and kills a command that takes longer than `patience` seconds."""
         in_time = self.ended(patience)
         if not in_time:
             self.kill()
-        code = self.wait()
-        seconds = time.monotonic() - self._began
-        trace = calls(Path(self._files["trace"]))
-        return Answer(
-            code if in_time else None, self._read("out"), self._read("err"), trace, seconds
-        )
+        out, err = self.communicate()
+        code = self.returncode if in_time else None
+        calls = read_calls(Path(f"{self._stem}.trace"))
+        return Answer(code, out, err, calls, time.monotonic() - self._began)
 
 
-def fresh(folder: Path, *arguments: object) -> Pending:
-    """Starts `nnrun` in a new process, as a shell would; no call in it can be made to fail.
+def start_fresh(folder: Path, *arguments: object) -> Pending:
+    """Starts `nnrun` in a new process, as a shell would; its calls cannot be made to fail.
 
     Args:
         folder: for its output, and for the settings of Keras.
         arguments: of the command.
     """
     stem = tempfile.mktemp(prefix="fresh-", dir=folder)
-    files = {name: f"{stem}.{name}" for name in ("out", "err", "trace")}
-    with Path(files["out"]).open("w") as out, Path(files["err"]).open("w") as err:
+    Path(f"{stem}.trace").touch()
+    with Path(f"{stem}.out").open("w") as out, Path(f"{stem}.err").open("w") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "nnrun", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -150,13 +130,27 @@ def fresh(folder: Path, *arguments: object) -> Pending:
             env=_environment(folder),
             start_new_session=True,
         )
-    return Pending(process.pid, process.wait, files)
+    return Pending(process.pid, process.wait, stem)
 
 
 def _environment(folder: Path) -> dict[str, str]:
     environment = os.environ | {"KERAS_HOME": str(folder / "keras"), "COLUMNS": "200"}
     environment.pop("NNRUN_RUNS", None)
     return environment
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command to fork; the arguments are those of `ForkServer.start`."""
+
+    arguments: list[str]
+    stem: str
+    cwd: str
+    env: dict[str, str]
+    fork_workers: bool
+    watched: str | None
+    fault: Fault
+    second: int | None
 
 
 class ForkServer:
@@ -180,7 +174,6 @@ class ForkServer:
         fork_workers: bool = False,
     ) -> None:
         self._folder = folder
-        self._number = 0
         self._fork_workers = fork_workers
         self._lock = threading.Lock()
         environment = dict(environment or _environment(folder))
@@ -200,20 +193,19 @@ class ForkServer:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def ask(self, request: Mapping[str, Any]) -> Any:
-        """Sends a request and returns the answer."""
+    def _ask(self, request: Mapping[str, object]) -> int:
         assert self._process.stdin
         assert self._process.stdout
         with self._lock:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            return json.loads(self._process.stdout.readline())
+            return int(self._process.stdout.readline())
 
     def start(
         self,
         *arguments: object,
         watched: Path | None = None,
-        fault: Fault | None = None,
+        fault: Fault = Fault(),  # noqa: B008 - frozen
         second: int | None = None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
@@ -228,29 +220,27 @@ class ForkServer:
             cwd: the working directory; by default that of this process.
             env: further variables; Keras and TensorFlow have read theirs before.
         """
-        with self._lock:
-            self._number += 1
-            stem = self._folder / f"{self._number}"
-        files = {name: f"{stem}.{name}" for name in ("out", "err", "trace")}
-        for path in files.values():
-            Path(path).touch()
-        request: dict[str, Any] = {
-            "run": [*map(str, arguments)],
-            "files": files,
-            "cwd": str(cwd or Path.cwd()),
-            "env": dict(env or {}),
-            "fork_workers": self._fork_workers,
-        }
-        if watched:
-            request["watched"] = str(watched.resolve())
-            request["fault"] = asdict(fault or Fault())
-        if second:
-            request["second"] = second
-        pid = self.ask(request)
-        return Pending(pid, lambda: int(self.ask({"wait": pid})), files)
+        stem = tempfile.mktemp(prefix="forked-", dir=self._folder)
+        for name in ("out", "err", "trace"):
+            Path(f"{stem}.{name}").touch()
+        request = Request(
+            [*map(str, arguments)],
+            stem,
+            str(cwd or Path.cwd()),
+            dict(env or {}),
+            self._fork_workers,
+            str(watched.resolve()) if watched else None,
+            fault,
+            second,
+        )
+        pid = self._ask(asdict(request))
+        return Pending(pid, lambda: self._ask({"wait": pid}), stem)
 
     def run(
-        self, *arguments: object, watched: Path | None = None, fault: Fault | None = None
+        self,
+        *arguments: object,
+        watched: Path | None = None,
+        fault: Fault = Fault(),  # noqa: B008 - frozen
     ) -> Answer:
         """Runs `nnrun` to its end; arguments as for `start`."""
         return self.start(*arguments, watched=watched, fault=fault).answer()
@@ -259,46 +249,45 @@ class ForkServer:
 def _serve(modules: Sequence[str]) -> None:
     """Forks for each request; ends with its input."""
     # Only answers go to the original standard output: modules may print while they load.
-    line = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _load(modules)
-    for text in sys.stdin:
-        request = json.loads(text)
-        answer = _fork(request) if "run" in request else _status(request["wait"])
-        line.write(f"{json.dumps(answer)}\n")
-        line.flush()
+    for line in sys.stdin:
+        request = json.loads(line)
+        if pid := request.get("wait"):
+            answer = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        else:
+            answer = _fork(Request(**request | {"fault": Fault(**request["fault"])}))
+        print(answer, file=answers, flush=True)
 
 
 def _load(modules: Sequence[str]) -> None:
     from nnrun.training import backend
 
     sys.stderr.flush()
-    terminal, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
+    terminal, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     backend.load()
-    for module in modules:
-        # Some load only when something is asked of them.
-        hasattr(importlib.import_module(module), "anything")
+    for name in modules:
+        # `backend` delays the loading of some modules until an attribute is looked up.
+        getattr(importlib.import_module(name), "__all__", None)
     os.dup2(terminal, 2)
 
 
-def _status(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def _fork(request: Mapping[str, Any]) -> int:
+def _fork(request: Request) -> int:
+    """Runs the command in a fork; returns its process id."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        _become(request)
+        _set_up(request)
         from nnrun.cli.entry import main
 
         main()
     except SystemExit as end:
         _exit(end.code)
     except BaseException:  # noqa: BLE001
-        # As Python ends: with the traceback that no run may show.
+        # As Python ends: with a traceback.
         sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
     os._exit(1)
@@ -311,33 +300,32 @@ def _exit(code: object) -> None:
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
-def _become(request: Mapping[str, Any]) -> None:
+def _set_up(request: Request) -> None:
     """Makes this fork look like a fresh process that was started from a script."""
     os.setsid()
-    os.chdir(request["cwd"])
-    os.environ.update(request["env"])
-    files = request["files"]
+    os.chdir(request.cwd)
+    os.environ.update(request.env)
     for number, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(files[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(f"{request.stem}.{name}", os.O_WRONLY), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", 1)  # noqa: SIM115
-    sys.argv = ["nnrun", *request["run"]]
+    sys.argv = ["nnrun", *request.arguments]
     # A shell that runs the tests in the background ignores it, and a child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A spawned worker would run the main module again.
     sys.modules["__main__"] = types.ModuleType("__main__")
-    if request["fork_workers"]:
+    if request.fork_workers:
         multiprocessing.util.spawnv_passfds = _start_worker
-    if "watched" in request:
-        arm(request["watched"], Fault(**request["fault"]), files["trace"])
-    if "second" in request:
-        stop_clock(request["second"])
+    if request.watched:
+        arm(request.watched, request.fault, f"{request.stem}.trace")
+    if request.second:
+        stop_clock(request.second)
 
 
 _spawn = multiprocessing.util.spawnv_passfds
 
 
-def _start_worker(path: str, arguments: Sequence[Any], kept: Sequence[int]) -> int:
+def _start_worker(path: str, arguments: Sequence[str | bytes], kept: Sequence[int]) -> int:
     """Starts a process for `multiprocessing`; a worker is a fork of this one.
 
     Args:
@@ -353,15 +341,15 @@ def _start_worker(path: str, arguments: Sequence[Any], kept: Sequence[int]) -> i
     if pid:
         return pid
     try:
-        _forget({0, 1, 2, *kept})
-        sys.argv = ["-c", *arguments[-1:]]
+        _reset_process({0, 1, 2, *kept})
+        sys.argv = ["-c", str(arguments[-1])]
         exec(program, {})
     except SystemExit as end:
         _exit(end.code)
     os._exit(1)
 
 
-def _forget(kept: set[int]) -> None:
+def _reset_process(kept: set[int]) -> None:
     """Drops the signal handlers, and the files except `kept`, as a new program would."""
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):

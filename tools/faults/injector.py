@@ -1,4 +1,4 @@
-"""Calls of the file layer that fail on demand: compiles `shim.c`, and arms it.
+"""Calls of the file layer that fail on demand: compiles `shim.c` and arms it.
 
 A process started with `LD_PRELOAD` naming the compiled shim can call `arm`; from then on the calls
 that change something under a folder are counted, and the chosen one fails.
@@ -20,11 +20,11 @@ SOURCE = Path(__file__).with_name("shim.c")
 
 
 class Action(IntEnum):
-    """What becomes of the chosen call; the order is that of `shim.c`."""
+    """What the chosen call does, in the order of `shim.c`."""
 
     FAIL_ONCE = 0
-    FAIL_ON = 1  # and so do all that follow
-    HALF_ONCE = 2  # a write takes half of the bytes, as POSIX lets it
+    FAIL_ON = 1  # and all later calls fail too
+    HALF_ONCE = 2  # a write takes half of the bytes, as POSIX allows
     HALF_THEN_FAIL = 3
     KILL = 4
     HALF_THEN_KILL = 5
@@ -32,11 +32,11 @@ class Action(IntEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One call that goes wrong.
+    """One call that fails.
 
     Args:
-        number: of the call, from 1; 0 counts only.
-        action: what becomes of it.
+        number: of the call, from 1; with 0 calls are only counted.
+        action: what it does.
         error: the `errno` of a call that fails.
     """
 
@@ -44,13 +44,10 @@ class Fault:
     action: Action = Action.FAIL_ON
     error: int = errno.ENOSPC
 
-    def __str__(self) -> str:
-        return f"call {self.number} {self.action.name} {errno.errorcode[self.error]}"
-
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was counted: its number, what it does, and the path that it does it to."""
+    """A counted call, such as `write`, with the path that it changes."""
 
     number: int
     name: str
@@ -58,14 +55,14 @@ class Call:
 
 
 def missing() -> str | None:
-    """Why no file layer can be made to fail here, if it cannot."""
+    """Why faults cannot be injected on this machine; None if they can."""
     if sys.platform != "linux":
         return "needs Linux, for LD_PRELOAD and /proc"
     return None if shutil.which("cc") else "needs a C compiler, `cc`"
 
 
-def compiled(folder: Path) -> Path:
-    """The shim, compiled into a folder."""
+def compile_shim(folder: Path) -> Path:
+    """Compiles the shim into a folder."""
     shim = folder / "shim.so"
     command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(shim), str(SOURCE), "-ldl"]
     subprocess.run(command, check=True)
@@ -73,16 +70,16 @@ def compiled(folder: Path) -> Path:
 
 
 def arm(folder: str, fault: Fault, trace: str) -> None:
-    """From now on counts calls under a folder, writes each to a file, and lets one go wrong.
+    """From now on counts the calls under a folder, logs each to a file, and lets one fail.
 
     Args:
         folder: without links in its path.
-        fault: the call that goes wrong.
+        fault: the call that fails.
         trace: a file outside of the folder.
     """
-    told = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+    log = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     ctypes.CDLL(None).faults_arm(
-        folder.encode(), ctypes.c_long(fault.number), fault.error, int(fault.action), told
+        folder.encode(), ctypes.c_long(fault.number), fault.error, int(fault.action), log
     )
 
 
@@ -91,8 +88,7 @@ def stop_clock(second: int) -> None:
     ctypes.CDLL(None).faults_stop_clock(ctypes.c_long(second))
 
 
-def calls(trace: Path) -> list[Call]:
-    """What was written of the calls, in their order; nothing where none was armed."""
-    lines = trace.read_text().splitlines() if trace.exists() else []
-    parts = (line.split("\t") for line in lines)
+def read_calls(trace: Path) -> list[Call]:
+    """The calls in a log, in their order."""
+    parts = (line.split("\t") for line in trace.read_text().splitlines())
     return [Call(int(number), name, Path(path)) for number, name, path in parts]

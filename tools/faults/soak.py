@@ -1,15 +1,15 @@
-"""Trains in one process again and again: memory and open files must not grow.
+"""Trains many times in one process: memory and open files must not grow.
 
-    python tools/faults/soak.py --minutes 10 --ways seeds runs folds epochs
+    python tools/faults/soak.py --minutes 10 --modes seeds runs folds epochs
 
-`seeds` is one `nnrun train SPEC --seeds N`; `runs` trains run after run, each built anew; `folds`
-trains fold after fold of one cross-validation, as a worker of `nnrun kfold` does; `epochs` is one
-run with many epochs. The first third of the time is for warming up. Over the rest a line is fitted
-through the resident memory, which may rise by 2 %, and as many files must be open at the end as after
-the first third.
+`seeds` is one `nnrun train SPEC --seeds N`; `runs` trains one run after another, each with a new
+model; `folds` trains the folds of one cross-validation again and again, as a worker of `nnrun kfold`
+does; `epochs` is one run with many epochs. The first third of the time is for warming up. After it,
+a line fitted to the resident memory may rise by 2 %, and at the end as many files must be open as
+after the first third.
 
-What XLA has compiled TensorFlow keeps as long as the process lives, 8 MB for each spec. So `runs`,
-which builds anew what could be used again, is of the graph engine.
+TensorFlow keeps what XLA has compiled as long as the process lives, 8 MB for each model. So `runs`,
+which builds new models, uses the graph engine.
 """
 
 from __future__ import annotations
@@ -30,222 +30,207 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import specs
 import typer
 
-from nnrun.types import Observer
+from nnrun.types import Logs, Observer
 
-MOST_GROWTH = 0.02
-EVERY_SECONDS = 1.0
-MOST_SEEDS_A_SECOND = 3
+if TYPE_CHECKING:
+    from nnrun.experiment.fold import Folder
+    from nnrun.experiment.recorder import RunContext
+    from nnrun.spec.experiment import Experiment
+
+MAX_GROWTH = 0.02
+INTERVAL = 1.0  # seconds between samples
+SEEDS_PER_SECOND = 3
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The process at one moment.
-
-    Args:
-        seconds: since it began.
-        bytes: resident.
-        files: open.
-    """
+    """Seconds since the start, resident bytes and open files of this process."""
 
     seconds: float
     bytes: int
     files: int
 
 
-def sample(began: float) -> Sample:
-    """How it is now, after what is not needed any more has been freed."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    files = len(list(Path("/proc/self/fd").iterdir()))
-    return Sample(time.monotonic() - began, pages * PAGE, files)
-
-
-class Enough(KeyboardInterrupt):
+class TimeOverError(KeyboardInterrupt):
     """The time is over; a run that is being trained ends as by Ctrl-C."""
 
 
 @dataclass
-class Watch:
-    """Takes samples for some time."""
+class Watch(Observer):
+    """Takes samples for some time; as an observer, also during training."""
 
     seconds: float
     began: float = field(default_factory=time.monotonic)
     samples: list[Sample] = field(default_factory=list)
 
-    def turn(self) -> None:
+    def sample(self) -> None:
         """Takes a sample.
 
         Raises:
-            Enough: the time is over.
+            TimeOverError: the time is over.
         """
-        self.samples.append(sample(self.began))
+        gc.collect()
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        self.samples.append(Sample(time.monotonic() - self.began, pages * PAGE, files))
         if self.samples[-1].seconds > self.seconds:
-            raise Enough
+            raise TimeOverError
+
+    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
+        last = self.samples[-1].seconds if self.samples else 0.0
+        if time.monotonic() - self.began > last + INTERVAL:
+            self.sample()
 
 
-def judged(name: str, samples: list[Sample]) -> tuple[str, bool]:
-    """What the samples say, as a line, and whether it is well."""
-    settled = [each for each in samples if each.seconds > samples[-1].seconds / 3]
-    times = np.array([each.seconds for each in settled])
-    sizes = np.array([each.bytes for each in settled]) / 1e6
+def judge(name: str, samples: list[Sample]) -> bool:
+    """Prints a line about the samples; returns whether memory and files stayed constant."""
+    settled = [sample for sample in samples if sample.seconds > samples[-1].seconds / 3]
+    times = np.array([sample.seconds for sample in settled])
+    sizes = np.array([sample.bytes for sample in settled]) / 1e6
     slope, start = np.polyfit(times - times[0], sizes, 1)
     growth = slope * (times[-1] - times[0]) / start
     first, last = settled[0], settled[-1]
-    is_well = growth <= MOST_GROWTH and last.files == first.files
-    line = (
+    is_constant = growth <= MAX_GROWTH and last.files == first.files
+    print(
         f"{name}: {len(samples)} samples in {last.seconds:.0f} s, after warming up "
         f"{first.bytes / 1e6:.1f} MB and {first.files} files, at the end {last.bytes / 1e6:.1f} MB "
-        f"and {last.files} files; {growth:+.2%}, {slope * 60:+.2f} MB a minute"
+        f"and {last.files} files; {growth:+.2%}, {slope * 60:+.2f} MB per minute"
+        + ("" if is_constant else "  GROWS")
     )
-    return line + ("" if is_well else "  GROWS"), is_well
+    return is_constant
 
 
 def seeds(folder: Path, watch: Watch) -> None:
     """One command with many seeds."""
     from nnrun.cli.app import app
 
-    spec = specs.written(folder, "digits", specs.DIGITS)
-    count = int(MOST_SEEDS_A_SECOND * watch.seconds)
-    threading.Thread(target=_interrupt, args=(watch,), daemon=True).start()
-    runs = ["--runs", str(folder / "runs"), "--seeds", str(count)]
+    def sample_and_stop() -> None:
+        try:
+            while True:
+                time.sleep(INTERVAL)
+                watch.sample()
+        except TimeOverError:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    spec = specs.write(folder, "digits", specs.DIGITS)
+    threading.Thread(target=sample_and_stop, daemon=True).start()
+    count = int(SEEDS_PER_SECOND * watch.seconds)
+    options = ["--runs", str(folder / "runs"), "--seeds", str(count)]
     try:
-        app(["train", str(spec), *runs], standalone_mode=False)
+        app(["train", str(spec), *options], standalone_mode=False)
     except typer.Exit:
-        raise Enough from None
-
-
-def _interrupt(watch: Watch) -> None:
-    """Takes samples, and stops the command when the time is over."""
-    try:
-        while True:
-            time.sleep(EVERY_SECONDS)
-            watch.turn()
-    except Enough:
-        os.kill(os.getpid(), signal.SIGINT)
+        raise TimeOverError from None
 
 
 def runs(folder: Path, watch: Watch) -> None:
-    """Run after run, each with a model of its own."""
+    """One run after another, each with a new model."""
     from nnrun.cli.app import app
 
-    graph = {"training": specs.DIGITS["training"] | {"engine": "graph"}}
-    spec = specs.written(folder, "digits", specs.DIGITS | graph)
+    spec = specs.write(folder, "digits", specs.train(specs.DIGITS, engine="graph"))
     while True:
         app(["train", str(spec), "--runs", str(folder / "runs")], standalone_mode=False)
         shutil.rmtree(folder / "runs")
-        watch.turn()
+        watch.sample()
 
 
 def folds(folder: Path, watch: Watch) -> None:
-    """Fold after fold with one model, as a worker of `nnrun kfold` has them."""
+    """One fold after another with one model, as in a worker of `nnrun kfold`."""
     from nnrun.data import splits
-    from nnrun.experiment import inputs
-    from nnrun.experiment.fold import build, train
+    from nnrun.experiment import fold, inputs
 
-    raw = inputs.load_data(_loaded(folder, "boston", specs.BOSTON))
+    raw = inputs.load_data(_load(folder, specs.BOSTON))
     rule = raw.spec.validation.kfold
     assert rule
-    parts = itertools.cycle(splits.folds(rule, raw.dataset, seed=raw.seed))
-    observer, previous = Observed(), None
-    for fold in parts:
-        taken = inputs.prepare_fold(raw, fold)
-        previous = build(taken, observer, previous=previous)
-        train(previous, _folder(folder), context=_origin(), observer=observer)
+    setup = None
+    for part in itertools.cycle(splits.folds(rule, raw.dataset, seed=raw.seed)):
+        setup = fold.build(inputs.prepare_fold(raw, part), Observer(), previous=setup)
+        fold.train(setup, _folder(folder), context=_context(), observer=Observer())
         shutil.rmtree(folder / "runs")
-        watch.turn()
+        watch.sample()
 
 
 def epochs(folder: Path, watch: Watch) -> None:
     """One run of very many epochs."""
     from nnrun.experiment import fold
 
-    spec = specs.DIGITS | {"training": specs.DIGITS["training"] | {"epochs": 10**7}}
-    taken = fold.load_and_prepare(_loaded(folder, "long", spec))
-    observer = Observed(watch)
-    fold.train(fold.build(taken, observer), _folder(folder), context=_origin(), observer=observer)
+    spec = _load(folder, specs.train(specs.DIGITS, epochs=10**7))
+    setup = fold.build(fold.load_and_prepare(spec), watch)
+    fold.train(setup, _folder(folder), context=_context(), observer=watch)
 
 
-def _loaded(folder: Path, name: str, spec: dict[str, Any]) -> Any:
+def _load(folder: Path, spec: specs.Spec) -> Experiment:
     from nnrun.spec.loading import load
 
-    return load(specs.written(folder, name, spec)).experiment
+    return load(specs.write(folder, "soak", spec)).experiment
 
 
-def _folder(folder: Path) -> Callable[[dict[str, Any]], Any]:
+def _folder(folder: Path) -> Folder:
     from nnrun.runs import create
 
     return lambda record: create(folder / "runs", "soak", now=datetime.now(), record=record)
 
 
-def _origin() -> Any:
+def _context() -> RunContext:
     from nnrun.experiment.recorder import RunContext
 
     return RunContext((), time.perf_counter(), 0.0)
 
 
-class Observed(Observer):
-    """An Observer that has a sample taken now and then, if it has a watch."""
-
-    def __init__(self, watch: Watch | None = None) -> None:
-        self._watch = watch
-        self._last = time.monotonic()
-
-    def epoch_ended(self, epoch: int, logs: Any, seconds: float) -> None:
-        if self._watch and time.monotonic() - self._last > EVERY_SECONDS:
-            self._last = time.monotonic()
-            self._watch.turn()
+MODES: dict[str, Callable[[Path, Watch], None]] = {
+    "seeds": seeds,
+    "runs": runs,
+    "folds": folds,
+    "epochs": epochs,
+}
 
 
-WAYS = {"seeds": seeds, "runs": runs, "folds": folds, "epochs": epochs}
-
-
-def soaked(way: str, seconds: float) -> list[Sample]:
-    """Trains in one way for some time."""
+def soak(mode: str, seconds: float) -> list[Sample]:
+    """Trains for some time."""
     from nnrun.training import backend
 
     backend.load()
-    folder = Path(tempfile.mkdtemp(prefix="nnrun-soak-")).resolve()
-    os.environ["KERAS_HOME"] = str(folder / "keras")
     watch = Watch(seconds)
-    with Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
+    with (
+        tempfile.TemporaryDirectory(prefix="nnrun-soak-") as name,
+        Path(os.devnull).open("w") as null,
+        redirect_stdout(null),
+        redirect_stderr(null),
+    ):
+        folder = Path(name).resolve()
+        os.environ["KERAS_HOME"] = str(folder / "keras")
         try:
-            WAYS[way](folder, watch)
+            MODES[mode](folder, watch)
         except KeyboardInterrupt:
             if watch.samples[-1].seconds < seconds:
                 raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
     return watch.samples
 
 
 def main() -> int:
-    """Reads the arguments and trains, each way in a process of its own; returns the exit code."""
+    """Reads the arguments and trains, each mode in its own process; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=10, help="for each way")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--samples", type=Path, help="write all samples into this file of CSV")
+    parser.add_argument("--minutes", type=float, default=10, help="for each mode")
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--samples", type=Path, help="write all samples into this CSV file")
     arguments = parser.parse_args()
-    if len(arguments.ways) > 1:
-        minutes = ["--minutes", str(arguments.minutes)]
-        command = [sys.executable, __file__, *minutes]
-        codes = [subprocess.call([*command, "--ways", way]) for way in arguments.ways]
-        return max(codes)
-    samples = soaked(arguments.ways[0], arguments.minutes * 60)
+    if len(arguments.modes) > 1:
+        command = [sys.executable, __file__, "--minutes", str(arguments.minutes)]
+        return max(subprocess.call([*command, "--modes", mode]) for mode in arguments.modes)
+    [mode] = arguments.modes
+    samples = soak(mode, arguments.minutes * 60)
     if arguments.samples:
-        rows = [f"{each.seconds:.1f},{each.bytes},{each.files}\n" for each in samples]
+        rows = [f"{sample.seconds:.1f},{sample.bytes},{sample.files}\n" for sample in samples]
         arguments.samples.write_text("seconds,bytes,files\n" + "".join(rows))
-    line, is_well = judged(arguments.ways[0], samples)
-    print(line)
-    return int(not is_well)
+    return int(not judge(mode, samples))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,23 @@
-"""The experiments that are disturbed: small, of real data that come with the installation."""
+"""The experiments that are disturbed: small, on real data that come with the installation."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
-DIGITS: dict[str, Any] = {
+
+class Spec(TypedDict):
+    """The content of a spec file, without its name."""
+
+    dataset: dict[str, object]
+    model: list[dict[str, object]]
+    training: dict[str, object]
+    validation: dict[str, object]
+
+
+DIGITS: Spec = {
     "dataset": {"name": "digits", "prepare": [{"rescale": 16}, "flatten"]},
     "model": [
         {"Dense": {"units": 32, "activation": "relu"}},
@@ -22,7 +32,7 @@ DIGITS: dict[str, Any] = {
     },
     "validation": {"holdout": {"size": 0.2, "take": "random", "stratify": True}},
 }
-BOSTON: dict[str, Any] = {
+BOSTON: Spec = {
     "dataset": {"name": "boston_housing", "prepare": ["standardize"]},
     "model": [{"Dense": {"units": 16, "activation": "relu"}}, {"Dense": 1}],
     "training": {
@@ -34,17 +44,20 @@ BOSTON: dict[str, Any] = {
     },
     "validation": {"kfold": {"folds": 3}},
 }
-STOPPING = {"EarlyStopping": {"monitor": "val_loss", "patience": 5, "restore_best_weights": True}}
-WRITING = [{"CSVLogger": {"filename": "own.csv"}}, {"ModelCheckpoint": {"filepath": "own.keras"}}]
+CALLBACKS = [
+    {"CSVLogger": {"filename": "own.csv"}},
+    {"ModelCheckpoint": {"filepath": "own.keras"}},
+    {"EarlyStopping": {"monitor": "val_loss", "patience": 5, "restore_best_weights": True}},
+]
 
 
-def with_callbacks(spec: dict[str, Any], *callbacks: dict[str, Any]) -> dict[str, Any]:
-    """The same experiment with callbacks."""
-    return spec | {"training": spec["training"] | {"callbacks": list(callbacks)}}
+def train(spec: Spec, **changes: object) -> Spec:
+    """The same experiment with changes in its `training`."""
+    return {**spec, "training": {**spec["training"], **changes}}
 
 
-def written(folder: Path, name: str, spec: dict[str, Any]) -> Path:
-    """The file of an experiment, as a person would write it."""
+def write(folder: Path, name: str, spec: Spec) -> Path:
+    """Writes the file of an experiment."""
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump({"name": name, **spec}, sort_keys=False))
     return path

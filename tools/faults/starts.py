@@ -1,9 +1,9 @@
-"""Starts many runs at the same second into one folder of runs: each must come out whole.
+"""Starts many runs in the same second into one folder of runs: each must be complete.
 
     python tools/faults/starts.py --count 20
 
-Every folder must hold the files of a run that was alone, no two may have one name, and `nnrun show`
-and `nnrun list` must know each of them as finished.
+Each folder must hold the files of a run that was alone, no two may have the same name, and
+`nnrun show` and `nnrun list` must report each of them as finished.
 """
 
 from __future__ import annotations
@@ -21,95 +21,91 @@ from pathlib import Path
 
 import injector
 import specs
-from folders import Said, contents, differences
+from folders import Contents, contents, differences, status
 
 NOON = "1767268800"
-PATIENCE = 900  # seconds that so many may take side by side
+PATIENCE = 900  # seconds for all runs together
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: its exit code, and the run folder that it names."""
+    """The exit code of a process, its messages, and the run folder that it reports."""
 
     code: int
-    said: str
+    message: str
     run: Path | None
 
+    @classmethod
+    def read(cls, code: int, out: str, err: str) -> Ended:
+        """Reads the output of `nnrun train --json`."""
+        try:
+            (run,) = json.loads(out)["runs"]
+        except (ValueError, KeyError):
+            return cls(code, err or out, None)
+        return cls(code, err, Path(run["path"]))
 
-def started(spec: Path, root: Path, count: int) -> list[Ended]:
-    """Starts `nnrun train` so many times at once, and waits for all.
 
-    For them it is the same second from beginning to end, where the file layer can be made to say so.
+def start(spec: Path, root: Path, count: int) -> list[Ended]:
+    """Starts `nnrun train` several times at once, and waits for all.
+
+    If faults can be injected, it is the same second for them from beginning to end.
     """
     command = [sys.executable, "-m", "nnrun", "train", str(spec), "--json", "--runs", str(root)]
     pipe, environment = subprocess.PIPE, os.environ | {"KERAS_HOME": str(spec.with_name("keras"))}
     if injector.missing() is None:
-        environment |= {"LD_PRELOAD": str(injector.compiled(spec.parent)), "FAULTS_CLOCK": NOON}
+        shim = injector.compile_shim(spec.parent)
+        environment |= {"LD_PRELOAD": str(shim), "FAULTS_CLOCK": NOON}
     processes = [
         subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
         for _ in range(count)
     ]
-    # Read one after another: what a run prints fits into the pipe of one that still waits.
+    # Read one after another: the output of a run fits into its pipe.
     outputs = [process.communicate(timeout=PATIENCE) for process in processes]
-    return [
-        ended(process.returncode, *output)
-        for process, output in zip(processes, outputs, strict=True)
-    ]
+    return [Ended.read(p.returncode, *output) for p, output in zip(processes, outputs, strict=True)]
 
 
-def ended(code: int, out: str, err: str) -> Ended:
-    """How a process ended, by its exit code and by what it printed with `--json`."""
-    try:
-        (run,) = json.loads(out)["runs"]
-    except (ValueError, KeyError):
-        return Ended(code, err or out, None)
-    return Ended(code, err, Path(run["path"]))
-
-
-def complaints(all_ended: Sequence[Ended], root: Path, known: dict[str, Said]) -> Iterator[str]:
-    """What is wrong with runs that were started together, as sentences.
+def find_problems(ended: Sequence[Ended], root: Path, expected: Contents) -> Iterator[str]:
+    """The problems of runs that were started together, as sentences.
 
     Args:
-        all_ended: how each process ended.
+        ended: the end of each process.
         root: the folder of their runs.
-        known: what the same run says that was alone, of `folders.contents`.
+        expected: the contents of the same run that was alone.
     """
-    paths = [each.run for each in all_ended if each.run]
-    for each in all_ended:
-        if each.code or not each.run:
-            yield f"ended with {each.code}: {each.said[-500:]}"
-    if twice := [path for path, times in Counter(paths).items() if times > 1]:
+    for process in ended:
+        if process.code or not process.run:
+            yield f"ended with {process.code}: {process.message[-500:]}"
+    paths = Counter(process.run for process in ended if process.run)
+    if twice := [path for path, times in paths.items() if times > 1]:
         yield f"written by two: {twice}"
-    there = {path.name for path in root.iterdir()}
-    if strange := there ^ {path.name for path in paths}:
-        yield f"made by none, or gone: {sorted(strange)}"
+    if differing := {path.name for path in root.iterdir()} ^ {path.name for path in paths}:
+        yield f"reported but missing, or not reported: {sorted(differing)}"
     for path in paths:
-        found, broken = contents(path)
-        yield from (f"{path.name}: {each}" for each in broken)
-        yield from (f"{path.name}: {each}" for each in differences(found, known, whole=True))
-        if found["run.json"]["status"] != "finished":
-            yield f"{path.name}: is {found['run.json']['status']}"
+        actual, broken = contents(path)
+        for problem in (*broken, *differences(actual, expected, complete=True)):
+            yield f"{path.name}: {problem}"
+        if status(path) != "finished":
+            yield f"{path.name}: is {status(path)}"
 
 
 def shared_seconds(root: Path) -> int:
-    """How many runs have a name that another would have had too."""
+    """The number of runs with the same time in their name as another."""
     stamps = Counter(path.name[:15] for path in root.iterdir())
     return sum(times for times in stamps.values() if times > 1)
 
 
-def _listed(root: Path) -> Iterator[str]:
-    """What `nnrun list` and `nnrun show` have to say against the runs."""
+def _find_unlisted(root: Path) -> Iterator[str]:
+    """Runs that `nnrun list` or `nnrun show` do not report as finished."""
     nnrun = [sys.executable, "-m", "nnrun"]
     answer = subprocess.check_output([*nnrun, "list", "--json", "--runs", str(root)], text=True)
     runs = json.loads(answer)["runs"]
     if len(runs) != len(list(root.iterdir())):
-        yield f"list knows {len(runs)} runs"
+        yield f"list reports {len(runs)} runs"
     for run in runs:
-        shown = subprocess.run(
-            [*nnrun, "show", run["path"]], check=False, capture_output=True, text=True
-        )
-        if shown.returncode or run["status"] != "finished":
-            yield f"{run['path']}: {run['status']}, {shown.stderr}"
+        command = [*nnrun, "show", run["path"]]
+        show = subprocess.run(command, check=False, capture_output=True, text=True)
+        if show.returncode or run["status"] != "finished":
+            yield f"{run['path']}: {run['status']}, {show.stderr}"
 
 
 def main() -> int:
@@ -117,20 +113,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=20, help="runs at once")
+    parser.add_argument("--count", type=int, default=20, help="runs at the same time")
     count = parser.parse_args().count
     with tempfile.TemporaryDirectory(prefix="nnrun-starts-") as name:
         folder = Path(name).resolve()
-        spec = specs.written(folder, "digits", specs.DIGITS)
-        (alone,) = started(spec, folder / "alone", 1)
-        assert alone.run, alone.said
-        known, _ = contents(alone.run)
+        spec = specs.write(folder, "digits", specs.DIGITS)
+        (alone,) = start(spec, folder / "alone", 1)
+        assert alone.run, alone.message
+        expected, _ = contents(alone.run)
         root = folder / "runs"
-        wrong = [*complaints(started(spec, root, count), root, known), *_listed(root)]
-        print(*wrong, sep="\n", end="\n" if wrong else "")
-        whole = len(list(root.iterdir()))
-        print(f"{whole} of {count} runs, {shared_seconds(root)} of them in a shared second")
-    return int(bool(wrong))
+        problems = [*find_problems(start(spec, root, count), root, expected), *_find_unlisted(root)]
+        print(*problems, sep="\n", end="\n" if problems else "")
+        runs = len(list(root.iterdir()))
+        print(f"{runs} of {count} runs, {shared_seconds(root)} of them in a shared second")
+    return int(bool(problems))
 
 
 if __name__ == "__main__":
