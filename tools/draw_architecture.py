@@ -23,50 +23,45 @@ WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 150, 36, 70, 44, 60
 Point = tuple[float, float]
 
 
-def layers() -> list[list[str]]:
+def read_layers() -> list[list[str]]:
     """Packages of each layer, from the top."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    contract = next(each for each in settings["contracts"] if each["type"] == "layers")
+    [contract] = [item for item in settings["contracts"] if item["type"] == "layers"]
     return [[name.strip() for name in layer.split("|")] for layer in contract["layers"]]
 
 
-def imports(packages: list[str]) -> dict[str, set[str]]:
-    """What each package imports, without imports that follow from others."""
+def read_imports(packages: list[str]) -> dict[str, set[str]]:
+    """The imports of each package, without those that follow from others."""
     graph = grimp.build_graph("nnrun", cache_dir=None)
     for name in packages:
         if graph.find_children(f"nnrun.{name}"):
             graph.squash_module(f"nnrun.{name}")
+    modules = {name: f"nnrun.{name}" for name in packages}
     direct = {
         name: {
             other
-            for other in packages
-            if other != name
-            and graph.direct_import_exists(importer=f"nnrun.{name}", imported=f"nnrun.{other}")
+            for other, imported in modules.items()
+            if graph.direct_import_exists(importer=modules[name], imported=imported)
         }
+        - {name}
         for name in packages
     }
-    reached: dict[str, set[str]] = {}
+    indirect: dict[str, set[str]] = {}
     for name in TopologicalSorter(direct).static_order():
-        reached[name] = direct[name].union(*(reached[other] for other in direct[name]))
+        indirect[name] = direct[name].union(*(indirect[other] for other in direct[name]))
     return {
-        name: {
-            other
-            for other in found
-            if not any(other in reached[third] for third in found - {other})
-        }
-        for name, found in direct.items()
+        name: {o for o in others if not any(o in indirect[third] for third in others - {o})}
+        for name, others in direct.items()
     }
 
 
-def rows(layers: list[list[str]], direct: dict[str, set[str]]) -> list[list[str]]:
+def join_rows(layers: list[list[str]], direct: dict[str, set[str]]) -> list[list[str]]:
     """The layers, joined with the one above where neither imports the other."""
-    joined: list[list[str]] = []
+    joined: list[list[str]] = [[]]
     for layer in layers:
-        above = joined[-1] if joined else []
-        if above and not any(direct[name] & set(layer) for name in above):
-            joined[-1] = above + layer
-        else:
-            joined.append(list(layer))
+        if any(direct[name] & set(layer) for name in joined[-1]):
+            joined.append([])
+        joined[-1] += layer
     return joined
 
 
@@ -123,15 +118,15 @@ class Drawing:
 
     def _port(self, name: str, other: str, *, leaves: bool) -> float:
         """Arrows at one side of a box are spread in the order of their other ends."""
-        found = [b if leaves else a for a, b in self.arrows if (a if leaves else b) == name]
-        found.sort(key=lambda each: (self.center[each], each))
-        return self.center[name] + 30 * (found.index(other) - (len(found) - 1) / 2)
+        ends = [b if leaves else a for a, b in self.arrows if (a if leaves else b) == name]
+        ends.sort(key=lambda end: (self.center[end], end))
+        return self.center[name] + 30 * (ends.index(other) - (len(ends) - 1) / 2)
 
     def _gap(self, row: int, x: float) -> float:
         """The place between, or beside, the boxes of a row that is closest to x."""
         centers = [self.center[name] for name in self.rows[row]]
         half = (WIDTH + GAP_X) / 2
-        gaps = [centers[0] - half, *(each + half for each in centers)]
+        gaps = [centers[0] - half, *(center + half for center in centers)]
         nearest = min(gaps, key=lambda gap: (abs(gap - x), gap))
         self.passing[row, nearest] += 1  # arrows through one gap lie side by side
         return nearest + 10 * (self.passing[row, nearest] - 2)
@@ -144,9 +139,9 @@ def _curve(start: Point, end: Point) -> str:
 
 def draw() -> str:
     """The picture as SVG."""
-    order = layers()
-    found = imports([name for layer in order for name in layer])
-    return Drawing(rows(order, found), found).svg()
+    layers = read_layers()
+    imports = read_imports([name for layer in layers for name in layer])
+    return Drawing(join_rows(layers, imports), imports).svg()
 
 
 if __name__ == "__main__":

@@ -102,9 +102,16 @@ def cross_validate_one(
     ):
         # Workers start first: loading TensorFlow there takes longer than everything below.
         team.start()
-        from nnrun.experiment.crossval.flow import Order, cross_validate
+        from nnrun.experiment.crossval.flow import cross_validate
 
         interrupts.check()
-        check = interrupts.check
-        order = Order(loaded.experiment, loaded.overrides, workers, folder, began, check)
-        cross_validate(order, team, progress)
+        cross_validate(
+            loaded.experiment,
+            team,
+            folder,
+            progress,
+            overrides=loaded.overrides,
+            workers=workers,
+            began=began,
+            check_interrupt=interrupts.check,
+        )

@@ -1,7 +1,7 @@
-"""Processes that work side by side and tell how it goes.
+"""Worker processes that run at the same time and send messages.
 
-Each is a fresh interpreter, so a worker that dies, for want of memory say, takes nothing with it
-but the job it was at, and whatever it used is given back when it goes.
+Each is a fresh interpreter, so a worker that dies, for example when memory runs out, takes only its
+job with it, and everything that it used is freed.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
-from typing import Any, Self
+from multiprocessing.context import SpawnProcess
+from typing import Self
 
-# How long a worker that was asked to stop has to write down what it has.
-PATIENCE = 30.0
+PATIENCE = 30.0  # seconds for a worker to save its results after a request to stop
 
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """A worker's last word, which it did not say itself.
+    """The last message of a worker, sent in its place.
 
     Args:
-        code: its exit code; minus the signal's number where a signal ended it.
+        code: its exit code; minus the signal number if a signal ended it.
     """
 
     code: int | None
 
     @property
     def reason(self) -> str:
-        """Why it went, as far as that shows."""
+        """Why it died, as far as the exit code tells."""
         if self.code is not None and self.code < 0:
             name = signal.Signals(-self.code).name
             hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
@@ -42,30 +42,27 @@ class WorkerDied:
 
 @dataclass(eq=False)
 class Worker:
-    """One process, and what it is at.
+    """One process with its connection.
 
     Args:
-        number: counted from 0; free numbers are given anew.
-        job: whatever the one who gave it wants to remember.
+        number: counted from 0; free numbers are used again.
     """
 
     number: int
-    process: Any
-    line: Connection
-    ready: bool = False
-    job: Any = field(default=None)
+    process: SpawnProcess
+    connection: Connection
 
-    def send(self, message: Any) -> None:
-        """Hands it a message; one that is gone does not hear it, which `WorkerPool.receive` tells of."""
+    def send(self, message: object) -> None:
+        """Sends a message; if the worker is gone, `WorkerPool.receive` reports that."""
         with suppress(OSError):
-            self.line.send(message)
+            self.connection.send(message)
 
 
 class WorkerPool:
     """Worker processes; leaving the context ends them all.
 
     Args:
-        main: what each runs, a function of a module, called with its end of the line.
+        main: the function of a module that each worker runs, called with its connection.
     """
 
     def __init__(self, main: Callable[[Connection], None]) -> None:
@@ -80,55 +77,53 @@ class WorkerPool:
         self.stop()
 
     def start(self) -> Worker:
-        """Starts one more process; returns before it is ready for anything."""
+        """Starts one more process; returns before it is ready."""
         ours, theirs = self._context.Pipe()
         taken = {worker.number for worker in self.workers}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
         process = self._context.Process(target=self._main, args=(theirs,), daemon=True)
-        with _deaf_to_interrupts():
+        with _interrupts_ignored():
             process.start()
-        # Else the line would not end when the worker does.
+        # Otherwise the connection would stay open when the worker ends.
         theirs.close()
-        worker = Worker(number, process, ours)
-        self.workers.append(worker)
-        return worker
+        self.workers.append(Worker(number, process, ours))
+        return self.workers[-1]
 
-    def receive(self, seconds: float) -> Iterator[tuple[Worker, Any]]:
-        """What the workers have said by now, each with its worker; `Gone` is the last of one.
+    def receive(self, seconds: float) -> Iterator[tuple[Worker, object]]:
+        """The messages so far, each with its worker; `WorkerDied` is the last of a worker.
 
         Args:
-            seconds: waits so long for a first message.
+            seconds: how long to wait for the first message.
         """
-        lines = {worker.line: worker for worker in self.workers}
-        for line in connection.wait(list(lines), seconds):
-            worker = lines[line]  # type: ignore[index]  # only lines were given
+        ready = connection.wait([worker.connection for worker in self.workers], seconds)
+        for worker in [worker for worker in self.workers if worker.connection in ready]:
             try:
-                message = worker.line.recv()
+                message = worker.connection.recv()
             except (EOFError, OSError):
                 worker.process.join()
-                worker.line.close()
+                worker.connection.close()
                 self.workers.remove(worker)
                 message = WorkerDied(worker.process.exitcode)
             yield worker, message
 
     def stop(self) -> None:
-        """Asks every worker to stop, waits until it has, and ends those that do not."""
+        """Asks every worker to stop, waits for them, and kills those that do not stop."""
         try:
             for worker in self.workers:
                 worker.process.terminate()
             for worker in self.workers:
                 worker.process.join(PATIENCE)
         finally:
-            # Also where a second Ctrl-C ends the waiting.
+            # Also if a second Ctrl-C ends the waiting.
             for worker in self.workers:
                 worker.process.kill()
-                worker.line.close()
+                worker.connection.close()
             self.workers = []
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """A process started within does not hear Ctrl-C, which is for the one who started it."""
+def _interrupts_ignored() -> Iterator[None]:
+    """A process started within ignores Ctrl-C, which the main process handles."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -7,7 +7,7 @@ loads in `build`, so that errors in the data are reported without waiting for it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nnrun.data import splits
 from nnrun.experiment.inputs import PreparedData, load_data, prepare_fold
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nnrun.experiment.recorder import RunContext
     from nnrun.experiment.setup import TrainingSetup
 
-Folder = Callable[[dict[str, Any]], Run]
+Folder = Callable[[dict[str, object]], Run]
 """Makes the run folder from the first content of its record."""
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 
 from nnrun import plots
 from nnrun.data import input_schema, splits
@@ -43,6 +42,31 @@ class RunContext:
     check_interrupt: Callable[[], None] = lambda: None
 
 
+def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, object]:
+    """The first content of `run.json`."""
+    prepared, fold = setup.prepared, setup.prepared.fold
+    return {
+        "verb": "kfold" if fold.number else "train",
+        **({"fold": fold.number} if fold.number else {}),
+        "seed": prepared.seed,
+        "epochs": prepared.spec.training.epochs,
+        "spec_digest": digest(prepared.spec),
+        "overrides": list(context.overrides),
+        "engine": setup.engine,
+        "device": setup.device,
+        "data_digest": prepared.digest,
+        "split_digest": splits.digest([fold]),
+        "rows": {
+            "train": len(fold.train),
+            "validation": len(fold.validation),
+            "test": 0 if fold.number else len(prepared.dataset.test),
+        },
+        "notices": list(prepared.notices),
+        "parameters": setup.model.count_params(),
+        **environment.describe(),
+    }
+
+
 @dataclass
 class Recorder(Observer):
     """Writes each epoch into the run folder as it ends, and notifies another observer.
@@ -62,6 +86,11 @@ class Recorder(Observer):
     epoch_seconds: list[float] = field(default_factory=list)
     schedule: CheckpointSchedule = field(default_factory=CheckpointSchedule)
 
+    @property
+    def seconds(self) -> float:
+        """Total time so far."""
+        return self.before + time.perf_counter() - self.context.began
+
     def keep_run(self) -> AbstractContextManager[None]:
         """Writes the final status when the block ends, and saves the epochs so far on errors."""
         return backend.keep_run(
@@ -79,18 +108,20 @@ class Recorder(Observer):
         Raises:
             RunError: the folder cannot be written.
         """
-        self.observer.run_began(self.run.path)
-        for notice in self.setup.prepared.notices:
+        run, prepared = self.run, self.setup.prepared
+        self.observer.run_began(run.path)
+        for notice in prepared.notices:
             self.observer.notice(notice)
-        self.resume()
-        self._describe()
+        self._resume()
+        run.write_text(layout.SPEC, dump(prepared.spec))
+        run.write_text(layout.SUMMARY, self.setup.summary)
+        run.write_json(layout.PREPARATION, _describe_preparation(prepared))
+        if prepared.dataset.words:
+            run.write_json(layout.WORDS, asdict(prepared.dataset.words()))
+        run.update()
 
-    def resume(self) -> None:
-        """Finds the checkpoint to resume from, and cuts the journal to its epochs.
-
-        Raises:
-            RunError: the folder cannot be written.
-        """
+    def _resume(self) -> None:
+        """Finds the checkpoint to resume from, and cuts the journal to its epochs."""
         self.start, warnings = checkpoints.latest(self.run)
         for warning in warnings:
             self.observer.notice(warning)
@@ -105,15 +136,6 @@ class Recorder(Observer):
         checkpoints.delete_after(self.run, len(self.history))
         self.run.begin_journal(self.history)
 
-    def _describe(self) -> None:
-        run, prepared = self.run, self.setup.prepared
-        run.write_text(layout.SPEC, dump(prepared.spec))
-        run.write_text(layout.SUMMARY, self.setup.summary)
-        run.write_json(layout.PREPARATION, describe_preparation(prepared))
-        if prepared.dataset.words:
-            run.write_json(layout.WORDS, asdict(prepared.dataset.words()))
-        run.update()
-
     def save_state(self, capture: Callable[[], State]) -> None:
         """Writes a checkpoint if one is due.
 
@@ -125,13 +147,13 @@ class Recorder(Observer):
             return
         with self.schedule.measured():
             state = capture()
-            seconds = self.before + time.perf_counter() - self.context.began
-            growing = callbacks.appended_files(self.setup.prepared.spec.training.callbacks)
-            grown = checkpoints.appended_files(self.run, growing)
+            names = callbacks.appended_files(self.setup.prepared.spec.training.callbacks)
+            files = checkpoints.appended_files(self.run, names)
             # After a crash of the machine the journal must hold all epochs of the checkpoint.
             self.run.settled(layout.JOURNAL)
-            epoch_seconds = tuple(self.epoch_seconds)
-            checkpoint = Checkpoint(state, self.history, epoch_seconds, seconds, grown)
+            checkpoint = Checkpoint(
+                state, self.history, tuple(self.epoch_seconds), self.seconds, files
+            )
             checkpoints.write(self.run, checkpoint)
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
@@ -163,6 +185,14 @@ class Recorder(Observer):
         best = history.best_epoch
         run.end_journal()
         run.write_json(layout.HISTORY, history.epochs)
+        spent = {
+            "total": self.seconds,
+            "import": self.context.import_seconds,
+            "data": self.setup.prepared.seconds,
+            "build": self.setup.seconds,
+            "training": sum(self.epoch_seconds),
+            "epoch_median": statistics.median(self.epoch_seconds or [0.0]),
+        }
         metrics = {
             "schema_version": layout.SCHEMA_VERSION,
             "epochs": len(history),
@@ -173,23 +203,12 @@ class Recorder(Observer):
             "best": history.row(best - 1) if best else {},
             **(evaluations or {}),
             "parameters": self.setup.model.count_params(),
-            "seconds": self._seconds(),
+            "seconds": {name: round(value, 4) for name, value in spent.items()},
         }
         run.write_json(layout.METRICS, metrics)
         for metric in history.epochs:
             if not metric.startswith("val_"):
                 run.write_figure(metric, plots.curve(history, metric, best_epoch=best))
-
-    def _seconds(self) -> dict[str, float]:
-        spent = {
-            "total": self.before + time.perf_counter() - self.context.began,
-            "import": self.context.import_seconds,
-            "data": self.setup.prepared.seconds,
-            "build": self.setup.seconds,
-            "training": sum(self.epoch_seconds),
-            "epoch_median": statistics.median(self.epoch_seconds or [0.0]),
-        }
-        return {name: round(value, 4) for name, value in spent.items()}
 
     def finish(self, metrics: dict[str, dict[str, float]], predicted: Predictions) -> None:
         """Writes the trained model and everything that depends on it."""
@@ -204,47 +223,19 @@ class Recorder(Observer):
             run.write_drawing("model", plots.model(setup.structure))
 
 
-def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, Any]:
-    """The first content of `run.json`."""
-    prepared, fold = setup.prepared, setup.prepared.fold
-    rows = {
-        "train": len(fold.train),
-        "validation": len(fold.validation),
-        "test": 0 if fold.number else len(prepared.dataset.test),
-    }
-    return {
-        "verb": "kfold" if fold.number else "train",
-        **({"fold": fold.number} if fold.number else {}),
-        "seed": prepared.seed,
-        "epochs": prepared.spec.training.epochs,
-        "spec_digest": digest(prepared.spec),
-        "overrides": list(context.overrides),
-        "engine": setup.engine,
-        "device": setup.device,
-        "data_digest": prepared.digest,
-        "split_digest": splits.digest([fold]),
-        "rows": rows,
-        "notices": list(prepared.notices),
-        "parameters": setup.model.count_params(),
-        **environment.describe(),
-    }
-
-
-def describe_preparation(prepared: PreparedData) -> dict[str, Any]:
+def _describe_preparation(prepared: PreparedData) -> dict[str, object]:
     """The content of `prepare.json`: the fitted steps and the shape of a prepared row."""
-    preparation = prepared.preparation
-    steps = [
-        {
-            "step": fitted.step.model_dump(),
-            "shape": fitted.shape,
-            "state": {name: value.tolist() for name, value in fitted.state.items()},
-        }
-        for fitted in preparation.steps
-    ]
     return {
-        "shape": list(preparation.shape),
-        "dtype": preparation.dtype,
+        "shape": list(prepared.preparation.shape),
+        "dtype": prepared.preparation.dtype,
         "classes": prepared.dataset.classes,
         "rows": asdict(input_schema.of(prepared.dataset)),
-        "steps": steps,
+        "steps": [
+            {
+                "step": fitted.step.model_dump(),
+                "shape": fitted.shape,
+                "state": {name: value.tolist() for name, value in fitted.state.items()},
+            }
+            for fitted in prepared.preparation.steps
+        ],
     }

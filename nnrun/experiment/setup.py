@@ -83,13 +83,7 @@ class TrainingSetup:
         start: Checkpoint | None,
         save_state: Callable[[Callable[[], State]], None],
     ) -> None:
-        """Trains for all epochs.
-
-        Args:
-            folder: of the run, for the files of callbacks.
-            observer: receives every epoch.
-            start: the checkpoint to resume from.
-            save_state: as for `Trainer.train`.
+        """Trains for all epochs from `start`; `save_state` is called as by `Trainer.train`.
 
         Raises:
             TrainingError: the loss is not finite, memory ran out, or a callback failed.

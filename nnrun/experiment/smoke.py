@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sized
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -68,7 +67,11 @@ def load_rows(spec: Experiment, *, synthetic: bool) -> SmokeTrial:
             f"{spec.dataset.name}: {missing[0]} is not there, and a smoke run downloads nothing; "
             "--synthetic draws rows of the same shape instead"
         )
-    raw, all_rows = _load_synthetic(spec) if missing else _load_real(spec)
+    if missing:
+        raw, all_rows = _load_synthetic(spec)
+    else:
+        raw = inputs.load_data(spec)
+        all_rows = len(raw.dataset.train)
     dataset = _first_rows(raw)
     validation = _reduce_validation(spec.validation, dataset, all_rows)
     if validation.kfold and not validation.holdout:
@@ -84,12 +87,6 @@ def load_rows(spec: Experiment, *, synthetic: bool) -> SmokeTrial:
     return SmokeTrial(inputs.prepare_fold(raw, rows), "synthetic" if missing else "real")
 
 
-def _load_real(spec: Experiment) -> tuple[RawData, int]:
-    """All rows, and the number of rows to train on."""
-    raw = inputs.load_data(spec)
-    return raw, len(raw.dataset.train)
-
-
 def _load_synthetic(spec: Experiment) -> tuple[RawData, int]:
     """A few synthetic rows, and the number of rows that the real data set trains on."""
     began = time.perf_counter()
@@ -97,12 +94,12 @@ def _load_synthetic(spec: Experiment) -> tuple[RawData, int]:
     if isinstance(dataset, Words):
         # `maxlen` drops a number of rows that only the file tells.
         dataset = dataset.model_copy(update={"maxlen": None})
-    known = dataset.profile()
-    train = UNKNOWN_ROWS if known.train is None else known.train
-    test = UNKNOWN_ROWS if known.test is None else known.test
+    profile = dataset.profile()
+    train = UNKNOWN_ROWS if profile.train is None else profile.train
+    test = UNKNOWN_ROWS if profile.test is None else profile.test
     drawn = draw_rows(
         spec.dataset,
-        train=min(train, _train_rows(spec, known.classes)),
+        train=min(train, _train_rows(spec, profile.classes)),
         test=min(test, TEST_ROWS),
         seed=spec.seed or 0,
     )
@@ -113,13 +110,10 @@ def _load_synthetic(spec: Experiment) -> tuple[RawData, int]:
 def _first_rows(raw: RawData) -> Dataset:
     """The first rows of a data set, with enough of each class."""
     dataset, per_class = raw.dataset, _rows_per_class(raw.spec)
-    wanted = _train_rows(raw.spec, dataset.classes)
-    train = _select(dataset.train, wanted, dataset.classes, per_class=per_class)
-    return replace(
-        dataset,
-        train=train,
-        test=_select(dataset.test, TEST_ROWS, dataset.classes, per_class=1),
-    )
+    rows = _train_rows(raw.spec, dataset.classes)
+    train = _select(dataset.train, rows, dataset.classes, per_class=per_class)
+    test = _select(dataset.test, TEST_ROWS, dataset.classes, per_class=1)
+    return replace(dataset, train=train, test=test)
 
 
 def _train_rows(spec: Experiment, classes: Sized) -> int:
@@ -171,12 +165,6 @@ def _reduce_validation(validation: Validation, dataset: Dataset, all_rows: int) 
 def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observer: Observer) -> Run:
     """Trains, tests and records as `nnrun train` does, then checks every file of the run.
 
-    Args:
-        trial: the reduced experiment.
-        folder: makes the run folder; its record marks the trial.
-        context: as for `fold.train`.
-        observer: receives the progress.
-
     Raises:
         IncompatibleSpec: the model cannot be built.
         TrainingError: training had to stop.
@@ -184,7 +172,7 @@ def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observe
         KeyboardInterrupt: after the results so far have been written.
     """
 
-    def marked(record: dict[str, Any]) -> Run:
+    def marked(record: dict[str, object]) -> Run:
         return folder({**record, "verb": "smoke", "data": trial.data})
 
     setup = fold.build(trial.prepared, observer)
@@ -208,33 +196,35 @@ def draw_rows(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset
         numbers and occur equally often; values are floats between 1 and 50.
 
     Raises:
-        DataError: the shape of a row is known from the user's file only.
+        DataError: only the user's file tells the shape of a row.
     """
-    known = spec.profile()
-    if known.open or (known.shape is None and not isinstance(spec, Words)):
+    profile = spec.profile()
+    if profile.open or (profile.shape is None and not isinstance(spec, Words)):
         raise DataError(f"{spec.name}: only the file says what its rows look like")
     rng = np.random.default_rng(seed)
 
     def split(rows: int) -> Split:
-        x = _draw_inputs(spec, known, rows, rng)
-        if known.classes:
-            y = np.asarray(rng.permutation(np.resize(known.classes, rows)), dtype=np.int64)
+        x = _draw_inputs(spec, profile, rows, rng)
+        if profile.classes:
+            y = np.asarray(rng.permutation(np.resize(profile.classes, rows)), dtype=np.int64)
             return Split(x, y)
         return Split(x, rng.uniform(1, 50, rows))
 
-    classes = tuple(str(number) for number in known.classes)
-    return Dataset(spec.name, split(train), split(test), classes=classes, target=known.target)
+    classes = tuple(str(number) for number in profile.classes)
+    return Dataset(spec.name, split(train), split(test), classes=classes, target=profile.target)
 
 
-def _draw_inputs(spec: DatasetBase, known: Profile, rows: int, rng: np.random.Generator) -> Inputs:
+def _draw_inputs(
+    spec: DatasetBase, profile: Profile, rows: int, rng: np.random.Generator
+) -> Inputs:
     if isinstance(spec, Words):
-        return _draw_texts(spec, known.highest, rows, rng)
-    assert known.shape is not None
-    if known.kind == "images":
-        return rng.integers(0, known.highest + 1, (rows, *known.shape), dtype=np.uint8)
+        return _draw_texts(spec, profile.highest, rows, rng)
+    assert profile.shape is not None
+    if profile.kind == "images":
+        return rng.integers(0, profile.highest + 1, (rows, *profile.shape), dtype=np.uint8)
     # Columns of very different size, as in most tables.
-    scales = np.logspace(0, 3 if known.uneven else 0, known.shape[-1])
-    return rng.gamma(2.0, size=(rows, *known.shape)) * scales
+    scales = np.logspace(0, 3 if profile.uneven else 0, profile.shape[-1])
+    return rng.gamma(2.0, size=(rows, *profile.shape)) * scales
 
 
 def _draw_texts(spec: Words, highest: int, rows: int, rng: np.random.Generator) -> Sequences:

@@ -1,4 +1,4 @@
-"""Worker processes: what they say is heard, how they end is known, none is left behind."""
+"""Worker processes send messages, their end is reported, and none outlives the pool."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection
-from typing import Any
 
 import pytest
 
@@ -16,50 +15,51 @@ from nnrun.executors.local import WorkerDied, WorkerPool
 SECONDS = 20.0
 
 
-def echo(line: Connection) -> None:
-    """Says what it hears, until it hears nothing more."""
+def echo(connection: Connection) -> None:
+    """Sends each message back."""
     while True:
-        line.send(line.recv())
+        connection.send(connection.recv())
 
 
-def leave(line: Connection) -> None:
-    """Ends with the exit code that it is told."""
-    os._exit(line.recv())
+def leave(connection: Connection) -> None:
+    """Ends with the exit code that it receives."""
+    os._exit(connection.recv())
 
 
-def stubborn(line: Connection) -> None:
-    """Does not stop when it is asked to."""
+def stubborn(connection: Connection) -> None:
+    """Ignores requests to stop."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    line.send("ready")
+    connection.send("ready")
     time.sleep(600)
 
 
-def receive(team: WorkerPool, count: int = 1) -> list[tuple[int, Any]]:
-    found: list[tuple[int, Any]] = []
+def receive(pool: WorkerPool, count: int = 1) -> list[tuple[int, object]]:
+    messages: list[tuple[int, object]] = []
     until = time.monotonic() + SECONDS
-    while len(found) < count and time.monotonic() < until:
-        found += [(worker.number, message) for worker, message in team.receive(0.1)]
-    return sorted(found)
+    while len(messages) < count and time.monotonic() < until:
+        messages += [(worker.number, message) for worker, message in pool.receive(0.1)]
+    return sorted(messages, key=lambda message: message[0])
 
 
-def test_each_worker_hears_and_is_heard() -> None:
-    with WorkerPool(echo) as team:
+def test_each_worker_receives_and_sends_messages() -> None:
+    with WorkerPool(echo) as pool:
         for word in ("first", "second"):
-            team.start().send(word)
+            pool.start().send(word)
 
-        assert receive(team, 2) == [(0, "first"), (1, "second")]
+        assert receive(pool, 2) == [(0, "first"), (1, "second")]
 
 
-def test_a_worker_that_ends_is_told_of_with_its_exit_code() -> None:
-    """And what it was told later is not a fault of the one who told it."""
-    with WorkerPool(leave) as team:
-        worker = team.start()
+def test_the_exit_code_of_a_worker_is_reported_and_its_number_is_free() -> None:
+    """The number selects the GPU; a message that comes too late is no error."""
+    with WorkerPool(leave) as pool:
+        worker, other = pool.start(), pool.start()
         worker.send(3)
 
-        assert receive(team) == [(0, WorkerDied(3))]
-        worker.send("too late")
-        assert team.workers == []
+        assert receive(pool) == [(0, WorkerDied(3))]
         assert WorkerDied(3).reason == "its process ended with exit code 3"
+        worker.send("too late")
+        assert pool.workers == [other]
+        assert pool.start().number == 0
 
 
 @pytest.mark.parametrize(
@@ -69,43 +69,30 @@ def test_a_worker_that_ends_is_told_of_with_its_exit_code() -> None:
         ("SIGTERM", "its process was ended by SIGTERM"),
     ],
 )
-def test_a_worker_that_is_killed_is_told_of_with_the_signal(name: str, reason: str) -> None:
-    with WorkerPool(echo) as team:
-        worker = team.start()
-        worker.send("there")
-        receive(team)
+def test_the_signal_that_ended_a_worker_is_reported(name: str, reason: str) -> None:
+    with WorkerPool(echo) as pool:
+        worker = pool.start()
+        worker.send("ready")
+        receive(pool)
         os.kill(worker.process.pid, getattr(signal, name))
-        [(_, gone)] = receive(team)
+        [(_, died)] = receive(pool)
 
-        assert gone.reason == reason
-
-
-def test_the_number_of_one_that_is_gone_is_given_anew() -> None:
-    """By the number a worker has its GPU."""
-    with WorkerPool(leave) as team:
-        first, _ = team.start(), team.start()
-        first.send(0)
-        receive(team)
-
-        assert team.start().number == 0
+        assert died.reason == reason
 
 
-def test_no_worker_is_left_behind() -> None:
-    """Whatever ends the one who hired them."""
-    processes = []
-    with contextlib.suppress(KeyboardInterrupt), WorkerPool(echo) as team:
-        processes += [team.start().process for _ in range(2)]
+def test_an_interrupt_ends_all_workers() -> None:
+    with contextlib.suppress(KeyboardInterrupt), WorkerPool(echo) as pool:
+        processes = [pool.start().process for _ in range(2)]
         raise KeyboardInterrupt
 
     assert [process.is_alive() for process in processes] == [False, False]
 
 
-def test_a_worker_that_does_not_stop_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some patience."""
+def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnrun.executors.local.PATIENCE", 0.5)
-    with WorkerPool(stubborn) as team:
-        process = team.start().process
-        receive(team)
+    with WorkerPool(stubborn) as pool:
+        process = pool.start().process
+        receive(pool)
     process.join(SECONDS)
 
     assert process.exitcode == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""What does not fit into memory is said with the sizes that matter, and blamed on nothing else."""
+"""An out-of-memory error names the sizes that matter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnrun.experiment.fold import load_and_prepare
 from nnrun.spec.experiment import Experiment
 from nnrun.types import Observer
 
-# Of a batch the first makes 6.5 TB, and the second has weights of 26 TB.
+# The output of the first takes 6.5 TB per batch, and the weights of the second 26 TB.
 LARGE_OUTPUT = [
     {"Reshape": {"target_shape": [8, 8, 1]}},
     {"UpSampling2D": {"size": 5000}},
@@ -38,23 +38,19 @@ def spec(layers: list[Any], engine: str) -> Experiment:
     )
 
 
+# The allocator searches for ten seconds before it gives up.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "engine"),
-    [
-        # The allocator looks for ten seconds before it gives up.
-        pytest.param(LARGE_OUTPUT, "graph", id="output", marks=pytest.mark.slow),
-        pytest.param(LARGE_OUTPUT, "xla", id="output-xla", marks=pytest.mark.slow),
-        pytest.param(LARGE_OUTPUT, "fit", id="output-fit", marks=pytest.mark.slow),
-        pytest.param(LARGE_LAYER, "graph", id="weights", marks=pytest.mark.slow),
-    ],
+    [(LARGE_OUTPUT, "graph"), (LARGE_OUTPUT, "xla"), (LARGE_OUTPUT, "fit"), (LARGE_LAYER, "graph")],
+    ids=["output", "output-xla", "output-fit", "weights"],
 )
-def test_the_memory_is_said_to_be_full(layers: list[Any], engine: str) -> None:
-    """By the allocator of TensorFlow, that is, and not by the loss, which only came first."""
-    with pytest.raises(TrainingError) as refused:
+def test_an_out_of_memory_error_names_the_sizes(layers: list[Any], engine: str) -> None:
+    """TensorFlow reports it in the loss, which only comes first."""
+    with pytest.raises(TrainingError) as error:
         fold.build(load_and_prepare(spec(layers, engine)), Observer())
 
-    assert str(refused.value).startswith(
-        "out of memory: 1,797 rows, prepared 460.0 kB in all, and "
-    )
-    assert "batch_size 1,024, 262.1 kB a step" in str(refused.value)
-    assert "a smaller batch_size, smaller layers or fewer columns" in str(refused.value)
+    message = str(error.value)
+    assert message.startswith("out of memory: 1,797 rows, prepared 460.0 kB in all, and ")
+    assert "batch_size 1,024, 262.1 kB a step" in message
+    assert "a smaller batch_size, smaller layers or fewer columns" in message

@@ -1,4 +1,4 @@
-"""A finished run's folder is complete, and each of its files says the same as the others."""
+"""A finished run's folder is complete, and its files agree with each other."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ def prepared(run: Run) -> PreparedData:
 
 @pytest.fixture(scope="module")
 def predictions(run: Run) -> dict[str, Any]:
-    with np.load(run.path / layout.PREDICTIONS, allow_pickle=False) as archive:
-        return dict(archive)
+    return run.read_arrays(layout.PREDICTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -62,27 +61,23 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_classifier_leaves_every_file_and_no_other(run: Run) -> None:
-    """No passing name, no checkpoint, nothing that the layout does not explain."""
+def test_a_run_leaves_every_file_of_the_layout_and_no_other(run: Run, boston: Run) -> None:
+    """No temporary file and no checkpoint; a regression has no files about classes."""
     assert names(run.path) == set(layout.MEANING)
     assert names(run.path / layout.PLOTS) == {f"{plot}.png" for plot in CLASSIFIER} | MODEL
-
-
-def test_a_regression_leaves_every_file_but_those_about_classes(boston: Run) -> None:
-    """It has nothing to confuse."""
     assert names(boston.path) == WITHOUT_CLASSES
     assert names(boston.path / layout.PLOTS) == {f"{plot}.png" for plot in REGRESSION} | MODEL
 
 
 @pytest.mark.parametrize("plot", sorted(CLASSIFIER))
-def test_every_plot_is_a_picture_with_something_on_it(run: Run, plot: str) -> None:
+def test_no_plot_is_blank(run: Run, plot: str) -> None:
     pixels = image.imread(run.path / layout.plot(plot), format="png")
 
     assert min(pixels.shape[:2]) > 200
     assert pixels.std() > 0.01
 
 
-def test_the_record_tells_how_the_run_can_be_had_again(run: Run) -> None:
+def test_the_record_holds_all_that_a_repetition_needs(run: Run) -> None:
     record = run.record()
 
     assert record.status == "finished"
@@ -98,40 +93,37 @@ def test_the_record_tells_how_the_run_can_be_had_again(run: Run) -> None:
     assert len(record.data_digest) == 64
 
 
-def test_both_histories_hold_the_same_numbers(run: Run) -> None:
-    """One is for programs, the other is written as each epoch ends."""
+def test_history_and_journal_hold_the_same_numbers(run: Run) -> None:
+    """The journal is written as each epoch ends."""
     history = run.read_json(layout.HISTORY)
+    with (run.path / layout.JOURNAL).open(newline="") as file:
+        rows = list(csv.DictReader(file))
 
     assert run.history().epochs == history
     assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
-    assert {len(values) for values in history.values()} == {3}
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["loss"]) for row in rows] == history["loss"]
 
 
-def test_metrics_have_the_keys_that_tools_rely_on(metrics: dict[str, Any]) -> None:
+def test_metrics_have_documented_keys_and_agree_with_the_history(
+    run: Run, metrics: dict[str, Any]
+) -> None:
+    history = run.history()
+    best = int(np.argmin(history.epochs["val_loss"]))
+
     assert set(metrics) == {
         *("schema_version", "epochs", "monitor", "best_epoch", "initial", "last", "best"),
         *("train", "validation", "test", "parameters", "seconds"),
     }
     assert metrics["schema_version"] == 1
-    assert metrics["epochs"] == 3
-    assert set(metrics["seconds"]) >= {"total", "import", "data", "training", "epoch_median"}
-    assert (
-        {*metrics["train"]} == {*metrics["test"]} == {*metrics["initial"]} == {"loss", "accuracy"}
-    )
-
-
-def test_last_and_best_are_rows_of_the_history(run: Run, metrics: dict[str, Any]) -> None:
-    history = run.history()
-    best = int(np.argmin(history.epochs["val_loss"]))
-
-    assert metrics["monitor"] == "val_loss"
-    assert metrics["best_epoch"] == best + 1
-    assert metrics["best"] == history.row(best)
+    assert (metrics["epochs"], metrics["monitor"]) == (3, "val_loss")
+    assert (metrics["best_epoch"], metrics["best"]) == (best + 1, history.row(best))
     assert metrics["last"] == history.row(2)
+    assert set(metrics["seconds"]) >= {"total", "import", "data", "training", "epoch_median"}
+    assert {*metrics["train"]} == {*metrics["test"]} == {"loss", "accuracy"}
 
 
 def test_an_untrained_classifier_guesses(metrics: dict[str, Any]) -> None:
-    """The loss before training lies near that of ten equal chances."""
     assert metrics["initial"]["loss"] == pytest.approx(np.log(10), abs=0.4)
 
 
@@ -143,35 +135,29 @@ def test_without_validation_the_training_loss_is_monitored(boston: Run) -> None:
     assert not metrics.validation
 
 
-def test_a_history_without_a_number_has_no_best_epoch() -> None:
-    """A run may be lost in its first epoch."""
-    history = History({"loss": [float("nan"), float("inf")]})
-
-    assert history.best_epoch is None
-    assert history.monitor == "loss"
-
-
-def test_an_epoch_that_was_lost_is_not_the_best() -> None:
-    """NaN is smaller than nothing and larger than nothing."""
-    history = History({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]})
-
-    assert history.best_epoch == 3
+@pytest.mark.parametrize(
+    ("epochs", "best"),
+    [
+        ({"loss": [float("nan"), float("inf")]}, None),
+        ({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]}, 3),
+    ],
+)
+def test_an_epoch_without_a_finite_loss_is_not_the_best(
+    epochs: dict[str, list[float]], best: int | None
+) -> None:
+    assert History(epochs).best_epoch == best
 
 
 def test_predictions_reproduce_the_test_metrics(
-    predictions: dict[str, Any], metrics: dict[str, Any]
+    predictions: dict[str, Any], metrics: dict[str, Any], boston: Run
 ) -> None:
     target, output = predictions["target"], predictions["output"]
     loss = -np.log(output[np.arange(len(target)), target]).mean()
+    arrays = boston.read_arrays(layout.PREDICTIONS)
+    error = arrays["output"][:, 0] - arrays["target"]
 
     assert (output.argmax(axis=1) == target).mean() == pytest.approx(metrics["test"]["accuracy"])
     assert loss == pytest.approx(metrics["test"]["loss"], rel=1e-5)
-
-
-def test_predictions_of_a_regression_reproduce_its_test_metrics(boston: Run) -> None:
-    with np.load(boston.path / layout.PREDICTIONS, allow_pickle=False) as archive:
-        error = archive["output"][:, 0] - archive["target"]
-
     assert np.abs(error).mean() == pytest.approx(boston.metrics().test["mae"], rel=1e-5)
     assert np.square(error).mean() == pytest.approx(boston.metrics().test["loss"], rel=1e-5)
 
@@ -179,7 +165,7 @@ def test_predictions_of_a_regression_reproduce_its_test_metrics(boston: Run) -> 
 def test_the_confusion_matrix_is_the_cross_table_of_the_predictions(
     run: Run, predictions: dict[str, Any]
 ) -> None:
-    """Rows are true classes and columns predicted, as `pandas.crosstab` would have it."""
+    """Rows are true classes and columns predicted, as in `pandas.crosstab`."""
     table = pd.read_csv(run.path / layout.CONFUSION, index_col=0)
     cross = pd.crosstab(predictions["target"], predictions["output"].argmax(axis=1))
     cross = cross.reindex(index=range(10), columns=range(10), fill_value=0)
@@ -201,28 +187,21 @@ def test_the_classification_report_is_scikit_learns(run: Run, predictions: dict[
     assert run.read_json(layout.REPORT) == json.loads(json.dumps(expected))
 
 
-def test_the_saved_model_predicts_what_was_stored(
-    model: Any, prepared: PreparedData, predictions: dict[str, Any]
+def test_the_saved_model_gives_the_recorded_predictions_and_metrics(
+    model: Any, prepared: PreparedData, predictions: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
-    """Loaded in Keras's safe mode, fed by hand."""
-    x = prepared.dataset.test.x.reshape(-1, 64) / 16
-
-    np.testing.assert_allclose(model.predict(x, verbose=0), predictions["output"], atol=1e-5)
-
-
-def test_the_metrics_are_evaluations_of_the_saved_model(
-    model: Any, prepared: PreparedData, metrics: dict[str, Any]
-) -> None:
-    """Not the running means of the last epoch, in which the weights still moved."""
+    """The metrics are evaluations of the final weights, not running means of the last epoch."""
     data, fold = prepared.dataset, prepared.fold
     rows = {
         "train": (data.train.x[fold.train], data.train.y[fold.train]),
         "validation": (data.train.x[fold.validation], data.train.y[fold.validation]),
         "test": (data.test.x, data.test.y),
     }
+    output = model.predict(data.test.x.reshape(-1, 64) / 16, verbose=0)
+
+    np.testing.assert_allclose(output, predictions["output"], atol=1e-5)
     for split, (x, y) in rows.items():
         evaluated = model.evaluate(x.reshape(-1, 64) / 16, y, return_dict=True, verbose=0)
-
         assert metrics[split] == pytest.approx(evaluated, rel=1e-4)
 
 
@@ -247,8 +226,8 @@ def test_the_spec_holds_every_default(run: Run) -> None:
     assert spec["seed"] == 0
 
 
-def test_the_preparation_is_saved(boston: Run, run: Run) -> None:
-    """Whoever predicts later must scale new rows as the training rows were."""
+def test_the_fitted_preparation_is_saved(boston: Run, run: Run) -> None:
+    """New rows must be scaled as the training rows were."""
     fitted = boston.read_json(layout.PREPARATION)["steps"][0]
 
     assert fitted["step"] == {"standardize": {"fit": "train"}}
@@ -264,8 +243,7 @@ def test_the_summary_lists_layers_and_parameters(run: Run) -> None:
     assert "Trainable params: 4,810" in summary
 
 
-def test_the_log_holds_what_was_printed_and_the_noise(run: Run) -> None:
-    """What TensorFlow says is kept off the screen, not thrown away."""
+def test_the_log_holds_the_epochs_and_the_messages_of_tensorflow(run: Run) -> None:
     log = (run.path / layout.LOG).read_text(encoding="utf-8").splitlines()
 
     assert [line.split("  ")[0] for line in log if line.startswith("epoch ")] == [
@@ -274,10 +252,3 @@ def test_the_log_holds_what_was_printed_and_the_noise(run: Run) -> None:
         "epoch 3/3",
     ]
     assert any("oneDNN" in line or "cuda" in line for line in log)
-
-
-def test_the_journal_is_a_table_of_epochs(run: Run) -> None:
-    with (run.path / layout.JOURNAL).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-
-    assert [row["epoch"] for row in rows] == ["1", "2", "3"]

@@ -1,4 +1,4 @@
-"""An experiment cut to a few rows stays the same experiment."""
+"""`nnrun smoke` reduces an experiment to a few rows and changes nothing else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ IMDB = {"name": "imdb", "num_words": 100, "prepare": [{"multi_hot": 100}]}
 DIGITS = {"name": "digits", "prepare": ["flatten"]}
 
 
-def test_one_epoch_is_left_of_the_training_and_all_else_stays() -> None:
+def test_only_the_number_of_epochs_changes() -> None:
     callbacks = [{"EarlyStopping": {"monitor": "loss"}}]
     spec = tried(DIGITS, callbacks=callbacks, metrics=["accuracy"], batch_size=7).prepared.spec
     whole = experiment(DIGITS, callbacks=callbacks, metrics=["accuracy"], batch_size=7)
@@ -59,7 +59,7 @@ def test_one_epoch_is_left_of_the_training_and_all_else_stays() -> None:
     assert (spec.dataset, spec.model, spec.seed) == (whole.dataset, whole.model, 0)
 
 
-def test_rows_that_a_library_carries_are_real() -> None:
+def test_rows_that_are_installed_are_real() -> None:
     trial, whole = tried(DIGITS), datasets.load(experiment(DIGITS).dataset)
     dataset = trial.prepared.dataset
 
@@ -70,17 +70,17 @@ def test_rows_that_a_library_carries_are_real() -> None:
     assert trial.prepared.digest == datasets.digest(dataset)
 
 
-def test_a_small_data_set_is_taken_whole() -> None:
+def test_a_small_data_set_is_used_completely() -> None:
     dataset = tried({"name": "iris"}).prepared.dataset
 
     assert [len(dataset.train), len(dataset.test)] == [120, 30]
 
 
-def test_rows_that_are_not_there_are_made_up_only_when_asked_for(no_files: Path) -> None:
-    with pytest.raises(DataError) as caught:
+def test_missing_rows_are_drawn_only_with_the_option(no_files: Path) -> None:
+    with pytest.raises(DataError) as error:
         load_rows(experiment(MNIST), synthetic=False)
 
-    assert str(caught.value) == (
+    assert str(error.value) == (
         f"mnist: {no_files}/datasets/mnist.npz is not there, and a smoke run downloads nothing; "
         "--synthetic draws rows of the same shape instead"
     )
@@ -88,8 +88,7 @@ def test_rows_that_are_not_there_are_made_up_only_when_asked_for(no_files: Path)
     assert list(no_files.iterdir()) == []
 
 
-def test_a_file_that_is_there_is_read_also_where_rows_could_be_made_up(no_files: Path) -> None:
-    """A damaged download must not pass for a missing one."""
+def test_a_damaged_file_is_an_error_also_with_the_option(no_files: Path) -> None:
     (no_files / "datasets").mkdir()
     (no_files / "datasets" / "mnist.npz").write_bytes(b"half a file")
 
@@ -98,22 +97,22 @@ def test_a_file_that_is_there_is_read_also_where_rows_could_be_made_up(no_files:
 
 
 @pytest.mark.usefixtures("full_data")
-def test_texts_are_cut_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_texts_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_HOME", HOME)
-    dataset, whole = tried(IMDB).prepared.dataset, datasets.load(experiment(IMDB).dataset)
-    few, all_ = dataset.train.x, whole.train.x
+    few = tried(IMDB).prepared.dataset.train.x
+    whole = datasets.load(experiment(IMDB).dataset).train.x
     assert isinstance(few, Sequences)
-    assert isinstance(all_, Sequences)
+    assert isinstance(whole, Sequences)
 
     assert len(few) == TRAIN_ROWS
-    assert all(np.array_equal(few.row(i), all_.row(i)) for i in range(TRAIN_ROWS))
+    assert all(np.array_equal(few.row(i), whole.row(i)) for i in range(TRAIN_ROWS))
 
 
 @pytest.mark.parametrize(
     ("size", "held"), [(10_000, 205), (0.25, 128), (1, 1), (24_999, 511)], ids=str
 )
 def test_a_hold_out_keeps_its_share(size: float, held: int) -> None:
-    """10,000 of the 25,000 reviews are as many of the few as they are of all."""
+    """Of the 25,000 reviews."""
     trial = tried(IMDB, {"holdout": {"size": size, "take": "first"}})
     fold = trial.prepared.fold
 
@@ -121,14 +120,6 @@ def test_a_hold_out_keeps_its_share(size: float, held: int) -> None:
     assert trial.prepared.spec.validation.holdout.size == held
     assert fold.validation.tolist() == list(range(held))
     assert len(fold.train) == TRAIN_ROWS - held
-
-
-def test_a_hold_out_that_leaves_nothing_of_all_rows_is_refused() -> None:
-    """It would be by `nnrun train`."""
-    with pytest.raises(
-        IncompatibleSpec, match="must be less than the 60000 training rows, got 60000"
-    ):
-        tried(MNIST, {"holdout": {"size": 60_000}})
 
 
 @pytest.mark.parametrize("name", sorted(UNITS))
@@ -146,8 +137,8 @@ def test_a_hold_out_that_leaves_nothing_of_all_rows_is_refused() -> None:
     ],
     ids=str,
 )
-def test_few_rows_can_be_divided_as_many_can(name: str, validation: Any) -> None:
-    """There are some of each class, and as many as there are folds."""
+def test_few_rows_can_be_split_like_all_rows(name: str, validation: Any) -> None:
+    """There are some of each class, and at least one per fold."""
     prepare = {"imdb": [{"multi_hot": 100}], "reuters": [{"multi_hot": 100}]}
     words = {"num_words": 100} if name in prepare else {}
     dataset = {"name": name, "prepare": prepare.get(name, ["flatten"]), **words}
@@ -160,67 +151,70 @@ def test_few_rows_can_be_divided_as_many_can(name: str, validation: Any) -> None
     assert len(y) <= max(TRAIN_ROWS, 10 * 100)
 
 
-def test_without_a_hold_out_the_first_fold_is_tried() -> None:
+def test_without_a_hold_out_the_first_fold_is_used() -> None:
     trial = tried(DIGITS, {"kfold": {"folds": 4}})
+    both = tried(DIGITS, {"kfold": {"folds": 4}, "holdout": {"size": 0.5}})
 
     assert trial.prepared.fold.number == 1
     assert trial.prepared.fold.validation.tolist() == list(range(128))
     assert trial.prepared.scored[0] == "train"
-
-
-def test_a_hold_out_goes_before_a_fold() -> None:
-    """As `nnrun train` has it."""
-    trial = tried(DIGITS, {"kfold": {"folds": 4}, "holdout": {"size": 0.5}})
-
-    assert trial.prepared.fold.number == 0
-    assert trial.prepared.spec.validation.kfold is not None
+    assert both.prepared.fold.number == 0
 
 
 @pytest.mark.parametrize(("size", "batch"), [(512, 512), (513, 256), (60_000, 256), (1, 1)])
-def test_a_batch_that_the_rows_cannot_fill_becomes_half_of_them(size: int, batch: int) -> None:
-    """So the compiled steps are tried too, and not only what is done with a rest."""
+def test_a_batch_larger_than_the_rows_becomes_half_of_them(size: int, batch: int) -> None:
+    """So that the compiled steps of full batches are tried too."""
     assert tried(DIGITS, batch_size=size).prepared.spec.training.batch_size == batch
 
 
-def test_words_are_checked_against_all_that_there_are() -> None:
-    """A few texts may hold no rare word; the experiment on all of them would fail."""
-    dataset = {"name": "imdb", "prepare": [{"multi_hot": 10_000}]}
+@pytest.mark.parametrize(
+    ("dataset", "validation", "error", "message"),
+    [
+        # A few texts may lack the word that fails in the experiment.
+        (
+            {"name": "imdb", "prepare": [{"multi_hot": 10_000}]},
+            None,
+            IncompatibleSpec,
+            "multi_hot is 10000, but word indices go up to 88586",
+        ),
+        (
+            {"name": "reuters", "test_split": 0.99999, "prepare": [{"multi_hot": 40_000}]},
+            None,
+            DataError,
+            r"reuters: .* leaves no row to train on",
+        ),
+        (
+            MNIST,
+            {"holdout": {"size": 60_000}},
+            IncompatibleSpec,
+            "must be less than the 60000 training rows, got 60000",
+        ),
+    ],
+    ids=["word indices", "test split", "hold-out"],
+)
+def test_errors_of_all_rows_are_found_with_few(
+    dataset: dict[str, Any], validation: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        tried(dataset, validation)
 
-    with pytest.raises(
-        IncompatibleSpec, match="multi_hot is 10000, but word indices go up to 88586"
-    ):
-        tried(dataset)
 
-
-def test_an_argument_that_leaves_no_row_is_refused() -> None:
-    dataset = {"name": "reuters", "test_split": 0.99999, "prepare": [{"multi_hot": 40_000}]}
-
-    with pytest.raises(DataError, match=r"reuters: .* leaves no row to train on"):
-        tried(dataset)
-
-
-def test_rows_do_not_differ_from_one_time_to_the_next() -> None:
+def test_equal_seeds_give_equal_rows() -> None:
     first, again = (tried(MNIST).prepared.digest for _ in range(2))
     other = load_rows(experiment(MNIST).model_copy(update={"seed": 1}), synthetic=True)
+    drawn = load_rows(experiment(MNIST).model_copy(update={"seed": None}), synthetic=True)
 
     assert first == again
     assert other.prepared.digest != first
+    assert drawn.prepared.spec.seed == drawn.prepared.seed
 
 
-def test_a_seed_left_to_chance_is_drawn_once() -> None:
-    trial = load_rows(experiment(MNIST).model_copy(update={"seed": None}), synthetic=True)
-
-    assert trial.prepared.spec.seed == trial.prepared.seed
-
-
-@pytest.mark.parametrize(
-    ("size", "held_back"), [(0.25, 128), (50_000, 26)], ids=["share", "number"]
-)
-def test_pictures_that_are_not_there_are_made_up(size: float, held_back: int) -> None:
-    """How many there would be nobody knows; a share of them stays that share."""
-    pictures = {"name": "images", "path": "/nowhere", "image_size": [4, 6], "classes": 10}
-    trial = tried(pictures, {"holdout": {"size": size}})
+@pytest.mark.parametrize(("size", "held_out"), [(0.25, 128), (50_000, 26)], ids=["share", "number"])
+def test_missing_images_are_drawn(size: float, held_out: int) -> None:
+    """Their number is unknown; a share of them stays that share."""
+    images = {"name": "images", "path": "/nowhere", "image_size": [4, 6], "classes": 10}
+    trial = tried(images, {"holdout": {"size": size}})
 
     assert trial.data == "synthetic"
     assert trial.prepared.dataset.train.x.shape == (512, 4, 6, 3)
-    assert len(trial.prepared.fold.validation) == held_back
+    assert len(trial.prepared.fold.validation) == held_out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -34,12 +33,7 @@ def mean_curve(histories: Sequence[History]) -> History:
 def smoothed(values: Sequence[float], rule: Smooth) -> list[float]:
     """An exponential moving average: s₁ = p₁, sᵢ = factor · sᵢ₋₁ + (1 - factor) · pᵢ.
 
-    Args:
-        values: one per epoch.
-        rule: the first `skip` epochs are left out.
-
-    Returns:
-        One value per epoch from epoch `skip + 1` on.
+    The first `skip` epochs are left out.
 
     Example:
         >>> smoothed([9.0, 2.0, 4.0], Smooth(factor=0.5, skip=1))
@@ -52,7 +46,7 @@ def smoothed(values: Sequence[float], rule: Smooth) -> list[float]:
     return points
 
 
-def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, Any]:
+def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, object]:
     """Mean, standard deviation and interval of a metric over folds.
 
     Folds share most of their training rows, so their values vary less than those of independent
@@ -68,44 +62,35 @@ def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, A
         `mean`, `std` (divided by k - 1), `low` and `high` of the interval, None if fewer than two
         folds have a value; and the values themselves as `folds`.
     """
-    there = [(value, fold) for value, fold in zip(values, folds, strict=True) if value is not None]
-    ratios = [len(fold.validation) / len(fold.train) for _, fold in there]
-    return {**_spread([value for value, _ in there], ratios), "folds": list(values)}
+    pairs = [(value, fold) for value, fold in zip(values, folds, strict=True) if value is not None]
+    ratios = [len(fold.validation) / len(fold.train) for _, fold in pairs]
+    return {**_spread([value for value, _ in pairs], ratios), "folds": list(values)}
 
 
-def over_seeds(values: Sequence[float]) -> dict[str, Any]:
+def over_seeds(values: Sequence[float]) -> dict[str, object]:
     """As `spread`, for experiments with different seeds, which are independent."""
     return {**_spread(values, [0.0] * len(values)), "seeds": list(values)}
 
 
 def _spread(values: Sequence[float], ratios: Sequence[float]) -> dict[str, float | None]:
-    mean = float(np.mean(values)) if values else None
-    if mean is None or len(values) < 2:
+    if len(values) < 2:
+        mean = float(values[0]) if values else None
         return {"mean": mean, "std": None, "low": None, "high": None}
-    std = float(np.std(values, ddof=DDOF))
-    half = _t(len(values) - 1) * std * math.sqrt(1 / len(values) + float(np.mean(ratios)))
-    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
-
-
-def _t(freedom: int) -> float:
-    """The quantile of Student's t for the interval."""
     # scipy's distributions take half a second to load; this function takes none.
     from scipy.special import stdtrit  # noqa: PLC0415
 
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    average, std = float(np.mean(values)), float(np.std(values, ddof=DDOF))
+    quantile = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
+    half = quantile * std * math.sqrt(1 / len(values) + float(np.mean(ratios)))
+    return {"mean": average, "std": std, "low": average - half, "high": average + half}
 
 
 def spreads(
     metrics: Sequence[Mapping[str, float | None] | None], folds: Sequence[Fold]
-) -> dict[str, dict[str, Any]]:
-    """`spread` of each metric.
-
-    Args:
-        metrics: one mapping per fold; None if a fold has none.
-        folds: in the same order.
-    """
-    names = dict.fromkeys(name for each in metrics if each for name in each)
+) -> dict[str, dict[str, object]]:
+    """`spread` of each metric; `metrics` has one mapping per fold, None if a fold has none."""
+    names = dict.fromkeys(name for values in metrics if values for name in values)
     return {
-        name: spread([each.get(name) if each else None for each in metrics], folds)
+        name: spread([values.get(name) if values else None for values in metrics], folds)
         for name in names
     }

@@ -10,7 +10,6 @@ import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from nnrun.data import checks, splits
 from nnrun.errors import RunError
 from nnrun.executors.local import Worker, WorkerDied, WorkerPool
 from nnrun.experiment import inputs, predictions
-from nnrun.experiment.crossval import record
 from nnrun.experiment.crossval.messages import (
     BuildFailed,
     Job,
@@ -30,7 +28,8 @@ from nnrun.experiment.crossval.messages import (
     Started,
     WorkerInput,
 )
-from nnrun.experiment.crossval.record import CrossValidationRun
+from nnrun.experiment.crossval.record import CrossValidationRun, first_record
+from nnrun.experiment.fold import Folder
 from nnrun.experiment.inputs import RawData
 from nnrun.runs import Run, layout
 from nnrun.spec import catalogue
@@ -43,34 +42,28 @@ START_SECONDS = 15.0
 TICK_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class Order:
-    """A cross-validation to run.
-
-    Args:
-        spec: with a `validation.kfold`.
-        overrides: as given with `--set`.
-        workers: number of processes; None lets the program decide.
-        folder: makes the run folder, or opens the one to resume.
-        began: start time, by `time.perf_counter`.
-        check_interrupt: raises KeyboardInterrupt if an interrupt was lost.
-    """
-
-    spec: Experiment
-    overrides: tuple[str, ...]
-    workers: int | None
-    folder: Callable[[dict[str, Any]], Run]
-    began: float
-    check_interrupt: Callable[[], None] = lambda: None
-
-
-def cross_validate(order: Order, pool: WorkerPool, observer: Observer) -> Run:
+def cross_validate(
+    spec: Experiment,
+    pool: WorkerPool,
+    folder: Folder,
+    observer: Observer,
+    *,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    began: float,
+    check_interrupt: Callable[[], None],
+) -> Run:
     """Trains and records every fold, and their mean.
 
     Args:
-        order: the cross-validation.
+        spec: with a `validation.kfold`.
         pool: with one worker that already loads TensorFlow while the rows are read.
+        folder: makes the run folder, or opens the one to resume.
         observer: receives the progress.
+        overrides: as given with `--set`.
+        workers: number of processes; None lets the program decide.
+        began: start time, by `time.perf_counter`.
+        check_interrupt: raises KeyboardInterrupt if an interrupt was lost.
 
     Returns:
         The run; `failed` if a fold has failed.
@@ -82,59 +75,55 @@ def cross_validate(order: Order, pool: WorkerPool, observer: Observer) -> Run:
         RunError: the folder cannot be written.
         KeyboardInterrupt: after the workers have written their results so far.
     """
-    observer.stage(f"reading {order.spec.dataset.name}")
-    raw = inputs.load_data(order.spec)
+    observer.stage(f"reading {spec.dataset.name}")
+    raw = inputs.load_data(spec)
     rule = raw.spec.validation.kfold
     assert rule is not None
     folds = splits.folds(rule, raw.dataset, seed=raw.seed)
     jobs = [Job(layout.fold(fold.number), fold, raw.spec) for fold in folds]
-    scheduler = _Scheduler(pool, order, raw, observer, jobs)
+    scheduler = _Scheduler(pool, observer, raw, jobs, overrides, workers)
     observer.stage("building the model")
     model = scheduler.build_model()
     notices = _notices(raw, folds)
-    run = order.folder(record.first_record(raw, folds, model, notices, order.overrides))
-    whole = CrossValidationRun(run, raw, folds, order.began)
-    with record.keep(whole, order.check_interrupt):
+    run = folder(first_record(raw, folds, model, notices, overrides))
+    kfold = CrossValidationRun(run, raw, folds, began)
+    with kfold.keep(check_interrupt):
         observer.run_began(run.path, len(jobs) + rule.final)
-        record.describe(whole, model)
+        kfold.describe(model)
         for notice in notices:
             observer.notice(notice)
         with predictions.preload(raw.dataset):
-            scheduler.run(whole, [job for job in jobs if not whole.has(job.part)])
+            scheduler.run(kfold, [job for job in jobs if not kfold.has(job.part)])
         observer.stage("drawing")
-        record.summarize(whole)
+        kfold.summarize()
         run.update()
         if rule.final:
-            _train_final(whole, scheduler, observer)
+            _train_final(kfold, scheduler, observer)
     return run
 
 
-def _train_final(whole: CrossValidationRun, scheduler: _Scheduler, observer: Observer) -> None:
+def _train_final(kfold: CrossValidationRun, scheduler: _Scheduler, observer: Observer) -> None:
     """Trains on all training rows for the best number of epochs, and tests once."""
-    epochs = whole.run.metrics().best_epoch
-    if epochs is None or whole.failed:
+    epochs = kfold.run.metrics().best_epoch
+    if epochs is None or kfold.failed:
         observer.notice("no final model: not every fold could be trained")
         return
-    rows = np.arange(len(whole.raw.dataset.train))
-    spec = final_spec(whole.raw.spec, epochs)
+    rows = np.arange(len(kfold.raw.dataset.train))
+    spec = final_spec(kfold.raw.spec, epochs)
     kept = spec.training.callbacks
-    if disabled := [c.name for c in whole.raw.spec.training.callbacks if c not in kept]:
+    if disabled := [c.name for c in kfold.raw.spec.training.callbacks if c not in kept]:
         observer.notice(
             f"final model: {', '.join(disabled)} disabled: there are no validation rows"
         )
-    if not whole.has(layout.FINAL, spec):
-        scheduler.run(whole, [Job(layout.FINAL, Fold(rows, rows[:0]), spec)])
-    record.add_final(whole)
+    if not kfold.has(layout.FINAL, spec):
+        scheduler.run(kfold, [Job(layout.FINAL, Fold(rows, rows[:0]), spec)])
+    kfold.add_final()
 
 
 def final_spec(spec: Experiment, epochs: int) -> Experiment:
-    """The experiment on all training rows, as `nnrun train` runs it.
+    """The experiment on all training rows, for the best number of epochs.
 
     Callbacks that need validation rows are removed, and so is early stopping.
-
-    Args:
-        spec: the one that was cross-validated.
-        epochs: the best number.
     """
     callbacks = tuple(
         callback
@@ -169,17 +158,20 @@ class _Scheduler:
     """Gives jobs to the workers and handles their messages."""
 
     pool: WorkerPool
-    order: Order
-    raw: RawData
     observer: Observer
+    raw: RawData
     jobs: Sequence[Job]
+    overrides: tuple[str, ...]
+    max_workers: int | None
     gpus: int = 0
     may_grow: bool = True
     epoch_seconds: list[float] = field(default_factory=list)
+    ready: set[Worker] = field(default_factory=set)
+    running: dict[Worker, Job] = field(default_factory=dict)
 
     def build_model(self) -> ModelReady:
         """Starts the first workers and waits until one has built the model."""
-        for _ in range(len(self.pool.workers), min(self.order.workers or 1, len(self.jobs))):
+        for _ in range(len(self.pool.workers), min(self.max_workers or 1, len(self.jobs))):
             self.pool.start()
         while True:
             for worker, message in self.pool.receive(TICK_SECONDS):
@@ -187,7 +179,8 @@ class _Scheduler:
                     case Started():
                         self._send_input(worker)
                     case ModelReady():
-                        worker.ready, self.gpus = True, message.gpus
+                        self.ready.add(worker)
+                        self.gpus = message.gpus
                         return message
                     case BuildFailed(error=error):
                         raise error
@@ -195,73 +188,70 @@ class _Scheduler:
                         raise RunError(f"no worker could be started: {message.reason}")
 
     def _send_input(self, worker: Worker) -> None:
-        # Only to a worker that listens: a pipe holds little that is not read.
+        # Only after `Started`: a pipe holds little that is not read.
         first = self.jobs[worker.number % len(self.jobs)]
-        worker.send(WorkerInput(self.raw, first, self.order.overrides, worker.number))
+        worker.send(WorkerInput(self.raw, first, self.overrides, worker.number))
 
-    def run(self, whole: CrossValidationRun, jobs: list[Job]) -> None:
+    def run(self, kfold: CrossValidationRun, jobs: Sequence[Job]) -> None:
         """Runs every job; a job that fails is recorded, and the others continue.
 
         Raises:
             KeyboardInterrupt: after the workers have written their results so far.
         """
+        waiting = deque(jobs)
         try:
-            self._run(whole, deque(jobs))
+            while waiting or self.running:
+                for worker in self.pool.workers:
+                    if waiting and worker in self.ready and worker not in self.running:
+                        self.running[worker] = waiting.popleft()
+                        worker.send(RunJob(self.running[worker], kfold.run.path))
+                if waiting and self._needs_worker(waiting):
+                    self.pool.start()
+                for worker, message in self.pool.receive(TICK_SECONDS):
+                    self._handle(worker, message, kfold)
         except KeyboardInterrupt:
             self.observer.stage("stopping")
             self.pool.stop()
             raise
 
-    def _run(self, whole: CrossValidationRun, waiting: deque[Job]) -> None:
-        while waiting or any(worker.job for worker in self.pool.workers):
-            for worker in self.pool.workers:
-                if waiting and worker.ready and worker.job is None:
-                    worker.job = waiting.popleft()
-                    worker.send(RunJob(worker.job, whole.run.path))
-            if waiting and self._needs_worker(waiting):
-                self.pool.start()
-            for worker, message in self.pool.receive(TICK_SECONDS):
-                self._handle(worker, message, whole)
-
-    def _needs_worker(self, waiting: deque[Job]) -> bool:
+    def _needs_worker(self, waiting: Sequence[Job]) -> bool:
         """Whether to start one more worker; this changes only the time, never a result.
 
         `--workers` starts all of them, and replaces one that died. By default there is one, and up
         to one per GPU or core if the waiting folds take longer than a start.
         """
         workers = self.pool.workers
-        starting = sum(not worker.ready for worker in workers)
+        starting = len(set(workers) - self.ready)
         if starting >= len(waiting):
             return False
         if not workers or not self.may_grow:
             return not workers
-        if self.order.workers is not None:
-            return len(workers) < self.order.workers
+        if self.max_workers is not None:
+            return len(workers) < self.max_workers
         if starting or len(self.epoch_seconds) < 3 or len(workers) >= (self.gpus or _cores()):
             return False
         fold_seconds = statistics.median(self.epoch_seconds) * waiting[0].spec.training.epochs
         return fold_seconds * len(waiting) / len(workers) > START_SECONDS
 
-    def _handle(self, worker: Worker, message: Any, whole: CrossValidationRun) -> None:
-        job: Job | None = worker.job
+    def _handle(self, worker: Worker, message: object, kfold: CrossValidationRun) -> None:
+        job = self.running.get(worker)
         match message:
             case Started():
                 self._send_input(worker)
             case ModelReady():
-                worker.ready = True
+                self.ready.add(worker)
             case ObserverCall(method=method, arguments=arguments) if job:
                 if method == "epoch_ended":
                     self.epoch_seconds.append(arguments[-1])
                 getattr(self.observer.part_observer(job.part), method)(*arguments)
             case JobDone(error=error) if job:
-                worker.job = None
-                self._end(job, error, whole)
+                self._end(worker, error, kfold)
             case WorkerDied() if job:
-                whole.record_failure(job.part, message.reason)
-                self._end(job, message.reason, whole)
+                kfold.record_failure(job.part, message.reason)
+                self._end(worker, message.reason, kfold)
             case BuildFailed(error=error):
                 self._stop_growing(f"{error}")
-            case WorkerDied() if not worker.ready:
+            case WorkerDied() if worker not in self.ready:
                 self._stop_growing(message.reason)
 
     def _stop_growing(self, reason: str) -> None:
@@ -270,15 +260,16 @@ class _Scheduler:
         Raises:
             RunError: there is none.
         """
-        if not any(worker.ready for worker in self.pool.workers):
+        if not self.ready & set(self.pool.workers):
             raise RunError(f"no further worker could be started: {reason}")
         if self.may_grow:
             self.observer.notice(f"no further worker could be started: {reason}")
         self.may_grow = False
 
-    def _end(self, job: Job, error: str | None, whole: CrossValidationRun) -> None:
+    def _end(self, worker: Worker, error: str | None, kfold: CrossValidationRun) -> None:
+        job = self.running.pop(worker)
         if error:
-            whole.failed[job.part] = error
+            kfold.failed[job.part] = error
         self.observer.part_ended(job.part, error)
 
 

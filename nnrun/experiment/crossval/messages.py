@@ -14,13 +14,7 @@ from nnrun.types import Fold
 
 @dataclass(frozen=True)
 class Job:
-    """A part to train.
-
-    Args:
-        part: its folder in that of the whole run, such as `fold-1`.
-        fold: its rows.
-        spec: its experiment.
-    """
+    """A part of a cross-validation to train; `part` is its folder, such as `fold-1`."""
 
     part: str
     fold: Fold
@@ -40,7 +34,7 @@ class WorkerInput:
         raw: the rows that all jobs share.
         first: a job whose model is built at once, but not trained yet.
         overrides: as given with `--set`.
-        number: the worker's, which selects its GPU.
+        number: of the worker, which selects its GPU.
     """
 
     raw: RawData

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -19,13 +18,44 @@ from nnrun.experiment.crossval import averages
 from nnrun.experiment.crossval.messages import ModelReady
 from nnrun.experiment.inputs import RawData
 from nnrun.experiment.predictions import Predictions
-from nnrun.runs import Run, environment, layout
+from nnrun.runs import Run, environment, history_table, layout
 from nnrun.runs.record import TrainMetrics
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.validation import Smooth
 from nnrun.training import backend
 from nnrun.types import Fold, History, lowest_epoch
+
+MAX_REASONS = 5  # failed parts named in an error message; more are only counted
+
+
+def first_record(
+    raw: RawData,
+    folds: Sequence[Fold],
+    model: ModelReady,
+    notices: Sequence[str],
+    overrides: Sequence[str],
+) -> dict[str, object]:
+    """The first content of `run.json`."""
+    return {
+        "verb": "kfold",
+        "seed": raw.seed,
+        "epochs": raw.spec.training.epochs,
+        "spec_digest": digest(raw.spec),
+        "overrides": list(overrides),
+        "engine": model.engine,
+        "device": model.device,
+        "data_digest": raw.digest,
+        "split_digest": splits.digest(folds),
+        "rows": {"train": len(raw.dataset.train), "test": len(raw.dataset.test)},
+        "folds": [
+            {"number": fold.number, "train": len(fold.train), "validation": len(fold.validation)}
+            for fold in folds
+        ],
+        "notices": list(notices),
+        "parameters": model.parameters,
+        **environment.describe(),
+    }
 
 
 @dataclass
@@ -43,7 +73,7 @@ class CrossValidationRun:
     folds: Sequence[Fold]
     began: float
     failed: dict[str, str] = field(default_factory=dict)
-    before: float = 0.0
+    before: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.before = sum(run.metrics().seconds["total"] for _, run in self.finished)
@@ -68,18 +98,13 @@ class CrossValidationRun:
         part = self.part(name)
         try:
             record = part.record()
-            for needed in (layout.METRICS, layout.JOURNAL, layout.PREDICTIONS):
-                part.read_bytes(needed)
+            for file in (layout.METRICS, layout.JOURNAL, layout.PREDICTIONS):
+                part.read_bytes(file)
         except NnrunError:
             # Missing or damaged: it is trained again.
             return False
         wanted = (layout.FINISHED, spec.training.epochs, digest(spec))
         return (record.status, record.epochs, record.spec_digest) == wanted
-
-    def record_failure(self, name: str, reason: str) -> None:
-        """Writes the failure of a part whose worker died into its record."""
-        with suppress(NnrunError):
-            self.part(name).update(status=layout.FAILED, error=reason)
 
     @property
     def finished(self) -> list[tuple[Fold, Run]]:
@@ -87,216 +112,180 @@ class CrossValidationRun:
         names = [(fold, layout.fold(fold.number)) for fold in self.folds]
         return [(fold, self.part(name)) for fold, name in names if self.has(name)]
 
+    def record_failure(self, name: str, reason: str) -> None:
+        """Writes the failure of a part whose worker died into its record."""
+        with suppress(NnrunError):
+            self.part(name).update(status=layout.FAILED, error=reason)
 
-# Failed parts named in an error message; more are only counted.
-NAMED = 5
+    def describe(self, model: ModelReady) -> None:
+        """Writes spec, summary and drawing of the model, before the first fold."""
+        self.run.write_text(layout.SPEC, dump(self.raw.spec))
+        self.run.write_text(layout.SUMMARY, model.summary)
+        self.run.write_drawing("model", plots.model(model.structure))
+        self.run.update()
+
+    def keep(self, check_interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        """Writes the final status when the block ends, and summarizes the folds so far on errors."""
+        return backend.keep_run(
+            self.run, self.summarize, check_interrupt=check_interrupt, outcome=self._outcome
+        )
+
+    def _outcome(self) -> tuple[str, str | None]:
+        """Status and error of a cross-validation that was not stopped."""
+        if not self.failed:
+            return layout.FINISHED, None
+        reasons = [f"{part}: {reason}" for part, reason in self.failed.items()]
+        if len(reasons) > MAX_REASONS:
+            reasons[MAX_REASONS:] = [f"and {len(reasons) - MAX_REASONS} more"]
+        return layout.FAILED, "; ".join(reasons)
+
+    def summarize(self) -> None:
+        """Writes the results over all finished folds."""
+        self.run.write_table(layout.FOLDS, self._fold_table())
+        metrics = {fold.number: run.train_metrics() for fold, run in self.finished}
+        histories = {fold.number: run.history() for fold, run in self.finished}
+        if not metrics:
+            return
+        mean = averages.mean_curve(list(histories.values()))
+        self.run.write_json(layout.HISTORY, mean.epochs)
+        self.run.write_table(layout.JOURNAL, history_table.table(mean))
+        self._write_predictions()
+        rule = _smoothing(self.raw.spec, mean)
+        minima = _smoothed_minima(mean, rule) if rule else {}
+        method, best = _best_epoch(list(metrics.values()), mean, minima)
+        in_curve = best if best and best <= len(mean) else None
+        folds = [metrics.get(fold.number) for fold in self.folds]
+        seconds = [values.seconds for values in metrics.values()]
+        spent = {
+            "total": self.seconds,
+            "data": self.raw.seconds,
+            "training": sum(each["training"] for each in seconds),
+            "epoch_median": statistics.median(each["epoch_median"] for each in seconds),
+        }
+        self._draw(histories, mean, rule, in_curve)
+        # Last: a folder with metrics counts as complete.
+        self.run.write_json(
+            layout.METRICS,
+            {
+                "schema_version": layout.SCHEMA_VERSION,
+                "epochs": len(mean),
+                "fold_epochs": [fold.epochs if fold else None for fold in folds],
+                "monitor": mean.monitor,
+                "best_epoch": best,
+                "best_epoch_by": method,
+                "ddof": averages.DDOF,
+                "confidence": averages.CONFIDENCE,
+                "initial": averages.spreads([f.initial if f else None for f in folds], self.folds),
+                "train": averages.spreads([f.train if f else None for f in folds], self.folds),
+                "validation": averages.spreads(
+                    [fold.validation if fold else None for fold in folds], self.folds
+                ),
+                "last": mean.row(len(mean) - 1) if len(mean) else {},
+                "best": mean.row(in_curve - 1) if in_curve else {},
+                **({"smoothed": {**rule.model_dump(), **minima}} if rule else {}),
+                "parameters": next(iter(metrics.values())).parameters,
+                "seconds": {name: round(value, 4) for name, value in spent.items()},
+            },
+        )
+
+    def _fold_table(self) -> list[list[object]]:
+        """A row per fold, also for failed ones."""
+        rows: list[dict[str, object]] = []
+        for fold in self.folds:
+            run = self.part(layout.fold(fold.number))
+            exists = run.holds(layout.RUN)
+            metrics = run.train_metrics() if exists else TrainMetrics()
+            rows.append(
+                {
+                    "fold": fold.number,
+                    "status": run.status() if exists else "missing",
+                    "train_rows": len(fold.train),
+                    "validation_rows": len(fold.validation),
+                    "epochs": None if metrics.is_empty else metrics.epochs,
+                    "best_epoch": metrics.best_epoch,
+                    "seconds": metrics.seconds.get("total"),
+                    **metrics.train,
+                    **{f"val_{name}": value for name, value in metrics.validation.items()},
+                }
+            )
+        header = list(dict.fromkeys(name for row in rows for name in row))
+        return [[*header], *([row.get(name) for name in header] for row in rows)]
+
+    def _write_predictions(self) -> None:
+        """Predictions for each row, by the model of the fold that held it out."""
+        rows, outputs, numbers = [], [], []
+        for fold, run in self.finished:
+            arrays = run.read_arrays(layout.PREDICTIONS)
+            rows.append(arrays["row"])
+            outputs.append(arrays["output"])
+            numbers.append(np.full(len(arrays["row"]), fold.number))
+        order = np.argsort(np.concatenate(rows), kind="stable")
+        predicted = Predictions(
+            self.raw.dataset,
+            "train",
+            np.concatenate(rows)[order],
+            np.concatenate(outputs)[order],
+            {"fold": np.concatenate(numbers)[order]},
+        )
+        predictions.write(self.run, predicted, self.raw.spec.training)
+
+    def _draw(
+        self, histories: dict[int, History], mean: History, rule: Smooth | None, best: int | None
+    ) -> None:
+        for metric in mean.epochs:
+            name = f"val_{metric}"
+            if name not in mean.epochs:
+                continue
+            figure = plots.folds(histories, mean, name, best_epoch=best)
+            self.run.write_figure(metric, figure)
+            if rule:
+                points = averages.smoothed(mean.epochs[name], rule)
+                figure = plots.smoothed(points, name, skip=rule.skip, best_epoch=best)
+                self.run.write_figure(f"{metric}-smoothed", figure)
+
+    def add_final(self) -> None:
+        """Adds the test of the final model, if it was trained."""
+        if self.part(layout.FINAL).holds(layout.METRICS):
+            final = self.part(layout.FINAL).metrics()
+            metrics = self.run.read_json(layout.METRICS)
+            metrics["seconds"]["total"] = round(self.seconds, 4)
+            metrics |= {"test": final.test, "final": {"epochs": final.epochs}}
+            self.run.write_json(layout.METRICS, metrics)
 
 
-def first_record(
-    raw: RawData,
-    folds: Sequence[Fold],
-    model: ModelReady,
-    notices: Sequence[str],
-    overrides: Sequence[str],
-) -> dict[str, Any]:
-    """The first content of `run.json`."""
-    rows = {"train": len(raw.dataset.train), "test": len(raw.dataset.test)}
-    return {
-        "verb": "kfold",
-        "seed": raw.seed,
-        "epochs": raw.spec.training.epochs,
-        "spec_digest": digest(raw.spec),
-        "overrides": list(overrides),
-        "engine": model.engine,
-        "device": model.device,
-        "data_digest": raw.digest,
-        "split_digest": splits.digest(folds),
-        "rows": rows,
-        "folds": [
-            {"number": fold.number, "train": len(fold.train), "validation": len(fold.validation)}
-            for fold in folds
-        ],
-        "notices": list(notices),
-        "parameters": model.parameters,
-        **environment.describe(),
-    }
+def _smoothing(spec: Experiment, mean: History) -> Smooth | None:
+    """How the mean curve is smoothed; None also if it is too short."""
+    rule = spec.validation.kfold and spec.validation.kfold.smooth
+    return rule if rule and rule.skip < len(mean) else None
 
 
-def describe(whole: CrossValidationRun, model: ModelReady) -> None:
-    """Writes spec, summary and drawing of the model, before the first fold."""
-    whole.run.write_text(layout.SPEC, dump(whole.raw.spec))
-    whole.run.write_text(layout.SUMMARY, model.summary)
-    whole.run.write_drawing("model", plots.model(model.structure))
-    whole.run.update()
+def _smoothed_minima(mean: History, rule: Smooth) -> dict[str, dict[str, float | None]]:
+    """The lowest value of each smoothed validation curve, and its epoch."""
+    minima: dict[str, dict[str, float | None]] = {}
+    for name, values in mean.epochs.items():
+        if name.startswith("val_"):
+            points = averages.smoothed(values, rule)
+            epoch = lowest_epoch(points)
+            minima[name] = {
+                "lowest_epoch": epoch and epoch + rule.skip,
+                "lowest": epoch and points[epoch - 1],
+            }
+    return minima
 
 
-def keep(
-    whole: CrossValidationRun, check_interrupt: Callable[[], None]
-) -> AbstractContextManager[None]:
-    """Writes the final status when the block ends, and summarizes the folds so far on errors."""
-    return backend.keep_run(
-        whole.run,
-        lambda: summarize(whole),
-        check_interrupt=check_interrupt,
-        outcome=lambda: _outcome(whole),
-    )
-
-
-def _outcome(whole: CrossValidationRun) -> tuple[str, str | None]:
-    """Status and error of a cross-validation that was not stopped."""
-    if not whole.failed:
-        return layout.FINISHED, None
-    reasons = [f"{part}: {why}" for part, why in whole.failed.items()]
-    more = [f"and {len(reasons) - NAMED} more"] if len(reasons) > NAMED else []
-    return layout.FAILED, "; ".join([*reasons[:NAMED], *more])
-
-
-def summarize(whole: CrossValidationRun) -> None:
-    """Writes the results over all finished folds."""
-    metrics = {fold.number: run.train_metrics() for fold, run in whole.finished}
-    histories = {fold.number: run.history() for fold, run in whole.finished}
-    whole.run.write_table(layout.FOLDS, _table(whole))
-    if not metrics:
-        return
-    mean = averages.mean_curve(list(histories.values()))
-    whole.run.write_json(layout.HISTORY, mean.epochs)
-    whole.run.write_table(layout.JOURNAL, _journal(mean))
-    _write_predictions(whole)
-    summary = _metrics(whole, metrics, mean)
-    # Last: a folder with metrics counts as complete.
-    _draw(whole, histories, mean, summary)
-    whole.run.write_json(layout.METRICS, summary)
-
-
-def _table(whole: CrossValidationRun) -> list[list[Any]]:
-    """A row per fold, also for failed ones."""
-    rows: list[dict[str, Any]] = []
-    for fold in whole.folds:
-        run = whole.part(layout.fold(fold.number))
-        begun = run.holds(layout.RUN)
-        metrics = run.train_metrics() if begun else TrainMetrics()
-        sizes = {"train_rows": len(fold.train), "validation_rows": len(fold.validation)}
-        row = {"fold": fold.number, "status": run.status() if begun else "missing", **sizes}
-        row["epochs"] = None if metrics.is_empty else metrics.epochs
-        row |= {"best_epoch": metrics.best_epoch, "seconds": metrics.seconds.get("total")}
-        row |= metrics.train
-        row |= {f"val_{name}": value for name, value in metrics.validation.items()}
-        rows.append(row)
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    return [header, *([row.get(name) for name in header] for row in rows)]
-
-
-def _journal(history: History) -> list[list[Any]]:
-    rows = [[epoch + 1, *history.row(epoch).values()] for epoch in range(len(history))]
-    return [["epoch", *history.epochs], *rows]
-
-
-def _metrics(
-    whole: CrossValidationRun, metrics: dict[int, TrainMetrics], mean: History
-) -> dict[str, Any]:
-    by, best, smooth = _best(whole, metrics, mean)
-    folds = [metrics.get(fold.number) for fold in whole.folds]
-    values = {
-        "initial": [fold.initial if fold else None for fold in folds],
-        "train": [fold.train if fold else None for fold in folds],
-        "validation": [fold.validation if fold else None for fold in folds],
-    }
-    spreads = {rows: averages.spreads(of_folds, whole.folds) for rows, of_folds in values.items()}
-    seconds = [each.seconds for each in metrics.values()]
-    spent = {
-        "total": whole.seconds,
-        "data": whole.raw.seconds,
-        "training": sum(each["training"] for each in seconds),
-        "epoch_median": statistics.median(each["epoch_median"] for each in seconds),
-    }
-    return {
-        "schema_version": layout.SCHEMA_VERSION,
-        "epochs": len(mean),
-        "fold_epochs": [fold.epochs if fold else None for fold in folds],
-        "monitor": mean.monitor,
-        "best_epoch": best,
-        "best_epoch_by": by,
-        "ddof": averages.DDOF,
-        "confidence": averages.CONFIDENCE,
-        **spreads,
-        "last": mean.row(len(mean) - 1) if len(mean) else {},
-        "best": mean.row(best - 1) if best and best <= len(mean) else {},
-        **({"smoothed": smooth} if smooth else {}),
-        "parameters": next(iter(metrics.values())).parameters,
-        "seconds": {name: round(value, 4) for name, value in spent.items()},
-    }
-
-
-def _best(
-    whole: CrossValidationRun, metrics: dict[int, TrainMetrics], mean: History
-) -> tuple[str, int | None, dict[str, Any]]:
-    """The method that chose the best epoch, that epoch, and the minima of the smoothed curves.
+def _best_epoch(
+    metrics: Sequence[TrainMetrics], mean: History, minima: dict[str, dict[str, float | None]]
+) -> tuple[str, int | None]:
+    """The best epoch, and the method that chose it.
 
     It is the epoch of the lowest mean validation loss, smoothed if the spec asks for it. If the
     folds stopped at different epochs, the mean curve ends too early; then it is the median of the
     best epochs of the folds.
     """
-    rule = _smooth(whole, mean)
-    lowest: dict[str, Any] = {**rule.model_dump()} if rule else {}
-    for name, values in mean.epochs.items():
-        if rule and name.startswith("val_"):
-            points = averages.smoothed(values, rule)
-            at = lowest_epoch(points)
-            lowest[name] = {"lowest_epoch": at and at + rule.skip, "lowest": at and points[at - 1]}
-    if len({each.epochs for each in metrics.values()}) > 1:
-        own = [each.best_epoch for each in metrics.values() if each.best_epoch]
-        return "median of folds", round(statistics.median(own)) if own else None, lowest
-    if rule:
-        return "smoothed mean curve", lowest.get(mean.monitor, {}).get("lowest_epoch"), lowest
-    return "mean curve", mean.best_epoch, lowest
-
-
-def _smooth(whole: CrossValidationRun, mean: History) -> Smooth | None:
-    """How the mean curve is smoothed, unless nothing would remain of it."""
-    kfold = whole.raw.spec.validation.kfold
-    return kfold.smooth if kfold and kfold.smooth and kfold.smooth.skip < len(mean) else None
-
-
-def _draw(
-    whole: CrossValidationRun, histories: dict[int, History], mean: History, summary: dict[str, Any]
-) -> None:
-    rule, best = _smooth(whole, mean), summary["best_epoch"]
-    best = best if best and best <= len(mean) else None
-    for metric in mean.epochs:
-        if f"val_{metric}" not in mean.epochs:
-            continue
-        figure = plots.folds(histories, mean, f"val_{metric}", best_epoch=best)
-        whole.run.write_figure(metric, figure)
-        if rule:
-            points = averages.smoothed(mean.epochs[f"val_{metric}"], rule)
-            figure = plots.smoothed(points, f"val_{metric}", skip=rule.skip, best_epoch=best)
-            whole.run.write_figure(f"{metric}-smoothed", figure)
-
-
-def _write_predictions(whole: CrossValidationRun) -> None:
-    """Predictions for each row, by the model of the fold that held it out."""
-    rows, outputs, numbers = [], [], []
-    for fold, run in whole.finished:
-        arrays = run.read_arrays(layout.PREDICTIONS)
-        rows.append(arrays["row"])
-        outputs.append(arrays["output"])
-        numbers.append(np.full(len(arrays["row"]), fold.number))
-    order = np.argsort(np.concatenate(rows), kind="stable")
-    found = Predictions(
-        whole.raw.dataset,
-        "train",
-        np.concatenate(rows)[order],
-        np.concatenate(outputs)[order],
-        {"fold": np.concatenate(numbers)[order]},
-    )
-    predictions.write(whole.run, found, whole.raw.spec.training)
-
-
-def add_final(whole: CrossValidationRun) -> None:
-    """Adds the test of the final model, if it was trained."""
-    if whole.part(layout.FINAL).holds(layout.METRICS):
-        final = whole.part(layout.FINAL).metrics()
-        known = whole.run.read_json(layout.METRICS)
-        known["seconds"]["total"] = round(whole.seconds, 4)
-        added = {"test": final.test, "final": {"epochs": final.epochs}}
-        whole.run.write_json(layout.METRICS, known | added)
+    if len({fold.epochs for fold in metrics}) > 1:
+        epochs = [fold.best_epoch for fold in metrics if fold.best_epoch]
+        return "median of folds", round(statistics.median(epochs)) if epochs else None
+    if minima:
+        epoch = minima.get(mean.monitor, {}).get("lowest_epoch")
+        return "smoothed mean curve", None if epoch is None else int(epoch)
+    return "mean curve", mean.best_epoch

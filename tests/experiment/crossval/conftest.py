@@ -1,4 +1,4 @@
-"""A cross-validation fold by fold in this process, of rows that a test has made."""
+"""Cross-validates in this process, with rows from the test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORIGIN = RunContext(overrides=(), began=0.0, import_seconds=0.0)
 
 @dataclass
 class Study:
-    """One worker's way through the folds: each model is the last one, put back to its start."""
+    """Trains folds one after another, each with the model of the last one, reset."""
 
     folder: Path
     spec: Experiment
@@ -46,7 +46,7 @@ class Study:
         return splits.folds(rule, self.dataset, seed=self.raw.seed)
 
     def run(self, fold: Fold, *, name: str | None = None) -> Run:
-        """Trains a fold and records it in a folder of its own."""
+        """Trains a fold and records it in its own folder."""
         rows = inputs.prepare_fold(self.raw, fold)
         self.setup = build(rows, Observer(), previous=self.setup)
         return train(
@@ -67,7 +67,7 @@ class Study:
 
 
 def spec(**changes: Any) -> Experiment:
-    """A small classifier, changed as a test needs it."""
+    """A small classifier with changes."""
     training: Mapping[str, Any] = {
         "optimizer": {"Adam": {"learning_rate": 0.02}},
         "loss": "binary_crossentropy",
@@ -89,7 +89,7 @@ def spec(**changes: Any) -> Experiment:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Callable[..., Study]:
-    """Makes a study of a data set; what else is given changes its spec."""
+    """Makes a study of a data set; keywords change its spec."""
 
     def make(dataset: Dataset, /, **changes: Any) -> Study:
         return Study(tmp_path, spec(**changes), dataset)

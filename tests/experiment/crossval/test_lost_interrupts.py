@@ -1,4 +1,4 @@
-"""A signal that another library has made into an error still interrupts a cross-validation."""
+"""A signal that another library turned into an error still interrupts a cross-validation."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ import pytest
 from nnrun import runs
 from nnrun.data import splits
 from nnrun.experiment import inputs
-from nnrun.experiment.crossval import record
 from nnrun.experiment.crossval.record import CrossValidationRun
 from nnrun.runs import Run, layout
 from tests.experiment.crossval.conftest import spec
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> CrossValidationRun:
-    """A cross-validation of which no fold is there yet."""
-    raw = inputs.load_data(spec())
-    assert raw.spec.validation.kfold
-    folds = splits.folds(raw.spec.validation.kfold, raw.dataset, seed=raw.seed)
-    run = runs.create(tmp_path, "study", now=datetime(2026, 1, 1), record={"verb": "kfold"})
-    return CrossValidationRun(run, raw, folds, began=0.0)
 
 
 def interrupt() -> None:
@@ -37,12 +26,19 @@ def interrupt() -> None:
         (interrupt, KeyboardInterrupt, layout.INTERRUPTED),
         (lambda: None, ValueError, layout.FAILED),
     ],
-    ids=["a signal came", "none came"],
+    ids=["signal", "no signal"],
 )
-def test_an_error_is_an_interrupt_where_a_signal_came(
-    whole: CrossValidationRun, check: Callable[[], None], error: type[BaseException], status: str
+def test_an_error_after_a_signal_is_an_interrupt(
+    tmp_path: Path, check: Callable[[], None], error: type[BaseException], status: str
 ) -> None:
-    with pytest.raises(error), record.keep(whole, check):
-        raise ValueError("as Matplotlib makes of it")
+    """As Matplotlib does."""
+    raw = inputs.load_data(spec())
+    assert raw.spec.validation.kfold
+    folds = splits.folds(raw.spec.validation.kfold, raw.dataset, seed=raw.seed)
+    run = runs.create(tmp_path, "study", now=datetime(2026, 1, 1), record={"verb": "kfold"})
+    kfold = CrossValidationRun(run, raw, folds, began=0.0)
 
-    assert Run(whole.run.path).status() == status
+    with pytest.raises(error), kfold.keep(check):
+        raise ValueError("from Matplotlib")
+
+    assert Run(run.path).status() == status
