@@ -46,15 +46,17 @@ def watched(began: float, report: Path, arguments: list[str]) -> None:
         setattr(owner, name, outer)
 
     def watch_rest() -> None:
-        from nnrun.experiment import fold, predictions, recorder, setup
+        from nnrun.experiment import predictions, setup
+        from nnrun.experiment.recorder import Recorder
         from nnrun.training import compiled
 
-        watch(setup, "_compiled", "build and compile the model")
-        watch(setup, "_untrained", "test the untrained model")
-        watch(fold, "fit", "trace, compile and train")
+        watch(setup, "_compile", "build and compile the model")
+        watch(setup, "_initial_metrics", "test the untrained model")
+        watch(setup.TrainingSetup, "fit", "trace, compile and train")
         watch(compiled.CompiledLoop, "_call", "call")
         watch(predictions, "load", BESIDE)
-        watch(recorder, "finish", "test, draw and write")
+        watch(setup.TrainingSetup, "evaluate", "test the trained model")
+        watch(Recorder, "finish", "draw and write")
 
     def load(inner: Callable[[], None]) -> None:
         start = time.time()
@@ -68,11 +70,11 @@ def watched(began: float, report: Path, arguments: list[str]) -> None:
         inner(code)
 
     from nnrun.cli import app
-    from nnrun.experiment import inputs
+    from nnrun.experiment import fold
     from nnrun.training import backend
 
     parts.append(("import the command line", parts[0][2], time.time() - began - parts[0][2]))
-    watch(inputs, "take_in", "read rows and prepare them")
+    watch(fold, "load_and_prepare", "read rows and prepare them")
     backend.load = functools.partial(load, backend.load)
     os._exit = functools.partial(leave, os._exit)
     sys.argv = ["nnrun", *arguments]
