@@ -325,7 +325,7 @@ def _set_up(request: Request) -> None:
 _spawn = multiprocessing.util.spawnv_passfds
 
 
-def _start_worker(path: str, arguments: Sequence[str | bytes], kept: Sequence[int]) -> int:
+def _start_worker(path: bytes, arguments: Sequence[str | bytes], kept: Sequence[int]) -> int:
     """Starts a process for `multiprocessing`; a worker is a fork of this one.
 
     Args:

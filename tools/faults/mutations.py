@@ -99,7 +99,8 @@ def make_runs(server: ForkServer, folder: Path) -> list[Intact]:
 
 def make_other(server: ForkServer, folder: Path) -> Path:
     """A finished run of the same rows and another model, to compare with."""
-    model = [{"Dense": {"units": 20, "activation": "tanh"}}, specs.DIGITS["model"][1]]
+    first: dict[str, object] = {"Dense": {"units": 20, "activation": "tanh"}}
+    model = [first, specs.DIGITS["model"][1]]
     return _finish(server, "train", specs.write(folder, "other", {**specs.DIGITS, "model": model}))
 
 

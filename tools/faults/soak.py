@@ -220,17 +220,12 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=10, help="for each mode")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
-    parser.add_argument("--samples", type=Path, help="write all samples into this CSV file")
     arguments = parser.parse_args()
     if len(arguments.modes) > 1:
         command = [sys.executable, __file__, "--minutes", str(arguments.minutes)]
         return max(subprocess.call([*command, "--modes", mode]) for mode in arguments.modes)
     [mode] = arguments.modes
-    samples = soak(mode, arguments.minutes * 60)
-    if arguments.samples:
-        rows = [f"{sample.seconds:.1f},{sample.bytes},{sample.files}\n" for sample in samples]
-        arguments.samples.write_text("seconds,bytes,files\n" + "".join(rows))
-    return int(not judge(mode, samples))
+    return int(not judge(mode, soak(mode, arguments.minutes * 60)))
 
 
 if __name__ == "__main__":
