@@ -154,8 +154,7 @@ def _read_all(root: Path) -> Iterator[RunInfo]:
 
 def _rank(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
     """Ranks the runs; one that cannot be read has no rank and is kept."""
-    from nnrun.analysis.compare import read
-    from nnrun.analysis.compare.table import standings
+    from nnrun.analysis.compare import read, standings
 
     facts = []
     for info in runs:

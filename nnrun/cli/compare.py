@@ -109,7 +109,7 @@ def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
 
 def _select(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) -> list[Facts]:
     """The newest of the runs that meet all conditions."""
-    from nnrun.analysis.compare.facts import holds, started
+    from nnrun.analysis.compare.facts import holds
 
     selected, unknown = [], set(conditions)
     for run in runs:
@@ -121,7 +121,7 @@ def _select(runs: Iterator[Facts], conditions: Sequence[str], last: int | None) 
         reason = f"no run {'is left' if conditions else 'found'} to compare"
         keys = ", ".join(sorted(condition.partition("=")[0] for condition in unknown))
         raise CommandError(f"{reason}; no run has a key {keys}" if keys else reason)
-    return sorted(selected, key=started)[-last:] if last else selected
+    return sorted(selected, key=lambda run: run.started)[-last:] if last else selected
 
 
 def _write(comparison: Comparison, format_: Format, output: Path | None) -> None:

@@ -88,10 +88,9 @@ def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None
 def _print_spreads(entries: list[dict[str, object]]) -> None:
     """Prints mean and standard deviation over the finished seeds of each experiment."""
     from nnrun.analysis.compare import experiments, formats, read
-    from nnrun.analysis.compare.facts import finished
 
-    facts = [run for entry in entries if finished(run := read(Run(Path(str(entry["path"])))))]
-    for experiment in experiments(facts):
+    facts = [read(Run(Path(str(entry["path"])))) for entry in entries]
+    for experiment in experiments([run for run in facts if run.is_finished]):
         if experiment.is_group:
             metric = next(iter(experiment.first.reported))
             console.stdout().print(formats.over_seeds(experiment, metric))

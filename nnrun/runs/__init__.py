@@ -1,4 +1,4 @@
-"""Run folders: the plain files that are the truth about every run."""
+"""Run folders: plain files, from which everything about a run is read."""
 
 from nnrun.runs.making import create, create_part, find, reopen
 from nnrun.runs.run import Run, process

@@ -1,12 +1,12 @@
-"""Which runs may go, and why. Deletes nothing: that is `remove`."""
+"""Selects runs to delete, and deletes them: a run is hidden at once, then deleted."""
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import stat
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,24 +19,21 @@ from nnrun.runs.making import find
 from nnrun.runs.run import Run
 from nnrun.spec.text import format_size
 
-_AGE = re.compile(r"(\d+(?:\.\d+)?) *([hdw])")
-_HOURS = {"h": 1, "d": 24, "w": 24 * 7}
-_LONGEST = timedelta.max / timedelta(hours=1)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt]?)b?", re.IGNORECASE)
-_BYTES = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+# Prefix of a run that is being deleted: hidden folders are never runs, so half of one is not taken
+# for a whole.
+_REMOVING = ".nnrun-removing-"
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which runs may go: those of which every given rule says so. None is given by default.
+    """Filters of runs to delete: a run must match all that are given.
 
     Args:
         named: the folders of these runs.
         statuses: runs that ended so.
         age: runs that ended longer ago.
-        keep_best: all but so many of each experiment's name.
-        max_size: the oldest of those that the other rules agree on, until all runs together take
-            so many bytes.
+        keep_best: runs that are not among the best of their name, so many.
+        max_size: the oldest of those that match, until all runs together take so many bytes.
     """
 
     named: frozenset[Path] | None = None
@@ -47,18 +44,18 @@ class Rules:
 
     @property
     def are_given(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any filter."""
         return any(rule is not None for rule in vars(self).values())
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What the rules look at.
+    """The properties of a run that filters look at.
 
     Args:
-        status: `running` also while only a fold of it is.
-        ended: when it ended; when it began where it did not say; None where it says neither.
-        bytes: what it takes on the disk.
+        status: `running` also if only a fold is.
+        ended: its end, or its start if it has none; None if it has neither.
+        bytes: on disk.
     """
 
     run: Run
@@ -69,12 +66,12 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Standing:
-    """The place of a run among those of its name.
+    """The rank of a run among those of its name.
 
     Args:
-        place: counted from 1, the best; None where it cannot be judged.
-        of: how many can.
-        metric: what `compare` judges them by.
+        place: from 1, the best; None if it cannot be ranked.
+        of: number of ranked runs.
+        metric: by which `compare` ranks them.
     """
 
     place: int | None
@@ -84,7 +81,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Removal:
-    """A run that may go, with what each rule says of it."""
+    """A run to delete, with a reason from each filter."""
 
     subject: RunInfo
     reasons: tuple[str, ...]
@@ -92,12 +89,7 @@ class Removal:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which runs may go, oldest first.
-
-    Args:
-        staying: how many runs stay.
-        left: the bytes that these take.
-    """
+    """The runs to delete, oldest first; number and bytes of those that stay."""
 
     removals: tuple[Removal, ...]
     staying: int
@@ -105,47 +97,47 @@ class Plan:
 
     @property
     def freed(self) -> int:
-        """The bytes of those that may go."""
+        """The bytes of the runs to delete."""
         return sum(removal.subject.bytes for removal in self.removals)
 
 
 def age(text: str) -> timedelta:
-    """Reads hours, days or weeks.
+    """Parses hours, days or weeks.
 
     Raises:
-        CommandError: it is none.
+        CommandError: it has another form.
 
     Example:
         >>> age("36h"), age("2w")
         (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=14))
     """
-    found = _AGE.fullmatch(text.strip())
-    hours = float(found[1]) * _HOURS[found[2]] if found else math.inf
-    if hours > _LONGEST:
-        message = "must be hours, days or weeks, such as 36h, 30d or 2w"
-        raise CommandError(f"--older-than {text}: {message}")
-    return timedelta(hours=hours)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) *([hdw])", text.strip())
+    with suppress(OverflowError):
+        if match:
+            return timedelta(hours=float(match[1]) * {"h": 1, "d": 24, "w": 24 * 7}[match[2]])
+    message = "must be hours, days or weeks, such as 36h, 30d or 2w"
+    raise CommandError(f"--older-than {text}: {message}")
 
 
 def bytes_of(text: str) -> int:
-    """Reads a size; each unit is a thousand times the one before.
+    """Parses a size; each unit is a thousand times the one before.
 
     Raises:
-        CommandError: it is none.
+        CommandError: it has another form.
 
     Example:
         >>> bytes_of("2G"), bytes_of("1.5 MB")
         (2000000000, 1500000)
     """
-    found = _SIZE.fullmatch(text.strip())
-    amount = float(found[1]) * _BYTES[found[2].lower()] if found else math.inf
-    if not math.isfinite(amount):
-        raise CommandError(f"--max-size {text}: must be a size, such as 500M or 2G")
-    return int(amount)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) *([kmgt]?)b?", text.strip().lower())
+    with suppress(OverflowError):
+        if match:
+            return int(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}[match[2]])
+    raise CommandError(f"--max-size {text}: must be a size, such as 500M or 2G")
 
 
 def read(run: Run) -> RunInfo:
-    """Reads what the rules look at.
+    """Reads the properties of a run.
 
     Raises:
         NotARun: the folder holds no run.
@@ -156,199 +148,170 @@ def read(run: Run) -> RunInfo:
     return RunInfo(run, layout.RUNNING if is_at_work(run) else status, ended, disk_usage(run.path))
 
 
-def _time(written: object) -> datetime | None:
+def _time(text: str | None) -> datetime | None:
     try:
-        found = datetime.fromisoformat(str(written))
-        return found.astimezone().replace(tzinfo=None) if found.tzinfo else found
+        time = datetime.fromisoformat(str(text))
+        return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
         return None
 
 
 def plan(
-    subjects: Sequence[RunInfo],
+    runs: Sequence[RunInfo],
     rules: Rules,
     *,
     now: datetime,
     standings: Mapping[Path, Standing] | None = None,
 ) -> Plan:
-    """Applies the rules.
+    """Applies the filters.
 
     Args:
-        subjects: all runs there are; a running one may not go, whatever the rules say.
-        rules: at least one; without any all runs would agree with all of them.
+        runs: all runs; running ones always stay.
+        rules: at least one; with none, all runs would match.
         now: from which ages are counted.
-        standings: of all runs that `keep_best` may let go; another stays.
+        standings: for `keep_best`; a run without one stays.
     """
-    judged = ((subject, _reasons(subject, rules, now, standings or {})) for subject in subjects)
-    removals = [Removal(subject, reasons) for subject, reasons in judged if reasons is not None]
+    removals = []
+    for run in runs:
+        reasons = _reasons(run, rules, now, (standings or {}).get(run.run.path))
+        if run.status != layout.RUNNING and None not in reasons:
+            removals.append(Removal(run, tuple(filter(None, reasons))))
     removals.sort(key=lambda removal: removal.subject.ended or datetime.max)
     if rules.max_size is not None:
-        total = sum(subject.bytes for subject in subjects)
-        removals = list(_until_it_fits(removals, total, rules.max_size))
-    going = {id(removal.subject) for removal in removals}
-    staying = [subject.bytes for subject in subjects if id(subject) not in going]
+        removals = _until_it_fits(removals, sum(run.bytes for run in runs), rules.max_size)
+    deleted = {removal.subject.run.path for removal in removals}
+    staying = [run.bytes for run in runs if run.run.path not in deleted]
     return Plan(tuple(removals), len(staying), sum(staying))
 
 
 def _reasons(
-    subject: RunInfo, rules: Rules, now: datetime, standings: Mapping[Path, Standing]
-) -> tuple[str, ...] | None:
-    """Why each given rule lets a run go; None where one of them does not."""
-    if subject.status == layout.RUNNING:
-        return None
-    found = []
+    run: RunInfo, rules: Rules, now: datetime, standing: Standing | None
+) -> list[str | None]:
+    """A reason from each given filter; None if the run does not match it."""
+    reasons = []
     if rules.named is not None:
-        found.append("named" if subject.run.path in rules.named else None)
+        reasons.append("named" if run.run.path in rules.named else None)
     if rules.statuses is not None:
-        found.append(subject.status if subject.status in rules.statuses else None)
+        reasons.append(run.status if run.status in rules.statuses else None)
     if rules.age is not None:
-        found.append(_too_old(subject, rules.age, now))
+        reasons.append(_too_old(run, rules.age, now))
     if rules.keep_best is not None:
-        found.append(_not_best(subject, rules.keep_best, standings.get(subject.run.path)))
-    reasons = tuple(reason for reason in found if reason is not None)
-    return reasons if len(reasons) == len(found) else None
+        reasons.append(_not_best(run, rules.keep_best, standing))
+    return reasons
 
 
-def _too_old(subject: RunInfo, limit: timedelta, now: datetime) -> str | None:
-    if subject.ended is None or now - subject.ended <= limit:
+def _too_old(run: RunInfo, limit: timedelta, now: datetime) -> str | None:
+    if run.ended is None or now - run.ended <= limit:
         return None
-    days, rest = divmod(now - subject.ended, timedelta(days=1))
+    days, rest = divmod(now - run.ended, timedelta(days=1))
     amount, unit = (days, "day") if days else (rest // timedelta(hours=1), "hour")
     return f"{amount} {unit}{'' if amount == 1 else 's'} old"
 
 
-def _not_best(subject: RunInfo, keep: int, standing: Standing | None) -> str | None:
+def _not_best(run: RunInfo, keep: int, standing: Standing | None) -> str | None:
     if standing is None:
         return None
     if standing.place is None:
-        # A finished run without a number for the metric is no candidate for the best either.
-        lacking = standing.metric or "metrics"
-        state = f"no {lacking}" if subject.status == layout.FINISHED else subject.status
-        return f"not ranked: {state}"
+        # A finished run without a value of the metric is not among the best either.
+        state = f"no {standing.metric or 'metrics'}"
+        return f"not ranked: {state if run.status == layout.FINISHED else run.status}"
     if standing.place <= keep:
         return None
     return f"number {standing.place} of {standing.of} by {standing.metric}"
 
 
-def _until_it_fits(removals: Iterable[Removal], total: int, limit: int) -> Iterator[Removal]:
+def _until_it_fits(removals: Sequence[Removal], total: int, limit: int) -> list[Removal]:
+    needed = []
     for removal in removals:
         if total <= limit:
-            return
-        reason = f"{format_size(total)} in all, above {format_size(limit)}"
-        yield replace(removal, reasons=(*removal.reasons, reason))
+            break
+        why = f"{format_size(total)} in all, above {format_size(limit)}"
+        needed.append(replace(removal, reasons=(*removal.reasons, why)))
         total -= removal.subject.bytes
-
-
-# What run folders take on the disk, and how one goes: hidden at once, then deleted.
-
-# Before the name of a run that is being deleted. What starts with a dot is no run, so half of one
-# is never taken for a whole.
-_GOING = ".nnrun-removing-"
+    return needed
 
 
 def disk_usage(path: Path) -> int:
-    """Bytes of all files of a folder; a link counts as itself, what cannot be read as nothing."""
+    """Bytes of all files of a folder; a link counts as itself, an unreadable file as nothing."""
     if path.is_symlink():
         return path.lstat().st_size
-    total, waiting = 0, [str(path)]
-    while waiting:
-        with suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                else:
-                    total += _bytes(entry)
+    total = 0
+    for folder, folders, files in os.walk(path):
+        for name in (*files, *folders):
+            # A temporary file may be gone by now.
+            with suppress(OSError):
+                status = os.lstat(f"{folder}/{name}")
+                total += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
     return total
 
 
-def _bytes(file: os.DirEntry[str]) -> int:
-    """Those of a passing file that is gone by now are none."""
-    try:
-        return file.stat(follow_symlinks=False).st_size
-    except OSError:
-        return 0
-
-
 def removable(root: Path) -> list[Run]:
-    """The runs that lie in a folder themselves, oldest first; a link to one is none of them."""
-    return [run for run in find(root) if not _is_linked(run)]
-
-
-def _is_linked(run: Run) -> bool:
-    return run.path.is_symlink() or (run.path / layout.RUN).is_symlink()
+    """The runs in a folder, oldest first, without links to runs."""
+    runs = find(root)
+    return [r for r in runs if not (r.path.is_symlink() or (r.path / layout.RUN).is_symlink())]
 
 
 def leftovers(root: Path) -> list[Path]:
-    """What is left of runs whose removal was cut short."""
-    if not os.path.isdir(root):  # noqa: PTH112
+    """Folders of interrupted deletions."""
+    try:
+        paths = sorted(root.glob(f"{_REMOVING}*"))
+    except OSError:
         return []
-    with os.scandir(root) as entries:
-        return sorted(
-            root / entry.name
-            for entry in entries
-            if entry.name.startswith(_GOING) and entry.is_dir(follow_symlinks=False)
-        )
+    return [path for path in paths if path.is_dir() and not path.is_symlink()]
 
 
 def is_at_work(run: Run) -> bool:
-    """Whether it is running, or a fold of it: workers outlive a killed process for some seconds.
+    """Whether the run or a fold is running: workers outlive a killed process for some seconds.
 
     Raises:
         RunError: its record cannot be read.
     """
-    parts = (Run(found.parent) for found in run.path.glob(f"*/{layout.RUN}"))
-    return run.status() == layout.RUNNING or any(map(_is_running, parts))
-
-
-def _is_running(part: Run) -> bool:
-    try:
-        return part.status() == layout.RUNNING
-    except NnrunError:
-        # Each record is moved into place as a whole, so a broken one is an old one.
-        return False
+    if run.status() == layout.RUNNING:
+        return True
+    for path in run.path.glob(f"*/{layout.RUN}"):
+        # A record is replaced as a whole, so a damaged one is not that of a running fold.
+        with suppress(NnrunError):
+            if Run(path.parent).status() == layout.RUNNING:
+                return True
+    return False
 
 
 def remove(run: Run) -> None:
-    """Deletes a run. Whatever ends this half way, what is left is no run any more.
+    """Deletes a run; if it is interrupted, the rest is one of the `leftovers`.
 
     Raises:
-        RunError: it is running, or it may not be deleted; then nothing of it is gone, or what is
-            left is one of the `leftovers`.
+        RunError: it is running, or cannot be deleted; then either nothing is deleted, or the rest
+            is one of the `leftovers`.
     """
+    message = f"{run.path} cannot be removed"
     if is_at_work(run):
-        raise RunError(f"{run.path} cannot be removed: it is running")
-    if locked := _locked(run.path):
-        raise RunError(f"{run.path} cannot be removed: {locked} is read-only")
-    hidden = run.path.with_name(f"{_GOING}{run.path.name}")
+        raise RunError(f"{message}: it is running")
+    for folder in (run.path.parent, *(Path(folder) for folder, _, _ in os.walk(run.path))):
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise RunError(f"{message}: {folder} is read-only")
+    hidden = run.path.with_name(f"{_REMOVING}{run.path.name}")
     try:
-        held = take(run.path)
-        if held is None:
-            raise RunError(f"{run.path} cannot be removed: it is running")
+        lock = take(run.path)
+        if lock is None:
+            raise RunError(f"{message}: it is running")
         run.path.rename(hidden)
     except OSError as error:
-        raise RunError(f"{run.path} cannot be removed: {reason(error)}") from error
-    held.release()
+        raise RunError(f"{message}: {reason(error)}") from error
+    lock.release()
     remove_leftover(hidden)
 
 
 def remove_leftover(hidden: Path) -> None:
-    """Deletes what is left of a run.
+    """Deletes the rest of a run.
 
     Raises:
-        RunError: some of it may not be deleted.
+        RunError: some of it cannot be deleted.
     """
     while hidden.is_dir():
         try:
             shutil.rmtree(hidden)
         except FileNotFoundError:
-            continue  # another process is at the same work
+            continue  # another process deletes it too
         except OSError as error:
             message = f"{hidden} is removed only in part: {reason(error)}; the next clean goes on"
             raise RunError(message) from error
-
-
-def _locked(path: Path) -> Path | None:
-    """A folder without which the run cannot be deleted as a whole, and that may not be changed."""
-    folders = (path.parent, *(Path(folder) for folder, _, _ in os.walk(path)))
-    needed = os.R_OK | os.W_OK | os.X_OK
-    return next((folder for folder in folders if not os.access(folder, needed)), None)

@@ -1,19 +1,19 @@
-"""Where a run took place: versions, hardware, commit."""
+"""The environment of a run: versions, hardware, commit."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-# What of a machine has a part in the last digit of a result.
+PACKAGES = ("nnrun", "tensorflow", "keras", "numpy", "scikit-learn")
 
-# Kernels are chosen by them, and add up in the order that suits them.
+# These instructions decide which kernels are chosen, and in which order they add up.
 _INSTRUCTIONS = frozenset("avx2 avx512f avx512_vnni avx512_bf16 amx_tile fma asimd sve".split())
-# Variables that choose kernels or the number of threads, which is the order of sums.
+# These variables choose kernels or the number of threads, and so the order of sums.
 _SETTINGS = (
     "NVIDIA_TF32_OVERRIDE",
     "OMP_NUM_THREADS",
@@ -25,17 +25,31 @@ _SETTINGS = (
 )
 
 
-def describe_machine() -> dict[str, Any]:
-    """The processor with what it can do, GPUs, and the settings of TensorFlow in the environment."""
+def describe() -> dict[str, object]:
+    """Versions, hardware and commit; imports no package, so it takes milliseconds."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return {
+        "versions": versions,
+        "platform": platform.platform(),
+        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count(),
+        **describe_machine(),
+        "commit": _commit(),
+    }
+
+
+def describe_machine() -> dict[str, object]:
+    """Processor, GPUs, and TensorFlow's settings: all that affects the last digits of a result."""
     cpu = _read(Path("/proc/cpuinfo"))
     name = _entry(cpu, "model name") or platform.processor() or platform.machine()
     flags = (_entry(cpu, "flags") or _entry(cpu, "Features")).split()
+    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     return {
         "processor": " ".join([name, *sorted(_INSTRUCTIONS.intersection(flags))]),
-        "gpus": [
-            _entry(_read(path), "Model")
-            for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-        ],
+        "gpus": [_entry(_read(path), "Model") for path in gpus],
         "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
     }
 
@@ -48,7 +62,7 @@ def _read(path: Path) -> str:
 
 
 def _entry(text: str, name: str) -> str:
-    """The first value under a name, in lines such as `model name : AMD EPYC`."""
+    """The first value of a name, in lines such as `model name : AMD EPYC`."""
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if key.strip() == name:
@@ -56,34 +70,8 @@ def _entry(text: str, name: str) -> str:
     return ""
 
 
-PACKAGES = ("nnrun", "tensorflow", "keras", "numpy", "scikit-learn")
-
-
-def describe() -> dict[str, Any]:
-    """Versions, hardware and commit; reads no package, so it costs milliseconds."""
-    return {
-        "versions": {"python": platform.python_version()} | _versions(),
-        "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        **describe_machine(),
-        "commit": _commit(),
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def _commit() -> str | None:
-    """The commit of the working folder, `+` where files differ from it; None outside git."""
+    """The commit of the working folder, with `+` if files differ from it; None outside git."""
     head = _git("rev-parse", "HEAD")
     if head is None:
         return None

@@ -1,4 +1,4 @@
-"""A folder whose files are written whole or not at all, and read as they were written."""
+"""A folder whose files are written whole or not at all, and are refused if damaged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nnrun.errors import NotARun, RunError
 from nnrun.runs import layout
@@ -27,27 +26,25 @@ from nnrun.runs.files import (
 from nnrun.runs.record import AnyModel, RunRecord, parse, validated
 from nnrun.spec.text import escape_json
 
-# A lock on a run folder, which ends with the process that holds it, however that ends.
-
 try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
-# Whoever only asks whether a folder is locked holds it for a moment, which is not meant.
-_GLIMPSES = 40
-_GLIMPSE_SECONDS = 0.01
-_TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+_LOCKED = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+# A process that only asks whether a folder is locked holds the lock for a moment.
+_ATTEMPTS = 40
+_ATTEMPT_SECONDS = 0.01
 
 
 class Lock:
-    """Held from its making on, until `release` or until nobody refers to it any more.
+    """A lock on a folder, held until `release` or until the object is deleted.
 
-    The lock is the kernel's, on the folder itself: there is no file that a killed process leaves
-    behind, and no process number that another process may have by now.
+    It is the kernel's `flock` on the folder itself, so it ends with the process, leaves no file
+    behind, and does not depend on a process number, which may be reused.
 
     Args:
-        descriptor: of the locked folder; None where the file system knows no locks.
+        descriptor: of the locked folder; None if the file system has no locks.
     """
 
     def __init__(self, descriptor: int | None) -> None:
@@ -55,11 +52,11 @@ class Lock:
 
     @property
     def is_real(self) -> bool:
-        """Whether it keeps anybody away."""
+        """Whether the file system has locks."""
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Lets others have it."""
+        """Releases the lock."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             with suppress(OSError):
@@ -70,12 +67,12 @@ class Lock:
 
 
 def take(folder: Path) -> Lock | None:
-    """Locks a folder; None where another process, or another part of this one, has locked it.
+    """Locks a folder; None if it is locked already, also by this process.
 
     Raises:
-        OSError: the folder is not there, or may not be opened.
+        OSError: the folder is missing, or cannot be opened.
     """
-    for _ in range(_GLIMPSES):
+    for _ in range(_ATTEMPTS):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             if fcntl is not None:
@@ -83,14 +80,14 @@ def take(folder: Path) -> Lock | None:
             return Lock(descriptor)
         except OSError as error:
             os.close(descriptor)
-            if error.errno not in _TAKEN:
+            if error.errno not in _LOCKED:
                 return Lock(None)
-        time.sleep(_GLIMPSE_SECONDS)
+        time.sleep(_ATTEMPT_SECONDS)
     return None
 
 
 def is_taken(folder: Path) -> bool | None:
-    """Whether somebody has locked a folder; None where that cannot be told."""
+    """Whether a folder is locked; None if that is unknown."""
     if fcntl is None:
         return None
     try:
@@ -100,18 +97,30 @@ def is_taken(folder: Path) -> bool | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
-        return True if error.errno in _TAKEN else None
+        return True if error.errno in _LOCKED else None
     finally:
         os.close(descriptor)
     return False
+
+
+@dataclass
+class _Cache:
+    """The record of a folder, which is read often and parsed only after a change."""
+
+    stamp: tuple[int, int, int] | None = None
+    content: dict[str, object] = field(default_factory=dict)
+    record: RunRecord | None = None
 
 
 @dataclass(frozen=True)
 class Folder:
     """The folder of a run, and its record.
 
-    `run.json` lists the digest of every file that is whole, and has one of itself. What is not
-    listed does not count yet; what is listed and different was damaged or edited, and is refused.
+    `run.json` lists the digest of every complete file, and has one of itself. A file that is not
+    listed does not count yet; one that is listed and differs is damaged, and is refused.
+
+    All methods raise a RunError if a file is damaged or cannot be read or written, and a NotARun if
+    there is no `run.json`.
 
     Args:
         path: the folder.
@@ -121,54 +130,47 @@ class Folder:
     path: Path
     lock: Lock | None = field(default=None, compare=False, repr=False)
     _written: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
-    _known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    _cache: _Cache = field(default_factory=_Cache, compare=False, repr=False)
 
-    def write(self, name: str, save: Callable[[Path], Any]) -> None:
-        """Lets `save` write a file under a passing name and moves it into place.
+    def write(self, name: str, save: Callable[[Path], object]) -> None:
+        """Lets `save` write a file under a temporary name and moves it into place.
 
-        Whoever reads the folder sees the old file or the new one, never half of one. The next
-        `update` lists the file; one that was listed already is listed again at once.
+        A reader sees the old file or the new one, never half of one. The next `update` lists the
+        file; one that was listed already is listed again at once.
 
         Args:
             name: from `layout`.
-            save: is given the passing name, of the same ending.
-
-        Raises:
-            RunError: the disk is full, or the folder is gone or may not be written.
+            save: is given the temporary name, which has the same suffix.
         """
-        self._check_there()
+        self._check_exists()
         listed = self.is_listed(name)
         if listed:
             self._unlist(name)
-        with self.replacing(name) as passing:
-            save(passing)
-            self._written[name] = file_checksum(passing)
+        with self.replacing(name) as temporary:
+            save(temporary)
+            self._written[name] = file_checksum(temporary)
         if listed:
             self.update()
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
-        """A passing name; what is written there replaces the file, which is not listed.
-
-        Raises:
-            RunError: the disk is full, or the folder is gone or may not be written.
-        """
+        """A temporary name; the file written there replaces the named one, and is not listed."""
         target = self.path / name
-        passing = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+        temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
         try:
             if target.parent != self.path:
                 target.parent.mkdir(exist_ok=True)
-            yield passing
-            _to_disk(passing)
-            passing.replace(target)
+            yield temporary
+            _sync(temporary)
+            temporary.replace(target)
         except OSError as error:
             raise self._unwritable(name, error) from error
         finally:
-            # Still there when `save` was ended by anything, a second Ctrl-C included.
+            # It still exists if `save` was interrupted, also by a second Ctrl-C.
             with suppress(OSError):
-                passing.unlink()
+                temporary.unlink()
 
-    def _check_there(self) -> None:
+    def _check_exists(self) -> None:
         if not self.path.is_dir():
             raise RunError(f"{self.path}: the folder of the run is gone")
 
@@ -177,107 +179,86 @@ class Folder:
             return RunError(f"{self.path}: the folder of the run is gone")
         return RunError(f"{self.path / name}: cannot be written: {reason(error)}")
 
-    def update(self, **changes: Any) -> None:
-        """Changes entries of `run.json`, and lists what was written since the last time."""
+    def update(self, **changes: object) -> None:
+        """Changes keys of `run.json`, and lists all files written since the last time."""
         files = {**self.record().files, **self._written}
         self.write_record({**self._content(), **changes, "files": dict(sorted(files.items()))})
         self._written.clear()
 
-    def reopen(self, *, still: Sequence[str] = (), **changes: Any) -> None:
-        """Changes entries of `run.json`; no file counts any more, as the run is at work again.
+    def reopen(self, changes: Mapping[str, object], *, still: Sequence[str] = ()) -> None:
+        """Changes keys of `run.json` and unlists all files, as the run is at work again.
 
         Args:
             still: names of files that count until they are written anew.
         """
         self._written.clear()
-        known = self.record().files
-        files = {name: known[name] for name in still if name in known}
+        files = {name: digest for name, digest in self.record().files.items() if name in still}
         self.write_record({**self._content(), **changes, "files": files})
 
     def remove(self, path: Path) -> None:
-        """Removes a file that is not listed, or the folder that stands in its place.
-
-        Raises:
-            RunError: it may not be removed.
-        """
+        """Removes a file that is not listed, or a folder in its place."""
         try:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            name = path.relative_to(self.path)
-            raise RunError(f"{self.path / name}: cannot be removed: {reason(error)}") from error
+            raise RunError(f"{path}: cannot be removed: {reason(error)}") from error
 
-    def write_record(self, record: Mapping[str, Any]) -> None:
-        """Writes `run.json` anew."""
-        with self.replacing(layout.RUN) as passing:
-            passing.write_text(as_json(with_checksum(record)), encoding="utf-8", newline="")
+    def write_record(self, record: Mapping[str, object]) -> None:
+        """Writes `run.json`."""
+        with self.replacing(layout.RUN) as temporary:
+            temporary.write_text(as_json(with_checksum(record)), encoding="utf-8", newline="")
 
     def _unlist(self, name: str) -> None:
         self._written.pop(name, None)
-        if self.is_listed(name):
-            files = {other: seal for other, seal in self.record().files.items() if other != name}
-            self.write_record({**self._content(), "files": files})
+        files = self.record().files
+        if name in files:
+            others = {other: digest for other, digest in files.items() if other != name}
+            self.write_record({**self._content(), "files": others})
 
     def is_listed(self, name: str) -> bool:
-        """Whether `run.json` says what such a file should be."""
+        """Whether `run.json` has a digest of the file."""
         return name in self.record().files
 
     def record(self) -> RunRecord:
-        """The content of `run.json`.
-
-        Raises:
-            NotARun: the folder holds no run.
-            RunError: the file is not as it was written.
-        """
+        """The content of `run.json`."""
         content = self._content()
-        if self._known.get("content") is not content:
-            self._known.update(record=self._validated(RunRecord, layout.RUN, content))
-            self._known.update(content=content)
-        record: RunRecord = self._known["record"]
-        return record
+        if self._cache.record is None or content is not self._cache.content:
+            self._cache.record = self._validated(RunRecord, layout.RUN, content)
+            self._cache.content = content
+        return self._cache.record
 
-    def _content(self) -> dict[str, Any]:
-        """The keys of `run.json` in their order, without its checksum."""
+    def _content(self) -> dict[str, object]:
+        """The keys of `run.json` in their order, without its digest."""
         path = self.path / layout.RUN
-        # Read often, and parsed only where it has changed.
         stamp = _stamp(path)
-        if stamp is None or self._known.get("stamp") != stamp:
+        if stamp is None or self._cache.stamp != stamp:
             content = self._parsed(layout.RUN, self._bytes(layout.RUN))
             if not isinstance(content, dict) or not checksum_matches(content):
                 raise RunError(f"{path}: was damaged or edited, so nothing here can be relied on")
             del content[CHECKSUM_KEY]
-            self._known.update(stamp=stamp, json=content)
-        found: dict[str, Any] = self._known["json"]
-        return found
+            self._cache.stamp, self._cache.content, self._cache.record = stamp, content, None
+        return self._cache.content
 
     def holds(self, name: str) -> bool:
-        """Whether such a file counts: it is listed, or it is the list itself.
+        """Whether the run has the file: it is listed, or it is `run.json`.
 
-        One that is listed and gone is damage: whoever reads it is told so.
+        A listed file may be missing, which is damage; reading it reports that.
         """
         return (self.path / layout.RUN).is_file() and (name == layout.RUN or self.is_listed(name))
 
     def read_bytes(self, name: str) -> bytes:
-        """What a listed file holds.
-
-        Raises:
-            RunError: it is not there, or not as it was written.
-        """
+        """The content of a listed file."""
         content = self._bytes(name)
         if self.record().files.get(name) != checksum(content):
             raise self._damaged(name)
         return content
 
     def settled(self, name: str) -> bytes:
-        """What a growing file holds, once it would outlive a power cut.
-
-        Raises:
-            RunError: the disk is full, or the folder is gone or may not be read.
-        """
+        """The content of a growing file, once it would survive a power cut."""
         try:
-            _to_disk(self.path / name)
+            _sync(self.path / name)
         except OSError as error:
             raise self._unwritable(name, error) from error
         return self._bytes(name)
@@ -296,11 +277,7 @@ class Folder:
         return RunError(f"{self.path / name}: was damaged or edited since the run wrote it")
 
     def whole(self, name: str) -> Path:
-        """The path of a listed file that is as it was written, for those who read by path.
-
-        Raises:
-            RunError: it is not.
-        """
+        """The path of a listed file that is not damaged."""
         path = self.path / name
         try:
             if self.record().files.get(name) != file_checksum(path):
@@ -309,16 +286,16 @@ class Folder:
             raise RunError(f"{path}: cannot be read: {reason(error)}") from error
         return path
 
+    def _parsed(self, name: str, content: bytes) -> object:
+        try:
+            return parse(content)
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.path / name}: cannot be read: {error}") from error
+
     def _validated(self, model: type[AnyModel], name: str, content: object) -> AnyModel:
         try:
             return validated(model, content)
         except ValueError as error:
-            raise RunError(f"{self.path / name}: cannot be read: {error}") from error
-
-    def _parsed(self, name: str, content: bytes) -> Any:
-        try:
-            return parse(content)
-        except (ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
     def release(self) -> None:
@@ -327,14 +304,14 @@ class Folder:
             self.lock.release()
 
     def sweep(self) -> None:
-        """Removes what killed processes have left half written."""
-        for passing in (*self.path.glob(".*"), *self.path.glob("*/.*")):
+        """Removes temporary files of killed processes."""
+        for temporary in (*self.path.glob(".*"), *self.path.glob("*/.*")):
             with suppress(OSError):
-                passing.unlink()
+                temporary.unlink()
 
 
-def _to_disk(path: Path) -> None:
-    """Waits until a file would outlive a power cut, so that no name ever leads to half of one."""
+def _sync(path: Path) -> None:
+    """Waits until a file would survive a power cut, so that no name ever leads to half of one."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -343,18 +320,18 @@ def _to_disk(path: Path) -> None:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Changes with a file; None where it cannot be looked at."""
+    """Changes with the file; None if it cannot be read."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-def as_json(value: Any) -> str:
-    """A value as a file of JSON; a number that is none, such as NaN, becomes `null`."""
+def as_json(value: object) -> str:
+    """A value as a JSON file; NaN and infinity become `null`."""
     text = json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-    # Nor half a letter, such as the name of a file has that is no UTF-8.
+    # Halves of surrogate pairs, from file names that are not UTF-8, cannot be written as they are.
     return escape_json(text) + "\n"
 
 

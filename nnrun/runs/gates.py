@@ -1,8 +1,8 @@
-"""Whether a run reached what its spec expects of it."""
+"""Compares the results of a run with the expectations of its spec."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from nnrun.runs import Run, layout
 from nnrun.runs.record import GateResult, Numbers, Spread
@@ -10,35 +10,29 @@ from nnrun.spec.expect import Gate
 
 
 def judge_gates(run: Run, expect: Mapping[str, Gate]) -> list[GateResult]:
-    """Judges a finished run by its gates and writes the outcome into its record.
-
-    Args:
-        run: finished.
-        expect: the spec's gates, by name.
+    """Judges a finished run by the gates of its spec, and writes the results into its record.
 
     Raises:
         RunError: the record cannot be written.
     """
     if not expect:
         return []
-    measured = dict(numbers(run))
-    outcomes = [
-        GateResult(
-            name=name, expected=gate.text, got=got, passed=got is not None and gate.holds(got)
-        )
-        for name, gate in expect.items()
-        for got in [measured.get(name)]
-    ]
-    run.update(expect=[outcome.model_dump() for outcome in outcomes])
-    return outcomes
+    values = numbers(run)
+    results = []
+    for name, gate in expect.items():
+        got = values.get(name)
+        passed = got is not None and gate.holds(got)
+        results.append(GateResult(name=name, expected=gate.text, got=got, passed=passed))
+    run.update(expect=[result.model_dump() for result in results])
+    return results
 
 
-def numbers(run: Run) -> Iterator[tuple[str, float]]:
-    """Every number that a gate may ask for, by its name.
+def numbers(run: Run) -> dict[str, float]:
+    """All numbers that a gate may name.
 
-    `loss` and the metrics are those of the model as saved: by themselves on the training rows, with
-    `val_` on the rows that validate and with `test_` on the test rows; of a K-fold they are means
-    over folds. `best_` and `last_` stand for the best and the last epoch of the history.
+    `loss` and metrics without a prefix are those of the saved model on the training rows, with
+    `val_` on the validation rows, with `test_` on the test rows; for k-fold runs means over folds.
+    `best_` and `last_` mean the best and the last epoch of the history.
     """
     metrics = run.metrics()
     by_prefix: dict[str, Mapping[str, Spread] | Numbers] = {
@@ -48,23 +42,23 @@ def numbers(run: Run) -> Iterator[tuple[str, float]]:
         "best_": metrics.best,
         "last_": metrics.last,
     }
-    for prefix, values in by_prefix.items():
-        for name, value in values.items():
-            number = value.mean if isinstance(value, Spread) else value
-            if number is not None:
-                yield f"{prefix}{name}", number
-    counts = {
+    values = {
+        f"{prefix}{name}": value.mean if isinstance(value, Spread) else value
+        for prefix, metrics_of_rows in by_prefix.items()
+        for name, value in metrics_of_rows.items()
+    }
+    values |= {
         "epochs": None if metrics.is_empty else metrics.epochs,
         "best_epoch": metrics.best_epoch,
         "parameters": metrics.parameters,
         "seconds": metrics.seconds.get("total"),
-        "model_bytes": _size(run),
+        "model_bytes": _model_bytes(run),
     }
-    yield from ((name, number) for name, number in counts.items() if number is not None)
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _size(run: Run) -> int | None:
-    """Bytes of the model's file; of a K-fold that of its final model, or of its first fold."""
+def _model_bytes(run: Run) -> int | None:
+    """The size of the model's file; for k-fold runs that of the final model or the first fold."""
     for part in ("", f"{layout.FINAL}/", f"{layout.fold(1)}/"):
         if run.holds(f"{part}{layout.MODEL}"):
             return run.whole(f"{part}{layout.MODEL}").stat().st_size

@@ -1,4 +1,4 @@
-"""The name and the meaning of everything in a run folder; named here and nowhere else."""
+"""Names and meanings of all files in a run folder."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ FOLDS = "folds.csv"
 FINAL = "final"
 
 MEANING = {
-    RUN: "status, verb, times, seed, overrides, versions, commit, device, data digest, parameters",
-    SPEC: "the spec with every default written out; the same verb on it repeats the run",
-    HISTORY: "Keras's metric names, one value per epoch",
-    JOURNAL: "the same, a row per epoch, written as each epoch ends",
-    METRICS: "last and best epoch; training, validation and test metrics; seconds",
-    PREPARATION: "what the prepare steps learnt from the training rows; what rows and classes are",
-    PREDICTIONS: "predicted rows: `row`, `target`, `output` (probabilities or values)",
-    CONFUSION: "counts over the predicted rows: rows are true classes, columns predicted",
+    RUN: "status, command, times, seed, overrides, versions, commit, device, data digest, parameters",
+    SPEC: "the spec with all defaults; the same command repeats the run with it",
+    HISTORY: "the history: one value per epoch for each metric",
+    JOURNAL: "the history as a table, written after each epoch",
+    METRICS: "last and best epoch; training, validation and test metrics; times",
+    PREPARATION: "prepare steps as fitted to the training rows; input shape and classes",
+    PREDICTIONS: "predictions: `row`, `target`, `output` (probabilities or values)",
+    CONFUSION: "confusion matrix: rows are true classes, columns predicted classes",
     REPORT: "precision, recall and F1 of each class",
-    MODEL: "the trained model as Keras leaves it, safe to load",
-    SUMMARY: "the graph of the model; the layers, their shapes and parameters",
-    LOG: "what was printed, and TensorFlow's own messages",
-    PLOTS: "a curve per metric, confusion matrix, gallery, the graph of the model",
+    MODEL: "the trained model in Keras format; loading it runs no code",
+    SUMMARY: "layers of the model with shapes and parameters",
+    LOG: "all output of the command, with messages of TensorFlow",
+    PLOTS: "a curve per metric, confusion matrix, examples, the graph of the model",
 }
 
 MEANING_OF_FOLDS = {
-    FOLDS: "of a cross-validation: status, rows, epochs and metrics of each fold",
-    "fold-*": "the run of each fold; its predicted rows are those that validate it",
-    FINAL: "the run on all training rows, where the spec asks for it",
+    FOLDS: "k-fold runs: status, rows, epochs and metrics of each fold",
+    "fold-*": "k-fold runs: a run folder per fold, with predictions for its validation rows",
+    FINAL: "k-fold runs: the run on all training rows, with `--final`",
 }
-"""What a cross-validation has besides; the other files speak of all its folds together."""
+"""More files of a k-fold run; its other files summarize all folds."""
 
 MEANING_OF_TEXTS = {
-    WORDS: "of texts: the index of each word, so that `nnrun predict` takes a sentence",
+    WORDS: "text data: the index of each word, for `nnrun predict`",
 }
-"""What a run on texts has besides."""
+"""More files of a run on text."""
 
 MEANING_OF_UNFINISHED = {
-    CHECKPOINT: "what `nnrun resume` goes on from; gone when the run ends well",
+    CHECKPOINT: "unfinished runs: checkpoints for `nnrun resume`",
 }
-"""What a run has while it trains, and when it was stopped."""
+"""More files of a run that is not finished."""
 
 OWN = frozenset((*MEANING, *MEANING_OF_TEXTS, *MEANING_OF_FOLDS, *MEANING_OF_UNFINISHED))
 """Names that callbacks may not write to."""
 
 SCHEMA_VERSION = 1
 
-# A run goes from `running` to one of the next three; `crashed` is never written, only inferred.
+# `crashed` is never written: it is inferred if the process of a running run is gone.
 RUNNING = "running"
 FINISHED = "finished"
 FAILED = "failed"
@@ -72,7 +72,7 @@ def fold(number: int) -> str:
 
 
 def checkpoint(epochs: int) -> str:
-    """The file of what is kept after an epoch, such as `checkpoint/epoch-7.npz`."""
+    """The file of a checkpoint, such as `checkpoint/epoch-7.npz`."""
     return f"{CHECKPOINT}/epoch-{epochs}.npz"
 
 
@@ -82,5 +82,5 @@ def plot(name: str) -> str:
 
 
 def drawing(name: str) -> str:
-    """The file of a plot that can be enlarged at will, such as `plots/model.svg`."""
+    """The SVG file of a plot, such as `plots/model.svg`."""
     return f"{PLOTS}/{name}.svg"

@@ -37,7 +37,7 @@ Numbers = dict[Text, Number]
 class _Model(BaseModel):
     """Exact types; unknown keys are kept, because newer versions may write more."""
 
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, defer_build=True)
 
 
 class Process(_Model):
@@ -180,7 +180,7 @@ class KFoldMetrics(Metrics):
     validation: dict[Text, Spread] = {}
 
 
-AnyModel = TypeVar("AnyModel", bound=_Model)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def validated(model: type[AnyModel], content: object) -> AnyModel:

@@ -1,10 +1,10 @@
-"""What a run folder says, and how it is said."""
+"""Reads and writes the files of a run folder."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,61 +13,58 @@ import yaml
 from nnrun.errors import RunError
 from nnrun.runs import files, history_table, layout
 from nnrun.runs.folder import Folder, as_json, is_taken
-from nnrun.runs.record import KFoldMetrics, Process, RunRecord, TrainMetrics
+from nnrun.runs.record import KFoldMetrics, RunRecord, TrainMetrics
 from nnrun.types import History
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from nnrun.types import Array
-from collections.abc import Iterator
 
 
 class Run(Folder):
-    """One run folder, by what is in it."""
+    """One run folder."""
 
     def write_text(self, name: str, text: str) -> None:
-        """Writes a file of text."""
+        """Writes a text file."""
         self.write(name, lambda path: path.write_text(text, encoding="utf-8", newline=""))
 
-    def write_json(self, name: str, value: Any) -> None:
-        """Writes a file of JSON; a number that is none, such as NaN, becomes `null`."""
+    def write_json(self, name: str, value: object) -> None:
+        """Writes a JSON file; NaN and infinity become `null`."""
         self.write_text(name, as_json(value))
 
-    def write_table(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Writes a file of comma-separated values, the header being the first row."""
+    def write_table(self, name: str, rows: Sequence[Sequence[object]]) -> None:
+        """Writes a CSV file; the first row is the header."""
         self.write_text(name, history_table.text(rows))
 
     def write_arrays(self, name: str, **values: Array) -> None:
-        """Writes a NumPy archive that loads without pickle; equal arrays give equal bytes."""
+        """Writes a NumPy archive without pickle; equal arrays give equal bytes."""
         from nnrun.runs import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         self.write(name, lambda path: arrays.save(path, values))
 
-    def write_figure(self, name: str, figure: Any) -> None:
-        """Writes a plot; equal figures give equal bytes."""
-        # The bytes of `Figure.savefig`, which draws everything a second time.
-        write = figure.canvas.print_png
+    def write_figure(self, name: str, figure: Figure) -> None:
+        """Writes a plot as PNG; equal figures give equal bytes."""
+        # The same bytes as `Figure.savefig`, which draws everything twice.
+        write = figure.canvas.print_png  # type: ignore[attr-defined]
         self.write(layout.plot(name), lambda path: write(path, metadata={"Software": None}))
 
-    def write_drawing(self, name: str, figure: Any) -> None:
-        """Writes a plot, and the same in lines; equal figures give equal bytes."""
+    def write_drawing(self, name: str, figure: Figure) -> None:
+        """Writes a plot as PNG and SVG; equal figures give equal bytes."""
         self.write_figure(name, figure)
-        about = {"Creator": None, "Date": None}
-        self.write(layout.drawing(name), lambda path: figure.savefig(path, metadata=about))
+        metadata = {"Creator": None, "Date": None}
+        self.write(layout.drawing(name), lambda path: figure.savefig(path, metadata=metadata))
 
     def begin_journal(self, history: History) -> None:
-        """Writes the table of epochs so that it can grow; what it said before counts no more."""
-        self._check_there()
-        # It is told by its checksums before it is listed no more.
-        with self.replacing(layout.JOURNAL) as passing:
-            passing.write_text(history_table.growing(history), encoding="utf-8", newline="")
+        """Writes the table of epochs so that it can grow."""
+        self._check_exists()
+        # The checksums of its lines replace the digest in the record.
+        with self.replacing(layout.JOURNAL) as temporary:
+            temporary.write_text(history_table.growing(history), encoding="utf-8", newline="")
         self._unlist(layout.JOURNAL)
 
     def append_epoch(self, history: History) -> None:
-        """Adds the last epoch of a history to the table, in one write.
-
-        Raises:
-            RunError: the disk is full, or the folder is gone or may not be written.
-        """
+        """Adds the last epoch of a history to the table, in one write."""
         path = self.path / layout.JOURNAL
         try:
             line = history_table.next_line(path, history) if len(history) > 1 else None
@@ -76,26 +73,22 @@ class Run(Folder):
                 return
             with path.open("a", encoding="utf-8", newline="") as file:
                 file.write(line)
-                # Of a file that an interrupt keeps from being closed, the line would come later.
+                # If an interrupt prevented closing the file, the line would be written later.
                 file.flush()
         except OSError as error:
             raise self._unwritable(layout.JOURNAL, error) from error
 
     def end_journal(self) -> None:
-        """Writes the table of epochs as it stays, and lists it."""
+        """Writes the final table of epochs, without checksums, and lists it."""
         text = history_table.text(history_table.table(self.history()))
-        # Listed first: until it is in place, the growing table is still told by its checksums.
+        # Listed first: until it is replaced, the growing table is checked by its lines.
         self._written[layout.JOURNAL] = files.checksum(text.encode())
         self.update()
-        with self.replacing(layout.JOURNAL) as passing:
-            passing.write_text(text, encoding="utf-8", newline="")
+        with self.replacing(layout.JOURNAL) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
 
     def metrics(self) -> TrainMetrics | KFoldMetrics:
-        """The content of `metrics.json`; empty while there is none.
-
-        Raises:
-            RunError: it was damaged or edited, or is of a run of another kind.
-        """
+        """The content of `metrics.json`; empty while there is none."""
         content = self.read_json(layout.METRICS) if self.holds(layout.METRICS) else {}
         if self.record().kind == "kfold":
             return self._validated(KFoldMetrics, layout.METRICS, content)
@@ -108,28 +101,24 @@ class Run(Folder):
         return metrics
 
     def spec(self) -> dict[str, Any]:
-        """What `spec.yaml` says, unchecked; empty while there is none.
-
-        Raises:
-            RunError: it is no YAML, or no mapping, or was damaged or edited.
-        """
+        """The content of `spec.yaml`, unchecked; empty while there is none."""
         if not self.holds(layout.SPEC):
             return {}
         try:
             text = self.read_bytes(layout.SPEC).decode("utf-8")
-            # Ten times as fast where PyYAML was built with it.
+            # The C loader is ten times as fast.
             spec = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except (ValueError, yaml.YAMLError, RecursionError) as error:
             raise RunError(f"{self.path / layout.SPEC}: cannot be read: {error}") from error
         if not isinstance(spec, dict):
-            raise RunError(f"{self.path / layout.SPEC}: is no spec")
+            raise RunError(f"{self.path / layout.SPEC}: is not a mapping")
         return spec
 
     def read_json(self, name: str) -> Any:
-        """Reads a file of JSON."""
-        return (
-            {**self._content()} if name == layout.RUN else self._parsed(name, self.read_bytes(name))
-        )
+        """Reads a JSON file, without its digest if it is `run.json`."""
+        if name == layout.RUN:
+            return {**self._content()}
+        return self._parsed(name, self.read_bytes(name))
 
     def read_arrays(self, name: str) -> dict[str, Array]:
         """Reads a NumPy archive, without pickle."""
@@ -141,128 +130,122 @@ class Run(Folder):
             raise RunError(f"{self.path / name}: cannot be read: {error}") from error
 
     def history(self) -> History:
-        """All epochs that were trained, also of a run that was killed.
-
-        Raises:
-            RunError: the table was damaged or edited.
-        """
-        history = self._told()
-        # A growing table may end anywhere, but not before what was kept after it had been written.
+        """All trained epochs, also of a killed run."""
+        history = self._history()
+        # A kill may cut the table anywhere, but not before a checkpoint that was written later.
         if not self.is_listed(layout.JOURNAL):
-            for kept, path in self.checkpoints():
-                if kept > len(history):
+            for epochs, path in self.checkpoints():
+                if epochs > len(history):
                     name = path.relative_to(self.path)
                     message = f"ends at epoch {len(history)}, but {name} is of a later one"
                     raise RunError(f"{self.path / layout.JOURNAL}: {message}")
         return history
 
-    def checkpoints(self) -> list[tuple[int, Path]]:
-        """What the run can go on from: the epochs done by then and the file, the newest first."""
-        found = []
-        for path in (self.path / layout.CHECKPOINT).glob("epoch-*.npz"):
-            number = path.stem.removeprefix("epoch-")
-            if number.isdecimal():
-                found.append((int(number), path))
-        return sorted(found, reverse=True)
-
-    def _told(self) -> History:
-        """What the table of epochs says."""
-        if not self.is_listed(layout.JOURNAL) and not (self.path / layout.JOURNAL).is_file():
+    def _history(self) -> History:
+        path, digest = self.path / layout.JOURNAL, self.record().files.get(layout.JOURNAL)
+        if digest is None and not path.is_file():
             return History()
         content = self._bytes(layout.JOURNAL)
         text = content.decode("utf-8", errors="replace")
-        if self.record().files.get(layout.JOURNAL) == files.checksum(content):
-            try:
+        try:
+            if digest == files.checksum(content):
                 return history_table.read(text)
-            except ValueError as error:
-                message = f"{self.path / layout.JOURNAL}: holds no epochs: {error}"
-                raise RunError(message) from error
-        if history_table.is_growing(text):
-            try:
+            if history_table.is_growing(text):
                 return history_table.read_growing(text)
-            except ValueError as error:
-                raise RunError(f"{self.path / layout.JOURNAL}: {error}") from error
-        # The table of all folds together is written at once, and counts as soon as it is listed. Of
-        # any other the first line is moved into place whole: half of it is no kill, but damage.
-        if self.record().kind == "kfold" and not self.is_listed(layout.JOURNAL):
+        except ValueError as error:
+            raise RunError(f"{path}: {error}") from error
+        # The mean table of a cross-validation is written whole and counts once it is listed. The
+        # first line of any other is moved into place whole, so half of it is damage and no kill.
+        if self.record().kind == "kfold" and digest is None:
             return History()
         raise self._damaged(layout.JOURNAL)
 
+    def checkpoints(self) -> list[tuple[int, Path]]:
+        """The checkpoints, each with its number of epochs, newest first."""
+        checkpoints = []
+        for path in (self.path / layout.CHECKPOINT).glob("epoch-*.npz"):
+            number = path.stem.removeprefix("epoch-")
+            if number.isdecimal():
+                checkpoints.append((int(number), path))
+        return sorted(checkpoints, reverse=True)
+
     def status(self) -> str:
-        """`running`, `finished`, `failed`, `interrupted`; or `crashed`, when its process is gone."""
+        """`running`, `finished`, `failed`, `interrupted`; or `crashed` if its process is gone."""
         record = self.record()
-        if record.status != layout.RUNNING:
-            return record.status
         process = record.process
-        # A lock of another machine is not seen on every file system.
-        if process is None or process.host != platform.node():
-            return layout.RUNNING
-        held = is_taken(self.path)
-        is_gone = _is_gone(process) if held is None else not held
+        # Some file systems do not show locks of other machines.
+        if record.status != layout.RUNNING or not process or process.host != platform.node():
+            return record.status
+        locked = is_taken(self.path)
+        is_gone = _is_gone(process.pid) if locked is None else not locked
         return layout.CRASHED if is_gone else layout.RUNNING
 
 
-def process() -> dict[str, Any]:
-    """The one at work now, so that a run whose process is gone can be told from a running one."""
+def process() -> dict[str, int | str]:
+    """The current process for a record, so that a crashed run can be distinguished from a running one."""
     return {"pid": os.getpid(), "host": platform.node()}
 
 
-def _is_gone(process: Process) -> bool:
-    # On Windows signal 0 would not ask but interrupt.
+def _is_gone(pid: int) -> bool:
+    # On Windows signal 0 would interrupt the process.
     if os.name == "nt":
         return False
     try:
-        os.kill(process.pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass
     return False
 
 
-# Opens a run folder again, so that the run goes on instead of beginning anew. Needs no Keras.
-
-
-def differences(known: RunRecord, now: Mapping[str, Any]) -> Iterator[str]:
-    """Why a run that is gone on with would not come to the same bytes.
+def differences(record: RunRecord, now: Mapping[str, Any]) -> Iterator[str]:
+    """Reasons why resuming a run would not be bit-identical.
 
     Args:
-        known: its record.
-        now: what a run that begins now would have in its record.
+        record: its record.
+        now: the record that a new run would begin with.
     """
-    if known.spec_digest != now["spec_digest"]:
-        yield "the spec is another than when it began"
-    if known.data_digest != now["data_digest"]:
-        yield "the data are others than when it began"
-    if known.split_digest != now["split_digest"]:
-        yield "other rows train or validate than when it began"
-    before, after = known.versions, now["versions"]
+    if record.spec_digest != now["spec_digest"]:
+        yield "the spec has changed"
+    if record.data_digest != now["data_digest"]:
+        yield "the data have changed"
+    if record.split_digest != now["split_digest"]:
+        yield "the training or validation rows have changed"
+    before, after = record.versions, now["versions"]
     for package in sorted({*before, *after}):
         if before.get(package) != after.get(package):
             yield f"{package} was {before.get(package)}, now {after.get(package)}"
-    for key, was in (("engine", known.engine), ("device", known.device)):
+    for key, was in (("engine", record.engine), ("device", record.device)):
         if was != now[key]:
             yield f"the {key} was {was}, now {now[key]}"
 
 
-def is_same(known: RunRecord, now: Mapping[str, Any]) -> bool:
-    """Whether a run can go on as another would begin: it has no more epochs, and nothing differs."""
-    return known.epochs <= now["epochs"] and not any(differences(known, now))
+def is_same(record: RunRecord, now: Mapping[str, Any]) -> bool:
+    """Whether a run can be resumed: it has no more epochs than the new one, and is the same."""
+    return record.epochs <= now["epochs"] and not any(differences(record, now))
 
 
-def reopen_record(run: Run, now: Mapping[str, Any]) -> None:
-    """Makes a run that has ended, or was killed, one that is at work.
+def reopen_record(run: Run, now: Mapping[str, object]) -> None:
+    """Marks a run that has ended, or was killed, as running.
 
     Args:
         run: locked by this process.
-        now: its record from now on.
+        now: its new record.
 
     Raises:
         RunError: its record is damaged, or cannot be written.
     """
     run.sweep()
-    known = run.record()
-    changes = {"status": layout.RUNNING, "ended": None, "error": None, "process": process()}
-    # The epochs of a run stay its own; the averages of a cross-validation are made anew.
-    still = [] if known.kind == "kfold" else [layout.JOURNAL]
-    run.reopen(**now, **changes, resumed=known.resumed + 1, still=still)
+    record = run.record()
+    changes = {
+        **now,
+        "status": layout.RUNNING,
+        "ended": None,
+        "error": None,
+        "process": process(),
+        "resumed": record.resumed + 1,
+    }
+    # A training keeps its epochs; the means of a cross-validation are computed anew.
+    still = [] if record.kind == "kfold" else [layout.JOURNAL]
+    run.reopen(changes, still=still)

@@ -1,4 +1,4 @@
-"""Archives of arrays are as large as they say, and hold no code."""
+"""Hostile archives are refused without code execution or a full memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnrun.runs import arrays
 
 
 def member(shape: str, descr: str = "<f8", data: bytes = b"") -> bytes:
-    """An array as NumPy writes it, with any header."""
+    """An array in NumPy's format, with any header."""
     header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
     padded = header.ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(padded)) + padded.encode() + data
@@ -33,7 +33,7 @@ def archive(*members: bytes) -> bytes:
 
 
 class Pickled:
-    """Makes a folder as soon as it is read."""
+    """Creates a folder when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("canary",)
@@ -47,13 +47,13 @@ def objects() -> bytes:
 
 HOSTILE = {
     "10**12 numbers": archive(member("(1000000000000,)")),
-    "10**12 nothings": archive(member("(1000000000000,)", "<U0")),
+    "10**12 empty strings": archive(member("(1000000000000,)", "<U0")),
     "many dimensions": archive(member("(" + "9," * 40 + ")")),
     "a negative length": archive(member("(-1,)")),
     "a length that is code": archive(member("(__import__('os').getpid(),)")),
-    "a kind that is none": archive(member("(1,)", "os")),
-    "too little": archive(member("(3,)", data=bytes(8))),
-    "zeros, packed": archive(member("(300000000,)", "|u1", bytes(300_000_000))),
+    "an unknown type": archive(member("(1,)", "os")),
+    "too few bytes": archive(member("(3,)", data=bytes(8))),
+    "compressed zeros": archive(member("(300000000,)", "|u1", bytes(300_000_000))),
     "objects": objects(),
     "objects in a record": archive(member("(1,)", "O", pickle.dumps([Pickled()]))),
     "a pickle": pickle.dumps(Pickled()),
@@ -67,7 +67,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_no_archive_of_numbers_is_refused_in_little_memory(
+def test_a_hostile_archive_is_refused_in_little_memory(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -81,8 +81,7 @@ def test_what_is_no_archive_of_numbers_is_refused_in_little_memory(
     assert not Path("canary").exists()
 
 
-def test_what_packs_well_is_read_all_the_same(tmp_path: Path) -> None:
-    """A class that is always right makes a long row of ones."""
+def test_an_archive_that_compresses_well_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     arrays.save(path, {"row": np.ones(5_000_000), "none": np.zeros((0, 3))})
 
@@ -94,8 +93,8 @@ def test_what_packs_well_is_read_all_the_same(tmp_path: Path) -> None:
     [b"__import__('os').system('true')", b"(" * 60_000, b"{'descr': '<f8', 'shape': (10**12,)}", b"", b" " * 60_000],
     ids=["a call", "deep", "a sum", "nothing", "long"],
 )  # fmt: skip
-def test_a_header_that_is_none_is_refused_in_few_words(header: bytes) -> None:
-    """NumPy tells an address in memory of the first, and of the last how to take less care."""
+def test_a_wrong_header_is_refused_with_a_short_message(header: bytes) -> None:
+    """NumPy's own messages contain an address, or advice to trust the file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         length = len(header).to_bytes(2, "little")

@@ -1,7 +1,10 @@
-"""Which runs the rules let go: all given must agree, and what is running never goes."""
+"""`clean` deletes the runs that match all filters, never a running one, and nothing else."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,117 +12,86 @@ from typing import Any
 import pytest
 
 from nnrun import runs
-from nnrun.errors import CommandError
+from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, cleaning, layout
 from nnrun.runs.cleaning import Rules, RunInfo, Standing
 
 NOW = datetime(2026, 6, 1)
 MB = 1_000_000
+HIDDEN = ".nnrun-removing-"
 
 
-def subject(
+def info(
     name: str, *, status: str = layout.FINISHED, days: float | None = 1, size: int = MB
 ) -> RunInfo:
     ended = None if days is None else NOW - timedelta(days=days)
     return RunInfo(Run(Path(name)), status, ended, size)
 
 
-def gone(rules: Rules, *subjects: RunInfo, **standings: Standing) -> dict[str, tuple[str, ...]]:
-    """The names of the runs that may go, in their order, each with the reasons."""
+def deleted(rules: Rules, *infos: RunInfo, **standings: Standing) -> dict[str, tuple[str, ...]]:
+    """The names of the runs to delete, in order, with their reasons."""
     ranked = {Path(name): standing for name, standing in standings.items()}
-    plan = cleaning.plan(subjects, rules, now=NOW, standings=ranked)
+    plan = cleaning.plan(infos, rules, now=NOW, standings=ranked)
     return {removal.subject.run.path.name: removal.reasons for removal in plan.removals}
 
 
-def test_a_named_run_goes() -> None:
-    rules = Rules(named=frozenset({Path("a")}))
+def test_filters_by_name_and_status() -> None:
+    failed = info("a", status=layout.FAILED)
 
-    assert gone(rules, subject("a"), subject("b")) == {"a": ("named",)}
-
-
-@pytest.mark.parametrize("status", [layout.FAILED, layout.INTERRUPTED, layout.CRASHED])
-def test_a_run_that_ended_so_goes(status: str) -> None:
-    rules = Rules(statuses=frozenset({status}))
-
-    assert gone(rules, subject("a", status=status), subject("b")) == {"a": (status,)}
+    assert deleted(Rules(named=frozenset({Path("a")})), failed, info("b")) == {"a": ("named",)}
+    assert deleted(Rules(statuses=frozenset({"failed"})), failed, info("b")) == {"a": ("failed",)}
 
 
-def test_a_run_goes_that_ended_longer_ago() -> None:
-    """To the second: whoever says 30d keeps what is 30 days old."""
-    rules = Rules(age=timedelta(days=30))
-    young, old = subject("young", days=30), subject("old", days=30.5)
+def test_filter_by_age_is_exact_to_the_second() -> None:
+    infos = [info("new", days=30), info("old", days=30.5), info("unknown", days=None)]
 
-    assert gone(rules, young, old) == {"old": ("30 days old",)}
-
-
-def test_an_age_of_hours_is_told_in_hours() -> None:
-    rules = Rules(age=timedelta(minutes=30))
-
-    assert gone(rules, subject("a", days=1.5 / 24), subject("b", days=1)) == {
+    assert deleted(Rules(age=timedelta(days=30)), *infos) == {"old": ("30 days old",)}
+    assert deleted(Rules(age=timedelta(minutes=30)), info("a", days=1.5 / 24), info("b")) == {
         "b": ("1 day old",),
         "a": ("1 hour old",),
     }
 
 
-def test_a_run_that_does_not_say_when_it_ended_is_not_old() -> None:
-    assert gone(Rules(age=timedelta()), subject("a", days=None)) == {}
+def test_filter_by_rank() -> None:
+    """Failed runs and runs without the metric are not among the best; unreadable ones stay."""
+    places = dict(enumerate("abc", start=1))
+    standings = {name: Standing(place, 3, "accuracy") for place, name in places.items()}
+    unranked = {"d": Standing(None, 3, "accuracy"), "e": Standing(None, 3, "accuracy")}
+    infos = [*map(info, "abcd"), info("e", status=layout.FAILED), info("f"), info("unreadable")]
 
-
-def test_all_but_the_best_go() -> None:
-    standings = {name: Standing(place, 3, "accuracy") for place, name in enumerate("abc", start=1)}
-
-    assert gone(Rules(keep_best=2), *map(subject, "abc"), **standings) == {
-        "c": ("number 3 of 3 by accuracy",)
+    assert deleted(
+        Rules(keep_best=2), *infos, **standings, **unranked, f=Standing(None, 0, "")
+    ) == {
+        "c": ("number 3 of 3 by accuracy",),
+        "d": ("not ranked: no accuracy",),
+        "e": ("not ranked: failed",),
+        "f": ("not ranked: no metrics",),
     }
 
 
-def test_what_has_no_rank_is_none_of_the_best() -> None:
-    """A failed training has no result, and one without the metric cannot be the best by it."""
-    failed, other, bare = subject("a", status=layout.FAILED), subject("b"), subject("c")
-    standings = {"a": Standing(None, 1, "accuracy"), "b": Standing(None, 1, "accuracy")}
+def test_the_oldest_are_deleted_until_all_fit() -> None:
+    infos = [info("b", days=2), info("a", days=1), info("c", days=3), info("unknown", days=None)]
 
-    assert gone(Rules(keep_best=1), failed, other, bare, **standings, c=Standing(None, 0, "")) == {
-        "a": ("not ranked: failed",),
-        "b": ("not ranked: no accuracy",),
-        "c": ("not ranked: no metrics",),
+    assert deleted(Rules(max_size=2 * MB), *infos) == {
+        "c": ("4.0 MB in all, above 2.0 MB",),
+        "b": ("3.0 MB in all, above 2.0 MB",),
     }
+    assert list(deleted(Rules(max_size=0), *infos)) == ["c", "b", "a", "unknown"]
+    assert deleted(Rules(max_size=4 * MB), *infos) == {}
 
 
-def test_what_could_not_be_read_is_not_ranked_and_stays() -> None:
-    assert gone(Rules(keep_best=1), subject("a")) == {}
-
-
-def test_the_oldest_go_until_all_fit_in() -> None:
-    found = [subject(name, days=days) for name, days in {"b": 2, "a": 1, "c": 3}.items()]
-
-    assert gone(Rules(max_size=MB), *found) == {
-        "c": ("3.0 MB in all, above 1.0 MB",),
-        "b": ("2.0 MB in all, above 1.0 MB",),
-    }
-
-
-def test_what_fits_in_stays() -> None:
-    assert gone(Rules(max_size=2 * MB), subject("a"), subject("b")) == {}
-
-
-def test_a_run_without_a_time_goes_last() -> None:
-    """Nobody knows that it is old."""
-    assert list(gone(Rules(max_size=0), subject("a", days=None), subject("b"))) == ["b", "a"]
-
-
-def test_the_size_is_that_of_all_runs_but_only_those_go_that_the_other_rules_let_go() -> None:
-    """It comes last: of the failed ones so many go as are needed, and no finished one."""
-    failed = [subject(name, status=layout.FAILED, days=days) for name, days in (("x", 5), ("y", 9))]
+def test_the_size_of_all_runs_counts_but_only_matching_ones_are_deleted() -> None:
+    failed = [info(name, status=layout.FAILED, days=days) for name, days in (("x", 5), ("y", 9))]
     rules = Rules(statuses=frozenset({layout.FAILED}), max_size=3 * MB)
 
-    assert gone(rules, subject("old", days=99), subject("new"), *failed) == {
+    assert deleted(rules, info("old", days=99), info("new"), *failed) == {
         "y": ("failed", "4.0 MB in all, above 3.0 MB")
     }
 
 
 def test_a_running_run_counts_for_the_size_and_stays() -> None:
-    running = subject("a", status=layout.RUNNING, days=9, size=5 * MB)
-    plan = cleaning.plan([running, subject("b")], Rules(max_size=MB), now=NOW)
+    running = info("a", status=layout.RUNNING, days=9, size=5 * MB)
+    plan = cleaning.plan([running, info("b")], Rules(max_size=MB), now=NOW)
 
     assert [removal.subject.run.path.name for removal in plan.removals] == ["b"]
     assert (plan.staying, plan.left, plan.freed) == (1, 5 * MB, MB)
@@ -134,49 +106,43 @@ RULES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("missing", RULES)
-def test_a_run_stays_of_which_one_given_rule_says_so(missing: str) -> None:
-    """Of two runs one meets all rules, the other all but one; without that one both go."""
-    meets = {
-        "named": "named" if missing != "named" else "other",
-        "status": layout.FAILED if missing != "statuses" else layout.FINISHED,
-        "days": 40 if missing != "age" else 20,
-    }
+def test_a_run_must_match_every_filter(missing: str) -> None:
+    """The second run matches all filters but one; without that one both are deleted."""
+    name = "named" if missing != "named" else "other"
+    status = layout.FAILED if missing != "statuses" else layout.FINISHED
+    second = info(name, status=status, days=40 if missing != "age" else 20)
+    pair = (info("all", status=layout.FAILED, days=41), second)
     place = 9 if missing != "keep_best" else 1
-    pair = (
-        subject("all", status=layout.FAILED, days=41),
-        subject(meets["named"], status=meets["status"], days=meets["days"]),
-    )
-    standings = {"all": Standing(9, 9, "mae"), meets["named"]: Standing(place, 9, "mae")}
-    less = {key: rule for key, rule in RULES.items() if key != missing}
+    standings = {"all": Standing(9, 9, "mae"), name: Standing(place, 9, "mae")}
+    fewer = {key: rule for key, rule in RULES.items() if key != missing}
 
-    assert list(gone(Rules(**RULES), *pair, **standings)) == ["all"]
-    assert list(gone(Rules(**less), *pair, **standings)) == ["all", meets["named"]]
+    assert list(deleted(Rules(**RULES), *pair, **standings)) == ["all"]
+    assert list(deleted(Rules(**fewer), *pair, **standings)) == ["all", name]
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_running_run_stays_whatever_the_rules_say(rule: str) -> None:
+def test_a_running_run_always_stays(rule: str) -> None:
     rules = Rules(**{rule: RULES[rule]}, max_size=0)
-    running = subject("all", status=layout.RUNNING, days=99)
+    running = info("all", status=layout.RUNNING, days=99)
 
-    assert gone(rules, running, all=Standing(9, 9, "mae")) == {}
+    assert deleted(rules, running, all=Standing(9, 9, "mae")) == {}
 
 
-def test_a_rule_that_names_nothing_is_given_all_the_same() -> None:
-    """All that was named was no run: that must not mean every run."""
+def test_an_empty_list_of_names_matches_no_run() -> None:
     assert Rules(named=frozenset()).are_given
-    assert gone(Rules(named=frozenset()), subject("a")) == {}
+    assert deleted(Rules(named=frozenset()), info("a")) == {}
     assert not Rules().are_given
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-3d", "3m", "1e3d", "d3", "9" * 400 + "w"])
-def test_what_is_no_age_is_refused(text: str) -> None:
+def test_a_wrong_age_is_refused(text: str) -> None:
     message = f"^--older-than {text}: must be hours, days or weeks, such as 36h, 30d or 2w$"
     with pytest.raises(CommandError, match=message):
         cleaning.age(text)
 
 
 @pytest.mark.parametrize("text", ["", "G", "-2G", "2X", "2 kilo", "1e9", "9" * 400])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_a_wrong_size_is_refused(text: str) -> None:
     message = f"^--max-size {text}: must be a size, such as 500M or 2G$"
     with pytest.raises(CommandError, match=message):
         cleaning.bytes_of(text)
@@ -186,7 +152,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     ("text", "count"),
     {"0": 0, "800": 800, "12k": 12e3, "1.5MB": 1.5e6, "2gb": 2e9, "1T": 1e12}.items(),
 )
-def test_a_size_has_the_units_of_a_gate(text: str, count: float) -> None:
+def test_sizes_have_decimal_units(text: str, count: float) -> None:
     assert cleaning.bytes_of(text) == count
 
 
@@ -194,24 +160,148 @@ def test_a_size_has_the_units_of_a_gate(text: str, count: float) -> None:
     ("ended", "expected"),
     {
         "2026-03-01T12:00:00": datetime(2026, 3, 1, 12),
+        datetime(2026, 3, 1, 12).astimezone().isoformat(): datetime(2026, 3, 1, 12),
         None: datetime(2026, 1, 2),
         "soon": datetime(2026, 1, 2),
     }.items(),
     ids=str,
 )
-def test_the_time_is_the_records_and_no_files(
+def test_the_age_is_that_of_the_record_and_not_of_files(
     tmp_path: Path, ended: str | None, expected: datetime
 ) -> None:
-    """A copied run folder is as old as its run; one that never ended as old as its beginning."""
     run = runs.create(tmp_path, "a", now=datetime(2026, 1, 2), record={})
     run.update(status=layout.FINISHED, ended=ended)
 
     assert cleaning.read(run).ended == expected
 
 
-def test_a_time_with_a_zone_is_the_same_moment(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, "a", now=datetime(2026, 1, 2), record={})
-    moment = datetime(2026, 3, 1, 12)
-    run.update(status=layout.FAILED, ended=moment.astimezone().isoformat())
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
 
-    assert cleaning.read(run).ended == moment
+
+@pytest.fixture
+def run(root: Path) -> Run:
+    """A finished cross-validation with a fold and a plot."""
+    whole = runs.create(root, "a", now=NOW, record={"folds": []})
+    runs.create_part(whole, layout.fold(1), "a", now=NOW, record={}).update(status=layout.FINISHED)
+    whole.write_text(layout.plot("loss"), "x" * 1000)
+    whole.update(status=layout.FINISHED)
+    whole.release()
+    return whole
+
+
+def test_disk_usage_counts_all_files_and_links_as_themselves(run: Run, tmp_path: Path) -> None:
+    files = [path for path in run.path.rglob("*") if path.is_file()]
+    size = cleaning.disk_usage(run.path)
+    assert size == sum(path.stat().st_size for path in files) > 1000
+
+    (tmp_path / "big").write_bytes(bytes(100_000))
+    (run.path / "file").symlink_to(tmp_path / "big")
+    (run.path / "folder").symlink_to(tmp_path)
+    (run.path / "loop").symlink_to(run.path)
+    (tmp_path / "link").symlink_to(run.path)
+
+    assert size < cleaning.disk_usage(run.path) < size + 1000
+    assert cleaning.disk_usage(tmp_path / "link") == len(str(run.path))
+
+
+def test_targets_of_links_stay_when_a_run_is_deleted(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("kept")
+    (run.path / "folder").symlink_to(tmp_path / "kept")
+    (run.path / "file").symlink_to(tmp_path / "kept" / "file")
+    cleaning.remove(run)
+
+    assert list(run.path.parent.iterdir()) == []
+    assert (tmp_path / "kept" / "file").read_text() == "kept"
+
+
+def test_a_running_run_cannot_be_deleted(root: Path) -> None:
+    run = runs.create(root, "a", now=NOW, record={})
+
+    with pytest.raises(RunError, match=r"a cannot be removed: it is running$"):
+        cleaning.remove(run)
+    assert run.status() == layout.RUNNING
+
+
+def test_a_cross_validation_is_running_while_a_fold_is(run: Run) -> None:
+    """Workers outlive a killed process for some seconds."""
+    run.update(status=layout.RUNNING)
+    assert (run.status(), cleaning.is_at_work(run)) == (layout.CRASHED, False)
+
+    Run(run.path / "fold-1").update(status=layout.RUNNING)
+    fold = runs.reopen(run.path / "fold-1")
+    assert (run.status(), cleaning.is_at_work(run)) == (layout.CRASHED, True)
+
+    fold.release()
+    assert not cleaning.is_at_work(run)
+    (run.path / "fold-1" / layout.RUN).write_text('{"sta')
+    assert not cleaning.is_at_work(run)
+
+
+def test_only_runs_can_be_deleted(run: Run, root: Path, tmp_path: Path) -> None:
+    """Neither other folders nor links."""
+    (root / "notes").mkdir()
+    (root / "file").write_text("")
+    (root / "link").symlink_to(run.path)
+    (root / "linked").mkdir()
+    (root / "linked" / layout.RUN).symlink_to(run.path / layout.RUN)
+    (root / f"{HIDDEN}b").mkdir()
+    (root / f"{HIDDEN}b" / layout.RUN).write_text('{"name": "b", "status": "finished"}')
+
+    assert cleaning.removable(root) == [run]
+    assert cleaning.removable(tmp_path / "none") == []
+
+
+def test_a_half_deleted_run_is_a_leftover_and_no_run(run: Run, root: Path, tmp_path: Path) -> None:
+    hidden = run.path.rename(root / f"{HIDDEN}{run.path.name}")
+    (root / f"{HIDDEN}link").symlink_to(hidden)
+    (root / f"{HIDDEN}file").write_text("")
+    (root / ".hidden").mkdir()
+
+    assert runs.find(root) == []
+    assert cleaning.leftovers(root) == [hidden]
+    assert cleaning.leftovers(tmp_path / "none") == []
+    cleaning.remove_leftover(hidden)
+    assert cleaning.leftovers(root) == []
+
+
+def test_concurrent_processes_may_delete_the_same_run(root: Path) -> None:
+    hidden = root / f"{HIDDEN}a"
+    hidden.mkdir(parents=True)
+    for number in range(3000):
+        (hidden / str(number)).touch()
+    program = (
+        "import sys; from pathlib import Path; from nnrun.runs import cleaning\n"
+        "sys.stdin.readline(); cleaning.remove_leftover(Path(sys.argv[1]))\n"
+    )
+    command = [sys.executable, "-c", program, str(hidden)]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stderr=pipe, text=True) for _ in range(3)]
+
+    assert [process.communicate("\n")[1] for process in processes] == [""] * 3
+    assert not hidden.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize("locked", ["", "fold-1", ".."])
+def test_a_run_with_a_read_only_folder_stays_complete(run: Run, locked: str) -> None:
+    folder = run.path.parent if locked == ".." else run.path / locked
+    before = sorted(run.path.rglob("*"))
+    folder.chmod(0o500)
+    try:
+        with pytest.raises(RunError, match=f"a cannot be removed: {folder} is read-only$"):
+            cleaning.remove(run)
+        assert sorted(run.path.rglob("*")) == before
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look anywhere")
+def test_a_folder_without_permissions_hides_no_run(run: Run, root: Path) -> None:
+    (root / "private").mkdir(mode=0o000)
+    try:
+        assert runs.find(root) == [run]
+    finally:
+        (root / "private").chmod(0o700)

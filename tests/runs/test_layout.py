@@ -1,4 +1,4 @@
-"""Every file of a run folder is named, and explained, in one place."""
+"""Every file of a run folder is named and explained in `layout`."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def test_every_file_is_explained() -> None:
     assert words - STATUSES == layout.OWN - {"fold-*"}
 
 
-def test_plots_lie_in_a_folder_of_their_own() -> None:
+def test_plots_have_their_own_folder() -> None:
     assert layout.plot("loss") == "plots/loss.png"

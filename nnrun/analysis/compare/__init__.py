@@ -1,8 +1,8 @@
-"""Which run is better, and whether the difference is real. Reads runs; loads no TensorFlow."""
+"""Ranks runs and tests which differences are significant. Loads no TensorFlow."""
 
 from nnrun.analysis.compare.entries import Entry, experiments, grouped
 from nnrun.analysis.compare.facts import Facts, read
-from nnrun.analysis.compare.table import Comparison, compare, ranking
+from nnrun.analysis.compare.table import Comparison, compare, standings
 from nnrun.analysis.compare.verdicts import Verdict
 
 __all__ = [
@@ -13,6 +13,6 @@ __all__ = [
     "compare",
     "experiments",
     "grouped",
-    "ranking",
     "read",
+    "standings",
 ]

@@ -1,9 +1,9 @@
-"""Whether a difference is more than chance. Pure functions; scipy computes."""
+"""Tests whether differences are significant, and computes their intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,24 +19,24 @@ from nnrun.types import Array
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
-# A test over rows does not know the chance that lies in a training. Were it as large as the chance
-# that lies in the rows, a difference would have to be √2 times as large to be as rare: 2.77
-# standard errors instead of 1.96, which is a p of 0.0056.
+# A test over rows ignores the variance between trainings. If that is as large as the variance
+# between rows, a difference must be √2 times as large: 2.77 standard errors instead of 1.96, or p
+# of 0.0056.
 LEVEL_OF_ROWS = 0.005
-# Enough for the second digit of an interval; 25,000 rows take less than a second.
+# Enough for two digits of an interval; 25,000 rows take less than a second.
 RESAMPLES = 1999
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference between two, with what is known of it.
+    """An estimated difference.
 
     Args:
-        effect: first minus second, in the metric's unit.
-        low, high: ends of the 95 % interval of the effect.
-        p: how likely an effect so large would be if there were none.
-        test: what computed `p`.
-        level: below it `p` shows a difference.
+        effect: first minus second, in the unit of the metric.
+        low, high: the 95 % interval of the effect.
+        p: p-value of the test.
+        test: name of the test.
+        level: significance level.
     """
 
     effect: float
@@ -48,7 +48,7 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of no difference."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -78,10 +78,10 @@ def of_rows(first: Array, second: Array) -> Estimate:
 def of_mean(values: Array) -> tuple[float, float]:
     """The percentile interval of a mean, by a bootstrap over rows; `values` is `(rows,)`.
 
-    That of `scipy.stats.bootstrap`, of the same draws; it takes half a second to load.
+    The result of `scipy.stats.bootstrap`, whose module takes half a second to load.
     """
     rng, rows = np.random.default_rng(0), len(values)
-    # So many numbers at once, whatever the number of rows.
+    # Limits the memory.
     batch = max(1, 10_000_000 // rows)
     means = [
         values[rng.integers(0, rows, (min(batch, RESAMPLES - done), rows))].mean(axis=-1)
@@ -93,7 +93,7 @@ def of_mean(values: Array) -> tuple[float, float]:
 
 
 def mcnemar(first: Array, second: Array) -> float:
-    """McNemar's test, exact: of the rows that one alone has right, each has about half.
+    """McNemar's exact test: of the rows that only one has right, each should have half.
 
     (Q. McNemar: Note on the sampling error of the difference between correlated proportions or
     percentages. Psychometrika 12, 1947.)
@@ -102,7 +102,7 @@ def mcnemar(first: Array, second: Array) -> float:
         first, second: whether each row is right, booleans of shape `(rows,)`.
 
     Returns:
-        p, of both sides.
+        The two-sided p-value.
 
     Example:
         >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
@@ -127,7 +127,7 @@ def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -
         ratio: validation rows to training rows of a fold.
 
     Returns:
-        None where all folds differ by the same, of which no test can say how likely it is.
+        None if all folds differ by the same, so that no test applies.
     """
     differences = np.subtract(first, second)
     folds = len(differences)
@@ -137,11 +137,11 @@ def of_folds(first: Sequence[float], second: Sequence[float], *, ratio: float) -
 
 
 def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
-    """The difference of two experiments, of which at least one was repeated with several seeds.
+    """The difference of two experiments, at least one of which has several seeds.
 
-    Of two with several seeds it is Welch's t-test, over the seeds. (B. L. Welch: The generalization
+    If both have, it is Welch's t-test over the seeds. (B. L. Welch: The generalization
     of 'Student's' problem when several different population variances are involved. Biometrika 34,
-    1947.) A single value is held against the spread of the others. (J. R. Crawford, D. C. Howell:
+    1947.) A single value is compared with the distribution of the others. (J. R. Crawford, D. C. Howell:
     Comparing an Individual's Test Score Against Norms Derived from Small Samples. The Clinical
     Neuropsychologist 12, 1998.)
 
@@ -149,46 +149,46 @@ def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate | None
         first, second: the metric of each seed; one of them may have a single one.
 
     Returns:
-        None where seeds make no difference, of which no test can say how likely it is.
+        None if the seeds make no difference, so that no test applies.
     """
     effect = float(np.mean(first) - np.mean(second))
     if min(len(first), len(second)) == 1:
         several = max(first, second, key=len)
         error = float(np.std(several, ddof=1)) * math.sqrt(1 + 1 / len(several))
         return _by_t(effect, error, len(several) - 1, "t-test of one seed against several")
-    parts = [float(np.var(each, ddof=1)) / len(each) for each in (first, second)]
-    if _is_nothing(math.sqrt(sum(parts)), effect):
+    variances = [float(np.var(values, ddof=1)) / len(values) for values in (first, second)]
+    if _is_zero(math.sqrt(sum(variances)), effect):
         return _by_t(effect, 0.0, 1, "Welch's t-test over seeds")
     from scipy import stats  # noqa: PLC0415 - takes half a second to load, and few need it
 
-    found = stats.ttest_ind(first, second, equal_var=False)
-    ends = found.confidence_interval(CONFIDENCE)
-    p = float(found.pvalue)
-    return Estimate(effect, float(ends.low), float(ends.high), p, "Welch's t-test over seeds")
+    result = stats.ttest_ind(first, second, equal_var=False)
+    low, high = result.confidence_interval(CONFIDENCE)
+    p = float(result.pvalue)
+    return Estimate(effect, float(low), float(high), p, "Welch's t-test over seeds")
 
 
 def _by_t(effect: float, error: float, freedom: int, test: str) -> Estimate | None:
-    if _is_nothing(error, effect):
+    if _is_zero(error, effect):
         return None if effect else Estimate(0.0, 0.0, 0.0, 1.0, test)
     half = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     p = 2 * float(special.stdtr(freedom, -abs(effect) / error))
     return Estimate(effect, effect - half, effect + half, p, test)
 
 
-def _is_nothing(error: float, effect: float) -> bool:
-    """Whether a standard error is zero but for rounding."""
+def _is_zero(error: float, effect: float) -> bool:
+    """Whether a standard error is zero except for rounding."""
     return error <= 1e-12 * abs(effect)
 
 
 def holm(values: Sequence[float], family: int) -> list[float]:
-    """p-values of several comparisons, adjusted so that one false alarm among all is rare.
+    """p-values adjusted for several comparisons.
 
     (S. Holm: A simple sequentially rejective multiple test procedure. Scandinavian Journal of
     Statistics 6, 1979.)
 
     Args:
         values: of the comparisons that were tested.
-        family: how many might have been; the others count as having shown nothing.
+        family: the number of possible comparisons; those not tested count as not significant.
 
     Example:
         >>> holm([0.01, 0.04, 0.03], family=3)
@@ -201,24 +201,22 @@ def holm(values: Sequence[float], family: int) -> list[float]:
     return adjusted
 
 
-# A score for each predicted row, so that two models can be compared row by row.
-
 RIGHT = "share of right answers"
-# Keras's, below which it takes no logarithm.
+# Keras clips probabilities to this.
 EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a run's predictions are worth, row by row.
+    """A score for each predicted row, so that two models can be compared row by row.
 
     Args:
-        name: of the score, in words; that of the metric where it is the metric.
-        upwards: whether more of it is better.
-        rows: numbers of the rows, shape `(rows,)`.
+        name: of the score; that of the metric if it is the metric.
+        upwards: whether more is better.
+        rows: row numbers, shape `(rows,)`.
         target: true classes or values, shape `(rows,)`.
         values: floats of shape `(rows,)`.
-        exact: whether their mean is the metric that the run has reported.
+        exact: whether their mean is the reported metric.
     """
 
     name: str
@@ -230,34 +228,33 @@ class Scores:
 
 
 def of_run(facts: Facts, metric: str) -> Scores | None:
-    """The score that belongs to a metric; None where the run kept no predictions.
+    """The score of each row for a metric; None if the run has no predictions.
 
-    Of a metric that no row has by itself, such as AUC, the share of right answers stands in, and
-    for values the absolute error. Whether the score is the metric is told by the number that the
-    run has reported: a loss may hold penalties, an accuracy have another border.
+    A metric without a value per row, such as AUC, is replaced by the share of right answers, or for
+    regression by the absolute error. The score is compared with the reported metric, because a loss
+    may include penalties, and an accuracy may use another threshold.
 
     Args:
-        metric: as the history calls it.
+        metric: as named in the history.
 
     Raises:
-        RunError: the predictions cannot be read, or are none.
+        RunError: the predictions cannot be read.
     """
     if not facts.run.holds(layout.PREDICTIONS):
         return None
-    found = facts.run.read_arrays(layout.PREDICTIONS)
-    if not {"row", "target", "output"} <= found.keys():
+    arrays = facts.run.read_arrays(layout.PREDICTIONS)
+    if not {"row", "target", "output"} <= arrays.keys() or not _are_predictions(arrays):
         raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
-    target, output = found["target"], found["output"]
-    if not _are_predictions(found["row"], target, output):
-        raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
+    rows, target, output = arrays["row"], arrays["target"], arrays["output"]
     name, values = _scored(facts, metric, target, output)
     reported = facts.values(facts.judged).get(metric)
     exact = reported is not None and math.isclose(np.mean(values), reported, rel_tol=1e-3)
-    return Scores(metric if exact else name, name == RIGHT, found["row"], target, values, exact)
+    return Scores(metric if exact else name, name == RIGHT, rows, target, values, exact)
 
 
-def _are_predictions(rows: Array, target: Array, output: Array) -> bool:
-    """Whether the arrays are of one length, and each class has a column."""
+def _are_predictions(arrays: Mapping[str, Array]) -> bool:
+    """Whether the arrays have the same length, and each class has a column."""
+    rows, target, output = arrays["row"], arrays["target"], arrays["output"]
     count = len(rows) if rows.ndim == 1 else 0
     if not count or target.shape != (count,) or output.ndim != 2 or len(output) != count:
         return False
@@ -269,31 +266,24 @@ def _are_predictions(rows: Array, target: Array, output: Array) -> bool:
 
 
 def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[str, Array]:
-    own_name = facts.reported.get(metric, "")
+    keras_name = facts.reported.get(metric, "")
     if target.dtype.kind == "f":
-        if "Squared" in own_name:
+        if "Squared" in keras_name:
             return "squared error", (target - output[:, 0]) ** 2
         return "absolute error", np.abs(target - output[:, 0])
-    if "Crossentropy" in own_name:
-        probability = np.clip(_of_target(target, output), EPSILON, 1 - EPSILON)
-        return "cross-entropy", -np.log(probability)
+    if "Crossentropy" in keras_name:
+        if output.shape[1] == 1:
+            probability = np.where(target == 1, output[:, 0], 1 - output[:, 0])
+        else:
+            probability = output[np.arange(len(target)), target]
+        return "cross-entropy", -np.log(np.clip(probability, EPSILON, 1 - EPSILON))
     guess = predicted_classes(output, threshold=labels.threshold(facts.loss))
     return RIGHT, (guess == target).astype(float)
 
 
-def _of_target(target: Array, output: Array) -> Array:
-    """The probability of the true class, shape `(rows,)`."""
-    if output.shape[1] == 1:
-        return np.where(target == 1, output[:, 0], 1 - output[:, 0])
-    return np.asarray(output[np.arange(len(target)), target])
-
-
-# How sure the metric of each entry is by itself.
-
-
 @dataclass(frozen=True)
 class Interval:
-    """A metric with the ends of its 95 % interval; None where there is none."""
+    """A metric with its 95 % interval, if it has one."""
 
     mean: float
     low: float | None
@@ -301,10 +291,10 @@ class Interval:
 
 
 def interval(entry: Entry, metric: str) -> Interval | None:
-    """Over seeds, over folds, or over the test rows of one model by a bootstrap.
+    """The interval over seeds, over folds, or over the test rows of one model by a bootstrap.
 
     Returns:
-        None where the entry has no such metric.
+        None if the entry does not have the metric.
 
     Raises:
         RunError: predictions cannot be read.
@@ -315,8 +305,8 @@ def interval(entry: Entry, metric: str) -> Interval | None:
         return None
     if "low" in spread:
         return Interval(mean, spread["low"], spread["high"])
-    found = of_run(entry.first, metric)
-    if found is None or not found.exact:
+    scores = of_run(entry.first, metric)
+    if scores is None or not scores.exact:
         return Interval(mean, None, None)
-    low, high = of_mean(found.values)
+    low, high = of_mean(scores.values)
     return Interval(mean, low, high)

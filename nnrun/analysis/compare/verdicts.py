@@ -1,10 +1,9 @@
-"""Which entry is better than which, in words and numbers, or why that cannot be said."""
+"""Which entry is better than which, in words and numbers, or why that is unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,10 @@ from nnrun.analysis.compare.entries import Entry
 from nnrun.analysis.compare.statistics import Estimate
 from nnrun.errors import RunError
 
-# So many of the best are tested against the very best; a test reads predictions.
 TESTED = 20
-# So many names are listed before it is only said that there are more.
+"""Number of the best entries that are tested against the best one; a test reads predictions."""
 LISTED = 5
+"""Number of names that are listed; more are only counted."""
 
 BETTER = "better"
 SAME = "no difference shown"
@@ -26,17 +25,17 @@ NOT_COMPARABLE = "not comparable"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of two entries.
+    """The result of comparing two entries.
 
     Args:
-        first, second: their names; the first is the one with the better value.
-        verdict: `better` says the first is; else `no difference shown`, `not tested` or
+        first, second: their names; the first has the better value.
+        verdict: `better` if the first is, else `no difference shown`, `not tested` or
             `not comparable`.
         reason: why it is not tested or not comparable.
-        metric: what was compared, in words.
+        metric: the compared metric, in words.
         estimate: first minus second.
-        adjusted: its p after Holm.
-        comparisons: how many that was done for.
+        adjusted: its p-value after Holm's correction.
+        comparisons: how many comparisons that corrects for.
     """
 
     first: str
@@ -56,117 +55,105 @@ class Verdict:
             return f"{self.first} and {self.second} are not tested: {self.reason}"
         if self.estimate is None or self.adjusted is None:
             return ""
-        found = self.estimate
-        said = (
-            f"{self.first} is better than {self.second}"
-            if self.verdict == BETTER
-            else f"no difference shown between {self.first} and {self.second}"
-        )
-        times = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
+        estimate = self.estimate
+        if self.verdict == BETTER:
+            verdict = f"{self.first} is better than {self.second}"
+        else:
+            verdict = f"no difference shown between {self.first} and {self.second}"
+        correction = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
         p = "p < 0.001" if self.adjusted < 0.001 else f"p = {self.adjusted:.3f}"
         return (
-            f"{said}: {self.metric} {found.effect:+.4f}, 95 % interval {found.low:+.4f} to "
-            f"{found.high:+.4f}, {p}, level {found.level} ({found.test}{times})"
+            f"{verdict}: {self.metric} {estimate.effect:+.4f}, 95 % interval {estimate.low:+.4f} "
+            f"to {estimate.high:+.4f}, {p}, level {estimate.level} ({estimate.test}{correction})"
         )
 
     @property
     def is_of_rows(self) -> bool:
-        """Whether two trained models were tested, whose seeds may have made the difference."""
+        """Whether two trained models were tested, so that the seeds may be the only difference."""
         return self.estimate is not None and self.estimate.level == statistics.LEVEL_OF_ROWS
 
 
 def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) -> list[Verdict]:
-    """Compares every finished entry with the best of those it can be compared with.
+    """Compares every finished entry with the best of those it is comparable with.
 
     Args:
         entries: the best first.
-        metric: as the history calls it.
-        label: what an entry is called.
+        metric: as named in the history.
+        label: the label of an entry.
 
     Returns:
-        For each class of comparable entries the verdicts against its best, then a verdict for each
-        further class that says why it cannot be compared with the first.
+        For each class of comparable entries the verdicts against its best entry, then for each
+        further class why it cannot be compared with the first.
     """
-    classes: dict[tuple[Any, ...], list[Entry]] = {}
+    classes: dict[Hashable, list[Entry]] = {}
     for entry in entries:
-        if entry.finished:
-            classes.setdefault(_kind(entry, metric), []).append(entry)
-    first, *others = [*classes.values()] or [[]]
-    found = [
-        verdict for alike in (first, *others) for verdict in _against_best(alike, metric, label)
-    ]
-    for alike in others:
-        reason = _incomparable(first[0], alike[0], metric, label)
-        names = _listed([label(entry) for entry in alike])
-        found.append(Verdict(label(first[0]), names, NOT_COMPARABLE, reason))
-    return found
-
-
-def _kind(entry: Entry, metric: str) -> tuple[Any, ...]:
-    """Equal for entries that can be compared."""
-    facts = entry.first
-    judged = entry.judged(metric) is not None
-    return judged, facts.record.data_digest, facts.has_folds, entry.split, facts.judged
+        if entry.is_finished:
+            run, has_metric = entry.first, entry.score(metric) is not None
+            key = (has_metric, run.record.data_digest, run.has_folds, entry.split, run.judged)
+            classes.setdefault(key, []).append(entry)
+    groups = list(classes.values())
+    verdicts = [verdict for group in groups for verdict in _against_best(group, metric, label)]
+    for group in groups[1:]:
+        best = groups[0][0]
+        reason = _incomparable(best, group[0], metric, label)
+        more = f" and {len(group) - LISTED} more" if len(group) > LISTED else ""
+        names = ", ".join(map(label, group[:LISTED])) + more
+        verdicts.append(Verdict(label(best), names, NOT_COMPARABLE, reason))
+    return verdicts
 
 
 def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Entry], str]) -> str:
-    """Why two entries of different kinds cannot be compared."""
-    facts, others = first.first, second.first
+    """Why two entries cannot be compared."""
+    one, other = first.first, second.first
     for entry in (second, first):
-        if entry.judged(metric) is None:
+        if entry.score(metric) is None:
             names = ", ".join(entry.first.reported) or "no metric"
             return f"the metric differs: {label(entry)} reports {names}, not {metric}"
-    if facts.record.data_digest != others.record.data_digest:
+    if one.record.data_digest != other.record.data_digest:
         return "the data differ (data_digest)"
-    if facts.has_folds != others.has_folds:
+    if one.has_folds != other.has_folds:
         return "one is cross-validated, the other is not"
     if first.split != second.split:
-        what = "folds are" if facts.has_folds else "rows held out are"
+        what = "folds are" if one.has_folds else "rows held out are"
         return f"the split differs: the {what} not the same (split_digest)"
-    return f"one is judged by {facts.judged} rows, the other by {others.judged} rows"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    return f"one is judged by {one.judged} rows, the other by {other.judged} rows"
 
 
 def _against_best(
-    alike: Sequence[Entry], metric: str, label: Callable[[Entry], str]
+    entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]
 ) -> list[Verdict]:
-    if not alike or alike[0].judged(metric) is None:
+    best, *others = entries
+    if best.score(metric) is None:
         return []
-    best, *others = alike
     tested: list[tuple[Verdict, Estimate]] = []
     untested: list[Verdict] = []
     for other in others[: TESTED - 1]:
         verdict = Verdict(label(best), label(other), SAME)
-        match estimate(best, other, metric):
+        match _estimate(best, other, metric):
             case str() as reason:
                 untested.append(replace(verdict, verdict=UNTESTED, reason=reason))
-            case (name, found):
-                tested.append((replace(verdict, metric=name, estimate=found), found))
-    # The best was found by looking at all, so that any pair might have been the one to be tested.
-    pairs = len(alike) * (len(alike) - 1) // 2
-    adjusted = statistics.holm([found.p for _, found in tested], family=pairs)
+            case (name, estimate):
+                tested.append((replace(verdict, metric=name, estimate=estimate), estimate))
+    # The best was chosen after looking at all, so any pair might have been tested.
+    pairs = len(entries) * (len(entries) - 1) // 2
+    adjusted = statistics.holm([estimate.p for _, estimate in tested], family=pairs)
     verdicts = [
         replace(
             verdict,
-            verdict=BETTER if p < found.level and found.excludes_zero else SAME,
+            verdict=BETTER if p < estimate.level and estimate.excludes_zero else SAME,
             adjusted=p,
             comparisons=pairs,
         )
-        for (verdict, found), p in zip(tested, adjusted, strict=True)
+        for (verdict, estimate), p in zip(tested, adjusted, strict=True)
     ]
-    if len(alike) > TESTED:
+    if len(entries) > TESTED:
         reason = f"of so many only the best {TESTED} are"
-        more = f"{len(alike) - TESTED} more"
-        untested.append(Verdict(label(best), more, UNTESTED, reason))
+        untested.append(Verdict(label(best), f"{len(entries) - TESTED} more", UNTESTED, reason))
     return [*verdicts, *untested]
 
 
-def estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
-    """What was compared and how it came out; or why no test can be made.
+def _estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
+    """The compared metric and the estimate; or the reason why no test is possible.
 
     Raises:
         RunError: predictions cannot be read.
@@ -180,17 +167,17 @@ def estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
 
 def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
     rows = first.first.judged
-    values = [entry.values(rows, metric) for entry in (first, second)]
-    if [len(each) for each in values] != [len(first.runs), len(second.runs)]:
+    one, other = first.values(rows, metric), second.values(rows, metric)
+    if (len(one), len(other)) != (len(first.runs), len(second.runs)):
         return f"{metric} is not a number for every seed"
-    found = statistics.of_seeds(*values)
-    return (f"{rows} {metric}", found) if found else "no seed makes any difference"
+    estimate = statistics.of_seeds(one, other)
+    return (f"{rows} {metric}", estimate) if estimate else "no seed makes any difference"
 
 
 def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
     values = [entry.first.folds(metric) for entry in (first, second)]
-    known = first.first.record.folds or []
-    if len({len(known), *map(len, values)}) > 1 or not all(fold.train for fold in known):
+    folds = first.first.record.folds or []
+    if len({len(folds), *map(len, values)}) > 1 or not all(fold.train for fold in folds):
         return "their metrics are not of as many folds as they have"
     both = [
         (one, other)
@@ -199,10 +186,12 @@ def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
     ]
     if len(both) < 2:
         return "fewer than two folds are there of both"
-    sizes = [fold.validation / fold.train for fold in known]
+    ratio = float(np.mean([fold.validation / fold.train for fold in folds]))
     one, other = zip(*both, strict=True)
-    found = statistics.of_folds(one, other, ratio=float(np.mean(sizes)))
-    return (f"validation {metric}", found) if found else "they differ by the same in every fold"
+    estimate = statistics.of_folds(one, other, ratio=ratio)
+    return (
+        (f"validation {metric}", estimate) if estimate else "they differ by the same in every fold"
+    )
 
 
 def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
@@ -216,7 +205,7 @@ def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
         return f"one is scored by {one.name}, the other by {other.name}"
     if not (np.array_equal(one.rows, other.rows) and np.array_equal(one.target, other.target)):
         return "the predictions are not of the same rows"
-    found = statistics.of_rows(one.values, other.values)
-    if found.effect and (found.effect > 0) != one.upwards:
+    estimate = statistics.of_rows(one.values, other.values)
+    if estimate.effect and (estimate.effect > 0) != one.upwards:
         return f"{metric} has no value per row, and by the {one.name} the order is the other"
-    return f"{first.first.judged} {one.name}", found
+    return f"{first.first.judged} {one.name}", estimate

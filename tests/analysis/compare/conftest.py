@@ -1,4 +1,4 @@
-"""Runs made of numbers, written as every run is, so that a test can say what is in them."""
+"""Run folders with given results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def experiment(name: str, seed: int, changes: dict[str, Any]) -> Experiment:
 
 @dataclass
 class Maker:
-    """Makes runs one second after the other."""
+    """Creates runs, one second after the other."""
 
     root: Path
     made: int = 0
@@ -53,8 +53,13 @@ class Maker:
     ) -> Run:
         now = datetime(2026, 1, 1) + timedelta(seconds=self.made)
         self.made += 1
-        known = {"verb": "train", "seed": seed, "data_digest": "data", "split_digest": "split"}
-        run = runs.create(self.root, name, now=now, record={**known, **record})
+        common_keys = {
+            "verb": "train",
+            "seed": seed,
+            "data_digest": "data",
+            "split_digest": "split",
+        }
+        run = runs.create(self.root, name, now=now, record={**common_keys, **record})
         run.write_text(layout.SPEC, dump(experiment(name, seed, changes)))
         history = History()
         for epoch in range(3):
@@ -67,12 +72,12 @@ class Maker:
         return run
 
     def classifier(self, name: str, right: Sequence[bool], **changes: Any) -> Facts:
-        """A trained run with these answers on the test rows, right or wrong."""
+        """A training whose answers on the test rows are right or wrong."""
         answers = np.asarray(right)
         share = float(answers.mean())
-        found = {"loss": 1 - share, "accuracy": share}
+        metrics = {"loss": 1 - share, "accuracy": share}
         record = changes.pop("record", {})
-        run = self.run(name, record, {"train": found, "test": found}, **changes)
+        run = self.run(name, record, {"train": metrics, "test": metrics}, **changes)
         target = np.zeros(len(answers), dtype=int)
         output = np.stack([answers * 0.8 + 0.1, ~answers * 0.8 + 0.1], axis=1)
         run.write_arrays(
@@ -82,11 +87,11 @@ class Maker:
         return read(run)
 
     def regression(self, name: str, errors: Sequence[float], **changes: Any) -> Facts:
-        """A trained run with these errors on the test rows."""
+        """A training with these errors on the test rows."""
         off = np.asarray(errors, dtype=float)
-        found = {"loss": float(np.mean(off**2)), "mae": float(np.mean(np.abs(off)))}
+        metrics = {"loss": float(np.mean(off**2)), "mae": float(np.mean(np.abs(off)))}
         training = {"loss": "mse", "metrics": ["mae"], **changes.pop("training", {})}
-        run = self.run(name, {}, {"train": found, "test": found}, training=training, **changes)
+        run = self.run(name, {}, {"train": metrics, "test": metrics}, training=training, **changes)
         target = np.linspace(10.0, 20.0, len(off))
         output = (target + off)[:, None]
         run.write_arrays(layout.PREDICTIONS, row=np.arange(len(off)), target=target, output=output)
@@ -94,7 +99,7 @@ class Maker:
         return read(run)
 
     def folds(self, name: str, values: Sequence[float], **changes: Any) -> Facts:
-        """A cross-validation of 303 and 101 rows with this accuracy in each fold."""
+        """A cross-validation with this accuracy in each fold, of 303 and 101 rows."""
         parts = [Fold(np.arange(303), np.arange(101), n + 1) for n in range(len(values))]
         spread = averages.spreads([{"accuracy": value, "loss": 1.0} for value in values], parts)
         record = {
@@ -112,5 +117,5 @@ def make(tmp_path: Path) -> Maker:
 
 @pytest.fixture
 def answers() -> Callable[[int], Any]:
-    """Of 200 rows so many right, the first ones."""
+    """Answers for 200 rows, of which the first so many are right."""
     return lambda right: np.arange(200) < right

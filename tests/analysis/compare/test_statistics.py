@@ -1,4 +1,4 @@
-"""Intervals and tests, against answers worked by hand or known otherwise."""
+"""Intervals and tests, compared with published results and with scipy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def flags(pattern: str) -> Array:
     return np.array([letter == "1" for letter in pattern])
 
 
-def test_mcnemar_counts_the_rows_that_one_alone_has_right() -> None:
+def test_mcnemar_counts_the_rows_that_only_one_has_right() -> None:
     """One against nine: 2 · (1 + 10) / 2¹⁰."""
     first = flags("1" + "0" * 9 + "1" * 50)
     second = flags("0" + "1" * 9 + "1" * 50)
@@ -37,7 +37,7 @@ def test_mcnemar_on_a_published_table() -> None:
     assert statistics.mcnemar(first, second) == pytest.approx(normal, rel=0.3)
 
 
-def test_two_that_are_right_on_the_same_rows_do_not_differ() -> None:
+def test_equal_answers_do_not_differ() -> None:
     first = flags("1100110")
 
     assert statistics.mcnemar(first, first) == 1.0
@@ -51,38 +51,37 @@ SECOND = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
 def test_scores_per_row_are_compared_by_students_paired_test() -> None:
     """R: `t.test(extra ~ group, data = sleep, paired = TRUE)`."""
-    found = statistics.of_rows(np.array(FIRST), np.array(SECOND))
+    estimate = statistics.of_rows(np.array(FIRST), np.array(SECOND))
 
-    assert found.test == "paired t-test over rows"
-    assert found.effect == pytest.approx(-1.58)
-    assert found.p == pytest.approx(0.002833, abs=5e-7)
+    assert estimate.test == "paired t-test over rows"
+    assert estimate.effect == pytest.approx(-1.58)
+    assert estimate.p == pytest.approx(0.002833, abs=5e-7)
 
 
-def test_a_single_training_has_to_show_more() -> None:
-    """A test over rows does not know the chance that lies in a training."""
-    found = statistics.of_rows(np.array(FIRST), np.array(SECOND))
+def test_a_single_training_needs_a_smaller_p() -> None:
+    """A test over rows ignores the variance between trainings."""
+    estimate = statistics.of_rows(np.array(FIRST), np.array(SECOND))
 
-    assert found.level == 0.005
+    assert estimate.level == 0.005
     assert statistics.of_seeds(FIRST, SECOND).level == 0.05
 
 
-def test_the_bootstrap_interval_is_the_normal_one_where_rows_are_many() -> None:
+def test_the_bootstrap_interval_of_many_rows_is_the_normal_one() -> None:
     """By the central limit theorem, to the accuracy of so many resamples."""
     rng = np.random.default_rng(1)
     first, second = rng.normal(1.0, 1.0, 4000), rng.normal(0.9, 1.0, 4000)
-    found = statistics.of_rows(first, second)
+    estimate = statistics.of_rows(first, second)
     error = float(np.std(first - second, ddof=1)) / math.sqrt(4000)
 
-    assert found.low == pytest.approx(found.effect - 1.96 * error, abs=0.1 * error)
-    assert found.high == pytest.approx(found.effect + 1.96 * error, abs=0.1 * error)
+    assert estimate.low == pytest.approx(estimate.effect - 1.96 * error, abs=0.1 * error)
+    assert estimate.high == pytest.approx(estimate.effect + 1.96 * error, abs=0.1 * error)
 
 
 @pytest.mark.parametrize("rows", [2, 50, 3000])
-def test_interval_and_mcnemar_are_those_of_scipy(rows: int) -> None:
-    """Whose statistics take half a second to load, which is too long for a short answer."""
+def test_interval_and_mcnemar_agree_with_scipy(rows: int) -> None:
     rng = np.random.default_rng(rows)
     values, first, second = rng.normal(size=rows), rng.random(rows) > 0.3, rng.random(rows) > 0.5
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (values,),
         np.mean,
         confidence_level=statistics.CONFIDENCE,
@@ -92,88 +91,84 @@ def test_interval_and_mcnemar_are_those_of_scipy(rows: int) -> None:
         rng=np.random.default_rng(0),
     ).confidence_interval
     alone = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-    known = stats.binomtest(alone[0], sum(alone)).pvalue if sum(alone) else 1.0
+    exact = stats.binomtest(alone[0], sum(alone)).pvalue if sum(alone) else 1.0
 
-    assert statistics.of_mean(values) == pytest.approx((found.low, found.high), rel=1e-12)
-    assert statistics.mcnemar(first, second) == pytest.approx(known, rel=1e-9)
+    assert statistics.of_mean(values) == pytest.approx((interval.low, interval.high), rel=1e-12)
+    assert statistics.mcnemar(first, second) == pytest.approx(exact, rel=1e-9)
 
 
 def test_the_same_rows_give_the_same_interval() -> None:
-    """Resampling draws from a seed of its own."""
     first, second = flags("1101110" * 30) * 1.0, flags("0101111" * 30) * 1.0
 
     assert statistics.of_rows(first, second) == statistics.of_rows(first, second)
 
 
 def test_the_corrected_resampled_t_test_by_hand() -> None:
-    """Differences 1, 2, 3, 4 over folds with a third as many rows to validate as to train.
+    """Differences 1, 2, 3, 4 over folds with a third as many validation as training rows.
 
     The variance of the mean is 5/3 · (1/4 + 1/3); t is 2.5 over its root; and for three degrees of
     freedom Student's distribution can be written down.
     """
-    found = statistics.of_folds([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], ratio=1 / 3)
+    estimate = statistics.of_folds([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], ratio=1 / 3)
     error = math.sqrt(5 / 3 * (1 / 4 + 1 / 3))
     x = 2.5 / error / math.sqrt(3)
     below = 0.5 + (x / (1 + x**2) + math.atan(x)) / math.pi
 
-    assert found.effect == 2.5
-    assert found.p == pytest.approx(2 * (1 - below), rel=1e-9)
-    assert found.low == pytest.approx(2.5 - 3.182446305284263 * error, rel=1e-9)
-    assert found.high == pytest.approx(2.5 + 3.182446305284263 * error, rel=1e-9)
+    assert estimate.effect == 2.5
+    assert estimate.p == pytest.approx(2 * (1 - below), rel=1e-9)
+    assert estimate.low == pytest.approx(2.5 - 3.182446305284263 * error, rel=1e-9)
+    assert estimate.high == pytest.approx(2.5 + 3.182446305284263 * error, rel=1e-9)
 
 
-def test_the_corrected_test_is_slower_to_believe_than_an_ordinary_one() -> None:
-    """Folds share rows, which an ordinary t-test knows nothing of."""
+def test_the_corrected_test_has_a_larger_p_than_an_ordinary_one() -> None:
     first, second = [0.90, 0.92, 0.91, 0.93, 0.92], [0.89, 0.90, 0.90, 0.91, 0.91]
     ordinary = stats.ttest_rel(first, second).pvalue
 
     assert statistics.of_folds(first, second, ratio=1 / 4).p > ordinary
 
 
-def test_welch_gives_the_answer_of_r() -> None:
+def test_welch_agrees_with_r() -> None:
     """R: `t.test(extra ~ group, data = sleep)`."""
-    found = statistics.of_seeds(FIRST, SECOND)
+    estimate = statistics.of_seeds(FIRST, SECOND)
 
-    assert found.test == "Welch's t-test over seeds"
-    assert (found.low, found.high) == pytest.approx((-3.3654832, 0.2054832))
-    assert found.p == pytest.approx(0.07939, abs=5e-6)
+    assert estimate.test == "Welch's t-test over seeds"
+    assert (estimate.low, estimate.high) == pytest.approx((-3.3654832, 0.2054832))
+    assert estimate.p == pytest.approx(0.07939, abs=5e-6)
 
 
-def test_one_seed_is_held_against_the_spread_of_several() -> None:
+def test_one_seed_is_compared_with_several() -> None:
     """By hand: mean 2, spread 1, t = 3 / √(1 + 1/3) on two degrees of freedom."""
-    found = statistics.of_seeds([5.0], [1.0, 2.0, 3.0])
+    estimate = statistics.of_seeds([5.0], [1.0, 2.0, 3.0])
     t = 3 / math.sqrt(4 / 3)
 
-    assert found.effect == 3.0
-    assert found.p == pytest.approx(1 - t / math.sqrt(2 + t**2))
+    assert estimate.effect == 3.0
+    assert estimate.p == pytest.approx(1 - t / math.sqrt(2 + t**2))
     assert statistics.of_seeds([1.0, 2.0, 3.0], [5.0]).effect == -3.0
 
 
-def test_what_does_not_vary_cannot_be_tested() -> None:
-    """Two folds of few rows easily differ by the same, and that proves nothing."""
+def test_values_without_variance_cannot_be_tested() -> None:
     assert statistics.of_folds([0.75, 0.5], [0.65, 0.4], ratio=1.0) is None
     assert statistics.of_seeds([1.0, 1.0], [0.5, 0.5]) is None
     assert statistics.of_seeds([1.0], [0.5, 0.5]) is None
 
 
-def test_no_difference_at_all_is_no_difference() -> None:
+def test_equal_values_have_p_of_one() -> None:
     assert statistics.of_folds([1.0, 0.5], [1.0, 0.5], ratio=1.0).p == 1.0
     assert statistics.of_seeds([1.0, 1.0], [1.0, 1.0]).p == 1.0
 
 
 def test_holm_by_hand() -> None:
     """Times 4, 3, 2, 1 from the smallest on, and none below the one before it."""
-    found = statistics.holm([0.01, 0.04, 0.03, 0.005], family=4)
+    adjusted = statistics.holm([0.01, 0.04, 0.03, 0.005], family=4)
 
-    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-def test_holm_counts_comparisons_that_were_not_made() -> None:
-    """The best of many was found by looking at all of them."""
+def test_holm_counts_all_possible_comparisons() -> None:
     assert statistics.holm([0.01], family=10) == [0.1]
 
 
-def test_holm_leaves_a_single_comparison_alone() -> None:
+def test_holm_does_not_change_a_single_comparison() -> None:
     assert statistics.holm([0.04], family=1) == [0.04]
     assert statistics.holm([], family=0) == []
     assert statistics.holm([0.9, 0.8], family=2) == [1.0, 1.0]

@@ -1,4 +1,4 @@
-"""A run and what takes its repetition's place: a copy, which is equal to the bit."""
+"""A run and a copy in place of its repetition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnrun.runs.verify import judging
 
 @pytest.fixture
 def kept(trained: tuple[Any, Path], tmp_path: Path) -> Run:
-    """The digits run, to be changed by a test."""
+    """The digits run, which a test may change."""
     return Run(Path(shutil.copytree(trained[1], tmp_path / "kept")))
 
 
@@ -33,12 +33,12 @@ Edit = Callable[[Mapping[str, h5py.Dataset]], None]
 
 
 def change_model(run: Run, edit: Edit, *, config: str | None = None) -> None:
-    """Rewrites a model with other weights, or another description, and has it listed."""
+    """Rewrites a model with other weights or another configuration, and lists it again."""
     with zipfile.ZipFile(run.path / layout.MODEL) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     file = io.BytesIO(members[judging.WEIGHTS_FILE])
-    with h5py.File(file, "r+") as found:
-        edit(found)
+    with h5py.File(file, "r+") as weights:
+        edit(weights)
     members[judging.WEIGHTS_FILE] = file.getvalue()
     if config is not None:
         members[judging.CONFIG_FILE] = config.encode()
@@ -53,17 +53,17 @@ def change_model(run: Run, edit: Edit, *, config: str | None = None) -> None:
 
 @pytest.fixture
 def changed_model() -> Callable[..., None]:
-    """Rewrites a model and seals the run anew, as somebody would who wants it not to show."""
+    """Rewrites a model and its digest, as somebody would who wants to hide it."""
     return change_model
 
 
 @pytest.fixture
 def changed_json() -> Callable[..., None]:
-    """Rewrites a value of a file of JSON and seals the run anew."""
+    """Rewrites a value of a JSON file, and its digest."""
 
     def change(run: Run, name: str, edit: Callable[[Any], None]) -> None:
-        known = json.loads(run.read_bytes(name))
-        edit(known)
-        run.write_json(name, known)
+        content = json.loads(run.read_bytes(name))
+        edit(content)
+        run.write_json(name, content)
 
     return change
