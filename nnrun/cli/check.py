@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
 
 
-class Format(StrEnum):
-    """Formats of the result."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
+Format = StrEnum("Format", ["text", "json", "github"])
 
 
 @dataclass(frozen=True)
@@ -72,12 +67,12 @@ def check(
 
     Example: nnrun check configs/*.yaml
     """
-    form = Format.JSON if json else form
+    form = Format.json if json else form
     with exit_codes():
         results = [_check(spec, overrides) for spec in specs]
         if build:
-            results = _build_all(results, quiet=form in (Format.JSON, Format.GITHUB))
-        if form is Format.JSON:
+            results = _build_all(results, quiet=form in (Format.json, Format.github))
+        if form is Format.json:
             documents = [_as_json(result) for result in results]
             console.print_json({"schema_version": 1, "specs": documents})
         else:
@@ -99,7 +94,7 @@ def _check(spec: Path, overrides: list[str]) -> Checked:
 
 
 def _print(results: list[Checked], form: Format | None) -> None:
-    if form is not Format.GITHUB:
+    if form is not Format.github:
         out = console.stdout()
         for result in results:
             for fault in result.faults:
@@ -108,7 +103,7 @@ def _print(results: list[Checked], form: Format | None) -> None:
                 out.print(f"{console.relative_path(result.path)}: {_verdict(result)}")
         if len(results) > 1 or results[0].faults:
             out.print(_total(results))
-    if form is Format.GITHUB or (form is None and console.in_github_actions()):
+    if form is Format.github or (form is None and console.in_github_actions()):
         for result in results:
             for fault in result.faults:
                 print(console.annotation(fault, result.path))

@@ -28,12 +28,7 @@ NO_FILTER = (
 )
 
 
-class Status(StrEnum):
-    """Values of `--status`."""
-
-    failed = layout.FAILED
-    interrupted = layout.INTERRUPTED
-    crashed = layout.CRASHED
+Status = StrEnum("Status", ["failed", "interrupted", "crashed"])
 
 
 def clean(
@@ -44,30 +39,22 @@ def clean(
     keep_best: Annotated[
         int | None,
         typer.Option(
-            "--keep-best",
             min=1,
             metavar="N",
             help="Only runs that are not among the N best of their name, as compare ranks them.",
         ),
     ] = None,
     older_than: Annotated[
-        str | None,
-        typer.Option(
-            "--older-than", metavar="AGE", help="Only runs that ended before: 36h, 30d or 2w."
-        ),
+        str | None, typer.Option(metavar="AGE", help="Only runs that ended before: 36h, 30d or 2w.")
     ] = None,
     max_size: Annotated[
         str | None,
-        typer.Option(
-            "--max-size", metavar="SIZE", help="Only the oldest, until all runs fit: 500M or 2G."
-        ),
+        typer.Option(metavar="SIZE", help="Only the oldest, until all runs fit: 500M or 2G."),
     ] = None,
     status: Annotated[
         list[Status] | None,
         typer.Option(
-            "--status",
-            metavar="STATUS",
-            help="Only failed, interrupted or crashed runs; may be repeated.",
+            metavar="STATUS", help="Only failed, interrupted or crashed runs; may be repeated."
         ),
     ] = None,
     dry_run: Annotated[

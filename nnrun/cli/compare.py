@@ -27,16 +27,7 @@ INCOMPARABLE = 4
 """Exit code of `--strict` for runs that cannot be compared."""
 CELL_WIDTH = 30
 """Longer cells are wrapped."""
-
-
-class Format(StrEnum):
-    """Formats of the result."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    md = "md"
-    html = "html"
+Format = StrEnum("Format", ["table", "json", "csv", "md", "html"])
 
 
 def compare(
@@ -44,23 +35,16 @@ def compare(
         list[Path] | None,
         typer.Argument(metavar="[RUN]...", help="Run folders; by default all of --runs."),
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME", help="Rank by this metric.")
-    ] = None,
-    sort: Annotated[
-        str | None, typer.Option("--sort", metavar="COLUMN", help="Sort by this column.")
-    ] = None,
+    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Rank by this metric.")] = None,
+    sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="Sort by this column.")] = None,
     where: Annotated[
-        list[str],
-        typer.Option(
-            "--where", metavar="KEY=VALUE", help="Only these runs; * and ? are wildcards."
-        ),
+        list[str], typer.Option(metavar="KEY=VALUE", help="Only these runs; * and ? are wildcards.")
     ] = [],  # noqa: B006 - Typer reads it, nobody changes it
     status: Annotated[
-        str | None, typer.Option("--status", help="Only runs with this status, such as finished.")
+        str | None, typer.Option(help="Only runs with this status, such as finished.")
     ] = None,
     last: Annotated[
-        int | None, typer.Option("--last", min=1, metavar="N", help="Only the N newest runs.")
+        int | None, typer.Option(min=1, metavar="N", help="Only the N newest runs.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 if runs cannot be compared.")
@@ -70,7 +54,7 @@ def compare(
     ] = None,
     output: Output = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.png", help="Plot curves and intervals.")
+        Path | None, typer.Option(metavar="FILE.png", help="Plot curves and intervals.")
     ] = None,
     root: Runs = Path("runs"),
     json: Json = False,

@@ -23,8 +23,7 @@ def export(
         Format, typer.Option("--format", help="onnx needs the extra: pip install 'nnrun[onnx]'.")
     ],
     output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="PATH", help="Default: the run's name, in this folder."),
+        Path | None, typer.Option(metavar="PATH", help="Default: the run's name, in this folder.")
     ] = None,
     json: Json = False,
 ) -> None:

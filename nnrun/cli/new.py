@@ -57,9 +57,7 @@ def new(
     ] = "digits",
     target: Annotated[
         str | None,
-        typer.Option(
-            "--target", metavar="COLUMN", help="Column to predict; by default the last one."
-        ),
+        typer.Option(metavar="COLUMN", help="Column to predict; by default the last one."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -29,16 +29,9 @@ STDIN = "-"
 EXCERPT = 60
 """Characters of a text that a table shows."""
 
+Format = StrEnum("Format", ["table", "json", "csv"])
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-
-
-class Format(StrEnum):
-    """Formats of the result."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 def predict(
@@ -48,15 +41,13 @@ def predict(
         typer.Argument(metavar="[FILE]...", help="Images or a folder of them; or one CSV or npz."),
     ] = None,
     rows: Annotated[
-        str | None,
-        typer.Option("--rows", metavar="A:B", help="Rows of the test set; by default 0:10."),
+        str | None, typer.Option(metavar="A:B", help="Rows of the test set; by default 0:10.")
     ] = None,
     texts: Annotated[
         list[str], typer.Option("--text", metavar="TEXT", help="A text; may be repeated.")
     ] = [],  # noqa: B006 - Typer reads it, nobody changes it
     text_file: Annotated[
-        Path | None,
-        typer.Option("--text-file", metavar="FILE", help="One text per line; - is stdin."),
+        Path | None, typer.Option(metavar="FILE", help="One text per line; - is stdin.")
     ] = None,
     invert: Annotated[
         bool | None,

@@ -24,8 +24,7 @@ WORKER_TIMEOUT = 10.0
 def resume(
     path: RunFolder,
     epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", min=1, metavar="N", help="Train until there are N epochs."),
+        int | None, typer.Option(min=1, metavar="N", help="Train until there are N epochs.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Resume even if spec, data or versions have changed.")

@@ -128,10 +128,10 @@ def smoke(
         bool, typer.Option("--synthetic", help="Generate rows if the data are not in the cache.")
     ] = False,
     junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, for CI.")
+        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML, for CI.")
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option("--keep", metavar="DIR", help="Keep the run folders in DIR.")
+        Path | None, typer.Option(metavar="DIR", help="Keep the run folders in DIR.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -42,8 +42,7 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - Typer reads it, nobody changes it
     expect: Expect = [],  # noqa: B006 - likewise
     seeds: Annotated[
-        int | None,
-        typer.Option("--seeds", min=1, metavar="N", help="Train N runs with consecutive seeds."),
+        int | None, typer.Option(min=1, metavar="N", help="Train N runs with consecutive seeds.")
     ] = None,
     root: Runs = Path("runs"),
     json: Json = False,

@@ -72,15 +72,13 @@ def verify(
     tolerance: Annotated[
         float | None,
         typer.Option(
-            "--tolerance",
             min=0.0,
             metavar="X",
             help="Maximum relative difference that counts as equal; by default 0.0001.",
         ),
     ] = None,
     keep: Annotated[
-        Path | None,
-        typer.Option("--keep", metavar="DIR", help="Keep the repetitions in this folder."),
+        Path | None, typer.Option(metavar="DIR", help="Keep the repetitions in this folder.")
     ] = None,
     workers: Workers = None,
     json: Json = False,

@@ -10,6 +10,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,79 +53,77 @@ class _Worker:
     def __init__(self, line: Connection, noise: Noise, interrupts: Interrupts) -> None:
         began = time.perf_counter()
         backend.load()
-        from nnrun.experiment import fold
+        import nnrun.experiment.fold  # noqa: F401 - while the main process reads the data
         from nnrun.training import devices
 
-        self._experiment = fold
-        self._devices = devices
+        self._gpus = [name for name in devices.available() if name.startswith("gpu")]
         self._import_seconds = time.perf_counter() - began
         self._line = line
         self._noise = noise
         self._check_interrupt = interrupts.check
         line.send(Started())
         self._input: WorkerInput = line.recv()
-        self._first: tuple[str, TrainingSetup] | None = None
+        self._first: TrainingSetup | None = None
         self._previous: TrainingSetup | None = None
 
     def work(self) -> None:
         """Builds the model of the first job, then runs the jobs that it receives."""
-        first = self._input.first
         try:
-            self._first = (first.part, self._prepare(first))
+            self._first = first = self._prepare(self._input.first)
         except Exception as error:  # noqa: BLE001 - sent to the main process
-            self._line.send(BuildFailed(_portable(error)))
+            if not isinstance(error, NnrunError):
+                # Other errors may not survive pickling.
+                error = RuntimeError("".join(traceback.format_exception(error)))
+            self._line.send(BuildFailed(error))
             return
-        self._line.send(self._ready(self._first[1]))
+        ready = ModelReady(
+            engine=first.engine,
+            device=first.device,
+            parameters=first.model.count_params(),
+            summary=first.summary,
+            structure=first.structure,
+            gpus=len(self._gpus),
+        )
+        self._line.send(ready)
         while True:
             message: RunJob = self._line.recv()
-            self._line.send(JobDone(self._run(message)))
-
-    def _ready(self, setup: TrainingSetup) -> ModelReady:
-        return ModelReady(
-            engine=setup.engine,
-            device=setup.device,
-            parameters=setup.model.count_params(),
-            summary=setup.summary,
-            structure=setup.structure,
-            gpus=len(self._gpus()),
-        )
-
-    def _gpus(self) -> list[str]:
-        return [name for name in self._devices.available() if name.startswith("gpu")]
+            self._line.send(JobDone(self._run(message.job, Run(message.whole))))
 
     def _prepare(self, job: Job) -> TrainingSetup:
-        from nnrun.experiment.inputs import prepare_fold
+        """Builds the model of a job; the previous model is reused for the same experiment."""
+        from nnrun.experiment import fold, inputs
 
-        gpus = self._gpus()
         raw = replace(self._input.raw, spec=job.spec)
         is_same = self._previous and self._previous.prepared.spec == job.spec
-        return self._experiment.build(
-            prepare_fold(raw, job.fold),
+        return fold.build(
+            inputs.prepare_fold(raw, job.fold),
             _Relay(self._line, self._noise),
-            device=gpus[self._input.number % len(gpus)] if gpus else "auto",
+            device=self._gpus[self._input.number % len(self._gpus)] if self._gpus else "auto",
             previous=self._previous if is_same else None,
         )
 
-    def _run(self, message: RunJob) -> str | None:
+    def _run(self, job: Job, whole: Run) -> str | None:
         """Trains one part; returns the error if it failed."""
         from nnrun.cli import summary
+        from nnrun.experiment import fold
         from nnrun.experiment.recorder import RunContext
 
         began = time.perf_counter()
-        job, whole = message.job, Run(message.whole)
+        context = RunContext(
+            self._input.overrides,
+            began,
+            self._import_seconds,
+            check_interrupt=self._check_interrupt,
+        )
         try:
-            self._previous = self._setup(job)
-            self._experiment.train(
-                self._previous,
-                lambda record: _folder(whole, job, record),
-                context=RunContext(
-                    self._input.overrides,
-                    began,
-                    self._import_seconds,
-                    check_interrupt=self._check_interrupt,
-                ),
-                observer=_Relay(self._line, self._noise),
-            )
+            setup, self._first = self._first, None
+            self._previous = setup or self._previous
+            if setup is None or job.part != self._input.first.part:
+                setup = self._prepare(job)
+            self._previous = setup
+            relay = _Relay(self._line, self._noise)
+            folder = partial(_folder, whole, job)
+            fold.train(setup, folder, context=context, observer=relay)
         except NnrunError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - the other folds are trained
@@ -139,15 +138,6 @@ class _Worker:
                 summary.log(part)
             self._import_seconds = 0.0
         return None
-
-    def _setup(self, job: Job) -> TrainingSetup:
-        """The model of the job: the one that was built first, or the last one reset."""
-        made, self._first = self._first, None
-        if made:
-            part, self._previous = made
-            if part == job.part:
-                return self._previous
-        return self._prepare(job)
 
 
 def _folder(whole: Run, job: Job, record: dict[str, Any]) -> Run:
@@ -173,7 +163,7 @@ class _Relay(Observer):
         self._epochs = 0
         self._is_connected = True
 
-    def _send(self, method: str, *arguments: Any) -> None:
+    def _send(self, method: str, *arguments: object) -> None:
         if not self._is_connected:
             return
         try:
@@ -206,10 +196,3 @@ class _Relay(Observer):
 
         self._noise.note(epoch_line(epoch, self._epochs, logs, seconds))
         self._send("epoch_ended", epoch, dict(logs), seconds)
-
-
-def _portable(error: Exception) -> Exception:
-    """An error that can be pickled; other errors become their traceback."""
-    if isinstance(error, NnrunError):
-        return error
-    return RuntimeError("".join(traceback.format_exception(error)))
