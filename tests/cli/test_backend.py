@@ -1,4 +1,4 @@
-"""Keras and TensorFlow load without what they seldom use, and that is there when it is wanted."""
+"""Keras and TensorFlow load without their optional parts, which load on first use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import json, keras, tensorflow
 print(json.dumps([*sys.modules]))
 """
 
-ASKED = """
+FIRST_USE = """
 import importlib, inspect, sys, threading
 from nnrun.training import backend
 backend.load()
@@ -28,7 +28,7 @@ importlib.import_module("nnrun.plots")
 if name.startswith("tensorflow._api.v2.compat."):
     importlib.import_module("tensorflow").compat.v1
 module = sys.modules[name]
-# Whoever looks for the module that some code is of asks all of them, and wakes none.
+# `inspect` looks at all modules and must load none.
 inspect.getmodule(sys._getframe())
 assert isinstance(module, backend._LazyModule)
 found = []
@@ -41,8 +41,8 @@ assert not isinstance(module, backend._LazyModule)
 """
 
 
-def answered(program: str) -> str:
-    """What a fresh interpreter prints."""
+def run(program: str) -> str:
+    """The output of a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -54,9 +54,8 @@ def answered(program: str) -> str:
     return done.stdout
 
 
-def test_what_keras_and_tensorflow_seldom_use_is_not_loaded() -> None:
-    """It takes longer than all the rest."""
-    loaded = set(json.loads(answered(LOADED)))
+def test_optional_parts_are_not_loaded() -> None:
+    loaded = set(json.loads(run(LOADED)))
 
     assert {"keras", "tensorflow"} <= loaded
     assert not {"sklearn", "pandas.core", "matplotlib", "tensorflow._api.v2.compat.v1"} & loaded
@@ -64,25 +63,25 @@ def test_what_keras_and_tensorflow_seldom_use_is_not_loaded() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(backend._LAZY_MODULES))
-def test_whoever_asks_for_it_gets_it(name: str) -> None:
-    """It waits until then; several threads at once get a whole module, each of them."""
-    answered(ASKED.format(name=name))
+def test_an_optional_part_loads_on_first_use(name: str) -> None:
+    """Also if several threads use it at once."""
+    run(FIRST_USE.format(name=name))
 
 
-LEFT_OUT = """
+FREEZE = """
 import gc
 from nnrun.training import backend
 backend.load()
-left_out = gc.get_freeze_count()
+frozen = gc.get_freeze_count()
 kept = [[] for _ in range(1000)]
 backend.load()
-print(left_out, gc.get_freeze_count())
+print(frozen, gc.get_freeze_count())
 """
 
 
-def test_what_is_loaded_is_never_searched_for_garbage_and_all_else_is() -> None:
-    """Keras looks for garbage whenever it begins anew, once per fold."""
-    first, again = map(int, answered(LEFT_OUT).split())
+def test_loaded_modules_are_excluded_from_garbage_collection() -> None:
+    """Keras collects garbage in each new session, once per fold."""
+    first, again = map(int, run(FREEZE).split())
 
     assert first > 100_000
     assert again <= first

@@ -1,4 +1,4 @@
-"""Nothing that is printed can steer the terminal, however it gets onto it."""
+"""Control characters in printed text are shown and not obeyed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def printed(*renderables: RenderableType, markup: bool = True) -> str:
-    """What a terminal gets, without colours."""
+    """The output on a terminal, without colours."""
     out = io.StringIO()
     SafeConsole(file=out, force_terminal=True, width=200, highlight=False).print(
         *renderables, markup=markup
@@ -37,27 +37,25 @@ def table(cell: RenderableType) -> Table:
 @pytest.mark.parametrize(
     "renderable", [NAME, table(NAME), Table(NAME), Table(title=NAME)], ids=["text", "cell", "heading", "title"]
 )  # fmt: skip
-def test_text_is_shown_and_not_obeyed(renderable: RenderableType) -> None:
+def test_control_characters_are_visible(renderable: RenderableType) -> None:
     assert "\x1b" not in printed(renderable)
     assert SHOWN in printed(renderable) or isinstance(renderable, Table)
 
 
-def test_text_that_is_made_elsewhere_is_not_obeyed_either() -> None:
-    """Rich takes some control characters out of it, and leaves others in."""
+def test_control_characters_of_text_objects_are_removed() -> None:
     assert not re.search(
         "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed(Text(NAME), table(Text(NAME)))
     )
 
 
-def test_a_hostile_name_leaves_a_table_in_shape() -> None:
+def test_control_characters_do_not_break_a_table() -> None:
     lines = printed(table(NAME)).splitlines()
 
     assert len({len(line) for line in lines}) == 1
     assert any(SHOWN in line for line in lines)
 
 
-def test_what_is_written_over_can_still_be() -> None:
-    """The one control code that we mean."""
+def test_a_status_line_returns_the_cursor() -> None:
     out = io.StringIO()
     console.print_status(
         f"reading {NAME}", SafeConsole(file=out, force_terminal=True, width=200, highlight=False)
@@ -66,28 +64,28 @@ def test_what_is_written_over_can_still_be() -> None:
     assert out.getvalue() == f"reading {SHOWN}\r"
 
 
-def test_errors_are_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    console.print_error(RunError(f"{NAME}[red]: is no run"))
+def test_control_characters_of_errors_are_visible(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_error(RunError(f"{NAME}[red]: is not a run"))
 
-    assert capsys.readouterr().err == f"error: {SHOWN}[red]: is no run\n"
+    assert capsys.readouterr().err == f"error: {SHOWN}[red]: is not a run\n"
 
 
-def test_annotations_are_shown_and_not_obeyed(
+def test_control_characters_of_annotations_are_visible(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     place = Place(f"{NAME}.yaml", 1, 1, 1, NAME)
     console.print_error(SpecError((Fault("NN101", NAME, f"{NAME}\n::stop-commands::x", place),)))
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
 
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", said)
-    assert [line for line in said.splitlines() if line.startswith("::")] == [
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", output)
+    assert [line for line in output.splitlines() if line.startswith("::")] == [
         f"::error file={SHOWN}.yaml,line=1,col=1,endColumn=2,title=NN101::"
         f"{SHOWN}: {SHOWN}␊::stop-commands::x"
     ]
 
 
-def test_json_is_lossless_and_holds_no_control_character() -> None:
+def test_json_is_lossless_without_control_characters() -> None:
     assert console.as_json({"name": "\x1b\x9b\u202e\udcff"}) == (
         '{\n  "name": "\\u001b\\u009b\\u202e\\udcff"\n}\n'
     )

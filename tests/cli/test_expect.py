@@ -1,4 +1,4 @@
-"""A run that misses what is expected of it is kept, and ends with an exit code of its own."""
+"""`expect` and `--expect`: a run that misses an expectation is kept, with exit code 3."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_missed_gate_ends_a_training_with_three(nnrun: Any, spec: Path, tmp_path: Path) -> None:
-    """The run itself is finished and kept; a script sees the difference."""
+def test_a_missed_expectation_is_exit_code_3(nnrun: Any, spec: Path, tmp_path: Path) -> None:
     answer = nnrun("train", spec, "--expect", "test_accuracy >= 1.1", "--runs", tmp_path / "runs")
     [folder] = (tmp_path / "runs").iterdir()
     judged = {gate.name: gate.passed for gate in Run(folder).record().expect}
@@ -49,10 +48,9 @@ def test_a_missed_gate_ends_a_training_with_three(nnrun: Any, spec: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_gates_that_are_met_leave_the_exit_code_alone(
+def test_a_cross_validation_is_judged_by_means_over_folds(
     nnrun: Any, spec: Path, tmp_path: Path
 ) -> None:
-    """A K-fold is judged by the means over its folds."""
     gates = ("--expect", "val_accuracy: 0 to 1", "--expect", "seconds<300", "--set", "expect={}")
     answer = nnrun("kfold", spec, *gates[-2:], *gates[:-2], "--json", "--runs", tmp_path / "runs")
     [run] = json.loads(answer.stdout)["runs"]
@@ -65,9 +63,7 @@ def test_gates_that_are_met_leave_the_exit_code_alone(
     assert run["expect"][0]["got"] == run["metrics"]["validation"]["accuracy"]["mean"]
 
 
-def test_a_gate_on_what_nothing_reports_is_refused_where_it_was_given(
-    nnrun: Any, spec: Path
-) -> None:
+def test_an_unknown_value_is_an_error_of_the_option(nnrun: Any, spec: Path) -> None:
     answer = nnrun("train", spec, "--expect", "test_acc >= 0.9")
 
     assert answer.returncode == 2
@@ -87,12 +83,12 @@ def test_a_gate_on_what_nothing_reports_is_refused_where_it_was_given(
         (" seconds : < 3 ", "expect.seconds='< 3'"),
     ],
 )
-def test_a_gate_on_the_command_line_becomes_a_key_of_the_spec(text: str, override: str) -> None:
-    """So it is kept in the run's spec, and repeated with it."""
+def test_the_option_becomes_a_key_of_the_spec(text: str, override: str) -> None:
+    """It is kept in the run, and applies to its repetition."""
     assert specs.expect_overrides([text]) == [override]
 
 
 @pytest.mark.parametrize("text", ["", "loss", ">= 3", "=3"])
-def test_what_is_no_gate_is_refused(text: str) -> None:
+def test_an_invalid_condition_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match=r"must look like .test_accuracy >= 0\.9."):
         specs.expect_overrides([text])

@@ -1,4 +1,4 @@
-"""Every verb explains itself and gives an example."""
+"""Every verb has help with an example."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Somebody else's run folder, sealed as it should be: shown without obeying it, or refused.
-
-Whoever sends a run can seal it too, so that digests say nothing about what stands in it.
-"""
+"""Run folders of others with valid checksums: no control character is obeyed, nothing crashes."""
 
 from __future__ import annotations
 
@@ -72,8 +69,8 @@ training: {{loss: mse, metrics: [accuracy], epochs: 2}}
 """
 
 
-def made(root: Path, record: dict[str, Any], metrics: dict[str, Any], name: str = NAME) -> Run:
-    """A run with such a record and such metrics, sealed."""
+def write_run(root: Path, record: dict[str, Any], metrics: dict[str, Any], name: str = NAME) -> Run:
+    """A run with this record and these metrics, and valid checksums."""
     run = runs.create(root, "odd", now=datetime(2026, 1, 2), record=record)
     run.write_text(layout.SPEC, SPEC)
     history = History({"loss": [2.0, 1.0]})
@@ -84,17 +81,16 @@ def made(root: Path, record: dict[str, Any], metrics: dict[str, Any], name: str 
     run.write_arrays(layout.PREDICTIONS, row=rows, target=rows, output=np.eye(2))
     run.update(status=layout.FINISHED, ended="2026-01-02T00:01:00")
     run.release()
-    rewritten(run.path / layout.RUN, lambda known: known | {"name": name})
+    rewrite(run.path / layout.RUN, lambda record: record | {"name": name})
     place = len([*root.iterdir()])
-    # A folder can be called anything at all.
     named = f"2026010{place}-000000-{name}\n::error::x"
     return Run(run.path.rename(run.path.with_name(named)))
 
 
-def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Changes a record and seals it again."""
-    known = json.loads(path.read_text("utf-8"))
-    changed = change({key: value for key, value in known.items() if key != files.CHECKSUM_KEY})
+def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Changes a record and updates its checksum."""
+    record = json.loads(path.read_text("utf-8"))
+    changed = change({key: value for key, value in record.items() if key != files.CHECKSUM_KEY})
     path.write_text(json.dumps(files.with_checksum(changed)), "utf-8")
 
 
@@ -104,12 +100,12 @@ def answer(*arguments: object, root: Path) -> Result:
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a training and a cross-validation, both with hostile names everywhere."""
+    """Trainings and a cross-validation, with control characters in every name."""
     root = tmp_path_factory.mktemp("runs")
-    made(root, RECORD, METRICS)
-    made(root, RECORD | PARTS | {"verb": "kfold"}, FOLDS)
-    rewritten_spec = {**METRICS, "test": {"loss": 2.0, NAME: 0.4}}
-    made(root, {**RECORD, "data_digest": "others"}, rewritten_spec, f"{NAME}2")
+    write_run(root, RECORD, METRICS)
+    write_run(root, RECORD | PARTS | {"verb": "kfold"}, FOLDS)
+    other = {**METRICS, "test": {"loss": 2.0, NAME: 0.4}}
+    write_run(root, {**RECORD, "data_digest": "others"}, other, f"{NAME}2")
     return root
 
 
@@ -121,17 +117,17 @@ VERBS: dict[str, tuple[str, ...]] = {
     "show a cross-validation": ("show", "FOLDS"),
     "show --json": ("show", "RUN", "--json"),
     **{f"compare --format {name}": ("compare", "--format", name) for name in FORMATS},
-    "compare by a metric that is not there": ("compare", "--metric", NAME + "x"),
-    "compare what is no run": ("compare", "NOTHING"),
+    "compare by an unknown metric": ("compare", "--metric", NAME + "x"),
+    "compare other folders": ("compare", "NOTHING"),
     "clean --dry-run": ("clean", "--keep-best", "1", "--dry-run"),
     "clean --dry-run --json": ("clean", "--older-than", "1h", "--dry-run", "--json"),
-    "clean what is no run": ("clean", f"{NAME}/x", "--dry-run"),
+    "clean other folders": ("clean", f"{NAME}/x", "--dry-run"),
     "resume": ("resume", "RUN"),
     "resume a cross-validation": ("resume", "FOLDS"),
     "check": ("check", "SPEC"),
     "check --json": ("check", "SPEC", "--json"),
     "check --format github": ("check", "SPEC", "--format", "github"),
-    "check what is not there": ("check", f"{NAME}.yaml"),
+    "check a missing file": ("check", f"{NAME}.yaml"),
     "train": ("train", "SPEC"),
     "smoke": ("smoke", "SPEC"),
     "smoke --json": ("smoke", "SPEC", "--json"),
@@ -144,29 +140,28 @@ VERBS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_no_verb_obeys_a_name(verb: str, odd: Path, tmp_path: Path) -> None:
-    """Neither on the screen nor in a file, and none fails for it."""
+def test_no_verb_obeys_control_characters(verb: str, odd: Path, tmp_path: Path) -> None:
     first, folds, *_ = sorted(path for path in odd.iterdir())
     spec = tmp_path / f"{NAME}.yaml"
     spec.write_text(SPEC.replace("units", "unitz").replace("iris", '"a\\e[31m"'), "utf-8")
     named = {"RUN": first, "FOLDS": folds, "SPEC": spec, "NOTHING": tmp_path / NAME}
-    found = answer(*(named.get(word, word) for word in VERBS[verb]), root=odd)
-    said = found.stdout + found.stderr
+    result = answer(*(named.get(word, word) for word in VERBS[verb]), root=odd)
+    output = result.stdout + result.stderr
 
-    assert found.exception is None or isinstance(found.exception, SystemExit), found.exc_info
-    assert said
-    assert not STEERING.search(said)
-    assert not [line for line in said.splitlines() if line.startswith("::error::x")]
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    assert output
+    assert not STEERING.search(output)
+    assert not [line for line in output.splitlines() if line.startswith("::error::x")]
 
 
-def test_html_holds_no_tag_of_a_name(odd: Path) -> None:
+def test_html_escapes_tags(odd: Path) -> None:
     page = answer("compare", "--format", "html", root=odd).stdout
 
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_markdown_holds_no_tag_and_no_column_of_a_name(odd: Path) -> None:
+def test_markdown_escapes_tags_and_columns(odd: Path) -> None:
     page = answer("compare", "--format", "md", root=odd).stdout
     rows = [line for line in page.splitlines() if line.startswith("|")]
 
@@ -174,23 +169,23 @@ def test_markdown_holds_no_tag_and_no_column_of_a_name(odd: Path) -> None:
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
 
 
-def test_a_spreadsheet_finds_no_formula(odd: Path) -> None:
+def test_csv_escapes_formulas(odd: Path) -> None:
     cells = answer("compare", "--format", "csv", root=odd).stdout
 
     assert not re.search(r"""(^|[,\n])"?[=+@]""", cells)
 
 
-def test_json_says_the_name_as_it_is(odd: Path) -> None:
+def test_json_has_the_exact_name(odd: Path) -> None:
     names = [run["name"] for run in json.loads(answer("list", "--json", root=odd).stdout)["runs"]]
 
     assert names == [NAME, NAME, f"{NAME}2"]
 
 
-def test_a_name_is_drawn_letter_by_letter(odd: Path, tmp_path: Path) -> None:
-    """Of two dollars Matplotlib makes mathematics, and fails where that is none."""
+def test_a_name_is_not_drawn_as_mathematics(odd: Path, tmp_path: Path) -> None:
+    """Matplotlib parses text between two dollar signs."""
     root = shutil.copytree(odd, tmp_path / "runs")
     for number, path in enumerate(sorted(root.iterdir())):
-        rewritten(path / layout.RUN, lambda known, n=number: known | {"name": f"$\\frac{{$ {{{n}"})
+        rewrite(path / layout.RUN, lambda record, n=number: record | {"name": f"$\\frac{{$ {{{n}"})
     drawn = answer("compare", "--plot", tmp_path / "plot.png", root=root)
 
     assert (drawn.exit_code, drawn.exception) == (0, None)
@@ -205,15 +200,15 @@ ODD: tuple[Any, ...] = (
 
 
 def places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every mapping or list with each of its keys or positions."""
+    """Each mapping or list with each of its keys or indices."""
     keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
     for key in list(keys):
         yield tree, key
         yield from places(tree[key])
 
 
-def twisted(rng: random.Random, tree: dict[str, Any]) -> dict[str, Any]:
-    """The same with some values of other kinds, or without them."""
+def mutated(rng: random.Random, tree: dict[str, Any]) -> dict[str, Any]:
+    """A copy with some values of other types, or without them."""
     tree = json.loads(json.dumps(tree))
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         holder, key = rng.choice(list(places(tree)))
@@ -226,26 +221,25 @@ def twisted(rng: random.Random, tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def spoil(rng: random.Random, run: Path) -> None:
-    """Changes the record, the metrics or the spec of a run, and seals it again."""
-    what = rng.choice((layout.RUN, layout.METRICS, layout.METRICS, layout.SPEC))
-    if what == layout.RUN:
-        rewritten(run / what, lambda known: twisted(rng, known))
+def mutate_run(rng: random.Random, run: Path) -> None:
+    """Changes the record, the metrics or the spec of a run, and updates the checksums."""
+    name = rng.choice((layout.RUN, layout.METRICS, layout.METRICS, layout.SPEC))
+    if name == layout.RUN:
+        rewrite(run / name, lambda record: mutated(rng, record))
         return
-    path = run / what
-    if what == layout.METRICS:
-        path.write_text(json.dumps(twisted(rng, json.loads(path.read_text("utf-8")))), "utf-8")
+    path = run / name
+    if name == layout.METRICS:
+        path.write_text(json.dumps(mutated(rng, json.loads(path.read_text("utf-8")))), "utf-8")
     else:
         spec = {"name": "odd", "dataset": {"name": "iris"}, "model": [{"Dense": {"units": 3}}]}
         spec |= {"training": {"loss": {"Huber": {"delta": 1}}, "metrics": ["mae", {"AUC": {}}]}}
         spec |= {"validation": {"holdout": {"size": 2, "take": "random"}, "kfold": {"folds": 2}}}
-        path.write_text(json.dumps(twisted(rng, spec)), "utf-8")
+        path.write_text(json.dumps(mutated(rng, spec)), "utf-8")
     digest = files.file_checksum(path)
-    rewritten(run / layout.RUN, lambda known: known | {"files": {**known["files"], what: digest}})
+    rewrite(run / layout.RUN, lambda record: record | {"files": {**record["files"], name: digest}})
 
 
-def assert_all_answer(root: Path) -> None:
-    """No verb ends in a traceback."""
+def check_verbs(root: Path) -> None:
     last = max(root.iterdir())
     for words in (
         ("list",),
@@ -255,22 +249,22 @@ def assert_all_answer(root: Path) -> None:
         *(("compare", "--format", name) for name in FORMATS),
         ("clean", "--keep-best", "1", "--older-than", "1h", "--dry-run"),
     ):
-        found = answer(*words, root=root)
-        assert isinstance(found.exception, SystemExit | None), (words, found.exc_info)
+        result = answer(*words, root=root)
+        assert isinstance(result.exception, SystemExit | None), (words, result.exc_info)
 
 
 @pytest.mark.parametrize(
     "seeds", [range(15), pytest.param(range(15, 300), marks=pytest.mark.slow)], ids=["some", "many"]
 )  # fmt: skip
-def test_values_of_another_kind_never_end_in_a_traceback(
+def test_values_of_wrong_types_never_end_in_a_traceback(
     seeds: range, odd: Path, tmp_path: Path
 ) -> None:
     for seed in seeds:
         rng = random.Random(seed)
         root = shutil.copytree(odd, tmp_path / str(seed))
-        spoil(rng, rng.choice(sorted(root.iterdir())))
+        mutate_run(rng, rng.choice(sorted(root.iterdir())))
         try:
-            assert_all_answer(root)
+            check_verbs(root)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
         shutil.rmtree(root)
@@ -281,10 +275,8 @@ def test_values_of_another_kind_never_end_in_a_traceback(
     [(("list",), 0), (("compare",), 2), (("clean", "--older-than", "1d", "--dry-run"), 0)],
     ids=["list", "compare", "clean"],
 )
-def test_a_folder_whose_name_no_system_takes_holds_no_runs(
-    words: tuple[str, ...], code: int
-) -> None:
-    found = answer(*words, root=Path("x" * 5000))
+def test_a_folder_with_a_too_long_name_has_no_runs(words: tuple[str, ...], code: int) -> None:
+    result = answer(*words, root=Path("x" * 5000))
 
-    assert isinstance(found.exception, SystemExit | None), found.exc_info
-    assert found.exit_code == code
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    assert result.exit_code == code

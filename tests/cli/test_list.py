@@ -1,4 +1,4 @@
-"""`nnrun list`: what runs there are, also those that never came to an end."""
+"""`nnrun list`: all runs, with status, size and metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_runs_are_listed_with_their_test_metrics(here: Any, trained: tuple[Any, 
 
 
 def test_json_gives_every_run(here: Any, three: tuple[Any, Path]) -> None:
-    """As the verb that trained it gave it, and with the bytes that it takes by now."""
+    """The entry of `nnrun train`, with the size on disk."""
     answer = json.loads(here("list", "--json", env={"NNRUN_RUNS": str(three[1])}).stdout)
     trained = json.loads(three[0].stdout)["runs"]
     sizes = [cleaning.disk_usage(Path(run["path"])) for run in trained]
@@ -37,22 +37,22 @@ def test_json_gives_every_run(here: Any, three: tuple[Any, Path]) -> None:
     assert answer["bytes"] == sum(sizes)
 
 
-def test_without_runs_it_says_so(here: Any, tmp_path: Path) -> None:
-    """Before the first run there is no folder; that is no error."""
+def test_without_runs_there_is_a_note(here: Any, tmp_path: Path) -> None:
+    """No folder is made."""
     answer = here("list", cwd=tmp_path)
 
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "no runs in runs\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_runs_a_program_still_gets_a_document(here: Any, tmp_path: Path) -> None:
+def test_without_runs_json_is_still_a_document(here: Any, tmp_path: Path) -> None:
     answer = here("list", "--json", cwd=tmp_path)
 
     assert json.loads(answer.stdout) == {"schema_version": 1, "runs": [], "bytes": 0}
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
-def test_an_option_wins_over_the_environment(
+def test_the_option_overrides_the_environment(
     here: Any, trained: tuple[Any, Path], tmp_path: Path
 ) -> None:
     answer = here("list", "--runs", tmp_path, env={"NNRUN_RUNS": str(trained[1].parent)})
@@ -60,8 +60,7 @@ def test_an_option_wins_over_the_environment(
     assert answer.stdout == ""
 
 
-def test_a_broken_run_does_not_hide_the_others(here: Any, tmp_path: Path) -> None:
-    """A disk that failed once may leave such a folder for good."""
+def test_a_damaged_run_does_not_hide_the_others(here: Any, tmp_path: Path) -> None:
     runs.create(tmp_path, "good", now=datetime(2026, 1, 1), record={})
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text('{"sta')

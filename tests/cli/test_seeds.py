@@ -1,4 +1,4 @@
-"""`nnrun train --seeds N`: a run each, each to be had again by itself."""
+"""`nnrun train --seeds N`: a run per seed."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_there_is_a_run_for_each_seed(seeds: tuple[Any, Path]) -> None:
     assert len({(run.path / layout.HISTORY).read_text() for run in runs}) == 3
 
 
-def test_a_seed_among_several_is_the_seed_alone(
+def test_a_run_of_several_seeds_equals_a_run_of_its_seed_alone(
     seeds: tuple[Any, Path], nnrun: Any, tmp_path: Path
 ) -> None:
-    """To the byte: what was trained before in the same process leaves no trace."""
+    """Earlier trainings in the same process have no influence."""
     last = max(seeds[1].iterdir())
     nnrun("train", "iris", *EPOCHS, "--set", "seed=7", "--runs", tmp_path)
     [alone] = tmp_path.iterdir()
@@ -43,7 +43,7 @@ def test_a_seed_among_several_is_the_seed_alone(
         assert (alone / name).read_bytes() == (last / name).read_bytes()
 
 
-def test_the_last_sentence_sums_them_up(seeds: tuple[Any, Path]) -> None:
+def test_the_last_line_has_mean_and_spread(seeds: tuple[Any, Path]) -> None:
     last = seeds[0].stdout.splitlines()[-1]
 
     assert last.startswith("3 seeds of iris: test accuracy ")
@@ -57,7 +57,7 @@ def test_json_is_one_document_with_every_run(nnrun: Any, tmp_path: Path) -> None
     assert [run["status"] for run in json.loads(answer.stdout)["runs"]] == ["finished"] * 2
 
 
-def test_a_seed_left_to_chance_cannot_be_counted_on(nnrun: Any, tmp_path: Path) -> None:
+def test_a_random_seed_is_refused(nnrun: Any, tmp_path: Path) -> None:
     answer = nnrun("train", "iris", "--set", "seed=null", "--seeds", 2, "--runs", tmp_path)
 
     assert answer.returncode == 2
@@ -65,6 +65,6 @@ def test_a_seed_left_to_chance_cannot_be_counted_on(nnrun: Any, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_no_seed_at_all_is_refused(nnrun: Any, tmp_path: Path) -> None:
+def test_zero_seeds_are_refused(nnrun: Any, tmp_path: Path) -> None:
     assert nnrun("train", "iris", "--seeds", 0, "--runs", tmp_path).returncode == 2
     assert not list(tmp_path.iterdir())

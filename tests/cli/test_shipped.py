@@ -1,4 +1,4 @@
-"""Specs that come with nnrun, found by name."""
+"""Shipped specs are found by name."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from nnrun.errors import SpecError
 
 
 def test_a_shipped_spec_is_found_by_its_name() -> None:
-    """An installed nnrun has no `configs/` beside it that a person could see."""
     assert specs.find_spec(Path("digits")) == specs.shipped_folder() / "digits.yaml"
 
 
-def test_a_file_of_that_name_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies in front of a person is what the person means."""
+def test_a_file_of_that_name_has_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").write_text("name: mine")
 
     assert specs.find_spec(Path("digits")) == Path("digits")
 
 
-def test_a_folder_of_that_name_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`digits/` is most likely full of digits."""
+def test_a_folder_of_that_name_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It most likely contains data."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
 
     assert specs.find_spec(Path("digits")) == specs.shipped_folder() / "digits.yaml"
 
 
-def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
-    """A typo in a path is the most common mistake of all."""
+def test_the_most_similar_file_is_suggested(tmp_path: Path) -> None:
     (tmp_path / "boston.yaml").touch()
 
     with pytest.raises(SpecError) as refusal:
@@ -42,8 +39,7 @@ def test_a_missing_file_names_its_nearest_neighbour(tmp_path: Path) -> None:
     assert (fault.code, fault.suggestion) == ("NN001", str(tmp_path / "boston.yaml"))
 
 
-def test_a_missing_name_shows_the_nearest_of_the_shipped_ones() -> None:
-    """Whoever has no spec yet learns here what they are called, and where all of them are."""
+def test_the_most_similar_shipped_spec_is_suggested() -> None:
     with pytest.raises(SpecError) as refusal:
         specs.find_spec(Path("digitz"))
 

@@ -1,4 +1,4 @@
-"""`nnrun show`: one run, and what each of its files is."""
+"""`nnrun show`: one run and the meaning of its files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ def test_json_gives_the_run_and_its_record(here: Any, trained: tuple[Any, Path])
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-def test_a_folder_that_holds_no_run_is_said(form: list[str], here: Any, tmp_path: Path) -> None:
-    """The folder of all runs is the likely slip."""
+def test_a_folder_without_a_run_is_an_error(form: list[str], here: Any, tmp_path: Path) -> None:
     answer = here("show", tmp_path, *form)
 
     assert (answer.returncode, answer.stdout) == (2, "")
