@@ -63,14 +63,9 @@ def stderr(file: IO[str] | None = None) -> Console:
 def _console(file: IO[str]) -> Console:
     # Off a terminal Rich assumes 80 columns and would break lines that scripts read.
     width = None if file.isatty() or "COLUMNS" in os.environ else 120
-    return SafeConsole(
-        file=file,
-        width=width,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=not file.isatty(),
-    )
+    console = SafeConsole(file=file, width=width, markup=False, emoji=False, highlight=False)
+    console.soft_wrap = not file.isatty()
+    return console
 
 
 def print_status(text: str, console: Console) -> None:
@@ -116,15 +111,7 @@ def make_table(
     right: Collection[str] = (),
     row_styles: Sequence[str] = (),
 ) -> Table:
-    """A table of plain text.
-
-    Args:
-        headings: one per column.
-        rows: cells, one per heading; a `Text` may have a style.
-        title: above the table, on the left.
-        right: headings of the columns that are aligned to the right.
-        row_styles: one style per row; by default none.
-    """
+    """A table of plain text; `right` are the headings of columns aligned to the right."""
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left")
@@ -175,11 +162,8 @@ def in_github_actions() -> bool:
 def annotation(fault: Fault, spec: Path | None = None) -> str:
     """The workflow command by which GitHub Actions shows a fault beside its line.
 
-    See https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
-
-    Args:
-        fault: the fault.
-        spec: the file to name where the fault has no place in a file, as in `--set`.
+    See https://docs.github.com/actions/reference/workflow-commands-for-github-actions. A fault
+    without a place in a file, as in `--set`, names `spec`.
 
     Example:
         >>> annotation(Fault("NN104", "model[2]", "unknown layer 'Dens'"), Path("a.yaml"))
@@ -211,11 +195,7 @@ def format_of(output: Path | None, formats: type[Format]) -> Format:
 
 
 def write_result(text: str, output: Path | None) -> None:
-    """Writes text to a file, or to stdout without one.
-
-    Raises:
-        RunError: the file cannot be written.
-    """
+    """Writes text to a file, or to stdout without one."""
     if output:
         save(output, lambda path: path.write_text(text, encoding="utf-8"))
     else:
@@ -225,12 +205,8 @@ def write_result(text: str, output: Path | None) -> None:
 def save(path: Path, write: Callable[[Path], object]) -> None:
     """Writes a file as a whole; an existing one is replaced when the new one is complete.
 
-    Args:
-        path: as given by the user. The target of a link is replaced; a device is written to.
-        write: writes the file under a temporary name beside it.
-
-    Raises:
-        RunError: the file cannot be written.
+    `write` gets a temporary name beside it. The target of a link is replaced; a device is written
+    to.
     """
     path, given = path.resolve(), path
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
@@ -248,11 +224,7 @@ def save(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def reported(path: str | Path) -> Iterator[None]:
-    """Turns an error while a file is written into a RunError with its name.
-
-    Raises:
-        RunError: the file cannot be written.
-    """
+    """Turns an error while a file is written into a RunError with its name."""
     try:
         yield
     except (OSError, ValueError) as error:

@@ -82,14 +82,7 @@ def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, jso
 def cross_validate_one(
     loaded: Loaded, folder: Folder, workers: int | None, progress: FoldProgress
 ) -> None:
-    """Cross-validates an experiment with `validation.kfold` into a folder.
-
-    Args:
-        loaded: the experiment.
-        folder: creates or reopens the run folder.
-        workers: number of processes; by default decided by the length of a fold.
-        progress: not yet entered.
-    """
+    """Cross-validates an experiment with `validation.kfold` into a folder."""
     began = time.perf_counter()
     from nnrun.cli import worker
     from nnrun.executors.local import WorkerPool

@@ -32,13 +32,7 @@ NAME_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Draft:
-    """A spec to write.
-
-    Args:
-        raw: the spec as plain values.
-        header: comments above it; one of them is the command that runs it.
-        notes: decisions for the user to check.
-    """
+    """A spec as plain values, its first comments with the command, and notes for the user."""
 
     raw: dict[str, Any]
     header: tuple[str, ...]

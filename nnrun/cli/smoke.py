@@ -105,21 +105,6 @@ class SmokeResult:
         self.status = REFUSED
         self.errors = tuple(render(fault).splitlines()[0] for fault in error.faults)
 
-    def as_json(self) -> dict[str, object]:
-        """The result in the JSON document, with the keys of a run in other verbs."""
-        error = {"error": "; ".join(self.errors)} if self.errors else {}
-        return {
-            "path": str(self.path) if self.path else None,
-            "name": self.name or None,
-            "status": self.status,
-            **error,
-            "spec": self.spec,
-            "data": self.data or None,
-            "seconds": round(self.seconds, 3),
-            "skipped": list(self.skipped),
-            "metrics": self.metrics,
-        }
-
 
 def smoke(
     paths: Specs,
@@ -149,7 +134,7 @@ def smoke(
         finally:
             seconds = time.perf_counter() - start
             if json:
-                runs = [result.as_json() for result in results]
+                runs = [_as_json(result) for result in results]
                 console.print_json({"schema_version": 1, "runs": runs})
             else:
                 show(results, console.stdout(), seconds=seconds)
@@ -160,6 +145,20 @@ def smoke(
                 with console.reported(summary), Path(summary).open("a", encoding="utf-8") as file:
                     file.write(markdown(results, seconds=seconds))
         raise typer.Exit(max(result.code for result in results))
+
+
+def _as_json(result: SmokeResult) -> dict[str, object]:
+    return {
+        "path": str(result.path) if result.path else None,
+        "name": result.name or None,
+        "status": result.status,
+        **({"error": "; ".join(result.errors)} if result.errors else {}),
+        "spec": result.spec,
+        "data": result.data or None,
+        "seconds": round(result.seconds, 3),
+        "skipped": list(result.skipped),
+        "metrics": result.metrics,
+    }
 
 
 def _load(
@@ -183,13 +182,7 @@ def _load(
 def run_all(
     loaded: Sequence[tuple[Loaded, SmokeResult]], keep: Path | None, *, synthetic: bool
 ) -> None:
-    """Runs all specs, also after an error of one, and fills in their results.
-
-    Args:
-        loaded: each with its result.
-        keep: folder of the runs; None for a temporary one.
-        synthetic: whether rows may be generated.
-    """
+    """Runs all specs, also after an error of one, and fills in their results."""
     with (
         kept_or_temporary(keep) as root,
         SmokeProgress(len(loaded)) as progress,
@@ -223,52 +216,45 @@ class Trials:
     interrupts: Interrupts
 
     def attempt(self, loaded: Loaded, result: SmokeResult) -> None:
-        """Runs one trial and fills in its result.
-
-        Raises:
-            KeyboardInterrupt: the result is filled in.
-        """
-        start = time.perf_counter()
-        result.status = INTERRUPTED
-        try:
-            self._run(loaded, result, start)
-            self.interrupts.check()
-            result.status = PASSED
-        except SpecError as error:
-            self.interrupts.check()
-            result.refuse(error)
-            console.print_error(error, self.progress.console)
-        except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
-            self.interrupts.check()
-            result.status, result.errors = FAILED, (str(error),)
-            # Any other error is a bug of nnrun.
-            if not isinstance(error, NnrunError):
-                result.errors = (repr(error),)
-                result.trace = "".join(traceback.format_exception(error))
-                self.progress.console.print(result.trace)
-        finally:
-            result.seconds = time.perf_counter() - start
-
-    def _run(self, loaded: Loaded, result: SmokeResult, start: float) -> None:
+        """Runs one trial and fills in its result, also after an interrupt."""
         from nnrun.experiment import smoke
         from nnrun.experiment.recorder import RunContext
 
+        start = time.perf_counter()
+        result.status = INTERRUPTED
         context = RunContext(loaded.overrides, start, self.import_seconds)
         folder = folder_maker(loaded, self.root)
-        with specs.located_errors(loaded):
-            trial = smoke.load_rows(loaded.experiment, synthetic=self.synthetic)
-            result.data = trial.data
-            run = smoke.run_trial(trial, folder, context=context, observer=self.progress)
-        result.metrics = run.read_json(layout.METRICS)
+        try:
+            with specs.located_errors(loaded):
+                trial = smoke.load_rows(loaded.experiment, synthetic=self.synthetic)
+                result.data = trial.data
+                run = smoke.run_trial(trial, folder, context=context, observer=self.progress)
+            result.metrics = run.read_json(layout.METRICS)
+            self.interrupts.check()
+            result.status = PASSED
+        except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
+            self.interrupts.check()
+            self._fail(result, error)
+        finally:
+            result.seconds = time.perf_counter() - start
+
+    def _fail(self, result: SmokeResult, error: Exception) -> None:
+        if isinstance(error, SpecError):
+            result.refuse(error)
+            console.print_error(error, self.progress.console)
+        elif isinstance(error, NnrunError):
+            result.status, result.errors = FAILED, (str(error),)
+        else:
+            # A bug of nnrun.
+            result.status, result.errors = FAILED, (repr(error),)
+            result.trace = "".join(traceback.format_exception(error))
+            self.progress.console.print(result.trace)
 
 
 class SmokeProgress(Observer):
     """Observes one trial after another: a bar on a terminal, a line per spec elsewhere.
 
     While it is entered, messages of TensorFlow go to the log of the run.
-
-    Args:
-        specs: number of trials.
     """
 
     def __init__(self, specs: int) -> None:
@@ -366,10 +352,6 @@ def junit_xml(results: Sequence[SmokeResult], *, began: datetime) -> str:
 
     A failed trial is a `failure`, a refused spec or a bug of nnrun an `error`, and a trial that did
     not end is `skipped`.
-
-    Args:
-        results: in the order of the command.
-        began: local time.
     """
     tags = [_junit_tag(result) for result in results]
     counts = {

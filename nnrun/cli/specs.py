@@ -37,35 +37,23 @@ def find_spec(spec: Path) -> Path:
     """The file of a spec: a path, or else the name of a shipped spec.
 
     A folder with the name of a shipped spec is ignored: it often holds the data or the runs.
-
-    Raises:
-        SpecError: there is no such spec.
     """
     if os.path.lexists(spec) and not (spec.is_dir() and str(spec) in shipped_names()):
         return spec
     if str(spec) in shipped_names():
         return shipped_folder() / f"{spec}.yaml"
-    beside = (
-        sorted(path.name for path in spec.parent.glob("*.y*ml")) if spec.parent.is_dir() else []
-    )
-    guess = nearest(spec.name, beside)
-    some = list_nearest(spec.stem, shipped_names(), f"in {shipped_folder()}")
-    message = f"there is no file '{spec}'; shipped specs are {some}"
+    guess = nearest(spec.name, sorted(path.name for path in spec.parent.glob("*.y*ml")))
+    shipped = list_nearest(spec.stem, shipped_names(), f"in {shipped_folder()}")
+    message = f"there is no file '{spec}'; shipped specs are {shipped}"
     suggestion = str(spec.parent / guess) if guess else nearest(spec.stem, shipped_names())
     raise SpecError((Fault("NN001", "", message, None, suggestion),))
 
 
 def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
-    """Reads a spec and checks all that can be checked without data.
-
-    Args:
-        spec: a path, or the name of a shipped spec.
-        overrides: values of `--set`.
-        expect: values of `--expect`.
+    """Reads a spec, with values of `--set` and `--expect`, and checks it without data.
 
     Raises:
         SpecError: with all faults of the spec.
-        CommandError: an expectation cannot be parsed.
     """
     from nnrun import check
 
@@ -75,9 +63,6 @@ def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) 
 
 def expect_overrides(expect: Sequence[str]) -> list[str]:
     """The overrides for values of `--expect`.
-
-    Raises:
-        CommandError: a value cannot be parsed.
 
     Example:
         >>> expect_overrides(["test_accuracy>=0.9"])
@@ -95,11 +80,7 @@ def expect_overrides(expect: Sequence[str]) -> list[str]:
 
 @contextmanager
 def located_errors(loaded: Loaded) -> Iterator[None]:
-    """Turns an IncompatibleSpec into a SpecError with the place of the value in the file.
-
-    Raises:
-        SpecError: a value does not fit the data, the model or another value.
-    """
+    """Turns an IncompatibleSpec into a SpecError with the place of the value in the file."""
     try:
         yield
     except IncompatibleSpec as problem:

@@ -112,17 +112,9 @@ def train_and_report(
     quiet: bool = False,
     last: Last | None = None,
 ) -> int:
-    """Trains one experiment and prints its summary, also after an error.
+    """Trains one experiment and prints its summary, also after an error; returns an exit code.
 
-    Args:
-        loaded: the experiment.
-        folder: creates or reopens the run folder.
-        entries: the run's JSON document is appended.
-        quiet: whether to print no summary.
-        last: the last training of this process.
-
-    Returns:
-        An exit code.
+    The JSON document of the run is appended to `entries`.
     """
     from nnrun.cli import summary
     from nnrun.cli.progress import TrainingProgress

@@ -58,11 +58,6 @@ class Verified:
     repeated: Path | None = None
     again: str | None = None
 
-    @property
-    def exit_code(self) -> int:
-        """3 for a difference, else 0."""
-        return MISSED if self.judged.verdict == "different" else 0
-
 
 def verify(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
@@ -101,7 +96,8 @@ def verify(
                     entry, code = _files_json(checks[-1]), MISSED if checks[-1].damaged else 0
                 else:
                     verified = _verify(path, tolerance, keep, workers)
-                    entry, code = _as_json(verified), verified.exit_code
+                    entry = _as_json(verified)
+                    code = MISSED if verified.judged.verdict == "different" else 0
                     if not json:
                         _show(verified, console.stdout())
             except NnrunError as error:
