@@ -1,6 +1,6 @@
-"""What is wrong with an experiment that no single value shows, found without data or Keras."""
+"""Errors and warnings of a spec, found without data and without TensorFlow."""
 
+from nnrun.check.context import SpecContext, spec_context
 from nnrun.check.faults import faults, read
-from nnrun.check.subject import SpecContext, spec_context
 
 __all__ = ["SpecContext", "faults", "read", "spec_context"]

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from nnrun.check import lint, model, training
-from nnrun.check.subject import SpecContext, check_words, spec_context, split_problems
+from nnrun.check.context import SpecContext, check_words, spec_context, split_problems
 from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import labels
@@ -24,7 +24,7 @@ def read(
     gates: Sequence[str] = (),
     own: Collection[str] = (),
 ) -> Loaded:
-    """Reads a spec and checks it, before anything heavy is loaded.
+    """Reads a spec and checks it, without TensorFlow.
 
     Args:
         path: as the user gave it.
@@ -61,12 +61,11 @@ def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
 
 
 def _errors(context: SpecContext, own: Collection[str]) -> Iterator[IncompatibleSpec]:
-    spec, known = context.spec, context.known
-    missing = [*user_data_problems(spec.dataset)]
-    yield from missing
-    if missing:
+    spec = context.spec
+    if missing := [*user_data_problems(spec.dataset)]:
+        yield from missing
         return
-    yield from split_problems(spec, known)
+    yield from split_problems(spec, context.profile)
     yield from _prepare_errors(context)
     layers = [*model.model_problems(spec.model)]
     yield from layers
@@ -74,38 +73,36 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
         yield from context.trace.problems
         yield from _output_errors(context)
     yield from training.file_problems(spec.training.callbacks, own)
-    yield from training.learning_rate_problems(spec.training)
     yield from training.optimizer_problems(spec.training)
-    yield from training.unreported_monitors(spec)
+    yield from training.monitor_problems(spec)
     yield from _class_weight_errors(context)
     yield from model.freeze_problems(spec)
 
 
-def _class_weight_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
-    weight, known = context.spec.training.class_weight, context.known
-    # The names of classes in user data are not known before the rows are read.
-    named = isinstance(context.spec.dataset, UserData) and isinstance(weight, dict)
-    if known.is_regression or not (known.open or named):
-        yield from training.class_weight_problems(weight, known.classes)
-
-
 def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
-    spec, known = context.spec, context.known
-    steps, texts = spec.dataset.prepare, known.kind == "texts"
+    steps, profile = context.spec.dataset.prepare, context.profile
+    texts = profile.kind == "texts"
     try:
         check_steps(steps, texts=texts)
-        # Which words are left in rows chosen by length is unknown.
-        if texts and (known.train is not None or any(step.renumbers_words for step in steps)):
-            check_words(spec, known.highest)
+        # The words in rows that are chosen by length are unknown.
+        if texts and (profile.train is not None or any(step.renumbers_words for step in steps)):
+            check_words(context.spec, profile.highest)
     except IncompatibleSpec as problem:
         yield problem
 
 
 def _output_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
-    assert context.trace
-    if context.trace.shape is not None:
-        yield from labels.output_problems(context.known, context.spec, context.trace.shape)
-        return
+    shape = context.trace.shape if context.trace else None
     units = labels.output_units(context.spec.model)
-    if units is not None:
-        yield from labels.label_problems(context.known, context.spec, units)
+    if shape is not None:
+        yield from labels.output_problems(context.profile, context.spec, shape)
+    elif units is not None:
+        yield from labels.label_problems(context.profile, context.spec, units)
+
+
+def _class_weight_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
+    weight, profile = context.spec.training.class_weight, context.profile
+    # The names of classes in user data are unknown before the rows are read.
+    named = isinstance(context.spec.dataset, UserData) and isinstance(weight, dict)
+    if profile.is_regression or not (profile.open or named):
+        yield from training.class_weight_problems(weight, profile.classes)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import starmap
-from typing import Any
+from itertools import pairwise, starmap
 
 from nnrun.check import user_data
-from nnrun.check.subject import SpecContext, trained_on
-from nnrun.check.training import validated
+from nnrun.check.context import SpecContext, held_out
+from nnrun.check.training import CALLBACKS, validated
 from nnrun.spec import catalogue, component, labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
@@ -49,27 +47,30 @@ MAX_LEARNING_RATES = {
     **dict.fromkeys(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion"), 0.1),
     "SGD": 2.0,
 }
-# Whole numbers, for which a gate with == makes sense.
+# Integers, for which a gate with == makes sense.
 COUNTS = frozenset(("epochs", "best_epoch", "parameters"))
 # Callbacks that choose an epoch by a metric.
 CHOOSING_CALLBACKS = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
 LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
 
-Rule = Callable[[SpecContext], Iterator[tuple[KeyPath, str]]]
+Warnings = Iterator[tuple[KeyPath, str]]
 RULES: dict[str, Callable[[SpecContext], Iterator[Problem]]] = {}
 """By code."""
 
 
-def rule(code: str, **place: Any) -> Callable[[Rule], Rule]:
+def rule(
+    code: str, *, key: bool = False, at: KeyPath | None = None
+) -> Callable[[Callable[[SpecContext], Warnings]], Callable[[SpecContext], Warnings]]:
     """Registers a function that yields the path and the message of each warning of a code.
 
     Args:
-        place: further arguments of `Problem`.
+        code: of the warnings.
+        key, at: as in `Problem`.
     """
 
-    def register(function: Rule) -> Rule:
+    def register(function: Callable[[SpecContext], Warnings]) -> Callable[[SpecContext], Warnings]:
         RULES[code] = lambda context: (
-            Problem(code, path, message, **place) for path, message in function(context)
+            Problem(code, path, message, key=key, at=at) for path, message in function(context)
         )
         return function
 
@@ -78,7 +79,7 @@ def rule(code: str, **place: Any) -> Callable[[Rule], Rule]:
 
 def findings(context: SpecContext) -> list[Problem]:
     """All warnings that the spec does not ignore; none while the classes are unknown."""
-    if context.known.open:
+    if context.profile.open:
         return []
     problems = [problem for check in RULES.values() for problem in check(context)]
     return without_ignored(problems, context.spec)
@@ -90,7 +91,7 @@ def without_ignored(problems: Sequence[Problem], spec: Experiment) -> list[Probl
 
 
 @rule("NN201")
-def _logits_for_loss(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _logits_for_loss(context: SpecContext) -> Warnings:
     training, output = context.spec.training, _output_activation(context.spec.model)
     if output is None or training.loss.arguments.get("from_logits"):
         return
@@ -98,17 +99,16 @@ def _logits_for_loss(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
     if labels.are_probabilities(training) and activation not in PROBABILITY_ACTIVATIONS:
         without = activation in NO_ACTIVATION
         ends = "without softmax or sigmoid" if without else f"in {activation}"
-        several = (context.units or 2) > 1
+        fix = "softmax" if (context.units or 2) > 1 else "sigmoid"
         message = (
             f"{training.loss.name} expects probabilities, but the model ends {ends}, in logits: "
-            f"training will stall; add activation: {'softmax' if several else 'sigmoid'}, "
-            "or from_logits: true to the loss"
+            f"training will stall; add activation: {fix}, or from_logits: true to the loss"
         )
         yield ("model", index), message
 
 
 @rule("NN202")
-def _sigmoid_for_exclusive_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _sigmoid_for_exclusive_classes(context: SpecContext) -> Warnings:
     output, loss = _output_activation(context.spec.model), context.spec.training.loss.name
     exclusive = labels.loss_family(loss) in ("sparse", "categorical")
     if output and output[1] in ("sigmoid", "hard_sigmoid") and exclusive:
@@ -117,37 +117,30 @@ def _sigmoid_for_exclusive_classes(context: SpecContext) -> Iterator[tuple[KeyPa
 
 
 @rule("NN203", key=True)
-def _pixels_not_scaled(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    known = context.known
-    if known.kind != "images" or _is_normalized(context):
+def _pixels_not_scaled(context: SpecContext) -> Warnings:
+    profile, largest = context.profile, _largest_pixel(context)
+    if profile.kind != "images" or largest <= MAX_PIXEL or _is_normalized(context):
         return
-    largest = _largest_pixel(context)
-    if largest > MAX_PIXEL and _scaling_application(context) is None:
+    if _scaling_application(context) is None:
         rescales = any(step.step == "rescale" for step in context.spec.dataset.prepare)
-        scale = "as they are" if largest == known.highest else f"as numbers up to {largest:,.0f}"
+        scale = "as they are" if largest == profile.highest else f"as numbers up to {largest:,.0f}"
         fix = "rescale divides: write" if rescales else "add"
-        message = (
-            f"pixels from 0 to {known.highest} reach the first layer {scale}; "
-            f"{fix} rescale: {known.highest}"
-        )
-        yield _prepare_path(context), message
+        message = f"pixels from 0 to {profile.highest} reach the first layer {scale}; "
+        yield _prepare_path(context), f"{message}{fix} rescale: {profile.highest}"
 
 
 @rule("NN204", key=True)
-def _columns_of_different_scale(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    if context.known.uneven and not _is_normalized(context):
-        message = f"the columns of {context.known.name} differ much in scale; add standardize"
+def _columns_of_different_scale(context: SpecContext) -> Warnings:
+    if context.profile.uneven and not _is_normalized(context):
+        message = f"the columns of {context.profile.name} differ much in scale; add standardize"
         yield _prepare_path(context), message
 
 
 @rule("NN210")
-def _linear_dense_before_dense(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    weighted = [
-        (index, layer)
-        for index, layer in enumerate(context.spec.model)
-        if layer.name not in DROPOUTS and layer.name != "Flatten"
-    ]
-    for (index, layer), (_, following) in itertools.pairwise(weighted):
+def _linear_dense_before_dense(context: SpecContext) -> Warnings:
+    skipped = DROPOUTS | {"Flatten"}
+    layers = [pair for pair in enumerate(context.spec.model) if pair[1].name not in skipped]
+    for (index, layer), (_, following) in pairwise(layers):
         linear = layer.arguments.get("activation") in NO_ACTIVATION
         if layer.name == following.name == "Dense" and linear:
             message = "a Dense without activation before another Dense adds nothing; use relu"
@@ -155,8 +148,8 @@ def _linear_dense_before_dense(context: SpecContext) -> Iterator[tuple[KeyPath, 
 
 
 @rule("NN211")
-def _narrower_than_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    classes, last = len(context.known.classes), labels.last_with_units(context.spec.model)
+def _narrower_than_classes(context: SpecContext) -> Warnings:
+    classes, last = len(context.profile.classes), labels.last_with_units(context.spec.model)
     for index, layer in enumerate(context.spec.model[:last]):
         units = layer.arguments.get("units")
         if isinstance(units, int) and classes > 2 and units * MAX_CLASSES_PER_UNIT <= classes:
@@ -164,31 +157,30 @@ def _narrower_than_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]
 
 
 @rule("NN215")
-def _batch_normalization_of_single_rows(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _batch_normalization_of_single_rows(context: SpecContext) -> Warnings:
     for index, layer in enumerate(context.spec.model):
         if layer.name == "BatchNormalization" and context.spec.training.batch_size == 1:
             yield ("model", index), "with batch_size 1, each batch equals its own mean"
 
 
 @rule("NN216")
-def _bounded_output_for_regression(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    output = _output_activation(context.spec.model)
-    if output and output[1] in BOUNDED_ACTIVATIONS and not context.known.classes:
-        target = context.known.target
+def _bounded_output_for_regression(context: SpecContext) -> Warnings:
+    output, target = _output_activation(context.spec.model), context.profile.target
+    if output and output[1] in BOUNDED_ACTIVATIONS and not context.profile.classes:
         message = f"{output[1]} is at most 1, but the model predicts the {target}; leave it out"
         yield ("model", output[0]), message
 
 
 @rule("NN217")
-def _binary_loss_for_exclusive_classes(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    loss, classes = context.spec.training.loss.name, len(context.known.classes)
+def _binary_loss_for_exclusive_classes(context: SpecContext) -> Warnings:
+    loss, classes = context.spec.training.loss.name, len(context.profile.classes)
     if labels.loss_family(loss) == "binary" and classes > 2:
         message = f"{loss} scores {classes} classes independently; use categorical_crossentropy"
         yield ("training", "loss"), message
 
 
 @rule("NN218")
-def _logits_for_metric(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _logits_for_metric(context: SpecContext) -> Warnings:
     training, output = context.spec.training, _output_activation(context.spec.model)
     # For a single logit nnrun moves the thresholds itself.
     logits = training.loss.arguments.get("from_logits") and (context.units or 1) > 1
@@ -203,54 +195,62 @@ def _logits_for_metric(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
 
 
 @rule("NN219")
-def _dropout_after_output(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    last = len(context.spec.model) - 1
-    if context.spec.model[last].name in DROPOUTS:
-        message = f"{context.spec.model[last].name} distorts the output of the model"
-        yield ("model", last), message
+def _dropout_after_output(context: SpecContext) -> Warnings:
+    last = context.spec.model[-1].name
+    if last in DROPOUTS:
+        yield ("model", len(context.spec.model) - 1), f"{last} distorts the output of the model"
 
 
 @rule("NN227", key=True)
-def _pixels_scaled_twice(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _pixels_scaled_twice(context: SpecContext) -> Warnings:
     index = _scaling_application(context)
-    if index is None or context.known.kind != "images":
+    if index is None or context.profile.kind != "images":
         return
     standardized = any(step.standardizes for step in context.spec.dataset.prepare)
     if standardized or _largest_pixel(context) <= MAX_PIXEL:
-        network = context.spec.model[index].arguments["name"]
         message = (
-            f"{network} expects pixels from 0 to 255 and scales them itself; remove the scaling "
-            "before it, or write preprocess: false"
+            f"{context.spec.model[index].arguments['name']} expects pixels from 0 to 255 and "
+            "scales them itself; remove the scaling before it, or write preprocess: false"
         )
         yield ("model", index), message
 
 
 @rule("NN205")
-def _fewer_rows_than_batch(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    rows, size = trained_on(context.spec, context.known), context.spec.training.batch_size
-    if rows is not None and rows < size:
-        message = f"is more than the {rows} training rows: an epoch will be a single step"
+def _fewer_rows_than_batch(context: SpecContext) -> Warnings:
+    rows, validation = context.profile.train, context.spec.validation
+    if rows is None:
+        return
+    holdout, kfold = validation.holdout, validation.kfold
+    held = held_out(holdout, rows) if holdout else 0
+    if kfold and kfold.folds and not kfold.time_series:
+        held = max(held, -(-rows // kfold.folds))
+    if rows - held < context.spec.training.batch_size:
+        message = f"is more than the {rows - held} training rows: an epoch will be a single step"
         yield ("training", "batch_size"), message
 
 
+def _callbacks(context: SpecContext) -> Iterator[tuple[KeyPath, Component]]:
+    for index, callback in enumerate(context.spec.training.callbacks):
+        yield (*CALLBACKS, index), callback
+
+
 @rule("NN207")
-def _early_stopping_without_best_weights(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    callbacks = context.spec.training.callbacks
-    saved = any(
+def _early_stopping_without_best_weights(context: SpecContext) -> Warnings:
+    if any(
         callback.name == "ModelCheckpoint" and callback.arguments.get("save_best_only")
-        for callback in callbacks
-    )
-    for index, callback in enumerate(callbacks):
+        for _, callback in _callbacks(context)
+    ):
+        return
+    for path, callback in _callbacks(context):
         restores = callback.arguments.get("restore_best_weights") is True
-        if callback.name == "EarlyStopping" and not restores and not saved:
-            message = "keeps the weights of the last epoch; add restore_best_weights: true"
-            yield ("training", "callbacks", index), message
+        if callback.name == "EarlyStopping" and not restores:
+            yield path, "keeps the weights of the last epoch; add restore_best_weights: true"
 
 
 @rule("NN208")
-def _patience_exceeds_epochs(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _patience_exceeds_epochs(context: SpecContext) -> Warnings:
     epochs = context.spec.training.epochs
-    for index, callback in enumerate(context.spec.training.callbacks):
+    for path, callback in _callbacks(context):
         # It still restores the best weights at the end.
         if callback.arguments.get("restore_best_weights") is True:
             continue
@@ -259,45 +259,44 @@ def _patience_exceeds_epochs(context: SpecContext) -> Iterator[tuple[KeyPath, st
             default = accepted[name].default if name in accepted else 0
             value = callback.arguments.get(name, default)
             if isinstance(value, int | float) and value >= epochs:
-                message = f"{name} {value} is not reached in {epochs} epochs: it can never act"
-                yield ("training", "callbacks", index), message
+                yield path, f"{name} {value} needs more than {epochs} epochs: it can never act"
 
 
 @rule("NN209")
-def _wrong_mode(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    for index, callback in enumerate(context.spec.training.callbacks):
+def _wrong_mode(context: SpecContext) -> Warnings:
+    for path, callback in _callbacks(context):
         mode, monitor = callback.arguments.get("mode"), catalogue.monitored_metric(callback)
         better = _better_mode(monitor, context.spec) if monitor else None
         if mode in ("min", "max") and better is not None and mode != better:
             when = "low" if better == "min" else "high"
             message = f"is {mode}, but {monitor} is better when {when}; leave it out"
-            yield ("training", "callbacks", index, callback.name, "mode"), message
+            yield (*path, callback.name, "mode"), message
 
 
 @rule("NN212")
-def _unusual_learning_rate(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _unusual_learning_rate(context: SpecContext) -> Warnings:
     optimizer = context.spec.training.optimizer
     rate = optimizer.arguments.get("learning_rate")
     if not isinstance(rate, int | float):
         return
     path = ("training", "optimizer", optimizer.name, "learning_rate")
-    most = MAX_LEARNING_RATES.get(catalogue.canonical_name("optimizers", optimizer.name))
+    limit = MAX_LEARNING_RATES.get(catalogue.canonical_name("optimizers", optimizer.name))
     if rate <= 0:
         yield path, f"{rate} keeps the weights as they are, or makes them worse; must be above 0"
-    elif most is not None and rate >= most:
-        usual = 0.01 if most > 1 else 0.001
+    elif limit is not None and rate >= limit:
+        usual = 0.01 if limit > 1 else 0.001
         yield path, f"{rate} is large for {optimizer.name}; usual is {usual}"
 
 
 @rule("NN213", at=())
-def _no_validation_rows(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _no_validation_rows(context: SpecContext) -> Warnings:
     if not validated(context.spec):
         message = "there are no validation rows to show over-fitting; add a holdout or a kfold"
         yield ("validation",), message
 
 
 @rule("NN214")
-def _fitted_on_validation_rows(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _fitted_on_validation_rows(context: SpecContext) -> Warnings:
     for index, step in enumerate(context.spec.dataset.prepare):
         if step.fits_on_all and validated(context.spec):
             message = (
@@ -308,26 +307,21 @@ def _fitted_on_validation_rows(context: SpecContext) -> Iterator[tuple[KeyPath, 
 
 
 @rule("NN220")
-def _choosing_by_training_metric(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    for index, callback in enumerate(context.spec.training.callbacks):
-        monitor = catalogue.monitored_metric(callback)
+def _choosing_by_training_metric(context: SpecContext) -> Warnings:
+    for path, callback in _callbacks(context):
+        monitor = catalogue.monitored_metric(callback) or "val_loss"
         chooses = callback.name in CHOOSING_CALLBACKS and validated(context.spec)
-        if monitor is None or not chooses:
-            continue
-        if not monitor.startswith("val_") and monitor != "learning_rate":
+        if chooses and not monitor.startswith("val_") and monitor != "learning_rate":
             direction = "rises" if _better_mode(monitor, context.spec) == "max" else "falls"
-            message = (
-                f"{callback.name} watches {monitor}, which also {direction} while over-fitting"
-            )
-            yield ("training", "callbacks", index), f"{message}; use val_{monitor}"
+            message = f"watches {monitor}, which also {direction} while over-fitting"
+            yield path, f"{callback.name} {message}; use val_{monitor}"
 
 
 @rule("NN224")
-def _impossible_gates(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _impossible_gates(context: SpecContext) -> Warnings:
     for name, gate in context.spec.expect.items():
-        exact = len(gate.conditions) == 1 and gate.conditions[0][0] == "=="
-        if exact and name not in COUNTS:
-            number = gate.conditions[0][1]
+        sign, number = gate.conditions[0]
+        if len(gate.conditions) == 1 and sign == "==" and name not in COUNTS:
             message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
             yield ("expect", name), message
         elif _is_share(name, context.spec) and any(starmap(_excludes_shares, gate.conditions)):
@@ -336,35 +330,32 @@ def _impossible_gates(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
 
 
 @rule("NN225")
-def _metrics_sent_away(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    for index, callback in enumerate(context.spec.training.callbacks):
+def _metrics_sent_away(context: SpecContext) -> Warnings:
+    for path, callback in _callbacks(context):
         root = str(callback.arguments.get("root", "http://localhost"))
         if callback.name == "RemoteMonitor" and not LOCALHOST.match(root):
-            message = f"the metrics of every epoch are sent to {root}"
-            yield ("training", "callbacks", index), message
+            yield path, f"the metrics of every epoch are sent to {root}"
 
 
 @rule("NN226")
-def _stages_that_never_begin(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
-    training = context.spec.training
-    before = 0
+def _stages_that_never_begin(context: SpecContext) -> Warnings:
+    training, start = context.spec.training, 0
     for number, stage in enumerate(training.stages):
-        if before >= training.epochs:
-            message = f"begins after {before} epochs, and training ends after {training.epochs}"
+        if start >= training.epochs:
+            message = f"begins after {start} epochs, and training ends after {training.epochs}"
             yield ("training", "stages", number), message
             return
-        before += stage.epochs
+        start += stage.epochs
 
 
 @rule("NN228")
-def _missing_files(context: SpecContext) -> Iterator[tuple[KeyPath, str]]:
+def _missing_files(context: SpecContext) -> Warnings:
     yield from user_data.missing_files(context.spec.dataset)
 
 
 def _output_activation(model: Sequence[Component]) -> tuple[int, str | None] | None:
     """The index of the layer that shapes the output and its activation; None if unknown."""
-    for index in range(len(model) - 1, -1, -1):
-        layer = model[index]
+    for index, layer in reversed([*enumerate(model)]):
         if layer.name in ACTIVATION_LAYERS:
             return index, ACTIVATION_LAYERS[layer.name]
         if layer.name in ("Dense", "Activation"):
@@ -376,18 +367,19 @@ def _output_activation(model: Sequence[Component]) -> tuple[int, str | None] | N
 
 
 def _is_normalized(context: SpecContext) -> bool:
-    """Whether the input is brought to a scale of about 1, whatever its scale."""
+    """Whether the input is brought to a scale of about 1 from any scale."""
     if any(step.standardizes for step in context.spec.dataset.prepare):
         return True
     skipped = SCALE_KEEPING | {"Rescaling"}
     names = [layer.name for layer in context.spec.model if layer.name not in skipped]
-    candidates = names[1:2] if names and names[0] in LINEAR_LAYERS else names[:1]
-    return bool(candidates) and candidates[0] in NORMALIZATIONS
+    if names and names[0] in LINEAR_LAYERS:
+        names = names[1:]
+    return bool(names) and names[0] in NORMALIZATIONS
 
 
 def _largest_pixel(context: SpecContext) -> float:
     """The largest pixel in the input of the first layer with weights."""
-    largest = float(context.known.highest)
+    largest = float(context.profile.highest)
     for step in context.spec.dataset.prepare:
         largest = step.largest_after(largest)
     for layer in context.spec.model:
@@ -421,8 +413,7 @@ def _better_mode(monitor: str, spec: Experiment) -> str | None:
         return None if labels.improves_upwards(loss) else "min"
     for metric in spec.training.metrics:
         if name in labels.logged_names(metric):
-            canonical = catalogue.canonical_name("metrics", metric.name)
-            return "max" if labels.improves_upwards(canonical) else "min"
+            return "max" if labels.improves_upwards(labels.canonical_metric(metric)) else "min"
     return None
 
 
@@ -430,9 +421,8 @@ def _is_share(name: str, spec: Experiment) -> bool:
     """Whether a gate is about a metric between 0 and 1."""
     base = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
     reported = any(base in labels.logged_names(metric) for metric in spec.training.metrics)
-    return reported and bool(
-        re.search("accuracy|^acc$|precision|recall|^auc$", base, re.IGNORECASE)
-    )
+    shares = "accuracy|^acc$|precision|recall|^auc$"
+    return reported and bool(re.search(shares, base, re.IGNORECASE))
 
 
 def _excludes_shares(sign: str, limit: float) -> bool:

@@ -1,11 +1,10 @@
-"""Errors in callbacks, class weights and gates, and the metric names that a run will report."""
+"""Errors in callbacks, optimizers, class weights and gates; metric names that a run reports."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePath
-from typing import Any
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, labels
@@ -16,121 +15,116 @@ from nnrun.spec.text import join_words, quote
 from nnrun.spec.training import ClassWeight, Training
 from nnrun.spec.tree import Problem
 
-# Arguments of an optimizer of which Keras takes one.
-CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
-# Further names that a gate may have.
-RUN_FACTS = ("seconds", "epochs", "best_epoch", "parameters", "model_bytes")
+CALLBACKS = ("training", "callbacks")
 CLASS_WEIGHT = ("training", "class_weight")
+# Arguments of an optimizer that exclude each other.
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+# Gates that are not metrics.
+RUN_FACTS = ("seconds", "epochs", "best_epoch", "parameters", "model_bytes")
 MAX_CLASSES = 6  # class names that a message lists
 
 
 def file_problems(
-    components: Sequence[Component], own: Collection[str]
+    callbacks: Sequence[Component], own: Collection[str]
 ) -> Iterator[IncompatibleSpec]:
-    """Callbacks that would overwrite files of nnrun.
+    """Callbacks that would overwrite files of nnrun, or write a file name that Keras refuses.
 
     Args:
-        components: checked against the catalogue.
+        callbacks: of the spec.
         own: file names that nnrun itself uses in a run folder.
     """
-    for index, component in enumerate(components):
-        for name, value in files(component).items():
-            path = ("training", "callbacks", index, component.name, name)
-            if reason := _outside(value, own):
-                yield IncompatibleSpec("NN116", path, reason)
-            elif reason := _misnamed(component, value):
-                yield IncompatibleSpec("NN114", path, reason)
+    for index, callback in enumerate(callbacks):
+        for name, value in files(callback).items():
+            path, parts = (*CALLBACKS, index, callback.name, name), PurePath(value).parts
+            if not parts:
+                message = "is the run folder itself; take a name inside it"
+                yield IncompatibleSpec("NN116", path, message)
+            elif parts[0] in own:
+                message = f"nnrun itself writes '{value}' into the run folder; take another name"
+                yield IncompatibleSpec("NN116", path, message)
+            elif callback.name == "ModelCheckpoint":
+                weights_only = callback.arguments.get("save_weights_only") is True
+                suffix = ".weights.h5" if weights_only else ".keras"
+                if not value.endswith(suffix):
+                    message = f"must end in '{suffix}', got '{value}'"
+                    yield IncompatibleSpec("NN114", path, message)
 
 
-def _outside(value: str, own: Collection[str]) -> str | None:
-    """Why a callback may not write there."""
-    parts = PurePath(value).parts
-    if not parts:
-        return "is the run folder itself; take a name inside it"
-    if parts[0] in own:
-        return f"nnrun itself writes '{value}' into the run folder; take another name"
-    return None
+def files(callback: Component) -> dict[str, str]:
+    """The arguments that name a file or folder to write to."""
+    return {name: value for name, value in callback.arguments.items() if is_file(callback, name)}
 
 
-def _misnamed(component: Component, value: str) -> str | None:
-    """Why Keras refuses the file name of a checkpoint."""
-    if component.name != "ModelCheckpoint":
-        return None
-    weights = component.arguments.get("save_weights_only") is True
-    suffix = ".weights.h5" if weights else ".keras"
-    return None if value.endswith(suffix) else f"must end in '{suffix}', got '{value}'"
+def is_file(callback: Component, argument: str) -> bool:
+    """Whether an argument names a file or folder to write to."""
+    return catalogue.argument_kind("callbacks", callback.name, argument) == "file"
 
 
 def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
-    """Optimizer arguments that exclude each other, or that a callback needs."""
-    given = training.optimizer.arguments
-    clipped = [name for name in CLIPS if given.get(name) is not None]
-    path: tuple[str | int, ...] = ("training", "optimizer", training.optimizer.name)
-    if len(clipped) > 1:
-        message = f"{join_words(clipped, 'and')} exclude each other; leave one"
-        yield IncompatibleSpec("NN114", (*path, clipped[1]), message)
-    for index, component in enumerate(training.callbacks):
-        if component.name == "SwapEMAWeights" and given.get("use_ema") is not True:
-            message = "SwapEMAWeights needs an optimizer with use_ema: true"
-            yield IncompatibleSpec("NN114", ("training", "callbacks", index), message)
+    """Optimizer arguments that exclude each other, or conflict with a callback.
 
-
-def learning_rate_problems(training: Training) -> Iterator[IncompatibleSpec]:
-    """Callbacks that set the learning rate although the optimizer has a schedule.
-
-    Keras raises when the callback first acts, which may be hours into a run.
+    Keras refuses a callback that changes a scheduled learning rate only when it first acts, maybe
+    after hours.
     """
-    if not isinstance(training.optimizer.arguments.get("learning_rate"), dict):
-        return
-    for index, component in enumerate(training.callbacks):
-        if component.name in ("ReduceLROnPlateau", "LearningRateScheduler"):
-            message = f"{component.name} cannot set the learning rate: the optimizer has a schedule"
-            yield IncompatibleSpec("NN114", ("training", "callbacks", index), message)
+    optimizer = training.optimizer
+    clips = [name for name in CLIPS if optimizer.arguments.get(name) is not None]
+    if len(clips) > 1:
+        message = f"{join_words(clips, 'and')} exclude each other; leave one"
+        path = ("training", "optimizer", optimizer.name, clips[1])
+        yield IncompatibleSpec("NN114", path, message)
+    scheduled = isinstance(optimizer.arguments.get("learning_rate"), dict)
+    averages = optimizer.arguments.get("use_ema") is True
+    for index, callback in enumerate(training.callbacks):
+        if callback.name == "SwapEMAWeights" and not averages:
+            message = "SwapEMAWeights needs an optimizer with use_ema: true"
+            yield IncompatibleSpec("NN114", (*CALLBACKS, index), message)
+        if callback.name in ("ReduceLROnPlateau", "LearningRateScheduler") and scheduled:
+            message = f"{callback.name} cannot set the learning rate: the optimizer has a schedule"
+            yield IncompatibleSpec("NN114", (*CALLBACKS, index), message)
 
 
-def check_monitors(components: Sequence[Component], names: Sequence[str]) -> None:
-    """Refuses callbacks that watch an unknown metric; Keras would only warn in each epoch.
+def check_monitors(callbacks: Sequence[Component], names: Sequence[str]) -> None:
+    """Refuses callbacks that monitor an unknown metric; Keras would only warn in each epoch.
 
     Args:
-        components: checked against the catalogue.
+        callbacks: of the spec.
         names: the metrics of the history.
 
     Raises:
         IncompatibleSpec: with the known names.
     """
-    for problem in monitor_problems(components, names):
+    for problem in _monitor_problems(callbacks, names):
         raise problem
 
 
-def monitor_problems(
-    components: Sequence[Component], names: Sequence[str]
+def monitor_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Callbacks that monitor a metric that no epoch reports."""
+    callbacks = spec.training.callbacks
+    monitors = [catalogue.monitored_metric(callback) for callback in callbacks]
+    possible = [name for name in monitors if name and _may_be_logged(name, spec)]
+    names = ["loss", *map(_expected_name, spec.training.metrics)]
+    validation = [f"val_{name}" for name in names if validated(spec)]
+    return _monitor_problems(callbacks, [*names, *validation], possible)
+
+
+def _monitor_problems(
+    callbacks: Sequence[Component], names: Sequence[str], possible: Collection[str] = ()
 ) -> Iterator[IncompatibleSpec]:
-    """Callbacks that watch an unknown metric; arguments as above."""
-    for index, component in enumerate(components):
-        monitor = catalogue.monitored_metric(component)
-        if monitor is not None and monitor not in names:
-            validates = any(name.startswith("val_") for name in names)
-            hint = "" if validates else "; `nnrun train` validates by validation.holdout alone"
-            yield IncompatibleSpec(
-                "NN125",
-                ("training", "callbacks", index),
-                f"{component.name} watches '{monitor}', but the history will hold only "
-                f"{', '.join(names)}{hint if monitor.startswith('val_') else ''}",
-            )
-
-
-def files(component: Component) -> dict[str, str]:
-    """The arguments that name a file or a folder of the run."""
-    return {name: value for name, value in component.arguments.items() if is_file(component, name)}
-
-
-def is_file(component: Component, argument: str) -> bool:
-    """Whether an argument names a file or a folder to write to."""
-    return catalogue.argument_kind("callbacks", component.name, argument) == "file"
+    for index, callback in enumerate(callbacks):
+        monitor = catalogue.monitored_metric(callback)
+        if monitor is None or monitor in names or monitor in possible:
+            continue
+        message = (
+            f"{callback.name} watches '{monitor}', but the history will hold only "
+            f"{', '.join(names)}"
+        )
+        if monitor.startswith("val_") and not any(name.startswith("val_") for name in names):
+            message += "; `nnrun train` validates by validation.holdout alone"
+        yield IncompatibleSpec("NN125", (*CALLBACKS, index), message)
 
 
 def class_weight_problems(
-    weight: ClassWeight | None, classes: Sequence[Any]
+    weight: ClassWeight | None, classes: Sequence[object]
 ) -> Iterator[IncompatibleSpec]:
     """Class weights for classes that do not exist.
 
@@ -138,23 +132,17 @@ def class_weight_problems(
         weight: as in the spec.
         classes: their names, or a range of numbers before the data are read; empty for regression.
     """
-    if weight is None:
-        return
-    if not classes:
+    if weight is not None and not classes:
         message = "weighs classes, but the labels are values"
         yield IncompatibleSpec("NN122", CLASS_WEIGHT, message)
-        return
-    if weight == "balanced":
-        return
-    names_unknown = isinstance(classes, range)
-    for name in weight:
-        if names_unknown and not name.isdecimal():
-            continue
-        if number(name, classes) is None:
-            yield IncompatibleSpec("NN122", CLASS_WEIGHT, _unknown(name, classes))
+    elif isinstance(weight, dict):
+        for name in weight:
+            may_exist = isinstance(classes, range) and not name.isdecimal()
+            if not may_exist and number(name, classes) is None:
+                yield IncompatibleSpec("NN122", CLASS_WEIGHT, _unknown_class(name, classes))
 
 
-def number(name: str, classes: Sequence[Any]) -> int | None:
+def number(name: str, classes: Sequence[object]) -> int | None:
     """The number of a class, given its name or number; None if there is no such class."""
     if name in classes:
         return classes.index(name)
@@ -162,21 +150,15 @@ def number(name: str, classes: Sequence[Any]) -> int | None:
     return number if 0 <= number < len(classes) else None
 
 
-def _unknown(name: str, classes: Sequence[Any]) -> str:
-    names = [str(name) for name in classes]
+def _unknown_class(name: str, classes: Sequence[object]) -> str:
     if name.isdecimal():
         return f"there is no class {name}; they are numbered from 0 to {len(classes) - 1}"
+    names = [str(known) for known in classes]
     guess = nearest(name, names)
-    some = join_words([quote(known) for known in names[:MAX_CLASSES]], "and")
+    listed = join_words([quote(known) for known in names[:MAX_CLASSES]], "and")
     more = f" and {len(names) - MAX_CLASSES} more" if len(names) > MAX_CLASSES else ""
-    hint = f"; did you mean {quote(guess)}?" if guess else f"; there are {some}{more}"
-    return f"there is no class {quote(name)}{hint}"
-
-
-def history(spec: Experiment) -> list[str]:
-    """The expected metric names of the history, in order."""
-    names = ["loss", *map(_expected_name, spec.training.metrics)]
-    return [*names, *(f"val_{name}" for name in names if validated(spec))]
+    hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}{more}"
+    return f"there is no class {quote(name)}; {hint}"
 
 
 def validated(spec: Experiment) -> bool:
@@ -185,64 +167,50 @@ def validated(spec: Experiment) -> bool:
 
 
 def _expected_name(metric: Component) -> str:
-    given = metric.arguments.get("name")
-    if given or catalogue.canonical_name("metrics", metric.name) != metric.name:
-        return str(given or metric.name)
-    entry = catalogue.entry("metrics", metric.name)
-    default = entry.accepted["name"].default if entry and "name" in entry.accepted else None
+    name = metric.arguments.get("name")
+    if name or catalogue.canonical_name("metrics", metric.name) != metric.name:
+        return str(name or metric.name)
+    accepted = catalogue.arguments("metrics", metric.name)
+    default = accepted["name"].default if "name" in accepted else None
     return str(default or labels.logged_names(metric)[-1])
 
 
-def _possible(spec: Experiment) -> set[str]:
-    """Every name that Keras may give to the loss or to a metric, without `val_`."""
-    return {"loss", *(name for each in spec.training.metrics for name in labels.logged_names(each))}
-
-
 def _may_be_metric(name: str, spec: Experiment) -> bool:
-    """Whether a name may be that of the loss or of a metric; Keras numbers equal names."""
-    return name in _possible(spec) or re.sub(r"_\d+\Z", "", name) in _possible(spec)
+    """Whether Keras may give a name to the loss or to a metric; it numbers equal names."""
+    names = {name for metric in spec.training.metrics for name in labels.logged_names(metric)}
+    return bool({name, re.sub(r"_\d+\Z", "", name)} & {"loss", *names})
 
 
-def unreported_monitors(spec: Experiment) -> Iterator[IncompatibleSpec]:
-    """Callbacks that watch a metric that no epoch reports."""
-    callbacks = spec.training.callbacks
-    for problem in monitor_problems(callbacks, history(spec)):
-        monitor = catalogue.monitored_metric(callbacks[int(problem.path[2])]) or ""
-        base = monitor.removeprefix("val_")
-        if not _may_be_metric(base, spec) or (base != monitor and not validated(spec)):
-            yield problem
+def _may_be_logged(name: str, spec: Experiment) -> bool:
+    """Whether an epoch may report a name."""
+    validation = name.startswith("val_")
+    return _may_be_metric(name.removeprefix("val_"), spec) and (validated(spec) or not validation)
 
 
 def gate_problems(spec: Experiment) -> Iterator[Problem]:
     """Gates for names that no run of the spec reports."""
     names = gates(spec)
     for name in spec.expect:
-        if not _is_reported(name, spec):
-            some = join_words(names[:8], "and")
-            message = f"no run reports {name!r}; there is {some}, and more"
+        if name in RUN_FACTS:
+            continue
+        if name.startswith("test_"):
+            reported = _may_be_metric(name.removeprefix("test_"), spec)
+        else:
+            reported = _may_be_logged(re.sub(r"\A(best_|last_)", "", name), spec)
+        if not reported:
+            message = f"no run reports {name!r}; there is {join_words(names[:8], 'and')}, and more"
             yield Problem("NN119", ("expect", name), message, nearest(name, names), key=True)
 
 
 def gates(spec: Experiment) -> list[str]:
     """The names that a gate may have."""
-    own = ["loss", *map(_expected_name, spec.training.metrics)]
-    seen = [f"val_{name}" for name in own if validated(spec)]
+    training = ["loss", *map(_expected_name, spec.training.metrics)]
+    validation = [f"val_{name}" for name in training if validated(spec)]
+    logged = (*validation, *training)
     return [
-        *(f"test_{name}" for name in own),
-        *seen,
-        *own,
+        *(f"test_{name}" for name in training),
+        *logged,
         *RUN_FACTS,
-        *(f"best_{name}" for name in (*seen, *own)),
-        *(f"last_{name}" for name in (*seen, *own)),
+        *(f"best_{name}" for name in logged),
+        *(f"last_{name}" for name in logged),
     ]
-
-
-def _is_reported(name: str, spec: Experiment) -> bool:
-    if name in RUN_FACTS:
-        return True
-    base = re.sub(r"\A(best_|last_)", "", name)
-    if base.startswith("val_") and not validated(spec):
-        return False
-    if base == name:
-        base = base.removeprefix("test_")
-    return _may_be_metric(base.removeprefix("val_"), spec)

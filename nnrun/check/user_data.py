@@ -1,4 +1,4 @@
-"""Whether user data are where a spec says, with the columns and classes it names.
+"""Whether user data exist, with the columns and classes that a spec names.
 
 Images are not read, and of large tables only the header.
 """
@@ -19,27 +19,31 @@ from nnrun.spec.tree import KeyPath
 MAX_NAMES = 10  # columns that a message lists
 MAX_PATH = 300  # characters of a path in a message
 
+Messages = Iterator[tuple[KeyPath, str]]
+
 
 def user_data_problems(dataset: DatasetBase) -> Iterator[IncompatibleSpec]:
     """Files that are missing, or differ from the spec."""
     missing = dict(missing_files(dataset))
-    # Images with a number of classes can be checked before the files are there.
-    can_wait = isinstance(dataset, Images) and dataset.classes is not None
+    # Images with a number of classes can be checked before the files exist.
+    required = not isinstance(dataset, Images) or dataset.classes is None
     for key in PATHS:
-        at, value = ("dataset", key), getattr(dataset, key, None)
-        if at in missing and not can_wait:
-            yield IncompatibleSpec("NN127", at, missing[at])
-        elif value is not None and at not in missing:
+        path, value = ("dataset", key), getattr(dataset, key, None)
+        if path in missing and required:
+            yield IncompatibleSpec("NN127", path, missing[path])
+        elif value is not None and path not in missing:
             try:
-                yield from _content_problems(dataset, key, Path(value))
+                for place, message in _content_problems(dataset, key, Path(value)):
+                    yield IncompatibleSpec("NN127", place, message)
             except OSError as error:
-                yield IncompatibleSpec("NN127", at, f"cannot be read: {error.strerror or error}")
+                message = f"cannot be read: {error.strerror or error}"
+                yield IncompatibleSpec("NN127", path, message)
             except ValueError as error:
-                yield IncompatibleSpec("NN127", at, f"{Path(value).name}: {error}")
+                yield IncompatibleSpec("NN127", path, f"{Path(value).name}: {error}")
 
 
-def missing_files(dataset: DatasetBase) -> Iterator[tuple[KeyPath, str]]:
-    """The keys of files and folders that do not exist, each with a message."""
+def missing_files(dataset: DatasetBase) -> Messages:
+    """The keys of files and folders that do not exist."""
     if not isinstance(dataset, UserData):
         return
     for key in PATHS:
@@ -55,7 +59,7 @@ def missing_files(dataset: DatasetBase) -> Iterator[tuple[KeyPath, str]]:
         yield ("dataset", key), f"{_quote_path(path)} is not there{hint}"
 
 
-def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Iterator[IncompatibleSpec]:
+def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
     if isinstance(dataset, Images):
         yield from _image_problems(dataset, key, path)
     elif isinstance(dataset, Text):
@@ -64,35 +68,31 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Iterator[In
         yield from _table_problems(dataset, key, path)
 
 
-def _image_problems(dataset: Images, key: str, path: Path) -> Iterator[IncompatibleSpec]:
-    at = ("dataset", key)
+def _image_problems(dataset: Images, key: str, path: Path) -> Messages:
     if path.is_file():
         message = f"{_quote_path(path)} is a file, and images must be in one folder per class"
-        yield IncompatibleSpec("NN127", at, message)
+        yield ("dataset", key), message
         return
     classes = profile.class_folders(path)
     trained = profile.class_folders(Path(dataset.path))
     if key == PATHS[0] and len(classes) < 2:
         count = "1 folder" if len(classes) == 1 else f"{len(classes)} folders"
-        message = f"holds {count}, and images need at least two, one per class"
-        yield IncompatibleSpec("NN127", at, message)
+        yield ("dataset", key), f"holds {count}, and images need at least two, one per class"
     elif key == PATHS[0] and dataset.classes not in (None, len(classes)):
         message = f"is {dataset.classes}, but there are {len(classes)} folders in {dataset.path}"
-        yield IncompatibleSpec("NN127", ("dataset", "classes"), message)
+        yield ("dataset", "classes"), message
     elif others := sorted({*classes} - {*trained}):
         names = join_words([quote(name) for name in others], "and")
-        yield IncompatibleSpec("NN127", at, f"holds {names}, which {dataset.path} does not")
+        yield ("dataset", key), f"holds {names}, which {dataset.path} does not"
 
 
-def _text_problems(dataset: Text, key: str, path: Path) -> Iterator[IncompatibleSpec]:
-    endings = join_words(profile.ENDINGS, "or")
+def _text_problems(dataset: Text, key: str, path: Path) -> Messages:
     if path.is_dir():
         if len(profile.class_folders(path)) < 2:
-            message = "needs at least two folders, one per class"
-            yield IncompatibleSpec("NN127", ("dataset", key), message)
+            yield ("dataset", key), "needs at least two folders, one per class"
     elif path.suffix.lower() not in profile.ENDINGS:
-        message = f"must be a folder, or end in {endings}"
-        yield IncompatibleSpec("NN127", ("dataset", key), message)
+        endings = join_words(profile.ENDINGS, "or")
+        yield ("dataset", key), f"must be a folder, or end in {endings}"
     else:
         names: dict[KeyPath, str] = {
             ("dataset", "text"): dataset.text,
@@ -101,48 +101,42 @@ def _text_problems(dataset: Text, key: str, path: Path) -> Iterator[Incompatible
         yield from _missing_columns(names, profile.inspect_table(path, dataset.separator))
 
 
-def _table_problems(dataset: Csv, key: str, path: Path) -> Iterator[IncompatibleSpec]:
+def _table_problems(dataset: Csv, key: str, path: Path) -> Messages:
     # A spec may come from a stranger: no content of other kinds of files appears in a message.
     if path.suffix.lower() not in profile.ENDINGS:
-        message = f"must end in {join_words(profile.ENDINGS, 'or')}"
-        yield IncompatibleSpec("NN127", ("dataset", key), message)
+        yield ("dataset", key), f"must end in {join_words(profile.ENDINGS, 'or')}"
         return
     table, features = profile.inspect_table(path, dataset.separator), dataset.features or ()
     names: dict[KeyPath, str] = {("dataset", "target"): dataset.target}
     names |= {("dataset", "features", index): name for index, name in enumerate(features)}
     problems = [*_missing_columns(names, table)]
     if dataset.target in features:
-        message = f"{quote(dataset.target)} is the target too"
-        problems.append(IncompatibleSpec("NN127", ("dataset", "features"), message))
+        problems.append((("dataset", "features"), f"{quote(dataset.target)} is the target too"))
     yield from problems or _empty_cells(dataset, table, key)
 
 
-def _missing_columns(
-    names: Mapping[KeyPath, str], table: TableSummary
-) -> Iterator[IncompatibleSpec]:
+def _missing_columns(names: Mapping[KeyPath, str], table: TableSummary) -> Messages:
+    columns = [*table.columns]
     for path, name in names.items():
-        if name not in table.columns:
-            columns = [*table.columns]
+        if name not in columns:
             guess = nearest(name, columns)
-            known = join_words([quote(column) for column in columns[:MAX_NAMES]], "and")
-            hint = f"did you mean {quote(guess)}?" if guess else f"there are {known}"
-            yield IncompatibleSpec("NN127", path, f"there is no column {quote(name)}; {hint}")
+            listed = join_words([quote(column) for column in columns[:MAX_NAMES]], "and")
+            hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}"
+            yield path, f"there is no column {quote(name)}; {hint}"
 
 
-def _empty_cells(dataset: Table, table: TableSummary, key: str) -> Iterator[IncompatibleSpec]:
+def _empty_cells(dataset: Table, table: TableSummary, key: str) -> Messages:
     fills = any(step.fills_missing for step in dataset.prepare)
     for name in dataset.used_columns(table):
         column, is_target = table.columns[name], name == dataset.target
         if column is None or not column.missing or (fills and not is_target):
             continue
         more = f" and {len(column.missing) - 1:,} more" if len(column.missing) > 1 else ""
-        message = f"has no value on line {column.missing[0]}{more}"
-        if is_target:
-            message = f"{quote(name)}, the target, {message}"
-        else:
-            fix = "fill it with prepare: [impute: median], or leave it out of features"
-            message = f"{quote(name)}, {message}; {fix}"
-        yield IncompatibleSpec("NN127", ("dataset", key), message)
+        subject = f"{quote(name)}, the target," if is_target else f"{quote(name)},"
+        message = f"{subject} has no value on line {column.missing[0]}{more}"
+        if not is_target:
+            message += "; fill it with prepare: [impute: median], or leave it out of features"
+        yield ("dataset", key), message
 
 
 def _quote_path(path: Path) -> str:

@@ -139,8 +139,8 @@ def _as_json(result: Checked) -> dict[str, object]:
         "valid": not result.errors,
         "parameters": trace.parameters if trace else None,
         "layers": [
-            {"name": layer.name, "shape": list(layer.shape), "parameters": layer.parameters}
-            for layer in (trace.layers if trace else ())
+            {"name": layer.name, "shape": list(output.shape), "parameters": output.parameters}
+            for layer, output in (result.context.layers if result.context else ())
         ],
         "faults": [
             {
@@ -169,15 +169,15 @@ def _build_all(results: list[Checked], *, quiet: bool) -> list[Checked]:
 
 def _build(result: Checked, *, quiet: bool) -> Checked:
     context = result.context
-    if context is None or context.row is None or result.loaded is None:
+    if context is None or context.input_shape is None or result.loaded is None:
         return result
     from nnrun.models.build import reset_keras, summary, wire
     from nnrun.training.compile import compile_model
 
     try:
-        shape = tuple(size or 0 for size in context.row.shape)
+        shape = tuple(size or 0 for size in context.input_shape)
         reset_keras(context.spec.training.precision)
-        wired = wire(context.spec.model, shape, dtype=context.row.dtype)
+        wired = wire(context.spec.model, shape, dtype=context.input_dtype)
         text = summary(wired.model)
         compile_model(wired.model, context.spec.training)
     except IncompatibleSpec as problem:

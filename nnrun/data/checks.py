@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nnrun.check.subject import check_words
+from nnrun.check.context import check_words
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnrun.check.subject import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
+from nnrun.check.context import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
 from nnrun.data import columns
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nnrun.check.subject import held_out
+from nnrun.check.context import held_out
 from nnrun.data import datasets, splits
 from nnrun.errors import DataError, RunError
 from nnrun.experiment import fold, inputs

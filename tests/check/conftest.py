@@ -1,4 +1,4 @@
-"""What the tests of checking share."""
+"""Checks specs that are given as text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nnrun.spec.loading import load
 
 @pytest.fixture
 def faults(tmp_path: Path) -> Callable[[str], list[Fault]]:
-    """All that is said of a spec, given as text."""
+    """Returns the errors and warnings of a spec in `tmp_path`."""
 
-    def of(text: str) -> list[Fault]:
+    def check_text(text: str) -> list[Fault]:
         path = tmp_path / "x.yaml"
         path.write_text(text, "utf-8")
         return [*check.faults(load(path), own=layout.OWN)]
 
-    return of
+    return check_text

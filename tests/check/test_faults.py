@@ -1,4 +1,4 @@
-"""What no single value shows is found before any row is read, and without Keras."""
+"""Errors that no single value shows are found before any row is read, and without Keras."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ validation: {holdout: {size: 10000, take: first}}
 
 
 @pytest.mark.parametrize(
-    ("text", "old", "new", "told"),
+    ("text", "old", "new", "expected"),
     [
         (SPEC, "units: 10", "units: 11", "NN121 model[1]: the model has 11 outputs, but digits has 10 "
          "classes: units must be 10"),
@@ -80,6 +80,10 @@ validation: {holdout: {size: 10000, take: first}}
          "NN114 training.callbacks[0].ModelCheckpoint.filepath: must end in '.keras', got 'best.h5'"),
         (SPEC, "epochs: 20", "epochs: 20\n  callbacks: [SwapEMAWeights]", "NN114 "
          "training.callbacks[0]: SwapEMAWeights needs an optimizer with use_ema: true"),
+        (SPEC, "adam\n", "{SGD: {learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, "
+         "decay_steps: 9, decay_rate: 0.9}}}}\n  callbacks: [ReduceLROnPlateau]\n", "NN114 "
+         "training.callbacks[0]: ReduceLROnPlateau cannot set the learning rate: the optimizer has a "
+         "schedule"),
         (SPEC, "adam", "{Adam: {clipnorm: 1.0, clipvalue: 1.0}}", "NN114 "
          "training.optimizer.Adam.clipvalue: clipnorm and clipvalue exclude each other; leave one"),
         (SPEC, "units: 64,", "units: 64}\n  - Dropout: {rate: 0.5, name: x}\n  - Dense: {name: x, "
@@ -94,30 +98,30 @@ validation: {holdout: {size: 10000, take: first}}
          "but word indices go up to 999; raise it, or set dataset.num_words"),
     ],
 )  # fmt: skip
-def test_a_fault_is_found_with_its_place(text, old, new, told, faults):
+def test_an_error_is_reported_with_its_place(text, old, new, expected, faults):
     assert old in text
 
     [fault] = faults(text.replace(old, new))
 
-    assert f"{fault.code} {fault.path}: {fault.message}" == told
+    assert f"{fault.code} {fault.path}: {fault.message}" == expected
     assert fault.place is not None
     assert not fault.is_warning
 
 
 @pytest.mark.parametrize("text", [SPEC, IMDB, PADDED])
-def test_a_good_spec_has_none(text, faults):
+def test_a_valid_spec_has_no_faults(text, faults):
     assert faults(text) == []
 
 
-def test_all_faults_come_at_once_from_top_to_bottom(faults):
+def test_all_errors_are_reported_in_the_order_of_the_file(faults):
     text = SPEC.replace("units: 10", "units: 9").replace("[accuracy]", "[MeanIoU: 10]")
     found = faults(text.replace("size: 0.2", "size: 5000"))
 
     assert [fault.code for fault in found] == ["NN121", "NN125", "NN120"]
 
 
-def test_reading_refuses_what_is_sure_to_fail_but_not_what_is_only_unwise(tmp_path: Path):
-    """`train`, `kfold` and `check` show the very same errors, because they read the same way."""
+def test_reading_raises_for_errors_but_not_for_warnings(tmp_path: Path):
+    """`train` and `kfold` read a spec in this way, and show the same errors as `check`."""
     path = tmp_path / "x.yaml"
     path.write_text(SPEC.replace("{rescale: 16}, ", ""))
 

@@ -1,17 +1,16 @@
-"""Output shapes and parameter counts of a stack of layers, without Keras.
+"""Output shapes and parameter counts of a stack of layers, computed without Keras.
 
-The rules are those of Keras's documentation of each layer, <https://keras.io/api/layers/>, and
-the tests hold them against Keras itself. They know less than Keras does, and say so: a layer
-without a rule, and an argument in a form that a rule does not read, leave it and all that follow
-unchecked. A problem is reported only where Keras is sure to refuse the layer.
+The rules follow Keras's documentation, <https://keras.io/api/layers/>, and tests compare them with
+Keras. A layer without a rule, or with an unusual form of an argument, leaves itself and all layers
+after it unchecked. A problem is reported only where Keras is certain to refuse the layer.
 """
 
-# ruff: noqa: F401 - modules are imported for the rules that they enter
-from nnrun.check.shapes import features, grid
-from nnrun.check.shapes.layer import RULES
-from nnrun.check.shapes.tracing import Row, Trace, Traced, trace
+# ruff: noqa: F401 - the modules register their rules
+from nnrun.check.shapes import core, spatial
+from nnrun.check.shapes.layer import RULES, LayerOutput, Shape
+from nnrun.check.shapes.tracing import Trace, trace
 
-KNOWN = frozenset(RULES)
-"""The layers that have a rule, by their names in Keras."""
+SUPPORTED = frozenset(RULES)
+"""The layers with a rule."""
 
-__all__ = ["KNOWN", "Row", "Trace", "Traced", "trace"]
+__all__ = ["SUPPORTED", "LayerOutput", "Shape", "Trace", "trace"]

@@ -1,210 +1,217 @@
-"""What one layer makes of a row, by rules that are written down once for each kind of layer.
+"""Arguments and output of one layer, and the registry of shape rules.
 
-A rule takes the layer's arguments and the shape of a row without the batch. It gives an outcome,
-or raises one of two errors: `Unsure` where the rules do not say what Keras would do, and `Unfit`
-where Keras is sure to refuse the row.
+A rule computes the output of a layer from its arguments and the shape of an input row, without
+the batch dimension. It raises `UnknownShape` where it cannot tell what Keras would do, and
+`IncompatibleShape` where Keras is certain to refuse the input.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import Component
-
-# The arguments of a layer as YAML gives them, with Keras's defaults from the catalogue.
-#
-# Keras takes many forms of an argument. Only the plain ones are read here; any other is `Unsure`.
-
-# Each adds or replaces weights in a way of its own.
-_UNUSUAL = ("lora_rank", "quantization_config", "weights")
-# Any other may be the name of a quantization, which replaces weights.
-_NUMBERS = frozenset(
-    (None, "float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
-)
-# Halves what it gets, and Keras does not say so beforehand.
-_HALVING = "glu"
-
-
-class Unsure(Exception):
-    """The rules do not say what Keras would do."""
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """All arguments of one layer by name, said or by default."""
-
-    values: Mapping[str, Any]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training may change the layer."""
-        return "trainable" not in self.values or self.flag("trainable")
-
-    def flag(self, name: str) -> bool:
-        """An argument that is true or false."""
-        value = self.values[name]
-        if not isinstance(value, bool):
-            raise Unsure
-        return value
-
-    def word(self, name: str, *allowed: str) -> str:
-        """An argument that is one of some words."""
-        value = self.values[name]
-        if not isinstance(value, str) or value not in allowed:
-            raise Unsure
-        return value
-
-    def count(self, name: str) -> int:
-        """An argument that is a whole number above 0."""
-        return whole(self.values[name])
-
-    def counts(self, name: str, many: int) -> tuple[int, ...]:
-        """An argument with one whole number above 0 for each direction, or one for all."""
-        return wholes(self.values[name], many)
-
-    def axes(self, name: str) -> tuple[int, ...]:
-        """An argument that names one axis or several, each once; the batch, axis 0, is none."""
-        value = self.values[name]
-        found = tuple(value) if isinstance(value, list) else (value,)
-        if not found or not all(is_whole(axis) and axis != 0 for axis in found):
-            raise Unsure
-        if len({*found}) != len(found):
-            raise Unsure
-        return found
-
-
-def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number; true and false are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def whole(value: Any, *, least: int = 1) -> int:
-    """A whole number that is not below the least."""
-    if not is_whole(value) or value < least:
-        raise Unsure
-    return int(value)
-
-
-def wholes(value: Any, many: int, *, least: int = 1) -> tuple[int, ...]:
-    """As many whole numbers; a single one stands for each of them."""
-    values = value if isinstance(value, list) else [value] * many
-    if len(values) != many:
-        raise Unsure
-    return tuple(whole(each, least=least) for each in values)
-
-
-def read(component: Component) -> Arguments:
-    """The arguments of a layer.
-
-    Raises:
-        Unsure: one is missing, unknown, or changes a layer in a way of its own.
-    """
-    named = catalogue.name_lone_argument("layers", component)
-    accepted = catalogue.arguments("layers", named.name)
-    missing = {name for name, each in accepted.items() if each.required} - {*named.arguments}
-    if missing or not {*named.arguments} <= {*accepted}:
-        raise Unsure
-    values = {name: named.arguments.get(name, each.default) for name, each in accepted.items()}
-    activations = [values[n] for n, each in accepted.items() if each.kind == "activations"]
-    if not (_plain(values) and all(map(_keeps_the_shape, activations))):
-        raise Unsure
-    return Arguments(values)
-
-
-def _plain(values: Mapping[str, Any]) -> bool:
-    dtype = values.get("dtype")
-    unusual = any(values.get(name) is not None for name in _UNUSUAL)
-    return not unusual and (dtype is None or isinstance(dtype, str)) and dtype in _NUMBERS
-
-
-def _keeps_the_shape(activation: Any) -> bool:
-    if activation is None:
-        return True
-    known = isinstance(activation, str) and catalogue.is_known("activations", activation)
-    return known and activation != _HALVING
-
+from nnrun.spec.component import Component, as_arguments
+from nnrun.spec.tree import KeyPath
 
 Shape = tuple[int | None, ...]
+"""Shape of a row; None for an unknown length."""
+
+# Arguments that add or replace weights.
+_UNUSUAL = ("lora_rank", "quantization_config", "weights")
+# Other dtypes may be quantizations, which replace weights.
+_DTYPES = (None, "float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 
 
-class Unfit(Exception):
-    """Keras is sure to refuse the row; the text says what the layer takes or what is amiss.
+class UnknownShape(Exception):
+    """No rule can tell what Keras would do."""
+
+
+class IncompatibleShape(Exception):
+    """Keras is certain to refuse the input.
 
     Args:
-        text: as above.
-        path: from the layer that was asked to the one inside it that refuses; empty for itself.
-        layer: the name of the one inside.
-        shape: of the row that this one gets.
+        reason: why, such as the expected shape.
+        path: from the outer layer to the layer that refuses; empty for the layer itself.
+        layer: name of the inner layer.
+        shape: of the input of the inner layer.
     """
 
     def __init__(
-        self, text: str, *, path: tuple[str | int, ...] = (), layer: str = "", shape: Shape = ()
+        self, reason: str, *, path: KeyPath = (), layer: str = "", shape: Shape = ()
     ) -> None:
-        super().__init__(text)
+        super().__init__(reason)
         self.path = path
         self.layer = layer
         self.shape = shape
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What comes out of a layer, and what the layer holds.
+class LayerOutput:
+    """Output shape and parameters of a layer.
 
     Args:
-        shape: of one row, without the batch.
-        weights: how many numbers training changes, unless the layer is frozen.
-        statistics: how many numbers are kept but never trained, such as a moving mean.
+        shape: of an output row.
+        trainable: number of weights that training updates.
+        non_trainable: number of other weights, such as moving averages.
     """
 
     shape: Shape
-    weights: int = 0
-    statistics: int = 0
+    trainable: int = 0
+    non_trainable: int = 0
 
     @property
-    def frozen(self) -> Outcome:
-        """The same with nothing left to train."""
-        return Outcome(self.shape, 0, self.weights + self.statistics)
+    def parameters(self) -> int:
+        """Number of all weights."""
+        return self.trainable + self.non_trainable
 
 
-Rule = Callable[[Arguments, Shape], Outcome]
-RULES: dict[str, Rule] = {}
+def combine(shape: Shape, outputs: Iterable[LayerOutput]) -> LayerOutput:
+    """The sum of the parameters of several layers, with another output shape."""
+    parts = list(outputs)
+    return LayerOutput(
+        shape, sum(part.trainable for part in parts), sum(part.non_trainable for part in parts)
+    )
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Enters a function as the rule for layers of these names."""
+@dataclass(frozen=True)
+class Arguments:
+    """All arguments of a layer by name, with Keras's defaults.
 
-    def entered(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names, function))
-        return function
-
-    return entered
-
-
-def outcome(component: Component, shape: Shape) -> Outcome:
-    """What a layer makes of a row.
-
-    Raises:
-        Unsure: no rule says it.
-        Unfit: Keras is sure to refuse the row.
+    Only the most common form of each argument is supported; others raise `UnknownShape`.
     """
-    if component.name not in RULES:
-        raise Unsure
-    arguments = read(component)
-    found = RULES[component.name](arguments, shape)
-    return found if arguments.trainable else found.frozen
+
+    values: Mapping[str, object]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer is not frozen."""
+        return "trainable" not in self.values or self.flag("trainable")
+
+    def flag(self, name: str) -> bool:
+        """A boolean argument."""
+        value = self.values[name]
+        if not isinstance(value, bool):
+            raise UnknownShape
+        return value
+
+    def choice(self, name: str, *allowed: str) -> str:
+        """An argument that must be one of some words."""
+        value = self.values[name]
+        if not isinstance(value, str) or value not in allowed:
+            raise UnknownShape
+        return value
+
+    def size(self, name: str) -> int:
+        """A positive integer."""
+        return integer(self.values[name])
+
+    def sizes(self, name: str, rank: int) -> tuple[int, ...]:
+        """One positive integer per spatial dimension, or one for all."""
+        return integers(self.values[name], rank)
+
+    def axes(self, name: str) -> tuple[int, ...]:
+        """One axis or several different ones; 0, the batch, is not allowed."""
+        value = self.values[name]
+        axes = tuple(value) if isinstance(value, list) else (value,)
+        if not axes or not all(is_integer(axis) and axis != 0 for axis in axes):
+            raise UnknownShape
+        if len(set(axes)) != len(axes):
+            raise UnknownShape
+        return axes
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer and not a boolean."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def integer(value: object, *, minimum: int = 1) -> int:
+    """An integer of at least `minimum`."""
+    if not is_integer(value) or value < minimum:
+        raise UnknownShape
+    return value
+
+
+def integers(value: object, count: int, *, minimum: int = 1) -> tuple[int, ...]:
+    """A list of `count` integers; a single integer is repeated."""
+    values = value if isinstance(value, list) else [value] * count
+    if len(values) != count:
+        raise UnknownShape
+    return tuple(integer(item, minimum=minimum) for item in values)
 
 
 def known(length: int | None) -> int:
-    """A length that the weights of a layer depend on."""
+    """A length that the number of weights depends on."""
     if length is None:
-        raise Unsure
+        raise UnknownShape
     return length
 
 
-def elements(shape: Shape) -> int | None:
-    """How many numbers a row holds, None where one of its lengths is unknown."""
-    return math.prod(map(known, shape)) if None not in shape else None
+Rule = Callable[[Arguments, Shape], LayerOutput]
+RULES: dict[str, Rule] = {}
+"""By the name of a layer."""
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Registers a function as the rule of the named layers."""
+
+    def register(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def parse_layer(value: object) -> Component:
+    """A layer inside another one, as YAML gives it."""
+    if isinstance(value, str):
+        return Component(name=value)
+    if not isinstance(value, dict) or len(value) != 1:
+        raise UnknownShape
+    [(name, arguments)] = value.items()
+    return Component(name=str(name), arguments=as_arguments(arguments))
+
+
+def parse_arguments(layer: Component) -> Arguments:
+    """The arguments of a layer.
+
+    Raises:
+        UnknownShape: an argument is missing or unknown, or changes the weights or the shape.
+    """
+    given = catalogue.name_lone_argument("layers", layer).arguments
+    accepted = catalogue.arguments("layers", layer.name)
+    required = {name for name, argument in accepted.items() if argument.required}
+    if not required <= given.keys() <= accepted.keys():
+        raise UnknownShape
+    values = {name: given.get(name, argument.default) for name, argument in accepted.items()}
+    if any(values.get(name) is not None for name in _UNUSUAL):
+        raise UnknownShape
+    if values.get("dtype") not in _DTYPES:
+        raise UnknownShape
+    for name, argument in accepted.items():
+        if argument.kind == "activations" and not _keeps_shape(values[name]):
+            raise UnknownShape
+    return Arguments(values)
+
+
+def _keeps_shape(activation: object) -> bool:
+    if not isinstance(activation, str):
+        return activation is None
+    # `glu` halves its input, although Keras reports the full shape.
+    return catalogue.is_known("activations", activation) and activation != "glu"
+
+
+def layer_output(layer: Component, shape: Shape) -> LayerOutput:
+    """The output of a layer for an input row.
+
+    Raises:
+        UnknownShape: no rule covers the layer with these arguments.
+        IncompatibleShape: Keras is certain to refuse the input.
+    """
+    if layer.name not in RULES:
+        raise UnknownShape
+    arguments = parse_arguments(layer)
+    output = RULES[layer.name](arguments, shape)
+    return output if arguments.trainable else LayerOutput(output.shape, 0, output.parameters)

@@ -1,80 +1,79 @@
-"""Stacks drawn at random: what is said of them is what Keras makes of them."""
+"""Random layers and stacks have the shapes and parameters that Keras gives them."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from nnrun.check.shapes import KNOWN, Row, Traced, trace
+from nnrun.check.shapes import SUPPORTED, Shape, trace
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import component
-from nnrun.spec.component import Component
+from nnrun.spec.component import COMPOSITES, Component
+from tests.check.shapes.reference import keras_outputs
 
-# Of a mask that a layer does not hand on.
+# A layer without masking support follows an `Embedding` with `mask_zero`.
 pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 
-KerasSays = Callable[[list[Component], Row], tuple[Traced, ...]]
 Strategy = st.SearchStrategy[Any]
+Stack = tuple[list[Component], Shape, str]
 
-small, rate, yes_or_no = st.integers(1, 5), st.floats(0, 0.9), st.booleans()
-LARGEST = 20_000  # numbers in a row, beyond which a stack ends
+small, rate, boolean = st.integers(1, 5), st.floats(0, 0.9), st.booleans()
+lengths, fraction = st.integers(1, 9), st.floats(0.1, 0.9)
+LARGEST = 20_000  # values in a row, beyond which a stack ends
 
-ORDER = {"data_format": st.sampled_from(["channels_last", "channels_first"])}
-FROZEN = {"trainable": yes_or_no}
-WORD = st.sampled_from(["relu", "tanh", "linear", "softmax", None])
-
-
-def told(needed: dict[str, Strategy] | None = None, **optional: Strategy) -> Strategy:
-    """Arguments of a layer."""
-    return st.fixed_dictionaries(needed or {}, optional=optional)
+FORMAT = {"data_format": st.sampled_from(["channels_last", "channels_first"])}
+FROZEN = {"trainable": boolean}
+ACTIVATION = st.sampled_from(["relu", "tanh", "linear", "softmax", None])
+RANKS = (1, 2, 3)
 
 
-def directions(rank: int, values: Strategy) -> Strategy:
-    """One value for all directions, or one for each."""
+def arguments(required: dict[str, Strategy] | None = None, **optional: Strategy) -> Strategy:
+    return st.fixed_dictionaries(required or {}, optional=optional)
+
+
+def per_dimension(rank: int, values: Strategy) -> Strategy:
+    """One value for all dimensions, or one for each."""
     return values | st.lists(values, min_size=rank, max_size=rank)
 
 
-def kernels(rank: int, *, transposed: bool = False, **needed: Strategy) -> Strategy:
-    padding = ["valid", "same", *(["causal"] if rank == 1 and "filters" in needed else [])]
-    extra = directions(rank, st.integers(0, 2))
-    usual = {
-        "padding": st.sampled_from(padding),
-        "use_bias": yes_or_no,
-        "activation": WORD,
+def kernels(rank: int, *, transposed: bool = False, **required: Strategy) -> Strategy:
+    causal = ["causal"] if rank == 1 and "filters" in required and not transposed else []
+    optional = {
+        "padding": st.sampled_from(["valid", "same", *causal]),
+        "use_bias": boolean,
+        "activation": ACTIVATION,
         **FROZEN,
-        **ORDER,
-        **({"output_padding": extra} if transposed else {}),
+        **FORMAT,
+        **({"output_padding": per_dimension(rank, st.integers(0, 2))} if transposed else {}),
     }
-    kernel = {"kernel_size": directions(rank, small), **needed}
-    strided = told(kernel, strides=directions(rank, small), **usual)
-    return strided | told(kernel, dilation_rate=directions(rank, st.integers(1, 3)), **usual)
+    kernel = {"kernel_size": per_dimension(rank, small), **required}
+    strided = arguments(kernel, strides=per_dimension(rank, small), **optional)
+    dilated = arguments(kernel, dilation_rate=per_dimension(rank, st.integers(1, 3)), **optional)
+    return strided | dilated
 
 
-def grouped(rank: int) -> Strategy:
+def convolutions(rank: int) -> Strategy:
     by_groups = st.tuples(small, st.integers(1, 3), kernels(rank, filters=small))
     grouped = by_groups.map(lambda t: {**t[2], "filters": t[0] * t[1], "groups": t[1]})
     return kernels(rank, filters=small) | grouped
 
 
-def deep(rank: int, **needed: Strategy) -> Strategy:
-    return st.tuples(kernels(rank, **needed), told(depth_multiplier=small)).map(
-        lambda both: {**both[0], **both[1], "padding": _plain(both[0].get("padding"))}
-    )
-
-
-def _plain(padding: Any) -> str:
-    return "same" if padding == "same" else "valid"
+def deep_convolutions(rank: int, **required: Strategy) -> Strategy:
+    padding = {"padding": st.sampled_from(["valid", "same"])}
+    both = st.tuples(kernels(rank, **required), arguments(padding, depth_multiplier=small))
+    return both.map(lambda pair: {**pair[0], **pair[1]})
 
 
 def pools(rank: int) -> Strategy:
     padding = st.sampled_from(["valid", "same"])
-    size = {"pool_size": directions(rank, small)}
-    return told(size, strides=directions(rank, small) | st.none(), padding=padding, **ORDER)
+    size = {"pool_size": per_dimension(rank, small)}
+    return arguments(
+        size, strides=per_dimension(rank, small) | st.none(), padding=padding, **FORMAT
+    )
 
 
 def sides(rank: int) -> Strategy:
@@ -85,208 +84,221 @@ def sides(rank: int) -> Strategy:
 
 
 axes = st.integers(-4, -1) | st.integers(1, 4)
-several = st.lists(st.integers(1, 4), min_size=1, max_size=2, unique=True)
-scaled = {"scale": yes_or_no, "center": yes_or_no, **FROZEN}
-recurrent = {"return_sequences": yes_or_no, "use_bias": yes_or_no, "dropout": rate, **FROZEN}
-fraction = st.floats(0.1, 0.9)
+several_axes = st.lists(st.integers(1, 4), min_size=1, max_size=2, unique=True)
+scaled = {"scale": boolean, "center": boolean, **FROZEN}
+recurrent = {"return_sequences": boolean, "use_bias": boolean, "dropout": rate, **FROZEN}
 units = {"units": small}
 inner = st.deferred(
     lambda: st.sampled_from(sorted(ARGUMENTS)).flatmap(
-        lambda name: ARGUMENTS[name].map(lambda arguments: {name: arguments})
+        lambda name: ARGUMENTS[name].map(lambda chosen: {name: chosen})
     )
 )
 cells = st.sampled_from(["LSTM", "GRU", "SimpleRNN"]).flatmap(
-    lambda name: told(units, **recurrent).map(lambda arguments: {name: arguments})
+    lambda name: arguments(units, **recurrent).map(lambda chosen: {name: chosen})
 )
-lengths = st.integers(1, 9)
-dropping = told({"rate": rate}, **FROZEN)
-factor = told({"factor": fraction}, **FROZEN)
-plain = told(**FROZEN)
 
 ARGUMENTS: dict[str, Strategy] = {
-    **dict.fromkeys(KNOWN - component.COMPOSITES.keys(), plain),
-    "Dense": told(units, use_bias=yes_or_no, activation=WORD, **FROZEN),
-    "Embedding": told({"input_dim": small, "output_dim": small}, mask_zero=yes_or_no, **FROZEN),
-    "PReLU": told(shared_axes=st.integers(1, 4) | several, **FROZEN),
-    "Reshape": told({"target_shape": st.lists(lengths | st.just(-1), min_size=1, max_size=3)}),
-    "Permute": told(
+    **dict.fromkeys(SUPPORTED - COMPOSITES.keys(), arguments(**FROZEN)),
+    "Dense": arguments(units, use_bias=boolean, activation=ACTIVATION, **FROZEN),
+    "Embedding": arguments({"input_dim": small, "output_dim": small}, mask_zero=boolean, **FROZEN),
+    "PReLU": arguments(shared_axes=st.integers(1, 4) | several_axes, **FROZEN),
+    "Reshape": arguments({"target_shape": st.lists(lengths | st.just(-1), min_size=1, max_size=3)}),
+    "Permute": arguments(
         {"dims": st.integers(1, 4).flatmap(lambda n: st.permutations(range(1, n + 1)))}
     ),
-    "RepeatVector": told({"n": small}),
-    "BatchNormalization": told(axis=axes, renorm=yes_or_no, **scaled),
-    "LayerNormalization": told(axis=axes | several, **scaled),
-    "GroupNormalization": told({"groups": small | st.just(-1)}, axis=axes, **scaled),
-    "RMSNormalization": told(axis=axes, **FROZEN),
-    "UnitNormalization": told(axis=axes | several),
-    "Normalization": told({"mean": fraction, "variance": fraction}, invert=yes_or_no),
-    "Rescaling": told({"scale": fraction}, offset=fraction),
-    "Activation": told({"activation": WORD}),
-    "GaussianNoise": told({"stddev": fraction}),
-    **dict.fromkeys(("Dropout", "GaussianDropout", "AlphaDropout"), dropping),
-    **dict.fromkeys(("Resizing", "CenterCrop"), told({"height": small, "width": lengths}, **ORDER)),
+    "RepeatVector": arguments({"n": small}),
+    "BatchNormalization": arguments(axis=axes, renorm=boolean, **scaled),
+    "LayerNormalization": arguments(axis=axes | several_axes, **scaled),
+    "GroupNormalization": arguments({"groups": small | st.just(-1)}, axis=axes, **scaled),
+    "RMSNormalization": arguments(axis=axes, **FROZEN),
+    "UnitNormalization": arguments(axis=axes | several_axes),
+    "Normalization": arguments({"mean": fraction, "variance": fraction}, invert=boolean),
+    "Rescaling": arguments({"scale": fraction}, offset=fraction),
+    "Activation": arguments({"activation": ACTIVATION}),
+    "GaussianNoise": arguments({"stddev": fraction}),
+    **dict.fromkeys(
+        ("Dropout", "GaussianDropout", "AlphaDropout"), arguments({"rate": rate}, **FROZEN)
+    ),
+    **dict.fromkeys(
+        ("Resizing", "CenterCrop"), arguments({"height": small, "width": lengths}, **FORMAT)
+    ),
     **dict.fromkeys(
         "RandomRotation RandomContrast RandomBrightness RandomHue RandomSaturation "
         "RandomSharpness RandomColorDegeneration".split(),
-        factor,
+        arguments({"factor": fraction}, **FROZEN),
     ),
-    "RandomPosterization": told({"factor": small}),
-    "RandomZoom": told({"height_factor": fraction}),
-    "RandomTranslation": told({"height_factor": fraction, "width_factor": fraction}),
-    "LSTM": told(units, **recurrent),
-    "GRU": told(units, reset_after=yes_or_no, **recurrent),
-    "SimpleRNN": told(units, **recurrent),
-    "Bidirectional": told(
+    "RandomPosterization": arguments({"factor": small}),
+    "RandomZoom": arguments({"height_factor": fraction}),
+    "RandomTranslation": arguments({"height_factor": fraction, "width_factor": fraction}),
+    "LSTM": arguments(units, **recurrent),
+    "GRU": arguments(units, reset_after=boolean, **recurrent),
+    "SimpleRNN": arguments(units, **recurrent),
+    "Bidirectional": arguments(
         {"layer": cells}, merge_mode=st.sampled_from(["concat", "sum", "mul", "ave"])
     ),
-    "TimeDistributed": told({"layer": inner}),
-    **{f"SpatialDropout{rank}D": told({"rate": rate}) for rank in (1, 2, 3)},
-    **{f"{word}{rank}D": grouped(rank) for word in ("Conv", "Convolution") for rank in (1, 2, 3)},
+    "TimeDistributed": arguments({"layer": inner}),
+    **{f"SpatialDropout{rank}D": arguments({"rate": rate}) for rank in RANKS},
+    **{f"Conv{rank}D": convolutions(rank) for rank in RANKS},
+    **{f"Conv{rank}DTranspose": kernels(rank, transposed=True, filters=small) for rank in RANKS},
+    **{f"SeparableConv{rank}D": deep_convolutions(rank, filters=small) for rank in (1, 2)},
+    **{f"DepthwiseConv{rank}D": deep_convolutions(rank) for rank in (1, 2)},
+    **{f"{kind}Pooling{rank}D": pools(rank) for kind in ("Max", "Average") for rank in RANKS},
     **{
-        f"{word}{rank}DTranspose": kernels(rank, transposed=True, filters=small)
-        for word in ("Conv", "Convolution")
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"Separable{word}{rank}D": deep(rank, filters=small)
-        for word in ("Conv", "Convolution")
-        for rank in (1, 2)
-    },
-    **{f"DepthwiseConv{rank}D": deep(rank) for rank in (1, 2)},
-    **{
-        f"{kind}{rank}D": pools(rank)
-        for kind in ("MaxPooling", "MaxPool", "AveragePooling", "AvgPool")
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"Global{kind}{rank}D": told(keepdims=yes_or_no, **ORDER)
-        for kind in ("MaxPooling", "MaxPool", "AveragePooling", "AvgPool")
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"Adaptive{kind}Pooling{rank}D": told({"output_size": directions(rank, small)}, **ORDER)
+        f"Global{kind}Pooling{rank}D": arguments(keepdims=boolean, **FORMAT)
         for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
+        for rank in RANKS
     },
-    **{f"ZeroPadding{rank}D": told(padding=sides(rank), **ORDER) for rank in (1, 2, 3)},
-    **{f"Cropping{rank}D": told(cropping=sides(rank)) for rank in (1, 2, 3)},
-    **{f"UpSampling{rank}D": told(size=directions(rank, st.integers(1, 3))) for rank in (2, 3)},
-    "UpSampling1D": told(size=small),
+    **{
+        f"Adaptive{kind}Pooling{rank}D": arguments(
+            {"output_size": per_dimension(rank, small)}, **FORMAT
+        )
+        for kind in ("Max", "Average")
+        for rank in RANKS
+    },
+    **{f"ZeroPadding{rank}D": arguments(padding=sides(rank), **FORMAT) for rank in RANKS},
+    **{f"Cropping{rank}D": arguments(cropping=sides(rank)) for rank in RANKS},
+    **{
+        f"UpSampling{rank}D": arguments(size=per_dimension(rank, st.integers(1, 3)))
+        for rank in (2, 3)
+    },
+    "UpSampling1D": arguments(size=small),
 }
-TAKES = {"LSTM": 2, "GRU": 2, "SimpleRNN": 2, "Bidirectional": 2, "RepeatVector": 1}
-
-
-def suits(name: str, dimensions: int) -> bool:
-    """Whether a layer takes rows of so many dimensions, as far as its name says."""
-    if name in TAKES:
-        return TAKES[name] == dimensions
-    if name.startswith("Random") or name in ("Resizing", "CenterCrop"):
-        return dimensions == 3
-    found = re.search(r"(\d)D", name)
-    return found is None or int(found[1]) + 1 == dimensions
-
-
-@st.composite
-def stacks(draw: st.DrawFn) -> tuple[list[Component], Row]:
-    """Mostly layers that suit what they follow."""
-    length = lengths if draw(st.integers(0, 4)) else lengths | st.none()
-    dtype = draw(st.sampled_from(["float32", "int32"]))
-    dimensions = draw(st.sampled_from([2, 3, 1, 3, 4, 2, 3, 0]))
-    row = Row(tuple(draw(length) for _ in range(dimensions)), dtype)
-    stack: list[Component] = []
-    shape: tuple[int | None, ...] | None = row.shape
-    for _ in range(draw(small)):
-        suiting = [n for n in sorted(ARGUMENTS) if shape is None or suits(n, len(shape))]
-        name = draw(st.sampled_from(suiting if draw(st.integers(0, 9)) else sorted(ARGUMENTS)))
-        stack.append(Component(name=name, arguments=draw(ARGUMENTS[name])))
-        shape = trace(stack, row).shape
-        if shape is not None and (len(shape) > 5 or _numbers(shape) > LARGEST):
-            break
-    return stack, row
-
-
-def _numbers(shape: tuple[int | None, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= length or 1
-    return product
-
-
-def loose(name: str) -> bool:
-    """Whether Keras lets a layer stand on some rows that it cannot work on, or only by chance.
-
-    `LayerNormalization` stands along an axis of unknown length where it has nothing to learn, and
-    a transposed convolution may leave nothing of a row.
-    """
-    kinds = ("Random", "Adaptive", "TimeDistributed", "LayerNormalization")
-    pictures = name in ("Resizing", "CenterCrop", "AutoContrast", "Solarization")
-    return pictures or name.startswith(kinds) or name.endswith("Transpose")
-
-
-def compare(stack: list[Component], row: Row, keras_says: KerasSays) -> None:
-    found = trace(stack, row)
-    try:
-        said = keras_says(stack, row)
-    except IncompatibleSpec as refused:
-        compare_refusal(stack, row, refused, keras_says)
-        return
-    event("built, and followed" if found.unchecked is None else "built, and unchecked")
-
-    assert found.problems == ()
-    assert found.layers == said[: len(found.layers)]
-    assert found.unchecked is None or loose(stack[found.unchecked].name)
-
-
-def compare_refusal(
-    stack: list[Component], row: Row, refused: IncompatibleSpec, keras_says: KerasSays
-) -> None:
-    found = trace(stack, row)
-    _, index = refused.path
-    assert isinstance(index, int)
-    event("refused, and foreseen" if found.problems else "refused, and not foreseen")
-    before = keras_says(stack[:index], row) if index else ()
-
-    assert found.layers[:index] == before[: len(found.layers)]
-    assert [problem.path for problem in found.problems] in ([], [refused.path])
-
-
-TRIED = settings(
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+# Keras has a second name for some layers.
+for _long, _short in (
+    ("MaxPooling", "MaxPool"),
+    ("AveragePooling", "AvgPool"),
+    ("Conv", "Convolution"),
+):
+    _renamed = {name.replace(_long, _short): chosen for name, chosen in ARGUMENTS.items()}
+    ARGUMENTS.update({name: chosen for name, chosen in _renamed.items() if name in SUPPORTED})
+DIMENSIONS = {"LSTM": 2, "GRU": 2, "SimpleRNN": 2, "Bidirectional": 2, "RepeatVector": 1}
+IMAGE_LAYERS = (
+    *("Resizing", "CenterCrop", "AutoContrast", "Solarization", "MixUp", "CutMix"),
+    *("RandAugment", "AugMix", "ContrastLimitedAdaptiveHistogramEqualization"),
 )
 
 
-@settings(TRIED, max_examples=120)
-@given(stacks())
-def test_a_stack_is_followed_as_keras_builds_it(
-    keras_says: KerasSays, drawn: tuple[list[Component], Row]
-) -> None:
-    compare(*drawn, keras_says)
+def accepts(name: str, dimensions: int) -> bool:
+    """Whether a layer accepts rows with that many dimensions, as far as its name shows."""
+    if name.startswith("Random") or name in IMAGE_LAYERS:
+        return dimensions == 3
+    by_name = re.search(r"(\d)D", name)
+    expected = int(by_name[1]) + 1 if by_name else DIMENSIONS.get(name, dimensions)
+    return expected == dimensions
 
 
-@settings(TRIED, max_examples=80)
-@given(stacks(), st.integers(0, 15))
-def test_a_length_that_is_not_known_changes_nothing_that_is_said(
-    drawn: tuple[list[Component], Row], unknown: int
-) -> None:
-    """Less may be said of such a stack, and nothing else."""
-    stack, row = drawn
-    hidden = (None if unknown & 1 << axis else each for axis, each in enumerate(row.shape))
-    with_all, without = trace(stack, row), trace(stack, Row(tuple(hidden)))
+@st.composite
+def stacks(draw: st.DrawFn, first: str | None = None) -> Stack:
+    """Layers, most of which accept their input, its shape and dtype.
 
-    for less, more in zip(without.layers, with_all.layers, strict=False):
-        assert (less.parameters, less.trainable) == (more.parameters, more.trainable)
-        assert all(few in (None, many) for few, many in zip(less.shape, more.shape, strict=True))
-    assert [each.path for each in without.problems] in (
-        [],
-        [each.path for each in with_all.problems],
+    Args:
+        draw: draws from a strategy.
+        first: the only layer.
+    """
+    known = lengths if first is None else st.integers(6, 9)
+    length = known if draw(st.integers(0, 4)) else known | st.none()
+    dimensions = draw(
+        st.sampled_from([n for n in (2, 3, 1, 3, 4, 2, 3, 0) if not first or accepts(first, n)])
     )
+    shape = tuple(draw(length) for _ in range(dimensions))
+    if first is not None:
+        channels = st.just(3) if first in IMAGE_LAYERS or first.startswith("Random") else length
+        shape = (*shape[:-1], draw(channels)) if shape else shape
+        return [Component(name=first, arguments=draw(ARGUMENTS[first]))], shape, "float32"
+    layers: list[Component] = []
+    output: Shape | None = shape
+    for _ in range(draw(small)):
+        fitting = [n for n in sorted(ARGUMENTS) if output is None or accepts(n, len(output))]
+        name = draw(st.sampled_from(fitting if draw(st.integers(0, 9)) else sorted(ARGUMENTS)))
+        layers.append(Component(name=name, arguments=draw(ARGUMENTS[name])))
+        output = trace(layers, shape).shape
+        if output is not None:
+            size = math.prod(1 if length is None else length for length in output)
+            if len(output) > 5 or size > LARGEST:
+                break
+    return layers, shape, draw(st.sampled_from(["float32", "int32"]))
+
+
+def lenient(name: str) -> bool:
+    """Whether Keras builds a layer for some rows that it cannot process.
+
+    `LayerNormalization` accepts an axis of unknown length if it has no weights, and the output of a
+    transposed convolution may be empty.
+    """
+    kinds = ("Random", "Adaptive", "TimeDistributed", "LayerNormalization")
+    return name in IMAGE_LAYERS or name.startswith(kinds) or name.endswith("Transpose")
+
+
+def compare(layers: list[Component], shape: Shape, dtype: str) -> bool:
+    """Compares all outputs with Keras; returns whether all are known."""
+    result = trace(layers, shape)
+    try:
+        expected = keras_outputs(layers, shape, dtype)
+    except IncompatibleSpec as error:
+        refused = error.path
+    else:
+        refused = ()
+    if refused:
+        index = int(refused[1])
+        event("refused, predicted" if result.problems else "refused, not predicted")
+        expected = keras_outputs(layers[:index], shape, dtype) if index else ()
+
+        assert result.layers[:index] == expected[: len(result.layers)]
+        assert [problem.path for problem in result.problems] in ([], [refused])
+        return False
+    event("built, known" if result.unchecked is None else "built, unknown")
+
+    assert result.problems == ()
+    assert result.layers == expected[: len(result.layers)]
+    assert result.unchecked is None or lenient(layers[result.unchecked].name)
+    return result.unchecked is None
+
+
+REPEATABLE = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
+)
+
+
+@pytest.mark.parametrize("name", sorted(SUPPORTED - COMPOSITES.keys()))
+def test_every_layer_has_the_shape_and_parameters_of_keras(name: str) -> None:
+    known: list[bool] = []
+
+    @settings(REPEATABLE, max_examples=8)
+    @given(stacks(name))
+    def compare_layer(stack: Stack) -> None:
+        known.append(compare(*stack))
+
+    compare_layer()
+
+    assert any(known)
+
+
+@settings(REPEATABLE, max_examples=100)
+@given(stacks())
+def test_a_stack_has_the_shapes_and_parameters_of_keras(stack: Stack) -> None:
+    compare(*stack)
+
+
+@settings(REPEATABLE, max_examples=80)
+@given(stacks(), st.integers(0, 15))
+def test_an_unknown_length_changes_no_known_result(stack: Stack, unknown: int) -> None:
+    """Fewer results may be known for such a stack, but none differ."""
+    layers, shape, _ = stack
+    hidden = tuple(None if unknown & 1 << axis else size for axis, size in enumerate(shape))
+    complete, partial = trace(layers, shape), trace(layers, hidden)
+
+    for less, more in zip(partial.layers, complete.layers, strict=False):
+        assert (less.parameters, less.trainable) == (more.parameters, more.trainable)
+        assert all(a in (None, b) for a, b in zip(less.shape, more.shape, strict=True))
+    paths = [[problem.path for problem in result.problems] for result in (partial, complete)]
+    assert paths[0] in ([], paths[1])
 
 
 @pytest.mark.slow
-@settings(TRIED, max_examples=6000, derandomize=False)
+@settings(REPEATABLE, max_examples=6000, derandomize=False)
 @given(stacks())
-def test_thousands_of_stacks_are_followed_as_keras_builds_them(
-    keras_says: KerasSays, drawn: tuple[list[Component], Row]
-) -> None:
-    compare(*drawn, keras_says)
+def test_thousands_of_stacks_have_the_shapes_and_parameters_of_keras(stack: Stack) -> None:
+    compare(*stack)

@@ -1,0 +1,179 @@
+"""A spec with the facts about its data and model that are known before either is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nnrun.check.shapes import LayerOutput, Shape, Trace, trace
+from nnrun.errors import IncompatibleSpec
+from nnrun.spec.component import Component
+from nnrun.spec.dataset import Embedded
+from nnrun.spec.experiment import Experiment
+from nnrun.spec.prepare import prepared_dtype
+from nnrun.spec.profile import Profile
+from nnrun.spec.tree import KeyPath
+from nnrun.spec.validation import Holdout, KFold
+
+HOLDOUT = ("validation", "holdout")
+KFOLD = ("validation", "kfold")
+
+
+@dataclass(frozen=True)
+class SpecContext:
+    """A spec with the profile of its dataset and the shapes of its layers.
+
+    Args:
+        profile: of the dataset.
+        input_shape: of a prepared row; None if unknown, or if the steps do not fit the data.
+        trace: of the layers; None likewise.
+    """
+
+    spec: Experiment
+    profile: Profile
+    input_shape: Shape | None = None
+    trace: Trace | None = None
+
+    @property
+    def input_dtype(self) -> str:
+        """Dtype of a prepared row."""
+        return prepared_dtype(self.spec.dataset.prepare)
+
+    @property
+    def layers(self) -> Iterator[tuple[Component, LayerOutput]]:
+        """The first layers with their outputs, as far as these are known."""
+        return zip(self.spec.model, self.trace.layers if self.trace else (), strict=False)
+
+    @property
+    def units(self) -> int | None:
+        """Width of the model's output, if known."""
+        shape = self.trace.shape if self.trace else None
+        return shape[0] if shape and len(shape) == 1 else None
+
+
+def spec_context(spec: Experiment) -> SpecContext:
+    """Profiles the dataset of a spec and traces its layers."""
+    profile = spec.dataset.profile()
+    if profile.open:
+        return SpecContext(spec, profile)
+    try:
+        shape = profile.shape_after(spec.dataset.prepare) or ()
+    except IncompatibleSpec:
+        return SpecContext(spec, profile)
+    return SpecContext(spec, profile, shape, trace(spec.model, shape))
+
+
+def held_out(rule: Holdout, rows: int) -> int:
+    """Number of rows that a hold-out takes from `rows` training rows.
+
+    Raises:
+        IncompatibleSpec: it takes none, or all of them.
+    """
+    path = (*HOLDOUT, "size")
+    held = rule.size if isinstance(rule.size, int) else round(rule.size * rows)
+    if held >= rows:
+        message = f"must be less than the {rows} training rows, got {held}"
+        raise IncompatibleSpec("NN120", path, message)
+    if held < 1:
+        raise IncompatibleSpec("NN120", path, f"{rule.size} of {rows} training rows holds out none")
+    return held
+
+
+def check_folds(rule: KFold, rows: int) -> None:
+    """Refuses more folds than rows.
+
+    Raises:
+        IncompatibleSpec: with the place.
+    """
+    if rule.folds is not None and rule.folds > rows:
+        message = f"must be at most the {rows} training rows, got {rule.folds}"
+        raise IncompatibleSpec("NN126", (*KFOLD, "folds"), message)
+
+
+def check_stratified(*, classes: bool, kfold: bool) -> None:
+    """Refuses stratification of a regression.
+
+    Raises:
+        IncompatibleSpec: with the place.
+    """
+    if not classes:
+        code, path = ("NN126", KFOLD) if kfold else ("NN120", HOLDOUT)
+        message = "stratify needs classes, but the labels are values"
+        raise IncompatibleSpec(code, (*path, "stratify"), message)
+
+
+def split_problems(spec: Experiment, profile: Profile) -> Iterator[IncompatibleSpec]:
+    """Splits that do not fit the number of rows or the labels."""
+    if problem := _test_split_problem(spec, profile):
+        yield problem
+        return
+    try:
+        _check_holdout(spec.validation.holdout, profile)
+    except IncompatibleSpec as error:
+        yield error
+    try:
+        _check_kfold(spec.validation.kfold, profile)
+    except IncompatibleSpec as error:
+        yield error
+
+
+def _test_split_problem(spec: Experiment, profile: Profile) -> IncompatibleSpec | None:
+    share = getattr(spec.dataset, "test_split", None)
+    if share is None or profile.train is None or profile.test is None:
+        return None
+    # The embedded datasets are always stratified.
+    needed = max(1, len(profile.classes) if isinstance(spec.dataset, Embedded) else 1)
+    rows, purpose = min((profile.train, "train"), (profile.test, "test"))
+    if rows >= needed:
+        return None
+    classes = f" for {needed} classes" if needed > 1 else ""
+    message = f"{share} leaves {max(rows, 0)} rows to {purpose} on{classes}"
+    return IncompatibleSpec("NN120", ("dataset", "test_split"), message)
+
+
+def _check_holdout(rule: Holdout | None, profile: Profile) -> None:
+    if rule and rule.stratify:
+        check_stratified(classes=not profile.is_regression, kfold=False)
+    if rule and profile.train is not None:
+        held = held_out(rule, profile.train)
+        rows, classes = min(held, profile.train - held), len(profile.classes)
+        if rule.stratify and rows < classes:
+            message = f"cannot keep the proportions of {classes} classes in {rows} rows"
+            raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message)
+
+
+def _check_kfold(rule: KFold | None, profile: Profile) -> None:
+    if rule and rule.stratify:
+        check_stratified(classes=not profile.is_regression, kfold=True)
+    if rule and profile.train is not None:
+        check_folds(rule, profile.train)
+
+
+def check_words(spec: Experiment, highest: int) -> None:
+    """Refuses word indices without a column of `multi_hot` or a row of an `Embedding`.
+
+    Args:
+        spec: its first step and first layer are checked.
+        highest: the largest word index in the data.
+
+    Raises:
+        IncompatibleSpec: with the place and a fix.
+    """
+    if not spec.dataset.prepare:
+        return
+    step, layer = spec.dataset.prepare[0], spec.model[0]
+    limit = "vectorize.max_tokens" if step.renumbers_words else "dataset.num_words"
+    if not step.accepts_word(highest):
+        columns, path = math.prod(step.shape_after(())), ("dataset", "prepare", 0)
+        message = f"{step.step} is {columns}, but word indices go up to {highest}"
+        raise _word_problem(path, message, limit)
+    needed = step.embedding_rows(highest)
+    rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
+    if needed is not None and isinstance(rows, int) and rows < needed:
+        message = f"input_dim is {rows}, but word indices go up to {needed - 1}"
+        raise _word_problem(("model", 0), message, limit)
+
+
+def _word_problem(path: KeyPath, message: str, limit: str) -> IncompatibleSpec:
+    return IncompatibleSpec("NN123", path, f"{message}; raise it, or set {limit}")

@@ -1,0 +1,82 @@
+"""Monitored metrics, and class weights."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from nnrun.check.training import check_monitors, class_weight_problems
+from nnrun.errors import IncompatibleSpec
+from nnrun.spec.component import Component
+
+
+def callback(name: str, **arguments: object) -> Component:
+    return Component(name=name, arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    ("monitoring", "names", "message"),
+    [
+        (
+            callback("EarlyStopping", monitor="val_acc"),
+            ["loss", "val_loss"],
+            "EarlyStopping watches 'val_acc', but the history will hold only loss, val_loss",
+        ),
+        (callback("ReduceLROnPlateau"), ["loss"], "ReduceLROnPlateau watches 'val_loss'"),
+        (
+            callback("ModelCheckpoint", save_best_only=True),
+            ["loss"],
+            "ModelCheckpoint watches 'val_loss'",
+        ),
+    ],
+)
+def test_a_monitor_that_is_not_logged_is_refused(
+    monitoring: Component, names: list[str], message: str
+) -> None:
+    """Keras only warns after each epoch. Default monitors count too."""
+    with pytest.raises(IncompatibleSpec, match=re.escape(message)):
+        check_monitors([monitoring], names)
+
+
+def test_callbacks_without_a_monitor_are_accepted() -> None:
+    """`ModelCheckpoint` uses its monitor only with `save_best_only`."""
+    checkpoint = callback("ModelCheckpoint", filepath="a.keras")
+
+    check_monitors([callback("TerminateOnNaN"), callback("CSVLogger"), checkpoint], ["loss"])
+
+
+NAMES = ("ham", "spam")
+UNREAD = range(2)
+
+
+@pytest.mark.parametrize(
+    ("weight", "classes"),
+    [
+        (None, ()),
+        ("balanced", NAMES),
+        ({}, NAMES),
+        ({"spam": 2.0}, NAMES),
+        ({"0": 1.0, "1": 2.0}, NAMES),
+        ({"eggs": 2.0}, UNREAD),  # names are unknown until the rows are read
+    ],
+)
+def test_classes_are_given_by_name_or_number(weight: object, classes: range) -> None:
+    assert [*class_weight_problems(weight, classes)] == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("weight", "classes", "message"),
+    [
+        ({"2": 1.0}, UNREAD, "there is no class 2; they are numbered from 0 to 1"),
+        ({"span": 1.0}, NAMES, "there is no class 'span'; did you mean 'spam'?"),
+        ({"eggs": 1.0}, NAMES, "there is no class 'eggs'; there are 'ham' and 'spam'"),
+        ("balanced", (), "weighs classes, but the labels are values"),
+    ],
+)
+def test_a_weight_of_an_unknown_class_is_refused(
+    weight: object, classes: range, message: str
+) -> None:
+    [problem] = class_weight_problems(weight, classes)  # type: ignore[arg-type]
+
+    assert problem.args == ("NN122", ("training", "class_weight"), message)

@@ -1,0 +1,192 @@
+"""User data are checked before anything heavy is loaded, and images are not read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+IMAGES = """\
+dataset: {name: images, path: pets, image_size: [8, 8], prepare: [rescale]}
+model: [Flatten, Dense: {units: 2, activation: softmax}]
+training: {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 2}
+validation: {holdout: {size: 0.2}}
+"""
+TABLE = """\
+dataset: {name: csv, path: cars.csv, target: mpg}
+model: [Dense: {units: 1}]
+training: {optimizer: adam, loss: mse, epochs: 2}
+validation: {holdout: {size: 0.2}}
+"""
+TEXTS = """\
+dataset: {name: text, path: texts.csv, prepare: [vectorize: 100]}
+model: [Dense: {units: 2, activation: softmax}]
+training: {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 2}
+validation: {holdout: {size: 0.2}}
+"""
+CARS = "weight,context,mpg\n" + "".join(
+    f"{1000 + row},{'eu' if row % 2 else 'us'},{row % 7}\n" for row in range(40)
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of the spec, with images, tables and texts."""
+    for name in ("pets/cat", "pets/dog", "pets/.cache", "held-back/dog", "strange/horse", "one/a"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "pets" / "cat" / "1.png").write_bytes(b"not an image")
+    (tmp_path / "pets.zip").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "cars.csv").write_text(CARS, "utf-8")
+    (tmp_path / "holes.csv").write_text(CARS.replace("1003,", ",").replace("1005,", "NA,"), "utf-8")
+    (tmp_path / "unlabelled.csv").write_text(CARS.replace("eu,3\n", "eu,\n", 1), "utf-8")
+    (tmp_path / "ragged.csv").write_text(f"{CARS}1,2\n", "utf-8")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "texts.csv").write_text("text,label\n" + "it is,yes\nit is not,no\n" * 20, "utf-8")
+    (tmp_path / "cars.xlsx").write_bytes(b"PK")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("path: pests", "NN127 dataset.path: '{}/pests' is not there; did you mean 'pets'?"),
+        ("path: loop", "NN127 dataset.path: '{}/loop' is not there; did you mean 'loop'?"),
+        ("path: ~no-such-user/x", "NN127 dataset.path: '{}/~no-such-user/x' is not there"),
+        ("path: pets.zip", "NN127 dataset.path: '{}/pets.zip' is a file, and images must be in "
+         "one folder per class"),
+        ("path: one", "NN127 dataset.path: holds 1 folder, and images need at least two, one "
+         "per class"),
+        ("path: pets, classes: 3", "NN127 dataset.classes: is 3, but there are 2 folders in "
+         "{}/pets"),
+        ("path: pets, test: held-bag", "NN127 dataset.test: '{}/held-bag' is not there; did you "
+         "mean 'held-back'?"),
+        ("path: pets, test: strange", "NN127 dataset.test: holds 'horse', which {}/pets does not"),
+        ("path: pests, classes: 2", "NN228 dataset.path: '{}/pests' is not there; did you mean "
+         "'pets'?"),
+        ("path: pets, classes: 2, test: held-bag", "NN228 dataset.test: '{}/held-bag' is not "
+         "there; did you mean 'held-back'?"),
+    ],
+)  # fmt: skip
+def test_wrong_images_are_reported_with_their_place(data, expected, folder, faults):
+    [fault] = faults(IMAGES.replace("path: pets", data))
+
+    assert f"{fault.code} {fault.path}: {fault.message}" == expected.format(folder)
+    assert fault.place.line == 1
+
+
+def test_a_path_that_the_file_system_rejects_is_missing(folder, faults):
+    [fault] = faults(IMAGES.replace("path: pets", f"path: {'x' * 5000}"))
+
+    assert (fault.code, fault.path) == ("NN127", "dataset.path")
+
+
+@pytest.mark.parametrize("data", ["path: pets", "path: pets, test: held-back", "path: ./pets/"])
+def test_valid_images_are_accepted(data, folder, faults):
+    """A class may be missing among the test images, hidden folders are ignored, files not read."""
+    assert faults(IMAGES.replace("path: pets", data)) == []
+
+
+def test_missing_data_hide_errors_that_depend_on_them(folder, faults):
+    """Without the folder the number of classes is unknown."""
+    found = faults(IMAGES.replace("path: pets", "path: pests").replace("units: 2", "units: 7"))
+
+    assert [fault.code for fault in found] == ["NN127"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "data", "expected"),
+    [
+        (TABLE, "path: carts.csv, target: mpg", "path: '{}/carts.csv' is not there; did you mean "
+         "'cars.csv'?"),
+        (TABLE, "path: cars.csv, target: mgp", "target: there is no column 'mgp'; did you mean "
+         "'mpg'?"),
+        (TABLE, "path: cars.csv, target: mpg, features: [weigth]", "features[0]: there is no column "
+         "'weigth'; did you mean 'weight'?"),
+        (TABLE, "path: cars.csv, target: mpg, features: [mpg]", "features: 'mpg' is the target too"),
+        (TABLE, "path: holes.csv, target: mpg", "path: 'weight', has no value on line 5 and 1 more; "
+         "fill it with prepare: [impute: median], or leave it out of features"),
+        (TABLE, "path: unlabelled.csv, target: mpg, prepare: [impute: mean]", "path: 'mpg', the "
+         "target, has no value on line 5"),
+        (TABLE, "path: ragged.csv, target: mpg", "path: ragged.csv: line 42 has 2 cells, but the "
+         "header has 3"),
+        (TABLE, "path: empty.csv, target: mpg", "path: empty.csv: is empty; a table begins with its "
+         "column names"),
+        (TABLE, "path: cars.xlsx, target: mpg", "path: must end in .csv, .tsv or .txt"),
+        (TABLE, "path: cars.csv, target: mpg, test: carts.csv", "test: '{}/carts.csv' is not there; "
+         "did you mean 'cars.csv'?"),
+        (TEXTS, "path: texts.csv, text: txt", "text: there is no column 'txt'; did you mean 'text'?"),
+        (TEXTS, "path: texts.csv, target: labels", "target: there is no column 'labels'; did you mean "
+         "'label'?"),
+        (TEXTS, "path: cars.xlsx", "path: must be a folder, or end in .csv, .tsv or .txt"),
+        (TEXTS, "path: one", "path: needs at least two folders, one per class"),
+    ],
+)  # fmt: skip
+def test_a_wrong_table_is_reported_with_its_place(spec, data, expected, folder, faults):
+    given = "path: cars.csv, target: mpg" if spec is TABLE else "path: texts.csv"
+    [fault] = faults(spec.replace(given, data))
+
+    assert (
+        f"{fault.code} {fault.path}: {fault.message}" == f"NN127 dataset.{expected.format(folder)}"
+    )
+    assert fault.place.line == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "path: cars.csv, target: mpg",
+        "path: holes.csv, target: mpg, features: [context]",
+        "path: holes.csv, target: mpg, prepare: [impute: median]",
+    ],
+)
+def test_a_valid_table_is_accepted(data, folder, faults):
+    found = faults(TABLE.replace("path: cars.csv, target: mpg", data))
+
+    assert all(fault.is_warning for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            IMAGES.replace("units: 2", "units: 3"),
+            "the model has 3 outputs, but images has 2 classes: units must be 2",
+        ),
+        (
+            TEXTS.replace("units: 2", "units: 3"),
+            "the model has 3 outputs, but text has 2 classes: units must be 2",
+        ),
+        (
+            TABLE.replace("loss: mse", "loss: sparse_categorical_crossentropy"),
+            "sparse_categorical_crossentropy needs classes, but csv has a number per row (mpg); "
+            "use a loss such as mse",
+        ),
+    ],
+)
+def test_classes_are_known_from_the_files(spec, expected, folder, faults):
+    assert expected in [fault.message for fault in faults(spec)]
+
+
+ARRAYS = """\
+dataset: {name: npz, path: rows.npz}
+model: [Dense: {units: 3, activation: softmax}]
+training:
+  {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 2, class_weight: {7: 2}}
+validation: {holdout: {size: 0.2, stratify: true}, kfold: {folds: 3, shuffle: true, stratify: true}}
+"""
+
+
+def test_files_that_only_training_reads_are_not_checked(folder, faults):
+    (folder / "rows.npz").write_bytes(b"PK")
+
+    assert faults(ARRAYS) == []
+
+
+def test_class_weights_may_use_names_that_are_numbers(folder, faults):
+    """The names of the classes of a table are unknown to `check`; 7 is not the seventh class."""
+    spec = ARRAYS.replace("{name: npz, path: rows.npz}", "{name: csv, path: c.csv, target: kind}")
+    rows = "".join(f"{row},{['a', 'b', '7'][row % 3]}\n" for row in range(30))
+    (folder / "c.csv").write_text(f"size,kind\n{rows}", "utf-8")
+
+    assert all(fault.is_warning for fault in faults(spec))
