@@ -46,14 +46,13 @@ def comparison(series: Sequence[RunCurves], metric: str, *, rows: str) -> Figure
         metric: Keras's name, such as `accuracy`.
         rows: the rows behind the intervals, such as `test`.
     """
-    height = max(4.2, 1.4 + 0.32 * len(series))
-    figure = style.blank(10.5, height)
+    figure = style.blank(10.5, max(4.2, 1.4 + 0.32 * len(series)))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     name = style.metric_label(metric)
     _curves(left, series, metric)
     style.name_axes(left, "epoch", name)
     style.title(left, "validation solid, training thin")
-    _dots(right, series)
+    _intervals(right, series)
     style.name_axes(right, f"{rows} {name}", "")
     style.title(right, "95 % intervals")
     style.fix_layout(figure)
@@ -61,40 +60,31 @@ def comparison(series: Sequence[RunCurves], metric: str, *, rows: str) -> Figure
 
 
 def _curves(axes: Axes, series: Sequence[RunCurves], metric: str) -> None:
-    style.dress(axes)
-    for place, each in enumerate(series):
+    style.set_style(axes)
+    for index, run in enumerate(series):
+        # Colors repeat, with another line style.
+        line_style = ("-", "--", ":")[index // len(style.COLORS) % 3]
         for name, width, alpha in ((metric, 0.8, 0.7), (f"val_{metric}", 1.8, 1.0)):
-            values = curves.finite(each.history.epochs.get(name, []))
-            axes.plot(
-                np.arange(1, values.size + 1),
-                values,
-                color=_color(place),
-                linestyle=_line_style(place),
-                linewidth=width,
-                alpha=alpha,
-            )
-    curves.set_epochs(axes, max((len(each.history) for each in series), default=0))
+            values = curves.finite(run.history.epochs.get(name, []))
+            [line] = axes.plot(np.arange(1, values.size + 1), values, line_style)
+            line.set(color=_color(index), linewidth=width, alpha=alpha)
+    curves.set_epochs(axes, max((len(run.history) for run in series), default=0))
 
 
-def _dots(axes: Axes, series: Sequence[RunCurves]) -> None:
-    style.dress(axes)
-    for place, each in enumerate(series):
-        if each.interval is None:
+def _intervals(axes: Axes, series: Sequence[RunCurves]) -> None:
+    style.set_style(axes)
+    for index, run in enumerate(series):
+        if run.interval is None:
             continue
-        low, high = each.interval.low, each.interval.high
+        low, high = run.interval.low, run.interval.high
         if low is not None and high is not None:
-            axes.plot([low, high], [place, place], color=_color(place), linewidth=2)
-        axes.plot(each.interval.mean, place, "o", color=_color(place), markersize=7)
-    labels = [style.shorten(each.label) for each in series]
+            axes.plot([low, high], [index, index], color=_color(index), linewidth=2)
+        axes.plot(run.interval.mean, index, "o", color=_color(index), markersize=7)
+    labels = [style.shorten(run.label) for run in series]
     axes.set_yticks(range(len(series)), labels, parse_math=False)
     axes.set_ylim(len(series) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=list(style.ROUND)))
 
 
-def _color(place: int) -> str:
-    return style.COLORS[place % len(style.COLORS)]
-
-
-def _line_style(place: int) -> str:
-    """Colors repeat after a while, then with another line style."""
-    return ("-", "--", ":")[place // len(style.COLORS) % 3]
+def _color(index: int) -> str:
+    return style.COLORS[index % len(style.COLORS)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,7 +35,9 @@ def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
     _mark(axes, validation if validation.size else training, best_epoch)
     set_epochs(axes, max(training.size, validation.size))
     if not np.isfinite([*training, *validation]).any():
-        _write_empty(axes)
+        axes.set_yticks([])
+        text = axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes)
+        text.set(ha="center", va="center", color=style.FAINT, fontsize=style.LARGE)
     return _finish(figure, axes, columns=3, size=style.NORMAL)
 
 
@@ -51,13 +52,21 @@ def folds(
         metric: Keras's name, such as `val_mae`.
         best_epoch: of the mean, counted from 1; marked.
     """
-    figure, axes = _axes(_validation(metric))
+    figure, axes = _axes(_validation_label(metric))
     series = [finite(history.epochs.get(metric, [])) for history in histories.values()]
     mean_series = finite(mean.epochs[metric])
     for index, (number, values) in enumerate(zip(histories, series, strict=True)):
-        _plot(axes, values, **_fold_style(number, index, len(series)))
+        if len(series) <= NAMED_FOLDS:
+            color = style.COLORS[index % len(style.COLORS)]
+            label, width, alpha = f"fold {number}", 0.9, 0.75
+        else:
+            color, width, alpha = style.FAINT, 0.5, 0.5
+            label = "_" if index else "single folds"
+        axes.plot(_epochs(values), values, label=label, color=color, linewidth=width, alpha=alpha)
     label = f"mean of {len(series)} folds"
-    _plot(axes, mean_series, label=label, color=style.INK, linewidth=1.8, zorder=3)
+    axes.plot(
+        _epochs(mean_series), mean_series, label=label, color=style.INK, linewidth=1.8, zorder=3
+    )
     _mark(axes, mean_series, best_epoch)
     set_epochs(axes, max(map(len, series), default=0))
     _clip_first_epochs(axes, [*series, mean_series])
@@ -70,13 +79,14 @@ def smoothed(points: Sequence[float], metric: str, *, skip: int, best_epoch: int
     Args:
         points: one per epoch from epoch `skip + 1` on.
         metric: Keras's name, such as `val_mae`.
+        skip: number of epochs at the beginning without a point.
         best_epoch: counted from 1, skipped epochs included; marked.
     """
-    figure, axes = _axes(_validation(metric))
-    # The gap keeps each epoch at the same place as in the other plots.
+    figure, axes = _axes(_validation_label(metric))
+    # The gap keeps each epoch at the same position as in the other plots.
     series = np.concatenate([np.full(skip, np.nan), finite(points)])
     label = f"mean over folds, smoothed, without the first {skip} epochs"
-    _plot(axes, series, label=label, color=style.VALIDATION, linewidth=1.8)
+    axes.plot(_epochs(series), series, label=label, color=style.VALIDATION, linewidth=1.8)
     _mark(axes, series, best_epoch)
     set_epochs(axes, series.size)
     return _finish(figure, axes, columns=4, size=style.SMALL)
@@ -102,40 +112,29 @@ def set_epochs(axes: Axes, epochs: int) -> None:
 def _axes(y: str) -> tuple[Figure, Axes]:
     figure = style.blank(6.4, 4.2)
     axes = figure.add_subplot()
-    style.dress(axes)
+    style.set_style(axes)
     style.name_axes(axes, "epoch", y)
     return figure, axes
 
 
-def _validation(metric: str) -> str:
+def _validation_label(metric: str) -> str:
     return f"validation {style.metric_label(metric.removeprefix('val_'))}"
 
 
-def _plot(axes: Axes, series: Array, **options: Any) -> None:
-    axes.plot(np.arange(1, series.size + 1), series, **options)
+def _epochs(series: Array) -> Array:
+    return np.arange(1, series.size + 1)
 
 
 def _line(axes: Axes, series: Array, *, label: str, color: str, marker: str) -> None:
-    markers = _markers(series)
-    width = 1.6 if series.size <= MANY else 1.1
-    options = {"marker": marker if markers else "", "markersize": 4, "markevery": markers}
-    _plot(axes, series, label=label, color=color, linewidth=width, linestyle="-", **options)
-
-
-def _markers(series: Array) -> list[int]:
-    """Epochs with a marker: all of a few, else those between two gaps, which no line shows."""
     if series.size <= FEW:
-        return list(range(series.size))
-    gap = np.isnan(np.pad(series, 1, constant_values=np.nan))
-    return [int(epoch) for epoch in np.flatnonzero(~gap[1:-1] & gap[:-2] & gap[2:])]
-
-
-def _fold_style(number: int, index: int, count: int) -> dict[str, Any]:
-    if count <= NAMED_FOLDS:
-        color = style.COLORS[index % len(style.COLORS)]
-        return {"label": f"fold {number}", "color": color, "linewidth": 0.9, "alpha": 0.75}
-    label = None if index else "single folds"
-    return {"label": label, "color": style.FAINT, "linewidth": 0.5, "alpha": 0.5}
+        markers = list(range(series.size))
+    else:
+        # Without a marker, an epoch between two gaps would be invisible.
+        gap = np.isnan(np.pad(series, 1, constant_values=np.nan))
+        markers = np.flatnonzero(~gap[1:-1] & gap[:-2] & gap[2:]).tolist()
+    [line] = axes.plot(_epochs(series), series, label=label, color=color, linestyle="-")
+    line.set(linewidth=1.6 if series.size <= MANY else 1.1, markersize=4, markevery=markers)
+    line.set_marker(marker if markers else "")
 
 
 def _mark(axes: Axes, series: Array, epoch: int | None) -> None:
@@ -157,12 +156,6 @@ def _mark(axes: Axes, series: Array, epoch: int | None) -> None:
         markeredgewidth=1.2,
         zorder=4,
     )
-
-
-def _write_empty(axes: Axes) -> None:
-    axes.set_yticks([])
-    centered: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
-    axes.text(0.5, 0.5, "no finite values", color=style.FAINT, fontsize=style.LARGE, **centered)
 
 
 def _clip_first_epochs(axes: Axes, series: Sequence[Array]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,18 +16,11 @@ from nnrun.types import Array
 
 MAX_IMAGES, COLUMNS = 25, 5
 MAX_TEXTS, CHARACTERS = 8, 300
-TEXT = 9.0
-"""Font size of texts, in points."""
-
-SIDE, GAP = 1.44, 0.08
-"""Side of an image, and the margin around it."""
-CAPTION = 0.43
-"""Height of the two lines above an image."""
-LEGEND = 0.3
-"""Height of the line at the top."""
-
-PAGE, MARGIN, LINE = 7.6, 0.3, 0.175
-"""Width of a page of texts, its margin, and the height of a line."""
+TEXT = 9.0  # font size of texts, in points
+SIDE, GAP = 1.44, 0.08  # side of an image, and the margin around it
+CAPTION = 0.43  # height of the two lines above an image
+LEGEND = 0.3  # height of the line at the top
+PAGE, MARGIN, LINE = 7.6, 0.3, 0.175  # width of a page of texts, its margin, height of a line
 
 
 def image_gallery(
@@ -48,17 +40,17 @@ def image_gallery(
         predictions: class names, one per row.
         confidence: the probability of each prediction, between 0 and 1.
     """
-    shown = _displayable(np.asarray(images)[:MAX_IMAGES])
-    answers = _answers(labels, predictions, confidence)[: len(shown)]
+    shown = _rescale(np.asarray(images)[:MAX_IMAGES])
+    captions = _captions(labels, predictions, confidence)[: len(shown)]
     columns = min(COLUMNS, max(len(shown), 2))
     rows = -(-len(shown) // columns)
     cell = SIDE + 2 * GAP
     # All images share one axes: a grid of axes takes several times as long.
     figure, sheet = style.sheet(cell * columns, (cell + CAPTION) * rows + LEGEND)
-    for place, (image, answer) in enumerate(zip(shown, answers, strict=True)):
-        row, column = divmod(place, columns)
+    for index, (image, caption) in enumerate(zip(shown, captions, strict=True)):
+        row, column = divmod(index, columns)
         bottom = (cell + CAPTION) * (rows - 1 - row) + GAP
-        _image(sheet, image, answer, corner=(cell * column + GAP, bottom))
+        _image(sheet, image, caption, corner=(cell * column + GAP, bottom))
     sheet.text(
         GAP,
         figure.get_figheight() - 0.6 * LEGEND,
@@ -87,54 +79,50 @@ def text_gallery(
         predictions: class names, one per row.
         confidence: the probability of each prediction, between 0 and 1.
     """
-    blocks = [_wrapped(text) for text in texts[:MAX_TEXTS]]
-    answers = _answers(labels, predictions, confidence)[: len(blocks)]
-    # A block is its lines, a heading, and a line's space.
+    blocks = [_wrap(text) for text in texts[:MAX_TEXTS]]
+    captions = _captions(labels, predictions, confidence)[: len(blocks)]
+    # A block is its lines, a heading, and an empty line.
     figure, sheet = style.sheet(PAGE, LINE * (sum(len(block) + 2 for block in blocks) + 1))
     top = figure.get_figheight() - LINE
-    for block, answer in zip(blocks, answers, strict=True):
-        _block(sheet, block, answer, top=top)
+    for block, caption in zip(blocks, captions, strict=True):
+        _text(sheet, block, caption, top=top)
         top -= LINE * (len(block) + 2)
     return figure
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """Label and prediction of one row."""
+class _Caption:
+    """Label, prediction and confidence of one row."""
 
     label: str
     prediction: str
-    confidence: float | None
+    percent: str
 
     @property
-    def right(self) -> bool:
+    def correct(self) -> bool:
         return self.label == self.prediction
 
     @property
     def mark(self) -> str:
-        return "✓" if self.right else "✗"
+        return "✓" if self.correct else "✗"
 
     @property
     def color(self) -> str:
-        return style.INK if self.right else style.WRONG
+        return style.INK if self.correct else style.WRONG
 
     @property
     def frame(self) -> str:
-        return style.GRID if self.right else style.WRONG
-
-    @property
-    def percent(self) -> str:
-        return "" if self.confidence is None else f" ({self.confidence:.0%})"
+        return style.GRID if self.correct else style.WRONG
 
 
-def _answers(
+def _captions(
     labels: Sequence[str], predictions: Sequence[str], confidence: Sequence[float] | None
-) -> list[_Answer]:
-    sure = [None] * len(labels) if confidence is None else confidence
-    return [_Answer(*row) for row in zip(labels, predictions, sure, strict=True)]
+) -> list[_Caption]:
+    percents = [""] * len(labels) if confidence is None else [f" ({p:.0%})" for p in confidence]
+    return [_Caption(*row) for row in zip(labels, predictions, percents, strict=True)]
 
 
-def _displayable(images: Array) -> Array:
+def _rescale(images: Array) -> Array:
     """Scales images together to 0..1; shape `(rows, height, width)` or `(rows, height, width, 3)`."""
     values = np.nan_to_num(images.astype(float), posinf=0, neginf=0)
     if values.ndim == 4:
@@ -143,7 +131,7 @@ def _displayable(images: Array) -> Array:
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def _image(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float, float]) -> None:
+def _image(sheet: Axes, image: Array, caption: _Caption, *, corner: tuple[float, float]) -> None:
     """Draws one image at its lower left `corner`."""
     height, width = np.array(image.shape[:2]) * SIDE / max(image.shape[:2])
     left, bottom = corner[0] + (SIDE - width) / 2, corner[1]
@@ -152,15 +140,15 @@ def _image(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float, f
         image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=extent
     )
     frame = Rectangle((left, bottom), width, height, fill=False)
-    frame.set(edgecolor=answer.frame, linewidth=0.8 if answer.right else 2.5)
+    frame.set(edgecolor=caption.frame, linewidth=0.8 if caption.correct else 2.5)
     sheet.add_patch(frame)
-    label = style.shorten(answer.label, 20)
-    prediction = style.shorten(answer.prediction, 12 if answer.percent else 18)
+    label = style.shorten(caption.label, 20)
+    prediction = style.shorten(caption.prediction, 12 if caption.percent else 18)
     sheet.text(
         corner[0] + SIDE / 2,
         bottom + height + GAP,
-        f"{label}\n{answer.mark} {prediction}{answer.percent}",
-        color=answer.color,
+        f"{label}\n{caption.mark} {prediction}{caption.percent}",
+        color=caption.color,
         fontsize=style.SMALL,
         ha="center",
         va="bottom",
@@ -168,7 +156,7 @@ def _image(sheet: Axes, image: Array, answer: _Answer, *, corner: tuple[float, f
     )
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrap(text: str) -> list[str]:
     """Wraps a text to the width of the page."""
     beginning = style.excerpt(text, CHARACTERS)
     if not beginning:
@@ -177,22 +165,19 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(beginning, int(0.95 * (PAGE - 2 * MARGIN) / character))
 
 
-def _block(sheet: Axes, lines: list[str], answer: _Answer, *, top: float) -> None:
+def _text(sheet: Axes, lines: list[str], caption: _Caption, *, top: float) -> None:
     """Writes one text below its heading at height `top`."""
-    label = style.shorten(answer.label, 26)
-    prediction = style.shorten(answer.prediction, 26)
-    heading = f"{answer.mark} label: {label}   prediction: {prediction}{answer.percent}"
-    bold: dict[str, Any] = {"fontsize": style.NORMAL, "fontweight": "bold"}
-    sheet.text(MARGIN, top, heading, color=answer.color, va="center", parse_math=False, **bold)
-    for number, line in enumerate(lines, start=1):
-        height = top - number * LINE
-        sheet.text(
-            MARGIN, height, line, color=style.INK, fontsize=TEXT, va="center", parse_math=False
-        )
+    label, prediction = (style.shorten(n, 26) for n in (caption.label, caption.prediction))
+    heading = f"{caption.mark} label: {label}   prediction: {prediction}{caption.percent}"
+    for number, line in enumerate([heading, *lines]):
+        text = sheet.text(MARGIN, top - number * LINE, line, va="center", parse_math=False)
+        text.set(color=style.INK, fontsize=TEXT)
+        if number == 0:
+            text.set(color=caption.color, fontsize=style.NORMAL, fontweight="bold")
     sheet.plot(
         [0.6 * MARGIN] * 2,
         [top + LINE / 2, top - (len(lines) + 0.5) * LINE],
-        color=answer.frame,
-        linewidth=1.5 if answer.right else 3.5,
+        color=caption.frame,
+        linewidth=1.5 if caption.correct else 3.5,
         solid_capstyle="butt",
     )

@@ -10,9 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,7 +24,7 @@ LINE, PAD = 0.15, 0.08
 _LETTERS, _LONGEST = 40, 400  # characters per line, and per layer
 _BELOW, _BESIDE = 0.36, 0.34  # gaps between boxes
 _FRAME, _TITLE = 0.1, 0.2  # padding and title height of a frame
-_BARE = 0.15  # width of an empty branch, in boxes
+_EMPTY = 0.15  # width of an empty branch, in boxes
 
 Point = tuple[float, float]
 
@@ -47,18 +45,18 @@ class Box:
         lines: names and arguments of the layers.
         shape: of an output row.
         column: of its center, in units of a strip.
-        above: its inputs.
+        inputs: edges that end in it.
         parameters: their number.
     """
 
     lines: list[str]
     shape: tuple[int | None, ...]
     column: float
-    above: Sequence[Edge]
+    inputs: Sequence[Edge]
     parameters: int = 0
 
     @property
-    def foot(self) -> str:
+    def summary(self) -> str:
         """The last line: shape and parameters."""
         size = " x ".join("?" if length is None else str(length) for length in self.shape)
         return f"{size}    {self.parameters:,} parameters" if self.parameters else size
@@ -71,11 +69,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Frame:
-    """A titled frame around boxes; `inside` is its nesting level, counted from the innermost."""
+    """A titled frame around boxes; `level` is its nesting level, counted from the innermost."""
 
     title: str
     boxes: range
-    inside: int
+    level: int
 
 
 class Graph:
@@ -84,61 +82,61 @@ class Graph:
     def __init__(self, structure: Structure) -> None:
         self.boxes = [Box(["input"], structure.shape, 0.0, ())]
         self.frames: list[Frame] = []
-        self._follow(structure.parts, Edge(0, 0.0))
+        self._add(structure.parts, Edge(0, 0.0))
 
-    def _follow(self, parts: Parts, at: Edge, *, joins: bool = True) -> Edge:
-        """Adds layers below `at` and returns the last edge; `joins`: the first may join its box."""
+    def _add(self, parts: Parts, edge: Edge, *, joins: bool = True) -> Edge:
+        """Adds layers below `edge` and returns the last edge; `joins`: the first may join its box."""
         for part in parts:
             match part:
                 case Layer():
-                    at = self._layer(part, [at], at.column, joins=joins)
+                    edge = self._add_layer(part, [edge], edge.column, joins=joins)
                 case Group(title=""):
-                    at = self._follow(part.parts, at, joins=joins)
+                    edge = self._add(part.parts, edge, joins=joins)
                 case Group():
-                    at = self._framed(part, at)
+                    edge = self._add_frame(part, edge)
                 case Branches():
                     ends = [
-                        self._follow(way, Edge(at.box, at.column + offset), joins=False)
-                        for way, offset in zip(part.stacks, _offsets(part), strict=True)
+                        self._add(stack, Edge(edge.box, edge.column + offset), joins=False)
+                        for stack, offset in zip(part.stacks, _offsets(part), strict=True)
                     ]
-                    at = self._layer(part.merge, ends, at.column, joins=False)
+                    edge = self._add_layer(part.merge, ends, edge.column, joins=False)
             joins = not isinstance(part, Group) or not part.title
-        return at
+        return edge
 
-    def _layer(self, layer: Layer, above: Sequence[Edge], column: float, *, joins: bool) -> Edge:
-        at = above[0].box
-        box = self.boxes[at]
-        text = f"{layer.name} {layer.arguments}"
-        light = not layer.size.parameters or layer.name.endswith("Normalization")
-        if not (joins and light and layer.size.shape == box.shape):
-            at, box = len(self.boxes), Box([], layer.size.shape, column, above)
-            self.boxes.append(box)
-        box.lines += textwrap.wrap(style.excerpt(text, _LONGEST), _LETTERS)
-        box.parameters += layer.size.parameters
-        return Edge(at, column)
+    def _add_layer(
+        self, layer: Layer, inputs: Sequence[Edge], column: float, *, joins: bool
+    ) -> Edge:
+        index, made = inputs[0].box, layer.size
+        light = not made.parameters or layer.name.endswith("Normalization")
+        if not (joins and light and made.shape == self.boxes[index].shape):
+            index = len(self.boxes)
+            self.boxes.append(Box([], made.shape, column, inputs))
+        text = style.excerpt(f"{layer.name} {layer.arguments}", _LONGEST)
+        self.boxes[index].lines += textwrap.wrap(text, _LETTERS)
+        self.boxes[index].parameters += made.parameters
+        return Edge(index, column)
 
-    def _framed(self, part: Group, at: Edge) -> Edge:
-        first, known = len(self.boxes), len(self.frames)
-        at = self._follow(part.parts, at, joins=False)
-        deepest = max((frame.inside for frame in self.frames[known:]), default=0)
-        self.frames.append(Frame(part.title, range(first, len(self.boxes)), deepest + 1))
-        return at
+    def _add_frame(self, group: Group, edge: Edge) -> Edge:
+        first_box, first_frame = len(self.boxes), len(self.frames)
+        edge = self._add(group.parts, edge, joins=False)
+        level = 1 + max((frame.level for frame in self.frames[first_frame:]), default=0)
+        self.frames.append(Frame(group.title, range(first_box, len(self.boxes)), level))
+        return edge
 
 
 def _offsets(part: Branches) -> list[float]:
     """Offset of each branch from the column above; the main branch of a Residual has none."""
-    extents = [_extent(way) for way in part.stacks]
-    at, middles = 0.0, []
-    for left, right in extents:
-        middles.append(at + left)
-        at += left + right
-    axis = middles[0] if part.name == "Residual" else at / 2
-    return [middle - axis for middle in middles]
+    position, columns = 0.0, []
+    for left, right in map(_extent, part.stacks):
+        columns.append(position + left)
+        position += left + right
+    center = columns[0] if part.name == "Residual" else position / 2
+    return [column - center for column in columns]
 
 
 def _extent(parts: Parts) -> Point:
     """Width of a stack to the left and to the right of its column."""
-    extents = [_extent_of(part) for part in parts] or [(_BARE / 2, _BARE / 2)]
+    extents = [_extent_of(part) for part in parts] or [(_EMPTY / 2, _EMPTY / 2)]
     return max(left for left, _ in extents), max(right for _, right in extents)
 
 
@@ -147,101 +145,86 @@ def _extent_of(part: Part) -> Point:
         case Group():
             return _extent(part.parts)
         case Branches():
-            extents, offsets = [_extent(way) for way in part.stacks], _offsets(part)
-            return max(0.5, extents[0][0] - offsets[0]), max(0.5, extents[-1][1] + offsets[-1])
+            offsets, first, last = _offsets(part), *map(_extent, (part.stacks[0], part.stacks[-1]))
+            return max(0.5, first[0] - offsets[0]), max(0.5, last[1] + offsets[-1])
     return 0.5, 0.5
 
 
 class Placement:
-    """Positions of boxes, edges and frames."""
+    """Positions of boxes, edges and frames.
+
+    Attributes:
+        edges: each with the index of the box in which it ends.
+        width: of every box.
+        corners: upper left corner of every box.
+    """
 
     def __init__(self, structure: Structure) -> None:
         graph = Graph(structure)
         self.boxes, self.frames = graph.boxes, graph.frames
-        self.edges = [(edge, at) for at, box in enumerate(self.boxes) for edge in box.above]
-        self._depths = _depths(self.boxes)
-
-    @cached_property
-    def width(self) -> float:
-        """Width of every box."""
-        texts = (text for box in self.boxes for text in (*box.lines, box.foot))
-        return style.width(texts, style.SMALL) + 2 * PAD
-
-    @cached_property
-    def corners(self) -> list[Point]:
-        """Upper left corner of every box."""
-        return [
+        self.edges = [(edge, end) for end, box in enumerate(self.boxes) for edge in box.inputs]
+        texts = (text for box in self.boxes for text in (*box.lines, box.summary))
+        self.width = style.width(texts, style.SMALL) + 2 * PAD
+        # The depth of a box is the length of the longest path to it.
+        self._depths: list[int] = []
+        for box in self.boxes:
+            depth = max((self._depths[edge.box] for edge in box.inputs), default=-1) + 1
+            self._depths.append(depth)
+        self._heights = [0.0] * (max(self._depths) + 1)
+        for depth, box in zip(self._depths, self.boxes, strict=True):
+            self._heights[depth] = max(self._heights[depth], box.height)
+        self._tops = self._tops_of_depths()
+        self.corners = [
             (self._x(box.column) - self.width / 2, self._tops[depth])
             for box, depth in zip(self.boxes, self._depths, strict=True)
         ]
 
-    def path(self, edge: Edge, below: int) -> list[Point]:
-        """Points of an edge, from the bottom of a box past those between to the top of another."""
-        above = self.boxes[edge.box]
-        column_x = self._x(edge.column)
-        between = range(self._depths[edge.box] + 1, self._depths[below])
-        passed = [
-            (column_x, y)
-            for depth in between
-            for y in (self._tops[depth], self._tops[depth] + self._heights[depth])
-        ]
-        start = (self._x(above.column), self.corners[edge.box][1] + above.height)
-        return [start, *passed, (self._x(self.boxes[below].column), self.corners[below][1])]
-
-    def around(self, frame: Frame) -> tuple[Point, Point]:
-        """Upper left and lower right corner of a frame, with the edges that end in it."""
-        columns = [self._x(edge.column) for edge, below in self.edges if below in frame.boxes]
-        corners = [self.corners[at] for at in frame.boxes]
-        bottoms = [self.corners[at][1] + self.boxes[at].height for at in frame.boxes]
-        left = min(*columns, *(x for x, _ in corners)) - _FRAME * frame.inside
-        right = max(*columns, *(x + self.width for x, _ in corners)) + _FRAME * frame.inside
-        top = min(y for _, y in corners) - _TITLE * frame.inside
-        return (left, top), (right, max(bottoms) + _FRAME * frame.inside)
-
-    def whole(self) -> tuple[Point, Point]:
-        """Upper left and lower right corner of the drawing."""
-        boxes = [
-            ((x, y), (x + self.width, y + box.height))
-            for (x, y), box in zip(self.corners, self.boxes, strict=True)
-        ]
-        ends = [*boxes, *map(self.around, self.frames)]
-        columns = [self._x(edge.column) for edge, _ in self.edges]
-        left = min([*columns, *(first[0] for first, _ in ends)])
-        right = max([*columns, *(last[0] for _, last in ends)])
-        return (left, 0.0), (right, max(last[1] for _, last in ends))
+    def _tops_of_depths(self) -> list[float]:
+        spans = [[self._depths[box] for box in frame.boxes] for frame in self.frames]
+        framed = list(zip(self.frames, spans, strict=True))
+        tops, y = [], 0.0
+        for depth, height in enumerate(self._heights):
+            begin = [frame.level for frame, depths in framed if min(depths) == depth]
+            end = [frame.level for frame, depths in framed if max(depths) == depth]
+            tops.append(y + _TITLE * max(begin, default=0))
+            y = tops[-1] + (height + _FRAME * max(end, default=0) + _BELOW)
+        return tops
 
     def _x(self, column: float) -> float:
         return column * (self.width + _BESIDE)
 
-    @cached_property
-    def _tops(self) -> list[float]:
-        """Top of the boxes of each depth."""
-        spans = [[self._depths[at] for at in frame.boxes] for frame in self.frames]
-        tops, at = [], 0.0
-        for depth, height in enumerate(self._heights):
-            inside = list(zip(self.frames, spans, strict=True))
-            begun = [frame.inside for frame, depths in inside if min(depths) == depth]
-            ended = [frame.inside for frame, depths in inside if max(depths) == depth]
-            at += _TITLE * max(begun, default=0)
-            tops.append(at)
-            at += height + _FRAME * max(ended, default=0) + _BELOW
-        return tops
+    def path(self, edge: Edge, end: int) -> list[Point]:
+        """Points of an edge, from the bottom of a box past those between to the top of another."""
+        box, x = self.boxes[edge.box], self._x(edge.column)
+        start = (self._x(box.column), self.corners[edge.box][1] + box.height)
+        between = [
+            (x, y)
+            for depth in range(self._depths[edge.box] + 1, self._depths[end])
+            for y in (self._tops[depth], self._tops[depth] + self._heights[depth])
+        ]
+        return [start, *between, (self._x(self.boxes[end].column), self.corners[end][1])]
 
-    @cached_property
-    def _heights(self) -> list[float]:
-        """Height of the highest box of each depth."""
-        heights = [0.0] * (max(self._depths) + 1)
-        for depth, box in zip(self._depths, self.boxes, strict=True):
-            heights[depth] = max(heights[depth], box.height)
-        return heights
+    def frame_corners(self, frame: Frame) -> tuple[Point, Point]:
+        """Upper left and lower right corner of a frame, with the edges that end in it."""
+        columns = [self._x(edge.column) for edge, end in self.edges if end in frame.boxes]
+        corners = [self.corners[index] for index in frame.boxes]
+        bottom = max(self.corners[index][1] + self.boxes[index].height for index in frame.boxes)
+        left = min(*columns, *(x for x, _ in corners)) - _FRAME * frame.level
+        right = max(*columns, *(x + self.width for x, _ in corners)) + _FRAME * frame.level
+        top = min(y for _, y in corners) - _TITLE * frame.level
+        return (left, top), (right, bottom + _FRAME * frame.level)
 
-
-def _depths(boxes: Sequence[Box]) -> list[int]:
-    """Length of the longest path to each box."""
-    depths: list[int] = []
-    for box in boxes:
-        depths.append(1 + max((depths[edge.box] for edge in box.above), default=-1))
-    return depths
+    def bounds(self) -> tuple[Point, Point]:
+        """Upper left and lower right corner of the drawing."""
+        corners = [
+            ((x, y), (x + self.width, y + box.height))
+            for (x, y), box in zip(self.corners, self.boxes, strict=True)
+        ]
+        corners += map(self.frame_corners, self.frames)
+        columns = [self._x(edge.column) for edge, _ in self.edges]
+        left = min([*columns, *(first[0] for first, _ in corners)])
+        right = max([*columns, *(last[0] for _, last in corners)])
+        return (left, 0.0), (right, max(last[1] for _, last in corners))
 
 
 _LARGEST = 150.0  # inches; a higher plot has a lower resolution
@@ -255,32 +238,27 @@ def model(structure: Structure) -> Figure:
     Repeated layers of the same shape are drawn once, in a frame with the number of repetitions.
     """
     placement = Placement(structure)
-    (left, top), (right, bottom) = placement.whole()
+    (left, top), (right, bottom) = placement.bounds()
     figure, axes = style.sheet(right - left + 2 * _MARGIN, bottom - top + 2 * _MARGIN)
     axes.set(xlim=(left - _MARGIN, right + _MARGIN), ylim=(bottom + _MARGIN, top - _MARGIN))
     figure.set_dpi(style.DPI * min(1.0, _LARGEST / (bottom - top)))
     # The last frames contain those before them.
     for frame in reversed(placement.frames):
-        _frame(axes, frame.title, placement.around(frame))
-    for edge, below in placement.edges:
-        _arrow(axes, placement.path(edge, below))
-    for box, corner in zip(placement.boxes, placement.corners, strict=True):
-        _box(axes, box, corner, placement.width)
+        (x, y), (end_x, end_y) = placement.frame_corners(frame)
+        _rectangle(axes, (x, y), (end_x - x, end_y - y), _TINT)
+        _text(axes, x + PAD, y + PAD / 2, frame.title, style.FAINT)
+    for edge, end in placement.edges:
+        _arrow(axes, placement.path(edge, end))
+    for box, (x, y) in zip(placement.boxes, placement.corners, strict=True):
+        _rectangle(axes, (x, y), (placement.width, box.height), _BOX)
+        for number, line in enumerate(box.lines):
+            _text(axes, x + PAD, y + PAD + number * LINE, line, style.INK)
+        _text(axes, x + PAD, y + PAD + len(box.lines) * LINE, box.summary, style.FAINT)
     return figure
 
 
-def _frame(axes: Axes, title: str, around: tuple[Point, Point]) -> None:
-    (left, top), (right, bottom) = around
-    _rectangle(axes, (left, top), (right - left, bottom - top), _TINT)
-    axes.text(left + PAD, top + PAD / 2, title, va="top", **_text(style.FAINT))
-
-
-def _box(axes: Axes, box: Box, corner: Point, width: float) -> None:
-    x, y = corner
-    _rectangle(axes, corner, (width, box.height), _BOX)
-    for line, text in enumerate([*box.lines, box.foot]):
-        color = style.INK if line < len(box.lines) else style.FAINT
-        axes.text(x + PAD, y + PAD + line * LINE, text, va="top", **_text(color))
+def _text(axes: Axes, x: float, y: float, text: str, color: str) -> None:
+    axes.text(x, y, text, va="top", color=color, fontsize=style.SMALL, parse_math=False)
 
 
 def _rectangle(axes: Axes, corner: Point, size: Point, color: str) -> None:
@@ -312,7 +290,3 @@ def _arrow(axes: Axes, points: Sequence[Point]) -> None:
         shrinkB=0,
     )
     axes.add_patch(arrow)
-
-
-def _text(color: str) -> dict[str, Any]:
-    return {"color": color, "fontsize": style.SMALL, "parse_math": False}

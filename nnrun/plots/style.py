@@ -1,7 +1,7 @@
-"""The look that all plots share, and how names and texts are shortened on them.
+"""Colors, fonts and layout of all plots, and shortening of names and texts.
 
-It is set on each figure, not through rc parameters: matplotlib creates ticks only when it draws,
-after an `rc_context` has ended.
+Styles are set on each figure, not through rc parameters: matplotlib creates ticks only when it
+draws, after an `rc_context` has ended.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 
 ELLIPSIS = "…"
-LABEL = 80
-"""Maximum characters of a name on a plot."""
+LABEL = 80  # characters of a name on a plot
 
 
 def metric_label(metric: str) -> str:
     """Replaces the underscores of a metric's name.
 
     Example:
-        >>> spaced("binary_accuracy")
+        >>> metric_label("binary_accuracy")
         'binary accuracy'
     """
     return metric.replace("_", " ")
@@ -36,7 +35,7 @@ def shorten(name: str, limit: int = LABEL) -> str:
     """Shortens a name to `limit` characters; both ends stay, since either may distinguish it.
 
     Example:
-        >>> shortened("comp.sys.ibm.pc.hardware", 16)
+        >>> shorten("comp.sys.ibm.pc.hardware", 16)
         'comp.sys.…rdware'
     """
     # Matplotlib would print a warning with the control character on the terminal.
@@ -81,11 +80,8 @@ SMALL, NORMAL, LARGE = 8.0, 9.5, 10.5
 matplotlib.rcParams["svg.hashsalt"] = "nnrun"
 
 DPI = 100
-POINTS = 72
-"""Points per inch."""
-
-ROUND = (1, 2, 5, 10)
-"""Ticks are at multiples of these, times a power of ten."""
+POINTS = 72  # per inch
+ROUND = (1, 2, 5, 10)  # ticks are at multiples of these, times a power of ten
 
 
 def blank(width: float, height: float) -> Figure:
@@ -120,7 +116,7 @@ def fix_layout(figure: Figure) -> None:
     ConstrainedLayoutEngine().execute(figure)
 
 
-def dress(axes: Axes) -> None:
+def set_style(axes: Axes) -> None:
     """Sets a faint grid behind the data, two spines and small ticks."""
     axes.set_facecolor("white")
     axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""What holds for every plot, whichever it is."""
+"""Properties of every plot."""
 
 import subprocess
 import sys
@@ -13,34 +13,27 @@ from sklearn.datasets import load_digits
 
 from nnrun import plots
 from nnrun.models.structure import Branches, Group, Layer, LayerSize, Structure
+from nnrun.plots import style
 from nnrun.types import History
 
 RNG = np.random.default_rng(0)
-NOISY = {
-    "mae": RNG.normal(2, 0.1, 500).tolist(),
-    "val_mae": RNG.normal(3, 0.5, 500).tolist(),
-}
+NOISY = {"mae": RNG.normal(2, 0.1, 500).tolist(), "val_mae": RNG.normal(3, 0.5, 500).tolist()}
 PRICES = RNG.gamma(6, 4, 102)
 FOLDS = {n: History({"val_mae": RNG.normal(3, 0.5, 500).tolist()}) for n in range(1, 5)}
-
 COMPARED = [
     plots.RunCurves(f"run {n}", FOLDS[n], SimpleNamespace(mean=3.0, low=2.5, high=3.5))
     for n in FOLDS
 ]
-
+COUNTS = np.diag([7] * 46) + np.diag([2] * 45, k=1)
 CONV = Layer("Conv2D", "64, kernel_size 3", LayerSize((8, 8, 64), 9_472))
 PARTS = (Group("bottleneck", 3, (Branches("Residual", ((CONV,), ()), CONV),)), CONV)
 
-DRAWN: dict[str, Callable[[], Figure]] = {
+PLOTS: dict[str, Callable[[], Figure]] = {
     "comparison": lambda: plots.comparison(COMPARED, "mae", rows="validation"),
     "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
-    "confusion": lambda: plots.confusion(
-        np.diag([7] * 46) + np.diag([2] * 45, k=1), [f"topic {i}" for i in range(46)]
-    ),
+    "confusion": lambda: plots.confusion(COUNTS, [f"topic {i}" for i in range(46)]),
     "image_gallery": lambda: plots.image_gallery(load_digits().images[:25], ["3"] * 25, ["8"] * 25),
-    "text_gallery": lambda: plots.text_gallery(
-        ["costs $5"] * 8, ["positive"] * 8, ["negative"] * 8
-    ),
+    "text_gallery": lambda: plots.text_gallery(["costs $5"] * 8, ["good"] * 8, ["bad"] * 8),
     "predicted_against_true": lambda: plots.predicted_against_true(
         PRICES, PRICES * 1.1, name="price in 1000 $"
     ),
@@ -50,75 +43,42 @@ DRAWN: dict[str, Callable[[], Figure]] = {
 }
 
 
-def saved(figure: Figure, path: Path) -> bytes:
+def png(figure: Figure, path: Path) -> bytes:
     figure.canvas.print_png(path, metadata={"Software": None})
     return path.read_bytes()
 
 
-def test_every_plot_is_drawn_here():
-    """A new plot joins this contract, or this fails."""
-    assert sorted(DRAWN) == sorted(name for name in plots.__all__ if name.islower())
+def test_every_plot_is_tested():
+    assert sorted(PLOTS) == sorted(name for name in plots.__all__ if name.islower())
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_equal_input_gives_equal_bytes(name, tmp_path):
-    """A run repeated is a folder repeated."""
-    first, second = DRAWN[name](), DRAWN[name]()
+@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.filterwarnings("error")
+def test_a_plot_is_reproducible_and_white(name, tmp_path):
+    """Saving does not change a figure, and gives the bytes of the slower `savefig`."""
+    figure, again = PLOTS[name](), PLOTS[name]()
+    again.savefig(tmp_path / "savefig.png", metadata={"Software": None})
+    first, second = png(figure, tmp_path / "1.png"), png(figure, tmp_path / "2.png")
 
-    assert saved(first, tmp_path / "1.png") == saved(second, tmp_path / "2.png")
+    assert first.startswith(b"\x89PNG")
+    assert first == second == (tmp_path / "savefig.png").read_bytes()
+    assert figure.get_facecolor() == (1, 1, 1, 1)
 
 
-def test_equal_drawings_give_equal_bytes_in_lines_too(tmp_path):
-    """No date and no lot is in them."""
+def test_an_svg_is_reproducible(tmp_path):
+    """It contains no date and no random ids."""
     for name in ("1.svg", "2.svg"):
-        DRAWN["model"]().savefig(tmp_path / name, metadata={"Creator": None, "Date": None})
+        PLOTS["model"]().savefig(tmp_path / name, metadata={"Creator": None, "Date": None})
 
     assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_it_is_what_matplotlib_would_save(name, tmp_path):
-    """Whose own way draws everything twice."""
-    DRAWN[name]().savefig(tmp_path / "1.png", metadata={"Software": None})
+def test_pyplot_is_never_imported():
+    """It would keep every figure in memory, and look for a display."""
+    program = "import sys; from nnrun import plots; print('matplotlib.pyplot' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
-    assert saved(DRAWN[name](), tmp_path / "2.png") == (tmp_path / "1.png").read_bytes()
-
-
-@pytest.mark.parametrize("name", DRAWN)
-def test_a_figure_saved_again_is_the_same(name, tmp_path):
-    """Drawing a figure does not change it."""
-    figure = DRAWN[name]()
-
-    assert saved(figure, tmp_path / "1.png") == saved(figure, tmp_path / "2.png")
-
-
-@pytest.mark.parametrize("name", DRAWN)
-@pytest.mark.filterwarnings("error")
-def test_drawing_warns_of_nothing(name, tmp_path):
-    """No letter is missing, and everything finds its room."""
-    assert saved(DRAWN[name](), tmp_path / "plot.png").startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("name", DRAWN)
-def test_figures_are_white(name):
-    """Whatever a person's matplotlib settings say, a plot goes into a paper."""
-    assert DRAWN[name]().get_facecolor() == (1, 1, 1, 1)
-
-
-def test_pyplot_is_never_loaded(tmp_path):
-    """It would hold on to every figure, and look for a display."""
-    program = """
-import sys
-from nnrun import plots
-from nnrun.types import History
-plots.curve(History({"loss": [1.0]}), "loss", best_epoch=1).savefig(sys.argv[1])
-plots.confusion([[1, 2], [3, 4]], ["a", "b"]).savefig(sys.argv[1])
-print("matplotlib.pyplot" in sys.modules)
-"""
-    command = [sys.executable, "-c", program, str(tmp_path / "plot.png")]
-    process = subprocess.run(command, check=True, capture_output=True, text=True)
-
-    assert process.stdout == "False\n"
+    assert answer.stdout == b"False\n"
 
 
 NAMES = {
@@ -127,17 +87,17 @@ NAMES = {
     "dollars": "$5 to $6",
     "an escape": "a\x1b]0;owned\x07\x9b31m",
     "a NUL": "a\0b",
-    "turned around": "a\u202eb",
+    "right to left": "a\u202eb",
     "lines": "a\n" * 1000,
-    "half a character": "a\udc80b",
-    "nothing": "",
+    "a surrogate": "a\udc80b",
+    "empty": "",
     "hidden from legends": "_a",
     "a long word": "x" * 20_000,
 }
 
 
-def called(name: str) -> dict[str, Callable[[], Figure]]:
-    """Every plot with a name wherever a person's or a stranger's may stand."""
+def plots_with_name(name: str) -> dict[str, Callable[[], Figure]]:
+    """Every plot with a name of a metric, class, run or layer."""
     history = History({name: [2.0, 1.0], f"val_{name}": [3.0, 2.0]})
     compared = [plots.RunCurves(name, history, None), plots.RunCurves("b", history, None)]
     return {
@@ -153,13 +113,29 @@ def called(name: str) -> dict[str, Callable[[], Figure]]:
     }
 
 
-def test_every_plot_is_called_names():
-    assert called("a").keys() == DRAWN.keys()
-
-
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", NAMES)
-def test_every_plot_is_drawn_whatever_things_are_called(kind, tmp_path):
-    """Without a warning too, which would print the name as it is."""
-    for draw in called(NAMES[kind]).values():
-        assert saved(draw(), tmp_path / "a.png").startswith(b"\x89PNG")
+def test_every_plot_accepts_any_name(kind, tmp_path):
+    """A warning would print the name with its control characters."""
+    drawn = plots_with_name(NAMES[kind])
+
+    assert drawn.keys() == PLOTS.keys()
+    for draw in drawn.values():
+        assert png(draw(), tmp_path / "a.png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("limit", [5, 8, 22, 40])
+def test_a_shortened_name_has_at_most_the_limit(limit):
+    assert len(style.shorten("a name of some forty characters, or less", limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    ("shortened", "expected"),
+    [
+        (style.shorten("sneaker", 7), "sneaker"),
+        (style.excerpt("x" * 400, 10), "x" * 10 + "…"),
+        (style.excerpt("a film of beauty", 9), "a film of…"),
+    ],
+)
+def test_names_and_texts_are_shortened_only_if_necessary(shortened, expected):
+    assert shortened == expected

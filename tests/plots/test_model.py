@@ -1,4 +1,4 @@
-"""The picture of a model, whatever it is made of."""
+"""The drawing of a model, for random structures."""
 
 from __future__ import annotations
 
@@ -50,78 +50,76 @@ structures = st.builds(
 
 @settings(deadline=None)
 @given(structures)
-def test_no_box_lies_on_another(structure: Structure) -> None:
-    placing = Placement(structure)
-    boxes = list(zip(placing.corners, placing.boxes, strict=True))
+def test_boxes_do_not_overlap(structure: Structure) -> None:
+    placement = Placement(structure)
+    boxes = list(zip(placement.corners, placement.boxes, strict=True))
 
     for ((x, y), box), ((other_x, other_y), other) in combinations(boxes, 2):
-        beside = abs(x - other_x) >= placing.width
+        beside = abs(x - other_x) >= placement.width
         assert beside or y + box.height < other_y or other_y + other.height < y
 
 
 @settings(deadline=None)
 @given(structures)
-def test_ways_go_down_and_pass_beside_the_boxes_between(structure: Structure) -> None:
-    placing = Placement(structure)
-    boxes = list(zip(placing.corners, placing.boxes, strict=True))
+def test_edges_go_down_and_do_not_cross_boxes(structure: Structure) -> None:
+    placement = Placement(structure)
+    boxes = list(zip(placement.corners, placement.boxes, strict=True))
 
-    for link, below in placing.edges:
-        way = placing.path(link, below)
-        assert all(y < lower for (_, y), (_, lower) in pairwise(way))
-        for x, y in way[1:-1]:
+    for edge, end in placement.edges:
+        path = placement.path(edge, end)
+        assert all(y < lower for (_, y), (_, lower) in pairwise(path))
+        for x, y in path[1:-1]:
             assert not any(
-                left < x < left + placing.width and top <= y <= top + box.height
+                left < x < left + placement.width and top <= y <= top + box.height
                 for (left, top), box in boxes
             )
 
 
 @settings(deadline=None)
 @given(structures)
-def test_a_frame_holds_its_boxes_and_no_other_and_lies_on_the_sheet(structure: Structure) -> None:
-    placing = Placement(structure)
-    (most_left, _), (most_right, lowest) = placing.whole()
+def test_a_frame_contains_exactly_its_boxes(structure: Structure) -> None:
+    placement = Placement(structure)
+    (min_x, _), (max_x, max_y) = placement.bounds()
 
-    for frame in placing.frames:
-        (left, top), (right, bottom) = placing.around(frame)
-        assert most_left <= left
-        assert right <= most_right
-        assert bottom <= lowest
-        for at, (x, y) in enumerate(placing.corners):
+    for frame in placement.frames:
+        (left, top), (right, bottom) = placement.frame_corners(frame)
+        assert min_x <= left
+        assert right <= max_x
+        assert bottom <= max_y
+        for index, (x, y) in enumerate(placement.corners):
             inside = left < x < right and top < y < bottom
-            assert inside == (at in frame.boxes)
+            assert inside == (index in frame.boxes)
+
+
+def all_layers(parts: Parts) -> list[Layer]:
+    layers = []
+    for part in parts:
+        match part:
+            case Layer():
+                layers.append(part)
+            case Group():
+                layers += all_layers(part.parts)
+            case Branches():
+                layers += [layer for stack in part.stacks for layer in all_layers(stack)]
+                layers.append(part.merge)
+    return layers
 
 
 @settings(deadline=None)
 @given(structures)
-def test_every_layer_is_written_once_and_every_parameter_counted(structure: Structure) -> None:
-    def told(parts: Parts) -> list[Layer]:
-        found = []
-        for part in parts:
-            match part:
-                case Layer():
-                    found.append(part)
-                case Group():
-                    found += told(part.parts)
-                case Branches():
-                    found += [layer for way in part.stacks for layer in told(way)] + [part.merge]
-        return found
+def test_every_layer_is_drawn_once_and_every_parameter_counted(structure: Structure) -> None:
+    boxes, layers = Placement(structure).boxes, all_layers(structure.parts)
+    names = [line.split()[0] for box in boxes for line in box.lines]
 
-    placing = Placement(structure)
-    layers = told(structure.parts)
-    written = " ".join(line for box in placing.boxes[:1] for line in box.lines)
-    names = [line.split()[0] for box in placing.boxes for line in box.lines]
-
-    assert written.startswith("input")
-    assert sum(box.parameters for box in placing.boxes) == sum(
-        layer.size.parameters for layer in layers
-    )
+    assert names[0] == "input"
+    assert sum(box.parameters for box in boxes) == sum(layer.size.parameters for layer in layers)
     for name in ("Dense", "Conv2D", "ReLU", "BatchNormalization", "add"):
         assert names.count(name) == sum(layer.name == name for layer in layers)
 
 
 @pytest.mark.slow
-def test_a_very_deep_model_has_fewer_dots_to_the_inch() -> None:
-    """No picture can have more than 65,536 of them in a direction."""
+def test_a_very_deep_model_has_a_lower_resolution() -> None:
+    """An image has at most 65,536 pixels in a direction."""
     deep = tuple(Layer("Dense", str(units), LayerSize((units,), 10)) for units in range(1, 2000))
     figure = plots.model(Structure((4,), deep))
 
