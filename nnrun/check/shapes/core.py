@@ -1,4 +1,4 @@
-"""Shape rules of dense, embedding, normalization, reshaping, recurrent and wrapper layers."""
+"""Shape rules of all layers but spatial ones: from Dense to recurrent layers and composites."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nnrun.check.shapes.layer import (
     Shape,
     UnknownShape,
     combine,
+    integer,
     is_integer,
     known,
     layer_output,
@@ -20,15 +21,15 @@ from nnrun.check.shapes.layer import (
     parse_layer,
     rule,
 )
-from nnrun.spec.component import Component
+from nnrun.spec.component import Component, as_stack
+from nnrun.spec.tree import KeyPath
 
 RECURRENT = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 """Number of kernels by layer: one per gate, and one for the candidate state."""
 
 
 @rule("Dense")
-def dense(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """Applies to the last axis."""
+def _dense(arguments: Arguments, shape: Shape) -> LayerOutput:
     units, bias = arguments.size("units"), arguments.flag("use_bias")
     if not shape:
         raise IncompatibleShape("it takes rows of at least one dimension")
@@ -36,14 +37,13 @@ def dense(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("Embedding")
-def embedding(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """A vector for each index."""
+def _embedding(arguments: Arguments, shape: Shape) -> LayerOutput:
     words, size = arguments.size("input_dim"), arguments.size("output_dim")
     return LayerOutput((*shape, size), words * size)
 
 
 @rule("PReLU")
-def prelu(arguments: Arguments, shape: Shape) -> LayerOutput:
+def _prelu(arguments: Arguments, shape: Shape) -> LayerOutput:
     """A slope for each position, shared along `shared_axes`."""
     shared = () if arguments.values["shared_axes"] is None else arguments.axes("shared_axes")
     if any(axis < 1 for axis in shared):
@@ -57,13 +57,12 @@ def prelu(arguments: Arguments, shape: Shape) -> LayerOutput:
 @rule("Identity", "Masking", "ActivityRegularization")
 @rule("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax")
 @rule("Dropout", "GaussianDropout", "AlphaDropout", "GaussianNoise")
-def identity(_arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The shape of the input."""
+def _identity(_arguments: Arguments, shape: Shape) -> LayerOutput:
     return LayerOutput(shape)
 
 
 @rule("Rescaling")
-def rescaling(arguments: Arguments, shape: Shape) -> LayerOutput:
+def _rescaling(arguments: Arguments, shape: Shape) -> LayerOutput:
     """The shape of the input; a list of factors could broadcast to another one."""
     for name in ("scale", "offset"):
         if not isinstance(arguments.values[name], int | float):
@@ -72,7 +71,7 @@ def rescaling(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("BatchNormalization")
-def batch_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
+def _batch_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
     """Moving mean and variance for each feature, and three more weights with `renorm`."""
     features = _normalized_axis(arguments, shape)
     statistics = 5 if arguments.flag("renorm") else 2
@@ -80,14 +79,13 @@ def batch_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("LayerNormalization")
-def layer_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """Scale and center for each position along the axes."""
+def _layer_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
     positions = math.prod(_normalized_lengths(arguments, shape))
     return LayerOutput(shape, _scale_and_center(arguments) * positions)
 
 
 @rule("GroupNormalization")
-def group_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
+def _group_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
     """Scale and center for each channel; groups have equal numbers of channels."""
     channels, groups = _normalized_axis(arguments, shape), arguments.values["groups"]
     if not is_integer(groups) or groups == 0 or groups < -1:
@@ -98,21 +96,18 @@ def group_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("RMSNormalization")
-def rms_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """A scale for each position along the axes."""
+def _rms_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
     return LayerOutput(shape, math.prod(_normalized_lengths(arguments, shape)))
 
 
 @rule("UnitNormalization")
-def unit_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """No weights."""
+def _unit_normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
     _normalized_axes(arguments, shape)
     return LayerOutput(shape)
 
 
 @rule("Normalization")
-def normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """No weights if `mean` and `variance` are arguments."""
+def _normalization(arguments: Arguments, shape: Shape) -> LayerOutput:
     if None in (arguments.values["mean"], arguments.values["variance"]):
         raise UnknownShape
     _normalized_lengths(arguments, shape)
@@ -146,14 +141,12 @@ def _normalized_axes(arguments: Arguments, shape: Shape) -> tuple[int, ...]:
 
 
 @rule("Flatten")
-def flatten(_arguments: Arguments, shape: Shape) -> LayerOutput:
-    """A vector of all values."""
+def _flatten(_arguments: Arguments, shape: Shape) -> LayerOutput:
     return LayerOutput((_size(shape),))
 
 
 @rule("Reshape")
-def reshape(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The values in the target shape, in which one length may be -1."""
+def _reshape(arguments: Arguments, shape: Shape) -> LayerOutput:
     target = arguments.values["target_shape"]
     if not isinstance(target, list) or not all(map(is_integer, target)):
         raise UnknownShape
@@ -167,8 +160,7 @@ def reshape(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("Permute")
-def permute(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The axes in another order, counted from 1."""
+def _permute(arguments: Arguments, shape: Shape) -> LayerOutput:
     order = arguments.axes("dims")
     if sorted(order) != list(range(1, len(order) + 1)):
         raise UnknownShape
@@ -178,8 +170,7 @@ def permute(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("RepeatVector")
-def repeat_vector(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The row `n` times."""
+def _repeat_vector(arguments: Arguments, shape: Shape) -> LayerOutput:
     repeats = arguments.size("n")
     if len(shape) != 1:
         raise IncompatibleShape("it takes rows of shape (features,)")
@@ -208,8 +199,7 @@ for _name, _kernels in RECURRENT.items():
 
 
 @rule("Bidirectional")
-def bidirectional(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """A recurrent layer in both directions, with concatenated or merged outputs."""
+def _bidirectional(arguments: Arguments, shape: Shape) -> LayerOutput:
     merge = arguments.choice("merge_mode", "concat", "sum", "mul", "ave")
     inner = _inner_layer(arguments)
     if inner.name not in RECURRENT or arguments.values["backward_layer"] is not None:
@@ -223,8 +213,7 @@ def bidirectional(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("TimeDistributed")
-def time_distributed(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The inner layer at each position of the first axis."""
+def _time_distributed(arguments: Arguments, shape: Shape) -> LayerOutput:
     inner = _inner_layer(arguments)
     if len(shape) < 2:
         raise IncompatibleShape("it takes rows of at least 2 dimensions")
@@ -240,3 +229,68 @@ def _inner_layer(arguments: Arguments) -> Component:
     if not arguments.trainable:
         raise UnknownShape  # Keras counts the inner weights differently for layer and model
     return parse_layer(arguments.values["layer"])
+
+
+@rule("Block")
+def _block(arguments: Arguments, shape: Shape) -> LayerOutput:
+    return _stack(arguments.values["layers"], shape, ("Block", "layers"))
+
+
+@rule("Repeat")
+def _repeat(arguments: Arguments, shape: Shape) -> LayerOutput:
+    output = LayerOutput(shape)
+    for _ in range(integer(arguments.values["times"])):
+        following = _stack(arguments.values["layers"], output.shape, ("Repeat", "layers"))
+        output = combine(following.shape, [output, following])
+    return output
+
+
+@rule("Residual")
+def _residual(arguments: Arguments, shape: Shape) -> LayerOutput:
+    """The sum of both stacks, whose outputs must have the same shape."""
+    main, shortcut = (
+        _stack(arguments.values[name], shape, ("Residual", name)) for name in ("main", "shortcut")
+    )
+    if main.shape != shortcut.shape:
+        if None in (*main.shape, *shortcut.shape):
+            raise UnknownShape
+        hint = "" if arguments.values["shortcut"] else "; put layers into shortcut"
+        raise IncompatibleShape(f"main puts out {main.shape} and shortcut {shortcut.shape}{hint}")
+    return combine(main.shape, [main, shortcut])
+
+
+@rule("Branches")
+def _branches(arguments: Arguments, shape: Shape) -> LayerOutput:
+    """Several stacks, whose outputs are concatenated along the last axis or merged elementwise."""
+    outputs = [
+        _stack(layers, shape, ("Branches", "paths", index))
+        for index, layers in enumerate(as_stack(arguments.values["paths"]))
+    ]
+    shapes = [output.shape for output in outputs]
+    if any(None in shape for shape in shapes):
+        raise UnknownShape
+    concatenates = arguments.values["merge"] == "concatenate"
+    compared = {(len(shape), shape[:-1] if concatenates else shape) for shape in shapes}
+    if len(compared) > 1:
+        listed = ", ".join(map(str, shapes))
+        raise IncompatibleShape(f"the paths put out {listed}, which cannot be merged")
+    width = sum(shape[-1] or 0 for shape in shapes) if concatenates else shapes[0][-1]
+    return combine((*shapes[0][:-1], width), outputs)
+
+
+def _stack(layers: object, shape: Shape, path: KeyPath) -> LayerOutput:
+    """The output of an inner stack; `path` leads to it from the layer that contains it."""
+    outputs = [LayerOutput(shape)]
+    for index, value in enumerate(as_stack(layers)):
+        layer, before = parse_layer(value), outputs[-1].shape
+        try:
+            outputs.append(layer_output(layer, before))
+        except IncompatibleShape as error:
+            position = (*path, index) if isinstance(layers, list) else path
+            raise IncompatibleShape(
+                str(error),
+                path=(*position, *error.path),
+                layer=error.layer or layer.name,
+                shape=error.shape if error.layer else before,
+            ) from None
+    return combine(outputs[-1].shape, outputs)

@@ -1,4 +1,4 @@
-"""Arguments and output of one layer, and the registry of shape rules.
+"""Shapes and parameters of a stack of layers, and the registry of rules for single layers.
 
 A rule computes the output of a layer from its arguments and the shape of an input row, without
 the batch dimension. It raises `UnknownShape` where it cannot tell what Keras would do, and
@@ -7,10 +7,11 @@ the batch dimension. It raises `UnknownShape` where it cannot tell what Keras wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component, as_arguments
 from nnrun.spec.tree import KeyPath
@@ -215,3 +216,62 @@ def layer_output(layer: Component, shape: Shape) -> LayerOutput:
     arguments = parse_arguments(layer)
     output = RULES[layer.name](arguments, shape)
     return output if arguments.trainable else LayerOutput(output.shape, 0, output.parameters)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Shapes and parameters of a stack of layers, as far as they are known.
+
+    Args:
+        layers: outputs of the first layers.
+        unchecked: index of the first layer whose output is unknown; None if there is none.
+        problems: the layer at that index, if Keras is certain to refuse it.
+    """
+
+    layers: tuple[LayerOutput, ...]
+    unchecked: int | None = None
+    problems: tuple[IncompatibleSpec, ...] = ()
+
+    @property
+    def shape(self) -> Shape | None:
+        """Shape of an output row of the last layer."""
+        return self.layers[-1].shape if self.unchecked is None and self.layers else None
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of weights."""
+        return None if self.unchecked is not None else sum(one.parameters for one in self.layers)
+
+    @property
+    def trainable(self) -> int | None:
+        """Number of weights that training updates."""
+        return None if self.unchecked is not None else sum(one.trainable for one in self.layers)
+
+
+def trace(layers: Sequence[Component], shape: Shape) -> Trace:
+    """Computes the output of each layer of a stack.
+
+    Args:
+        layers: of the stack.
+        shape: of an input row.
+
+    Example:
+        >>> dense = trace([Component(name="Dense", arguments={"units": 16})], (4,))
+        >>> dense.shape, dense.parameters
+        ((16,), 80)
+    """
+    outputs: list[LayerOutput] = []
+    for index, layer in enumerate(layers):
+        try:
+            outputs.append(layer_output(layer, shape))
+        except UnknownShape:
+            return Trace(tuple(outputs), index)
+        except IncompatibleShape as error:
+            before = error.shape if error.layer else shape
+            message = (
+                f"{error.layer or layer.name} cannot follow an output of shape {before}: {error}"
+            )
+            problem = IncompatibleSpec("NN124", ("model", index, *error.path), message)
+            return Trace(tuple(outputs), index, (problem,))
+        shape = outputs[-1].shape
+    return Trace(tuple(outputs))

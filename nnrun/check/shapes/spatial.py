@@ -120,8 +120,7 @@ def window_count(length: int, window: int, stride: int, *, padding: str) -> int:
 
 
 @spatial("Conv{}D", "Convolution{}D")
-def convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """A kernel over the channels of each group."""
+def _convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     output = _convolve(arguments, shape, rank, causal=rank == 1)
     filters, groups = arguments.size("filters"), arguments.size("groups")
     channels = known(output.channels)
@@ -134,8 +133,7 @@ def convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
 
 
 @spatial("DepthwiseConv{}D", ranks=(1, 2))
-def depthwise_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """Separate kernels for each channel."""
+def _depthwise_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     output = _convolve(arguments, shape, rank)
     channels = known(output.channels) * arguments.size("depth_multiplier")
     weights = _kernel_size(arguments, rank) * channels
@@ -143,8 +141,7 @@ def depthwise_convolution(arguments: Arguments, shape: Shape, rank: int) -> Laye
 
 
 @spatial("SeparableConv{}D", "SeparableConvolution{}D", ranks=(1, 2))
-def separable_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """A depthwise convolution followed by a pointwise one."""
+def _separable_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     output, filters = _convolve(arguments, shape, rank), arguments.size("filters")
     channels = known(output.channels) * arguments.size("depth_multiplier")
     weights = (_kernel_size(arguments, rank) + filters) * channels
@@ -152,8 +149,7 @@ def separable_convolution(arguments: Arguments, shape: Shape, rank: int) -> Laye
 
 
 @spatial("Conv{}DTranspose", "Convolution{}DTranspose")
-def transposed_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """The gradient of a convolution."""
+def _transposed_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     strides, windows = _strides_and_windows(arguments, rank)
     padding = arguments.choice("padding", "valid", "same")
     extra: tuple[int | None, ...] = (None,) * rank
@@ -210,8 +206,7 @@ def _with_channels(
 
 
 @spatial("MaxPooling{}D", "MaxPool{}D", "AveragePooling{}D", "AvgPool{}D")
-def pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """One value per window and channel."""
+def _pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     sizes = arguments.sizes("pool_size", rank)
     strides = arguments.sizes("strides", rank) if arguments.values["strides"] else sizes
     padding = arguments.choice("padding", "valid", "same")
@@ -221,15 +216,13 @@ def pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
 
 @spatial("GlobalMaxPooling{}D", "GlobalMaxPool{}D")
 @spatial("GlobalAveragePooling{}D", "GlobalAvgPool{}D")
-def global_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """One value per channel."""
+def _global_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     lengths = (1,) * rank if arguments.flag("keepdims") else ()
     return LayerOutput(replace(feature_map(arguments, shape, rank), lengths=lengths).shape)
 
 
 @spatial("AdaptiveMaxPooling{}D", "AdaptiveAveragePooling{}D")
-def adaptive_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """Windows that give the requested output size."""
+def _adaptive_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     sizes = arguments.sizes("output_size", rank)
     if len(shape) != rank + 1:
         raise UnknownShape  # Keras builds the layer, but cannot train it
@@ -237,16 +230,14 @@ def adaptive_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutp
 
 
 @spatial("ZeroPadding{}D")
-def zero_padding(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """Zeros on every side."""
+def _zero_padding(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     padding = _both_sides(arguments.values["padding"], rank)
     row = feature_map(arguments, shape, rank)
     return LayerOutput(row.resize(lambda length, zeros: length + zeros, padding).shape)
 
 
 @spatial("Cropping{}D")
-def cropping(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """Less on every side."""
+def _cropping(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     sides = _both_sides(arguments.values["cropping"], rank)
     row = feature_map(arguments, shape, rank)
     return LayerOutput(row.resize(lambda length, cut: length - cut, sides).shape)
@@ -264,7 +255,7 @@ def _both_sides(value: object, rank: int) -> tuple[int, ...]:
 
 
 @spatial("UpSampling{}D")
-def up_sampling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _up_sampling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     """Repeats every position."""
     # UpSampling1D takes a number, and no list of one number.
     factors = (arguments.size("size"),) if rank == 1 else arguments.sizes("size", rank)
@@ -272,8 +263,7 @@ def up_sampling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
 
 
 @spatial("SpatialDropout{}D")
-def spatial_dropout(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
-    """Drops whole channels."""
+def _spatial_dropout(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
     return LayerOutput(feature_map(arguments, shape, rank).shape)
 
 
@@ -285,15 +275,13 @@ def spatial_dropout(arguments: Arguments, shape: Shape, rank: int) -> LayerOutpu
 @rule("RandomContrast", "RandomBrightness", "RandomSharpness", "RandomInvert")
 @rule("RandomPosterization", "RandomGaussianBlur", "RandomErasing", "RandomPerspective")
 @rule("RandomElasticTransform", "AutoContrast", "Solarization", "MixUp", "CutMix")
-def image_augmentation(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """An image of the same size."""
+def _image_augmentation(arguments: Arguments, shape: Shape) -> LayerOutput:
     return LayerOutput(_image(arguments, shape).shape)
 
 
 @rule("RandomHue", "RandomSaturation", "RandomColorDegeneration", "RandomColorJitter")
 @rule("RandomGrayscale", "RandAugment", "AugMix", "ContrastLimitedAdaptiveHistogramEqualization")
-def color_augmentation(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """An RGB image of the same size."""
+def _color_augmentation(arguments: Arguments, shape: Shape) -> LayerOutput:
     image = _image(arguments, shape)
     if image.channels != 3:
         raise UnknownShape
@@ -301,8 +289,7 @@ def color_augmentation(arguments: Arguments, shape: Shape) -> LayerOutput:
 
 
 @rule("Resizing", "CenterCrop")
-def resizing(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """An image of the requested size."""
+def _resizing(arguments: Arguments, shape: Shape) -> LayerOutput:
     size = arguments.size("height"), arguments.size("width")
     return LayerOutput(replace(_image(arguments, shape), lengths=size).shape)
 
