@@ -413,7 +413,8 @@ def _better_mode(monitor: str, spec: Experiment) -> str | None:
         return None if labels.improves_upwards(loss) else "min"
     for metric in spec.training.metrics:
         if name in labels.logged_names(metric):
-            return "max" if labels.improves_upwards(labels.canonical_metric(metric)) else "min"
+            canonical = catalogue.canonical_name("metrics", metric.name)
+            return "max" if labels.improves_upwards(canonical) else "min"
     return None
 
 

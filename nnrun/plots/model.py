@@ -106,14 +106,14 @@ class Graph:
     def _add_layer(
         self, layer: Layer, inputs: Sequence[Edge], column: float, *, joins: bool
     ) -> Edge:
-        index, made = inputs[0].box, layer.size
-        light = not made.parameters or layer.name.endswith("Normalization")
-        if not (joins and light and made.shape == self.boxes[index].shape):
+        index, size = inputs[0].box, layer.size
+        light = not size.parameters or layer.name.endswith("Normalization")
+        if not (joins and light and size.shape == self.boxes[index].shape):
             index = len(self.boxes)
-            self.boxes.append(Box([], made.shape, column, inputs))
+            self.boxes.append(Box([], size.shape, column, inputs))
         text = style.excerpt(f"{layer.name} {layer.arguments}", _LONGEST)
         self.boxes[index].lines += textwrap.wrap(text, _LETTERS)
-        self.boxes[index].parameters += made.parameters
+        self.boxes[index].parameters += size.parameters
         return Edge(index, column)
 
     def _add_frame(self, group: Group, edge: Edge) -> Edge:
