@@ -6,7 +6,6 @@ import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,11 +16,11 @@ from nnrun.cli import specs
 from nnrun.models.build import build
 from nnrun.spec.loading import load
 
-# Parameters, and those of them that training changes where these are what the source counts.
-# AlexNet and ResNet-18 are torchvision's of these names; GoogLeNet is table 1 of the paper without
-# its helpers at the side, https://arxiv.org/abs/1409.4842, as in Caffe's model zoo; ResNet-20 is
-# table 6 of https://arxiv.org/abs/1512.03385, and ResNet-8, which no paper counts, has the blocks of it
-# that are left; the others are those of `keras.applications`.
+# Parameters, and trainable parameters where the source counts these.
+# AlexNet and ResNet-18 are those of torchvision; GoogLeNet is table 1 of the paper without auxiliary
+# classifiers, https://arxiv.org/abs/1409.4842, as in Caffe's model zoo; ResNet-20 is table 6 of
+# https://arxiv.org/abs/1512.03385, and ResNet-8 has fewer of its blocks; the others are those of
+# `keras.applications`.
 PUBLISHED: dict[str, tuple[int, int | None]] = {
     "alexnet": (61_100_840, 61_100_840),
     "vgg16": (138_357_544, None),
@@ -40,19 +39,19 @@ every = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 
 
 @pytest.fixture
-def forgotten() -> Iterator[None]:
-    """They are of hundreds of megabytes, and refer to each other in circles."""
+def freed() -> Iterator[None]:
+    """Frees models of hundreds of megabytes, which reference each other in cycles."""
     yield
     keras.utils.clear_session()
     gc.collect()
 
 
-def test_each_has_its_published_count() -> None:
+def test_every_architecture_has_a_published_count() -> None:
     assert {path.stem for path in SPECS} == set(PUBLISHED)
 
 
 @every
-def test_it_is_free_of_faults_short_and_written_with_blocks(path: Path) -> None:
+def test_a_spec_is_valid_short_and_written_with_blocks(path: Path) -> None:
     text = path.read_text("utf-8")
 
     assert faults(load(path)) == ()
@@ -62,13 +61,13 @@ def test_it_is_free_of_faults_short_and_written_with_blocks(path: Path) -> None:
 
 
 @every
-def test_a_check_counts_its_parameters_as_published(path: Path) -> None:
-    about = spec_context(load(path).experiment)
+def test_check_counts_the_published_parameters(path: Path) -> None:
+    trace = spec_context(load(path).experiment).trace
     total, trainable = PUBLISHED[path.stem]
 
-    assert about.trace
-    assert about.trace.parameters == total
-    assert trainable in (None, about.trace.trainable)
+    assert trace
+    assert trace.parameters == total
+    assert trainable in (None, trace.trainable)
 
 
 @pytest.mark.parametrize(
@@ -76,19 +75,17 @@ def test_a_check_counts_its_parameters_as_published(path: Path) -> None:
     [pytest.param(path, marks=pytest.mark.slow if path.stem in LARGE else ()) for path in SPECS],
     ids=lambda path: path.stem,
 )
-@pytest.mark.usefixtures("forgotten")
-def test_keras_counts_as_many(path: Path) -> None:
-    about = spec_context(load(path).experiment)
-    assert about.row
+@pytest.mark.usefixtures("freed")
+def test_keras_counts_the_published_parameters(path: Path) -> None:
+    context = spec_context(load(path).experiment)
+    assert context.input_shape
 
-    assert build(about.spec.model, about.row.shape).count_params() == PUBLISHED[path.stem][0]
+    model = build(context.spec.model, context.input_shape)
+    assert model.count_params() == PUBLISHED[path.stem][0]
 
 
-def weights(network: Any) -> list[Any]:
-    """The weights of a network of Keras's in the order of ours.
-
-    Keras makes the shortcut of a block before its last convolution, ours comes after it.
-    """
+def weights(network: keras.Model) -> list[np.ndarray]:
+    """The weights of a Keras network in the order of ours: shortcuts after the last convolution."""
     layers = [layer for layer in network.layers if layer.weights]
     for at, layer in enumerate([*layers]):
         if re.search(r"_0_(conv|bn)$", layer.name):
@@ -96,10 +93,9 @@ def weights(network: Any) -> list[Any]:
     return [weight for layer in layers for weight in layer.get_weights()]
 
 
-@pytest.mark.usefixtures("forgotten")
+@pytest.mark.usefixtures("freed")
 @pytest.mark.parametrize("network", ["ResNet50", pytest.param("VGG16", marks=pytest.mark.slow)])
-def test_with_the_weights_of_keras_it_says_the_same(network: str) -> None:
-    """At the full size, every weight moved away from where it begins."""
+def test_outputs_equal_those_of_keras_for_the_same_weights(network: str) -> None:
     spec = load(specs.shipped_folder() / "architectures" / f"{network.lower()}.yaml").experiment
     ours = build(spec.model, (224, 224, 3))
     theirs = getattr(keras.applications, network)(weights=None)
@@ -108,9 +104,9 @@ def test_with_the_weights_of_keras_it_says_the_same(network: str) -> None:
         if "batch_norm" in weight.path or "_bn" in weight.path:
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
     ours.set_weights(weights(theirs))
-    pictures = rng.uniform(0, 1, (2, 224, 224, 3)).astype("float32")
+    images = rng.uniform(0, 1, (2, 224, 224, 3)).astype("float32")
 
-    expected = theirs(pictures, training=False)
+    expected = theirs(images, training=False)
 
     assert np.std(expected) > 0
-    np.testing.assert_allclose(ours(pictures, training=False), expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(ours(images, training=False), expected, rtol=1e-4, atol=1e-7)

@@ -164,13 +164,11 @@ ARGUMENTS: dict[str, Strategy] = {
     "UpSampling1D": arguments(size=small),
 }
 # Keras has a second name for some layers.
-for _long, _short in (
-    ("MaxPooling", "MaxPool"),
-    ("AveragePooling", "AvgPool"),
-    ("Conv", "Convolution"),
-):
-    _renamed = {name.replace(_long, _short): chosen for name, chosen in ARGUMENTS.items()}
-    ARGUMENTS.update({name: chosen for name, chosen in _renamed.items() if name in SUPPORTED})
+SHORT = {"MaxPooling": "MaxPool", "AveragePooling": "AvgPool", "Conv": "Convolution"}
+for _name in sorted(ARGUMENTS):
+    for _long, _short in SHORT.items():
+        if _long in _name and (_alias := _name.replace(_long, _short)) in SUPPORTED:
+            ARGUMENTS[_alias] = ARGUMENTS[_name]
 DIMENSIONS = {"LSTM": 2, "GRU": 2, "SimpleRNN": 2, "Bidirectional": 2, "RepeatVector": 1}
 IMAGE_LAYERS = (
     *("Resizing", "CenterCrop", "AutoContrast", "Solarization", "MixUp", "CutMix"),
