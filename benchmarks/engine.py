@@ -1,7 +1,7 @@
 """Microseconds per training step: `model.fit` and nnrun's two loops, side by side.
 
     python benchmarks/engine.py                       # the Boston net, batch size 1, 303 rows
-    python benchmarks/engine.py --grid                # the cases behind the rule in nnrun/training/engine.py
+    python benchmarks/engine.py --grid                # the cases behind the rule in nnrun/training/loop.py
     python benchmarks/engine.py --grid --plot FILE    # the same as a picture
     python benchmarks/engine.py --jax PYTHON          # beside a loop in JAX, run by that interpreter
 
@@ -152,13 +152,8 @@ def measure(case: Case, python: str | None) -> dict[str, float]:
     for name in ("graph", "xla"):
         model = built(shape, stack)
         preparation = Preparation((), shape, "float32", stored_expanded=True)
-        loop = CompiledLoop(
-            model,
-            preparation,
-            evaluator=Evaluator(model, preparation),
-            batch_size=batch_size,
-            xla=name == "xla",
-        )
+        evaluator = Evaluator(model, preparation)
+        loop = CompiledLoop(evaluator, batch_size=batch_size, xla=name == "xla")
         device_rows = resident(x, y)
         found[name] = fastest(
             lambda loop=loop, rows=device_rows: loop.train_epochs(

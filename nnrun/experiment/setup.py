@@ -168,14 +168,11 @@ def _build(
         previous.trainer.enter(0)
         restart(previous.model, model)
         model, engine = previous.model, previous.engine
-        evaluator, trainer = previous.evaluator, previous.trainer
+        trainer = previous.trainer
     else:
         streamed = isinstance(dataset.train.x, Streamed)
         engine = loop.choose(spec.training, model, device=device, streamed=streamed)
-        evaluator = Evaluator(model, preparation)
-        trainer = Trainer(
-            model, preparation, spec.training, engine=engine, evaluator=evaluator, stages=stages
-        )
+        trainer = Trainer(model, preparation, spec.training, engine=engine, stages=stages)
     # Rows of words stay sparse. Not under XLA, which needs rows of equal length, nor on a GPU, where
     # the gradient of a sparse product is not deterministic.
     is_possible = engine == "graph" and device == "cpu" and preparation.is_sparse(dataset.train.x)
@@ -196,12 +193,12 @@ def _build(
         engine=engine,
         train=train,
         test=None if prepared.fold.number else copy(dataset.test),
-        evaluator=evaluator,
+        evaluator=trainer.evaluator,
         trainer=trainer,
         callbacks=built_callbacks,
         summary=text,
         structure=wired.structure,
-        initial=_initial_metrics(evaluator, train, prepared),
+        initial=_initial_metrics(trainer.evaluator, train, prepared),
         seconds=time.perf_counter() - began,
     )
 

@@ -161,7 +161,7 @@ class Noise:
         self._file = file
 
     def note(self, line: str) -> None:
-        """Adds a line to the log."""
+        """Writes a line to the log."""
         self._write(f"{escape_text(line)}\n".encode())
 
     def _write(self, text: bytes) -> None:
@@ -216,11 +216,10 @@ def keep_run(
     clear: Callable[[], None] = lambda: None,
     clock: Callable[[], datetime] = datetime.now,
 ) -> Iterator[None]:
-    """Writes the final status of a run when the block ends, and saves its results on errors.
+    """Writes the final status of a run when the block ends, saves its results, and releases it.
 
     Args:
-        run: locked by this process; released at the end.
-        save: writes the results so far.
+        save: writes the results so far, after an error.
         check_interrupt: raises KeyboardInterrupt if an interrupt was lost.
         save_model: writes the model so far, after an interrupt.
         outcome: status and error of a run that was not stopped.

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -66,38 +67,29 @@ class _AtomicModel:
     """A model that saves under a temporary name first, so that a kill leaves no partial file."""
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
+        vars(self)["_model"] = model
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._model, name)
+        value = getattr(self._model, name)
+        return partial(_save_atomically, value) if name in ("save", "save_weights") else value
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "_model":
-            super().__setattr__(name, value)
-        else:
-            setattr(self._model, name, value)
+        setattr(self._model, name, value)
 
-    def save(self, filepath: str, **options: object) -> None:
-        self._replace(self._model.save, filepath, options)
 
-    def save_weights(self, filepath: str, **options: object) -> None:
-        self._replace(self._model.save_weights, filepath, options)
-
-    def _replace(
-        self, save: Callable[..., None], filepath: str, options: Mapping[str, object]
-    ) -> None:
-        target = Path(filepath)
-        temporary = target.with_name(f".{target.name}")
-        try:
-            save(str(temporary), **options)
-            temporary.replace(target)
-        except OSError as error:
-            # The error of a failed write does not name the file.
-            raise OSError(error.errno, error.strerror or str(error), filepath) from error
-        finally:
-            # An error while deleting must not hide the error of the write.
-            with suppress(OSError):
-                temporary.unlink()
+def _save_atomically(save: Callable[..., None], filepath: str, **options: object) -> None:
+    target = Path(filepath)
+    temporary = target.with_name(f".{target.name}")
+    try:
+        save(str(temporary), **options)
+        temporary.replace(target)
+    except OSError as error:
+        # The error of a failed write does not name the file.
+        raise OSError(error.errno, error.strerror or str(error), filepath) from error
+    finally:
+        # An error while deleting must not hide the error of the write.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def move(
@@ -106,12 +98,7 @@ def move(
     source: Path,
     target: Path,
 ) -> list[keras.callbacks.Callback]:
-    """Moves the files of callbacks from one folder to another, before they write any.
-
-    Args:
-        callbacks: made by `build` for `source`.
-        components: their specs.
-    """
+    """Moves the files of callbacks from one folder to another, before they write any."""
     moved = []
     for index, (callback, component) in enumerate(zip(callbacks, components, strict=True)):
         if component.name == "OrbaxCheckpoint":
@@ -136,8 +123,6 @@ def resume_callbacks(
     """Prepares callbacks to resume a training.
 
     Args:
-        callbacks: made by `build`.
-        folder: the run folder.
         sizes: of `appended_files` at the end of the last epoch to keep, in bytes.
 
     Raises:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from nnrun.runs import Run, arrays, files, layout
 from nnrun.training.state import State
@@ -26,14 +26,7 @@ _HEADER = "about"  # name of the JSON header among the arrays
 
 
 class AppendedFile(BaseModel):
-    """A file to which a callback appends, at the time of a checkpoint.
-
-    Args:
-        size: in bytes.
-        digest: of these bytes.
-    """
-
-    model_config = ConfigDict(frozen=True)
+    """A file to which a callback appends: its size in bytes, and a digest of these bytes."""
 
     size: NonNegativeInt
     digest: str
@@ -44,9 +37,6 @@ class Checkpoint:
     """A state of training, with the records of the epochs so far.
 
     Args:
-        state: of model, optimizer and callbacks.
-        history: of all epochs so far.
-        epoch_seconds: duration of each epoch.
         seconds: spent on the run in total.
         appended_files: the files to which callbacks append, by their names in the run folder.
     """
@@ -72,10 +62,9 @@ class _Header(BaseModel):
 
 
 class CheckpointSchedule:
-    """Decides when to write a checkpoint.
+    """Decides when to write a checkpoint: whenever all of them take at most `SHARE` of the time.
 
-    One is due after the first epoch, and later whenever all of them, the next included, take at
-    most `SHARE` of the time. So every slow epoch has one, and some of many fast ones.
+    So every slow epoch has one, and some of many fast ones.
     """
 
     def __init__(self) -> None:
@@ -112,8 +101,8 @@ def write(run: Run, checkpoint: Checkpoint) -> None:
         variables=len(state.variables),
         callbacks=[
             {
-                name: _packed(value, f"callback-{index}-{name}", values)
-                for name, value in attributes.items()
+                name: _packed(attributes[name], f"callback-{index}-{name}", values)
+                for name in attributes
             }
             for index, attributes in enumerate(state.callbacks)
         ],
@@ -224,15 +213,12 @@ def _read(path: Path) -> Checkpoint:
         header = _Header.model_validate_json(values[_HEADER].tobytes(), strict=True)
     except ValidationError:
         raise ValueError("its header is not valid") from None
-    state = State(
-        header.epochs,
-        header.stopped,
-        tuple(values[f"variable-{index}"] for index in range(header.variables)),
-        tuple(
-            {name: _unpacked(value, values) for name, value in attributes.items()}
-            for attributes in header.callbacks
-        ),
+    variables = tuple(values[f"variable-{index}"] for index in range(header.variables))
+    callbacks = tuple(
+        {name: _unpacked(value, values) for name, value in attributes.items()}
+        for attributes in header.callbacks
     )
+    state = State(header.epochs, header.stopped, variables, callbacks)
     return Checkpoint(
         state, History(header.history), tuple(header.epoch_seconds), header.seconds, header.grown
     )

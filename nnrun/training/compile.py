@@ -73,11 +73,6 @@ class Stages:
 
     Keras reads `trainable` when it compiles, so each stage compiles the model again and begins
     with a fresh optimizer.
-
-    Args:
-        model: not compiled yet.
-        layers: its layers, with their names in the spec.
-        training: the spec's.
     """
 
     def __init__(self, model: keras.Model, layers: Sequence[Named], training: Training) -> None:

@@ -13,14 +13,12 @@ from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.types.experimental import ConcreteFunction, PolymorphicFunction
 
-from nnrun.data.preprocessing import Preparation
 from nnrun.training.evaluate import Evaluator, as_logs
-from nnrun.training.rows import INDICES, Rows, RowTensors, weighted_batch
+from nnrun.training.rows import INDICES, Rows, WeightedRows, weighted_batch
 from nnrun.types import Array, Logs
 
 # The functions from which Keras draws random numbers, with the argument that names the algorithm.
@@ -59,23 +57,12 @@ class CompiledLoop:
     """Trains one model; traced once for all epochs and folds.
 
     Args:
-        model: compiled by Keras.
-        preparation: expands stored rows.
-        evaluator: of the same model, for validation between two epochs of one call.
-        batch_size: rows per step.
+        evaluator: of the model, for validation between two epochs of one call.
         xla: compile the steps with XLA; else they stay a TensorFlow graph.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        preparation: Preparation,
-        *,
-        evaluator: Evaluator,
-        batch_size: int,
-        xla: bool,
-    ) -> None:
-        self._model, self._preparation, self._evaluator = model, preparation, evaluator
+    def __init__(self, evaluator: Evaluator, *, batch_size: int, xla: bool) -> None:
+        self._model, self._evaluator = evaluator.model, evaluator
         self._batch_size = batch_size
         self._seconds_per_step: float | None = None
         # Without AutoGraph, as in `model.fit`: it would parse every line of Keras.
@@ -87,13 +74,7 @@ class CompiledLoop:
         self._metrics: list[tuple[str, int]] = []
 
     def trace(self, rows: Rows, count: int, *, validates: bool) -> ConcreteFunction:
-        """The traced function; traced again only for features that it lacks.
-
-        Args:
-            rows: on the device.
-            count: of the rows of one epoch.
-            validates: whether each epoch ends with a validation.
-        """
+        """The traced function for epochs of `count` rows; traced again only for new features."""
         needs = {"rest"} if count % self._batch_size else set()
         needs |= {"validation"} if validates else set()
         if self._traced is None or not self._features.issuperset(needs):
@@ -101,12 +82,10 @@ class CompiledLoop:
             # Keras makes metrics in the first step, but a loop needs them before.
             self._evaluator.metrics(rows, np.zeros(1, np.int32))
             self._validate = self._evaluator.traced_metrics(rows)
-            tensors, weights = tf.nest.map_structure(
-                tf.type_spec_from_value, (rows.tensors, rows.weights)
-            )
             self._traced = tf.function(self._train_epochs, autograph=False).get_concrete_function(
-                *(tensors, weights, tf.TensorSpec((None, len(rows)), tf.int32)),
-                *(tf.TensorSpec((3,), tf.int32), INDICES),
+                tf.nest.map_structure(tf.type_spec_from_value, (rows.tensors, rows.weights)),
+                *(tf.TensorSpec((None, len(rows)), tf.int32), tf.TensorSpec((3,), tf.int32)),
+                INDICES,
             )
         return self._traced
 
@@ -122,16 +101,13 @@ class CompiledLoop:
         """Trains for as many of the epochs as one call takes.
 
         Args:
-            rows: on the device.
-            order: the row numbers of an epoch, int32, of equal length for all epochs; the last
-                batch may be smaller.
+            order: the row numbers of an epoch, int32, of equal length for all epochs.
             epochs: at least one.
             validation: rows to validate on after each epoch; None for no validation.
             report: called with the number of steps done, a few times per second.
 
         Returns:
-            Keras's logs of each epoch: mean loss and metrics, those of the validation under
-            `val_`.
+            Keras's logs of each epoch: mean loss and metrics, and `val_` for the validation.
         """
         first = order(epochs[0])
         steps = len(first) // self._batch_size
@@ -162,7 +138,7 @@ class CompiledLoop:
         held_out = np.empty(0, np.int32) if validation is None else validation
         began = time.perf_counter()
         results = traced(
-            *(rows.tensors, rows.weights, tf.constant(padded)),
+            *((rows.tensors, rows.weights), tf.constant(padded)),
             tf.constant([*span, len(orders[0])], tf.int32),
             tf.constant(held_out, tf.int32),
         ).numpy()
@@ -171,12 +147,7 @@ class CompiledLoop:
         return [self._logs(values, validated=validation is not None) for values in results]
 
     def _train_epochs(
-        self,
-        tensors: RowTensors,
-        weights: tf.Tensor | tuple[()],
-        orders: tf.Tensor,
-        span: tf.Tensor,
-        validation: tf.Tensor,
+        self, rows: WeightedRows, orders: tf.Tensor, span: tf.Tensor, validation: tf.Tensor
     ) -> tf.Tensor:
         start, stop, count = tf.unstack(span)
         full, rest = count // self._batch_size, count % self._batch_size
@@ -190,16 +161,16 @@ class CompiledLoop:
 
         def train_rest(order: tf.Tensor) -> tf.Tensor:
             """The last rows, fewer than a batch. Without XLA: their number differs between folds."""
-            self._train_batch(tensors, weights, order[full * self._batch_size : count])
+            self._train_batch(rows, order[full * self._batch_size : count])
             return tf.constant(0)
 
         def validate() -> tf.Tensor:
-            return self._as_vector(self._validate(tensors, validation))
+            return self._as_vector(self._validate(rows[0], validation))
 
         def train_epoch(epoch: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, ...]:
             order = orders[epoch]
             tf.cond(start == 0, reset, nothing)
-            self._steps(tensors, weights, order, start, stop)
+            self._steps(rows, order, start, stop)
             is_complete = stop == full
             if "rest" in self._features:
                 tf.cond(tf.logical_and(is_complete, rest > 0), lambda: train_rest(order), nothing)
@@ -217,24 +188,17 @@ class CompiledLoop:
 
     @use_philox()
     def _train_steps(
-        self,
-        tensors: RowTensors,
-        weights: tf.Tensor | tuple[()],
-        order: tf.Tensor,
-        start: tf.Tensor,
-        stop: tf.Tensor,
+        self, rows: WeightedRows, order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
     ) -> None:
         def train_step(step: tf.Tensor) -> tuple[tf.Tensor]:
             indices = tf.slice(order, [step * self._batch_size], [self._batch_size])
-            self._train_batch(tensors, weights, indices)
+            self._train_batch(rows, indices)
             return (step + 1,)
 
         tf.while_loop(lambda step: step < stop, train_step, (start,))
 
-    def _train_batch(
-        self, tensors: RowTensors, weights: tf.Tensor | tuple[()], indices: tf.Tensor
-    ) -> None:
-        self._model.train_step(weighted_batch(self._preparation, tensors, weights, indices))
+    def _train_batch(self, rows: WeightedRows, indices: tf.Tensor) -> None:
+        self._model.train_step(weighted_batch(self._evaluator.preparation, rows, indices))
 
     def _as_vector(self, logs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The values of all metrics in one vector, as a loop can return only one tensor."""

@@ -27,16 +27,10 @@ def rows_at_once(shape: Sequence[int]) -> int:
 
 
 class Evaluator:
-    """Evaluates one model; traced once for all epochs and folds.
-
-    Args:
-        model: compiled by Keras.
-        preparation: expands stored rows.
-    """
+    """Evaluates one compiled model; traced once for all epochs and folds."""
 
     def __init__(self, model: keras.Model, preparation: Preparation) -> None:
-        self._model = model
-        self._preparation = preparation
+        self.model, self.preparation = model, preparation
         self._traced: dict[str, PolymorphicFunction] = {}
         self._batch_rows = rows_at_once(preparation.shape)
 
@@ -71,11 +65,11 @@ class Evaluator:
         return self._traced[name]
 
     def _metrics(self, tensors: RowTensors, indices: tf.Tensor) -> TensorLogs:
-        self._model.reset_metrics()
+        self.model.reset_metrics()
         count, start = self._batch_rows, (tf.constant(0),)
 
         def test(part: tf.Tensor) -> None:
-            self._model.test_step(batch(self._preparation, tensors, part))
+            self.model.test_step(batch(self.preparation, tensors, part))
 
         def full(start: tf.Tensor) -> tuple[tf.Tensor]:
             test(tf.slice(indices, [start], [count]))
@@ -89,12 +83,12 @@ class Evaluator:
             # Keras needs a static number of rows; otherwise the rows would be expanded to count.
             start = tf.while_loop(lambda start: start + count <= tf.size(indices), full, start)
         tf.while_loop(lambda start: start < tf.size(indices), any_length, start)
-        logs: TensorLogs = self._model.get_metrics_result()
+        logs: TensorLogs = self.model.get_metrics_result()
         return logs
 
     def _batch_outputs(self, tensors: RowTensors, indices: tf.Tensor) -> tf.Tensor:
-        x = inputs(self._preparation, tensors, indices)
-        return tf.cast(self._model(x, training=False), tf.float32)
+        x = inputs(self.preparation, tensors, indices)
+        return tf.cast(self.model(x, training=False), tf.float32)
 
 
 def as_logs(result: Mapping[str, Array | float | tf.Tensor]) -> dict[str, float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import keras
+import tensorflow as tf
 
 from nnrun.data.preprocessing import Preparation
 from nnrun.errors import DataError, TrainingError
@@ -17,17 +18,14 @@ from nnrun.spec.training import Training
 from nnrun.training import state
 from nnrun.training.compile import Stages, finalize
 from nnrun.training.compiled import CompiledLoop
-from nnrun.training.evaluate import Evaluator, as_logs
-from nnrun.training.keras_fit import StageCallbacks, fit_by_keras
-from nnrun.training.rows import Rows, Schedule
+from nnrun.training.evaluate import Evaluator, as_logs, rows_at_once
+from nnrun.training.rows import Rows, Schedule, batch, weighted_batch
 from nnrun.training.state import State
-from nnrun.types import Fold, Logs, Observer
+from nnrun.types import Array, Fold, Logs, Observer
 
 Engine = Literal["xla", "graph", "fit"]
 
-# `engine: auto` looks at the experiment alone and never at a clock: results must not depend on the
-# load of the machine.
-#
+# `engine: auto` never looks at a clock: results must not depend on the load of the machine.
 # With more floating-point operations, or wider rows, matrix products take nearly all of a step, and
 # XLA does not make up for the second that it compiles. `benchmarks/` holds the measurement.
 XLA_FLOPS = 1_000_000_000
@@ -49,12 +47,12 @@ XLA_LAYERS = (
     )
 )
 
-# Callbacks that run after every batch if the argument differs from this value.
-_PER_BATCH = {
-    "ModelCheckpoint": ("save_freq", "epoch"),
-    "BackupAndRestore": ("save_freq", "epoch"),
-    "OrbaxCheckpoint": ("save_freq", "epoch"),
-    "TensorBoard": ("update_freq", "epoch"),
+# Callbacks that run after some batches if this argument is not `epoch`.
+_FREQUENCIES = {
+    "ModelCheckpoint": "save_freq",
+    "BackupAndRestore": "save_freq",
+    "OrbaxCheckpoint": "save_freq",
+    "TensorBoard": "update_freq",
 }
 
 
@@ -85,22 +83,20 @@ def choose(
         return "fit"
     if streamed:
         return "graph"
-    is_suited = all(type(layer).__name__ in XLA_LAYERS for layer in model.layers)
-    return "xla" if is_suited and (device != "cpu" or _is_small(model, training)) else "graph"
-
-
-def _is_small(model: keras.Model, training: Training) -> bool:
-    random_numbers = training.batch_size * sum(map(_random_numbers, model.layers))
-    flops = step_flops(model, training.batch_size)
-    row = max(math.prod(_row(tensor)) for tensor in model.inputs)
-    return flops <= XLA_FLOPS and random_numbers <= XLA_RANDOM_NUMBERS and row <= XLA_ROW
+    if not all(type(layer).__name__ in XLA_LAYERS for layer in model.layers):
+        return "graph"
+    is_small = (
+        step_flops(model, training.batch_size) <= XLA_FLOPS
+        and training.batch_size * sum(map(_random_numbers, model.layers)) <= XLA_RANDOM_NUMBERS
+        and max(math.prod(_row(tensor)) for tensor in model.inputs) <= XLA_ROW
+    )
+    return "xla" if is_small or device != "cpu" else "graph"
 
 
 def _works_per_batch(callback: Component) -> bool:
-    argument, per_epoch = _PER_BATCH.get(callback.name, ("", ""))
-    if callback.name == "TensorBoard" and callback.arguments.get("profile_batch"):
-        return True
-    return bool(callback.arguments.get(argument, per_epoch) != per_epoch)
+    frequency = callback.arguments.get(_FREQUENCIES.get(callback.name, ""), "epoch")
+    profiles = callback.name == "TensorBoard" and callback.arguments.get("profile_batch")
+    return frequency != "epoch" or bool(profiles)
 
 
 def step_flops(model: keras.Model, batch_size: int) -> int:
@@ -139,11 +135,8 @@ class Trainer:
     """Trains one compiled model, on any number of folds.
 
     Args:
-        model: compiled by Keras.
         preparation: expands stored rows.
-        training: the spec's.
         engine: from `choose`.
-        evaluator: of the same model.
         stages: of the same training, if it has any.
     """
 
@@ -152,23 +145,18 @@ class Trainer:
     training: Training
     _: KW_ONLY
     engine: Engine
-    evaluator: Evaluator
     stages: Stages | None = None
 
     def __post_init__(self) -> None:
+        self.evaluator = Evaluator(self.model, self.preparation)
         # Kept over all folds: tracing and compiling cost more than training a small fold.
         self._loop = self._new_loop()
 
     def _new_loop(self) -> CompiledLoop | None:
         if self.engine == "fit":
             return None
-        return CompiledLoop(
-            self.model,
-            self.preparation,
-            evaluator=self.evaluator,
-            batch_size=self.training.batch_size,
-            xla=self.engine == "xla",
-        )
+        batch_size, xla = self.training.batch_size, self.engine == "xla"
+        return CompiledLoop(self.evaluator, batch_size=batch_size, xla=xla)
 
     def enter(self, epoch: int) -> None:
         """Puts the model into the stage of an epoch, counted from 0."""
@@ -178,12 +166,7 @@ class Trainer:
             self._loop = self._new_loop()
 
     def trace(self, rows: Rows, fold: Fold) -> None:
-        """Traces the first stage, unless Keras's `fit` trains.
-
-        Args:
-            rows: all training rows, on the device.
-            fold: the rows that train.
-        """
+        """Traces the first stage for a fold of the rows, unless Keras's `fit` trains."""
         if self._loop:
             validates = bool(len(fold.validation)) and not self.training.callbacks
             self._loop.trace(rows, len(fold.train), validates=validates)
@@ -203,9 +186,7 @@ class Trainer:
 
         Args:
             rows: all training rows, on the device.
-            fold: the rows that train and those that validate.
             seed: of the order of the rows.
-            callbacks: Keras's.
             observer: receives every epoch.
             start: the state to resume from.
             save_state: called after an epoch with a function that captures the state; short epochs
@@ -241,50 +222,72 @@ class Trainer:
         # The state belongs to the stage of its last epoch.
         self.enter(start.epochs - 1 if start else 0)
         train = self._train_compiled if self._loop else self._train_by_keras
+        listeners = _StageCallbacks(
+            [first, *callbacks, last],
+            model=self.model,
+            epochs=schedule.epochs,
+            steps=schedule.steps,
+            # Keras returns its own history at the end of each `fit`.
+            add_history=self._loop is None,
+            verbose=0,
+        )
         try:
-            train(rows, reporter, [first, *callbacks, last], begin)
+            # Restores the state, in its own stage.
+            self.model.stop_training = False
+            listeners.on_train_begin()
+            train(rows, reporter, listeners, begin)
         finally:
             reporter.flush()
 
     def _train_by_keras(
-        self,
-        rows: Rows,
-        reporter: _EpochReporter,
-        callbacks: Sequence[keras.callbacks.Callback],
-        begin: int,
+        self, rows: Rows, reporter: _EpochReporter, listeners: _StageCallbacks, begin: int
     ) -> None:
         """Calls `model.fit` once for each stage."""
         schedule = reporter.schedule
-        listeners = StageCallbacks(callbacks, self.model, schedule)
-        # Restores the state, in its own stage.
-        listeners.on_train_begin()
+        preparation, validation = self.preparation, schedule.fold.validation
+
+        def expand(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return batch(preparation, rows.tensors, indices)
+
+        def expand_weighted(indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return weighted_batch(preparation, (rows.tensors, rows.weights), indices)
+
+        def batches() -> Iterator[Array]:
+            for epoch in epochs:
+                order = schedule.order(epoch)
+                for start in range(0, len(order), schedule.batch_size):
+                    yield order[start : start + schedule.batch_size]
+
+        signature = tf.TensorSpec((None,), tf.int32)
+        training_data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
+        held_out = held_out.batch(rows_at_once(preparation.shape)).map(expand)
         while True:
             self.enter(begin)
             end = self.stages.end(begin) if self.stages else schedule.epochs
             listeners.last = end >= schedule.epochs
             epochs = range(begin, end)
-            fit_by_keras(self.model, rows, self.preparation, schedule, listeners, epochs)
+            self.model.fit(
+                training_data.map(expand_weighted).prefetch(2),
+                epochs=end,
+                initial_epoch=begin,
+                steps_per_epoch=schedule.steps,
+                validation_data=held_out if len(validation) else None,
+                callbacks=listeners,
+                verbose=0,
+                shuffle=False,
+            )
             if listeners.last or self.model.stop_training:
                 break
             begin = end
 
     def _train_compiled(
-        self,
-        rows: Rows,
-        reporter: _EpochReporter,
-        callbacks: Sequence[keras.callbacks.Callback],
-        begin: int,
+        self, rows: Rows, reporter: _EpochReporter, listeners: _StageCallbacks, begin: int
     ) -> None:
         """Calls the callbacks after each epoch, as `model.fit` does."""
-        model, schedule = self.model, reporter.schedule
-        listeners = keras.callbacks.CallbackList(
-            callbacks, model=model, epochs=schedule.epochs, steps=schedule.steps, verbose=0
-        )
-        model.stop_training = False
         logs: dict[str, float] = {}
-        listeners.on_train_begin()
-        epoch = begin
-        while epoch < schedule.epochs and not model.stop_training:
+        epoch, schedule = begin, reporter.schedule
+        while epoch < schedule.epochs and not self.model.stop_training:
             self.enter(epoch)
             listeners.on_epoch_begin(epoch)
             for number, result in enumerate(self._train_epochs(rows, epoch, listeners, reporter)):
@@ -294,20 +297,16 @@ class Trainer:
                 logs = dict(result)
                 listeners.on_epoch_end(epoch, logs)
                 epoch += 1
-        finalize(model)
+        finalize(self.model)
         listeners.on_train_end(logs)
 
     def _train_epochs(
-        self,
-        rows: Rows,
-        epoch: int,
-        listeners: keras.callbacks.CallbackList,
-        reporter: _EpochReporter,
+        self, rows: Rows, epoch: int, listeners: _StageCallbacks, reporter: _EpochReporter
     ) -> list[Logs]:
         """Trains several epochs in one call; just one if callbacks can influence the next."""
         assert self._loop
         schedule = reporter.schedule
-        # Besides those of `train`.
+        # Besides the two of `train`.
         has_callbacks = len(listeners.callbacks) > 2
         end = self.stages.end(epoch) if self.stages else schedule.epochs
         held_out = schedule.fold.validation
@@ -322,10 +321,26 @@ class Trainer:
             listeners.on_test_begin()
             logs = self.evaluator.metrics(rows, held_out)
             listeners.on_test_end(logs)
-            validated = {f"val_{name}": value for name, value in logs.items()}
-            results = [{**results[0], **validated}]
+            results = [{**results[0], **{f"val_{name}": logs[name] for name in logs}}]
         reporter.add_all(epoch, results)
         return results
+
+
+class _StageCallbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # Keras ships no types
+    """Callbacks whose training begins and ends once, although `model.fit` runs once per stage."""
+
+    _begun = False
+    last = True
+    """Whether no further call of `model.fit` follows."""
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if not self._begun:
+            self._begun = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.last or self.model.stop_training:
+            super().on_train_end(logs)
 
 
 class _EpochReporter:
@@ -335,10 +350,8 @@ class _EpochReporter:
     """
 
     def __init__(self, observer: Observer, schedule: Schedule) -> None:
-        self.observer = observer
-        self.schedule = schedule
-        self._began = 0.0
-        self._seconds = 0.0
+        self.observer, self.schedule = observer, schedule
+        self._began = self._seconds = 0.0
         self.pending: dict[int, Logs] = {}
         """Trained epochs that are not reported yet."""
 
@@ -374,12 +387,10 @@ class _EpochReporter:
             self._report(epoch, self.pending[epoch])
 
     def _report(self, epoch: int, logs: Logs) -> None:
-        logs = {name: logs[name] for name in sorted(logs, key=_reading_order)}
-        self.observer.epoch_ended(epoch, logs, self._seconds)
+        # Training before validation, and the loss first; Keras sorts by name.
+        names = sorted(
+            logs, key=lambda name: (name.startswith("val_"), name.removeprefix("val_") != "loss")
+        )
+        self.observer.epoch_ended(epoch, {name: logs[name] for name in names}, self._seconds)
         # Only now: an interrupt can come at any point, and no epoch may be lost.
         self.pending.pop(epoch, None)
-
-
-def _reading_order(name: str) -> tuple[bool, bool]:
-    """Training before validation, and the loss first; Keras sorts by name."""
-    return name.startswith("val_"), name.removeprefix("val_") != "loss"

@@ -19,11 +19,6 @@ class Schedule:
     """The batches of every epoch: a function of seed, fold and epoch alone.
 
     So a resumed run needs no random state, and every engine uses the same batches.
-
-    Args:
-        fold: its training rows.
-        training: epochs, batch size, shuffling.
-        seed: the experiment's.
     """
 
     fold: Fold
@@ -103,8 +98,7 @@ def to_dense(vectors: tf.RaggedTensor, indices: tf.Tensor, dimension: int) -> tf
 
     Args:
         vectors: the word numbers of each row, times 2**32.
-        indices: of the rows, int32 of shape `(indices,)`.
-        dimension: number of words.
+        indices: of the rows, int32.
     """
     rows = tf.gather(vectors, indices)
     owners = tf.raw_ops.RaggedTensorToSparse(
@@ -132,6 +126,7 @@ def to_dense(vectors: tf.RaggedTensor, indices: tf.Tensor, dimension: int) -> tf
 RowTensors = tuple[
     tf.Tensor | tf.RaggedTensor, tf.Tensor, tuple[Mapping[str, tf.Tensor], ...]
 ]  # inputs, labels and fitted values, as in `Rows`
+WeightedRows = tuple[RowTensors, tf.Tensor | tuple[()]]
 
 
 @dataclass(frozen=True)
@@ -144,8 +139,7 @@ class Rows:
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
         state: fitted values of prepare steps that expanding a batch needs. They are arguments of
             the traced function, because folds share it and each has its own values.
-        weights: of each row in the training loss, float32 of shape `(rows,)`; empty if all are
-            equal.
+        weights: of each row in the loss, float32 of shape `(rows,)`; empty if all are equal.
     """
 
     x: tf.Tensor | tf.RaggedTensor
@@ -210,12 +204,7 @@ def resident(
 def batch(
     preparation: Preparation, tensors: RowTensors, indices: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Some rows as the model and the loss take them.
-
-    Args:
-        tensors: of `Rows`.
-        indices: of the rows, int32 of shape `(batch,)`.
-    """
+    """Some rows as the model and the loss take them; `indices` are int32 of shape `(batch,)`."""
     labels = tf.gather(tensors[1], indices)
     # One-hot labels are stored as bytes.
     labels = tf.cast(labels, tf.float32) if labels.dtype == tf.uint8 else labels
@@ -223,12 +212,10 @@ def batch(
 
 
 def weighted_batch(
-    preparation: Preparation,
-    tensors: RowTensors,
-    weights: tf.Tensor | tuple[()],
-    indices: tf.Tensor,
+    preparation: Preparation, rows: WeightedRows, indices: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
     """A training batch: as `batch`, with the weights of the rows if there are any."""
+    tensors, weights = rows
     x, y = batch(preparation, tensors, indices)
     return (x, y) if isinstance(weights, tuple) else (x, y, tf.gather(weights, indices))
 

@@ -16,12 +16,7 @@ from nnrun.types import Array
 
 
 def restart(model: keras.Model, fresh: keras.Model) -> None:
-    """Resets a model to the state of a fresh one of the same spec, so that its traces can be reused.
-
-    Args:
-        model: compiled, perhaps trained; its variables stay the same objects.
-        fresh: compiled and not trained.
-    """
+    """Resets a model to the state of a fresh one of the same spec, so that its traces can be reused."""
     for old, new in zip(variables(model), variables(fresh), strict=True):
         old.assign(new)
 
@@ -84,12 +79,7 @@ def capture(
 def restore(
     state: State, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]
 ) -> None:
-    """Restores a model and its callbacks.
-
-    Args:
-        state: of a model of the same spec, with the same callbacks.
-        model: compiled.
-        callbacks: after training has begun, which resets them.
+    """Restores a model and its callbacks, after training has begun, which resets them.
 
     Raises:
         ValueError: the state is of another model, or of other callbacks.

@@ -18,7 +18,6 @@ from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import devices, loop
 from nnrun.training.compile import compile_model
-from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
 from nnrun.training.rows import resident
 from nnrun.types import Fold, Logs, Observer
@@ -64,8 +63,7 @@ def test_every_layer_is_built_and_trains(name: str) -> None:
     compile_model(model, training)
     preparation = Preparation((), shape(name), dtype, stored_expanded=True)
     engine = loop.choose(training, model, device="cpu")
-    evaluator, observer = Evaluator(model, preparation), LastEpoch()
-    trainer = Trainer(model, preparation, training, engine=engine, evaluator=evaluator)
+    observer, trainer = LastEpoch(), Trainer(model, preparation, training, engine=engine)
     rows = resident(x.astype(dtype), rng.random((8, 1)).astype(np.float32))
     trainer.train(
         rows, Fold(np.arange(4), np.arange(4, 8)), seed=0, callbacks=[], observer=observer

@@ -1,4 +1,4 @@
-"""Layers that distort pictures do so while a model learns, and at no other time."""
+"""Layers that distort images do so in training only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from nnrun.models.build import build
 from nnrun.spec.component import Component
 
-# Every layer of Keras that draws at random what becomes of a picture, with arguments that show.
+# Every random image layer of Keras, with arguments that change an image visibly.
 LAYERS = {
     "RandomBrightness": {"factor": 0.5},
     "RandomColorDegeneration": {"factor": 0.9},
@@ -34,22 +34,20 @@ LAYERS = {
 }
 
 
-PICTURES = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
+IMAGES = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
 
 
-def test_every_such_layer_is_tried() -> None:
-    named = {name for name in dir(keras.layers) if name.startswith("Random")}
-
-    assert named == set(LAYERS)
+def test_all_random_layers_of_keras_are_tested() -> None:
+    assert {name for name in dir(keras.layers) if name.startswith("Random")} == set(LAYERS)
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_pictures_are_distorted_only_while_a_model_learns(name: str) -> None:
-    # Some leave a picture as it is by chance, and one time in many all four.
+def test_images_are_distorted_in_training_only(name: str) -> None:
+    # By chance a layer can leave all four images unchanged.
     keras.utils.set_random_seed(0)
-    model = build([Component(name=name, arguments=LAYERS[name])], PICTURES.shape[1:])
-    learning = np.asarray(model(PICTURES, training=True))
-    asked = np.asarray(model(PICTURES, training=False))
+    model = build([Component(name=name, arguments=LAYERS[name])], IMAGES.shape[1:])
+    training = np.asarray(model(IMAGES, training=True))
+    inference = np.asarray(model(IMAGES, training=False))
 
-    assert learning.shape != asked.shape or not np.allclose(learning, asked)
-    np.testing.assert_array_equal(asked, PICTURES)
+    assert training.shape != inference.shape or not np.allclose(training, inference)
+    np.testing.assert_array_equal(inference, IMAGES)

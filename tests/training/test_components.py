@@ -8,22 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.data import preprocessing
 from nnrun.data.labels import encode
-from nnrun.models.build import build
 from nnrun.spec import catalogue
-from nnrun.spec.component import Component
 from nnrun.spec.training import Training
-from nnrun.training import devices
-from nnrun.training.compile import compile_model
-from nnrun.training.evaluate import Evaluator
-from nnrun.training.loop import Engine, Trainer
-from nnrun.training.rows import resident
-from nnrun.types import Fold, Logs, Observer
+from nnrun.training.loop import Engine
+from nnrun.types import Fold, Logs
+from tests.training.trained import functional, train
 
 X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
 FOLD = Fold(np.arange(15), np.arange(15, 20))
-# Labels, activation and a loss that fits them, by what a model is for.
+# Number of classes, activation and loss of each task.
 TASKS: dict[str, tuple[int, str, str]] = {
     "regression": (0, "softplus", "mse"),
     "binary": (2, "sigmoid", "binary_crossentropy"),
@@ -41,7 +35,7 @@ NEEDED: dict[str, Any] = {
 }
 # CTC takes a sequence of labels per row, and a row of nnrun has one label.
 SEQUENCE_LOSSES = {"CTC"}
-# Mean and Sum take one value, and what a model is measured by has two: label and output.
+# Mean and Sum take one value, not label and output.
 ONE_VALUE_METRICS = {"Mean", "Sum"}
 SPARSE_LOSSES = {
     "SparseCategoricalCrossentropy",
@@ -64,7 +58,7 @@ REGRESSION = {
 
 
 def task(name: str) -> str:
-    """What the loss or metric of this name is for; most are for a probability."""
+    """The task of a loss or metric; most are for a probability."""
     families = {
         "sparse": SPARSE_LOSSES | SPARSE_METRICS,
         "categorical": CATEGORICAL,
@@ -73,57 +67,34 @@ def task(name: str) -> str:
     return next((family for family, names in families.items() if name in names), "binary")
 
 
-class Heard(Observer):
-    """An observer that keeps the last epoch."""
-
-    logs: Logs = {}  # noqa: RUF012
-
-    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        self.logs = logs
-
-
 def trained(family: str, engine: Engine, **changed: Any) -> Logs:
     """One epoch of a tiny model."""
     classes, activation, loss = TASKS[family]
     training = Training.model_validate(
         {"optimizer": "sgd", "loss": loss, "epochs": 1, "batch_size": 8, **changed}
     )
-    keras.utils.clear_session()
-    devices.seed_everything(0)
     y = np.arange(20) % classes if classes else np.abs(X[:, 0])
     units = classes if classes > 2 else 1
-    model = build(
-        [Component(name="Dense", arguments={"units": units, "activation": activation})], (4,)
-    )
-    compile_model(model, training)
-    preparation = preprocessing.fit((), X, rows=FOLD.train)
-    labels = encode(y, training, classes=classes, units=units)
-    trainer = Trainer(
-        model, preparation, training, engine=engine, evaluator=Evaluator(model, preparation)
-    )
-    heard = Heard()
-    trainer.train(resident(X, labels), FOLD, seed=0, callbacks=[], observer=heard)
-    return heard.logs
+    model = functional((4,), lambda: [keras.layers.Dense(units, activation)], seed=0)
+    y = encode(y, training, classes=classes, units=units)
+    return train(model, training, X, y, FOLD, engine=engine).history.row(0)
 
 
-def own(kind: str) -> set[str]:
-    """Keras's own names, each once."""
-    return {catalogue.canonical_name(kind, name) for name in catalogue.names(kind)} - {""}
-
-
-def needy(kind: str, name: str) -> dict[str, Any]:
+def with_required(kind: str, name: str) -> dict[str, Any]:
     entry = catalogue.entry(kind, name)
     assert entry is not None
-    arguments = {each.name for each in entry.arguments.values() if each.required}
-    return {name: {argument: NEEDED[argument] for argument in arguments}}
+    required = {argument.name for argument in entry.arguments.values() if argument.required}
+    return {name: {argument: NEEDED[argument] for argument in required}}
 
 
 def known(kind: str) -> set[str]:
-    return {name for name in own(kind) if catalogue.entry(kind, name)}
+    """Keras's own names, each once."""
+    names = {catalogue.canonical_name(kind, name) for name in catalogue.names(kind)} - {""}
+    return {name for name in names if catalogue.entry(kind, name)}
 
 
 def cases(kind: str, quick: set[str], without: frozenset[str] | set[str] = frozenset()) -> Any:
-    """Every name with both engines; the quick ones without XLA belong to the everyday tests."""
+    """Every name with both engines; by default only the quick ones, without XLA."""
     return [
         pytest.param(
             name,
@@ -139,7 +110,7 @@ def cases(kind: str, quick: set[str], without: frozenset[str] | set[str] = froze
     ("name", "engine"), cases("optimizers", {"Lamb", "Muon", "LossScaleOptimizer"})
 )
 def test_every_optimizer_trains(name: str, engine: Engine) -> None:
-    logs = trained("regression", engine, optimizer=needy("optimizers", name))
+    logs = trained("regression", engine, optimizer=with_required("optimizers", name))
 
     assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
 
@@ -150,7 +121,7 @@ def test_every_optimizer_trains(name: str, engine: Engine) -> None:
 )
 def test_every_loss_trains(name: str, engine: Engine) -> None:
     """On labels encoded as it needs them."""
-    logs = trained(task(name), engine, loss=needy("losses", name))
+    logs = trained(task(name), engine, loss=with_required("losses", name))
 
     assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
 
@@ -158,14 +129,14 @@ def test_every_loss_trains(name: str, engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("name", "engine"), cases("metrics", {"AUC", "F1Score", "MeanIoU"}, ONE_VALUE_METRICS)
 )
-def test_every_metric_is_measured(name: str, engine: Engine) -> None:
-    logs = trained(task(name), engine, metrics=[needy("metrics", name)])
+def test_every_metric_is_computed(name: str, engine: Engine) -> None:
+    logs = trained(task(name), engine, metrics=[with_required("metrics", name)])
 
     assert len(logs) == 4
     assert np.isfinite(list(logs.values())).all()
 
 
-def test_what_is_left_out_is_there() -> None:
+def test_every_exception_exists() -> None:
     """A name that Keras drops must not stay in the lists of exceptions."""
     assert known("losses") >= SEQUENCE_LOSSES
     assert known("metrics") >= ONE_VALUE_METRICS

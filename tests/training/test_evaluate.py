@@ -1,4 +1,4 @@
-"""Evaluation says what Keras's own says, and what is made of outputs is what they mean."""
+"""Evaluation equals Keras's, and outputs become classes and probabilities."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def digits() -> tuple[keras.Model, Rows, Evaluator]:
     data = datasets.load(Digits(name="digits")).train
     layers = [("Flatten", {}), ("Dropout", {"rate": 0.5}), ("BatchNormalization", {})]
     layers += [("Dense", {"units": 10, "activation": "softmax"})]
-    model = build([Component(name=name, arguments=each) for name, each in layers], (8, 8))
+    model = build([Component(name=name, arguments=arguments) for name, arguments in layers], (8, 8))
     compile_model(model, TRAINING)
     preparation = preprocessing.fit((), data.x, rows=np.arange(len(data)))
     labels = encode(data.y, TRAINING, classes=10, units=10)
@@ -48,26 +48,25 @@ def digits() -> tuple[keras.Model, Rows, Evaluator]:
     return model, rows, Evaluator(model, preparation)
 
 
-def test_metrics_are_those_of_keras(digits: tuple[keras.Model, Rows, Evaluator]) -> None:
-    """On some rows, and a second time with the same answer; the weights stay as they are."""
+def test_metrics_equal_those_of_keras(digits: tuple[keras.Model, Rows, Evaluator]) -> None:
+    """On some rows, and twice the same; the weights do not change."""
     model, rows, evaluator = digits
     before = [weight.tobytes() for weight in model.get_weights()]
     some = np.arange(100, 1400)
-    found = [evaluator.metrics(rows, some) for _ in range(2)]
-    by_hand = model.evaluate(rows.x[100:1400], rows.y[100:1400], verbose=0, return_dict=True)
+    results = [evaluator.metrics(rows, some) for _ in range(2)]
+    expected = model.evaluate(rows.x[100:1400], rows.y[100:1400], verbose=0, return_dict=True)
 
     assert len(rows) > evaluate.EVALUATION_ROWS
-    assert found == [pytest.approx(by_hand, rel=1e-5)] * 2
+    assert results == [pytest.approx(expected, rel=1e-5)] * 2
     assert [weight.tobytes() for weight in model.get_weights()] == before
 
 
-def test_outputs_are_those_of_keras(digits: tuple[keras.Model, Rows, Evaluator]) -> None:
+def test_outputs_equal_those_of_keras(digits: tuple[keras.Model, Rows, Evaluator]) -> None:
     """One row each, in order, without dropout."""
     model, rows, evaluator = digits
+    outputs = evaluator.outputs(rows, np.arange(len(rows)))
 
-    found = evaluator.outputs(rows, np.arange(len(rows)))
-
-    assert found == pytest.approx(model.predict(rows.x, verbose=0), rel=1e-5)
+    assert outputs == pytest.approx(model.predict(rows.x, verbose=0), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -89,23 +88,25 @@ SINGLE = np.array([[0.2], [0.5], [0.9]])
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.5, [0, 0, 1]), (0.0, [1, 1, 1])])
-def test_one_unit_says_class_1_above_the_threshold(threshold: float, expected: list[int]) -> None:
-    """And class 0 on it, as the metrics of Keras do."""
+def test_one_unit_predicts_class_1_above_the_threshold(
+    threshold: float, expected: list[int]
+) -> None:
+    """And class 0 at it, as Keras's metrics do."""
     assert predicted_classes(SINGLE, threshold=threshold).tolist() == expected
 
 
-def test_the_class_is_that_of_the_highest_output() -> None:
+def test_several_units_predict_the_class_of_the_highest_output() -> None:
     assert predicted_classes(OUTPUT, threshold=0.5).tolist() == [1, 0]
 
 
 def test_confidence_is_the_probability_of_the_predicted_class() -> None:
-    """With one unit, also that of class 0."""
+    """With one unit, also of class 0."""
     assert confidence(OUTPUT).tolist() == [0.5, 0.9]
     assert confidence(SINGLE).tolist() == [0.8, 0.5, 0.9]
 
 
 def test_every_class_has_a_row_and_a_column() -> None:
-    """Also one that is neither there nor predicted."""
+    """Also one that has no rows and is never predicted."""
     target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
 
     assert confusion_matrix(target, guess, "abcd").tolist() == [
@@ -116,13 +117,13 @@ def test_every_class_has_a_row_and_a_column() -> None:
     ]
 
 
-def test_the_report_is_that_of_scikit_learn() -> None:
-    """Under the names of the classes, without complaint about those that are not there."""
+def test_the_report_equals_scikit_learn() -> None:
+    """Without warnings about classes without rows."""
     target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
-    found = classification_report(target, guess, ("a", "b", "c"))
+    report = classification_report(target, guess, ("a", "b", "c"))
 
-    assert found["a"]["recall"] == metrics.recall_score(target == 0, guess == 0)
-    assert found["b"] == {"precision": 0, "recall": 0, "f1-score": 0, "support": 0}
+    assert report["a"]["recall"] == metrics.recall_score(target == 0, guess == 0)
+    assert report["b"] == {"precision": 0, "recall": 0, "f1-score": 0, "support": 0}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_the_report_is_that_of_scikit_learn() -> None:
         ({"BinaryCrossentropy": {"from_logits": False}}, False),
     ],
 )
-def test_the_loss_says_whether_the_model_outputs_logits(loss: Any, logits: bool) -> None:
+def test_the_loss_determines_whether_outputs_are_logits(loss: Any, logits: bool) -> None:
     training = Training.model_validate({"optimizer": "sgd", "loss": loss, "epochs": 1})
 
     assert outputs_logits(training) is logits
@@ -148,7 +149,7 @@ def test_the_loss_says_whether_the_model_outputs_logits(loss: Any, logits: bool)
     ],
     ids=str,
 )
-def test_what_keras_refuses_is_told_with_its_place(
+def test_an_argument_that_keras_refuses_is_reported_with_its_place(
     wrong: dict[str, Any], path: tuple[str | int, ...]
 ) -> None:
     given = {"optimizer": "sgd", "loss": "mse", "epochs": 1, **wrong}

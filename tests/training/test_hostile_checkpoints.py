@@ -1,4 +1,4 @@
-"""A checkpoint may be somebody else's: it says what training reached, and nothing about files."""
+"""A checkpoint from elsewhere restores numbers, and never changes other files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnrun.runs import Run, arrays, layout
 from nnrun.training import callbacks, checkpoints, state
 from nnrun.training.state import State
 
-ABOUT: dict[str, Any] = {
+HEADER: dict[str, Any] = {
     "epochs": 1,
     "stopped": False,
     "variables": 0,
@@ -31,30 +31,29 @@ ABOUT: dict[str, Any] = {
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    made = runs.create(tmp_path / "runs", "a", now=datetime(2026, 1, 2), record={})
-    (made.path / layout.CHECKPOINT).mkdir()
-    return made
+    run = runs.create(tmp_path / "runs", "a", now=datetime(2026, 1, 2), record={})
+    (run.path / layout.CHECKPOINT).mkdir()
+    return run
 
 
-def put(run: Run, about: str) -> Path:
-    path = run.path / layout.CHECKPOINT / "epoch-1.npz"
-    arrays.save(path, {"about": np.frombuffer(about.encode(), np.uint8)})
-    return path
+def write(run: Run, header: str) -> None:
+    values = {"about": np.frombuffer(header.encode(), np.uint8)}
+    arrays.save(run.path / layout.checkpoint(1), values)
 
 
-@pytest.mark.parametrize("name", ["../mine.txt", "../../mine.txt", "ABSOLUTE", "link/mine.txt"])
-def test_no_file_outside_of_the_run_is_cut(name: str, run: Run, tmp_path: Path) -> None:
-    """How far a table of epochs had grown stands in the checkpoint, under its name."""
+@pytest.mark.parametrize("name", ["../user.txt", "../../user.txt", "ABSOLUTE", "link/user.txt"])
+def test_no_file_outside_the_run_is_truncated(name: str, run: Run, tmp_path: Path) -> None:
+    """A checkpoint contains names and sizes of files."""
     (run.path / "link").symlink_to(tmp_path)
-    mine = [tmp_path / "mine.txt", tmp_path / "runs" / "mine.txt"]
-    for path in mine:
-        path.write_text("mine")
-    callbacks.resume_callbacks([], run.path, {name.replace("ABSOLUTE", str(mine[0])): 0})
+    paths = [tmp_path / "user.txt", tmp_path / "runs" / "user.txt"]
+    for path in paths:
+        path.write_text("text")
+    callbacks.resume_callbacks([], run.path, {name.replace("ABSOLUTE", str(paths[0])): 0})
 
-    assert [path.read_text() for path in mine] == ["mine", "mine"]
+    assert [path.read_text() for path in paths] == ["text", "text"]
 
 
-def test_the_table_of_the_run_is_cut(run: Run) -> None:
+def test_a_table_of_the_run_is_truncated(run: Run) -> None:
     (run.path / "table.csv").write_text("1\n2\n")
     callbacks.resume_callbacks([], run.path, {"table.csv": 2})
 
@@ -64,52 +63,50 @@ def test_the_table_of_the_run_is_cut(run: Run) -> None:
 @pytest.mark.parametrize(
     "attributes",
     [{"filepath": "/tmp/x.keras"}, {"append": True}, {"on_epoch_end": 1}, {"best": {"a": 1}}],
-    ids=["where it writes to", "what it has not", "what it does", "a mapping"],
+    ids=["path", "unknown attribute", "method", "mapping"],
 )
-def test_a_callback_is_given_nothing_but_its_numbers(attributes: dict[str, Any]) -> None:
+def test_only_numbers_of_a_callback_are_restored(attributes: dict[str, Any]) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    saver = keras.callbacks.ModelCheckpoint("a.keras")
-    reached = state.capture(model, [saver], epochs=1)
-    given = State(1, False, reached.variables, (attributes,))
+    callback = keras.callbacks.ModelCheckpoint("a.keras")
+    captured = state.capture(model, [callback], epochs=1)
 
     with pytest.raises(ValueError, match="the checkpoint is of other callbacks"):
-        state.restore(given, model, [saver])
-    assert saver.filepath == "a.keras"
-    state.restore(reached, model, [saver])
+        state.restore(State(1, False, captured.variables, (attributes,)), model, [callback])
+    assert callback.filepath == "a.keras"
+    state.restore(captured, model, [callback])
 
 
-@pytest.mark.parametrize("key", ABOUT)
+@pytest.mark.parametrize("key", HEADER)
 @pytest.mark.parametrize("value", [None, "x", [None], {"a": "x"}, [["x"]]], ids=str)
-def test_a_checkpoint_of_other_values_is_a_damaged_one(key: str, value: Any, run: Run) -> None:
-    put(run, json.dumps(ABOUT | {key: value}))
-    found, damaged = checkpoints.latest(run)
+def test_a_header_with_other_types_is_damaged(key: str, value: Any, run: Run) -> None:
+    write(run, json.dumps(HEADER | {key: value}))
 
-    assert found is None
-    assert damaged == ["checkpoint/epoch-1.npz is damaged: its header is not valid"]
+    reason = "checkpoint/epoch-1.npz is damaged: its header is not valid"
+    assert checkpoints.latest(run) == (None, [reason])
 
 
-@pytest.mark.parametrize("about", ["[" * 100_000, "[" * 100 + "]" * 100, "", "{}", "[]", "1"])
-def test_so_is_one_that_says_something_else(about: str, run: Run) -> None:
-    put(run, about)
+@pytest.mark.parametrize("header", ["[" * 100_000, "[" * 100 + "]" * 100, "", "{}", "[]", "1"])
+def test_other_json_is_damaged(header: str, run: Run) -> None:
+    write(run, header)
 
     assert checkpoints.latest(run)[0] is None
 
 
-def test_nobody_waits_for_a_checkpoint_that_is_a_pipe(run: Run) -> None:
-    os.mkfifo(run.path / layout.CHECKPOINT / "epoch-3.npz")
-    (run.path / layout.CHECKPOINT / "epoch-2.npz").symlink_to("/dev/zero")
-    put(run, json.dumps(ABOUT))
-    found, damaged = checkpoints.latest(run)
+def test_a_checkpoint_that_is_a_pipe_or_a_device_is_not_read(run: Run) -> None:
+    os.mkfifo(run.path / layout.checkpoint(3))
+    (run.path / layout.checkpoint(2)).symlink_to("/dev/zero")
+    write(run, json.dumps(HEADER))
+    checkpoint, reasons = checkpoints.latest(run)
 
-    assert found
-    assert found.state.epochs == 1
-    assert len(damaged) == 2
+    assert checkpoint
+    assert checkpoint.state.epochs == 1
+    assert len(reasons) == 2
 
 
-def test_those_that_a_run_does_not_go_on_from_are_removed(run: Run) -> None:
-    """Else the table of epochs, begun again, would look as if it had lost some."""
-    put(run, json.dumps(ABOUT))
+def test_later_checkpoints_are_deleted(run: Run) -> None:
+    """With them the shortened journal would seem to have lost epochs."""
+    write(run, json.dumps(HEADER))
     for epochs in (2, 3):
         (run.path / layout.checkpoint(epochs)).write_bytes(b"damaged")
     checkpoints.delete_after(run, 1)

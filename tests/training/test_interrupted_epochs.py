@@ -1,11 +1,10 @@
-"""Wherever an interrupt falls while epochs are told, none is lost, doubled or half written."""
+"""An interrupt at any line of the report of epochs neither loses nor repeats one."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -23,9 +22,8 @@ from nnrun.spec.component import Component
 from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
-from nnrun.training.evaluate import Evaluator
 from nnrun.training.loop import Trainer
-from nnrun.training.rows import Rows, resident
+from nnrun.training.rows import resident
 from nnrun.types import Fold, Observer
 
 EPOCHS = 3
@@ -34,11 +32,7 @@ CODE = str(Path(nnrun.__file__).parent)
 
 
 class Interrupter(Observer):
-    """An observer of three epochs trained in one call that is interrupted at a line of them.
-
-    Args:
-        line: which of the lines that run from the first telling on.
-    """
+    """Raises an interrupt at the nth line that runs after training."""
 
     def __init__(self, line: int) -> None:
         self._line = line
@@ -47,38 +41,42 @@ class Interrupter(Observer):
 
     def steps_done(self, step: int) -> None:
         if not self.lines:
-            sys.settrace(self._called)
+            sys.settrace(self._trace_call)
 
-    def _called(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        return self._ran if frame.f_code.co_filename.startswith(CODE) else None
+    def _trace_call(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        return self._trace_line if frame.f_code.co_filename.startswith(CODE) else None
 
-    def _ran(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+    def _trace_line(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
         if event == "line":
             self.lines += 1
             if self.lines == self._line:
                 sys.settrace(None)
                 raise KeyboardInterrupt
-        return self._ran
+        return self._trace_line
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A small model and its rows, to be trained over and over from the same weights."""
+Train = Callable[[Path, Interrupter], Recorder]
 
-    model: Any
-    trainer: Trainer
-    rows: Rows
-    weights: list[Any]
 
-    def told(self, folder: Path, observer: Interrupter) -> Recorder:
-        """What the recorder knows when training has ended or was interrupted."""
+@pytest.fixture(scope="module")
+def train() -> Train:
+    """Trains three epochs in one call, each time from the same weights."""
+    training = Training.model_validate({"optimizer": "sgd", "loss": "mse", "epochs": EPOCHS})
+    model = build([Component(name="Dense", arguments={"units": 1})], (4,))
+    compile_model(model, training)
+    data = datasets.load(Iris(name="iris")).train
+    preparation = preprocessing.fit((), data.x, rows=FOLD.train)
+    trainer = Trainer(model, preparation, training, engine="graph")
+    rows = resident(preparation.store(data.x), data.y.astype("float32")[:, None])
+    weights = model.get_weights()
+
+    def train(folder: Path, observer: Interrupter) -> Recorder:
         run = making.create(folder, "iris", now=datetime.now(), record={})
-        recorder = Recorder(
-            run, observer, RunContext((), began=0, import_seconds=0), cast(Any, None)
-        )
-        self.model.set_weights(self.weights)
+        context = RunContext((), began=0, import_seconds=0)
+        recorder = Recorder(run, observer, context, cast(Any, None))
+        model.set_weights(weights)
         try:
-            self.trainer.train(self.rows, FOLD, seed=1, callbacks=[], observer=recorder)
+            trainer.train(rows, FOLD, seed=1, callbacks=[], observer=recorder)
         except KeyboardInterrupt:
             observer.interrupted = True
         finally:
@@ -86,29 +84,16 @@ class Bench:
             run.release()
         return recorder
 
-
-@pytest.fixture(scope="module")
-def bench() -> Bench:
-    training = Training.model_validate({"optimizer": "sgd", "loss": "mse", "epochs": EPOCHS})
-    model = build([Component(name="Dense", arguments={"units": 1})], (4,))
-    compile_model(model, training)
-    data = datasets.load(Iris(name="iris")).train
-    preparation = preprocessing.fit((), data.x, rows=FOLD.train)
-    evaluator = Evaluator(model, preparation)
-    trainer = Trainer(model, preparation, training, engine="graph", evaluator=evaluator)
-    rows = resident(preparation.store(data.x), data.y.astype("float32")[:, None])
-    return Bench(model, trainer, rows, model.get_weights())
+    return train
 
 
-def test_no_line_of_the_telling_is_one_where_an_epoch_can_be_lost(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_no_epoch_is_lost_at_any_line(train: Train, tmp_path: Path) -> None:
     """Once a call is over all of its epochs are trained, so all of them must be kept."""
-    whole = bench.told(tmp_path / "whole", Interrupter(line=10**9)).history.epochs
+    whole = train(tmp_path / "whole", Interrupter(line=10**9)).history.epochs
     assert len(set(whole["loss"])) == EPOCHS
 
     for line in itertools.count(1):
-        recorder = bench.told(tmp_path / str(line), observer := Interrupter(line))
+        recorder = train(tmp_path / str(line), observer := Interrupter(line))
         run = Run(recorder.run.path)
 
         assert recorder.history.epochs == whole, line

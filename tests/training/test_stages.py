@@ -1,4 +1,4 @@
-"""A training in stages: what stands still, what moves on, and that it can be gone on with."""
+"""Training in stages: freezing, learning rates, and resuming from any epoch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
 from nnrun.training import devices
 from nnrun.training.compile import Stages
-from nnrun.training.evaluate import Evaluator
-from nnrun.training.loop import Trainer
+from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import Schedule, resident
 from nnrun.training.state import State
 from nnrun.types import Array, Fold
-from tests.training.test_fit import ENGINES, Heard
+from tests.training.trained import ENGINES, EpochLog
 
 FOLD = Fold(np.arange(20, 110), np.arange(20))
 STACK = [
@@ -42,14 +41,10 @@ STAGED = Training.model_validate(
 )
 
 
-# At the end of a stage, and in the middle of the last.
-DAILY = {("graph", 2)}
-
-
-class Lesson:
+class StagedTraining:
     """A model and its trainer, untrained; the same each time."""
 
-    def __init__(self, engine: Any, training: Training = STAGED) -> None:
+    def __init__(self, engine: Engine, training: Training = STAGED) -> None:
         rows = datasets.load(Iris(name="iris")).train
         keras.utils.clear_session()
         devices.seed_everything(3)
@@ -61,39 +56,32 @@ class Lesson:
         self.model, self.training = wired.model, training
         stages = Stages(wired.model, wired.layers, training)
         stages.enter(0)
-        self.trainer = Trainer(
-            wired.model,
-            preparation,
-            training,
-            engine=engine,
-            evaluator=Evaluator(wired.model, preparation),
-            stages=stages,
-        )
+        self.trainer = Trainer(wired.model, preparation, training, engine=engine, stages=stages)
         self.states: list[State] = []
         self.weights: list[list[Array]] = []
 
-    def learn(self, start: State | None = None) -> Heard:
+    def train(self, start: State | None = None) -> EpochLog:
         def save_state(capture: Any) -> None:
             self.states.append(capture())
             self.weights.append(self.model.get_weights())
 
-        heard = Heard()
+        log = EpochLog()
         self.trainer.train(
             resident(self.x, self.y),
             FOLD,
             seed=0,
             callbacks=[],
-            observer=heard,
+            observer=log,
             start=start,
             save_state=save_state,
         )
-        return heard
+        return log
 
 
-def by_hand() -> tuple[list[float], list[Array]]:
-    """The same as a person does it: freeze, compile, fit, and so on."""
-    lesson = Lesson("fit")
-    model, losses = lesson.model, []
+def by_keras() -> tuple[list[float], list[Array]]:
+    """The same with `compile` and `fit` for each stage."""
+    staged = StagedTraining("fit")
+    model, losses = staged.model, []
     base, other, head = (layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
     order = Schedule(FOLD, STAGED, 0).order
     for rate, frozen, epochs in (
@@ -105,9 +93,9 @@ def by_hand() -> tuple[list[float], list[Array]]:
             layer.trainable = layer not in frozen
         model.compile(keras.optimizers.SGD(rate, momentum=0.9), STAGED.loss.name)
         for epoch in epochs:
-            x, y = lesson.x[order(epoch)], lesson.y[order(epoch)]
-            told = model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
-            losses += told.history["loss"]
+            x, y = staged.x[order(epoch)], staged.y[order(epoch)]
+            history = model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+            losses += history.history["loss"]
     return losses, model.get_weights()
 
 
@@ -119,28 +107,28 @@ def by_hand() -> tuple[list[float], list[Array]]:
         pytest.param("fit", marks=pytest.mark.slow),
     ],
 )
-def test_it_is_what_a_person_does_by_hand(engine: Any) -> None:
-    losses, weights = by_hand()
-    lesson = Lesson(engine)
-    heard = lesson.learn()
+def test_stages_equal_compile_and_fit(engine: Engine) -> None:
+    losses, weights = by_keras()
+    staged = StagedTraining(engine)
+    log = staged.train()
 
-    assert heard.history.epochs["loss"] == pytest.approx(losses, rel=2e-4)
-    assert [each.tolist() for each in lesson.model.get_weights()] == [
-        pytest.approx(each, rel=2e-4, abs=2e-5) for each in weights
+    assert log.history.epochs["loss"] == pytest.approx(losses, rel=2e-4)
+    assert [weight.tolist() for weight in staged.model.get_weights()] == [
+        pytest.approx(weight, rel=2e-4, abs=2e-5) for weight in weights
     ]
 
 
-def test_what_is_frozen_stands_still() -> None:
-    lesson = Lesson("graph")
-    first = lesson.model.get_weights()
-    lesson.learn()
-    moved = [
+def test_frozen_layers_do_not_change() -> None:
+    staged = StagedTraining("graph")
+    first = staged.model.get_weights()
+    staged.train()
+    changed = [
         [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
-        for before, after in zip([first, *lesson.weights], lesson.weights, strict=False)
+        for before, after in zip([first, *staged.weights], staged.weights, strict=False)
     ]
 
     # Kernel and bias of the base, of the residual block, and of the head.
-    assert moved == [
+    assert changed == [
         *[[False, False, False, False, True, True]] * 2,
         [False, False, True, True, True, True],
         *[[True] * 6] * 2,
@@ -150,28 +138,30 @@ def test_what_is_frozen_stands_still() -> None:
 @pytest.mark.parametrize(
     ("engine", "epochs"),
     [
-        pytest.param(engine, epochs, marks=() if (engine, epochs) in DAILY else pytest.mark.slow)
+        # By default only at the end of a stage, whose optimizer differs from the next one's.
+        pytest.param(
+            engine, epochs, marks=() if (engine, epochs) == ("graph", 2) else pytest.mark.slow
+        )
         for engine in ENGINES
         for epochs in (1, 2, 3, 4)
     ],
 )
-def test_it_goes_on_to_the_bit_from_any_epoch(engine: Any, epochs: int) -> None:
-    """Also from the last epoch of a stage, whose optimizer is not that of the next one."""
-    whole = Lesson(engine)
-    expected = whole.learn().history.epochs["loss"]
-    rest = Lesson(engine)
-    heard = rest.learn(whole.states[epochs - 1])
+def test_it_resumes_from_any_epoch_to_the_same_bits(engine: Engine, epochs: int) -> None:
+    whole = StagedTraining(engine)
+    expected = whole.train().history.epochs["loss"]
+    rest = StagedTraining(engine)
+    log = rest.train(whole.states[epochs - 1])
 
-    assert heard.history.epochs["loss"] == expected[epochs:]
-    assert [each.tobytes() for each in rest.model.get_weights()] == [
-        each.tobytes() for each in whole.model.get_weights()
+    assert log.history.epochs["loss"] == expected[epochs:]
+    assert [weight.tobytes() for weight in rest.model.get_weights()] == [
+        weight.tobytes() for weight in whole.model.get_weights()
     ]
 
 
-def test_epochs_cut_the_stages_or_prolong_the_last() -> None:
-    """`--set training.epochs=1` tries a spec, `nnrun resume --epochs` goes on with one."""
+def test_epochs_cut_the_stages_or_extend_the_last() -> None:
+    """For `--set training.epochs=1` and `nnrun resume --epochs`."""
     given = STAGED.model_dump()
     short, long = (Training.model_validate({**given, "epochs": epochs}) for epochs in (1, 7))
 
     assert [STAGED.epochs, short.epochs, long.epochs] == [5, 1, 7]
-    assert [len(Lesson("fit", each).learn().history) for each in (short, long)] == [1, 7]
+    assert [len(StagedTraining("fit", each).train().history) for each in (short, long)] == [1, 7]

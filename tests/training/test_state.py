@@ -1,10 +1,11 @@
-"""A training that goes on from what it had reached ends as if it had never stopped."""
+"""A resumed training ends with the same bits as one that never stopped."""
 
 from __future__ import annotations
 
 import importlib.util
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,19 @@ import keras
 import numpy as np
 import pytest
 
-from nnrun.data import preprocessing
 from nnrun.spec import catalogue
 from nnrun.spec.training import Training
-from nnrun.training import callbacks, compiled, devices, state
-from nnrun.training.compile import compile_model
-from nnrun.training.evaluate import Evaluator
-from nnrun.training.loop import Engine, Trainer
-from nnrun.training.rows import resident
+from nnrun.training import callbacks, compiled
+from nnrun.training.loop import Engine
 from nnrun.training.state import State, variables
-from nnrun.types import Array, Fold, History, Logs, Observer
+from nnrun.types import History
+from tests.training.trained import functional, train
 
 EPOCHS, STOP = 7, 3
-FOLD = Fold(np.arange(30), np.arange(30, 40))
-X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-Y = (X @ [1.0, -2.0, 0.5]).astype(np.float32)[:, None]
 SLOW_START = {
     "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 1, "decay_rate": 0.8}
 }
-# Of each callback what makes it do something before and after the stop.
+# Arguments with which each callback acts before and after the stop.
 CALLBACKS: dict[str, dict[str, Any]] = {
     "BackupAndRestore": {"backup_dir": "backup"},
     "CSVLogger": {"filename": "log.csv"},
@@ -42,24 +37,14 @@ CALLBACKS: dict[str, dict[str, Any]] = {
     "TensorBoard": {},
     "TerminateOnNaN": {},
 }
-# They send or keep what they are given elsewhere, and carry nothing on.
-ELSEWHERE = {"RemoteMonitor", "OrbaxCheckpoint", "LambdaCallback"}
+# They have no state.
+STATELESS = {"RemoteMonitor", "OrbaxCheckpoint", "LambdaCallback"}
 
 
 @pytest.fixture(autouse=True)
-def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of epochs that are trained in one call, only the state after the last can be had."""
+def one_epoch_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs that are trained in one call have one state, after the last."""
     monkeypatch.setattr(compiled, "MOST_EPOCHS", 1)
-
-
-class Heard(Observer):
-    """An observer that writes the epochs down."""
-
-    def __init__(self) -> None:
-        self.history = History()
-
-    def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        self.history.append(logs)
 
 
 def spec(*named: dict[str, Any], **more: Any) -> Training:
@@ -72,73 +57,66 @@ def stack() -> list[Any]:
     return [keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.3), keras.layers.Dense(1)]
 
 
-def train(
+@dataclass
+class Trained:
+    """Results of a training: history, final variables, and after each epoch state and file sizes."""
+
+    history: History
+    variables: list[bytes]
+    states: dict[int, State]
+    sizes: dict[int, dict[str, int]]
+
+
+def trained(
     training: Training,
     engine: Engine,
     folder: Path,
     *,
-    layers: Callable[[], Sequence[Any]] = stack,
+    layers: Callable[[], Sequence[keras.Layer]] = stack,
     start: State | None = None,
-) -> tuple[History, list[Array], dict[int, State], dict[int, dict[str, int]]]:
-    """History, end, the state after each epoch, and the sizes of growing files then."""
+) -> Trained:
     folder.mkdir(exist_ok=True)
-    keras.utils.clear_session()
     keras.config.set_dtype_policy(training.precision)
-    devices.seed_everything(3)
-    inputs = outputs = keras.Input((3,))
-    for layer in layers():
-        outputs = layer(outputs)
-    model = keras.Model(inputs, outputs)
-    compile_model(model, training)
-    preparation = preprocessing.fit((), X, rows=FOLD.train)
-    evaluator = Evaluator(model, preparation)
-    trainer = Trainer(model, preparation, training, engine=engine, evaluator=evaluator)
-    listeners, heard = callbacks.build(training.callbacks, folder), Heard()
+    model = functional((3,), layers)
     states: dict[int, State] = {}
     sizes: dict[int, dict[str, int]] = {}
 
     def save_state(capture: Callable[[], State]) -> None:
-        found = capture()
-        states[found.epochs] = found
-        growing = callbacks.appended_files(training.callbacks)
-        sizes[found.epochs] = {name: (folder / name).stat().st_size for name in growing}
+        captured = capture()
+        states[captured.epochs] = captured
+        names = callbacks.appended_files(training.callbacks)
+        sizes[captured.epochs] = {name: (folder / name).stat().st_size for name in names}
 
-    trainer.train(
-        resident(X, Y), FOLD, seed=0, callbacks=listeners, observer=heard, start=start, save_state=save_state
-    )  # fmt: skip
+    built = callbacks.build(training.callbacks, folder)
+    log = train(model, training, engine=engine, callbacks=built, start=start, save_state=save_state)
     keras.config.set_dtype_policy("float32")
-    end = [np.asarray(keras.ops.convert_to_numpy(each)) for each in variables(model)]
-    return heard.history, end, states, sizes
+    end = [np.asarray(keras.ops.convert_to_numpy(value)).tobytes() for value in variables(model)]
+    return Trained(log.history, end, states, sizes)
 
 
 def check_resumes(training: Training, engine: Engine, tmp_path: Path, **more: Any) -> None:
-    """Stopped after every third epoch and not at all: history and all variables are the same."""
-    history, end, states, sizes = train(training, engine, tmp_path / "whole", **more)
-    assert len(history) > STOP
-    train(training.model_copy(update={"epochs": STOP}), engine, tmp_path / "cut", **more)
-    listeners = callbacks.build(training.callbacks, tmp_path / "cut")
-    callbacks.resume_callbacks(listeners, tmp_path / "cut", sizes[STOP])
-    rest, same, _, _ = train_on(training, engine, tmp_path / "cut", states[STOP], **more)
+    """Stopped after an epoch and not at all: history and all variables are the same."""
+    folder = tmp_path / "stopped"
+    whole = trained(training, engine, tmp_path / "whole", **more)
+    assert len(whole.history) > STOP
+    trained(training.model_copy(update={"epochs": STOP}), engine, folder, **more)
+    callbacks.resume_callbacks(
+        callbacks.build(training.callbacks, folder), folder, whole.sizes[STOP]
+    )
+    rest = trained(training, engine, folder, start=whole.states[STOP], **more)
 
-    for name, values in history.epochs.items():
-        assert rest.epochs[name] == values[STOP:]
-    assert [each.tobytes() for each in same] == [each.tobytes() for each in end]
-
-
-def train_on(
-    training: Training, engine: Engine, folder: Path, start: State, **more: Any
-) -> tuple[History, list[Array], dict[int, State], dict[int, dict[str, int]]]:
-    return train(training, engine, folder, start=start, **more)
+    for name, values in whole.history.epochs.items():
+        assert rest.history.epochs[name] == values[STOP:]
+    assert rest.variables == whole.variables
 
 
-def test_every_callback_is_tried() -> None:
-    """One that Keras adds has to be looked at."""
+def test_all_callbacks_of_keras_are_tested() -> None:
     entries = {catalogue.canonical_name("callbacks", name) for name in catalogue.names("callbacks")}
 
-    assert entries - ELSEWHERE == set(CALLBACKS)
+    assert entries - STATELESS == set(CALLBACKS)
 
 
-# Those that remember most, in the engines that differ most; all others are slow tests.
+# Those with the most state; all others are slow tests.
 QUICK = {("EarlyStopping", "fit"), ("CSVLogger", "graph")}
 
 
@@ -149,10 +127,8 @@ QUICK = {("EarlyStopping", "fit"), ("CSVLogger", "graph")}
         for case in itertools.product(sorted(CALLBACKS), ("xla", "graph", "fit"))
     ],
 )
-def test_a_callback_goes_on_as_if_it_had_not_stopped(
-    name: str, engine: Engine, tmp_path: Path
-) -> None:
-    """Patience, best weights, cooldown, and whatever else it remembers."""
+def test_the_state_of_every_callback_is_restored(name: str, engine: Engine, tmp_path: Path) -> None:
+    """Patience, best weights, cooldown and the like."""
     if name == "TensorBoard" and importlib.util.find_spec("tensorboard") is None:
         pytest.skip("TensorBoard is not installed")
     averaging = {"optimizer": {"SGD": {"learning_rate": 0.1, "use_ema": True}}}
@@ -160,18 +136,18 @@ def test_a_callback_goes_on_as_if_it_had_not_stopped(
     check_resumes(spec({name: CALLBACKS[name]}, **more), engine, tmp_path)
 
 
-def test_a_training_that_a_callback_has_ended_is_not_trained_on(tmp_path: Path) -> None:
-    """Killed between the last epoch and the end, only the end is missing: the best weights."""
-    impatient = spec({"EarlyStopping": {"monitor": "mae", "mode": "max", "patience": 1,
-                                        "restore_best_weights": True}})  # fmt: skip
-    history, end, states, _ = train(impatient, "graph", tmp_path)
-    last = states[max(states)]
-    rest, same, _, _ = train(impatient, "graph", tmp_path, start=last)
+def test_a_training_that_a_callback_has_ended_is_not_continued(tmp_path: Path) -> None:
+    """After a kill between the last epoch and the end, only the best weights are restored."""
+    stopping = {"monitor": "mae", "mode": "max", "patience": 1, "restore_best_weights": True}
+    training = spec({"EarlyStopping": stopping})
+    whole = trained(training, "graph", tmp_path)
+    last = whole.states[max(whole.states)]
+    rest = trained(training, "graph", tmp_path, start=last)
 
-    assert len(history) < EPOCHS
+    assert len(whole.history) < EPOCHS
     assert last.stopped
-    assert len(rest) == 0
-    assert [each.tobytes() for each in same] == [each.tobytes() for each in end]
+    assert len(rest.history) == 0
+    assert rest.variables == whole.variables
 
 
 OPTIMIZERS = sorted(
@@ -181,10 +157,10 @@ OPTIMIZERS = sorted(
 
 
 @pytest.mark.parametrize(
-    "name", [each if each == "Adam" else pytest.param(each, marks=pytest.mark.slow) for each in OPTIMIZERS]
+    "name", [name if name == "Adam" else pytest.param(name, marks=pytest.mark.slow) for name in OPTIMIZERS]
 )  # fmt: skip
-def test_the_state_of_every_optimizer_is_kept(name: str, tmp_path: Path) -> None:
-    """Moments, averages and the number of steps; gathered gradients and averaged weights too."""
+def test_the_state_of_every_optimizer_is_restored(name: str, tmp_path: Path) -> None:
+    """Moments, number of steps, accumulated gradients and averaged weights."""
     arguments = {"use_ema": True, "gradient_accumulation_steps": 3}
     try:
         keras.optimizers.get({"class_name": name, "config": arguments})
@@ -197,7 +173,7 @@ def test_the_state_of_every_optimizer_is_kept(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
 )
-def test_mixed_precision_goes_on(precision: str, tmp_path: Path) -> None:
+def test_mixed_precision_resumes(precision: str, tmp_path: Path) -> None:
     """The scale of the loss is part of the optimizer's state."""
     check_resumes(spec(precision=precision), "graph", tmp_path)
 
@@ -213,7 +189,7 @@ LAYERS: dict[str, Callable[[], Any]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("engine", ["graph", "fit"])
-def test_layers_with_a_state_of_their_own_go_on(name: str, engine: Engine, tmp_path: Path) -> None:
+def test_the_state_of_layers_is_restored(name: str, engine: Engine, tmp_path: Path) -> None:
     """Moving averages, seeds, singular vectors: variables that no gradient changes."""
 
     def layers() -> list[Any]:
@@ -223,25 +199,21 @@ def test_layers_with_a_state_of_their_own_go_on(name: str, engine: Engine, tmp_p
 
 
 def test_the_state_of_another_model_is_refused(tmp_path: Path) -> None:
-    """Assigned all the same, it would train something that nobody asked for."""
-    _, _, states, _ = train(spec(), "graph", tmp_path)
+    states = trained(spec(), "graph", tmp_path).states
 
-    def wider() -> list[Any]:
+    def wider() -> list[keras.Layer]:
         return [keras.layers.Dense(9), keras.layers.Dense(1)]
 
     with pytest.raises(ValueError, match=r"of another model, or of other callbacks$"):
-        train(spec(), "graph", tmp_path, layers=wider, start=states[2])
+        trained(spec(), "graph", tmp_path, layers=wider, start=states[2])
 
 
-def test_a_state_holds_no_path_and_no_object(tmp_path: Path) -> None:
-    """A run folder may be moved before it is gone on with."""
-    named = [{name: arguments} for name, arguments in CALLBACKS.items() if name in FILES]
-    _, _, states, _ = train(spec(*named), "graph", tmp_path)
-    held = [value for each in states[2].callbacks for value in each.values()]
+def test_a_state_has_no_path(tmp_path: Path) -> None:
+    """A run folder may be moved before its run is resumed."""
+    names = ("BackupAndRestore", "CSVLogger", "EarlyStopping", "ModelCheckpoint")
+    training = spec(*({name: CALLBACKS[name]} for name in names))
+    states = trained(training, "graph", tmp_path).states
+    values = [value for attributes in states[2].callbacks for value in attributes.values()]
 
-    assert held
-    assert not [value for value in held if isinstance(value, str)]
-    assert state.State.__dataclass_params__.frozen
-
-
-FILES = {"BackupAndRestore", "CSVLogger", "EarlyStopping", "ModelCheckpoint"}
+    assert values
+    assert not [value for value in values if isinstance(value, str)]

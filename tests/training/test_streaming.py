@@ -1,4 +1,4 @@
-"""Rows that are read as they are needed are trained on like those in memory, to the bit."""
+"""Rows that are read when needed give the same bits as rows in memory."""
 
 from __future__ import annotations
 
@@ -40,33 +40,33 @@ LIMIT = {"in memory": 2**30, "streamed": 0}
 Trained = Callable[..., Run]
 
 
-def ask(*arguments: object) -> Result:
-    found = CliRunner().invoke(app, [*map(str, arguments)])
-    assert isinstance(found.exception, SystemExit | None), found.exc_info
-    return found
+def invoke(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    return result
 
 
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     """Trains the spec in this process."""
-    # Of so few rows even those in memory would be expanded on the host, which rounds otherwise.
+    # Few rows in memory would be expanded on the host, which rounds differently.
     monkeypatch.setattr(preprocessing, "EXPANDED_BYTES", 0)
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC, "utf-8")
 
-    def train(how: str, *options: str, verb: str = "train") -> Run:
-        monkeypatch.setattr(images, "IN_MEMORY", LIMIT[how])
-        root = tmp_path / how
-        found = ask(verb, spec, "--runs", root, *options)
-        assert found.exit_code == 0, found.stderr
+    def train(storage: str, *options: str, verb: str = "train") -> Run:
+        monkeypatch.setattr(images, "IN_MEMORY", LIMIT[storage])
+        root = tmp_path / storage
+        answer = invoke(verb, spec, "--runs", root, *options)
+        assert answer.exit_code == 0, answer.stderr
         return Run(next(root.iterdir()))
 
     return train
 
 
 def result(run: Run) -> dict[str, Any]:
-    with np.load(run.path / layout.PREDICTIONS) as found:
-        output = found["output"].tobytes()
+    with np.load(run.path / layout.PREDICTIONS) as predictions:
+        output = predictions["output"].tobytes()
     return {
         "output": output,
         "metrics": {
@@ -80,8 +80,8 @@ def result(run: Run) -> dict[str, Any]:
 
 @pytest.mark.parametrize("engine", ["graph", pytest.param("fit", marks=pytest.mark.slow)])
 def test_streamed_rows_give_the_same_run(engine: str, trained: Trained) -> None:
-    """Every metric of every epoch, and every output; what was fitted for them, too."""
-    whole, parts = (trained(how, "--set", f"training.engine={engine}") for how in LIMIT)
+    """The same metrics, outputs and fitted preprocessing."""
+    whole, parts = (trained(storage, "--set", f"training.engine={engine}") for storage in LIMIT)
 
     assert result(parts) == result(whole)
     assert parts.record().engine == engine
@@ -89,33 +89,32 @@ def test_streamed_rows_give_the_same_run(engine: str, trained: Trained) -> None:
 
 @pytest.mark.slow
 def test_streamed_folds_are_the_same(trained: Trained) -> None:
-    # Nothing is rounded: workers are processes of their own, and there few rows are expanded.
+    # Without rounding, because worker processes expand few rows on the host.
     options = ("--set", "dataset.prepare=[]", "--set", "training.epochs=1")
-    whole, parts = (trained(how, *options, verb="kfold") for how in LIMIT)
+    whole, parts = (trained(storage, *options, verb="kfold") for storage in LIMIT)
 
     for fold in ("fold-1", "fold-2"):
         assert result(Run(parts.path / fold)) == result(Run(whole.path / fold))
 
 
 @pytest.mark.slow
-def test_a_run_on_streamed_rows_is_asked_as_any(trained: Trained) -> None:
+def test_a_run_on_streamed_rows_evaluates_and_predicts(trained: Trained) -> None:
     run = trained("streamed", "--set", "training.engine=graph")
-    test = ask("evaluate", run.path, "--json")
-    rows = ask("predict", run.path, "--rows", "0:5", "--json")
+    test = invoke("evaluate", run.path, "--json")
+    rows = invoke("predict", run.path, "--rows", "0:5", "--json")
 
     assert (test.exit_code, rows.exit_code) == (0, 0), test.stderr + rows.stderr
     assert f'"accuracy": {run.metrics().test["accuracy"]}' in test.stdout
 
 
-def test_xla_cannot_read_rows_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The choice is the person's, so it is not silently another."""
+def test_xla_cannot_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "IN_MEMORY", 0)
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC, "utf-8")
-    found = ask("train", spec, "--set", "training.engine=xla", "--runs", tmp_path)
+    answer = invoke("train", spec, "--set", "training.engine=xla", "--runs", tmp_path)
 
-    assert found.exit_code == 2
-    assert found.stderr.endswith(
+    assert answer.exit_code == 2
+    assert answer.stderr.endswith(
         "error: the rows do not fit into memory, and engine: xla cannot read them when needed; "
         "remove it, or make the images smaller\n"
     )
@@ -135,17 +134,17 @@ finally:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    """Four times as many pictures, 360 MB more of pixels, take the same memory."""
+    """Four times as many images, 360 MB more of pixels, take the same memory."""
     peaks = []
-    for pictures in (300, 1200):
-        folder = tmp_path / str(pictures)
-        for number in range(pictures):
-            path = folder / "pictures" / str(number % 2) / f"{number}.png"
+    for count in (300, 1200):
+        folder = tmp_path / str(count)
+        for number in range(count):
+            path = folder / "images" / str(number % 2) / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (16, 16), (number % 256, 0, 0)).save(path)
         spec = folder / "spec.yaml"
         spec.write_text(
-            "dataset: {name: images, path: pictures, image_size: [366, 366]}\n"
+            "dataset: {name: images, path: images, image_size: [366, 366]}\n"
             "model: [AveragePooling2D: 32, Flatten, Dense: {units: 2, activation: softmax}]\n"
             "training: {optimizer: sgd, loss: sparse_categorical_crossentropy, epochs: 2}\n",
             "utf-8",
