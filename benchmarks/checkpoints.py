@@ -18,18 +18,20 @@ from pathlib import Path
 
 # The command as it is, and the same with checkpoints that are never due.
 AS_IT_IS = ""
-WITHOUT = "from nnrun import checkpoints; checkpoints.SHARE = -1.0"
+WITHOUT = "from nnrun.training import checkpoints; checkpoints.SHARE = -1.0"
 TIMED = """
 import time
-from nnrun import experiment
+from nnrun.training import backend
+backend.load()
+from nnrun.experiment.setup import TrainingSetup
 {change}
-fit = experiment.fit
-def timed(setup, recorder):
+fit = TrainingSetup.fit
+def timed(setup, folder, recorder, **options):
     began = time.perf_counter()
-    fit(setup, recorder)
+    fit(setup, folder, recorder, **options)
     kept = len(recorder.run.checkpoints())
-    (recorder.run.path.parent / "seconds").write_text(f"{{time.perf_counter() - began}} {{kept}}")
-experiment.fit = timed
+    (folder.parent / "seconds").write_text(f"{{time.perf_counter() - began}} {{kept}}")
+TrainingSetup.fit = timed
 from nnrun.cli.entry import main
 main()
 """
