@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import keras
 import numpy as np
 import pytest
 
 from nnrun.data import datasets, labels, preprocessing
-from nnrun.models.build import wire
+from nnrun.models.build import Wired, wire
 from nnrun.spec.catalogue import parse_component
 from nnrun.spec.dataset import Iris
 from nnrun.spec.training import Training
@@ -41,47 +44,56 @@ STAGED = Training.model_validate(
 )
 
 
-class StagedTraining:
-    """A model and its trainer, untrained; the same each time."""
+@dataclass
+class Trained:
+    """Losses, and states and weights after each epoch; the first weights are untrained."""
 
-    def __init__(self, engine: Engine, training: Training = STAGED) -> None:
-        rows = datasets.load(Iris(name="iris")).train
-        keras.utils.clear_session()
-        devices.seed_everything(3)
-        assert isinstance(rows.x, np.ndarray)
-        wired = wire([parse_component("layers", layer) for layer in STACK], rows.x.shape[1:])
-        preparation = preprocessing.fit((), rows.x, rows=FOLD.train)
-        self.x = preparation.store(rows.x)
-        self.y = labels.encode(rows.y, training, classes=3, units=3)
-        self.model, self.training = wired.model, training
-        stages = Stages(wired.model, wired.layers, training)
-        stages.enter(0)
-        self.trainer = Trainer(wired.model, preparation, training, engine=engine, stages=stages)
-        self.states: list[State] = []
-        self.weights: list[list[Array]] = []
+    losses: list[float]
+    states: list[State]
+    weights: list[list[Array]]
 
-    def train(self, start: State | None = None) -> EpochLog:
-        def save_state(capture: Any) -> None:
-            self.states.append(capture())
-            self.weights.append(self.model.get_weights())
 
-        log = EpochLog()
-        self.trainer.train(
-            resident(self.x, self.y),
-            FOLD,
-            seed=0,
-            callbacks=[],
-            observer=log,
-            start=start,
-            save_state=save_state,
-        )
-        return log
+def prepared() -> tuple[Wired, preprocessing.Preparation, Array, Array]:
+    """An untrained model, the same each time, with its rows."""
+    rows = datasets.load(Iris(name="iris")).train
+    assert isinstance(rows.x, np.ndarray)
+    keras.utils.clear_session()
+    devices.seed_everything(3)
+    wired = wire([parse_component("layers", layer) for layer in STACK], rows.x.shape[1:])
+    preparation = preprocessing.fit((), rows.x, rows=FOLD.train)
+    y = labels.encode(rows.y, STAGED, classes=3, units=3)
+    return wired, preparation, preparation.store(rows.x), y
+
+
+def train(engine: Engine, training: Training = STAGED, start: State | None = None) -> Trained:
+    wired, preparation, x, y = prepared()
+    stages = Stages(wired.model, wired.layers, training)
+    stages.enter(0)
+    trainer = Trainer(wired.model, preparation, training, engine=engine, stages=stages)
+    trained, log = Trained([], [], [wired.model.get_weights()]), EpochLog()
+
+    def save_state(capture: Callable[[], State]) -> None:
+        trained.states.append(capture())
+        trained.weights.append(wired.model.get_weights())
+
+    rows = resident(x, y)
+    trainer.train(
+        rows, FOLD, seed=0, callbacks=[], observer=log, start=start, save_state=save_state
+    )
+    trained.losses = log.history.epochs["loss"]
+    return trained
+
+
+@cache
+def whole(engine: Engine) -> Trained:
+    """All epochs without interruption."""
+    return train(engine)
 
 
 def by_keras() -> tuple[list[float], list[Array]]:
     """The same with `compile` and `fit` for each stage."""
-    staged = StagedTraining("fit")
-    model, losses = staged.model, []
+    wired, _, rows, targets = prepared()
+    model, losses = wired.model, []
     base, other, head = (layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
     order = Schedule(FOLD, STAGED, 0).order
     for rate, frozen, epochs in (
@@ -93,7 +105,7 @@ def by_keras() -> tuple[list[float], list[Array]]:
             layer.trainable = layer not in frozen
         model.compile(keras.optimizers.SGD(rate, momentum=0.9), STAGED.loss.name)
         for epoch in epochs:
-            x, y = staged.x[order(epoch)], staged.y[order(epoch)]
+            x, y = rows[order(epoch)], targets[order(epoch)]
             history = model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
             losses += history.history["loss"]
     return losses, model.get_weights()
@@ -109,22 +121,17 @@ def by_keras() -> tuple[list[float], list[Array]]:
 )
 def test_stages_equal_compile_and_fit(engine: Engine) -> None:
     losses, weights = by_keras()
-    staged = StagedTraining(engine)
-    log = staged.train()
 
-    assert log.history.epochs["loss"] == pytest.approx(losses, rel=2e-4)
-    assert [weight.tolist() for weight in staged.model.get_weights()] == [
+    assert whole(engine).losses == pytest.approx(losses, rel=2e-4)
+    assert [weight.tolist() for weight in whole(engine).weights[-1]] == [
         pytest.approx(weight, rel=2e-4, abs=2e-5) for weight in weights
     ]
 
 
 def test_frozen_layers_do_not_change() -> None:
-    staged = StagedTraining("graph")
-    first = staged.model.get_weights()
-    staged.train()
     changed = [
         [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
-        for before, after in zip([first, *staged.weights], staged.weights, strict=False)
+        for before, after in pairwise(whole("graph").weights)
     ]
 
     # Kernel and bias of the base, of the residual block, and of the head.
@@ -147,14 +154,11 @@ def test_frozen_layers_do_not_change() -> None:
     ],
 )
 def test_it_resumes_from_any_epoch_to_the_same_bits(engine: Engine, epochs: int) -> None:
-    whole = StagedTraining(engine)
-    expected = whole.train().history.epochs["loss"]
-    rest = StagedTraining(engine)
-    log = rest.train(whole.states[epochs - 1])
+    rest = train(engine, start=whole(engine).states[epochs - 1])
 
-    assert log.history.epochs["loss"] == expected[epochs:]
-    assert [weight.tobytes() for weight in rest.model.get_weights()] == [
-        weight.tobytes() for weight in whole.model.get_weights()
+    assert rest.losses == whole(engine).losses[epochs:]
+    assert [weight.tobytes() for weight in rest.weights[-1]] == [
+        weight.tobytes() for weight in whole(engine).weights[-1]
     ]
 
 
@@ -164,4 +168,4 @@ def test_epochs_cut_the_stages_or_extend_the_last() -> None:
     short, long = (Training.model_validate({**given, "epochs": epochs}) for epochs in (1, 7))
 
     assert [STAGED.epochs, short.epochs, long.epochs] == [5, 1, 7]
-    assert [len(StagedTraining("fit", each).train().history) for each in (short, long)] == [1, 7]
+    assert [len(train("graph", training).losses) for training in (short, long)] == [1, 7]
