@@ -152,15 +152,15 @@ def latest(run: Run) -> tuple[Checkpoint | None, list[str]]:
 
 def _changed_file(run: Run, checkpoint: Checkpoint) -> str:
     """An appended file whose first part has changed since the checkpoint; empty if there is none."""
-    for name, known in checkpoint.appended_files.items():
+    for name, file in checkpoint.appended_files.items():
         path = run.path / name
         # A checkpoint from elsewhere could name any file.
         if path.resolve().is_relative_to(run.path.resolve()):
             try:
-                content = files.read(path)[: known.size]
+                content = files.read(path)[: file.size]
             except OSError:
                 return name
-            if files.checksum(content) != known.digest:
+            if files.checksum(content) != file.digest:
                 return name
     return ""
 

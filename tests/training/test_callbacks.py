@@ -45,9 +45,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def spec(*named: dict[str, Any], epochs: int = 3, **more: Any) -> Training:
-    known = {"optimizer": {"SGD": {"learning_rate": 0.1}}, "loss": "mse", "epochs": epochs}
+    defaults = {"optimizer": {"SGD": {"learning_rate": 0.1}}, "loss": "mse", "epochs": epochs}
     rest = {"batch_size": 8, "shuffle": False, "callbacks": named}
-    return Training.model_validate({**known, **rest, **more})
+    return Training.model_validate({**defaults, **rest, **more})
 
 
 def dense() -> keras.Model:

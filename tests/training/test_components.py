@@ -37,34 +37,27 @@ NEEDED: dict[str, Any] = {
 SEQUENCE_LOSSES = {"CTC"}
 # Mean and Sum take one value, not label and output.
 ONE_VALUE_METRICS = {"Mean", "Sum"}
-SPARSE_LOSSES = {
-    "SparseCategoricalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "Circle",
-}
-CATEGORICAL = {
-    *("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"),
-    *("CategoricalAccuracy", "TopKCategoricalAccuracy", "F1Score", "FBetaScore"),
-    *("OneHotIoU", "OneHotMeanIoU", "ConcordanceCorrelation", "PearsonCorrelation"),
-}
-SPARSE_METRICS = {
-    *("SparseCategoricalAccuracy", "SparseCategoricalCrossentropy"),
-    "SparseTopKCategoricalAccuracy",
-}
-REGRESSION = {
-    *("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "Huber", "LogCosh"),
-    *("MeanSquaredLogarithmicError", "LogCoshError", "RootMeanSquaredError", "R2Score"),
+# The tasks of losses and metrics; all others are for a probability.
+FAMILIES = {
+    "sparse": {
+        *("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy", "Circle"),
+        *("SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy"),
+    },
+    "categorical": {
+        *("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"),
+        *("CategoricalAccuracy", "TopKCategoricalAccuracy", "F1Score", "FBetaScore"),
+        *("OneHotIoU", "OneHotMeanIoU", "ConcordanceCorrelation", "PearsonCorrelation"),
+    },
+    "regression": {
+        *("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "Huber"),
+        *("LogCosh", "MeanSquaredLogarithmicError", "LogCoshError", "RootMeanSquaredError"),
+        "R2Score",
+    },
 }
 
 
 def task(name: str) -> str:
-    """The task of a loss or metric; most are for a probability."""
-    families = {
-        "sparse": SPARSE_LOSSES | SPARSE_METRICS,
-        "categorical": CATEGORICAL,
-        "regression": REGRESSION,
-    }
-    return next((family for family, names in families.items() if name in names), "binary")
+    return next((family for family, names in FAMILIES.items() if name in names), "binary")
 
 
 def trained(family: str, engine: Engine, **changed: Any) -> Logs:
@@ -87,7 +80,7 @@ def with_required(kind: str, name: str) -> dict[str, Any]:
     return {name: {argument: NEEDED[argument] for argument in required}}
 
 
-def known(kind: str) -> set[str]:
+def names_with_entry(kind: str) -> set[str]:
     """Keras's own names, each once."""
     names = {catalogue.canonical_name(kind, name) for name in catalogue.names(kind)} - {""}
     return {name for name in names if catalogue.entry(kind, name)}
@@ -101,7 +94,7 @@ def cases(kind: str, quick: set[str], without: frozenset[str] | set[str] = froze
             engine,
             marks=() if name in quick and engine == "graph" else pytest.mark.slow,
         )
-        for name in sorted(known(kind) - without)
+        for name in sorted(names_with_entry(kind) - without)
         for engine in ("graph", "xla")
     ]
 
@@ -138,5 +131,5 @@ def test_every_metric_is_computed(name: str, engine: Engine) -> None:
 
 def test_every_exception_exists() -> None:
     """A name that Keras drops must not stay in the lists of exceptions."""
-    assert known("losses") >= SEQUENCE_LOSSES
-    assert known("metrics") >= ONE_VALUE_METRICS
+    assert names_with_entry("losses") >= SEQUENCE_LOSSES
+    assert names_with_entry("metrics") >= ONE_VALUE_METRICS

@@ -148,6 +148,16 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
 }
 
 
+# As instances: Keras reports a metric given by name under that name.
+METRICS: dict[str, Callable[[], list[Any]]] = {
+    "one-hot and many metrics": lambda: [
+        *("accuracy", keras.metrics.AUC(), keras.metrics.Precision(), keras.metrics.F1Score())
+    ],
+    "binary": lambda: ["accuracy", "binary_accuracy", keras.metrics.AUC()],
+    "regression": lambda: ["mae", keras.metrics.RootMeanSquaredError()],
+}
+
+
 def keras_class_weight(case: Case, y: Array) -> dict[int, float] | None:
     """As Keras takes it."""
     if case.class_weight != "balanced":
@@ -167,7 +177,7 @@ def by_keras(name: str) -> tuple[dict[str, list[float]], list[Array]]:
     model.compile(
         optimizer=OPTIMIZERS.get(name, lambda: case.optimizer)(),
         loss=case.loss,
-        metrics=list(case.metrics),
+        metrics=METRICS.get(name, lambda: list(case.metrics))(),
     )
 
     def fit(rows: Array, epochs: int) -> dict[str, list[float]]:

@@ -71,10 +71,10 @@ def test_sparse_rows_expand_to_the_same_rows(traced: bool) -> None:
     def expanded(indices: Any) -> Any:
         return inputs(preparation(), rows(sparse=True).tensors, indices)
 
-    made = tf.function(expanded, input_signature=[tf.TensorSpec((None,), tf.int32)])
-    found = (made if traced else expanded)(tf.constant(chosen))
+    traced_function = tf.function(expanded, input_signature=[tf.TensorSpec((None,), tf.int32)])
+    result = (traced_function if traced else expanded)(tf.constant(chosen))
 
-    assert np.array_equal(found, dense_rows()[chosen])
+    assert np.array_equal(result, dense_rows()[chosen])
 
 
 @pytest.mark.parametrize("units", [1, 15, 16, 17, 46, 64])
@@ -170,8 +170,10 @@ def test_sparse_rows_train_the_same_model(name: str) -> None:
     assert len(history) == 3
     for metric, values in expected.epochs.items():
         assert history.epochs[metric] == pytest.approx(values, rel=1e-4, abs=1e-5), metric
-    for weight, known in zip(sparse_model.get_weights(), dense_model.get_weights(), strict=True):
-        assert np.allclose(weight, known, rtol=1e-3, atol=1e-4)
+    for weight, expected_weight in zip(
+        sparse_model.get_weights(), dense_model.get_weights(), strict=True
+    ):
+        assert np.allclose(weight, expected_weight, rtol=1e-3, atol=1e-4)
 
 
 def test_a_model_of_sparse_rows_takes_dense_rows_and_repeats_to_the_bit(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def one_epoch_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(*named: dict[str, Any], **more: Any) -> Training:
-    known = {"optimizer": {"SGD": {"learning_rate": 0.1}}, "loss": "mse", "metrics": ["mae"]}
+    defaults = {"optimizer": {"SGD": {"learning_rate": 0.1}}, "loss": "mse", "metrics": ["mae"]}
     rest = {"epochs": EPOCHS, "batch_size": 8, "callbacks": named}
-    return Training.model_validate({**known, **rest, **more})
+    return Training.model_validate({**defaults, **rest, **more})
 
 
 def stack() -> list[Any]:

@@ -51,7 +51,9 @@ def functional(
     shape: tuple[int, ...], stack: Callable[[], Sequence[keras.Layer]], *, seed: int = 3
 ) -> keras.Model:
     """A model of a stack of new layers, with the same weights each time."""
+    policy = keras.config.dtype_policy()
     keras.utils.clear_session()
+    keras.config.set_dtype_policy(policy)
     devices.seed_everything(seed)
     inputs = outputs = keras.Input(shape)
     for layer in stack():
