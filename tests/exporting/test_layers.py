@@ -1,4 +1,4 @@
-"""Every layer that can stand in a stack is exported and says the same, or is refused with a reason."""
+"""Every layer is exported with equal outputs, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnrun.exporting.flow import write
 from tests.models.layers import STACKABLE, WORDS
 from tests.models.test_every_layer import model, rows, spec
 
-# What LiteRT and ONNX have no operation for.
+# Operations that LiteRT and ONNX lack.
 LACKING: dict[Format, dict[str, str]] = {
     Format.saved_model: {},
     Format.tflite: {
@@ -33,7 +33,7 @@ LACKING: dict[Format, dict[str, str]] = {
         "Normalization": "has numbers that the converter loses",
     },
 }
-# LiteRT wants to know how long the list of outputs gets.
+# LiteRT needs a list of outputs of fixed size.
 RECURRENT = {"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "GRU", "LSTM", "RNN", "SimpleRNN"}
 QUICK = {"RandomFlip", "IntegerLookup"}
 
@@ -48,22 +48,22 @@ ANY, ONE = "the same, for any number of rows", "the same, for one row at a time"
 
 
 def outcome(name: str, format_: Format, folder: Path) -> str:
-    """How the export of a model with that layer ends, in words."""
+    """The result of exporting a model with a layer, in words."""
     words = name in WORDS
     built = model(spec(name, folder).experiment, words=words)
     try:
         batch, difference = write(built, format_, folder / "a", rows(words=words))
-    except RunError as refused:
-        return str(refused)
+    except RunError as error:
+        return str(error)
     return f"{difference} apart" if difference > 1e-5 else ONE if batch else ANY
 
 
 @every_layer
 @pytest.mark.parametrize("format_", Format)
-def test_a_layer_says_the_same_in_another_format_or_is_refused(
+def test_a_layer_has_equal_outputs_in_each_format_or_is_refused(
     format_: Format, name: str, tmp_path: Path
 ) -> None:
-    """One that draws at random while it trains does not do so here."""
-    alike = ONE if format_ is Format.tflite and name in RECURRENT else ANY
+    """Layers that are random in training are not random in an export."""
+    expected = ONE if format_ is Format.tflite and name in RECURRENT else ANY
 
-    assert LACKING[format_].get(name, alike) in outcome(name, format_, tmp_path)
+    assert LACKING[format_].get(name, expected) in outcome(name, format_, tmp_path)

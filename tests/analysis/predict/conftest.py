@@ -1,18 +1,20 @@
-"""Runs that are asked, trained in this process, which loads TensorFlow once for all."""
+"""Runs for prediction, trained in this process, which loads TensorFlow once."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from nnrun.cli import specs
 from nnrun.cli.app import app
 from nnrun.runs import Run
 
-Ask = Callable[..., Result]
+Invoke = Callable[..., Result]
 
 LOGITS = """\
 name: logits
@@ -25,48 +27,72 @@ training:
   metrics: [accuracy]
   epochs: 2
 """
-# Few epochs each; those of mnist_5k are enough to know a digit.
 EPOCHS = {"iris": 30, "mnist-5k": 6, "boston": 2, "reuters": 1, "logits": 2}
+# Shipped specs of user data, with few epochs.
+OWN = {"cars": ("cars.csv", 3), "functions": ("functions.csv", 12)}
 
 
 @pytest.fixture(scope="session")
-def ask() -> Ask:
+def invoke() -> Invoke:
     """Runs the command in this process."""
 
     def run(*arguments: object, **options: Any) -> Result:
-        found = CliRunner().invoke(app, [*map(str, arguments)], **options)
-        assert isinstance(found.exception, SystemExit | None), found.exc_info
-        return found
+        result = CliRunner().invoke(app, [*map(str, arguments)], **options)
+        assert isinstance(result.exception, SystemExit | None), result.exc_info
+        return result
 
     return run
 
 
 @pytest.fixture(scope="session")
-def run_of(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
-    """The run of a shipped spec, or of one with logits, trained when it is first asked for."""
-    root = tmp_path_factory.mktemp("asked")
-    logits = root / "logits.yaml"
-    logits.write_text(LOGITS, "utf-8")
-    known: dict[str, Run] = {}
+def run_of(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """The run of a shipped spec, or of one with logits; trained once.
+
+    User data are deleted after the training, because predictions do not need them.
+    """
+    root = tmp_path_factory.mktemp("trained")
+    (root / "logits.yaml").write_text(LOGITS, "utf-8")
+    runs: dict[str, Run] = {}
 
     def trained(name: str) -> Run:
-        if name not in known:
-            spec, folder = logits if name == "logits" else name, root / name
-            epochs = f"training.epochs={EPOCHS[name]}"
-            assert ask("train", spec, "--set", epochs, "--runs", folder).exit_code == 0
-            known[name] = Run(next(folder.iterdir()))
-        return known[name]
+        if name not in runs:
+            spec: object = root / "logits.yaml" if name == "logits" else name
+            options = ["--set", f"training.epochs={EPOCHS.get(name)}"]
+            if name in OWN:
+                file, epochs = OWN[name]
+                (root / "data").mkdir()
+                shutil.copy(specs.shipped_folder() / "own" / "data" / file, root / "data")
+                shutil.copy(specs.shipped_folder() / "own" / f"{name}.yaml", root)
+                spec = root / f"{name}.yaml"
+                options = ["--set", f"training.epochs={epochs}", "--set", "expect={}"]
+            result = invoke("train", spec, *options, "--runs", root / name)
+            assert result.exit_code == 0, result.stderr
+            shutil.rmtree(root / "data", ignore_errors=True)
+            runs[name] = Run(next((root / name).iterdir()))
+        return runs[name]
 
     return trained
 
 
 @pytest.fixture(scope="session")
-def answers(ask: Ask) -> Callable[..., list[dict[str, Any]]]:
-    """Asks `predict`, and gives the rows of its JSON."""
+def predict(invoke: Invoke) -> Callable[..., list[dict[str, Any]]]:
+    """Runs `predict`, and returns the rows of its JSON."""
 
     def rows(*arguments: object, **options: Any) -> list[dict[str, Any]]:
-        found = ask("predict", *arguments, "--json", **options)
-        assert found.exit_code == 0, found.stderr
-        return list(json.loads(found.stdout)["rows"])
+        result = invoke("predict", *arguments, "--json", **options)
+        assert result.exit_code == 0, result.stderr
+        return list(json.loads(result.stdout)["rows"])
 
     return rows
+
+
+@pytest.fixture(scope="session")
+def evaluate(invoke: Invoke) -> Callable[..., dict[str, Any]]:
+    """Runs `evaluate`, and returns its JSON."""
+
+    def document(*arguments: object) -> dict[str, Any]:
+        result = invoke("evaluate", *arguments, "--json")
+        assert result.exit_code == 0, result.stderr
+        return dict(json.loads(result.stdout))
+
+    return document

@@ -1,4 +1,4 @@
-"""A cache that holds nothing yet, and one file that could be in it."""
+"""An empty cache, and one published file."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def file() -> File:
 
 @pytest.fixture
 def target(home: Path) -> Path:
-    """Where `file` belongs, in a folder that is there."""
+    """The path of `file`, in a folder that exists."""
     (home / "datasets").mkdir(parents=True)
     return home / "datasets" / "some.npz"

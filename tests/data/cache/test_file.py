@@ -1,8 +1,10 @@
-"""The state of a file in the cache, by its size and by its checksum."""
+"""Published files are known by their checksum, and cached files never change."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,51 +12,73 @@ from pathlib import Path
 
 import pytest
 
-from nnrun.data.cache import check, fetch_bytes
+from nnrun.data import published
+from nnrun.data.cache import check, fetch_bytes, identify, import_file
 from nnrun.data.published import File, State
 from nnrun.errors import DataError
+from nnrun.spec.dataset import DATASETS
 
 BYTES = b"what was published"
+KEPT = "It was left as it is. Make it readable, or move it away to have it downloaded."
 
 
-def fault(file: File) -> str:
+def message(function: Callable[..., object], *arguments: object) -> str:
     with pytest.raises(DataError) as caught:
-        check(file)
+        function(*arguments)
     return str(caught.value)
 
 
-def test_a_file_has_one_of_four_states(file: File, target: Path) -> None:
-    """By size alone: 170 MB are not read for a list."""
-    seen = [file.state]
-    target.write_bytes(BYTES)
-    seen.append(file.state)
-    target.write_bytes(BYTES[:5])
-    seen.append(file.state)
+@pytest.fixture
+def download(tmp_path: Path) -> Path:
+    """The file as a browser saves it the second time."""
+    path = tmp_path / "some (1).npz"
+    path.write_bytes(BYTES)
+    return path
+
+
+@pytest.fixture
+def other(file: File) -> File:
+    """Another published file, with another kind of checksum."""
+    return replace(
+        file, dataset="other", name="other.gz", url="http://x/o.gz", hash="md5:0", bytes=1
+    )
+
+
+def test_the_table_of_published_files_is_consistent() -> None:
+    """MD5 is accepted only for files that are not unpickled."""
+    assert {file.dataset for file in published.FILES} < {*DATASETS}
+    for facts in ({f.hash for f in published.FILES}, {f.name for f in published.FILES}):
+        assert len(facts) == len(published.FILES)
+    for file in published.FILES:
+        assert re.fullmatch("sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", file.hash)
+        assert file.algorithm == "sha256" or file.name.endswith((".json", "-ubyte.gz"))
+    assert published.of("iris") == ()
+
+
+def test_the_state_of_a_file_depends_on_its_size(file: File, target: Path) -> None:
+    """170 MB are not read for a list."""
+    states = [file.state]
+    for content in (BYTES, BYTES[:5]):
+        target.write_bytes(content)
+        states.append(file.state)
     target.unlink()
     target.symlink_to("nowhere")
-    seen.append(file.state)
+    states.append(file.state)
 
-    assert seen == [State.ABSENT, State.CACHED, State.OTHER, State.UNREADABLE]
-
-
-def test_the_published_file_is_taken(file: File, target: Path) -> None:
-    target.write_bytes(BYTES)
-
-    check(file)
+    assert states == [State.ABSENT, State.CACHED, State.OTHER, State.UNREADABLE]
 
 
-def test_only_the_hash_decides(file: File, target: Path) -> None:
-    """The size is for people, and may be stated wrongly."""
+def test_only_the_checksum_decides(file: File, target: Path) -> None:
+    """The size is for messages, and may be wrong."""
     target.write_bytes(BYTES)
 
     check(replace(file, bytes=10**9))
 
 
-def test_half_a_file_is_told_from_another(file: File, target: Path) -> None:
-    """Some program's broken download is the most frequent reason."""
+def test_an_incomplete_file_is_reported_as_such(file: File, target: Path) -> None:
     target.write_bytes(BYTES[:5])
 
-    assert fault(file) == (
+    assert message(check, file) == (
         f"some: {target} is not the file that is published at https://data.invalid/some.npz: it "
         "ends after 5 of 18 bytes, or is a different file. It was left as it is. Move it away "
         "to have it downloaded, or set KERAS_HOME to a folder whose datasets/ holds the published "
@@ -62,79 +86,120 @@ def test_half_a_file_is_told_from_another(file: File, target: Path) -> None:
     )
 
 
-def test_a_folder_in_its_place_is_said_and_kept(file: File, target: Path) -> None:
+def test_a_folder_in_its_place_is_reported_and_kept(file: File, target: Path) -> None:
     target.mkdir()
+    expected = f"some: {target} cannot be read: Is a directory. {KEPT}"
 
-    assert fault(file) == (
-        f"some: {target} cannot be read: Is a directory. It was left as it is. Make it readable, "
-        "or move it away to have it downloaded."
-    )
+    assert message(check, file) == message(fetch_bytes, file) == expected
+
+
+@pytest.mark.parametrize("read", [check, fetch_bytes])
+def test_a_pipe_in_its_place_does_not_block(
+    file: File, target: Path, read: Callable[[File], object]
+) -> None:
+    os.mkfifo(target)
+
+    assert f"cannot be read: It is a pipe or a device. {KEPT}" in message(read, file)
 
 
 @pytest.mark.parametrize("mirror", ["http://mirror.invalid/keras", "http://mirror.invalid/keras/"])
 def test_a_mirror_has_the_file_by_its_published_name(
     file: File, mirror: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keras's own name for it is another one: `cifar-10-batches-py-target_archive`."""
-    monkeypatch.setenv("NNRUN_MIRROR", mirror)
+    """Keras's own name differs: `cifar-10-batches-py-target_archive`."""
     archive = replace(file, name="batches_archive", url="https://data.invalid/~a/batches.tar.gz")
 
+    assert archive.address == archive.url
+    monkeypatch.setenv("NNRUN_MIRROR", "")
+    assert archive.address == archive.url
+    monkeypatch.setenv("NNRUN_MIRROR", mirror)
     assert archive.address == "http://mirror.invalid/keras/batches.tar.gz"
 
 
-@pytest.mark.parametrize("mirror", [None, ""])
-def test_without_a_mirror_the_publisher_is_asked(
-    file: File, mirror: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if mirror is not None:
-        monkeypatch.setenv("NNRUN_MIRROR", mirror)
-
-    assert file.address == file.url
-
-
 def test_the_bytes_that_are_read_are_those_that_were_hashed(file: File, target: Path) -> None:
-    """Some published files are pickles: another must not come between the hash and the reading."""
+    """Some published files are pickles, so the file must not change between hash and use."""
     target.write_bytes(BYTES)
-    opened = fetch_bytes(file)
+    content = fetch_bytes(file)
     target.write_bytes(b"another file")
 
-    assert opened.read() == BYTES
-
-
-def test_bytes_of_another_file_are_not_handed_on(file: File, target: Path) -> None:
-    target.write_bytes(b"another file")
-
-    with pytest.raises(DataError, match="it ends after 12 of 18 bytes, or is a different file"):
-        fetch_bytes(file)
+    assert content.read() == BYTES
+    assert "it ends after 12 of 18 bytes, or is a different file" in message(fetch_bytes, file)
     target.write_bytes(BYTES.upper())
-    with pytest.raises(DataError, match="its hash is not sha256:"):
-        fetch_bytes(file)
-    target.unlink()
-    target.mkdir()
-    with pytest.raises(DataError, match="cannot be read: Is a directory"):
-        fetch_bytes(file)
+    assert "its hash is not sha256:" in message(fetch_bytes, file)
 
 
-@pytest.mark.parametrize("judge", [check, fetch_bytes])
-def test_a_pipe_in_its_place_is_not_waited_for(
-    file: File, target: Path, judge: Callable[[File], object]
-) -> None:
-    os.mkfifo(target)
-
-    with pytest.raises(DataError, match=r"cannot be read: It is a pipe or a device\. It was left"):
-        judge(file)
-
-
-def test_what_is_larger_than_the_published_file_does_not_fill_the_memory(
+def test_a_file_larger_than_the_published_one_is_not_read_into_memory(
     file: File, target: Path
 ) -> None:
-    """As long as it is no published one."""
     with target.open("wb") as stream:
         stream.truncate(50_000_000)
 
     tracemalloc.start()
-    with pytest.raises(DataError, match="is not the file that is published"):
-        fetch_bytes(file)
-    _, most = tracemalloc.get_traced_memory()
+    assert "is not the file that is published" in message(fetch_bytes, file)
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 10_000_000
+    assert peak < 10_000_000
+
+
+def test_a_file_is_identified_under_any_name(download: Path, file: File, other: File) -> None:
+    assert identify(download, [other, file]) == file
+
+
+def test_an_unknown_file_is_refused_with_all_candidates(
+    download: Path, file: File, other: File
+) -> None:
+    """Only with checksums of the published kinds, which can be compared."""
+    download.write_bytes(b"please log in")
+    md5, sha256 = (hashlib.new(kind, b"please log in").hexdigest() for kind in ("md5", "sha256"))
+
+    assert message(identify, download, [file, other]) == (
+        f"{download} is none of these files, so nothing was changed; it has 13 bytes and the hash "
+        f"md5:{md5} or sha256:{sha256}\n"
+        f"  some   some.npz  {file.hash}\n"
+        "  other  o.gz      md5:0"
+    )
+    assert "sha256" not in message(identify, download, [other])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("absent", "No such file or directory"), ("", "Is a directory")]
+)
+def test_a_file_that_cannot_be_read_is_reported(
+    name: str, reason: str, tmp_path: Path, file: File
+) -> None:
+    path = tmp_path / name
+
+    assert message(identify, path, [file]) == f"{path} cannot be read: {reason}"
+
+
+def test_an_import_copies_the_file_once(download: Path, file: File) -> None:
+    assert import_file(download, file)
+    assert [(path, path.read_bytes()) for path in file.path.parent.iterdir()] == [
+        (file.path, BYTES)
+    ]
+    assert download.read_bytes() == BYTES
+    before = file.path.stat().st_mtime_ns
+
+    assert not import_file(download, file)
+    assert file.path.stat().st_mtime_ns == before
+
+
+def test_an_import_does_not_replace_another_file(download: Path, file: File, target: Path) -> None:
+    target.write_bytes(b"made by myself, so")
+
+    assert "It was left as it is" in message(import_file, download, file)
+    assert target.read_bytes() == b"made by myself, so"
+
+
+def test_a_file_that_changes_during_the_import_is_not_kept(
+    download: Path, file: File, target: Path
+) -> None:
+    download.write_bytes(BYTES + b" and more")
+
+    assert message(import_file, download, file) == (
+        f"some: {file.path} is not there, and the file from {download} was not kept, because its "
+        f"hash is not {file.hash}. Connect to the internet once and run again, or save the file "
+        "from that address anywhere and run `nnrun data import FILE`, or set KERAS_HOME to a "
+        "folder that holds it as datasets/some.npz."
+    )
+    assert list(target.parent.iterdir()) == []

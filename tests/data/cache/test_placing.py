@@ -1,4 +1,4 @@
-"""However a download ends, and however many there are, a name never stands for half a file."""
+"""Concurrent and stopped downloads never leave an incomplete file under its name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def offered(file: File, server: Any) -> File:
-    """The file on a server that gets slow after half of it."""
+    """The file on a server that pauses after half of it."""
     server.put("some.npz", BYTES)
     server.gate.clear()
     published = "sha256:" + hashlib.sha256(BYTES).hexdigest()
@@ -46,7 +46,7 @@ def offered(file: File, server: Any) -> File:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts a process that downloads a file; it ends with the test at the latest."""
+    """Starts a process that downloads a file, and kills it after the test."""
     processes = []
 
     def start(file: File, *, locks: bool = True) -> subprocess.Popen[str]:
@@ -68,10 +68,10 @@ def start() -> Iterator[Start]:
         process.wait()
 
 
-def wait_for(what: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     until = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < until, "waited in vain"
+    while not condition():
+        assert time.monotonic() < until, "timeout"
         time.sleep(0.02)
 
 
@@ -80,23 +80,23 @@ def names(folder: Path) -> list[str]:
 
 
 def half_there(folder: Path) -> Callable[[], bool]:
-    """Whether some bytes of a download have reached the disk."""
+    """Whether some bytes of a download are on the disk."""
     return lambda: any(path.stat().st_size for path in folder.glob(".nnrun-part-*"))
 
 
 def test_two_processes_download_a_file_once(
     offered: File, server: Any, start: Start, target: Path
 ) -> None:
-    """The second waits, says so, and takes what the first has brought."""
+    """The second waits, reports it, and uses the file of the first."""
     first = start(offered)
     wait_for(half_there(target.parent))
     second = start(offered)
     assert second.stderr is not None
-    said = second.stderr.readline()
+    line = second.stderr.readline()
     server.gate.set()
     answers = [process.communicate(timeout=60) for process in (first, second)]
 
-    assert said == "some.npz: waiting for another process that downloads it\n"
+    assert line == "some.npz: waiting for another process that downloads it\n"
     assert answers == [(f"{target}\n", ""), (f"{target}\n", "")]
     assert (server.asked, names(target.parent)) == (["some.npz"], ["some.npz"])
     assert target.read_bytes() == BYTES
@@ -115,10 +115,10 @@ def test_without_locks_both_download_and_neither_harms_the_other(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_what_a_stopped_download_leaves_is_not_taken_for_data(
+def test_a_stopped_download_leaves_no_data(
     number: int, offered: File, server: Any, start: Start, target: Path
 ) -> None:
-    """The next download neither waits for the dead process nor goes on with its bytes."""
+    """The next download neither waits for the dead process nor uses its bytes."""
     process = start(offered)
     wait_for(half_there(target.parent))
     process.send_signal(number)
@@ -134,7 +134,7 @@ def test_what_a_stopped_download_leaves_is_not_taken_for_data(
 def test_a_waiting_process_takes_over_from_one_that_is_killed(
     offered: File, server: Any, start: Start, target: Path
 ) -> None:
-    """The kernel lets go of the lock of a dead process."""
+    """The kernel releases the lock of a dead process."""
     first = start(offered)
     wait_for(half_there(target.parent))
     second = start(offered)
@@ -164,7 +164,7 @@ def test_a_process_that_stops_waiting_leaves_the_other_alone(
     assert first.communicate(timeout=60) == (f"{target}\n", "")
 
 
-def test_a_file_of_a_person_that_comes_during_the_download_is_kept(
+def test_a_user_file_that_appears_during_the_download_is_kept(
     offered: File, server: Any, start: Start, target: Path
 ) -> None:
     """It was not there when the download began."""

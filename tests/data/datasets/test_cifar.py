@@ -1,4 +1,4 @@
-"""The archives of cifar10 and cifar100, in small: same names, same pickles, fewer images."""
+"""Small archives in the format of cifar10 and cifar100."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pack(path: Path, members: dict[str, Any]) -> Path:
 
 @pytest.fixture
 def archive_10(tmp_path: Path) -> Path:
-    """As in the published one, the batches do not stand in order."""
+    """As in the published one, the batches are not in order."""
     folder = "cifar-10-batches-py"
     batches = {
         f"{folder}/data_batch_{n}": {b"data": plain(10 * n, 10 * n + 5), b"labels": [n, 0]}
@@ -61,33 +61,16 @@ def archive_100(tmp_path: Path) -> Path:
     )
 
 
-def test_the_batches_are_put_in_order(archive_10: Path) -> None:
-    """Row 0 is the first of batch 1, wherever that stands in the archive."""
-    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
-
-    assert dataset.train.y.tolist() == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
-
-
-def test_the_colours_come_last(archive_10: Path) -> None:
-    """The archive holds a plane per colour, Keras's layers want a colour per pixel."""
+def test_cifar10_is_read_in_the_order_of_batches(archive_10: Path) -> None:
+    """Colours are the last axis, labels have one axis, and the archive names the classes."""
     dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
     images = np.asarray(dataset.train.x)
 
     assert (images.shape, images.dtype) == ((10, 32, 32, 3), np.uint8)
+    assert images[:, 0, 0, 0].tolist() == [10, 15, 20, 25, 30, 35, 40, 45, 50, 55]
     assert (images[0] == [10, 11, 12]).all()
-
-
-def test_the_test_batch_is_for_testing(archive_10: Path) -> None:
-    """One axis of labels, unlike in Keras."""
-    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
-
-    assert (len(dataset.test), dataset.test.y.tolist()) == (1, [1])
-
-
-def test_the_classes_are_named_by_the_archive(archive_10: Path) -> None:
-    """The names come with the images, so they cannot be out of step."""
-    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
-
+    assert dataset.train.y.tolist() == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
+    assert dataset.test.y.tolist() == [1]
     assert dataset.classes == ("airplane", "automobile")
 
 
@@ -99,10 +82,10 @@ def test_the_classes_are_named_by_the_archive(archive_10: Path) -> None:
     ],
     ids=["fine", "coarse"],
 )
-def test_cifar100_has_kinds_and_groups(
+def test_cifar100_has_fine_and_coarse_labels(
     archive_100: Path, spec: Cifar100, labels: list[int], classes: tuple[str, ...]
 ) -> None:
-    """`label_mode` chooses the labels and their names together."""
+    """`label_mode` selects both labels and names."""
     dataset = cifar.read_cifar100(archive_100.open("rb"), spec)
 
     assert (dataset.train.y.tolist(), dataset.classes) == (labels, classes)

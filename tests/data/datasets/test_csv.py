@@ -1,0 +1,195 @@
+"""User tables: the rows of a CSV or Parquet file, with words as numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnrun.data import columns, datasets, preprocessing, splits
+from nnrun.errors import DataError
+from nnrun.spec.dataset import Csv, Parquet
+from nnrun.spec.prepare import Impute
+from nnrun.spec.profile import MISSING, inspect_table
+from nnrun.spec.validation import KFold
+from nnrun.types import Array, Dataset
+
+SHIPPED = Path(__file__).parents[3] / "configs" / "own" / "data"
+INCOMPLETE = """\
+size,colour,alive,kind
+1.5,red,True,a
+,blue,False,b
+2.5,,True,a
+3.5,red,False,b
+4.5,blue,True,a
+5.5,red,False,b
+6.5,red,True,a
+7.5,blue,False,b
+8.5,red,True,a
+9.5,red,False,b
+"""
+COMPLETE = INCOMPLETE.replace("\n,blue", "\n1.0,blue").replace("2.5,,", "2.5,red,")
+
+
+def spec(path: Path, text: str | None = None, **arguments: Any) -> Csv:
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    return Csv(name="csv", path=str(path), **{"target": "kind", **arguments})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "things.csv"
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Path:
+    return tmp_path / "held.csv"
+
+
+def rows(dataset: Dataset) -> Array:
+    return np.concatenate([np.asarray(dataset.train.x), np.asarray(dataset.test.x)])
+
+
+def test_words_become_one_hot_columns_and_numbers_stay(file: Path) -> None:
+    dataset = datasets.load(spec(file, COMPLETE))
+
+    assert dataset.features == ("size", "colour=blue", "colour=red", "alive=False", "alive=True")
+    assert dataset.classes == ("a", "b")
+    assert sorted(rows(dataset)[:, 0]) == [1.0, *np.arange(1.5, 10)]
+    np.testing.assert_array_equal(rows(dataset)[:, 1:3].sum(axis=1), 1)
+
+
+def test_words_may_become_codes(file: Path) -> None:
+    """All columns together have distinct codes, so one `Embedding` can take them."""
+    dataset = datasets.load(spec(file, COMPLETE, categories="codes", features=("colour", "alive")))
+
+    assert dataset.features == ("colour", "alive")
+    assert [{*column} for column in rows(dataset).T] == [{0, 1}, {2, 3}]
+
+
+@pytest.mark.parametrize(("name", "target"), [("cars", "mpg"), ("flowers", "species")])
+def test_the_profile_agrees_with_pandas(name: str, target: str) -> None:
+    """The check and the loader must not differ over a column."""
+    csv = spec(SHIPPED / f"{name}.csv", target=target, prepare=(Impute(),))
+    dataset, profile = datasets.load(csv), csv.profile()
+
+    assert profile.shape == dataset.train.x.shape[1:]  # type: ignore[union-attr]
+    assert len(profile.classes) == len(dataset.classes)
+    assert (profile.train, profile.test) == (len(dataset.train), len(dataset.test))
+
+
+def test_missing_values_are_those_of_pandas(file: Path) -> None:
+    for word in MISSING:
+        file.write_text(f"n,kind\n1,a\n{word},b\n{word}x,c\n", encoding="utf-8")
+        column = inspect_table(file, ",").columns["n"]
+
+        assert column is not None
+        assert column.missing == (3,)
+        assert pd.read_csv(file)["n"].isna().tolist() == [False, True, False]
+
+
+def test_numbers_can_be_classes(file: Path) -> None:
+    text = "x,grade\n" + "".join(f"{n / 10},{n % 3}\n" for n in range(30))
+
+    assert datasets.load(spec(file, text, target="grade")).classes == ()
+    classified = datasets.load(spec(file, target="grade", task="classification"))
+    assert classified.classes == ("0", "1", "2")
+
+
+def test_parquet_gives_the_same_rows(file: Path, tmp_path: Path) -> None:
+    csv = datasets.load(spec(file, COMPLETE))
+    pd.read_csv(file).to_parquet(tmp_path / "things.parquet")
+    parquet = Parquet(name="parquet", path=str(tmp_path / "things.parquet"), target="kind")
+
+    assert datasets.digest(datasets.load(parquet)) == datasets.digest(csv)
+
+
+def test_a_file_with_a_byte_order_mark_and_carriage_returns_is_read(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + COMPLETE.replace("\n", "\r\n").encode())
+
+    assert datasets.load(spec(file)).features[0] == "size"
+
+
+def test_a_test_file_is_encoded_as_the_training_file(file: Path, held: Path) -> None:
+    held.write_text("kind,size,colour,alive\nb,0.5,red,True\n", encoding="utf-8")
+    dataset = datasets.load(spec(file, COMPLETE, test=str(held)))
+
+    assert len(dataset.train) == 10
+    np.testing.assert_array_equal(dataset.test.x, [[0.5, 0, 1, 0, 1]])  # type: ignore[arg-type]
+    assert dataset.test.y.tolist() == [1]
+
+    held.write_text("size,colour,alive,kind\n1,green,True,a\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"held.csv:2: 'colour' is 'green', which the training"):
+        datasets.load(spec(file, test=str(held)))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fill"), [("mean", 5.5), ("median", 5.5), ("most_frequent", 1.5)]
+)
+def test_missing_values_are_filled_from_training_rows(strategy: Any, fill: float) -> None:
+    """The last row does not train; words become the most frequent word."""
+    x = np.array([[1.5, 1, 0], [9.5, 0, 1], [np.nan, 0, 1], [5.5, np.nan, np.nan], [99, 1, 0]])
+    [fitted] = preprocessing.fit(
+        [Impute(strategy=strategy)], x, rows=np.arange(4), groups=[range(1, 3)]
+    ).steps
+
+    np.testing.assert_array_equal(fitted.state["fill"], [fill, 0, 1])
+
+
+def test_each_fold_fills_from_its_own_rows(file: Path) -> None:
+    dataset = datasets.load(spec(file, INCOMPLETE, prepare=(Impute(),)))
+    x, groups = np.asarray(dataset.train.x), columns.groups(dataset.columns)
+    fills = []
+    for fold in (np.arange(4), np.arange(4, 8)):
+        [fitted] = preprocessing.fit([Impute()], x, rows=fold, groups=groups).steps
+        fills.append(fitted.state["fill"][0])
+        assert fills[-1] == np.nanmean(x[fold, 0])
+
+    assert fills[0] != fills[1]
+
+
+RARE = "a,kind\n" + "1,x\n2,z\n" * 20 + "5,rare\n"
+INFINITE = "a,kind\n" + "1,2\n2,3\n" * 20 + "1e999,4\n"
+BROKEN = {
+    "empty": ("", "is empty; a table begins with its column names"),
+    "only a header": ("a,kind\n", "holds no rows"),
+    "equal names": ("a,a,kind\n1,2,x\n", "has two columns 'a'"),
+    "a short line": ("a,kind\n1,x\n2\n", "line 3 has 1 cells, but the header has 2"),
+    "an open quote": ('a,kind\n"1,x\n', "is not CSV"),
+    "no such target": ("a,b\n1,2\n", "has no column 'kind'"),
+    "no value": ("a,kind\n1,x\n,y\n", "things.csv:3: 'a' is missing, there and in 0 other rows"),
+    "no label": ("a,kind\n1,x\n2,\n", "things.csv:3: 'kind', the target, is missing"),
+    "a class of one row": (RARE, "csv: class 'rare' has a single row"),
+    "an infinite number": (INFINITE, "things.csv:42: 'a' is no finite number"),
+    "not UTF-8": ("a,kind\n\udcff\udcfe,x\n", "is not UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_invalid_file_is_refused_with_the_line(case: str, file: Path) -> None:
+    text, message = BROKEN[case]
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError, match=message):
+        datasets.load(spec(file))
+
+
+@pytest.mark.parametrize("categories", ["one_hot", "codes"])
+def test_rows_of_one_word_stay_together_in_folds(categories: Any, file: Path) -> None:
+    """A column keeps its name for `groups`; rows without a value form one group."""
+    names = ["ann", "bob", "cid", "dan", ""]
+    lines = "".join(f"{row},{names[row % 5]},{row * 2}\n" for row in range(60))
+    steps = (Impute(strategy="most_frequent"),)
+    csv = spec(file, f"size,who,y\n{lines}", target="y", categories=categories, prepare=steps)
+    dataset = datasets.load(csv)
+    who = np.asarray(dataset.train.x)[:, 1:]
+    folds = splits.folds(KFold(folds=5, groups="who"), dataset, seed=0)
+
+    assert len(folds) == 5
+    for fold in folds:
+        held = {row.tobytes() for row in who[fold.validation]}
+        assert len(held) == 1
+        assert not held & {row.tobytes() for row in who[fold.train]}
