@@ -32,18 +32,13 @@ _CHUNK = 1 << 16  # bytes per write; with pooch's default of 1 KiB, 170 MB take 
 
 
 def fetch(file: File) -> Path:
-    """Finds a file in the cache, or downloads it.
-
-    Returns:
-        Its path; the file there has the published checksum.
+    """The path of a file with the published checksum, downloaded if necessary.
 
     Raises:
         DataError: it is missing and cannot be downloaded, or another file is in its place.
     """
-    if file.exists:
+    if not _download_missing(file):
         check(file)
-    else:
-        _store(file, file.address, lambda part: _download(file, part))
     return file.path
 
 
@@ -56,8 +51,7 @@ def fetch_bytes(file: File) -> BytesIO:
     Raises:
         DataError: as for `fetch`.
     """
-    if not file.exists:
-        _store(file, file.address, lambda part: _download(file, part))
+    _download_missing(file)
     if file.state is State.OTHER:
         check(file)  # hashes in pieces, because the file may be of any size
     try:
@@ -87,10 +81,6 @@ def check(file: File) -> None:
 def identify(path: Path, files: Sequence[File]) -> File:
     """Which of some published files a file is, by its checksum; its name does not matter.
 
-    Args:
-        path: any file.
-        files: the candidates, at least one.
-
     Raises:
         DataError: it is none of them, or cannot be read.
     """
@@ -114,14 +104,7 @@ def identify(path: Path, files: Sequence[File]) -> File:
 
 
 def import_file(path: Path, file: File) -> bool:
-    """Copies a file into the cache.
-
-    Args:
-        path: the file on disk.
-        file: the published file it is.
-
-    Returns:
-        Whether it was copied; False if the cache already has it.
+    """Copies a published file into the cache; returns False if the cache already has it.
 
     Raises:
         DataError: another file is in its place, or the folder cannot be written.
@@ -130,6 +113,10 @@ def import_file(path: Path, file: File) -> bool:
         check(file)
         return False
     return _store(file, str(path), lambda part: shutil.copyfile(path, part))
+
+
+def _download_missing(file: File) -> bool:
+    return not file.exists and _store(file, file.address, lambda part: _download(file, part))
 
 
 def _open(path: Path) -> BufferedReader:

@@ -39,14 +39,10 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
 
 
 def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
-    """Checks that inputs and labels are finite.
-
-    Args:
-        dataset: as loaded.
-        missing: whether inputs may be NaN, because a step fills them.
+    """Checks that inputs and labels are finite; `missing` inputs may be NaN if a step fills them.
 
     Raises:
-        DataError: an input or a label is NaN or infinite.
+        DataError: with the first row.
     """
     for split, name in ((dataset.train, "training"), (dataset.test, "test")):
         for kind, values in (("inputs", split.x), ("labels", split.y)):

@@ -35,12 +35,7 @@ def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
 
 
 def group_rows(columns: Sequence[Column], name: str, x: Array) -> Array:
-    """One number per row, equal for equal cells of a column; shape `(rows,)`.
-
-    Args:
-        columns: of the table.
-        name: of one of them.
-        x: encoded rows, float64 of shape `(rows, columns)`.
+    """One number per encoded row of `x`, equal for equal cells of a column; shape `(rows,)`.
 
     Raises:
         KeyError: no such column.

@@ -42,12 +42,7 @@ def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], tra
 
     Args:
         y: class numbers, ints of shape `(rows,)`.
-        weight: as in the spec, checked.
-        classes: their names.
         train: the numbers of the training rows.
-
-    Returns:
-        float32 of shape `(rows,)`.
 
     Example:
         >>> y = np.array([0, 0, 0, 1])
@@ -66,14 +61,9 @@ def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], tra
 
 
 def predicted_classes(output: Array, *, threshold: float) -> Array:
-    """The class of each row.
+    """The class of each row for outputs of shape `(rows, classes)`.
 
-    Args:
-        output: shape `(rows, classes)`, or `(rows, 1)` with class 1 above the threshold.
-        threshold: as in Keras.
-
-    Returns:
-        Ints of shape `(rows,)`.
+    Outputs of shape `(rows, 1)` are class 1 above the threshold.
     """
     if output.shape[-1] == 1:
         return np.asarray(output[:, 0] > threshold, dtype=np.int64)

@@ -430,10 +430,10 @@ def distinct(x: Sequences, dimension: int) -> Sequences:
     return Sequences(x.values[kept].astype(np.int32), offsets.astype(np.int64))
 
 
-def _word_chunks(x: Sequences, many: int) -> Iterator[tuple[slice, Array, Array]]:
+def _word_chunks(x: Sequences, size: int) -> Iterator[tuple[slice, Array, Array]]:
     """Yields chunks of rows: which rows, the row of each word within the chunk, and the words."""
-    for start in range(0, len(x), many):
-        stop = min(start + many, len(x))
+    for start in range(0, len(x), size):
+        stop = min(start + size, len(x))
         owners = np.repeat(np.arange(stop - start), np.diff(x.offsets[start : stop + 1]))
         yield slice(start, stop), owners, x.values[x.offsets[start] : x.offsets[stop]]
 

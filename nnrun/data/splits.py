@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
 
 def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
-    """One fold: the rows held out validate, the others train.
-
-    Args:
-        validation: as in the spec.
-        y: labels of all training rows.
-        seed: for `take: random`.
+    """One fold: the rows held out validate, the others train; `y` are the labels of both.
 
     Raises:
         IncompatibleSpec: no rows would be left to train or to validate on.
@@ -42,33 +37,24 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
     if rule.take == "last":
         return Fold(everything[:-held], everything[-held:])
     if rule.stratify:
-        return _stratified(y, held, seed)
+        # scikit-learn takes a second to load, and few rules need it.
+        from sklearn.model_selection import train_test_split  # noqa: PLC0415
+
+        check_stratified(classes=y.dtype.kind != "f", kfold=False)
+        try:
+            train, held_rows = train_test_split(
+                everything, test_size=held, random_state=seed, stratify=y
+            )
+        except ValueError as error:
+            message = f"the rows cannot be held out in proportion to the classes: {error}"
+            raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message) from error
+        return Fold(np.sort(train), np.sort(held_rows))
     shuffled = np.random.default_rng(seed).permutation(len(y))
     return Fold(np.sort(shuffled[held:]), np.sort(shuffled[:held]))
 
 
-def _stratified(y: Array, held: int, seed: int) -> Fold:
-    # scikit-learn takes a second to load, and few rules need it.
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
-
-    check_stratified(classes=y.dtype.kind != "f", kfold=False)
-    try:
-        train, validation = train_test_split(
-            np.arange(len(y)), test_size=held, random_state=seed, stratify=y
-        )
-    except ValueError as error:
-        message = f"the rows cannot be held out in proportion to the classes: {error}"
-        raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message) from error
-    return Fold(np.sort(train), np.sort(validation))
-
-
 def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
-    """The folds of a cross-validation, as from scikit-learn's splitters, counted from 1.
-
-    Args:
-        rule: as in the spec.
-        dataset: its training rows are divided.
-        seed: for shuffled rows.
+    """The folds of the training rows, as from scikit-learn's splitters, counted from 1.
 
     Raises:
         IncompatibleSpec: the rule does not suit the rows.
@@ -139,13 +125,7 @@ def digest(folds: Iterable[Fold]) -> str:
 def draw(
     x: Array, y: Array, spec: Embedded | UserData, *, classes: Sequence[str]
 ) -> tuple[Split, Split]:
-    """Draws the test rows at random, stratified by class for a classification.
-
-    Args:
-        x: shape `(rows, ...)`.
-        y: shape `(rows,)`.
-        spec: the fraction of test rows, and the seed.
-        classes: their names, by the numbers in `y`; empty for a regression.
+    """Draws the test rows at random, stratified by class unless `classes` are empty.
 
     Raises:
         DataError: a split would be too small to hold every class.

@@ -89,11 +89,6 @@ class Exported:
 def export(subject: TrainedRun, format_: Format, path: Path) -> Exported:
     """Writes the model of a run in another format, and compares its output with Keras.
 
-    Args:
-        subject: the run.
-        format_: its packages are installed.
-        path: must not exist.
-
     Raises:
         RunError: the format does not support the model, its output differs from Keras, or it cannot
             be written; then nothing is left of it.
@@ -152,11 +147,7 @@ def _description(
         "run": name(subject),
         "dataset": subject.name,
         "format": str(exported.format),
-        "input": {
-            "name": INPUT,
-            "shape": [exported.batch, *x.shape[1:]],
-            "dtype": str(x.dtype),
-        },
+        "input": {"name": INPUT, "shape": [exported.batch, *x.shape[1:]], "dtype": str(x.dtype)},
         "output": {
             "shape": [exported.batch, *output],
             "dtype": "float32",
@@ -210,13 +201,7 @@ def _prepare(subject: TrainedRun, raw: Raw, source: str) -> ComparedRows:
 
 
 def write(model: keras.Model, format_: Format, path: Path, x: Array) -> tuple[int | None, float]:
-    """Writes a model in a format and runs it, on all rows at once and on a single one.
-
-    Args:
-        model: with one input and one output.
-        format_: its packages are installed.
-        path: must not exist.
-        x: at least one prepared row.
+    """Writes a model in a format and runs it, on all prepared rows `x` at once and on a single one.
 
     Returns:
         The number of rows per call, None for any number; and the difference from Keras, relative to
@@ -350,14 +335,12 @@ def _run_onnx(path: Path, x: Array) -> Array:
 
 
 def _export_keras(
-    model: keras.Model, path: Path, keras_format: str, batch: int | None, **options: object
+    model: keras.Model, path: Path, format_: str, batch: int | None, **options: object
 ) -> None:
     """Exports a model with a fixed name of its input, and a number of rows per call."""
     shape, dtype = (batch, *model.input_shape[1:]), tf.as_dtype(model.inputs[0].dtype)
     signature = [tf.TensorSpec(shape, dtype, name=INPUT)]
-    model.export(
-        str(path), format=keras_format, input_signature=signature, verbose=False, **options
-    )
+    model.export(str(path), format=format_, input_signature=signature, verbose=False, **options)
 
 
 Writer = Callable[[keras.Model, Path], int | None]

@@ -217,15 +217,11 @@ def _classes(folder: Path) -> tuple[str, ...]:
 def list_images(
     folder: Path, classes: Sequence[str], *, all_classes: bool = False
 ) -> tuple[list[Path], Array]:
-    """The images of a folder per class, in the order of their names, and their class numbers.
-
-    Args:
-        folder: holds a folder for each class.
-        classes: their names.
-        all_classes: whether each class must have images; else one class suffices.
+    """The images in the folders of classes, in the order of their names, and their class numbers.
 
     Raises:
-        DataError: a file is not an image by its name, or images are missing.
+        DataError: a file is not an image by its name; there are no images, or with `all_classes`, a
+            class has none.
     """
     files = [find_images(folder / name) for name in classes]
     for name, members in zip(classes, files, strict=True):

@@ -17,13 +17,9 @@ from nnrun.types import Array, Dataset, Sequences
 
 
 def load(spec: DatasetBase) -> Dataset:
-    """Loads a data set, and downloads its files if they are missing.
+    """Loads a data set, and downloads its files if they are missing; `prepare` is not applied.
 
-    Args:
-        spec: the data set and its arguments; `prepare` is not applied.
-
-    Returns:
-        Its rows in a compact form: bytes stay bytes, texts stay word indices.
+    Rows have a compact form: bytes stay bytes, texts stay word indices.
 
     Raises:
         DataError: a file is missing or wrong, or the arguments leave no row to train or to test on.

@@ -51,13 +51,9 @@ class CsvTable:
 
 
 def parse_csv(path: Path, text: str, separator: str, *, header_optional: bool = False) -> CsvTable:
-    """The cells of a CSV file.
+    """The cells of a CSV file with this content.
 
-    Args:
-        path: of the file, for messages.
-        text: its content.
-        separator: between cells.
-        header_optional: whether a first row of numbers is no header; columns are then numbered.
+    With `header_optional`, a first row of numbers is not a header, and columns are numbered.
 
     Raises:
         DataError: it is not a table; with the line.
