@@ -90,8 +90,16 @@ _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
 
 
-def _keras(dataset: str, name: str, published: str, size: int, *, below: str = "") -> File:
-    return File(dataset, below + name, _KERAS + name, published, size)
+def _keras(dataset: str, name: str, checksum: str, size: int, *, below: str = "") -> File:
+    return File(dataset, below + name, _KERAS + name, checksum, size)
+
+
+def _npz(dataset: str, sha256: str, size: int) -> File:
+    return _keras(dataset, f"{dataset}.npz", f"sha256:{sha256}", size)
+
+
+def _words(dataset: str, md5: str, size: int) -> File:
+    return _keras(dataset, f"{dataset}_word_index.json", f"md5:{md5}", size)
 
 
 def _clothing(name: str, md5: str, size: int) -> File:
@@ -99,35 +107,19 @@ def _clothing(name: str, md5: str, size: int) -> File:
     return _keras("fashion_mnist", name, f"md5:{md5}", size, below="fashion-mnist/")
 
 
-IMDB = _keras(
-    "imdb",
-    "imdb.npz",
-    "sha256:69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
-    17_464_789,
+IMDB = _npz("imdb", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f", 17_464_789)
+IMDB_WORDS = _words("imdb", "bfafd718b763782e994055a2d397834f", 1_641_221)
+REUTERS = _npz(
+    "reuters", "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916", 2_110_848
 )
-IMDB_WORDS = _keras(
-    "imdb", "imdb_word_index.json", "md5:bfafd718b763782e994055a2d397834f", 1_641_221
-)
-REUTERS = _keras(
-    "reuters",
-    "reuters.npz",
-    "sha256:d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
-    2_110_848,
-)
-REUTERS_WORDS = _keras(
-    "reuters", "reuters_word_index.json", "md5:4d44cc38712099c9e383dc6e5f11a921", 550_378
-)
-CALIFORNIA_HOUSING = _keras(
+REUTERS_WORDS = _words("reuters", "4d44cc38712099c9e383dc6e5f11a921", 550_378)
+CALIFORNIA_HOUSING = _npz(
     "california_housing",
-    "california_housing.npz",
-    "sha256:1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
+    "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
     743_530,
 )
-MNIST = _keras(
-    "mnist",
-    "mnist.npz",
-    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-    11_490_434,
+MNIST = _npz(
+    "mnist", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1", 11_490_434
 )
 FASHION_TRAIN_IMAGES = _clothing(
     "train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880

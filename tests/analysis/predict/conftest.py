@@ -28,8 +28,11 @@ training:
   epochs: 2
 """
 EPOCHS = {"iris": 30, "mnist-5k": 6, "boston": 2, "reuters": 1, "logits": 2}
-# Shipped specs of user data, with few epochs.
-OWN = {"cars": ("cars.csv", 3), "functions": ("functions.csv", 12)}
+# Shipped specs of user data, with other options. A column of texts may have any name.
+OWN = {
+    "cars": ("training.epochs=3",),
+    "functions": ("training.epochs=12", "dataset.text=sentence"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +62,14 @@ def run_of(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Callable
             spec: object = root / "logits.yaml" if name == "logits" else name
             options = ["--set", f"training.epochs={EPOCHS.get(name)}"]
             if name in OWN:
-                file, epochs = OWN[name]
+                own, spec = specs.shipped_folder() / "own", root / f"{name}.yaml"
+                shutil.copy(own / f"{name}.yaml", root)
                 (root / "data").mkdir()
-                shutil.copy(specs.shipped_folder() / "own" / "data" / file, root / "data")
-                shutil.copy(specs.shipped_folder() / "own" / f"{name}.yaml", root)
-                spec = root / f"{name}.yaml"
-                options = ["--set", f"training.epochs={epochs}", "--set", "expect={}"]
+                text = (own / "data" / f"{name}.csv").read_text("utf-8")
+                text = text.replace("text,", "sentence,", 1)
+                (root / "data" / f"{name}.csv").write_text(text, "utf-8")
+                options = [word for value in OWN[name] for word in ("--set", value)]
+                options += ["--set", "expect={}"]
             result = invoke("train", spec, *options, "--runs", root / name)
             assert result.exit_code == 0, result.stderr
             shutil.rmtree(root / "data", ignore_errors=True)

