@@ -389,12 +389,12 @@ def test_a_cross_validation_needs_a_final_model(
     parts = {"folds": [{"number": 1, "train": 8, "validation": 2}]}
     whole = begun(tmp_path, {"verb": "kfold", **parts})
     fold = begun(tmp_path, {"verb": "kfold", "fold": 1})
-    remedy = f"`nnrun kfold {whole.path}/spec.yaml --final` trains one"
-
     result = invoke(verb, whole.path)
+
     assert result.exit_code == 2
     assert result.stderr == (
-        f"error: {whole.path} has a model per fold and none on all training rows; {remedy}\n"
+        f"error: {whole.path} has a model per fold and none on all training rows; "
+        f"`nnrun kfold {whole.path}/spec.yaml --final` trains one\n"
     )
     assert f"error: {fold.path} is a fold, whose model is trained" in invoke(verb, fold.path).stderr
     shutil.copytree(run_of("iris").path, whole.path / layout.FINAL)
@@ -403,125 +403,118 @@ def test_a_cross_validation_needs_a_final_model(
 
 def test_a_run_without_a_model_is_refused(invoke: Invoke, tmp_path: Path) -> None:
     run = runs.create(tmp_path, "begun", now=datetime(2026, 1, 2), record={"verb": "train"})
-    assert invoke("predict", run.path).stderr == (
-        f"error: {run.path} is running and has no model yet; wait\n"
+    reason = "has no model yet"
+
+    assert (
+        invoke("predict", run.path).stderr == f"error: {run.path} is running and {reason}; wait\n"
     )
     run.release()
     assert invoke("predict", run.path).stderr == (
-        f"error: {run.path} is crashed and has no model yet; `nnrun resume {run.path}` continues it\n"
+        f"error: {run.path} is crashed and {reason}; `nnrun resume {run.path}` continues it\n"
     )
 
 
-def test_a_stopped_run_predicts_with_a_notice(
+def test_a_stopped_run_predicts_with_a_notice_and_changed_data_are_refused(
     run_of: RunOf, invoke: Invoke, tmp_path: Path
 ) -> None:
     run = Run(shutil.copytree(run_of("iris").path, tmp_path / "stopped"))
     run.update(status=layout.INTERRUPTED)
+    notice = f"note: {run.path} was interrupted; its model is the one of that moment\n"
     result = invoke("predict", run.path)
 
-    assert result.exit_code == 0
-    assert result.stderr == (
-        f"note: {run.path} was interrupted; its model is the one of that moment\n"
-    )
-
-
-def test_changed_test_rows_are_refused(run_of: RunOf, invoke: Invoke, tmp_path: Path) -> None:
-    run = Run(shutil.copytree(run_of("iris").path, tmp_path / "other"))
+    assert (result.exit_code, result.stderr) == (0, notice)
     run.update(data_digest="0" * 64)
-
     assert invoke("evaluate", run.path).exit_code == 2
     assert invoke("predict", run.path).stderr == (
         f"error: iris: its rows are not those that {run.path} was trained and tested on\n"
     )
 
 
-REFUSED: dict[str, tuple[str, bytes, str]] = {
-    "no picture": (
+FLOWERS = "sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)"
+REFUSED: dict[str, tuple[str, str, bytes, str]] = {
+    "not an image": (
+        "mnist-5k",
         "a.png",
-        b"no picture",
-        "a.png: is not a PNG, JPEG, BMP, GIF or WebP image, despite its name",
+        b"text",
+        ": is not a PNG, JPEG, BMP, GIF or WebP image, despite its name",
     ),
-    "no archive": ("a.npz", b"PK", "a.npz: cannot be read: File is not a zip file"),
-    "no such kind": (
+    "not an archive": ("iris", "a.npz", b"PK", ": cannot be read: File is not a zip file"),
+    "unknown kind": (
+        "iris",
         "a.tiff",
         b"",
-        "a.tiff: the name must end in .bmp, .gif, .jpeg, .jpg, .png, .webp, .csv or .npz",
+        ": the name must end in .bmp, .gif, .jpeg, .jpg, .png, .webp, .csv or .npz",
     ),
-    "no rows": ("a.csv", b"", "a.csv: holds no rows"),
-    "only a header": ("a.csv", b"a,b\n", "a.csv: holds no rows, only a header"),
+    "no rows": ("iris", "a.csv", b"", ": holds no rows"),
+    "only a header": ("iris", "a.csv", b"a,b\n", ": holds no rows, only a header"),
     "other columns": (
+        "mnist-5k",
         "a.csv",
         b"a,b\n1,2\n",
-        "a.csv: has 2 columns, and the run takes rows of 784 numbers; labels belong in a column "
-        "'digit'",
+        ": has 2 columns, and the run takes rows of 784 numbers; labels belong in a column 'digit'",
     ),
-    "a short line": ("a.csv", b"a,b\n1\n", "a.csv:2: has 1 cells, and the header 2"),
-    "a column twice": ("a.csv", b"a,a\n1,2\n", "a.csv: has two columns 'a'"),
-    "no text": ("a.csv", b"a,b\n\xff,1\n", "a.csv:2: is not UTF-8 text"),
-    "an open quote": ("a.csv", b'a,b\n"1,2\n', "a.csv:2: is not CSV: unexpected end of data"),
+    "a short line": ("iris", "a.csv", b"a,b\n1\n", ":2: has 1 cells, and the header 2"),
+    "equal names": ("iris", "a.csv", b"a,a\n1,2\n", ": has two columns 'a'"),
+    "not UTF-8": ("iris", "a.csv", b"a,b\n\xff,1\n", ":2: is not UTF-8 text"),
+    "an open quote": ("iris", "a.csv", b'a,b\n"1,2\n', ":2: is not CSV: unexpected end of data"),
+    "a word": (
+        "iris",
+        "a.csv",
+        f"{FLOWERS}\n1,2,3,four\n".encode(),
+        ":2: 'petal width (cm)' is 'four', and must be a number",
+    ),
+    "an empty cell": (
+        "iris",
+        "a.csv",
+        f"{FLOWERS}\n1,2,,4\n".encode(),
+        ":2: 'petal length (cm)' is empty, and must be a number",
+    ),
+    "not finite": (
+        "iris",
+        "a.csv",
+        f"{FLOWERS}\n1,nan,3,4\n".encode(),
+        ":2: 'sepal width (cm)' is 'nan', and must be a number",
+    ),
+    "a missing column": (
+        "iris",
+        "a.csv",
+        FLOWERS.rpartition(",")[0].encode() + b"\n1,2,3\n",
+        ": lacks the column 'petal width (cm)'",
+    ),
+    "an unknown class": (
+        "iris",
+        "a.csv",
+        f"{FLOWERS},species\n1,2,3,4,tulip\n".encode(),
+        ":2: 'tulip' is none of the classes: setosa, versicolor, virginica",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_file_that_cannot_be_read_is_refused(
+def test_a_file_that_cannot_be_used_is_refused(
     case: str, run_of: RunOf, invoke: Invoke, tmp_path: Path
 ) -> None:
-    name, content, reason = REFUSED[case]
+    run, name, content, reason = REFUSED[case]
     (tmp_path / name).write_bytes(content)
-    result = invoke("predict", run_of("mnist-5k").path, tmp_path / name)
+    result = invoke("predict", run_of(run).path, tmp_path / name)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"error: {tmp_path}/{reason}\n"
+    assert result.stderr == f"error: {tmp_path / name}{reason}\n"
 
 
-@pytest.mark.parametrize(
-    ("cells", "reason"),
-    [
-        (["1", "2", "3", "four"], ":2: 'petal width (cm)' is 'four', and must be a number"),
-        (["1", "2", "", "4"], ":2: 'petal length (cm)' is empty, and must be a number"),
-        (["1", "nan", "3", "4"], ":2: 'sepal width (cm)' is 'nan', and must be a number"),
-    ],
-)
-def test_a_cell_that_is_no_number_is_named(
-    cells: list[str], reason: str, flowers: Dataset, run_of: RunOf, invoke: Invoke, tmp_path: Path
-) -> None:
-    path = table(tmp_path / "a.csv", [*flowers.features], [cells])
-
-    assert invoke("predict", run_of("iris").path, path).stderr == f"error: {path}{reason}\n"
-
-
-def test_a_missing_column_and_an_unknown_class_are_named(
-    flowers: Dataset, run_of: RunOf, invoke: Invoke, tmp_path: Path
-) -> None:
-    run, path = run_of("iris").path, tmp_path / "a.csv"
-    table(path, [*flowers.features[:3]], [[1, 2, 3]])
-    missing = f"error: {path}: lacks the column 'petal width (cm)'\n"
-    assert invoke("predict", run, path).stderr == missing
-
-    table(path, [*flowers.features, "species"], [[1, 2, 3, 4, "tulip"]])
-    assert invoke("predict", run, path).stderr == (
-        f"error: {path}:2: 'tulip' is none of the classes: setosa, versicolor, virginica\n"
-    )
-
-
+ROWS = np.zeros((2, 4))
 ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "a pickle": (
         {"x": np.array([{}], dtype=object)},
         "cannot be read: it holds objects, which would be code",
     ),
-    "no x": ({"a": np.zeros(2)}, "holds no array `x`, but a"),
-    "another shape": (
-        {"x": np.zeros((2, 3))},
-        "x has the shape (2, 3), and must have (rows, 4)",
-    ),
-    "no numbers": ({"x": np.full((2, 4), "a")}, "x has values that are not finite numbers"),
-    "NaN": ({"x": np.full((2, 4), np.nan)}, "x has values that are not finite numbers"),
-    "too few labels": (
-        {"x": np.zeros((2, 4)), "y": np.zeros(1)},
-        "y has the shape (1,), and must have (2,)",
-    ),
+    "no x": ({"a": ROWS}, "holds no array `x`, but a"),
+    "another shape": ({"x": ROWS[:, :3]}, "x has the shape (2, 3), and must have (rows, 4)"),
+    "words": ({"x": np.full((2, 4), "a")}, "x has values that are not finite numbers"),
+    "NaN": ({"x": ROWS * np.nan}, "x has values that are not finite numbers"),
+    "too few labels": ({"x": ROWS, "y": ROWS[0, :1]}, "y has the shape (1,), and must have (2,)"),
     "a label too high": (
-        {"x": np.zeros((2, 4)), "y": np.array([0, 3])},
+        {"x": ROWS, "y": np.array([0, 3])},
         "y holds other numbers than those of the classes, 0 to 2",
     ),
 }
@@ -587,54 +580,44 @@ def test_wrong_arguments_are_refused(
 def test_wrong_arguments_are_refused_before_tensorflow_is_loaded(
     run_of: RunOf, probed: Callable[..., tuple[Any, set[str]]], tmp_path: Path
 ) -> None:
-    answer, loaded = probed("predict", run_of("mnist-5k").path, "--text", "a", cwd=tmp_path)
+    result, loaded = probed("predict", run_of("iris").path, "--text", "a", cwd=tmp_path)
 
-    assert (answer.returncode, loaded) == (2, set())
+    assert (result.returncode, loaded) == (2, set())
 
 
+@pytest.mark.slow
 def test_a_script_reads_only_json(
     run_of: RunOf, nnrun: Callable[..., Any], flowers: Dataset, tmp_path: Path
 ) -> None:
     """Messages of TensorFlow are hidden."""
     path = table(tmp_path / "a.csv", [*flowers.features], [[5.1, 3.5, 1.4, 0.2]])
-    answer = nnrun("predict", run_of("iris").path, path, "--json")
+    result = nnrun("predict", run_of("iris").path, path, "--json")
 
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert json.loads(answer.stdout)["rows"][0]["prediction"] == "setosa"
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["rows"][0]["prediction"] == "setosa"
 
 
 def test_a_file_of_the_test_rows_gives_the_metrics_of_the_run(
-    flowers: Dataset, run_of: RunOf, invoke: Invoke, tmp_path: Path
+    flowers: Dataset, run_of: RunOf, invoke: Invoke, evaluate: Evaluate, tmp_path: Path
 ) -> None:
-    """Classes by number or by name."""
+    """Classes by number or by name; without labels there are no metrics."""
     run, x, y = run_of("iris"), np.asarray(flowers.test.x), flowers.test.y
-    expected = pytest.approx(run.metrics().test, rel=1e-4)
-    files = [tmp_path / name for name in ("numbers.csv", "names.csv", "numbers.npz", "names.npz")]
     names = [flowers.classes[label] for label in y]
-    header = [*flowers.features, "species"]
-    for path, labels in zip(files[:2], (y.tolist(), names), strict=True):
-        rows = [[*row, label] for row, label in zip(x.tolist(), labels, strict=True)]
-        table(path, header, rows)
-    np.savez(files[2], x=x, y=y[:, None])
-    np.savez(files[3], x=x, y=np.array(names))
-    for path in files:
-        result = json.loads(invoke("evaluate", run.path, path, "--json").stdout)
+    for suffix, labels in (("numbers", y.tolist()), ("names", names)):
+        cells = [[*row, label] for row, label in zip(x.tolist(), labels, strict=True)]
+        csv_file = table(tmp_path / f"{suffix}.csv", [*flowers.features, "species"], cells)
+        np.savez(tmp_path / f"{suffix}.npz", x=x, y=np.array(labels)[:, None])
+        for path in (csv_file, tmp_path / f"{suffix}.npz"):
+            result = evaluate(run.path, path)
+            assert (result["source"], result["rows"]) == (str(path), 30)
+            assert result["metrics"] == pytest.approx(run.metrics().test, rel=1e-4)
 
-        assert (result["source"], result["rows"]) == (str(path), 30)
-        assert result["metrics"] == expected
-
-
-def test_rows_without_labels_cannot_be_evaluated(
-    run_of: RunOf, invoke: Invoke, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.npz"
-    np.savez(path, x=np.zeros((2, 4)))
-    result = invoke("evaluate", run_of("iris").path, path)
-
-    assert result.exit_code == 2
-    assert result.stderr == (
-        f"error: {path}: the rows have no labels; a CSV file needs a column `species`, an npz "
-        "file an array `y`, and images one folder per class\n"
+    np.savez(tmp_path / "a.npz", x=x)
+    refused = invoke("evaluate", run.path, tmp_path / "a.npz")
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        f"error: {tmp_path}/a.npz: the rows have no labels; a CSV file needs a column `species`, "
+        "an npz file an array `y`, and images one folder per class\n"
     )
 
 
