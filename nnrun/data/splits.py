@@ -104,12 +104,12 @@ def _splitter(rule: KFold, state: np.random.RandomState | None) -> BaseCrossVali
 def _groups(name: str, dataset: Dataset) -> Array:
     """The group of each row by the values of a column; shape `(rows,)`."""
     x = dataset.train.x
-    known = dataset.columns or tuple(map(Column, dataset.features))
-    names = [column.name for column in known]
+    table = dataset.columns or tuple(map(Column, dataset.features))
+    names = [column.name for column in table]
     if not isinstance(x, np.ndarray) or name not in names:
         message = f"{dataset.name} has no column '{name}'; there is {', '.join(names) or 'none'}"
         raise IncompatibleSpec("NN126", (*KFOLD, "groups"), message)
-    return columns.group_rows(known, name, x)
+    return columns.group_rows(table, name, x)
 
 
 def digest(folds: Iterable[Fold]) -> str:

@@ -51,8 +51,8 @@ def read(paths: Sequence[Path], subject: TrainedRun, *, invert: bool | None = No
         return tables.read_table(first, subject)
     if endings == {".npz"}:
         return _read_archive(first, subject)
-    known = f"{', '.join(sorted(IMAGE_ENDINGS))}, .csv or .npz"
-    raise CommandError(f"{first}: the name must end in {known}")
+    suffixes = f"{', '.join(sorted(IMAGE_ENDINGS))}, .csv or .npz"
+    raise CommandError(f"{first}: the name must end in {suffixes}")
 
 
 def _in_folder(folder: Path, subject: TrainedRun) -> tuple[list[Path], Array | None]:
@@ -65,7 +65,7 @@ def _in_folder(folder: Path, subject: TrainedRun) -> tuple[list[Path], Array | N
         return images.list_images(folder, subject.classes)
     if paths := images.find_images(folder):
         return paths, None
-    raise CommandError(f"{folder}: holds no picture ({profile.IMAGE_FORMATS})")
+    raise CommandError(f"{folder}: holds no image ({profile.IMAGE_FORMATS})")
 
 
 def _read_images(
@@ -73,9 +73,7 @@ def _read_images(
 ) -> Raw:
     schema, names = subject.schema, tuple(map(str, paths))
     if schema.kind != "images" or schema.highest is None or schema.edge is None:
-        raise CommandError(
-            f"{subject.run.path} was trained on {subject.name}, which has no pictures"
-        )
+        raise CommandError(f"{subject.run.path} was trained on {subject.name}, which has no images")
     if images.mode(schema.shape) is None:
         raise CommandError(f"the run takes {schema.shape[2]} channels, and images have 1, 3 or 4")
     reader = images.Reader(tuple(paths), schema.shape)
@@ -90,9 +88,9 @@ def _read_images(
             which = [names[row] for row in np.flatnonzero(swapped)]
             sides = ("dark", "light") if schema.edge < _DARK else ("light", "dark")
             notices.append(
-                f"inverted {which[0] if len(which) == 1 else f'{len(which)} pictures'}: the "
-                f"training pictures have {sides[0]} edges, not {sides[1]} ones; --no-invert "
-                "leaves pictures as they are"
+                f"inverted {which[0] if len(which) == 1 else f'{len(which)} images'}: the "
+                f"training images have {sides[0]} edges, not {sides[1]} ones; --no-invert "
+                "leaves images as they are"
             )
     x[swapped] = _LARGEST_PIXEL - x[swapped]
     if schema.highest != _LARGEST_PIXEL:

@@ -37,8 +37,8 @@ def encode_texts(texts: Sequence[str], subject: TrainedRun) -> Raw:
     if not texts:
         raise CommandError("there is no text to be predicted")
     vocabulary = subject.vocabulary()
-    split, known = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
-    unknown = [at for at, text in enumerate(texts, 1) if not known.keys() & {*split(text)}]
+    split, words = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
+    unknown = [at for at, text in enumerate(texts, 1) if not words.keys() & {*split(text)}]
     notices = []
     if unknown:
         numbers = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
@@ -126,8 +126,8 @@ def _encoded(table: CsvTable, column: Column, *, filled: bool) -> Array:
         return columns.encoded(column, cells)
     except KeyError as error:
         row = int(error.args[0])
-        known = join_words([quote(name) for name in categories[:5]], "or")
-        message = f"{name} is {quote(cells[row])}, and was {known} in training"
+        expected = join_words([quote(name) for name in categories[:5]], "or")
+        message = f"{name} is {quote(cells[row])}, and was {expected} in training"
         raise CommandError(f"{table.place(row)}: {message}") from error
 
 

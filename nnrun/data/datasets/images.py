@@ -144,7 +144,7 @@ def _read_all(reader: Reader, digest: hashlib._Hash, *, streamed: bool) -> Array
                 digest.update(checksum)
             if sys.stderr.isatty() and time.monotonic() - shown > _PROGRESS_SECONDS:
                 shown = time.monotonic()
-                print(f"\r{stop:,} of {rows:,} pictures", end="", file=sys.stderr, flush=True)
+                print(f"\r{stop:,} of {rows:,} images", end="", file=sys.stderr, flush=True)
     finally:
         if shown > began:
             print(file=sys.stderr)
@@ -172,7 +172,7 @@ def _decode(content: bytes, shape: tuple[int, ...]) -> Array:
             image = _convert(ImageOps.exif_transpose(image), mode(shape) or "RGB")
             image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3)
     except (OSError, SyntaxError, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"is a damaged picture: {error}") from error
+        raise ValueError(f"is a damaged image: {error}") from error
     return np.asarray(image, np.uint8).reshape(shape)
 
 
@@ -184,9 +184,9 @@ def _open(content: bytes) -> Image.Image:
     except UnidentifiedImageError:
         raise ValueError(f"is not a {IMAGE_FORMATS} image, despite its name") from None
     except Image.DecompressionBombError:
-        raise ValueError("has more pixels than any camera's picture") from None
+        raise ValueError("has more pixels than any camera's image") from None
     if math.prod(image.size) > _MAX_PIXELS:
-        raise ValueError("has more pixels than any camera's picture")
+        raise ValueError("has more pixels than any camera's image")
     return image
 
 
@@ -226,9 +226,9 @@ def list_images(
     files = [find_images(folder / name) for name in classes]
     for name, members in zip(classes, files, strict=True):
         if all_classes and not members:
-            raise DataError(f"{folder / name}: holds no picture ({IMAGE_FORMATS})")
+            raise DataError(f"{folder / name}: holds no image ({IMAGE_FORMATS})")
     if not any(files):
-        raise DataError(f"{folder}: holds no picture in a folder of a class")
+        raise DataError(f"{folder}: holds no image in a folder of a class")
     y = np.repeat(np.arange(len(classes), dtype=np.int64), [len(members) for members in files])
     return [path for members in files for path in members], y
 
@@ -249,6 +249,6 @@ def find_images(folder: Path) -> list[Path]:
         if path.name.lower() in _SYSTEM_FILES or any(part.startswith(".") for part in parts):
             continue
         if path.suffix.lower() not in IMAGE_ENDINGS:
-            raise DataError(f"{path}: is no {IMAGE_FORMATS}; leave only pictures in the folder")
+            raise DataError(f"{path}: is no {IMAGE_FORMATS}; leave only images in the folder")
         kept.append(path)
     return kept

@@ -63,10 +63,10 @@ def encode(texts: Sequence[str], vocabulary: Vocabulary) -> Sequences:
         >>> encode(["A fine film", ""], Vocabulary({"a": 6, "film": 22}, 1, 2)).values.tolist()
         [1, 6, 2, 22, 1]
     """
-    split, known = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
+    split, numbers = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
     rows = []
     for text in texts:
-        indices = [known.get(word, vocabulary.unknown) for word in split(text)]
+        indices = [numbers.get(word, vocabulary.unknown) for word in split(text)]
         rows.append([index for index in (vocabulary.start, *indices) if index is not None])
     lengths = np.array([0, *map(len, rows)], dtype=np.int64)
     values = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))

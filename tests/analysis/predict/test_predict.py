@@ -201,8 +201,8 @@ def test_dark_on_light_images_are_inverted_with_a_notice(
     result = invoke("predict", run.path, path, "--json")
     document = json.loads(result.stdout)
     notice = (
-        f"inverted {path}: the training pictures have dark edges, not light ones; "
-        "--no-invert leaves pictures as they are"
+        f"inverted {path}: the training images have dark edges, not light ones; "
+        "--no-invert leaves images as they are"
     )
 
     assert document["rows"][0]["prediction"] == "0"
@@ -544,7 +544,7 @@ def test_an_image_that_would_fill_the_memory_is_refused(
     path.write_bytes(content)
 
     assert invoke("predict", run_of("mnist-5k").path, path).stderr == (
-        f"error: {path}: has more pixels than any camera's picture\n"
+        f"error: {path}: has more pixels than any camera's image\n"
     )
 
 
@@ -558,7 +558,7 @@ def test_an_image_that_would_fill_the_memory_is_refused(
         (["--rows", "30"], "the test set ends with row 29"),
         (["--invert"], "--invert is for images, and no image is given"),
         (["--text", "a"], "RUN was trained on iris, which has no texts"),
-        (["a.png"], "RUN was trained on iris, which has no pictures"),
+        (["a.png"], "RUN was trained on iris, which has no images"),
         (
             ["a.csv", "b.csv"],
             "only images can be given as several files; give one file or folder",
