@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 
@@ -78,6 +79,8 @@ class FittedStep:
     step: Step
     shape: tuple[int, ...]
     state: State = field(default_factory=dict)
+    names: ClassVar[tuple[str, ...]] = ()
+    """Of the arrays in the state, which have a number per column."""
 
     def learn(self, data: TrainingRows) -> State:
         """The state of the step, learned from training rows."""
@@ -89,7 +92,11 @@ class FittedStep:
         Raises:
             ValueError: no step of this kind has such a state.
         """
-        return {}
+        arrays = {name: np.asarray(state.get(name), np.float64) for name in self.names}
+        for name, values in arrays.items():
+            if values.shape != self.shape or not np.isfinite(values).all():
+                raise ValueError(f"no finite {name} for each column of rows of shape {self.shape}")
+        return arrays
 
     def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A batch after the step.
@@ -211,6 +218,7 @@ class FittedImpute(FittedStep):
     """Values in place of the missing ones."""
 
     step: Impute
+    names = ("fill",)
 
     def learn(self, data: TrainingRows) -> State:
         """`fill`: one value per column.
@@ -235,10 +243,6 @@ class FittedImpute(FittedStep):
                 fill[columns] = np.eye(len(columns))[np.nansum(x[:, columns], axis=0).argmax()]
         return {"fill": fill}
 
-    def parse_state(self, state: Mapping[str, object]) -> State:
-        """`fill`, a finite number per column."""
-        return {"fill": _finite("fill", state, self.shape)}
-
     def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A batch without NaN."""
         filled: Array = xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=dtype), batch)
@@ -249,6 +253,7 @@ class FittedStandardize(FittedStep):
     """Columns of mean 0 and standard deviation 1."""
 
     step: Standardize
+    names = ("mean", "std")
 
     def learn(self, data: TrainingRows) -> State:
         """`mean` and population standard deviation `std` per column, in two passes over float64.
@@ -263,11 +268,11 @@ class FittedStandardize(FittedStep):
         return {"mean": mean, "std": np.where(constant, 1.0, std)}
 
     def parse_state(self, state: Mapping[str, object]) -> State:
-        """`mean` and `std`, finite numbers per column."""
-        mean, std = (_finite(name, state, self.shape) for name in ("mean", "std"))
-        if not std.all():
+        """As above; `std` is not 0."""
+        arrays = super().parse_state(state)
+        if not arrays["std"].all():
             raise ValueError("a std of 0")
-        return {"mean": mean, "std": std}
+        return arrays
 
     def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
         """A standardized batch."""
@@ -442,13 +447,6 @@ def _most_frequent(column: Array) -> float:
     """The most frequent finite value, or the smallest of several."""
     values, counts = np.unique(column[np.isfinite(column)], return_counts=True)
     return float(values[counts.argmax()])
-
-
-def _finite(name: str, state: Mapping[str, object], shape: tuple[int, ...]) -> Array:
-    values = np.asarray(state.get(name), np.float64)
-    if values.shape != shape or not np.isfinite(values).all():
-        raise ValueError(f"no finite {name} for each column of rows of shape {shape}")
-    return values
 
 
 def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:

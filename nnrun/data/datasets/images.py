@@ -35,7 +35,6 @@ _MAX_BYTES = 250 * 10**6
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # File managers leave these files in any folder.
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
-_FILES_AT_ONCE = 512
 _PROGRESS_SECONDS = 1.0  # between two updates of the line on a terminal
 
 
@@ -138,13 +137,11 @@ def _read_all(reader: Reader, digest: hashlib._Hash, *, streamed: bool) -> Array
 
     shown = began = time.monotonic()
     try:
-        for start in range(0, rows, _FILES_AT_ONCE):
-            stop = min(start + _FILES_AT_ONCE, rows)
-            for checksum in _threads().map(read, range(start, stop)):
-                digest.update(checksum)
-            if sys.stderr.isatty() and time.monotonic() - shown > _PROGRESS_SECONDS:
+        for number, checksum in enumerate(_threads().map(read, range(rows)), start=1):
+            digest.update(checksum)
+            if time.monotonic() - shown > _PROGRESS_SECONDS and sys.stderr.isatty():
                 shown = time.monotonic()
-                print(f"\r{stop:,} of {rows:,} images", end="", file=sys.stderr, flush=True)
+                print(f"\r{number:,} of {rows:,} images", end="", file=sys.stderr, flush=True)
     finally:
         if shown > began:
             print(file=sys.stderr)
