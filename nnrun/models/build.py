@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -16,17 +16,15 @@ from nnrun.models import components, structure
 from nnrun.models.components import Named
 from nnrun.models.structure import LayerSize, Structure
 from nnrun.spec import catalogue
-from nnrun.spec.component import APPLICATION, COMPOSITES, Component, as_stack, layer_names
+from nnrun.spec.component import (
+    APPLICATION,
+    COMPOSITES,
+    MERGES,
+    Component,
+    as_stack,
+    layer_names,
+)
 from nnrun.spec.tree import KeyPath
-
-MERGES: Mapping[str, type[keras.Layer]] = {
-    "concatenate": keras.layers.Concatenate,
-    "add": keras.layers.Add,
-    "average": keras.layers.Average,
-    "maximum": keras.layers.Maximum,
-    "minimum": keras.layers.Minimum,
-    "multiply": keras.layers.Multiply,
-}
 
 # What Keras and TensorFlow raise when a layer does not fit its input. Not all errors of operations:
 # out of memory is another problem.
@@ -168,13 +166,13 @@ class _Builder:
             case "Residual":
                 stacks = {"main": arguments["main"], "shortcut": arguments.get("shortcut", [])}
                 outputs = [self.apply_stack(stacks[k], inputs, (*path, k)) for k in stacks]
-                merge = MERGES["add"]()
+                merge = keras.layers.Add()
             case _:
                 outputs = [
                     self.apply_stack(stack, inputs, (*path, "paths", index))
                     for index, stack in enumerate(arguments["paths"])
                 ]
-                merge = MERGES[arguments.get("merge", "concatenate")]()
+                merge = getattr(keras.layers, arguments.get("merge", MERGES[0]).capitalize())()
         return self.add(merge, merge(outputs))
 
     def apply_network(self, component: Component, inputs: keras.KerasTensor) -> keras.KerasTensor:

@@ -65,26 +65,23 @@ LEFT_OUT = {
 }
 # Aliases that do not follow from the spelling of a name.
 _SHORTHANDS = (
-    *("acc", "accuracy", "ce", "crossentropy", "bce", "BCE", "kld", "KLD", "mse", "MSE"),
-    *("mae", "MAE", "mape", "MAPE", "msle", "MSLE", "normal", "uniform", "zero", "one"),
-    *("l1_l2", "swish", "hard_swish"),
+    "acc accuracy ce crossentropy bce BCE kld KLD mse MSE mae MAE mape MAPE msle MSLE normal uniform "
+    "zero one l1_l2 swish hard_swish"
 )
 # `Model.compile` resolves these by the labels.
 _RESOLVED_BY_LABELS = ("acc", "accuracy")
-_FILES = frozenset(("backup_dir", "directory", "filename", "filepath", "log_dir"))
-_SUFFIXES = ("activation", "initializer", "regularizer", "constraint")  # of arguments of layers
+# Arguments that take a component or a file; in layers also those that end in a suffix.
 _KINDS = {
-    **dict.fromkeys(
-        (
-            ("layers", name)
-            for name in ("layer", "forward_layer", "backward_layer", "layers", "cell", "cells")
-        ),
-        "layers",
+    "layers": dict.fromkeys(
+        "layer forward_layer backward_layer layers cell cells".split(), "layers"
     ),
-    ("optimizers", "learning_rate"): "schedules",
-    ("optimizers", "inner_optimizer"): "optimizers",
-    ("callbacks", "schedule"): "schedules",
+    "optimizers": {"learning_rate": "schedules", "inner_optimizer": "optimizers"},
+    "callbacks": {
+        "schedule": "schedules",
+        **dict.fromkeys("backup_dir directory filename filepath log_dir".split(), "file"),
+    },
 }
+_SUFFIXES = ("activation", "initializer", "regularizer", "constraint")
 
 
 def catalogue() -> dict[str, object]:
@@ -132,21 +129,15 @@ def _argument(kind: str, parameter: inspect.Parameter, description: str) -> dict
     if description:
         doc = _END.split(description, maxsplit=1)[0].strip()
         argument["doc"] = doc if len(doc) <= LONGEST else f"{doc[: LONGEST - 1].rstrip()}…"
-    if component := _component_kind(kind, parameter.name):
-        return {**argument, "kind": component}
+    suffix = parameter.name.rpartition("_")[2]
+    if kind == "layers" and suffix in _SUFFIXES:
+        return {**argument, "kind": f"{suffix}s"}
+    if component_kind := _KINDS.get(kind, {}).get(parameter.name):
+        return {**argument, "kind": component_kind}
     choices = _documented_choices(description, parameter.default)
     if types := _documented_types(description, parameter.default, choices):
         argument["types"] = types
     return {**argument, "choices": choices} if choices else argument
-
-
-def _component_kind(kind: str, argument: str) -> str | None:
-    if kind == "callbacks" and argument in _FILES:
-        return "file"
-    suffix = argument.rpartition("_")[2]
-    return (
-        f"{suffix}s" if kind == "layers" and suffix in _SUFFIXES else _KINDS.get((kind, argument))
-    )
 
 
 def _as_json(value: object) -> object:
@@ -235,7 +226,7 @@ def _aliases(kind: str, classes: dict[str, type]) -> Iterator[tuple[str, str | N
     get = getattr(_module(kind), "get", None)
     public = {name for name in vars(_module(kind)) if not name.startswith("_")}
     words = public | {_snake_case(name) for name in public} | {name.lower() for name in public}
-    for word in sorted(words | {*_SHORTHANDS}):
+    for word in sorted(words | {*_SHORTHANDS.split()}):
         if kind == "metrics" and word in _RESOLVED_BY_LABELS:
             yield word, None
         elif get and word not in classes:

@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import APPLICATION, Component, as_stack
+from nnrun.spec.component import APPLICATION, MERGES, Component, as_stack
 
 _LONGEST = 24  # characters of an argument's value
 
 
 @dataclass(frozen=True)
 class LayerSize:
-    """The size of a built layer.
-
-    Args:
-        shape: of its output, without the batch; None for an unknown length.
-        parameters: their number.
-    """
+    """The output shape of a built layer, without the batch, and its number of parameters."""
 
     shape: tuple[int | None, ...]
     parameters: int = 0
@@ -59,12 +54,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Branches:
-    """Stacks with the same input, and the layer that merges them.
+    """Stacks with the same input, the main one of a `Residual` first, and the layer that merges them.
 
-    Args:
-        name: `Residual` or `Branches`.
-        stacks: an empty one returns its input; the main one of a `Residual` comes first.
-        merge: the layer.
+    An empty stack returns its input.
     """
 
     name: str
@@ -115,7 +107,7 @@ def _parts(layers: object, sizes: Iterator[LayerSize]) -> Parts:
                 parts.append(Branches("Residual", (main, shortcut), merge))
             case "Branches":
                 stacks = tuple(_parts(stack, sizes) for stack in arguments["paths"])
-                merge = Layer(arguments.get("merge", "concatenate"), "", next(sizes))
+                merge = Layer(arguments.get("merge", MERGES[0]), "", next(sizes))
                 parts.append(Branches("Branches", stacks, merge))
             case _:
                 parts.append(Layer(layer.name, _short_arguments(layer), next(sizes)))

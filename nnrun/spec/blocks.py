@@ -32,11 +32,7 @@ class _Block:
 
 
 def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
-    """Replaces each use of a block in the model by its layers.
-
-    Returns:
-        The spec without `blocks`, and the faults of blocks and their uses.
-    """
+    """The spec with each use of a block replaced by its layers, and the faults of blocks and uses."""
     assert isinstance(root.value, dict)
     if KEY not in root.value:
         return root, []
@@ -101,11 +97,7 @@ class _Expansion:
                     self._fault(f"{path}.{PARAMETERS}", message, item.place)
 
     def expand(self, node: Node, chain: tuple[str, ...]) -> Node:
-        """A stack of layers with blocks expanded.
-
-        Args:
-            chain: the blocks around it, outermost first.
-        """
+        """A stack of layers with blocks expanded; `chain` are the blocks around it."""
         if not isinstance(node.value, tuple):
             return self._expand_layer(node, chain)
         return sequence((self._expand_layer(item, chain) for item in node.value), node)

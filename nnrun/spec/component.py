@@ -112,6 +112,7 @@ def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
 
 STACKS = "stacks"
 """The kind of an argument with a list of stacks."""
+# Keras has a layer for each, such as `Concatenate`.
 MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
 _STACK = "A list of layers, from the input on."
 _SHORTCUT = "Layers for the input before it is added; by default none."

@@ -51,12 +51,7 @@ def merge(base: Node, over: Node, path: KeyPath = ()) -> Node:
 
 
 class Override:
-    """One `--set a.b=v`.
-
-    Args:
-        text: such as `training.epochs=3`.
-        source: of every place.
-    """
+    """One `--set a.b=v`, whose places have the name of a source instead of a file."""
 
     def __init__(self, text: str, source: str = OVERRIDE) -> None:
         self.text = text
@@ -92,15 +87,13 @@ class Override:
         return expand(self._set(root, keys, self._moved(node, offset), ()))
 
     def _set(self, node: Node, keys: Sequence[str], new: Node, path: KeyPath) -> Node:
-        """The node with the value at `keys` below it replaced."""
+        """The node at a path with the value at `keys` below it replaced."""
         if not keys:
             return new
         key, *rest = keys
-        # Each part of the path before the key is followed by a dot.
-        place = self._place(1 + sum(len(str(part)) + 1 for part in path), len(key))
         match node.value:
             case dict() | None as nodes:
-                return self._set_key(node, nodes or {}, key, rest, new, path, place)
+                return self._set_key(node, nodes or {}, keys, new, path)
             case tuple() as items:
                 if key.isascii() and key.isdigit() and len(key) < 10 and int(key) < len(items):
                     index = int(key)
@@ -110,20 +103,14 @@ class Override:
                 message = f"is a list; its items are numbered {last}, got {key!r}"
             case _:
                 message = f"is a single value and has no {key!r}"
-        self._fault(path, message, place)
+        self._fault(path, message, self._key_place(path, key))
         return node
 
     def _set_key(
-        self,
-        node: Node,
-        nodes: dict[str, Node],
-        key: str,
-        rest: Sequence[str],
-        new: Node,
-        path: KeyPath,
-        place: Place,
+        self, node: Node, nodes: dict[str, Node], keys: Sequence[str], new: Node, path: KeyPath
     ) -> Node:
-        kind = _component_kind(path)
+        key, *rest = keys
+        place, kind = self._key_place(path, key), _component_kind(path)
         if kind and len(nodes) == 1 and key not in nodes:
             [name] = nodes
             if catalogue.canonical_name(kind, key) == catalogue.canonical_name(kind, name):
@@ -136,6 +123,10 @@ class Override:
         old = nodes.get(key)
         child = self._set(old or Node({}, place), rest, new, (*path, key))
         return mapping({**nodes, key: child if old and rest else child.under(place)}, node)
+
+    def _key_place(self, path: KeyPath, key: str) -> Place:
+        # In the override each key above is followed by a dot.
+        return self._place(1 + sum(len(str(part)) + 1 for part in path), len(key))
 
     def _place(self, column: int, length: int = 1) -> Place:
         return Place(self.source, 1, column, max(length, 1), self.text)

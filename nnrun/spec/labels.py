@@ -147,11 +147,7 @@ def last_with_units(model: Sequence[Component]) -> int:
 
 
 def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[IncompatibleSpec]:
-    """Why the loss, the output's width or a metric does not fit the labels.
-
-    Args:
-        units: width of the model's output.
-    """
+    """Why the loss, the output's width (`units`) or a metric does not fit the labels."""
     training, last = spec.training, spec.model[-1]
     loss, classes = training.loss, len(dataset.classes)
     family = loss_family(loss.name)

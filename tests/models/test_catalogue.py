@@ -42,11 +42,6 @@ def test_the_shipped_catalogue_is_up_to_date(text):
     assert file == text
 
 
-def test_the_catalogue_is_small(text):
-    """It is read whenever a spec is checked."""
-    assert len(text) < 400_000
-
-
 @pytest.mark.parametrize("kind", ["losses", "metrics", "optimizers", "initializers"])
 def test_every_alias_is_known_to_keras(text, kind):
     words = json.loads(text)["aliases"][kind]
@@ -107,11 +102,3 @@ def test_keras_accepts_every_choice(kind, name, argument):
     for choice in argument.choices:
         others = {each.name: NEEDED[each.name] for each in needed} | ALSO.get(name, {})
         assert cls(**others | {argument.name: choice})
-
-
-def test_most_arguments_have_a_sentence_and_types():
-    """Editors show them, and checks use them."""
-    every = [each.values[2] for each in arguments()]
-
-    assert sum(bool(argument.doc) for argument in every) > 0.8 * len(every)
-    assert sum(bool(argument.types) for argument in every) > 0.7 * len(every)

@@ -97,10 +97,6 @@ CODE: dict[str, tuple[Mapping[str, Any], str]] = {
         {"module": "os", "class_name": "mkdir", "config": {"path": "canary"}},
         f"contains 'mkdir' of 'os', {NEVER_RUN}",
     ),
-    "a module of the user": (
-        {"module": "evil.layers", "class_name": "Layer", "config": {}},
-        f"contains 'Layer' of 'evil.layers', {NEVER_RUN}",
-    ),
     "a module like Keras": (
         {"module": "kerasevil", "class_name": "Dense", "config": {"units": 1}},
         f"contains 'Dense' of 'kerasevil', {NEVER_RUN}",
@@ -228,28 +224,20 @@ def test_an_encrypted_file_is_refused(good: Path, path: Path) -> None:
     assert_refused(path, "is encrypted")
 
 
-def test_a_message_of_keras_ends_before_its_advice_to_disable_safe_mode(
-    good: Path, path: Path
-) -> None:
-    def change(config: Any) -> None:
+def test_a_message_of_keras_is_cut(good: Path, path: Path) -> None:
+    """Before its advice to disable the safe mode, and if it repeats the whole file."""
+
+    def read_a_file(config: Any) -> None:
         layer = config["config"]["layers"][1]
         layer.update(class_name="StringLookup", config={"vocabulary": "/etc/passwd"})
 
-    with pytest.raises(RunError) as refusal:
-        saved.read(edit_config(good, path, change))
-
-    assert str(refusal.value).endswith(
-        "cannot be read: Requested the loading of a vocabulary file outside of the model archive"
-    )
-
-
-def test_a_message_does_not_repeat_the_whole_file(good: Path, path: Path) -> None:
-    def change(config: Any) -> None:
+    def add_argument(config: Any) -> None:
         config["config"]["layers"][1]["config"] = {"words": "x" * 100_000}
 
+    with pytest.raises(RunError, match=r"outside of the model archive$"):
+        saved.read(edit_config(good, path, read_a_file))
     with pytest.raises(RunError) as refusal:
-        saved.read(edit_config(good, path, change))
-
+        saved.read(edit_config(good, path, add_argument))
     assert len(str(refusal.value)) < len(str(path)) + 300
 
 
