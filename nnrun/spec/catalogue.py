@@ -173,12 +173,7 @@ def name_lone_argument(kind: str, component: Component) -> Component:
 
 
 def parse_component(kind: str, value: object) -> Component:
-    """A component inside another one: an initializer, or a layer of a stack.
-
-    Args:
-        kind: of the component.
-        value: a name, a name with its arguments in a mapping, or a parsed component.
-    """
+    """A component from its name, or from its name with arguments in a mapping."""
     if isinstance(value, Component):
         return value
     name, given = next(iter(value.items())) if isinstance(value, dict) else (str(value), None)

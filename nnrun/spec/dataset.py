@@ -197,9 +197,7 @@ class Text(UserData):
 def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
     """The spec with absolute paths of user data.
 
-    Args:
-        root: of the spec.
-        given: sources that are not files; paths in them are relative to the working directory.
+    Paths from `given` sources, which are not files, are relative to the working directory.
     """
     dataset = root.child("dataset")
     if dataset is None or not isinstance(dataset.value, dict):

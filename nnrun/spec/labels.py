@@ -220,11 +220,7 @@ def check(dataset: Labelled, spec: Experiment, units: int) -> None:
 
 
 def check_output(dataset: Labelled, spec: Experiment, shape: tuple[int | None, ...]) -> int:
-    """The width of the model's output, given its shape per row.
-
-    Raises:
-        IncompatibleSpec: the first of `output_problems`.
-    """
+    """The width of the model's output; raises the first of `output_problems`."""
     for problem in output_problems(dataset, spec, shape):
         raise problem
     return int(shape[0] or 0)

@@ -226,14 +226,7 @@ def prepared_dtype(steps: Sequence[Step]) -> DType:
 
 
 def check_steps(steps: Sequence[Step], *, texts: bool) -> None:
-    """Checks that each step can be applied to its rows.
-
-    Args:
-        texts: whether the dataset has rows of word indices or of text.
-
-    Raises:
-        IncompatibleSpec: with the place.
-    """
+    """Raises IncompatibleSpec if a step cannot be applied to its rows, which may be texts."""
     for index, step in enumerate(steps):
         if problem := step.problem(index, texts=texts):
             raise IncompatibleSpec("NN123", ("dataset", "prepare", index), problem)

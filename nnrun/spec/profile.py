@@ -51,12 +51,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSummary:
-    """The columns and rows of a table.
-
-    Args:
-        columns: by name; each is None if the file is too large to inspect.
-        rows: their number; None likewise.
-    """
+    """The columns of a table and its number of rows; None if the file is too large to inspect."""
 
     columns: dict[str, Column | None]
     rows: int | None
@@ -132,11 +127,7 @@ def path_exists(path: Path) -> bool:
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """The sorted names of the folders in a folder; empty if it does not exist.
-
-    Raises:
-        OSError: it is not a folder, or cannot be read.
-    """
+    """The sorted names of the folders in a folder; empty if it does not exist."""
     try:
         names = [path.name for path in folder.iterdir() if path.is_dir()]
     except FileNotFoundError:
@@ -180,11 +171,7 @@ class Profile:
         return not self.open and not self.classes
 
     def shape_after(self, steps: Sequence[Step]) -> tuple[int, ...] | None:
-        """The shape of one row after some steps; None if unknown.
-
-        Raises:
-            IncompatibleSpec: a step cannot be applied to such rows.
-        """
+        """The shape of one row after some steps, if known; IncompatibleSpec if a step does not fit."""
         check_steps(steps, texts=self.kind == "texts")
         shape = self.shape
         for step in steps:
