@@ -63,7 +63,13 @@ def rows(*, words: bool) -> Any:
 
 # About a mask that a layer does not pass on.
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
-@pytest.mark.parametrize("name", STACKABLE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "Application" else ())
+        for name in STACKABLE
+    ],
+)
 def test_a_layer_that_is_saved_and_loaded_predicts_the_same(name: str, tmp_path: Path) -> None:
     """Bit for bit, with every weight."""
     loaded, words = spec(name, tmp_path), name in WORDS

@@ -24,7 +24,6 @@ VARIANTS: list[dict[str, Any]] = [
     {"name": "reuters", "num_words": 1000, "test_split": 0.35},
     {"name": "reuters", "maxlen": 100},
     {"name": "reuters", "index_from": 0, "start_char": 0},
-    {"name": "reuters", "index_from": 20},
     {"name": "reuters", "num_words": 1000, "oov_char": 1000},
     {"name": "reuters", "num_words": 1000, "oov_char": None, "start_char": 2000},
     {"name": "reuters", "num_words": 1000, "skip_top": 30, "start_char": 5, "oov_char": 7000},
