@@ -179,11 +179,8 @@ def _store(file: File, source: str, write: Callable[[Path], object]) -> bool:
 
 @contextmanager
 def _locked_part(file: File) -> Iterator[Path]:
-    """A path to write a file to before it is complete; only one process has it at a time.
-
-    A killed process leaves its part behind. The kernel releases its lock, so the next process
-    overwrites that part.
-    """
+    """A path to write a file to before it is complete; only one process has it at a time."""
+    # A killed process leaves its part without a lock, so the next process overwrites it.
     path = file.path.with_name(f".nnrun-part-{file.path.name}")
     descriptor = _lock(path, file.name)
     if descriptor is None:

@@ -17,7 +17,6 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
 
     Args:
         y: class numbers or values, shape `(rows,)`.
-        training: names the loss.
         classes: their number; 0 for regression.
         units: width of the model's output.
 

@@ -44,13 +44,9 @@ State = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The rows that a step is fitted on.
+    """The rows that a step is fitted on: some `rows` of `x`, after the steps `before`.
 
-    Args:
-        x: all training inputs, as loaded.
-        rows: the numbers of the rows to fit on.
-        groups: ranges of columns that encode one category each.
-        before: the steps before it.
+    Each of the `groups` are the columns that encode one category.
     """
 
     x: Inputs

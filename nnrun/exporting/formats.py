@@ -26,10 +26,7 @@ class Format(StrEnum):
     """A file that ONNX Runtime and many others run."""
 
 
-INPUT = "input"
-"""The name of the input of an export."""
-
-# Packages that a format needs besides TensorFlow.
+INPUT = "input"  # the name of the input of an export
 _PACKAGES = {Format.onnx: ("onnx", "onnxruntime", "tf2onnx")}
 
 

@@ -72,22 +72,13 @@ def images(spec: Images) -> Dataset:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads images by their numbers.
-
-    Args:
-        paths: of all images.
-        shape: to which each is resized.
-    """
+    """Reads images by their numbers, resized to one shape."""
 
     paths: tuple[Path, ...]
     shape: tuple[int, ...]
 
     def __call__(self, rows: Array) -> Array:
-        """Images of shape `(rows, *shape)`, uint8.
-
-        Raises:
-            DataError: a file cannot be read, or is not an image.
-        """
+        """Images of shape `(rows, *shape)`, uint8; errors as for `read`."""
         pixels = [pixels for pixels, _ in _threads().map(self.read, rows.tolist())]
         return np.stack(pixels) if pixels else np.empty((0, *self.shape), np.uint8)
 
@@ -102,7 +93,11 @@ class Reader:
         return Streamed((len(self.paths), *self.shape), self)
 
     def read(self, row: int) -> tuple[Array, bytes]:
-        """An image, and the SHA-256 of its file; errors as above."""
+        """An image, and the SHA-256 of its file.
+
+        Raises:
+            DataError: it cannot be read, or is not an image.
+        """
         path = self.paths[row]
         try:
             # Reading a pipe would wait for a writer.

@@ -126,11 +126,8 @@ def _rows(
 
 
 def _read_array(archive: BytesIO, name: str) -> Array:
-    """An array of pickled lists, from bytes whose hash was checked.
-
-    It takes half as long as `np.load`, which reads small pieces of the file and lets the garbage
-    collector visit every list.
-    """
+    """An array of pickled lists, from bytes whose hash was checked."""
+    # `np.load` takes twice as long: it reads small pieces, and the garbage collector visits lists.
     with ZipFile(archive) as members:
         content = BufferedReader(BytesIO(members.read(f"{name}.npy")), _BUFFER_BYTES)
     was_enabled = gc.isenabled()

@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """The cells of a CSV file as text.
-
-    Args:
-        path: of the file.
-        header: the column names.
-        rows: one cell per column.
-        lines: the line on which each row ends.
-    """
+    """The cells of a CSV file as text; `lines` are those on which each row ends."""
 
     path: Path
     header: tuple[str, ...]
@@ -141,16 +134,17 @@ def _dataset(spec: Table, frames: list[pd.DataFrame]) -> Dataset:
     columns = _columns(spec, paths[0], frames[0])
     classes = _classes(spec, frames[0])
     filled = any(step.fills_missing for step in spec.prepare)
-    parts = [
-        (_inputs(path, frame, columns, filled=filled), _labels(spec, path, frame, classes=classes))
-        for path, frame in zip(paths, frames, strict=True)
-    ]
-    x, y = parts[0]
+    parts = []
+    for path, frame in zip(paths, frames, strict=True):
+        x = [_encode(path, frame, column, filled=filled) for column in columns]
+        y = _labels(spec, path, frame, classes=classes)
+        parts.append((np.concatenate(x, axis=1), y))
+    x_train, y_train = parts[0]
     if len(parts) == 1:
-        train, test = draw(x, y, spec, classes=classes)
+        train, test = draw(x_train, y_train, spec, classes=classes)
     else:
-        order = np.random.default_rng(spec.seed).permutation(len(y))
-        train, test = Split(x[order], y[order]), Split(*parts[1])
+        order = np.random.default_rng(spec.seed).permutation(len(y_train))
+        train, test = Split(x_train[order], y_train[order]), Split(*parts[1])
     return Dataset(
         spec.name,
         train,
@@ -200,23 +194,15 @@ def _class_name(value: object) -> str:
     return f"{value:g}" if is_number else str(value)
 
 
-def _inputs(path: Path, frame: pd.DataFrame, columns: tuple[Column, ...], *, filled: bool) -> Array:
-    parts = []
-    for column in columns:
-        values = _series(path, frame, column.name)
-        missing = values.isna().to_numpy()
-        if missing.any() and not filled:
-            raise DataError(
-                f"{_line(path, int(missing.argmax()))}: {quote(column.name)} is missing, there and "
-                f"in {missing.sum() - 1:,} other rows; fill it with prepare: [impute: median], or "
-                "leave the column out of features"
-            )
-        parts.append(_encode(path, column, values))
-    return np.concatenate(parts, axis=1)
-
-
-def _encode(path: Path, column: Column, values: pd.Series) -> Array:
-    name = quote(column.name)
+def _encode(path: Path, frame: pd.DataFrame, column: Column, *, filled: bool) -> Array:
+    values, name = _series(path, frame, column.name), quote(column.name)
+    missing = values.isna().to_numpy()
+    if missing.any() and not filled:
+        raise DataError(
+            f"{_line(path, int(missing.argmax()))}: {name} is missing, there and in "
+            f"{missing.sum() - 1:,} other rows; fill it with prepare: [impute: median], or leave "
+            "the column out of features"
+        )
     if column.categories is None:
         if not _is_numeric(values):
             raise DataError(f"{path}: {name} holds words, and numbers in the training file")
@@ -224,7 +210,6 @@ def _encode(path: Path, column: Column, values: pd.Series) -> Array:
         if (infinite := np.isinf(numbers)).any():
             raise DataError(f"{_line(path, int(infinite.argmax()))}: {name} is no finite number")
         return numbers[:, None]
-    missing = values.isna()
     cells = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
     try:
         return coding.encoded(column, cells)
