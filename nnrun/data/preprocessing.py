@@ -46,7 +46,7 @@ State = Mapping[str, Array]
 class TrainingRows:
     """The rows that a step is fitted on: some `rows` of `x`, after the steps `before`.
 
-    Each of the `groups` are the columns that encode one category.
+    `groups` are ranges of columns that encode one category each.
     """
 
     x: Inputs
@@ -58,7 +58,7 @@ class TrainingRows:
         """Some rows after the steps before, float64, a chunk at a time."""
         for chunk in _chunks(_compact(self.x, self.before), rows):
             for fitted in self.before:
-                chunk = fitted.apply(chunk, np, fitted.state, "float64")
+                chunk = fitted.apply(chunk, np, fitted.state)
             yield np.asarray(chunk, dtype=np.float64)
 
 
@@ -94,14 +94,13 @@ class FittedStep:
                 raise ValueError(f"no finite {name} for each column of rows of shape {self.shape}")
         return arrays
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """A batch after the step.
 
         Args:
             batch: an array or tensor of shape `(batch, ...)`.
             xp: `numpy` or `keras.ops`.
             state: `self.state`, or tensors in its place.
-            dtype: the type to calculate in.
         """
         return batch
 
@@ -128,7 +127,7 @@ class FittedMultiHot(FittedStep):
         """Bits of shape `(rows, bytes)`."""
         return packed(x, *self.shape)
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """Bits as floats of shape `(batch, dimension)`."""
         [dimension] = self.shape
         bits: Array = xp.take(BITS, xp.array(batch, dtype="int32"), axis=0)
@@ -199,9 +198,9 @@ class FittedVectorize(FittedStep):
         """Renumbered words, as bits or padded."""
         return self._encoder().encode(self.renumber(x))
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """Bits as floats; padded rows stay as they are."""
-        return self._encoder().apply(batch, xp, state, dtype)
+        return self._encoder().apply(batch, xp, state)
 
     def _encoder(self) -> FittedStep:
         length = self.step.output_sequence_length
@@ -239,9 +238,9 @@ class FittedImpute(FittedStep):
                 fill[columns] = np.eye(len(columns))[np.nansum(x[:, columns], axis=0).argmax()]
         return {"fill": fill}
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """A batch without NaN."""
-        filled: Array = xp.where(xp.isnan(batch), xp.array(state["fill"], dtype=dtype), batch)
+        filled: Array = xp.where(xp.isnan(batch), _floats(state["fill"], xp), batch)
         return filled
 
 
@@ -270,11 +269,9 @@ class FittedStandardize(FittedStep):
             raise ValueError("a std of 0")
         return arrays
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """A standardized batch."""
-        mean, std = (xp.array(state[key], dtype=dtype) for key in ("mean", "std"))
-        scaled: Array = (xp.array(batch, dtype=dtype) - mean) / std
-        return scaled
+        return (_floats(batch, xp) - _floats(state["mean"], xp)) / _floats(state["std"], xp)
 
 
 class FittedRescale(FittedStep):
@@ -282,16 +279,15 @@ class FittedRescale(FittedStep):
 
     step: Rescale
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """A rescaled batch."""
-        scaled: Array = xp.array(batch, dtype=dtype) / self.step.divisor
-        return scaled
+        return _floats(batch, xp) / self.step.divisor
 
 
 class FittedFlatten(FittedStep):
     """Rows of one dimension."""
 
-    def apply(self, batch: Array, xp: ModuleType, state: State, dtype: str) -> Array:
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
         """A batch of shape `(batch, values)`."""
         flat: Array = xp.reshape(batch, (-1, *self.shape))
         return flat
@@ -380,10 +376,8 @@ class Preparation:
         return batch if self.stored_expanded else self._apply(batch, xp, state)
 
     def _apply(self, batch: Array, xp: ModuleType, state: Sequence[State]) -> Array:
-        # float64 keeps large, close values apart, but devices calculate in float32.
-        dtype = "float64" if xp is np else "float32"
         for fitted, learned in zip(self.steps, state, strict=True):
-            batch = fitted.apply(batch, xp, learned, dtype)
+            batch = fitted.apply(batch, xp, learned)
         prepared: Array = xp.array(batch, dtype=self.dtype)
         return prepared
 
@@ -443,6 +437,12 @@ def _most_frequent(column: Array) -> float:
     """The most frequent finite value, or the smallest of several."""
     values, counts = np.unique(column[np.isfinite(column)], return_counts=True)
     return float(values[counts.argmax()])
+
+
+def _floats(values: Array, xp: ModuleType) -> Array:
+    # float64 keeps large, close values apart, but devices calculate in float32.
+    floats: Array = xp.array(values, dtype="float64" if xp is np else "float32")
+    return floats
 
 
 def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
