@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +31,9 @@ from nnrun.runs import layout
 from nnrun.spec.labels import are_probabilities
 from nnrun.spec.text import escape_json
 from nnrun.types import Array, Inputs, Sequences
+
+# Importing from `tensorflow.lite` replaces the public module of that name if it is loaded lazily.
+tf.lite = import_module("tensorflow._api.v2.lite")
 
 MOST = 100
 """Maximum number of rows to compare; fewer if they are large, because deep models are slow."""

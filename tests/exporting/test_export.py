@@ -232,6 +232,18 @@ def test_an_export_with_other_outputs_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_export_works_in_a_process_of_its_own(
+    run_of: RunOf, nnrun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """There TensorFlow loads `tf.lite` only when it is used."""
+    path = tmp_path / "a.tflite"
+    options = ("--format", "tflite", "--output", path)
+    result = nnrun("export", run_of("table").path, *options, anew=True)
+
+    assert result.returncode == 0, result.stderr
+    assert path.is_file()
+
+
 @pytest.mark.parametrize("taken", ["a", "a.json"])
 def test_existing_files_stay(taken: str, invoke: Invoke, run_of: RunOf, tmp_path: Path) -> None:
     """Also a file with the name of the description."""
