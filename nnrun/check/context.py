@@ -13,7 +13,6 @@ from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import prepared_dtype
 from nnrun.spec.profile import Profile
-from nnrun.spec.tree import KeyPath
 from nnrun.spec.validation import Holdout, KFold
 
 HOLDOUT = ("validation", "holdout")
@@ -108,14 +107,12 @@ def split_problems(spec: Experiment, profile: Profile) -> Iterator[IncompatibleS
     if problem := _test_split_problem(spec, profile):
         yield problem
         return
-    try:
-        _check_holdout(spec.validation.holdout, profile)
-    except IncompatibleSpec as error:
-        yield error
-    try:
-        _check_kfold(spec.validation.kfold, profile)
-    except IncompatibleSpec as error:
-        yield error
+    for rule in (spec.validation.holdout, spec.validation.kfold):
+        try:
+            if rule:
+                _check_split(rule, profile)
+        except IncompatibleSpec as error:
+            yield error
 
 
 def _test_split_problem(spec: Experiment, profile: Profile) -> IncompatibleSpec | None:
@@ -132,22 +129,19 @@ def _test_split_problem(spec: Experiment, profile: Profile) -> IncompatibleSpec 
     return IncompatibleSpec("NN120", ("dataset", "test_split"), message)
 
 
-def _check_holdout(rule: Holdout | None, profile: Profile) -> None:
-    if rule and rule.stratify:
-        check_stratified(classes=not profile.is_regression, kfold=False)
-    if rule and profile.train is not None:
-        held = held_out(rule, profile.train)
-        rows, classes = min(held, profile.train - held), len(profile.classes)
-        if rule.stratify and rows < classes:
-            message = f"cannot keep the proportions of {classes} classes in {rows} rows"
-            raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message)
-
-
-def _check_kfold(rule: KFold | None, profile: Profile) -> None:
-    if rule and rule.stratify:
-        check_stratified(classes=not profile.is_regression, kfold=True)
-    if rule and profile.train is not None:
+def _check_split(rule: Holdout | KFold, profile: Profile) -> None:
+    if rule.stratify:
+        check_stratified(classes=not profile.is_regression, kfold=isinstance(rule, KFold))
+    if profile.train is None:
+        return
+    if isinstance(rule, KFold):
         check_folds(rule, profile.train)
+        return
+    held = held_out(rule, profile.train)
+    rows, classes = min(held, profile.train - held), len(profile.classes)
+    if rule.stratify and rows < classes:
+        message = f"cannot keep the proportions of {classes} classes in {rows} rows"
+        raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message)
 
 
 def check_words(spec: Experiment, highest: int) -> None:
@@ -165,15 +159,11 @@ def check_words(spec: Experiment, highest: int) -> None:
     step, layer = spec.dataset.prepare[0], spec.model[0]
     limit = "vectorize.max_tokens" if step.renumbers_words else "dataset.num_words"
     if not step.accepts_word(highest):
-        columns, path = math.prod(step.shape_after(())), ("dataset", "prepare", 0)
-        message = f"{step.step} is {columns}, but word indices go up to {highest}"
-        raise _word_problem(path, message, limit)
+        columns = math.prod(step.shape_after(()))
+        message = f"{step.step} is {columns}, but word indices go up to {highest}; raise it, or"
+        raise IncompatibleSpec("NN123", ("dataset", "prepare", 0), f"{message} set {limit}")
     needed = step.embedding_rows(highest)
     rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
     if needed is not None and isinstance(rows, int) and rows < needed:
-        message = f"input_dim is {rows}, but word indices go up to {needed - 1}"
-        raise _word_problem(("model", 0), message, limit)
-
-
-def _word_problem(path: KeyPath, message: str, limit: str) -> IncompatibleSpec:
-    return IncompatibleSpec("NN123", path, f"{message}; raise it, or set {limit}")
+        message = f"input_dim is {rows}, but word indices go up to {needed - 1}; raise it, or"
+        raise IncompatibleSpec("NN123", ("model", 0), f"{message} set {limit}")

@@ -54,13 +54,12 @@ CHOOSING_CALLBACKS = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelChec
 LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
 
 Warnings = Iterator[tuple[KeyPath, str]]
+Rule = Callable[[SpecContext], Warnings]
 RULES: dict[str, Callable[[SpecContext], Iterator[Problem]]] = {}
 """By code."""
 
 
-def rule(
-    code: str, *, key: bool = False, at: KeyPath | None = None
-) -> Callable[[Callable[[SpecContext], Warnings]], Callable[[SpecContext], Warnings]]:
+def rule(code: str, *, key: bool = False, at: KeyPath | None = None) -> Callable[[Rule], Rule]:
     """Registers a function that yields the path and the message of each warning of a code.
 
     Args:
@@ -68,7 +67,7 @@ def rule(
         key, at: as in `Problem`.
     """
 
-    def register(function: Callable[[SpecContext], Warnings]) -> Callable[[SpecContext], Warnings]:
+    def register(function: Rule) -> Rule:
         RULES[code] = lambda context: (
             Problem(code, path, message, key=key, at=at) for path, message in function(context)
         )

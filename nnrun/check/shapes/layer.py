@@ -70,10 +70,8 @@ class LayerOutput:
 
 def combine(shape: Shape, outputs: Iterable[LayerOutput]) -> LayerOutput:
     """The sum of the parameters of several layers, with another output shape."""
-    parts = list(outputs)
-    return LayerOutput(
-        shape, sum(part.trainable for part in parts), sum(part.non_trainable for part in parts)
-    )
+    counts = [(output.trainable, output.non_trainable) for output in outputs]
+    return LayerOutput(shape, *map(sum, zip(*counts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -191,17 +189,12 @@ def parse_arguments(layer: Component) -> Arguments:
         raise UnknownShape
     if values.get("dtype") not in _DTYPES:
         raise UnknownShape
+    # `glu` halves its input, although Keras reports the full shape.
+    activations = [None, *(name for name in catalogue.names("activations") if name != "glu")]
     for name, argument in accepted.items():
-        if argument.kind == "activations" and not _keeps_shape(values[name]):
+        if argument.kind == "activations" and values[name] not in activations:
             raise UnknownShape
     return Arguments(values)
-
-
-def _keeps_shape(activation: object) -> bool:
-    if not isinstance(activation, str):
-        return activation is None
-    # `glu` halves its input, although Keras reports the full shape.
-    return catalogue.is_known("activations", activation) and activation != "glu"
 
 
 def layer_output(layer: Component, shape: Shape) -> LayerOutput:
@@ -242,11 +235,6 @@ class Trace:
         """Number of weights."""
         return None if self.unchecked is not None else sum(one.parameters for one in self.layers)
 
-    @property
-    def trainable(self) -> int | None:
-        """Number of weights that training updates."""
-        return None if self.unchecked is not None else sum(one.trainable for one in self.layers)
-
 
 def trace(layers: Sequence[Component], shape: Shape) -> Trace:
     """Computes the output of each layer of a stack.
@@ -267,10 +255,8 @@ def trace(layers: Sequence[Component], shape: Shape) -> Trace:
         except UnknownShape:
             return Trace(tuple(outputs), index)
         except IncompatibleShape as error:
-            before = error.shape if error.layer else shape
-            message = (
-                f"{error.layer or layer.name} cannot follow an output of shape {before}: {error}"
-            )
+            name, before = (error.layer, error.shape) if error.layer else (layer.name, shape)
+            message = f"{name} cannot follow an output of shape {before}: {error}"
             problem = IncompatibleSpec("NN124", ("model", index, *error.path), message)
             return Trace(tuple(outputs), index, (problem,))
         shape = outputs[-1].shape

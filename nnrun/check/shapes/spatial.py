@@ -84,7 +84,7 @@ def feature_map(arguments: Arguments, shape: Shape, rank: int) -> FeatureMap:
     return FeatureMap(shape[:-1], shape[-1])
 
 
-SpatialRule = Callable[[Arguments, Shape, int], LayerOutput]
+SpatialRule = Callable[[int, Arguments, Shape], LayerOutput]
 
 
 def spatial(
@@ -99,14 +99,10 @@ def spatial(
 
     def register(function: SpatialRule) -> SpatialRule:
         for rank in ranks:
-            rule(*(name.format(rank) for name in names))(partial(_with_rank, function, rank))
+            rule(*(name.format(rank) for name in names))(partial(function, rank))
         return function
 
     return register
-
-
-def _with_rank(function: SpatialRule, rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
-    return function(arguments, shape, rank)
 
 
 def window_count(length: int, window: int, stride: int, *, padding: str) -> int:
@@ -120,7 +116,7 @@ def window_count(length: int, window: int, stride: int, *, padding: str) -> int:
 
 
 @spatial("Conv{}D", "Convolution{}D")
-def _convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _convolution(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     output = _convolve(arguments, shape, rank, causal=rank == 1)
     filters, groups = arguments.size("filters"), arguments.size("groups")
     channels = known(output.channels)
@@ -133,7 +129,7 @@ def _convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
 
 
 @spatial("DepthwiseConv{}D", ranks=(1, 2))
-def _depthwise_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _depthwise_convolution(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     output = _convolve(arguments, shape, rank)
     channels = known(output.channels) * arguments.size("depth_multiplier")
     weights = _kernel_size(arguments, rank) * channels
@@ -141,7 +137,7 @@ def _depthwise_convolution(arguments: Arguments, shape: Shape, rank: int) -> Lay
 
 
 @spatial("SeparableConv{}D", "SeparableConvolution{}D", ranks=(1, 2))
-def _separable_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _separable_convolution(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     output, filters = _convolve(arguments, shape, rank), arguments.size("filters")
     channels = known(output.channels) * arguments.size("depth_multiplier")
     weights = (_kernel_size(arguments, rank) + filters) * channels
@@ -149,7 +145,7 @@ def _separable_convolution(arguments: Arguments, shape: Shape, rank: int) -> Lay
 
 
 @spatial("Conv{}DTranspose", "Convolution{}DTranspose")
-def _transposed_convolution(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _transposed_convolution(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     strides, windows = _strides_and_windows(arguments, rank)
     padding = arguments.choice("padding", "valid", "same")
     extra: tuple[int | None, ...] = (None,) * rank
@@ -162,16 +158,15 @@ def _transposed_convolution(arguments: Arguments, shape: Shape, rank: int) -> La
         if padding == "valid":
             more = max(stride - window, 0) if more is None else more
             return integer((length - 1) * stride + window + more)
-        # Keras accepts a row of length 0, so it is not refused.
-        return integer(
-            length * stride if more is None else (length - 1) * stride + window % 2 + more
-        )
+        if more is None:
+            return length * stride
+        # Keras accepts an output of length 0, so it is not refused.
+        return integer((length - 1) * stride + window % 2 + more)
 
     row, filters = feature_map(arguments, shape, rank), arguments.size("filters")
     weights = _kernel_size(arguments, rank) * known(row.channels) * filters
-    return _with_channels(
-        arguments, row.resize(new_length, strides, windows, extra), filters, weights
-    )
+    output = row.resize(new_length, strides, windows, extra)
+    return _with_channels(arguments, output, filters, weights)
 
 
 def _convolve(arguments: Arguments, shape: Shape, rank: int, *, causal: bool = False) -> FeatureMap:
@@ -206,7 +201,7 @@ def _with_channels(
 
 
 @spatial("MaxPooling{}D", "MaxPool{}D", "AveragePooling{}D", "AvgPool{}D")
-def _pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _pooling(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     sizes = arguments.sizes("pool_size", rank)
     strides = arguments.sizes("strides", rank) if arguments.values["strides"] else sizes
     padding = arguments.choice("padding", "valid", "same")
@@ -216,13 +211,13 @@ def _pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
 
 @spatial("GlobalMaxPooling{}D", "GlobalMaxPool{}D")
 @spatial("GlobalAveragePooling{}D", "GlobalAvgPool{}D")
-def _global_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _global_pooling(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     lengths = (1,) * rank if arguments.flag("keepdims") else ()
     return LayerOutput(replace(feature_map(arguments, shape, rank), lengths=lengths).shape)
 
 
 @spatial("AdaptiveMaxPooling{}D", "AdaptiveAveragePooling{}D")
-def _adaptive_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _adaptive_pooling(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     sizes = arguments.sizes("output_size", rank)
     if len(shape) != rank + 1:
         raise UnknownShape  # Keras builds the layer, but cannot train it
@@ -230,14 +225,14 @@ def _adaptive_pooling(arguments: Arguments, shape: Shape, rank: int) -> LayerOut
 
 
 @spatial("ZeroPadding{}D")
-def _zero_padding(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _zero_padding(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     padding = _both_sides(arguments.values["padding"], rank)
     row = feature_map(arguments, shape, rank)
     return LayerOutput(row.resize(lambda length, zeros: length + zeros, padding).shape)
 
 
 @spatial("Cropping{}D")
-def _cropping(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _cropping(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     sides = _both_sides(arguments.values["cropping"], rank)
     row = feature_map(arguments, shape, rank)
     return LayerOutput(row.resize(lambda length, cut: length - cut, sides).shape)
@@ -255,7 +250,7 @@ def _both_sides(value: object, rank: int) -> tuple[int, ...]:
 
 
 @spatial("UpSampling{}D")
-def _up_sampling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _up_sampling(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     """Repeats every position."""
     # UpSampling1D takes a number, and no list of one number.
     factors = (arguments.size("size"),) if rank == 1 else arguments.sizes("size", rank)
@@ -263,7 +258,7 @@ def _up_sampling(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
 
 
 @spatial("SpatialDropout{}D")
-def _spatial_dropout(arguments: Arguments, shape: Shape, rank: int) -> LayerOutput:
+def _spatial_dropout(rank: int, arguments: Arguments, shape: Shape) -> LayerOutput:
     return LayerOutput(feature_map(arguments, shape, rank).shape)
 
 
