@@ -45,10 +45,6 @@ def test_curves_begin_at_epoch_1(metric, label, prefix):
     ]
 
 
-def test_a_metric_without_validation_has_one_curve():
-    assert list(lines(draw(mae=[3.0, 2.0]))) == ["training"]
-
-
 def test_validation_may_be_an_epoch_shorter():
     """A run may be stopped between training and validation."""
     figure = draw(loss=[3.0, 2.0], val_loss=[2.5])

@@ -84,7 +84,6 @@ def test_pyplot_is_never_imported():
 NAMES = {
     "mathematics": "$\\frac{$",
     "a brace": "x_{",
-    "dollars": "$5 to $6",
     "an escape": "a\x1b]0;owned\x07\x9b31m",
     "a NUL": "a\0b",
     "right to left": "a\u202eb",
@@ -124,15 +123,11 @@ def test_every_plot_accepts_any_name(kind, tmp_path):
         assert png(draw(), tmp_path / "a.png").startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("limit", [5, 8, 22, 40])
-def test_a_shortened_name_has_at_most_the_limit(limit):
-    assert len(style.shorten("a name of some forty characters, or less", limit)) <= limit
-
-
 @pytest.mark.parametrize(
     ("shortened", "expected"),
     [
         (style.shorten("sneaker", 7), "sneaker"),
+        (style.shorten("sneakers", 7), "snea…rs"),
         (style.excerpt("x" * 400, 10), "x" * 10 + "…"),
         (style.excerpt("a film of beauty", 9), "a film of…"),
     ],

@@ -50,21 +50,15 @@ structures = st.builds(
 
 @settings(deadline=None)
 @given(structures)
-def test_boxes_do_not_overlap(structure: Structure) -> None:
+def test_boxes_edges_and_frames_do_not_overlap(structure: Structure) -> None:
+    """Edges go down beside the boxes between; a frame contains exactly its boxes."""
     placement = Placement(structure)
     boxes = list(zip(placement.corners, placement.boxes, strict=True))
+    (min_x, _), (max_x, max_y) = placement.bounds()
 
     for ((x, y), box), ((other_x, other_y), other) in combinations(boxes, 2):
         beside = abs(x - other_x) >= placement.width
         assert beside or y + box.height < other_y or other_y + other.height < y
-
-
-@settings(deadline=None)
-@given(structures)
-def test_edges_go_down_and_do_not_cross_boxes(structure: Structure) -> None:
-    placement = Placement(structure)
-    boxes = list(zip(placement.corners, placement.boxes, strict=True))
-
     for edge, end in placement.edges:
         path = placement.path(edge, end)
         assert all(y < lower for (_, y), (_, lower) in pairwise(path))
@@ -73,22 +67,13 @@ def test_edges_go_down_and_do_not_cross_boxes(structure: Structure) -> None:
                 left < x < left + placement.width and top <= y <= top + box.height
                 for (left, top), box in boxes
             )
-
-
-@settings(deadline=None)
-@given(structures)
-def test_a_frame_contains_exactly_its_boxes(structure: Structure) -> None:
-    placement = Placement(structure)
-    (min_x, _), (max_x, max_y) = placement.bounds()
-
     for frame in placement.frames:
         (left, top), (right, bottom) = placement.frame_corners(frame)
         assert min_x <= left
         assert right <= max_x
         assert bottom <= max_y
         for index, (x, y) in enumerate(placement.corners):
-            inside = left < x < right and top < y < bottom
-            assert inside == (index in frame.boxes)
+            assert (left < x < right and top < y < bottom) == (index in frame.boxes)
 
 
 def all_layers(parts: Parts) -> list[Layer]:
