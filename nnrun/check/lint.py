@@ -290,7 +290,7 @@ def _unusual_learning_rate(context: SpecContext) -> Warnings:
 @rule("NN213", at=())
 def _no_validation_rows(context: SpecContext) -> Warnings:
     if not validated(context.spec):
-        message = "there are no validation rows to show over-fitting; add a holdout or a kfold"
+        message = "there are no validation rows to show overfitting; add a holdout or a kfold"
         yield ("validation",), message
 
 
@@ -312,7 +312,7 @@ def _choosing_by_training_metric(context: SpecContext) -> Warnings:
         chooses = callback.name in CHOOSING_CALLBACKS and validated(context.spec)
         if chooses and not monitor.startswith("val_") and monitor != "learning_rate":
             direction = "rises" if _better_mode(monitor, context.spec) == "max" else "falls"
-            message = f"watches {monitor}, which also {direction} while over-fitting"
+            message = f"watches {monitor}, which also {direction} while overfitting"
             yield path, f"{callback.name} {message}; use val_{monitor}"
 
 

@@ -173,7 +173,7 @@ def test_one_run_is_shown_without_a_comparison(pair: tuple[Path, Path], here: An
     answer = here("compare", pair[0])
 
     assert answer.returncode == 0
-    assert answer.stdout.splitlines()[-1] == "one run has nothing to be compared with"
+    assert answer.stdout.splitlines()[-1] == "only one run: nothing to compare"
 
 
 @pytest.mark.parametrize(

@@ -100,12 +100,12 @@ def sentences(comparison: Comparison) -> list[str]:
     if comparison.seeds:
         lines.append(over_seeds(comparison.seeds, comparison.metric))
     if len(comparison.entries) == 1:
-        lines.append("one run has nothing to be compared with")
+        lines.append("only one run: nothing to compare")
     lines += [*comparison.unfinished, *(verdict.sentence() for verdict in comparison.verdicts)]
     if any(verdict.is_of_rows for verdict in comparison.verdicts):
         lines.append(
-            "one seed each, so a difference is one of trained models: "
-            "`nnrun train SPEC --seeds 5` of each compares the experiments"
+            "one seed each: this compares two trained models; to compare the experiments, run "
+            "`nnrun train SPEC --seeds 5` for both"
         )
     return lines
 
