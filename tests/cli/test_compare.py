@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +220,11 @@ def test_a_selection_without_a_result_is_an_error(
 
 
 def test_strict_fails_for_runs_that_cannot_be_compared(
-    pair: tuple[Path, Path], trained: tuple[Any, Path], here: Any
+    pair: tuple[Path, Path], here: Any, tmp_path: Path
 ) -> None:
-    runs = (pair[0], trained[1])
+    other = Run(shutil.copytree(pair[1], tmp_path / "other"))
+    other.update(data_digest="another")
+    runs = (pair[0], other.path)
     strict, lenient = here("compare", *runs, "--strict"), here("compare", *runs)
 
     assert (strict.returncode, lenient.returncode) == (4, 0)

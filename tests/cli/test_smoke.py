@@ -107,58 +107,37 @@ def test_errors_are_below_the_table(smoked: Smoked, specs: dict[str, Path]) -> N
     assert re.fullmatch(r"4 of 8 passed in \d+\.\d s", last)
 
 
-def test_faults_of_a_refused_spec_are_shown_with_their_places(smoked: Smoked) -> None:
-    """Faults of the spec alone, and faults found with the data."""
+def test_stderr_has_the_faults_and_a_line_per_trial(smoked: Smoked, specs: dict[str, Path]) -> None:
+    """Faults of the spec alone, and faults found with the data; no noise."""
     err = smoked.answer.stderr
+    lines = [line for line in err.splitlines() if line.startswith(("passed", "failed"))]
 
     assert "did you mean 'units'?" in err
     assert "the model has 4 outputs, but iris has 3 classes: units must be 3" in err
     assert err.count("^^^") >= 2
     assert "Traceback" not in err
-
-
-def test_off_a_terminal_there_is_a_line_per_trial_and_no_noise(
-    smoked: Smoked, specs: dict[str, Path]
-) -> None:
-    lines = [
-        re.sub(r"\d+\.\d\d s$", "", line)
-        for line in smoked.answer.stderr.splitlines()
-        if line.startswith(("passed", "failed"))
-    ]
-
-    assert lines == [
+    assert [re.sub(r"\d+\.\d\d s$", "", line) for line in lines] == [
         f"passed, expect skipped  {specs['expects']}  real rows  ",
         f"failed  {specs['lost']}  real rows  ",
         "passed  digits  real rows  ",
         "passed  boston  real rows  ",
         "passed  imdb  synthetic rows  ",
     ]
-    assert not re.search("TensorFlow|rebuild|cuda|XLA", smoked.answer.stderr, re.IGNORECASE)
+    assert not re.search("TensorFlow|rebuild|cuda|XLA", err, re.IGNORECASE)
 
 
-def test_junit_has_a_case_per_spec(smoked: Smoked) -> None:
+def test_junit_and_the_summary_of_github_are_written(smoked: Smoked) -> None:
     root = ElementTree.parse(smoked.folder / "junit.xml").getroot()
+    summary = (smoked.folder / "summary.md").read_text()
     kinds = {
-        Path(case.attrib["name"]).stem: [sign.tag for sign in case if sign.tag != "system-out"]
+        Path(case.attrib["name"]).stem: element.tag
         for case in root.iter("testcase")
+        for element in case
+        if element.tag != "system-out"
     }
 
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("8", "1", "3")
-    assert kinds == {
-        "expects": [],
-        "lost": ["failure"],
-        "broken": ["error"],
-        "misfit": ["error"],
-        "nowhere": ["error"],
-        "digits": [],
-        "boston": [],
-        "imdb": [],
-    }
-
-
-def test_results_are_appended_to_the_summary_of_github(smoked: Smoked) -> None:
-    summary = (smoked.folder / "summary.md").read_text()
-
+    assert kinds == {"lost": "failure", "broken": "error", "misfit": "error", "nowhere": "error"}
     assert summary.startswith("Before.\n### nnrun smoke\n\n| spec | data | seconds | result |\n")
     assert "| imdb | synthetic rows | " in summary
 
@@ -175,9 +154,7 @@ def test_kept_runs_are_marked_as_smoke_tests(smoked: Smoked) -> None:
     assert {record["seed"] for record in records.values()} == {5}
     assert {len(run.history()) for run in runs} == {1}
     assert records["boston"]["fold"] == 1
-
-
-def test_nothing_is_downloaded_and_no_cache_is_made(smoked: Smoked) -> None:
+    # Nothing is downloaded.
     assert not (smoked.folder / "none" / "datasets").exists()
 
 
