@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from nnrun.cli import console
 from nnrun.cli.list import count_runs
 from nnrun.cli.verb import Json, Runs, exit_codes
 from nnrun.errors import CommandError, NnrunError
-from nnrun.runs import cleaning, layout
+from nnrun.runs import Run, cleaning, layout
 from nnrun.runs.cleaning import Plan, Rules, RunInfo, Standing
 from nnrun.spec.text import format_size
 
@@ -29,6 +29,7 @@ NO_FILTER = (
 
 
 Status = StrEnum("Status", ["failed", "interrupted", "crashed"])
+Content = TypeVar("Content")
 
 
 def clean(
@@ -81,7 +82,9 @@ def clean(
         )
         if not rules.are_given:
             raise CommandError(NO_FILTER)
-        runs = list(_read_all(root))
+        if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
+            raise CommandError(f"{root} is itself a run; delete it from its parent folder")
+        runs = list(_read_all(cleaning.removable(root), cleaning.read))
         standings = _rank(runs) if keep_best else None
         plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
         leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
@@ -128,28 +131,20 @@ def _folder(path: Path, root: Path) -> Path:
     return root / absolute.name
 
 
-def _read_all(root: Path) -> Iterator[RunInfo]:
+def _read_all(runs: Iterable[Run], read: Callable[[Run], Content]) -> Iterator[Content]:
     """Reads all runs; reports and keeps those that cannot be read."""
-    if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
-        raise CommandError(f"{root} is itself a run; delete it from its parent folder")
-    for run in cleaning.removable(root):
+    for run in runs:
         try:
-            yield cleaning.read(run)
+            yield read(run)
         except NnrunError as error:
             console.stderr().print(f"skipped: {error}")
 
 
 def _rank(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
-    """Ranks the runs; one that cannot be read has no rank and is kept."""
-    from nnrun.analysis.compare import read, standings
+    from nnrun.analysis.compare import read
+    from nnrun.analysis.compare.table import standings
 
-    facts = []
-    for info in runs:
-        try:
-            facts.append(read(info.run))
-        except NnrunError as error:
-            console.stderr().print(f"skipped: {error}")
-    return standings(facts)
+    return standings(_read_all((info.run for info in runs), read))
 
 
 def _confirm(*, yes: bool) -> bool:

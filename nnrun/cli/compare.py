@@ -177,7 +177,7 @@ def _columns(comparison: Comparison) -> Iterator[list[Text]]:
     from nnrun.analysis.compare import formats
 
     names = [column.name for column in comparison.columns]
-    # `epochs` stands for `training.epochs` where no other key ends so.
+    # `training.epochs` is shortened to `epochs` unless another key has the same last part.
     count = Counter(name.rpartition(".")[2] for name in names)
     for name, column in zip(names, comparison.columns, strict=True):
         last = name.rpartition(".")[2]

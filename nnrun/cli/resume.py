@@ -37,6 +37,8 @@ def resume(
     Example: nnrun resume runs/20260101-120000-digits
     """
     with exit_codes():
+        from nnrun.cli import summary
+
         record = Run(path).record()
         if record.kind == "fold":
             raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
@@ -47,7 +49,9 @@ def resume(
             loaded = _load(run, epochs, force=force)
             is_complete = record.epochs == loaded.experiment.training.epochs
             if record.status == layout.FINISHED and is_complete:
-                _report_finished(run, json=json)
+                if json:
+                    console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
+                console.stderr().print(f"{console.relative_path(run.path)} is finished")
             else:
                 _resume(run, loaded, workers, force=force, json=json)
         finally:
@@ -87,20 +91,16 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
             f"resume with it, or `nnrun train {path}` to start again"
         )
     more = [] if epochs is None else [f"training.epochs={epochs}"]
-    if epochs is not None and epochs < (done := _epochs(run)):
-        raise CommandError(f"{run.path} has {done} epochs already; --epochs must be larger")
+    folds = [Run(file.parent) for file in run.path.glob(f"fold-*/{layout.RUN}")]
+    trained = max(len(part.history()) for part in (run, *folds))
+    if epochs is not None and epochs < trained:
+        raise CommandError(f"{run.path} has {trained} epochs already; --epochs must be larger")
     overrides = [
         override
         for override in record.overrides
         if not (more and override.startswith("training.epochs="))
     ]
     return replace(specs.read_spec(path, more), overrides=(*overrides, *more))
-
-
-def _epochs(run: Run) -> int:
-    """Number of trained epochs; for k-fold runs the maximum over all folds."""
-    folds = [Run(file.parent) for file in run.path.glob(f"fold-*/{layout.RUN}")]
-    return max(len(part.history()) for part in (run, *folds))
 
 
 def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
@@ -133,11 +133,3 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
         if json:
             console.print_json({"schema_version": 1, "runs": entries})
     raise typer.Exit(code)
-
-
-def _report_finished(run: Run, *, json: bool) -> None:
-    from nnrun.cli import summary
-
-    if json:
-        console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
-    console.stderr().print(f"{console.relative_path(run.path)} is finished")

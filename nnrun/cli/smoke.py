@@ -306,7 +306,7 @@ class SmokeProgress(Observer):
         self.stage("training")
 
     def notice(self, text: str) -> None:
-        """Logs a notice; about a few rows it is no news for the user."""
+        """Logs a notice, which matters little for a few rows."""
         self._noise.note(f"note: {text}")
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:

@@ -55,11 +55,11 @@ def train(
     with exit_codes():
         try:
             # All specs are read before the first is trained, so that errors show at once.
-            loaded = [each for path in paths for each in _load(path, overrides, expect, seeds)]
+            loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
             last = Last()
             codes = [
-                train_and_report(each, folder_maker(each, root), entries, quiet=json, last=last)
-                for each in loaded
+                train_and_report(spec, folder_maker(spec, root), entries, quiet=json, last=last)
+                for spec in loaded
             ]
             if seeds and not json:
                 _print_spreads(entries)

@@ -49,14 +49,14 @@ class Verified:
         judged: the comparisons and the verdict.
         causes: likely causes of differences.
         repeated: folder of the repetition, if it is kept.
-        again: verdict of comparing a second repetition with the first, if no cause was found.
+        second_verdict: of a second repetition and the first, if no cause was found.
     """
 
     subject: VerifyTarget
     judged: Judged
     causes: Sequence[Cause]
     repeated: Path | None = None
-    again: str | None = None
+    second_verdict: str | None = None
 
 
 def verify(
@@ -102,7 +102,10 @@ def verify(
                         _show(verified, console.stdout())
             except NnrunError as error:
                 console.print_error(error)
-                entry = {"path": str(path), "verdict": None, "error": _one_line(error)}
+                faults = error.faults if isinstance(error, SpecError) else ()
+                lines = [f"{fault.code} {fault.path}: {fault.message}" for fault in faults]
+                reason = "; ".join(lines) or str(error)
+                entry = {"path": str(path), "verdict": None, "error": reason}
                 code = error.exit_code
             entries.append(entry)
             codes.append(code)
@@ -111,12 +114,6 @@ def verify(
         elif checks:
             _print_file_totals(checks)
         raise typer.Exit(max(codes))
-
-
-def _one_line(error: NnrunError) -> str:
-    if isinstance(error, SpecError):
-        return "; ".join(f"{fault.code} {fault.path}: {fault.message}" for fault in error.faults)
-    return str(error)
 
 
 def _check_files(path: Path, *, quiet: bool) -> Checked:
@@ -159,15 +156,15 @@ def _verify(
         repeated = _repeat(subject, root, workers)
         judged = judging.judge(path, repeated, subject.damaged, tolerance=tolerance)
         likely: list[Cause] = []
-        again = None
+        second_verdict = None
         if judged.verdict != judging.IDENTICAL:
             evidence = causes.Evidence(judged, subject.run, UnverifiedRun(repeated))
             likely = causes.find(evidence)
         if any(cause.kind == causes.UNKNOWN for cause in likely):
             # Without a cause, a second repetition shows whether the experiment repeats at all.
             second = _repeat(subject, root, workers)
-            again = judging.judge(repeated, second, (), tolerance=tolerance).verdict
-        return Verified(subject, judged, likely, repeated if keep else None, again)
+            second_verdict = judging.judge(repeated, second, (), tolerance=tolerance).verdict
+        return Verified(subject, judged, likely, repeated if keep else None, second_verdict)
 
 
 def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
@@ -253,7 +250,7 @@ def _sentences(verified: Verified) -> Iterator[str]:
             yield f"likely cause: {cause.text}"
             continue
         yield f"no cause found: {cause.text}"
-        yield REPEATS if verified.again == "identical" else f"{DIFFERS}; {BUG}"
+        yield REPEATS if verified.second_verdict == "identical" else f"{DIFFERS}; {BUG}"
     if verified.repeated:
         yield f"the repetition is in {console.relative_path(verified.repeated)}"
 
@@ -298,7 +295,7 @@ def _formatted(value: object) -> str:
 def _as_json(verified: Verified) -> dict[str, object]:
     judged, subject = verified.judged, verified.subject
     kept = {"repetition": str(verified.repeated)} if verified.repeated else {}
-    again = {"second_repetition": verified.again} if verified.again else {}
+    second = {"second_repetition": verified.second_verdict} if verified.second_verdict else {}
     return {
         "path": str(subject.run.path),
         "name": subject.run.record().name,
@@ -308,7 +305,7 @@ def _as_json(verified: Verified) -> dict[str, object]:
         "comparisons": [_comparison(file, judged.tolerance) for file in judged.comparisons],
         "damaged": [{"file": damage.file, "reason": damage.reason} for damage in judged.damaged],
         "causes": [asdict(cause) for cause in verified.causes],
-        **again,
+        **second,
         **kept,
     }
 

@@ -169,7 +169,7 @@ class _Relay(Observer):
         try:
             self._line.send(ObserverCall(method, arguments))
         except OSError:
-            # The main process is gone. Interrupt once: the calls that follow save the results.
+            # The main process has ended. Interrupt once: later calls save the results.
             self._is_connected = False
             raise KeyboardInterrupt from None
 
