@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from nnrun.spec.profile import Kind
 from nnrun.types import Array, Column, Dataset, Sequences
 
-Kind = Literal["texts", "images", "table"]
-
 # Images sampled for their edge brightness: at most so many, and so many bytes.
-_ENOUGH = 1000
-_BYTES = 32 * 2**20
+_MAX_ROWS = 1000
+_MAX_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -50,17 +48,13 @@ def of(dataset: Dataset) -> InputSchema:
             "table", x.shape[1:], dataset.features, dataset.target, columns=dataset.columns
         )
     highest = dataset.highest or float(x[:].max()) or 1.0
-    enough = max(1, min(_ENOUGH, _BYTES // math.prod(x.shape[1:])))
-    some = x[:: max(1, len(x) // enough)]
-    return InputSchema("images", x.shape[1:], (), dataset.target, highest, edge(some) / highest)
+    rows = max(1, min(_MAX_ROWS, _MAX_BYTES // math.prod(x.shape[1:])))
+    sample = x[:: max(1, len(x) // rows)]
+    return InputSchema("images", x.shape[1:], (), dataset.target, highest, edge(sample) / highest)
 
 
 def edge(images: Array) -> float:
-    """The median border pixel.
-
-    Args:
-        images: shape `(rows, height, width)` or `(rows, height, width, channels)`.
-    """
-    outermost = np.ones(images.shape[1:3], dtype=bool)
-    outermost[1:-1, 1:-1] = False
-    return float(np.median(images[:, outermost]))
+    """The median border pixel of images of shape `(rows, height, width)`, or with channels last."""
+    border = np.ones(images.shape[1:3], dtype=bool)
+    border[1:-1, 1:-1] = False
+    return float(np.median(images[:, border]))

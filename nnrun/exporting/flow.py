@@ -55,12 +55,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ComparedRows:
-    """Prepared rows on which the export and Keras are compared.
-
-    Args:
-        x: shape `(rows, …)`.
-        source: `TEST` or `RANDOM`.
-    """
+    """Prepared rows on which the export and Keras are compared; from `TEST` or `RANDOM`."""
 
     x: Array
     source: str
@@ -68,13 +63,7 @@ class ComparedRows:
 
 @dataclass(frozen=True)
 class Exported:
-    """An export and its comparison with Keras.
-
-    Args:
-        path: of the file or folder.
-        batch: number of rows per call; None for any number.
-        difference: the largest one; at most `tolerance`.
-    """
+    """An export and its comparison with Keras; a `batch` of None is any number of rows per call."""
 
     path: Path
     format: Format

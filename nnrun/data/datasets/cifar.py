@@ -24,23 +24,9 @@ def cifar10(spec: Cifar10) -> Dataset:
     Returns:
         Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 9.
     """
-    return read_cifar10(fetch_bytes(CIFAR10), spec)
-
-
-def cifar100(spec: Cifar100) -> Dataset:
-    """The rows of `keras.datasets.cifar100.load_data`; labels have one axis.
-
-    Returns:
-        Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 99, or 0 to 19 for
-        `label_mode: coarse`.
-    """
-    return read_cifar100(fetch_bytes(CIFAR100), spec)
-
-
-def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
-    """Reads and closes a trusted archive: its batches are pickles."""
     trains = [f"data_batch_{number}" for number in range(1, 6)]
-    batches = _batches(archive, "cifar-10-batches-py", [*trains, "test_batch", "batches.meta"])
+    names = [*trains, "test_batch", "batches.meta"]
+    batches = _batches(fetch_bytes(CIFAR10), "cifar-10-batches-py", names)
     return Dataset(
         spec.name,
         _split([batches[name] for name in trains], b"labels"),
@@ -50,9 +36,14 @@ def read_cifar10(archive: IO[bytes], spec: Cifar10) -> Dataset:
     )
 
 
-def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
-    """Reads and closes a trusted archive: its batches are pickles."""
-    batches = _batches(archive, "cifar-100-python", ["train", "test", "meta"])
+def cifar100(spec: Cifar100) -> Dataset:
+    """The rows of `keras.datasets.cifar100.load_data`; labels have one axis.
+
+    Returns:
+        Images of shape `(rows, 32, 32, 3)`, uint8; labels are 0 to 99, or 0 to 19 for
+        `label_mode: coarse`.
+    """
+    batches = _batches(fetch_bytes(CIFAR100), "cifar-100-python", ["train", "test", "meta"])
     labels = f"{spec.label_mode}_labels".encode()
     return Dataset(
         spec.name,
@@ -64,6 +55,7 @@ def read_cifar100(archive: IO[bytes], spec: Cifar100) -> Dataset:
 
 
 def _batches(archive: IO[bytes], folder: str, names: Sequence[str]) -> dict[str, Batch]:
+    """Reads and closes a trusted archive: its batches are pickles."""
     batches = {}
     # In the order of the archive, because a step back would unpack the stream again. Closed at the
     # end, because the archive is as large as the images.

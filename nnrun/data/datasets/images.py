@@ -42,9 +42,6 @@ def images(spec: Images) -> Dataset:
     """Images of shape `(rows, height, width, channels)`, uint8 from 0 to 255.
 
     Each file is read once before training, so that a damaged one is found at once.
-
-    Raises:
-        DataError: a folder cannot be read, or a file in it is not an image.
     """
     folder = Path(spec.path)
     classes = _classes(folder)

@@ -18,9 +18,6 @@ def npz(spec: Npz) -> Dataset:
     """Arrays named as in Keras's files: `x_train`, `y_train`, `x_test`, `y_test`; or `x` and `y`.
 
     Whole numbers from 0 are classes, other numbers are values to predict.
-
-    Raises:
-        DataError: the file cannot be read, or its arrays do not match.
     """
     path = Path(spec.path)
     arrays = _read(path)

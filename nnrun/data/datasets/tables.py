@@ -83,11 +83,7 @@ def is_number(cell: str) -> bool:
 
 
 def csv(spec: Csv) -> Dataset:
-    """A CSV file: a table of shape `(rows, features)`, float64; NaN where a value is missing.
-
-    Raises:
-        DataError: it cannot be read, or a cell does not fit its column.
-    """
+    """A CSV file: a table of shape `(rows, features)`, float64; NaN where a value is missing."""
     return _dataset(spec, [_read_csv(path, spec.separator) for path in spec.files])
 
 

@@ -77,9 +77,6 @@ def text(spec: Text) -> Dataset:
     """Texts as word indices; every word of the file has one, in alphabetical order.
 
     The step `vectorize` selects the words of the model from the training rows.
-
-    Raises:
-        DataError: a file cannot be read, or a text has no class.
     """
     path = Path(spec.path)
     texts, labels = _read(path, spec)

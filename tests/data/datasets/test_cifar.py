@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnrun.data import datasets
 from nnrun.data.datasets import cifar
 from nnrun.spec.dataset import Cifar10, Cifar100
 from nnrun.types import Array
@@ -61,9 +62,12 @@ def archive_100(tmp_path: Path) -> Path:
     )
 
 
-def test_cifar10_is_read_in_the_order_of_batches(archive_10: Path) -> None:
+def test_cifar10_is_read_in_the_order_of_batches(
+    archive_10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Colours are the last axis, labels have one axis, and the archive names the classes."""
-    dataset = cifar.read_cifar10(archive_10.open("rb"), Cifar10(name="cifar10"))
+    monkeypatch.setattr(cifar, "fetch_bytes", lambda _: archive_10.open("rb"))
+    dataset = datasets.load(Cifar10(name="cifar10"))
     images = np.asarray(dataset.train.x)
 
     assert (images.shape, images.dtype) == ((10, 32, 32, 3), np.uint8)
@@ -83,9 +87,14 @@ def test_cifar10_is_read_in_the_order_of_batches(archive_10: Path) -> None:
     ids=["fine", "coarse"],
 )
 def test_cifar100_has_fine_and_coarse_labels(
-    archive_100: Path, spec: Cifar100, labels: list[int], classes: tuple[str, ...]
+    archive_100: Path,
+    spec: Cifar100,
+    labels: list[int],
+    classes: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`label_mode` selects both labels and names."""
-    dataset = cifar.read_cifar100(archive_100.open("rb"), spec)
+    monkeypatch.setattr(cifar, "fetch_bytes", lambda _: archive_100.open("rb"))
+    dataset = datasets.load(spec)
 
     assert (dataset.train.y.tolist(), dataset.classes) == (labels, classes)
