@@ -10,7 +10,10 @@ import keras
 import numpy as np
 import pytest
 
+from nnrun.experiment import fold
 from nnrun.runs import Run, layout
+from nnrun.spec.loading import load
+from nnrun.types import Observer
 
 
 def test_the_spec_of_a_run_repeats_it_to_the_byte(
@@ -37,6 +40,20 @@ def test_the_spec_of_a_run_repeats_it_to_the_byte(
         assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
 
 
+def test_each_model_is_built_with_default_keras_settings(trained: tuple[Any, Path]) -> None:
+    keras.config.set_floatx("float64")
+    keras.config.set_epsilon(0.1)
+    keras.config.set_image_data_format("channels_first")
+    prepared = fold.load_and_prepare(load(trained[1] / layout.SPEC).experiment)
+    setup = fold.build(prepared, Observer())
+
+    assert {weight.dtype for weight in setup.model.weights} == {"float32"}
+    assert keras.config.floatx() == "float32"
+    assert keras.config.epsilon() == 1e-7
+    assert keras.config.image_data_format() == "channels_last"
+
+
+@pytest.mark.slow
 def test_the_users_keras_settings_change_nothing(
     trained: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
 ) -> None:

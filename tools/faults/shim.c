@@ -1,4 +1,4 @@
-/* A file layer that fails when it is told to.
+/* A file layer that fails on demand.
 
    Loaded with LD_PRELOAD it stands between a program and the C library. It counts the calls that
    would change something under one folder, and makes one of them, or all from one on, fail, write
@@ -6,8 +6,8 @@
    starts, all calls go through. What stdio writes by itself inside the C library is not seen; of
    stdio only `fopen`, `fwrite` and `fflush` are, which TensorFlow uses.
 
-   With FAULTS_CLOCK=SECONDS in the environment, or after `faults_stop_clock`, the time of day stands
-   still at that second. */
+   With FAULTS_CLOCK=SECONDS in the environment, or after `faults_stop_clock`, the time of day is
+   always that second. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,17 +30,17 @@ enum { FAIL_ONCE, FAIL_ON, HALF_ONCE, HALF_THEN_FAIL, KILL, HALF_THEN_KILL };
 enum verdict { PASS, FAIL, HALF };
 
 static char watched[PATH_MAX];
-static size_t length; /* of `watched`; 0 where nothing is armed */
+static size_t length; /* of `watched`; 0 if nothing is armed */
 static long chosen;
 static int reason, action, trace = -1;
 static atomic_long calls;
 
 /* Args: a folder without links in its path; the number of the call, from 1, or 0 for none; the
-   error of a call that fails; one of the actions; a descriptor that is told of every call, or -1. */
-void faults_arm(const char *folder, long number, int error, int what, int told)
+   error of a call that fails; one of the actions; a descriptor to log every call to, or -1. */
+void faults_arm(const char *folder, long number, int error, int what, int log)
 {
     snprintf(watched, sizeof watched, "%s", folder);
-    chosen = number, reason = error, action = what, trace = told;
+    chosen = number, reason = error, action = what, trace = log;
     atomic_store(&calls, 0);
     length = strlen(watched);
 }
@@ -157,7 +157,7 @@ WRITES(sendfile64, (int descriptor, int from, off64_t *at, size_t size),
 
 size_t fwrite(const void *data, size_t each, size_t size, FILE *file)
 {
-    /* Standard error is where TensorFlow's threads speak, in no order. */
+    /* TensorFlow's threads write to standard error, in no fixed order. */
     enum verdict verdict = fileno(file) == 2 ? PASS : judge_descriptor("write", fileno(file));
     if (verdict == FAIL)
         FAILED(0);
@@ -269,11 +269,11 @@ OF_DESCRIPTOR(ftruncate64, "truncate", (int descriptor, off64_t size), (descript
 
 /* The time of day. */
 
-static long second; /* at which it stands still; 0 where it does not */
+static long second; /* the fixed time; 0 if the clock runs */
 
 void faults_stop_clock(long at) { second = at; }
 
-__attribute__((constructor)) static void heed_environment(void)
+__attribute__((constructor)) static void read_environment(void)
 {
     const char *at = getenv("FAULTS_CLOCK");
     second = at ? atol(at) : 0;

@@ -86,11 +86,8 @@ def _spread(values: Sequence[float], ratios: Sequence[float]) -> dict[str, float
 
 
 def spreads(
-    metrics: Sequence[Mapping[str, float | None] | None], folds: Sequence[Fold]
+    metrics: Sequence[Mapping[str, float | None]], folds: Sequence[Fold]
 ) -> dict[str, dict[str, object]]:
-    """`spread` of each metric; `metrics` has one mapping per fold, None if a fold has none."""
-    names = dict.fromkeys(name for values in metrics if values for name in values)
-    return {
-        name: spread([values.get(name) if values else None for values in metrics], folds)
-        for name in names
-    }
+    """`spread` of each metric; `metrics` has one mapping per fold, empty if a fold has none."""
+    names = dict.fromkeys(name for values in metrics for name in values)
+    return {name: spread([values.get(name) for values in metrics], folds) for name in names}

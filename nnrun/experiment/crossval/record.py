@@ -154,7 +154,7 @@ class CrossValidationRun:
         minima = _smoothed_minima(mean, rule) if rule else {}
         method, best = _best_epoch(list(metrics.values()), mean, minima)
         in_curve = best if best and best <= len(mean) else None
-        folds = [metrics.get(fold.number) for fold in self.folds]
+        folds = [metrics.get(fold.number, TrainMetrics()) for fold in self.folds]
         seconds = [values.seconds for values in metrics.values()]
         spent = {
             "total": self.seconds,
@@ -169,17 +169,15 @@ class CrossValidationRun:
             {
                 "schema_version": layout.SCHEMA_VERSION,
                 "epochs": len(mean),
-                "fold_epochs": [fold.epochs if fold else None for fold in folds],
+                "fold_epochs": [None if fold.is_empty else fold.epochs for fold in folds],
                 "monitor": mean.monitor,
                 "best_epoch": best,
                 "best_epoch_by": method,
                 "ddof": averages.DDOF,
                 "confidence": averages.CONFIDENCE,
-                "initial": averages.spreads([f.initial if f else None for f in folds], self.folds),
-                "train": averages.spreads([f.train if f else None for f in folds], self.folds),
-                "validation": averages.spreads(
-                    [fold.validation if fold else None for fold in folds], self.folds
-                ),
+                "initial": averages.spreads([fold.initial for fold in folds], self.folds),
+                "train": averages.spreads([fold.train for fold in folds], self.folds),
+                "validation": averages.spreads([fold.validation for fold in folds], self.folds),
                 "last": mean.row(len(mean) - 1) if len(mean) else {},
                 "best": mean.row(in_curve - 1) if in_curve else {},
                 **({"smoothed": {**rule.model_dump(), **minima}} if rule else {}),
