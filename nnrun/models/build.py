@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
+from keras import KerasTensor
 from tensorflow.python.framework import ops
 
 from nnrun.errors import DataError, IncompatibleSpec
@@ -16,14 +17,7 @@ from nnrun.models import components, structure
 from nnrun.models.components import Named
 from nnrun.models.structure import LayerSize, Structure
 from nnrun.spec import catalogue
-from nnrun.spec.component import (
-    APPLICATION,
-    COMPOSITES,
-    MERGES,
-    Component,
-    as_stack,
-    layer_names,
-)
+from nnrun.spec.component import APPLICATION, COMPOSITES, MERGES, Component, as_stack, layer_names
 from nnrun.spec.tree import KeyPath
 
 # What Keras and TensorFlow raise when a layer does not fit its input. Not all errors of operations:
@@ -106,9 +100,7 @@ class _Builder:
     layers: list[Named]
     names: frozenset[str] = frozenset()
 
-    def apply(
-        self, component: Component, inputs: keras.KerasTensor, path: KeyPath
-    ) -> keras.KerasTensor:
+    def apply(self, component: Component, inputs: KerasTensor, path: KeyPath) -> KerasTensor:
         """The output of a layer or composite at a path of the spec."""
         name = component.name
         inside = _Builder(self.layers, self.names | layer_names(component))
@@ -132,28 +124,24 @@ class _Builder:
         return inside.add(layer, outputs)
 
     def add(
-        self, layer: keras.Layer, outputs: keras.KerasTensor, frozen: Sequence[keras.Layer] = ()
-    ) -> keras.KerasTensor:
+        self, layer: keras.Layer, outputs: KerasTensor, frozen: Sequence[keras.Layer] = ()
+    ) -> KerasTensor:
         """Adds a layer that was applied, and returns its output."""
         named = Named(layer, self.names, layer.trainable, frozen)
         named.set_frozen(frozen=False)
         self.layers.append(named)
         return outputs
 
-    def apply_stack(
-        self, layers: object, inputs: keras.KerasTensor, path: KeyPath
-    ) -> keras.KerasTensor:
+    def apply_stack(self, layers: object, inputs: KerasTensor, path: KeyPath) -> KerasTensor:
         """The output of a stack inside a composite."""
         for index, value in enumerate(as_stack(layers)):
-            component = catalogue.parse_component("layers", value)
-            inputs = self.apply(
-                component, inputs, (*path, index) if isinstance(layers, list) else path
-            )
+            at = (*path, index) if isinstance(layers, list) else path
+            inputs = self.apply(catalogue.parse_component("layers", value), inputs, at)
         return inputs
 
     def apply_composite(
-        self, component: Component, inputs: keras.KerasTensor, path: KeyPath
-    ) -> keras.KerasTensor:
+        self, component: Component, inputs: KerasTensor, path: KeyPath
+    ) -> KerasTensor:
         """The output of a composite; ValueError if its branches do not fit together."""
         arguments = component.arguments
         match component.name:
@@ -175,7 +163,7 @@ class _Builder:
                 merge = getattr(keras.layers, arguments.get("merge", MERGES[0]).capitalize())()
         return self.add(merge, merge(outputs))
 
-    def apply_network(self, component: Component, inputs: keras.KerasTensor) -> keras.KerasTensor:
+    def apply_network(self, component: Component, inputs: KerasTensor) -> KerasTensor:
         """The output of a network of `keras.applications`."""
         accepted = catalogue.arguments("layers", APPLICATION)
         defaults = {name: argument.default for name, argument in accepted.items()}
