@@ -283,7 +283,7 @@ def remove(run: Run) -> None:
         RunError: it is running, or cannot be deleted; then either nothing is deleted, or the rest
             is one of the `leftovers`.
     """
-    message = f"{run.path} cannot be removed"
+    message = f"{run.path} cannot be deleted"
     if is_at_work(run):
         raise RunError(f"{message}: it is running")
     for folder in (run.path.parent, *(Path(folder) for folder, _, _ in os.walk(run.path))):
@@ -313,5 +313,5 @@ def remove_leftover(hidden: Path) -> None:
         except FileNotFoundError:
             continue  # another process deletes it too
         except OSError as error:
-            message = f"{hidden} is removed only in part: {reason(error)}; the next clean goes on"
+            message = f"{hidden} is deleted only in part: {reason(error)}; the next `nnrun clean` continues"
             raise RunError(message) from error

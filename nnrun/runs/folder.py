@@ -203,7 +203,7 @@ class Folder:
             else:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise RunError(f"{path}: cannot be removed: {reason(error)}") from error
+            raise RunError(f"{path}: cannot be deleted: {reason(error)}") from error
 
     def write_record(self, record: Mapping[str, object]) -> None:
         """Writes `run.json`."""
@@ -231,8 +231,10 @@ class Folder:
 
     def _content(self) -> dict[str, object]:
         """The keys of `run.json` in their order, without its digest."""
-        path = self.path / layout.RUN
-        stamp = _stamp(path)
+        path, stamp = self.path / layout.RUN, None
+        with suppress(OSError):
+            status = path.stat()
+            stamp = status.st_mtime_ns, status.st_ino, status.st_size
         if stamp is None or self._cache.stamp != stamp:
             content = self._parsed(layout.RUN, self._bytes(layout.RUN))
             if not isinstance(content, dict) or not checksum_matches(content):
@@ -317,15 +319,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Changes with the file; None if it cannot be read."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 def as_json(value: object) -> str:

@@ -39,7 +39,7 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, object]
                 break
             path = root / f"{stem}-{number}"
     except OSError as error:
-        raise RunError(f"{root}: no run folder can be made here: {reason(error)}") from error
+        raise RunError(f"{root}: cannot create a run folder: {reason(error)}") from error
     return _start(path, name, now, record)
 
 
@@ -62,7 +62,7 @@ def create_part(
             shutil.rmtree(path)
         path.mkdir()
     except OSError as error:
-        raise RunError(f"{path}: the folder cannot be made: {reason(error)}") from error
+        raise RunError(f"{path}: cannot be created: {reason(error)}") from error
     return _start(path, name, now, record)
 
 

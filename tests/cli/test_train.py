@@ -144,7 +144,7 @@ def test_an_unwritable_folder_of_runs_is_an_error(
     answer = nnrun("train", configs / "digits.yaml", "--runs", root)
 
     assert answer.returncode == 1
-    assert answer.stderr == f"error: {root}: no run folder can be made here: Not a directory\n"
+    assert answer.stderr == f"error: {root}: cannot create a run folder: Not a directory\n"
 
 
 def test_a_full_disk_fails_the_run_and_leaves_no_incomplete_file(

@@ -220,7 +220,7 @@ def test_targets_of_links_stay_when_a_run_is_deleted(run: Run, tmp_path: Path) -
 def test_a_running_run_cannot_be_deleted(root: Path) -> None:
     run = runs.create(root, "a", now=NOW, record={})
 
-    with pytest.raises(RunError, match=r"a cannot be removed: it is running$"):
+    with pytest.raises(RunError, match=r"a cannot be deleted: it is running$"):
         cleaning.remove(run)
     assert run.status() == layout.RUNNING
 
@@ -291,7 +291,7 @@ def test_a_run_with_a_read_only_folder_stays_complete(run: Run, locked: str) -> 
     before = sorted(run.path.rglob("*"))
     folder.chmod(0o500)
     try:
-        with pytest.raises(RunError, match=f"a cannot be removed: {folder} is read-only$"):
+        with pytest.raises(RunError, match=f"a cannot be deleted: {folder} is read-only$"):
             cleaning.remove(run)
         assert sorted(run.path.rglob("*")) == before
     finally:

@@ -238,7 +238,7 @@ def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError) as error:
         runs.create(root, "a", now=NOW, record={})
 
-    assert str(error.value) == f"{root}: no run folder can be made here: Not a directory"
+    assert str(error.value) == f"{root}: cannot create a run folder: Not a directory"
 
 
 def test_a_run_whose_record_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:

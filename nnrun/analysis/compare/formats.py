@@ -96,7 +96,9 @@ def sentences(comparison: Comparison) -> list[str]:
     if any(is_spread(value) for column in comparison.columns for value in column.values):
         lines.append("± is the standard deviation over folds or seeds (ddof 1)")
     for run in comparison.repeated:
-        lines.append(f"{run.run.path.name} repeats a seed, and is left out")
+        lines.append(
+            f"{run.run.path.name} has the same spec and seed as another run and is left out"
+        )
     if comparison.seeds:
         lines.append(over_seeds(comparison.seeds, comparison.metric))
     if len(comparison.entries) == 1:

@@ -85,7 +85,7 @@ class Comparison:
     def unfinished(self) -> tuple[str, ...]:
         """A sentence for each entry that is not ranked, because it is not finished."""
         return tuple(
-            f"{label} is {entry.status}, and not judged"
+            f"{label} is {entry.status}, so it is not ranked"
             for label, entry in zip(self.labels, self.entries, strict=True)
             if not entry.is_finished
         )

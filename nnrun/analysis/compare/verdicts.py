@@ -116,7 +116,7 @@ def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Ent
     if first.split != second.split:
         what = "folds are" if one.has_folds else "rows held out are"
         return f"the split differs: the {what} not the same (split_digest)"
-    return f"one is judged by {one.judged} rows, the other by {other.judged} rows"
+    return f"one is ranked by {one.judged} rows, the other by {other.judged} rows"
 
 
 def _against_best(
@@ -147,17 +147,13 @@ def _against_best(
         for (verdict, estimate), p in zip(tested, adjusted, strict=True)
     ]
     if len(entries) > TESTED:
-        reason = f"of so many only the best {TESTED} are"
+        reason = f"only the best {TESTED} are"
         untested.append(Verdict(label(best), f"{len(entries) - TESTED} more", UNTESTED, reason))
     return [*verdicts, *untested]
 
 
 def _estimate(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
-    """The compared metric and the estimate; or the reason why no test is possible.
-
-    Raises:
-        RunError: predictions cannot be read.
-    """
+    """The compared metric and the estimate; or the reason why no test is possible."""
     if first.is_group or second.is_group:
         return _of_seeds(first, second, metric)
     if first.first.has_folds:
@@ -171,26 +167,28 @@ def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
     if (len(one), len(other)) != (len(first.runs), len(second.runs)):
         return f"{metric} is not a number for every seed"
     estimate = statistics.of_seeds(one, other)
-    return (f"{rows} {metric}", estimate) if estimate else "no seed makes any difference"
+    return (f"{rows} {metric}", estimate) if estimate else "the metric is the same for all seeds"
 
 
 def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
     values = [entry.first.folds(metric) for entry in (first, second)]
     folds = first.first.record.folds or []
     if len({len(folds), *map(len, values)}) > 1 or not all(fold.train for fold in folds):
-        return "their metrics are not of as many folds as they have"
+        return "their metrics have another number of folds"
     both = [
         (one, other)
         for one, other in zip(*values, strict=True)
         if one is not None and other is not None
     ]
     if len(both) < 2:
-        return "fewer than two folds are there of both"
+        return "fewer than two folds have results of both"
     ratio = float(np.mean([fold.validation / fold.train for fold in folds]))
     one, other = zip(*both, strict=True)
     estimate = statistics.of_folds(one, other, ratio=ratio)
     return (
-        (f"validation {metric}", estimate) if estimate else "they differ by the same in every fold"
+        (f"validation {metric}", estimate)
+        if estimate
+        else "the difference is the same in every fold"
     )
 
 
@@ -200,12 +198,12 @@ def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
     except RunError as error:
         return str(error)
     if one is None or other is None:
-        return "the predictions are not there"
+        return "there are no predictions"
     if one.name != other.name:
         return f"one is scored by {one.name}, the other by {other.name}"
     if not (np.array_equal(one.rows, other.rows) and np.array_equal(one.target, other.target)):
         return "the predictions are not of the same rows"
     estimate = statistics.of_rows(one.values, other.values)
     if estimate.effect and (estimate.effect > 0) != one.upwards:
-        return f"{metric} has no value per row, and by the {one.name} the order is the other"
+        return f"{metric} has no value per row, and the {one.name} ranks them the other way round"
     return f"{first.first.judged} {one.name}", estimate

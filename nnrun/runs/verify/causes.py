@@ -156,10 +156,8 @@ def _config_changes(evidence: Evidence, *, other_keras: bool) -> list[str]:
 
 
 def _resealed(judged: Judged) -> Iterator[Cause]:
-    """Files that were edited and listed with a new digest.
-
-    Equal epochs lead to equal weights, and equal weights to equal predictions and metrics.
-    """
+    """Files that were edited together with their checksums."""
+    # Equal epochs lead to equal weights, and equal weights to equal predictions and metrics.
     by_part: dict[str, dict[str, bool]] = {}
     for comparison in judged.comparisons:
         same = by_part.setdefault(comparison.part, {})
@@ -170,6 +168,6 @@ def _resealed(judged: Judged) -> Iterator[Cause]:
         for origin, word in ((layout.JOURNAL, "epochs"), (layout.MODEL, "weights")):
             if edited and same.get(origin):
                 names = join_words(edited, "and")
-                text = f"{names} edited and sealed anew, as the {word} are bit-identical"
+                text = f"{names} edited and given a new checksum, as the {word} are bit-identical"
                 yield Cause("sealed anew", text)
                 break

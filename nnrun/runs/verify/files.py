@@ -167,7 +167,10 @@ class UnverifiedRun(Run):
         if name not in (layout.JOURNAL, layout.HISTORY):
             # Seconds depend on the clock, not on the computation.
             values = {key: value for key, value in content.items() if key != "seconds"}
-            return {path: _leaf(value) for path, value in flat(values)}
+            return {
+                path: np.array(value, float) if type(value) in (int, float) else str(value)
+                for path, value in flat(values)
+            }
         try:
             # None, which stands for NaN, becomes NaN.
             return {key: np.array(values[:epochs], float) for key, values in content.items()}
@@ -190,11 +193,6 @@ def flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
             yield from flat(item, f"{path}[{index}]")
     else:
         yield path, value
-
-
-def _leaf(value: object) -> Array | str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return np.array(value, dtype=float) if is_number else str(value)
 
 
 @dataclass(frozen=True)
@@ -247,7 +245,7 @@ def verify_target(path: Path) -> VerifyTarget:
     if record.kind == "fold":
         raise CommandError(f"{path} is a fold; `nnrun verify {path.resolve().parent}` verifies all")
     if record.verb not in ("train", "kfold"):
-        raise CommandError(f"{path} is no training, but of `nnrun {record.verb}`")
+        raise CommandError(f"{path} is a run of `nnrun {record.verb}`, which cannot be repeated")
     if status == layout.RUNNING:
         raise CommandError(f"{path} is still running, as process {record.pid}")
     if not run.holds(layout.SPEC):

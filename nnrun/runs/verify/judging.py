@@ -174,10 +174,7 @@ def pairs(kept: Path, repeated: Path) -> Iterator[Pair]:
 
 
 def _compare(pair: Pair) -> Iterator[Comparison]:
-    """Compares all files, or only the epochs of an unfinished run.
-
-    The model of a stopped run may come from the middle of an epoch.
-    """
+    """Compares all files, or only the epochs of a stopped run: its model may be within an epoch."""
     if pair.is_whole:
         for name in _KINDS:
             yield from _compare_file(pair, name, None)
@@ -326,11 +323,7 @@ def _relative(old: Array, new: Array, differs: Array, *, by_value: bool) -> floa
 
 @contextmanager
 def _open_model(path: Path) -> Iterator[Leaves]:
-    """The arrays of a model by name, such as `layers/dense/vars/0`; each is read when indexed.
-
-    Raises:
-        RunError: it is not a Keras file.
-    """
+    """The arrays of a model by name, such as `layers/dense/vars/0`; each is read when indexed."""
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(path))

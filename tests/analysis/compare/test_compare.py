@@ -144,7 +144,10 @@ def test_a_repeated_seed_counts_once_and_is_named(make: Any, answers: Answers) -
 
     assert len(grouped([*runs, other])[0].runs) == 2
     assert [run.run.path for run in comparison.repeated] == [runs[0].run.path]
-    assert f"{runs[0].run.path.name} repeats a seed, and is left out" in sentences(comparison)
+    assert (
+        f"{runs[0].run.path.name} has the same spec and seed as another run and is left out"
+        in sentences(comparison)
+    )
 
 
 def test_seeds_of_a_single_experiment_are_a_row_each(make: Any, answers: Answers) -> None:
@@ -170,7 +173,7 @@ def test_experiments_are_compared_over_their_seeds(make: Any, answers: Answers) 
 def test_seeds_without_variance_cannot_be_tested(make: Any, answers: Answers) -> None:
     runs = seeds(make, "a", [answers(190)] * 2) + seeds(make, "b", [answers(9)] * 2, **NINE)
 
-    assert only(compare(runs)).reason == "no seed makes any difference"
+    assert only(compare(runs)).reason == "the metric is the same for all seeds"
 
 
 def test_a_seed_without_a_value_is_not_tested(make: Any, answers: Answers) -> None:
@@ -225,7 +228,7 @@ def test_only_the_best_of_many_are_tested(make: Any, answers: Answers) -> None:
     *tested, rest = compare(runs).verdicts
 
     assert len(tested) == TESTED - 1
-    assert rest.sentence() == "run24 and 5 more are not tested: of so many only the best 20 are"
+    assert rest.sentence() == "run24 and 5 more are not tested: only the best 20 are"
 
 
 OTHER_DATA = {"record": {"data_digest": "other"}}
@@ -296,7 +299,7 @@ def test_an_unfinished_run_comes_last_and_is_not_judged(
     assert best(comparison, "test_accuracy") == 190 / 200
     assert column(comparison, "test_accuracy")[3] is None
     assert [verdict.second for verdict in comparison.verdicts] == ["a"]
-    assert f"half is {status}, and not judged" in sentences(comparison)
+    assert f"half is {status}, so it is not ranked" in sentences(comparison)
 
 
 def test_folds_of_one_cross_validation_are_different_runs(make: Any, answers: Answers) -> None:
@@ -351,7 +354,9 @@ def test_a_metric_without_a_value_per_row_is_tested_by_right_answers(
     assert only(compare(runs)).metric == "test share of right answers"
 
     runs = [with_auc(make, "a", answers(150), 0.99), with_auc(make, "b", answers(190), 0.8)]
-    reason = "auc has no value per row, and by the share of right answers the order is the other"
+    reason = (
+        "auc has no value per row, and the share of right answers ranks them the other way round"
+    )
     assert (only(compare(runs)).verdict, only(compare(runs)).reason) == ("not tested", reason)
 
 
