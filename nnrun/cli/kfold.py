@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, specs
-from nnrun.cli.train import Folder, folder_maker
+from nnrun.cli.train import folder_maker
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers, exit_codes
 from nnrun.errors import SpecError
 from nnrun.runs import layout
@@ -17,6 +17,7 @@ from nnrun.training.backend import Interrupts
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import FoldProgress
+    from nnrun.experiment.fold import Folder
     from nnrun.spec.loading import Loaded
 
 

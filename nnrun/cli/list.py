@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from nnrun.cli import console, summary
 from nnrun.cli.verb import Json, RunFolder, Runs, exit_codes
@@ -22,18 +21,22 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
     Example: nnrun list --runs runs
     """
     with exit_codes():
-        rows: list[Any] = []
+        entries: list[dict[str, object]] = []
+        rows = []
         total = 0
         for run in find(root):
             try:
                 size = disk_usage(run.path)
-                rows.append(summary.as_json(run) | {"bytes": size} if json else _row(run, size))
+                if json:
+                    entries.append(summary.as_json(run) | {"bytes": size})
+                else:
+                    rows.append(_row(run, size))
                 total += size
             except NnrunError as error:
                 # A broken folder must not hide the other runs.
                 console.print_error(error)
         if json:
-            console.print_json({"schema_version": 1, "runs": rows, "bytes": total})
+            console.print_json({"schema_version": 1, "runs": entries, "bytes": total})
         elif not rows:
             console.stderr().print(f"no runs in {console.relative_path(root)}")
         else:

@@ -204,18 +204,14 @@ def _from_table(data: Path, target: str | None, path: Path) -> Draft:
     elif target not in table.columns:
         present = join_words([quote(name) for name in table.columns], "and")
         raise CommandError(f"--target: {data.name} has no column {quote(target)}; it has {present}")
-    raw, notes = _adapted_to_table(table, target, data, path)
+    draft = _adapted_to_table(table, target, data, path)
     if separator != ",":
-        raw["dataset"]["separator"] = separator
-    text = raw["dataset"].get("text")
-    by = f", by {text}" if text else ""
-    return _draft(raw, f"{target}{by}, from {data.name}", path, *notes)
+        draft.raw["dataset"]["separator"] = separator
+    return draft
 
 
-def _adapted_to_table(
-    table: TableSummary, target: str, data: Path, path: Path
-) -> tuple[dict[str, Any], list[str]]:
-    """A spec for the features of a table, with notes."""
+def _adapted_to_table(table: TableSummary, target: str, data: Path, path: Path) -> Draft:
+    """A spec for the features of a table."""
     from nnrun.spec.profile import UNNAMED
 
     column = table.columns[target]
@@ -230,7 +226,8 @@ def _adapted_to_table(
         [text] = [*unnamed, *names]
         raw = _adapted("functions", data, path, outputs=outputs)
         raw["dataset"] |= {"target": target, "text": text}
-        return raw, [f"{quote(target)} is predicted from {quote(text)}"]
+        note = f"{quote(target)} is predicted from {quote(text)}"
+        return _draft(raw, f"{target}, by {text}, from {data.name}", path, note)
     if not features:
         raise CommandError(f"{data.name} has no column to predict {quote(target)} from")
     raw = _adapted("flowers" if classes else "cars", data, path, outputs=outputs)
@@ -246,7 +243,7 @@ def _adapted_to_table(
         notes.append("column without a name is ignored: probably row numbers")
     if names:
         notes.append(f"ignored, almost every value is unique: {join_words(names, 'and')}")
-    return raw, notes
+    return _draft(raw, f"{target}, from {data.name}", path, *notes)
 
 
 def _separator(data: Path) -> str:

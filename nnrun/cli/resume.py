@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -106,7 +106,7 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
 def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
     old = run.record()
 
-    def folder(record: dict[str, Any]) -> Run:
+    def folder(record: dict[str, object]) -> Run:
         from nnrun.runs.run import differences, reopen_record
 
         changes = list(differences(old, record))

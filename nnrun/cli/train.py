@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,11 +19,9 @@ from nnrun.training.backend import Interrupts
 
 if TYPE_CHECKING:
     from nnrun.cli.progress import TrainingProgress
+    from nnrun.experiment.fold import Folder
     from nnrun.experiment.setup import TrainingSetup
     from nnrun.spec.loading import Loaded
-
-Folder = Callable[[dict[str, Any]], Run]
-"""Creates the folder of a run, or reopens it, with the given record."""
 
 
 @dataclass
@@ -97,11 +94,8 @@ def _print_spreads(entries: list[dict[str, object]]) -> None:
 
 def folder_maker(loaded: Loaded, root: Path) -> Folder:
     """Creates a new run folder when it is called."""
-
-    def create(record: dict[str, Any]) -> Run:
-        return runs.create(root, loaded.experiment.name, now=datetime.now(), record=record)
-
-    return create
+    name = loaded.experiment.name
+    return lambda record: runs.create(root, name, now=datetime.now(), record=record)
 
 
 def train_and_report(

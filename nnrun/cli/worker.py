@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nnrun.cli.entry import collect_seldom
 from nnrun.errors import NnrunError
@@ -140,7 +140,7 @@ class _Worker:
         return None
 
 
-def _folder(whole: Run, job: Job, record: dict[str, Any]) -> Run:
+def _folder(whole: Run, job: Job, record: dict[str, object]) -> Run:
     """The folder of a job: of a stopped run if it can be resumed, or a new one."""
     from nnrun.experiment import resume
     from nnrun.runs.run import is_same
