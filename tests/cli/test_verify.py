@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +48,13 @@ def folder(trained: tuple[Any, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def answer(folder: Path, nnrun: Any) -> Any:
+def answer(folder: Path, nnrun: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The answer of one command for all of them, which leaves no temporary folder."""
-    temporary = set(Path(tempfile.gettempdir()).glob("nnrun-*"))
+    temporary = tmp_path_factory.mktemp("temporary")
     names = ("same", "stopped", "edited", "broken", "nowhere")
-    answer = nnrun("verify", "--json", *(folder / name for name in names))
-    assert set(Path(tempfile.gettempdir()).glob("nnrun-*")) <= temporary
+    runs = (folder / name for name in names)
+    answer = nnrun("verify", "--json", *runs, env={"TMPDIR": str(temporary)})
+    assert not list(temporary.glob("nnrun-*"))
     return answer
 
 
