@@ -22,7 +22,7 @@ from nnrun.spec.suggest import edit_distance
 from nnrun.training.backend import Noise
 
 if TYPE_CHECKING:
-    from nnrun.spec.keys import Key, Section
+    from nnrun.spec.keys import Section
 
 VALUE_WIDTH = 34
 """Longer values and defaults are wrapped."""
@@ -94,18 +94,12 @@ def _table(section: Section, *, mark: str = "") -> list[list[str]]:
     """A header and a row per key; a list of names has no values and defaults."""
     rows = [["key", "value", "default", "meaning"]]
     for key in section.keys:
-        default = _default(key, mark)
+        default = key.fallback or "needed" if key.fallback or key.required else "none"
+        if default == "none" and key.default not in ("", [], {}):
+            default = f"{mark}{json.dumps(key.default)}{mark}".replace('"', "")
         rows.append([f"{mark}{key.name}{mark}", key.value or "", default, key.meaning])
     has_values = any(key.value is not None for key in section.keys)
     return rows if has_values else [[row[0], row[-1]] for row in rows]
-
-
-def _default(key: Key, mark: str) -> str:
-    if key.fallback or key.required:
-        return key.fallback or "needed"
-    if key.default in ("", [], {}):
-        return "none"
-    return f"{mark}{json.dumps(key.default)}{mark}".replace('"', "")
 
 
 def explain(
@@ -141,22 +135,19 @@ def _code(word: str) -> str:
     Raises:
         CommandError: there is no such code.
     """
-    code, known = f"NN{word.upper().removeprefix('NN')}", all_rules()
-    if code in known:
+    code, rules = f"NN{word.upper().removeprefix('NN')}", all_rules()
+    if code in rules:
         return code
-    near = next((other for other in known if edit_distance(code, other, most=1) is not None), None)
+    near = next((other for other in rules if edit_distance(code, other, most=1) is not None), None)
     hint = f"; did you mean '{near}'?" if near else ";"
     raise CommandError(f"there is no code '{word}'{hint} `nnrun explain` lists all")
 
 
 def _paragraphs(code: str, rule: Rule, width: int) -> list[str]:
-    parts = [f"{code}  {rule.rule}"]
     fields = {"why": rule.reason, "symptom": rule.symptom, "fix": rule.fix}
-    parts += [f"{word}: {text}" for word, text in fields.items() if text]
-    paragraphs = [textwrap.fill(part, width) for part in parts]
-    if rule.example:
-        paragraphs.append(textwrap.indent(rule.example, "    "))
-    return paragraphs
+    texts = [f"{code}  {rule.rule}", *(f"{word}: {text}" for word, text in fields.items() if text)]
+    example = [textwrap.indent(rule.example, "    ")] if rule.example else []
+    return [*(textwrap.fill(text, width) for text in texts), *example]
 
 
 def schema(

@@ -61,11 +61,11 @@ def new(
     """
     with exit_codes():
         from nnrun.spec import schema
+        from nnrun.spec.dataset import DATASETS
         from nnrun.spec.dumping import dump_commented
-        from nnrun.spec.language import data_sets
 
         path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
-        is_name = source in specs.shipped_names() or source in data_sets()
+        is_name = source in specs.shipped_names() or source in DATASETS
         draft = None if is_name else _from_user_data(source, target, path)
         if target is not None and not (draft and "target" in draft.raw["dataset"]):
             raise CommandError("--target: only a table has a column to predict")
@@ -122,16 +122,16 @@ def _from_shipped(source: str, path: Path) -> Draft:
 
 def _shipped_spec(source: str) -> Path:
     """The shipped spec of that name, or else the one with the shortest name for that data set."""
-    from nnrun.spec.language import data_sets
+    from nnrun.spec.dataset import DATASETS
     from nnrun.spec.loading import load
 
     paths = {name: specs.shipped_folder() / f"{name}.yaml" for name in specs.shipped_names()}
     if source in paths:
         return paths[source]
     for name in sorted(paths, key=len):
-        if source in data_sets() and load(paths[name]).experiment.dataset.name == source:
+        if source in DATASETS and load(paths[name]).experiment.dataset.name == source:
             return paths[name]
-    words = sorted({*paths, *data_sets()})
+    words = sorted({*paths, *DATASETS})
     guess = nearest(source, words)
     hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(words)}"
     raise CommandError(f"there is no spec or data set '{source}'; {hint}")

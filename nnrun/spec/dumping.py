@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from nnrun.spec.component import Component, Spec
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.keys import meaning, nested, summary
+from nnrun.spec.keys import meaning, summary
+from nnrun.spec.language import models
 from nnrun.spec.prepare import Step
 from nnrun.spec.text import escape_json
 from nnrun.spec.tree import scalar
@@ -37,16 +38,15 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-def _inline(dumper: yaml.SafeDumper, value: _Inline) -> yaml.Node:
-    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
-
-
 _Dumper.add_representer(str, _string)
-_Dumper.add_representer(_Inline, _inline)
+_Dumper.add_representer(
+    _Inline,
+    lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True),
+)
 
 
 def _as_yaml(value: object, *, flow: bool = False) -> str:
-    text: str = yaml.dump(
+    return yaml.dump(
         value,
         Dumper=_Dumper,
         sort_keys=False,
@@ -54,7 +54,6 @@ def _as_yaml(value: object, *, flow: bool = False) -> str:
         width=sys.maxsize,
         default_flow_style=flow,
     )
-    return text
 
 
 def dump(experiment: Experiment) -> str:
@@ -132,7 +131,7 @@ def _used(name: str, value: object, written: object, comment: str) -> Iterator[L
     if isinstance(value, Spec) and not isinstance(value, Component):
         yield f"{name}:", comment
         yield from _indented(INDENT, _part(value))
-    elif isinstance(value, tuple) and isinstance(written, tuple) and not all(map(_is_bare, value)):
+    elif isinstance(value, tuple) and isinstance(written, tuple) and any(map(_is_long, value)):
         yield f"{name}:", comment
         yield from _indented(f"{INDENT}- ", map(_item, value, written))
     else:
@@ -143,7 +142,7 @@ def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
     """An unset key with its default, or with the defaults of a mapping."""
     is_needed = field.is_required()
     default = None if is_needed else field.get_default(call_default_factory=True)
-    below = nested(field.annotation)
+    below = [model for model in models(field.annotation) if not issubclass(model, Component)]
     if below and (default is None or isinstance(default, Spec)):
         yield f"{name}:", meaning(field)
         for key, inner in below[0].model_fields.items():
@@ -157,9 +156,9 @@ def _indented(start: str, lines: Iterable[Line]) -> Iterator[Line]:
     return ((start + text, comment) for text, comment in lines)
 
 
-def _is_bare(value: object) -> bool:
-    """Whether an item of a list fits on a line with others."""
-    return not (value.arguments if isinstance(value, Component) else isinstance(value, Spec))
+def _is_long(item: object) -> bool:
+    """Whether an item of a list needs a line of its own."""
+    return bool(item.arguments) if isinstance(item, Component) else isinstance(item, Spec)
 
 
 def _item(value: object, written: object) -> Line:

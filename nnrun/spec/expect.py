@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import operator
 import re
 from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -14,13 +14,7 @@ from pydantic_core import PydanticCustomError
 from nnrun.spec.tree import scalar
 
 EXAMPLE = "'>= 0.85' or '0.8 to 0.9'"
-_COMPARE = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+_COMPARE = {">=": ge, "<=": le, "==": eq, ">": gt, "<": lt}
 _COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*(\S.*?)\s*\Z")
 _RANGE = re.compile(r"\s*(\S.*?)\s+to\s+(\S.*?)\s*\Z")
 _UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9}
@@ -56,29 +50,21 @@ def parse_gate(value: object) -> Gate:
         >>> parse_gate("0.8 to 0.9").holds(0.85), parse_gate("<= 2 MB").holds(2_100_000)
         (True, False)
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ValueError(value)  # equal to no result
-        return Gate(str(value), (("==", value),))
-    if not isinstance(value, str):
-        value = ""
-    if match := _COMPARISON.match(value):
-        return Gate(value.strip(), ((match[1], _number(match[2])),))
-    if match := _RANGE.match(value):
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if match := _COMPARISON.match(text):
+        return Gate(text, ((match[1], _number(match[2])),))
+    if match := _RANGE.match(text):
         low, high = _number(match[1]), _number(match[2])
         if low > high:
             raise ValueError(value)
-        return Gate(value.strip(), ((">=", low), ("<=", high)))
-    return Gate(value.strip(), (("==", _number(value.strip())),))
+        return Gate(text, ((">=", low), ("<=", high)))
+    return Gate(text, (("==", _number(text)),))
 
 
 def _number(text: str) -> float:
     match = _NUMBER.match(text)
-    number = scalar(match[1]) if match else text
-    unit = _UNITS.get(match[2].lower()) if match else None
-    if unit is None or isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise ValueError(text)
-    if number != number:  # noqa: PLR0124 - NaN
+    number, unit = (scalar(match[1]), _UNITS.get(match[2].lower())) if match else (None, None)
+    if unit is None or number is None or isinstance(number, (bool, str)) or math.isnan(number):
         raise ValueError(text)
     return number * unit
 

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from nnrun.errors import CommandError
 from nnrun.spec import catalogue, language
 from nnrun.spec.component import STACKS, Argument, Component, Spec
-from nnrun.spec.dataset import DatasetBase
+from nnrun.spec.dataset import DATASETS, DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES
 from nnrun.spec.prepare import STEPS
@@ -68,12 +68,8 @@ EXTENDS = Key(
     "text",
     default="",
 )
-BLOCKS = Key(
-    "blocks",
-    "Reusable stacks of layers for `model`: `parameters` and `layers` by name.",
-    "mapping",
-    default={},
-)
+_STACKS = "Reusable stacks of layers for `model`: `parameters` and `layers` by name."
+BLOCKS = Key("blocks", _STACKS, "mapping", default={})
 
 
 def parts() -> tuple[Section, ...]:
@@ -90,7 +86,7 @@ def datasets() -> tuple[Section, ...]:
     """Every dataset with its arguments, without `prepare`, which all datasets share."""
     return tuple(
         _section(name, cls, kind="dataset", hidden=("name", "prepare"))
-        for name, cls in language.data_sets().items()
+        for name, cls in DATASETS.items()
     )
 
 
@@ -120,11 +116,6 @@ def _key(name: str, field: FieldInfo) -> Key:
         value += " or `null`"
     plain = list(default) if isinstance(default, tuple) else default
     return Key(name, meaning(field), value, default=plain)
-
-
-def nested(annotation: object) -> tuple[type[BaseModel], ...]:
-    """The mappings in a type, without Keras components."""
-    return tuple(m for m in language.models(annotation) if not issubclass(m, Component))
 
 
 def summary(cls: type[BaseModel]) -> str:
@@ -211,21 +202,17 @@ def kind(annotation: object, metadata: Sequence[object] = ()) -> str:
 def _range(metadata: Sequence[object]) -> str:
     """Bounds in words; pydantic keeps them one by one or in a field."""
     flat = [bound for holder in metadata for bound in getattr(holder, "metadata", (holder,))]
-    limits = [(name, getattr(bound, name, None)) for bound in flat for name in _BOUNDS]
-    words = [
-        f"{_BOUNDS[name]} {limit:g}"
-        for name, limit in limits
-        if limit is not None and abs(limit) < _HUGE
+    limits = [
+        (word, getattr(bound, name, _HUGE)) for bound in flat for name, word in _BOUNDS.items()
     ]
+    words = [f"{word} {limit:g}" for word, limit in limits if abs(limit) < _HUGE]
     return f" {' and '.join(words)}" if words else ""
 
 
 GROUPS: dict[str, Callable[[], tuple[Section, ...]]] = {
     "spec": parts,
-    "steps": steps,
-    "prepare": steps,
-    "datasets": datasets,
-    "dataset": datasets,
+    **dict.fromkeys(("steps", "prepare"), steps),
+    **dict.fromkeys(("datasets", "dataset"), datasets),
 }
 # Types of arguments that are Keras components or files.
 _VALUES = {
@@ -259,7 +246,11 @@ def look_up(word: str) -> tuple[Section, ...]:
     sections = _part(word) or (*named, *_keras(word), *_single(word))
     if not sections:
         first = [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
-        near = nearest(word, [*first, *_words()])
+        words = [
+            name for part in everything() for name in (part.title, *(k.name for k in part.keys))
+        ]
+        words += [name for kind in NOUNS for name in catalogue.names(kind)]
+        near = nearest(word, [*first, *words])
         hint = f"did you mean '{near}'?" if near else f"there are {join_words(first, 'and')}"
         raise CommandError(f"there is no key or name '{word}'; {hint}")
     return sections
@@ -311,11 +302,3 @@ def _value(argument: Argument) -> str:
     words = [f"`{choice}`" for choice in argument.choices]
     types = [TYPES[name].removeprefix("a ") for name in argument.types if name != "null"]
     return join_words(words or types, "or")
-
-
-def _words() -> Iterator[str]:
-    for section in everything():
-        yield section.title
-        yield from (key.name for key in section.keys)
-    for kind in NOUNS:
-        yield from catalogue.names(kind)

@@ -10,10 +10,9 @@ from typing import get_args
 from pydantic import BaseModel
 
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import Step
-from nnrun.spec.tree import KeyPath, dotted
+from nnrun.spec.tree import KeyPath
 
 FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz": "npz"}
 """The dataset for user data, by file ending."""
@@ -35,9 +34,8 @@ def key_names(loc: tuple[str | int, ...]) -> list[str]:
             candidates = tagged
         elif holding:
             candidates = list(models(holding[0].model_fields[str(part)].annotation))
-    names = dict.fromkeys(
-        key for model in candidates for key in model.model_fields if key != "step"
-    )
+    names = dict.fromkeys(key for model in candidates for key in model.model_fields)
+    names.pop("step", None)
     return [*names, *EARLIER] if candidates == [Experiment] else list(names)
 
 
@@ -49,24 +47,6 @@ def homes(key: str) -> tuple[KeyPath, ...]:
         ((('training',),), ((), ('dataset',)))
     """
     return tuple(section for section, names in sections().items() if key in names)
-
-
-def where(section: KeyPath) -> str:
-    """A section in words.
-
-    Example:
-        >>> where(("validation", "kfold")), where(())
-        ('under validation.kfold', 'at the top level')
-    """
-    return f"under {dotted(section)}" if section else "at the top level"
-
-
-@cache
-def data_sets() -> dict[str, type[DatasetBase]]:
-    """Every dataset by name."""
-    annotation = Experiment.model_fields["dataset"].annotation
-    datasets = (model for model in models(annotation) if issubclass(model, DatasetBase))
-    return {_tag(model) or "": model for model in datasets}
 
 
 def models(annotation: object) -> Iterator[type[BaseModel]]:
@@ -91,7 +71,7 @@ def sections() -> dict[KeyPath, frozenset[str]]:
     """Every section of a spec with its keys; `dataset` has those of all datasets."""
     keys: dict[KeyPath, frozenset[str]] = {(): frozenset(EARLIER)}
     for section, model in walk_models(Experiment):
-        keys[section] = keys.get(section, frozenset()) | frozenset(model.model_fields)
+        keys[section] = keys.get(section, frozenset()) | model.model_fields.keys()
     return keys
 
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from nnrun.spec import catalogue, codes, expect
-from nnrun.spec.dataset import DatasetBase
-from nnrun.spec.language import FILES, UNREADABLE, data_sets, homes, key_names, where
+from nnrun.spec.dataset import DATASETS, DatasetBase
+from nnrun.spec.language import FILES, UNREADABLE, homes, key_names
 from nnrun.spec.prepare import STEPS
 from nnrun.spec.suggest import (
     LIST,
@@ -42,15 +42,12 @@ _SENTENCES: dict[KeyPath, str] = {
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {
-    "int_type": WHOLE,
-    "int_from_float": WHOLE,
+    **dict.fromkeys(("int_type", "int_from_float"), WHOLE),
     "float_type": NUMBER,
     "bool_type": TRUTH,
     "string_type": "text",
-    "tuple_type": LIST,
-    "list_type": LIST,
-    "model_type": MAPPING,
-    "dict_type": MAPPING,
+    **dict.fromkeys(("tuple_type", "list_type"), LIST),
+    **dict.fromkeys(("model_type", "dict_type"), MAPPING),
 }
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -70,12 +67,7 @@ _OF_FIT = {
 
 
 def problems(error: ValidationError, raw: Mapping[str, object]) -> Iterator[Problem]:
-    """One problem per path, from pydantic's errors.
-
-    Args:
-        error: of the whole spec.
-        raw: the invalid spec.
-    """
+    """One problem per path, from pydantic's errors of a whole spec."""
     paths: set[KeyPath] = set()
     for details in (*error.errors(include_url=False), *_hidden(error, raw.get("dataset"))):
         if details["type"] == "too_short" and details["input"]:
@@ -100,7 +92,7 @@ def _hidden(error: ValidationError, dataset: object) -> list[ErrorDetails]:
         own = {*key_names(("dataset",))} - {"name", *DatasetBase.model_fields}
         dataset = {key: value for key, value in dataset.items() if key not in own}
     try:
-        data_sets().get(name, DatasetBase).model_validate({**dataset, "name": name})
+        DATASETS.get(name, DatasetBase).model_validate({**dataset, "name": name})
     except ValidationError as inner:
         loc = ("dataset", name) if name else ("dataset",)
         errors = inner.errors(include_url=False)
@@ -125,10 +117,10 @@ def _written_path(loc: tuple[str | int, ...], raw: object) -> KeyPath:
 
 def _dataset_name(dataset: object) -> str | None:
     """The name of the dataset, or of the one probably meant."""
-    name, known = dataset.get("name") if isinstance(dataset, dict) else None, data_sets()
+    name = dataset.get("name") if isinstance(dataset, dict) else None
     if not isinstance(name, str):
         return None
-    return name if name in known else nearest(name, known)
+    return name if name in DATASETS else nearest(name, DATASETS)
 
 
 def _problem(path: KeyPath, details: ErrorDetails) -> Problem:
@@ -164,8 +156,8 @@ def _other(path: KeyPath, details: ErrorDetails) -> Problem:
         case "clash":
             return Problem("NN111", (*path, context["key"]), details["msg"])
         case "component":
-            message = f"must be a name, or one name with its arguments, got {quote(value)}"
-            return Problem("NN115", path, message)
+            message = "must be a name, or one name with its arguments"
+            return Problem("NN115", path, f"{message}, got {quote(value)}")
         case "gate":
             message = f"must be a comparison such as {expect.EXAMPLE}, got {quote(value)}"
             return Problem("NN119", path, message)
@@ -227,7 +219,7 @@ def _without_tag(path: KeyPath, value: object) -> Problem:
     if isinstance(value, dict):
         return Problem("NN102", (*path, "name"), "is missing", at=path, key=True)
     message = f"must be the name of a dataset, or a mapping with a name, got {quote(value)}"
-    return Problem("NN103", path, f"{message}{hint(value, MAPPING)}")
+    return Problem("NN103", path, message + hint(value, MAPPING))
 
 
 def _unknown_tag(path: KeyPath, word: str) -> Problem:
@@ -235,7 +227,7 @@ def _unknown_tag(path: KeyPath, word: str) -> Problem:
     message, names = f"unknown step {quote(word)}", list(STEPS)
     code, at, is_step = "NN118", (*path, word), "prepare" in path
     if not is_step:
-        message, names = f"unknown dataset {quote(word)}", list(data_sets())
+        message, names = f"unknown dataset {quote(word)}", list(DATASETS)
         code, at = "NN109", (*path, "name")
     suggestion = None
     ending = word.rpartition(".")[2].lower()
@@ -256,12 +248,7 @@ def _unknown_warning(path: KeyPath, code: str) -> Problem:
 
 
 def _unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: object) -> Problem:
-    """The problem of an unknown key, with a correction if one is likely.
-
-    Args:
-        loc: pydantic's location of the mapping with the key.
-        value: of the key.
-    """
+    """An unknown key of the mapping at a pydantic location, with a correction if one is likely."""
     if path == ("extends",):
         # The path is relative to the file, which an override does not have.
         return Problem("NN101", path, "only a file can set extends", key=True)
@@ -271,7 +258,7 @@ def _unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: object) -> Pr
     if meant:
         names = join_words([dotted(name) for name in meant], "and")
         message += f"; take {names} out of it, to the top level"
-    elif not _is_file(key, parent) and (suggestion := nearest(key, allowed)):
+    elif (parent != ("dataset",) or key not in FILES) and (suggestion := nearest(key, allowed)):
         meant = ((*parent, suggestion),)
         if letter := next((letter for letter in key if not letter.isascii()), None):
             message += f", in which {letter!r} is the letter U+{ord(letter):04X}"
@@ -294,22 +281,19 @@ def _nested_sections(parent: KeyPath, value: object) -> tuple[KeyPath, ...]:
     return tuple((key,) for key in keys) if "dataset" in keys or "model" in keys else ()
 
 
-def _is_file(key: str, parent: KeyPath) -> bool:
-    """Whether a dataset has a key like `csv: data.csv`."""
-    return parent == ("dataset",) and key in FILES
-
-
 def _right_place(key: str, parent: KeyPath) -> tuple[str, tuple[KeyPath, ...]] | None:
     """Where a misplaced key belongs."""
     if parent == ("dataset",):
-        if key in data_sets():
+        if key in DATASETS:
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
-        if _is_file(key, parent):
+        if key in FILES:  # such as `csv: data.csv`
             return f"; write 'name: {FILES[key]}', and the file as 'path'", ()
     elif "prepare" not in parent:
         if sections := homes(key):
-            places = join_words([where(section) for section in sections], "or")
-            return f"; it belongs {places}", tuple((*section, key) for section in sections)
+            places = [f"under {dotted(s)}" if s else "at the top level" for s in sections]
+            return f"; it belongs {join_words(places, 'or')}", tuple(
+                (*section, key) for section in sections
+            )
         if parent == ("training",) and key in _OF_FIT:
             return f"; {_OF_FIT[key]}", ()
         if parent == ("training",) and key in catalogue.arguments("optimizers", "SGD"):

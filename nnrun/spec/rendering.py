@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import accumulate
 
 from nnrun.errors import Fault, Place
 from nnrun.spec.text import escape_unprintable
@@ -35,12 +36,11 @@ def render(fault: Fault) -> str:
 def place_of(fault: Fault) -> dict[str, str | int | None]:
     """The place of a fault for JSON; lines and columns count from 1."""
     place = fault.place
-    return {
-        "file": place.source if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "end_column": place.column + place.length if place else None,
-    }
+    names = ("file", "line", "column", "end_column")
+    if place is None:
+        return dict.fromkeys(names)
+    values = (place.source, place.line, place.column, place.column + place.length)
+    return dict(zip(names, values, strict=True))
 
 
 def _excerpt(place: Place) -> tuple[str, str]:
@@ -52,7 +52,7 @@ def _excerpt(place: Place) -> tuple[str, str]:
     after = _safe(after.rstrip()[:LONGEST])
     room = WIDEST - min(_width(meant), WIDEST // 2)
     if _width(before) > room // 2 and _width(before + meant + after) > WIDEST:
-        before = "…" + _tail(before, room // 2)
+        before = "…" + _head(before[::-1], room // 2)[::-1]
     caret = " " * _width(before) + "^" * max(min(_width(meant), WIDEST - _width(before)), 1)
     line = before + meant + after
     if _width(line) > WIDEST:
@@ -66,23 +66,9 @@ def _safe(text: str) -> str:
 
 def _width(text: str) -> int:
     """Columns on a terminal."""
-    return sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
 
 
 def _head(text: str, width: int) -> str:
-    used = 0
-    for index, character in enumerate(text):
-        used += _columns(character)
-        if used > width:
-            return text[:index]
-    return text
-
-
-def _tail(text: str, width: int) -> str:
-    return _head(text[::-1], width)[::-1]
+    return text[: sum(columns <= width for columns in accumulate(map(_width, text)))]

@@ -19,9 +19,6 @@ from nnrun.spec.prepare import STEPS, first_argument
 
 FILE = "nnrun.schema.json"
 """Name of the shipped file, beside the shipped specs."""
-WHOLE, EXTENDING = "spec", "spec.extending"
-ALONE = "alone"
-"""The definition of names without arguments."""
 # Kinds of Keras components by key.
 _KINDS = {
     "model": "layers",
@@ -51,8 +48,8 @@ def schema() -> Schema:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "nnrun spec",
         "if": {"required": ["extends"]},
-        "then": _reference(EXTENDING),
-        "else": _reference(WHOLE),
+        "then": _reference("spec.extending"),
+        "else": _reference("spec"),
         "definitions": dict(definitions),
     }
 
@@ -128,14 +125,8 @@ def _either(*schemas: Schema) -> Schema:
 
 
 def _described(schema: Schema, text: str, default: object = _NEEDED) -> Schema:
-    """The schema with another description and default.
-
-    Args:
-        schema: with or without a description.
-        text: in Markdown.
-        default: added to the text too, because editors do not show it. Null and empty values are
-            only in the text, so that editors do not insert them.
-    """
+    """The schema with another description, in Markdown, and default."""
+    # Editors show the text only, and insert the default: so null and empty values are only in it.
     has_default = default is not _NEEDED and default not in ("", [])
     if has_default and "efault" not in text:
         text = f"{text} Default: {default if isinstance(default, str) else json.dumps(default)}."
@@ -198,9 +189,9 @@ def _spec_definitions() -> Iterator[tuple[str, Schema]]:
     spec["properties"] = {"extends": extends, "blocks": _blocks(), **spec["properties"]}
     # The default name is the file's stem.
     spec["required"] = [key for key in spec["required"] if key != "name"]
-    yield WHOLE, spec
+    yield "spec", spec
     # Required keys may be in the extended spec.
-    yield EXTENDING, _loosened(spec)
+    yield "spec.extending", _loosened(spec)
 
 
 def _step_definitions() -> Iterator[tuple[str, Schema]]:
@@ -220,12 +211,7 @@ def _step_definitions() -> Iterator[tuple[str, Schema]]:
 
 
 def _draft07(schema: Schema, key: str = "") -> Schema:
-    """A part of pydantic's schema (draft 2020-12 with `$defs`), with references expanded.
-
-    Args:
-        schema: pydantic's.
-        key: of the spec.
-    """
+    """A part of pydantic's schema (draft 2020-12 with `$defs`), with references expanded."""
     result = {name: value for name, value in schema.items() if name not in _LEFT_OUT}
     if "oneOf" in schema and "discriminator" not in schema:
         result["anyOf"] = schema["oneOf"]
@@ -278,11 +264,10 @@ def _datasets(mappings: list[Schema]) -> Schema:
 
 def _blocks() -> Schema:
     """Blocks by name; layers are not checked."""
-    layers = {"description": "Layers, with `$name` for parameters."}
-    properties: dict[str, Schema] = {
-        blocks.PARAMETERS: {"description": "Names, each with or without a default."},
-        blocks.LAYERS: {"type": "array", "minItems": 1, **layers},
-    }
+    parameters = {"description": "Names, each with or without a default."}
+    text = "Layers, with `$name` for parameters."
+    layers: Schema = {"type": "array", "minItems": 1, "description": text}
+    properties = {blocks.PARAMETERS: parameters, blocks.LAYERS: layers}
     named = {f"^{blocks.NAME}$": _mapping(properties, [blocks.LAYERS])}
     schema = {"type": "object", "patternProperties": named, "additionalProperties": False}
     return _described(schema, keys.BLOCKS.meaning)
@@ -305,7 +290,7 @@ def _keras_definitions() -> Iterator[tuple[str, Schema]]:
         yield kind, _described(_kind(kind, names), f"A Keras {keras_names.NOUNS[kind]}.")
         entries = {name: _entry(kind, name) for name in names}
         alone = {name: entry.doc for name, entry in entries.items() if not _needed(kind, entry)}
-        yield f"{kind}.{ALONE}", _word(alone)
+        yield f"{kind}.alone", _word(alone)
         if kind != "activations":
             for name in dict.fromkeys(names.values()):
                 yield f"{kind}.{name}", _arguments(kind, _entry(kind, name))
@@ -321,7 +306,7 @@ def _needed(kind: str, entry: Entry) -> list[str]:
 
 def _kind(kind: str, names: Mapping[str, str]) -> Schema:
     """A component of a kind, alone or with its arguments."""
-    alone = _reference(f"{kind}.{ALONE}")
+    alone = _reference(f"{kind}.alone")
     if kind == "activations":
         return alone
     words = {name: _reference(f"{kind}.{own}") for name, own in names.items()}
@@ -399,10 +384,10 @@ def _lone(kind: str, entry: Entry) -> Schema | None:
         return _typed(["number"])
     if first.kind == "layers":
         several = {"type": "array", "items": _reference("layers")}
-        return _either(_reference(f"layers.{ALONE}"), several)
+        return _either(_reference("layers.alone"), several)
     if first.kind == component.STACKS:
         return _value(kind, entry, first)
     if first.kind not in (None, "file"):
-        return _reference(f"{first.kind}.{ALONE}")
+        return _reference(f"{first.kind}.alone")
     types = tuple(name for name in first.types or _ANYTHING if name not in ("object", "null"))
     return _value(kind, entry, replace(first, types=types)) if types else None

@@ -30,10 +30,7 @@ _NO_COLON = "a key needs a ':' after it"
 # From messages of PyYAML (in C, then in Python) to corrections.
 _EXPLANATIONS = (
     ("did not find expected key", _INDENT),
-    (
-        "did not find expected '-' indicator",
-        "the lines above are a list, so this line must begin with '- ' or be indented",
-    ),
+    ("'-' indicator", "the lines above are a list; begin this line with '- ', or indent it"),
     ("expected <block end>", _INDENT),
     ("expected <document start>", "has several documents, or text after its end"),
     ("block sequence entries are not allowed", "a list must begin on a line of its own"),
@@ -43,10 +40,7 @@ _EXPLANATIONS = (
     ("exceeded maximum nesting depth", _TOO_DEEP),
     ("undefined tag handle", "tags that begin with '!' are not allowed"),
     ("expected node content", "a value is missing here, or there is an extra ','"),
-    (
-        "expected alphabetic or numeric",
-        "'*' and '&' need a name after them; or put the value in quotes",
-    ),
+    ("alphabetic or numeric", "'*' and '&' need a name after them; or put the value in quotes"),
 )
 # PyYAML detects these at the end of the text; shown is where they begin.
 _UNCLOSED = (
@@ -153,12 +147,7 @@ def read_file(path: Path, *, most: int = MOST_VALUES) -> Document:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """The content of a file, cut a byte above the limit.
-
-    Raises:
-        OSError: it cannot be read, is a pipe or a device, which could block, or a link to another
-            kind of file.
-    """
+    """The content of a file, cut a byte above the limit; refuses what could block or be private."""
     # `nnrun check /dev/stdin`, and `<(…)` in a shell.
     is_piped = path.parts[:2] == ("/", "dev")
     # A link may lead to a private file, and faults quote lines.
@@ -223,28 +212,24 @@ class _Reader:
     def document(self, root: KeyPath) -> Node | None:
         """The only document of the text; None if it is empty."""
         if match := _UNPRINTABLE.search(self.text):
-            before = _BREAK.split(self.text[: match.start()])
-            place = self.place(len(before) - 1, len(before[-1]))
             message = f"contains the character U+{ord(match[0]):04X}; remove it"
-            raise self.stop("NN002", message, place)
+            before = _BREAK.split(self.text[: match.start()])
+            raise self.stop("NN002", message, self.place(len(before) - 1, len(before[-1])))
         self.parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self.text)
         try:
-            return self._only_document(root)
+            self.next()
+            if not isinstance(self.next(), yaml.DocumentStartEvent):
+                return None
+            node = self.node(self.next(), root, 1)
+            self.next()
+            if isinstance(event := self.next(), yaml.DocumentStartEvent):
+                message = "has several documents; a spec is one mapping"
+                raise self.stop("NN004", message, self.span(event))
+            return node
         except yaml.MarkedYAMLError as error:
             line, column, message = _explain(error, self.lines)
             code = "NN007" if message == _TOO_DEEP else "NN002"
             raise self.stop(code, message, self.place(line, column)) from None
-
-    def _only_document(self, root: KeyPath) -> Node | None:
-        self.next()
-        if not isinstance(self.next(), yaml.DocumentStartEvent):
-            return None
-        node = self.node(self.next(), root, 1)
-        self.next()
-        if isinstance(event := self.next(), yaml.DocumentStartEvent):
-            message = "has several documents; a spec is one mapping"
-            raise self.stop("NN004", message, self.span(event))
-        return node
 
     def next(self) -> yaml.Event:
         """The next event."""
@@ -317,10 +302,9 @@ class _Reader:
             return node.value
         if isinstance(event, yaml.ScalarEvent) and event.value.isdecimal():
             return str(event.value)  # a class in `class_weight`
-        code = "NN002"
-        if node.value == "<<":
-            code, message = "NN008", "'<<' is not supported; write out the keys"
-            message += ", or use `extends: FILE`"
+        code = "NN008" if node.value == "<<" else "NN002"
+        if code == "NN008":
+            message = "'<<' is not supported; write out the keys, or use `extends: FILE`"
         elif isinstance(node.value, (dict, tuple)):
             message = "a key must be a word, not a list or a mapping"
         else:

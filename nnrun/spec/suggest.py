@@ -17,10 +17,7 @@ FEW = 5
 
 LIST, MAPPING, NUMBER = "a list", "a mapping", "a number"
 TRUTH, WHOLE = "true or false", "a whole number"
-_TRUTHS = {
-    **dict.fromkeys(("yes", "on", "y"), "true"),
-    **dict.fromkeys(("no", "off", "n"), "false"),
-}
+_TRUTHS = dict.fromkeys(("yes", "on", "y"), "true") | dict.fromkeys(("no", "off", "n"), "false")
 _THOUSANDS = re.compile(r"\d{1,3}([ ,']\d{3})+\Z", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(\.\d+)?) ?%\Z", re.ASCII)
 _QUOTIENT = re.compile(r"(\d{1,6}\.?\d{0,6}) ?/ ?(\d{1,6}\.?\d{0,6})\Z", re.ASCII)
@@ -28,7 +25,7 @@ _COMMA = re.compile(r"(\d{1,9}),(\d{1,9})\Z", re.ASCII)
 _TUPLE = re.compile(r"\(([^()\[\]{}]{0,80})\)\Z", re.ASCII)
 _WORD = re.compile(r"[\w./-]{1,40}\Z")
 
-Known = Callable[[str], bool]
+Predicate = Callable[[str], bool]
 # Keys under which other programs put the name of a layer.
 _TAGS = ("type", "name", "class_name", "class", "layer", "kind")
 _CALL = re.compile(r"(?:\w+\.)*(\w+)(?:\((.*)\))?\Z")
@@ -43,12 +40,8 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     Ignores case, `_` and `-`. Prefers the fewest edits, up to two, then similar words.
 
     Example:
-        >>> nearest("dense", ["Dropout", "Dense"])
-        'Dense'
-        >>> nearest("mnits", ["digits", "mnist"])
-        'mnist'
-        >>> nearest("lr", ["beta_1", "learning_rate"])
-        'learning_rate'
+        >>> nearest("mnits", ["digits", "mnist"]), nearest("lr", ["beta_1", "learning_rate"])
+        ('mnist', 'learning_rate')
     """
     names = list(allowed) if _fold(word) else []
     return _mistyped(word, names) or _related(word, names)
@@ -89,15 +82,10 @@ def _are_enough(edits: int, one: str, other: str) -> bool:
     one, other = one[same:], other[same:]
     if not one or not other:
         return len(one) + len(other) <= edits
-    if edits == 0:
-        return False
-    swapped = one[1:2] == other[0] and one[0] == other[1:2]
-    return (
-        _are_enough(edits - 1, one[1:], other[1:])
-        or _are_enough(edits - 1, one[1:], other)
-        or _are_enough(edits - 1, one, other[1:])
-        or (swapped and _are_enough(edits - 1, one[2:], other[2:]))
-    )
+    rests = [(one[1:], other[1:]), (one[1:], other), (one, other[1:])]
+    if one[1:2] == other[0] and one[0] == other[1:2]:
+        rests.append((one[2:], other[2:]))
+    return edits > 0 and any(_are_enough(edits - 1, *rest) for rest in rests)
 
 
 def _mistyped(word: str, names: Sequence[str]) -> str | None:
@@ -224,24 +212,19 @@ def _fraction(text: str) -> str | None:
 
 
 def as_list(value: object) -> str | None:
-    """A Python tuple, written as a YAML list.
-
-    Example:
-        >>> as_list("(3, 3)"), as_list("three")
-        ('[3, 3]', None)
-    """
+    """A Python tuple such as `(3, 3)`, written as a YAML list."""
     match = _TUPLE.match(value) if isinstance(value, str) else None
     return f"[{match[1].strip().rstrip(',')}]" if match else None
 
 
-def advice(noun: str, value: Mapping[str, object], known: Known) -> str | None:
+def advice(noun: str, value: Mapping[str, object], is_name: Predicate) -> str | None:
     """The fault of a mapping with several keys where one component was expected.
 
     Args:
         noun: the kind of component, such as `layer`.
-        known: whether a word is the name of one.
+        is_name: whether a word is the name of one.
     """
-    names = [key for key in value if known(key)]
+    names = [key for key in value if is_name(key)]
     if len(names) > 1:
         return f"holds {join_words(names, 'and')}, but one {noun} is expected; put '- ' before each"
     if names:
@@ -249,7 +232,7 @@ def advice(noun: str, value: Mapping[str, object], known: Known) -> str | None:
         return f"{join_words(rest, 'and')} must stand below {names[0]}: indent further"
     for tag in _TAGS:
         name = value.get(tag)
-        if isinstance(name, str) and known(name):
+        if isinstance(name, str) and is_name(name):
             text = inline_component(name, {key: v for key, v in value.items() if key != tag})
             return f"must begin with the name of the {noun}: write '{text}'"
     return None
@@ -265,22 +248,20 @@ def inline_component(name: str, arguments: Mapping[str, object]) -> str:
     return f"{name}: {{{inner if short else '…'}}}"
 
 
-def rewrite_call(text: str, known: Known, first: Callable[[str], str | None]) -> str | None:
+def rewrite_call(text: str, is_name: Predicate, first: Callable[[str], str | None]) -> str | None:
     """A Python call or dotted name, rewritten as a spec has it.
 
     Args:
-        known: whether a word is a name.
+        is_name: whether a word is a name.
         first: the name of a component's first argument.
 
     Example:
-        >>> known, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get
-        >>> rewrite_call("keras.layers.Dense(16)", known, first)
-        'Dense: 16'
-        >>> rewrite_call("Dense(16, activation='relu')", known, first)
+        >>> is_name, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get
+        >>> rewrite_call("Dense(16, activation='relu')", is_name, first)
         'Dense: {units: 16, activation: relu}'
     """
     match = _CALL.match(text[:LONGEST])
-    if match is None or not known(match[1]):
+    if match is None or not is_name(match[1]):
         return None
     name, inner = match[1], (match[2] or "").strip()
     parts = [part.strip() for part in _COMMA_OUTSIDE_BRACKETS.split(inner) if part.strip()]
@@ -295,12 +276,7 @@ def rewrite_call(text: str, known: Known, first: Callable[[str], str | None]) ->
 
 
 def rewrite_assignment(text: str, accepted: Iterable[str]) -> str | None:
-    """A Python assignment, rewritten as a spec has it.
-
-    Example:
-        >>> rewrite_assignment("units=16", ["units"])
-        'units: 16'
-    """
+    """A Python assignment such as `units=16`, rewritten as a spec has it."""
     key, equals, value = text.partition("=")
     return f"{key.strip()}: {value.strip()}" if equals and key.strip() in accepted else None
 

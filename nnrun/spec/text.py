@@ -83,11 +83,6 @@ _UNICODE = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f"
 _COMMAND = r"\n(?=[ \t]*(?:::|##\[))"
 _STEERING = re.compile(f"[\x00-\x08\x0b-\x1f{_C1_AND_SURROGATES}{_UNICODE}]|{_COMMAND}")
 _UNSAFE_IN_JSON = re.compile(f"[{_C1_AND_SURROGATES}{_UNICODE}]")
-_SYMBOLS = 0x2400
-_SYMBOL_OF_DELETE = "\u2421"
-_MEANING_IN_MARKDOWN = re.compile(r"[\\|*`\[\]]")
-# The beginning of a formula in a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def escape_text(foreign: str) -> str:
@@ -100,7 +95,14 @@ def escape_text(foreign: str) -> str:
         >>> escape_text("a\x1b[31m"), escape_text("\u202eexe")
         ('a␛[31m', '�exe')
     """
-    return _STEERING.sub(_visible, foreign)
+
+    def symbol(match: re.Match[str]) -> str:
+        code = ord(match[0])
+        if code < 0x20:
+            return chr(0x2400 + code)
+        return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
+
+    return _STEERING.sub(symbol, foreign)
 
 
 def is_inert(foreign: str) -> bool:
@@ -113,13 +115,6 @@ def escape_line(foreign: str) -> str:
     return escape_text(foreign).replace("\n", "\u240a").replace("\t", " ")
 
 
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(_SYMBOLS + code)
-    return _SYMBOL_OF_DELETE if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
-
-
 def escape_json(document: str) -> str:
     """An equal JSON document with such characters escaped.
 
@@ -130,7 +125,7 @@ def escape_json(document: str) -> str:
 
 def escape_markdown(foreign: str) -> str:
     """Text that Markdown shows literally, on one line: no tag, link, image or column."""
-    escaped = _MEANING_IN_MARKDOWN.sub(r"\\\g<0>", escape_text(foreign))
+    escaped = re.sub(r"[\\|*`\[\]]", r"\\\g<0>", escape_text(foreign))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;")
     return " ".join(escaped.splitlines())
 
@@ -143,4 +138,4 @@ def escape_cell(foreign: str) -> str:
         "'=1+1"
     """
     safe = escape_text(foreign)
-    return f"'{safe}" if safe.startswith(_FORMULA) else safe
+    return f"'{safe}" if safe.startswith(("=", "+", "-", "@", "\t", "\r")) else safe

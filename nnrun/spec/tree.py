@@ -128,14 +128,12 @@ class Problem:
 
 def _uses(root: Node, at: KeyPath, place: Place) -> str:
     """The uses of the blocks on a path, unless the place is that of the use."""
-    uses = []
+    uses = ""
     for node, key in zip(list(root.along(at))[1:], at, strict=False):
         use, name = node.key, node.child("block")
-        if key != "Block" or use is None or name is None:
-            continue
-        if (use.source, use.line) != (place.source, place.line):
-            uses.append(f"{USED}{name.value} is used in line {use.line}")
-    return "".join(uses)
+        if key == "Block" and use and name and (use.source, use.line) != (place.source, place.line):
+            uses += f"{USED}{name.value} is used in line {use.line}"
+    return uses
 
 
 _WORDS: dict[str, bool | float | None] = {

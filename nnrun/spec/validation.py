@@ -78,25 +78,21 @@ class KFold(Spec):
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        drawn = {
+        others: dict[str, object] = {
             "shuffle": self.shuffle,
             "stratify": self.stratify,
-            "groups": self.groups is not None,
+            "groups": self.groups,
             "repeats": self.repeats > 1,
         }
         if self.leave_one_out:
-            _alone("leave_one_out", {"folds": self.folds, "time_series": self.time_series, **drawn})
-        if self.time_series:
-            _alone("time_series", drawn)
+            others = {"folds": self.folds, "time_series": self.time_series, **others}
+        rule = "leave_one_out" if self.leave_one_out else "time_series"
+        for key, given in others.items() if self.leave_one_out or self.time_series else ():
+            if given not in (None, False):
+                raise _clash(key, f"{key} cannot be used with {rule}, which defines the folds")
         if self.repeats > 1 and not self.shuffle:
             raise _clash("repeats", "repeats needs shuffle: true, otherwise all repeats are equal")
         return self
-
-
-def _alone(rule: str, others: Mapping[str, object]) -> None:
-    for key, given in others.items():
-        if given:
-            raise _clash(key, f"{key} cannot be used with {rule}, which defines the folds")
 
 
 class Validation(Spec):

@@ -14,7 +14,8 @@ import pytest
 
 from nnrun.errors import Fault
 from nnrun.spec import codes
-from nnrun.spec.language import data_sets, sections
+from nnrun.spec.dataset import DATASETS
+from nnrun.spec.language import sections
 from nnrun.spec.prepare import STEPS
 from nnrun.spec.rendering import render
 from nnrun.spec.tree import dotted
@@ -45,7 +46,7 @@ def faults_of(text: str) -> tuple[Fault, ...]:
 def faults_with(path: tuple[str, ...], written: str, **value: Any) -> tuple[Fault, ...]:
     """The faults of a small spec in which a key is written in this way, with this value if any."""
     *section, key = path
-    fitting = [name for name, model in data_sets().items() if key in model.model_fields]
+    fitting = [name for name, model in DATASETS.items() if key in model.model_fields]
     name = fitting[0] if section == ["dataset"] else "digits"
     training = {"optimizer": "adam", "loss": "mse", "epochs": 1}
     spec = {"dataset": {"name": name}, "model": [{"Dense": 10}], "training": training}

@@ -15,7 +15,7 @@ def faults(text: str) -> list[str]:
 INDENT = "the indentation does not match the lines above"
 SECOND = "a second ':' in one line; put the value in {…}, or in quotes if it is text"
 DEEP = "this line is indented too far"
-DASH = "the lines above are a list, so this line must begin with '- ' or be indented"
+DASH = "the lines above are a list; begin this line with '- ', or indent it"
 
 
 @pytest.mark.parametrize(

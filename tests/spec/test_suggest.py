@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnrun.spec import catalogue, language
+from nnrun.spec.dataset import DATASETS
 from nnrun.spec.keras_names import NOUNS
 from nnrun.spec.prepare import STEPS
 from nnrun.spec.suggest import EDITS, edit_distance, most_similar, nearest
@@ -17,14 +18,14 @@ from nnrun.spec.suggest import EDITS, edit_distance, most_similar, nearest
 # Every set of names among which a word is looked for.
 SETS: dict[str, list[str]] = {
     **{kind: catalogue.names(kind) for kind in NOUNS},
-    "data sets": list(language.data_sets()),
+    "data sets": list(DATASETS),
     "steps": list(STEPS),
     "top level": language.key_names(()),
     "training": language.key_names(("training",)),
     "holdout": language.key_names(("validation", "holdout")),
     "kfold": language.key_names(("validation", "kfold")),
     "smooth": language.key_names(("validation", "kfold", "smooth")),
-    **{name: language.key_names(("dataset", name)) for name in language.data_sets()},
+    **{name: language.key_names(("dataset", name)) for name in DATASETS},
     **{
         f"arguments of {name}": list(catalogue.arguments("layers", name))
         for name in ("Conv2D", "LSTM")
