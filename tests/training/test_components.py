@@ -99,9 +99,7 @@ def cases(kind: str, quick: set[str], without: frozenset[str] | set[str] = froze
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "engine"), cases("optimizers", {"Lamb", "Muon", "LossScaleOptimizer"})
-)
+@pytest.mark.parametrize(("name", "engine"), cases("optimizers", {"Muon"}))
 def test_every_optimizer_trains(name: str, engine: Engine) -> None:
     logs = trained("regression", engine, optimizer=with_required("optimizers", name))
 
@@ -110,7 +108,7 @@ def test_every_optimizer_trains(name: str, engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("name", "engine"),
-    cases("losses", {"Circle", "CategoricalGeneralizedCrossEntropy", "Dice"}, SEQUENCE_LOSSES),
+    cases("losses", {"Circle"}, SEQUENCE_LOSSES),
 )
 def test_every_loss_trains(name: str, engine: Engine) -> None:
     """On labels encoded as it needs them."""
@@ -119,9 +117,7 @@ def test_every_loss_trains(name: str, engine: Engine) -> None:
     assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "engine"), cases("metrics", {"AUC", "F1Score", "MeanIoU"}, ONE_VALUE_METRICS)
-)
+@pytest.mark.parametrize(("name", "engine"), cases("metrics", {"MeanIoU"}, ONE_VALUE_METRICS))
 def test_every_metric_is_computed(name: str, engine: Engine) -> None:
     logs = trained(task(name), engine, metrics=[with_required("metrics", name)])
 
