@@ -1,4 +1,4 @@
-"""The faults reported for the broken specs in `tests/broken`, and for every key of the language.
+"""The faults of the broken specs in `tests/broken`, and of every key.
 
 After you change a message on purpose: `python tests/broken/renew.py`.
 """
@@ -35,8 +35,6 @@ PARTS = sections().items()
 KEYS = [(*map(str, part), key) for part, names in PARTS for key in sorted(names)]
 KEYS += [path for path in ARGUMENTS if path[-1] != "step"]
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-
 
 def faults_of(text: str) -> tuple[Fault, ...]:
     faults: tuple[Fault, ...] = tables["faults"](tables["Case"]("", (("a.yaml", text.encode()),)))
@@ -62,60 +60,54 @@ def without_positions(path: str) -> str:
     return "".join(part.split("]")[-1] for part in path.split("["))
 
 
-@every_case
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_broken_spec_gives_the_expected_text(case: Any) -> None:
     assert tables["report"](case) == case.expected
 
 
-@every_case
-def test_every_fault_has_its_place(case: Any) -> None:
-    """A line and a column, and a caret below what is meant, or nothing that could be shown."""
-    assert tables["faults"](case)
-    for fault in tables["faults"](case):
+def test_every_fault_has_a_place_and_a_caret_below_a_shown_line() -> None:
+    for fault in (fault for case in CASES for fault in tables["faults"](case)):
         assert fault.place is not None
-        shown = render(fault).splitlines()[1:]
-        assert len(shown) == (2 if fault.place.text.strip() else 0)
-        assert shown or fault.code in WITHOUT_LINE
+        excerpt = render(fault).splitlines()[1:]
+        assert len(excerpt) == (2 if fault.place.text.strip() else 0)
+        assert excerpt or fault.code in WITHOUT_LINE
         if fault.code == "NN101" and fault.place.source != "--set":
-            meant = fault.place.text[fault.place.column - 1 :][: fault.place.length]
-            assert meant.strip("'\"") == fault.path.rpartition(".")[2]
+            marked = fault.place.text[fault.place.column - 1 :][: fault.place.length]
+            assert marked.strip("'\"") == fault.path.rpartition(".")[2]
 
 
 def test_each_case_has_a_name_of_its_own() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 300
 
 
-@pytest.mark.parametrize("name", tables["BASES"])
-def test_the_base_of_a_broken_spec_is_good(name: str) -> None:
-    assert not faults_of(tables["BASES"][name])
+def test_the_bases_of_broken_specs_are_valid() -> None:
+    assert not any(faults_of(text) for text in tables["BASES"].values())
 
 
 @pytest.mark.parametrize("path", [*KEYS, *STEP_NAMES], ids=dotted)
-def test_a_misspelt_key_is_found_and_is_not_missing_as_well(path: tuple[str, ...]) -> None:
-    """The nearest match is the right key, whichever is misspelt."""
+def test_a_misspelt_key_is_reported_but_not_as_missing_too(path: tuple[str, ...]) -> None:
     faults = faults_with(path, path[-1] + path[-1][-1])
-    found = [fault.suggestion for fault in faults if fault.code in ("NN101", "NN118")]
+    suggestions = [fault.suggestion for fault in faults if fault.code in ("NN101", "NN118")]
 
-    assert found == [path[-1]]
+    assert suggestions == [path[-1]]
     assert dotted(path) not in {without_positions(fault.path) for fault in faults}
 
 
 def test_a_misspelt_key_is_the_only_fault() -> None:
-    """One mistake is one fault."""
     for case in CASES:
         codes_found = {fault.code for fault in tables["faults"](case)}
         assert not case.name.startswith("keys/") or codes_found <= {"NN101", "NN103", "NN118"}
 
 
 @pytest.mark.parametrize("path", KEYS, ids=dotted)
-def test_a_value_of_a_wrong_type_is_found_at_its_key(path: tuple[str, ...]) -> None:
+def test_a_value_of_a_wrong_type_is_reported_at_its_key(path: tuple[str, ...]) -> None:
     faults = faults_with(path, path[-1], value=[[]])
-    found = {without_positions(fault.path) for fault in faults if fault.code in OF_TYPE}
+    paths = {without_positions(fault.path) for fault in faults if fault.code in OF_TYPE}
 
-    assert ("dataset" if path == ("dataset", "name") else dotted(path)) in found
+    assert ("dataset" if path == ("dataset", "name") else dotted(path)) in paths
 
 
 def test_every_code_that_needs_neither_data_nor_keras_is_reported_somewhere() -> None:
-    found = {fault.code for case in CASES for fault in tables["faults"](case)}
+    reported = {fault.code for case in CASES for fault in tables["faults"](case)}
 
-    assert {code for code in codes.all_rules() if code < "NN2"} - LATER <= found
+    assert {code for code in codes.all_rules() if code < "NN2"} - LATER <= reported

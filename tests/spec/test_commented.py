@@ -1,4 +1,4 @@
-"""A spec to start from says what each key means, and what would be in force without it."""
+"""A new spec has every key with its meaning and default."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from nnrun.spec.prepare import STEPS
 
 SPECS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 every_spec = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
-# The keys of an entry; a spec that lists none has no place for them.
+# Keys of list items, which an empty list does not have.
 OF_A_LIST = {"training.stages"}
 KEY = re.compile(r"(?P<indent> *)(?P<off># )?(?P<deeper> *)(?P<key>\w+):(?P<rest>.*)")
 
 
 def meanings(text: str) -> dict[str, str]:
     """The comment of each key by its path."""
-    found, above = {}, []
+    comments, above = {}, []
     for line in text.splitlines():
         if match := KEY.fullmatch(line):
             depth = (len(match["indent"]) + len(match["deeper"])) // 2
             above = [*above[:depth], match["key"]]
-            found[".".join(above)] = match["rest"].rpartition("  # ")[2]
-    return found
+            comments[".".join(above)] = match["rest"].rpartition("  # ")[2]
+    return comments
 
 
 @every_spec
@@ -41,7 +41,7 @@ def test_it_is_the_same_experiment(path: Path, tmp_path: Path) -> None:
 
 
 @every_spec
-def test_every_key_is_there_with_what_the_models_say_of_it(path: Path) -> None:
+def test_every_key_has_its_description_in_the_models(path: Path) -> None:
     experiment = load(path).experiment
     expected = {
         f"{part.title}.{key.name}".removeprefix("top level."): key.meaning
@@ -51,18 +51,16 @@ def test_every_key_is_there_with_what_the_models_say_of_it(path: Path) -> None:
     }
     [dataset] = [part for part in keys.datasets() if part.title == experiment.dataset.name]
     expected |= {f"dataset.{key.name}": key.meaning for key in dataset.keys}
-    found = meanings(dump_commented(experiment))
+    expected["dataset.prepare"] = "Prepare steps in order, fitted on the training rows only."
+    comments = meanings(dump_commented(experiment))
 
-    assert dataset.meaning.startswith(found.pop("dataset.name"))
-    assert (
-        found.pop("dataset.prepare") == "Prepare steps in order, fitted on the training rows only."
-    )
-    assert found == expected
+    assert dataset.meaning.startswith(comments.pop("dataset.name"))
+    assert comments == expected
 
 
 @every_spec
-def test_what_is_commented_out_can_be_used(path: Path, tmp_path: Path) -> None:
-    """Defaults put in force change nothing, but that a mapping is there which was not."""
+def test_commented_out_defaults_can_be_used(path: Path, tmp_path: Path) -> None:
+    """They only add `holdout` and `kfold`."""
     experiment = load(path).experiment
     copy = tmp_path / "copy.yaml"
     text = "".join(
@@ -79,7 +77,7 @@ def test_what_is_commented_out_can_be_used(path: Path, tmp_path: Path) -> None:
 
 
 @every_spec
-def test_a_step_says_what_it_does(path: Path) -> None:
+def test_a_step_has_its_description(path: Path) -> None:
     experiment = load(path).experiment
     text = dump_commented(experiment)
 
@@ -89,7 +87,7 @@ def test_a_step_says_what_it_does(path: Path) -> None:
         assert re.search(rf"    - {step.step}.*  # {re.escape(section.meaning)}\n", text)
 
 
-def test_meanings_stand_in_one_column() -> None:
+def test_comments_begin_in_one_column() -> None:
     lines = dump_commented(load(SPECS[0]).experiment).splitlines()
     short = [line for line in lines if len(line[: COLUMN - 2].rstrip()) < COLUMN - 2]
 

@@ -1,7 +1,7 @@
-"""What a person sees while typing a spec: the language server of VS Code, Neovim and others.
+"""Completion, descriptions and marks of the language server of VS Code, Neovim and others.
 
-The server is a package of npm's, installed once into the user's cache. Without node, npm or a
-network there is nothing to test with, and the tests are skipped.
+The server is installed with npm, once, into the user's cache. Without node, npm or a network these
+tests are skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from nnrun.spec.training import Training
 
 PACKAGE = "yaml-language-server@1.25.0"
 ROOT = Path(__file__).parents[2]
-SPECS = sorted((ROOT / "configs").glob("*.yaml"))
 CURSOR = "▮"
 DIGITS = """\
 name: small
@@ -43,23 +42,23 @@ training:
 
 
 def installed() -> Path:
-    """The server's program, installed where it is not yet."""
+    """The server's program, installed if necessary."""
     folder = platformdirs.user_cache_path("nnrun") / PACKAGE
     program = Path("node_modules/yaml-language-server/bin/yaml-language-server")
     if not (folder / program).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as passing:
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
             once = ["--fetch-retries=0", "--fetch-timeout=20000"]
-            npm = ["npm", "install", "--silent", "--no-fund", *once, "--prefix", passing, PACKAGE]
+            npm = ["npm", "install", "--silent", "--no-fund", *once, "--prefix", temporary, PACKAGE]
             subprocess.run(npm, check=True, capture_output=True, timeout=60)
-            # Whole or not at all: another process may be installing it too.
-            shutil.copytree(passing, f"{passing}-whole", symlinks=True)
-            Path(f"{passing}-whole").rename(folder)
+            # Atomically: another process may be installing it too.
+            shutil.copytree(temporary, f"{temporary}-whole", symlinks=True)
+            Path(f"{temporary}-whole").rename(folder)
     return folder / program
 
 
 class Editor:
-    """As much of an editor as asks a language server: JSON-RPC over its stdin and stdout."""
+    """A client of a language server: JSON-RPC over its stdin and stdout."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.server = subprocess.Popen(
@@ -77,15 +76,15 @@ class Editor:
         capabilities = {"textDocument": document, "workspace": {"configuration": True}}
         root = {"processId": None, "rootUri": folder.as_uri()}
         self.ask("initialize", {**root, "capabilities": capabilities})
-        self.tell("initialized", {})
+        self.notify("initialized", {})
 
     def ask(self, method: str, parameters: Any) -> Any:
         """Asks the server and waits for its answer."""
         self._write({"id": method, "method": method, "params": parameters})
         return self._wait(lambda message: message.get("id") == method)["result"]
 
-    def tell(self, method: str, parameters: Any) -> None:
-        """Tells the server what it does not answer."""
+    def notify(self, method: str, parameters: Any) -> None:
+        """Sends a notification, which has no answer."""
         self._write({"method": method, "params": parameters})
 
     def open(self, text: str) -> str:
@@ -94,36 +93,36 @@ class Editor:
         uri = (self.folder / f"spec-{self.opened}.yaml").as_uri()
         whole = "\n".join([*schema.header(), text])
         document = {"uri": uri, "languageId": "yaml", "version": 1, "text": whole}
-        self.tell("textDocument/didOpen", {"textDocument": document})
+        self.notify("textDocument/didOpen", {"textDocument": document})
         return uri
 
     def completed(self, text: str) -> dict[str, set[str]]:
-        """What is proposed at the cursor: the words that a person sees, and what they write."""
-        found: dict[str, set[str]] = {}
+        """The proposals at the cursor: labels and the texts that they insert."""
+        proposals: dict[str, set[str]] = {}
         for item in self.ask("textDocument/completion", self._at_cursor(text))["items"]:
-            found.setdefault(item["label"], set()).add(item["insertText"])
-        return found
+            proposals.setdefault(item["label"], set()).add(item["insertText"])
+        return proposals
 
     def hovered(self, text: str) -> str:
-        """What is shown for the word at the cursor."""
+        """The description of the word at the cursor."""
         return str(self.ask("textDocument/hover", self._at_cursor(text))["contents"]["value"])
 
     def marked(self, text: str) -> list[tuple[int, str]]:
-        """What is marked as wrong, with lines counted from 1 in the text without its header."""
+        """Marked faults; lines count from 1 in the text without its header."""
         uri = self.open(text)
-        found = self._wait(
+        marks = self._wait(
             lambda message: (
                 message.get("method") == "textDocument/publishDiagnostics"
                 and message["params"]["uri"] == uri
             )
         )["params"]["diagnostics"]
         above = len(schema.header())
-        return [(each["range"]["start"]["line"] + 1 - above, each["message"]) for each in found]
+        return [(mark["range"]["start"]["line"] + 1 - above, mark["message"]) for mark in marks]
 
     def close(self) -> None:
         """Ends the server."""
         self.ask("shutdown", None)
-        self.tell("exit", None)
+        self.notify("exit", None)
         self.server.wait(10)
 
     def _at_cursor(self, text: str) -> dict[str, Any]:
@@ -144,7 +143,7 @@ class Editor:
     def _answer(self, message: dict[str, Any]) -> Any:
         if message["method"] != "workspace/configuration":
             return None
-        # The catalogue of everybody's schemas would be fetched from the network.
+        # The public catalogue of schemas would be downloaded.
         yaml = {"schemaStore": {"enable": False}}
         return [yaml if i["section"] == "yaml" else None for i in message["params"]["items"]]
 
@@ -166,9 +165,9 @@ class Editor:
 
 @pytest.fixture(scope="module")
 def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
-    """An editor whose folder holds the schema."""
+    """An editor of a folder with the schema."""
     if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("there is no node, or no npm")
+        pytest.skip("node or npm is missing")
     try:
         program = installed()
     except (OSError, subprocess.SubprocessError):
@@ -180,95 +179,75 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     editor.close()
 
 
-def test_every_top_level_key_is_proposed(editor: Editor) -> None:
-    assert editor.completed(CURSOR).keys() >= {*Experiment.model_fields, "extends"}
+DENSE = catalogue.arguments("layers", "Dense").keys()
+OF_KINDS = {
+    "model:\n  - ▮": "layers",
+    "model:\n  - Den▮": "layers",
+    "model:\n  - Bidirectional:\n      layer:\n        ▮": "layers",
+    "model:\n  - Dense: {units: 1, activation: ▮}": "activations",
+    "model:\n  - Dense:\n      units: 1\n      activation: ▮": "activations",
+    "model:\n  - Dense:\n      units: 1\n      kernel_initializer: ▮": "initializers",
+    "model:\n  - Dense:\n      units: 1\n      kernel_regularizer:\n        ▮": "regularizers",
+    "training:\n  optimizer: ▮": "optimizers",
+    "training:\n  optimizer:\n    ▮": "optimizers",
+    "training:\n  optimizer:\n    SGD:\n      learning_rate:\n        ▮": "schedules",
+    "training:\n  loss: ▮": "losses",
+    "training:\n  callbacks:\n    - ▮": "callbacks",
+}
+PROPOSALS = {
+    CURSOR: {*Experiment.model_fields, "extends"},
+    "extends: imdb.yaml\ntraining:\n  ▮": {*Training.model_fields},
+    **{text: {*catalogue.names(kind)} for text, kind in OF_KINDS.items()},
+    "training:\n  metrics: [▮]": {"accuracy", "AUC", "mae"},
+    "model:\n  - Dense:\n      ▮": {*DENSE},
+    "model:\n  - Dense: {units: 3, a▮": {*DENSE} - {"units"},
+    "dataset: ▮": {"imdb", "digits"},
+    "dataset:\n  name: ▮": {"imdb", "digits"},
+    "dataset:\n  name: imdb\n  ▮": {"num_words", "prepare"},
+    "dataset:\n  name: imdb\n  prepare:\n    - ▮": {*STEPS},
+    "lint:\n  ignore: [▮]": {*warnings()},
+}
 
 
-def test_a_key_that_is_there_is_not_proposed_again(editor: Editor) -> None:
-    assert "dataset" not in editor.completed(DIGITS + CURSOR)
-
-
-def test_a_spec_that_extends_another_has_the_same_keys(editor: Editor) -> None:
-    proposed = editor.completed(f"extends: imdb.yaml\ntraining:\n  {CURSOR}")
-
-    assert proposed.keys() == Training.model_fields.keys()
+@pytest.mark.parametrize("text", PROPOSALS)
+def test_every_allowed_word_is_proposed(editor: Editor, text: str) -> None:
+    assert editor.completed(text).keys() >= PROPOSALS[text]
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("text", "words"),
     [
-        ("model:\n  - ▮", "layers"),
-        ("model:\n  - Den▮", "layers"),
-        ("model:\n  - Bidirectional:\n      layer:\n        ▮", "layers"),
-        ("model:\n  - Dense: {units: 1, activation: ▮}", "activations"),
-        ("model:\n  - Dense:\n      units: 1\n      activation: ▮", "activations"),
-        ("model:\n  - Dense:\n      units: 1\n      kernel_initializer: ▮", "initializers"),
+        (DIGITS + CURSOR, {"dataset"}),
         (
-            "model:\n  - Dense:\n      units: 1\n      kernel_regularizer:\n        ▮",
-            "regularizers",
+            "model:\n  - Dense:\n      units: 3\n      use_bias: false\n      ▮",
+            {"units", "use_bias"},
         ),
-        ("training:\n  optimizer: ▮", "optimizers"),
-        ("training:\n  optimizer:\n    ▮", "optimizers"),
-        ("training:\n  optimizer:\n    SGD:\n      learning_rate:\n        ▮", "schedules"),
-        ("training:\n  loss: ▮", "losses"),
-        ("training:\n  callbacks:\n    - ▮", "callbacks"),
+        ("dataset:\n  name: imdb\n  ▮", {"test_split"}),
     ],
 )
-def test_every_name_is_proposed_where_it_may_stand(editor: Editor, text: str, kind: str) -> None:
-    assert editor.completed(text).keys() >= set(catalogue.names(kind))
+def test_a_present_key_and_those_of_another_data_set_are_not_proposed(
+    editor: Editor, text: str, words: set[str]
+) -> None:
+    assert not words & editor.completed(text).keys()
 
 
-def test_words_are_proposed_in_a_list_on_one_line(editor: Editor) -> None:
-    assert {"accuracy", "AUC", "mae"} <= editor.completed("training:\n  metrics: [▮]").keys()
-
-
-@pytest.mark.parametrize(
-    "before", ["", "      units: 3\n", "      units: 3\n      use_bias: false\n"]
-)
-def test_the_arguments_of_a_layer_are_proposed(editor: Editor, before: str) -> None:
-    proposed = editor.completed(f"model:\n  - Dense:\n{before}      {CURSOR}")
-    there = {line.partition(":")[0].strip() for line in before.splitlines()}
-
-    assert catalogue.arguments("layers", "Dense").keys() - there <= proposed.keys()
-    assert not there & proposed.keys()
-
-
-def test_arguments_on_one_line_are_proposed(editor: Editor) -> None:
-    proposed = editor.completed("model:\n  - Dense: {units: 3, a▮}")
-
-    assert catalogue.arguments("layers", "Dense").keys() - {"units"} <= proposed.keys()
-
-
-def test_a_layer_is_written_so_that_it_can_be_gone_on_with(editor: Editor) -> None:
-    """One that needs nothing also alone; one that needs an argument with room for it."""
+def test_a_layer_is_inserted_with_room_for_its_arguments(editor: Editor) -> None:
+    """If it needs none also alone."""
     proposed = editor.completed("model:\n  - ▮")
 
     assert {text.strip() for text in proposed["Flatten"]} == {"Flatten", "Flatten:"}
     assert {text.strip() for text in proposed["Dense"]} == {"Dense:"}
 
 
-def test_defaults_are_written_out(editor: Editor) -> None:
+def test_defaults_are_inserted(editor: Editor) -> None:
     proposed = editor.completed("training:\n  ▮")
 
     assert proposed["batch_size"] == {"batch_size: ${1:32}"}
     assert proposed["callbacks"] == {"callbacks:\n  - "}
 
 
-def test_data_sets_their_arguments_and_steps_are_proposed(editor: Editor) -> None:
-    assert {"imdb", "digits"} <= editor.completed("dataset: ▮").keys()
-    assert {"imdb", "digits"} <= editor.completed("dataset:\n  name: ▮").keys()
-    proposed = editor.completed("dataset:\n  name: imdb\n  ▮").keys()
-    assert {"num_words", "prepare"} <= proposed
-    assert "test_split" not in proposed
-    assert editor.completed("dataset:\n  name: imdb\n  prepare:\n    - ▮").keys() >= STEPS.keys()
-
-
-def test_warnings_are_proposed_by_their_codes(editor: Editor) -> None:
-    assert editor.completed("lint:\n  ignore: [▮]").keys() >= warnings().keys()
-
-
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "text"),
     [
         ("epochs: 2", "epochs: 2\n  batch_s▮ize: 3", "Rows per gradient step. Default: 32."),
         ("training:", "trai▮ning:", "How the model is trained."),
@@ -284,13 +263,14 @@ def test_warnings_are_proposed_by_their_codes(editor: Editor) -> None:
         ("digits", "dig▮its", "`digits`: 1,797 handwritten digits"),
     ],
 )
-def test_a_word_is_explained(editor: Editor, old: str, new: str, said: str) -> None:
-    assert said in editor.hovered(DIGITS.replace(old, new, 1))
+def test_a_word_is_described(editor: Editor, old: str, new: str, text: str) -> None:
+    assert text in editor.hovered(DIGITS.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
-def test_nothing_is_marked_in_a_shipped_spec(editor: Editor, path: Path) -> None:
-    assert editor.marked(path.read_text(encoding="utf-8")) == []
+@pytest.mark.parametrize("name", ["imdb", "mnist-augmented"])
+def test_nothing_is_marked_in_a_shipped_spec(editor: Editor, name: str) -> None:
+    """`test_schema.py` validates all of them."""
+    assert editor.marked((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
@@ -328,7 +308,7 @@ def test_a_mistake_is_marked_in_its_line(
         ("digits", "digit", 2),
     ],
 )
-def test_a_misspelt_name_is_marked_with_the_names_there_are(
+def test_a_misspelt_name_is_marked_with_the_valid_names(
     editor: Editor, old: str, new: str, line: int
 ) -> None:
     [(marked, message)] = editor.marked(DIGITS.replace(old, new, 1))

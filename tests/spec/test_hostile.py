@@ -1,4 +1,4 @@
-"""A spec may come from anybody: it runs nothing, fills no memory, and shows no file but specs."""
+"""A spec of a stranger runs no code, needs little memory and shows no files except specs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MOST_MEMORY = 200.0  # megabytes above what reading an ordinary spec takes
 LONGEST = 1.0  # seconds
 
 
-def told(path: Path, *overrides: str) -> list[str]:
-    """What a person reads of each fault."""
+def faults(path: Path, *overrides: str) -> list[str]:
+    """The text of each fault."""
     with pytest.raises(SpecError) as refusal:
         load(path, overrides=overrides)
     return [render(fault) for fault in refusal.value.faults]
@@ -47,28 +47,25 @@ def written(text: str | bytes, name: str = "a.yaml") -> Path:
 
 def test_a_tag_runs_nothing() -> None:
     text = f"{GOOD}description: !!python/object/apply:os.mkdir [canary]\n"
-    [fault, *_] = told(written(text))
+    [fault, *_] = faults(written(text))
 
     assert fault.startswith("a.yaml:5:14: NN006 description: tags such as ")
     assert not Path("canary").exists()
-    assert told(written(GOOD), "seed=!!python/object/apply:os.mkdir [canary]")[0].startswith(
+    assert faults(written(GOOD), "seed=!!python/object/apply:os.mkdir [canary]")[0].startswith(
         "--set:1:6: NN009 seed: tags such as "
     )
     assert not Path("canary").exists()
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("value", "fault"),
     [
-        ("\0", "a.yaml:5:14: NN002: contains the character U+0000; remove it"),
-        ('"\\ud800"', "a.yaml:5:17: NN002: not YAML: found invalid Unicode character escape code"),
+        (b'"\\ud800"', "a.yaml:5:17: NN002: not YAML: found invalid Unicode character escape code"),
         (b"\xed\xa0\x80", "a.yaml:5:14: NN001: is not UTF-8 text; save it as UTF-8 (byte 0xed)"),
     ],
 )
-def test_what_is_no_text_has_its_place(text: str | bytes, fault: str) -> None:
-    value = text if isinstance(text, bytes) else text.encode()
-
-    assert told(written(GOOD.encode() + b"description: " + value))[0].startswith(fault)
+def test_a_surrogate_is_refused_at_its_place(value: bytes, fault: str) -> None:
+    assert faults(written(GOOD.encode() + b"description: " + value))[0].startswith(fault)
 
 
 NAMES = [
@@ -79,17 +76,17 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_name_that_is_no_folders_name_is_refused_with_its_place(name: str) -> None:
-    """It becomes part of the run folder's, on every system that may hold it."""
-    [in_file] = told(written(f"{GOOD}name: {name}\n"))
-    [on_line] = told(written(GOOD), f"name={name}")
+def test_a_name_that_is_not_valid_for_a_folder_is_refused(name: str) -> None:
+    """It is part of the run folder's name, on every system."""
+    [in_file] = faults(written(f"{GOOD}name: {name}\n"))
+    [on_line] = faults(written(GOOD), f"name={name}")
 
     assert in_file.startswith("a.yaml:5:7: NN111 name: must be 1 to 80 letters, digits, ")
     assert on_line.startswith("--set:1:6: NN111 name: must be 1 to 80 letters, digits, ")
 
 
 @pytest.mark.parametrize("stem", ["CON", "x..", "..", "-", "漢字", "x" * 200, "a\x1b[31m", "."])
-def test_a_files_name_always_makes_a_name_that_is_one(stem: str) -> None:
+def test_every_file_name_gives_a_valid_name(stem: str) -> None:
     name = load(written(GOOD, f"{stem}.yaml")).experiment.name
 
     assert load(written(f"{GOOD}name: {name}\n")).experiment.name == name
@@ -111,10 +108,10 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_of_a_file_that_is_no_spec_nothing_is_shown(secret: str) -> None:
-    """The log of a machine that checks strangers' specs is often public."""
+def test_no_text_of_a_file_that_is_not_a_spec_is_shown(secret: str) -> None:
+    """Logs of continuous integration are often public."""
     written(SECRETS[secret], "secrets.yaml")
-    [fault, *more] = told(written(f"extends: ../secrets.yaml\n{GOOD}", "in/a.yaml"))
+    [fault, *more] = faults(written(f"extends: ../secrets.yaml\n{GOOD}", "in/a.yaml"))
 
     assert not more
     assert "SECRET" not in fault
@@ -129,8 +126,7 @@ def test_of_a_file_that_is_no_spec_nothing_is_shown(secret: str) -> None:
     [GOOD, "seed: 3\n", '{"seed": 3, "dataset": {"name": "digits"}}', "expect: {loss: '< 1'}\n"],
     ids=["a whole one", "a seed", "JSON", "gates"],
 )
-def test_a_spec_or_a_part_of_one_can_be_extended_from_below(base: str) -> None:
-    """`..` is how people share a base among folders."""
+def test_a_spec_or_a_part_of_one_in_another_folder_can_be_extended(base: str) -> None:
     written(base, "base.yaml")
 
     assert load(written(f"extends: ../base.yaml\n{GOOD}", "in/a.yaml"))
@@ -142,9 +138,9 @@ def test_a_spec_or_a_part_of_one_can_be_extended_from_below(base: str) -> None:
 def test_a_spec_with_faults_is_still_quoted(text: str) -> None:
     written(text, "base.yaml")
 
-    faults = told(written("extends: base.yaml\nseed: 1"))
+    lines = faults(written("extends: base.yaml\nseed: 1"))
 
-    assert any(fault.startswith("base.yaml:") and "\n    " in fault for fault in faults)
+    assert any(fault.startswith("base.yaml:") and "\n    " in fault for fault in lines)
 
 
 @pytest.mark.parametrize(
@@ -155,14 +151,14 @@ def test_a_spec_with_faults_is_still_quoted(text: str) -> None:
         *("'C:\\a.yaml'", "'\\\\host\\a.yaml'", "'\\a.yaml'", "[a.yaml]", "{a: b}", "3", "''", "null"),
     ],
 )  # fmt: skip
-def test_only_a_path_from_the_spec_on_can_be_extended(name: str) -> None:
-    """Another is of one machine, and a spec is carried to others."""
-    [fault] = told(written(f"{GOOD}extends: {name}\n"))
+def test_only_a_relative_path_can_be_extended(name: str) -> None:
+    """Others would not work on another machine."""
+    [fault] = faults(written(f"{GOOD}extends: {name}\n"))
 
     assert "NN008 extends: must be one file, relative to this one\n" in fault
 
 
-def test_what_is_no_file_cannot_be_extended_and_nobody_waits_for_it() -> None:
+def test_only_regular_files_can_be_extended_and_nothing_blocks() -> None:
     os.mkfifo("pipe.yaml")
     Path("zero.yaml").symlink_to("/dev/zero")
     Path("folder.yaml").mkdir()
@@ -178,26 +174,26 @@ def test_what_is_no_file_cannot_be_extended_and_nobody_waits_for_it() -> None:
         "x" * 5000: f"no file '{'x' * 58}… can be read",
         "a.yaml": "'a.yaml' leads back to itself",
     }.items():
-        [fault] = told(written(f"extends: {name}\n{GOOD}"))
+        [fault] = faults(written(f"extends: {name}\n{GOOD}"))
         assert fault.startswith(f"a.yaml:1:10: NN008 extends: {reason}\n")
 
 
-def test_a_link_out_of_the_world_of_specs_is_not_followed() -> None:
-    """A repository may hold links, and `nnrun check *.yaml` follows them."""
+def test_a_link_to_another_kind_of_file_is_not_followed() -> None:
+    """A repository may contain links, and `nnrun check *.yaml` follows them."""
     written("root:SECRET:1\n", "shadow")
     Path("b.yaml").symlink_to("shadow")
 
-    assert told(Path("b.yaml")) == ["b.yaml:1:1: NN001: is a link to a file that is not YAML"]
-    assert told(written(f"extends: b.yaml\n{GOOD}")) == [
+    assert faults(Path("b.yaml")) == ["b.yaml:1:1: NN001: is a link to a file that is not YAML"]
+    assert faults(written(f"extends: b.yaml\n{GOOD}")) == [
         "b.yaml:1:1: NN001: is a link to a file that is not YAML"
     ]
 
 
-def test_a_spec_that_is_no_file_is_refused_and_nobody_waits_for_it() -> None:
+def test_a_pipe_or_device_is_refused_and_nothing_blocks() -> None:
     os.mkfifo("pipe.yaml")
 
-    assert told(Path("pipe.yaml")) == ["pipe.yaml:1:1: NN001: is a pipe or a device, not a file"]
-    assert told(Path("/dev/zero"))[0].startswith(
+    assert faults(Path("pipe.yaml")) == ["pipe.yaml:1:1: NN001: is a pipe or a device, not a file"]
+    assert faults(Path("/dev/zero"))[0].startswith(
         "/dev/zero:1:1: NN007: larger than 1,000,000 bytes"
     )
 
@@ -215,20 +211,19 @@ def test_a_chain_of_files_ends() -> None:
         written(f"extends: {number + 1}.yaml\nseed: 1\n", f"{number}.yaml")
     written(GOOD, "30.yaml")
 
-    assert told(Path("0.yaml"))[0].startswith(
+    assert faults(Path("0.yaml"))[0].startswith(
         "19.yaml:1:10: NN008 extends: more than 20 files extend each other\n"
     )
     assert load(Path("11.yaml"))
 
 
-def test_files_are_counted_together() -> None:
-    """Twenty of the largest would fill the memory that one must not."""
+def test_values_of_all_extended_files_are_counted_together() -> None:
     for number in range(5):
         values = "1," * 12_000
         written(f"extends: {number + 1}.yaml\nlint: [{values}]\n", f"{number}.yaml")
     written(GOOD, "5.yaml")
 
-    assert "4.yaml:2:" in (fault := told(Path("0.yaml"))[0])
+    assert "4.yaml:2:" in (fault := faults(Path("0.yaml"))[0])
     assert "NN007" in fault
 
 
@@ -269,16 +264,16 @@ def most():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1e3
 
 load(Path("good.yaml"))
-found = {}
+results = {}
 for path in sorted(Path("bombs").iterdir()):
     before, began = most(), time.process_time()
     try:
         load(path)
-        said = []
+        lines = []
     except SpecError as error:
-        said = [render(fault) for fault in error.faults]
-    found[path.stem] = [time.process_time() - began, most() - before, said]
-print(json.dumps(found))
+        lines = [render(fault) for fault in error.faults]
+    results[path.stem] = [time.process_time() - began, most() - before, lines]
+print(json.dumps(results))
 """
 
 
@@ -291,10 +286,10 @@ def test_no_bomb_takes_a_second_or_much_memory() -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
+    results = json.loads(done.stdout)
 
-    assert found.keys() == BOMBS.keys()
-    assert {name: said for name, (_, _, said) in found.items() if not 1 <= len(said) <= 101} == {}
-    assert max(seconds for seconds, _, _ in found.values()) < LONGEST
-    assert sum(memory for _, memory, _ in found.values()) < MOST_MEMORY
-    assert max(len(line) for _, _, said in found.values() for line in said) < 1000
+    assert results.keys() == BOMBS.keys()
+    assert {name for name, (_, _, lines) in results.items() if not 1 <= len(lines) <= 101} == set()
+    assert max(seconds for seconds, _, _ in results.values()) < LONGEST
+    assert sum(memory for _, memory, _ in results.values()) < MOST_MEMORY
+    assert max(len(line) for _, _, lines in results.values() for line in lines) < 1000

@@ -1,4 +1,4 @@
-"""The schema takes every spec that nnrun takes, and refuses what a schema can refuse."""
+"""The schema accepts every spec that nnrun accepts, and refuses what a schema can."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,8 @@ def test_it_is_draft_07() -> None:
     assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
-def test_every_reference_stands_alone_and_leads_somewhere() -> None:
-    """Readers of draft 07 ignore what stands beside a reference."""
+def test_every_reference_is_valid_and_has_no_other_keys() -> None:
+    """Draft 07 ignores keys beside a reference."""
     references = [piece for piece in every_piece(SCHEMA) if isinstance(piece.get("$ref"), str)]
 
     assert references
@@ -85,15 +86,15 @@ def test_every_reference_stands_alone_and_leads_somewhere() -> None:
 
 
 def test_every_key_and_argument_is_described() -> None:
-    """An editor shows the description to whoever points at a word."""
-    silent = []
+    """Editors show the description."""
+    undescribed = []
     for piece in every_piece(SCHEMA["definitions"]):
         for key, each in piece.get("properties", {}).items():
             address = each.get("$ref", "").removeprefix("#/definitions/")
             if not SCHEMA["definitions"].get(address, each).get("description"):
-                silent.append(key)
+                undescribed.append(key)
 
-    assert silent == []
+    assert undescribed == []
 
 
 def test_the_shipped_file_is_up_to_date() -> None:
@@ -108,7 +109,7 @@ def test_the_shipped_file_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("kind", keras_names.NOUNS)
-def test_every_name_of_the_catalogue_is_there_with_its_arguments(kind: str) -> None:
+def test_every_name_of_the_catalogue_has_its_arguments(kind: str) -> None:
     alone = set(SCHEMA["definitions"][f"{kind}.alone"]["enum"])
     followed = SCHEMA["definitions"][kind].get("properties", {})
 
@@ -125,7 +126,7 @@ def test_every_name_of_the_catalogue_is_there_with_its_arguments(kind: str) -> N
         )
 
 
-def test_every_step_is_there_with_its_arguments() -> None:
+def test_every_step_has_its_arguments() -> None:
     for name, cls in STEPS.items():
         arguments = SCHEMA["definitions"][f"steps.{name}"]["anyOf"][0]["properties"]
 
@@ -142,7 +143,7 @@ def test_every_top_level_key_is_there() -> None:
 @every_spec
 @pytest.mark.parametrize("read", [plain, yaml.safe_load], ids=["nnrun", "YAML 1.1"])
 def test_a_shipped_spec_passes(path: Path, read: Callable[[str], Any]) -> None:
-    """Also as a reader of YAML 1.1 sees it, to whom `1e-4` is a word."""
+    """Also read as YAML 1.1, where `1e-4` is a word."""
     assert list(VALIDATOR.iter_errors(read(path.read_text(encoding="utf-8")))) == []
 
 
@@ -213,7 +214,7 @@ SHORT = [
 
 
 def check_jsonschema(*paths: Path) -> tuple[int, dict[str, Any]]:
-    """What the command of that name, which continuous integration runs, says of specs."""
+    """Exit code and report of the command that continuous integration runs."""
     file = str(ROOT / "configs" / schema.FILE)
     command = [sys.executable, "-m", "check_jsonschema", "--output-format", "json"]
     answer = subprocess.run(
@@ -225,14 +226,8 @@ def check_jsonschema(*paths: Path) -> tuple[int, dict[str, Any]]:
     return answer.returncode, json.loads(answer.stdout)
 
 
-def test_a_checker_accepts_every_shipped_spec() -> None:
-    code, report = check_jsonschema(*SPECS)
-
-    assert (code, report) == (0, {"status": "ok", "errors": []})
-
-
-def test_a_checker_refuses_what_is_broken_at_its_place(tmp_path: Path) -> None:
-    """Each of these nnrun refuses too."""
+def test_a_checker_reports_each_broken_spec_at_its_path_and_no_shipped_one(tmp_path: Path) -> None:
+    """Each of the broken ones nnrun refuses too."""
     expected = set()
     for number, (old, new, place) in enumerate(BROKEN):
         path = tmp_path / f"{number}.yaml"
@@ -240,7 +235,7 @@ def test_a_checker_refuses_what_is_broken_at_its_place(tmp_path: Path) -> None:
         expected.add((path.name, place))
         with pytest.raises(SpecError):
             load(path)
-    code, report = check_jsonschema(*tmp_path.iterdir())
+    code, report = check_jsonschema(*tmp_path.iterdir(), *SPECS)
 
     assert code == 1
     assert {(Path(each["filename"]).name, each["path"]) for each in report["errors"]} == expected
@@ -265,7 +260,7 @@ VALUES = [
 
 
 def node(value: Any) -> Node:
-    """A value as it would be read from a file."""
+    """A value as read from a file."""
     match value:
         case dict():
             return Node({key: node(each) for key, each in value.items()}, NOWHERE)
@@ -289,33 +284,35 @@ def may_be_a_block(kind: str, name: str, argument: str, value: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in keras_names.NOUNS if kind != "activations"])
-def test_an_argument_takes_what_nnrun_takes_and_nothing_else(kind: str) -> None:
-    valid: dict[str, bool] = {}
-    differing = []
+def test_an_argument_accepts_the_same_values_as_nnrun(kind: str) -> None:
+    """Arguments that are equal except for their description are compared once."""
+    compared, differing = set(), []
     for name in dict.fromkeys(
         catalogue.canonical_name(kind, word) for word in catalogue.names(kind)
     ):
         properties = SCHEMA["definitions"][f"{kind}.{name}"]["anyOf"][0]["properties"]
-        for argument, value in itertools.product(catalogue.arguments(kind, name), VALUES):
-            piece = properties[argument]
-            if may_be_a_block(kind, name, argument, value):
+        for argument in catalogue.arguments(kind, name).values():
+            piece = {k: v for k, v in properties[argument.name].items() if "escription" not in k}
+            case = json.dumps([piece, asdict(replace(argument, doc=""))])
+            if case in compared:
                 continue
-            case = json.dumps([piece, value])
-            if case not in valid:
-                whole = {**piece, "definitions": SCHEMA["definitions"]}
-                valid[case] = Draft7Validator(whole).is_valid(value)
-            if valid[case] != is_taken(kind, name, argument, value):
-                differing.append((name, argument, value))
+            compared.add(case)
+            validator = Draft7Validator({**piece, "definitions": SCHEMA["definitions"]})
+            differing += [
+                (name, argument.name, value)
+                for value in VALUES
+                if not may_be_a_block(kind, name, argument.name, value)
+                and validator.is_valid(value) != is_taken(kind, name, argument.name, value)
+            ]
 
     assert differing == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in keras_names.NOUNS if kind != "schedules"])
-def test_a_lone_value_is_taken_where_nnrun_takes_it(kind: str) -> None:
-    """It may stand for an argument that holds more than a word, and it may be one of several."""
+def test_a_lone_value_is_accepted_if_nnrun_accepts_it(kind: str) -> None:
     refused = []
     validator = of(kind)
-    for name, value in itertools.product(catalogue.names(kind), VALUES):
+    for name, value in itertools.product(catalogue.names(kind), VALUES[::3]):
         written = extending.expand_component(kind, node({name: value})).plain()
         if not list(keras_names.check_component(kind, written, ())) and not validator.is_valid(
             {name: value}
@@ -351,7 +348,7 @@ PIECES = [*VALUES, *(plain(text) for _, text in SHORT), *WORDS, ["flatten"], {"n
 
 @st.composite
 def changed(draw: st.DrawFn) -> Any:
-    """A shipped spec with some of its values taken away, replaced, or joined by others."""
+    """A shipped spec with some values removed, replaced or added."""
     spec = plain(draw(st.sampled_from(SPECS)).read_text(encoding="utf-8"))
     for _ in range(draw(st.integers(1, 3))):
         *above, last = draw(st.sampled_from(sorted(paths(spec), key=str)))
@@ -379,10 +376,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(spec=changed(), extends=st.sampled_from([None, *(path.name for path in SPECS)]))
 def test_what_nnrun_accepts_passes(spec: Any, extends: str | None, folder: Path) -> None:
-    """Also with an extended spec below it, which may hold what it needs."""
+    """Also a spec that extends another."""
     spec = {**spec, **({"extends": extends} if extends else {})}
     text = yaml.safe_dump(spec)
     path = folder / "changed.yaml"

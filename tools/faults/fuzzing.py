@@ -1,10 +1,10 @@
-"""Changes the shipped specs at random and reads them: each loads, or is refused in our words.
+"""Changes the shipped specs at random and loads them: each is valid or refused with messages.
 
-    python tests/spec/fuzzing.py --count 20000 --seed 0
+    python tools/faults/fuzzing.py --count 20000 --seed 0
 
-prints, as JSON, how many there were, how they ended, the slowest one in seconds and the most memory
-in megabytes. A change that ends in anything else is printed with its seed and its text, and so is
-one that takes too long; `--only NUMBER` does a single one again.
+Prints counts, the slowest spec in seconds and the peak memory in megabytes as JSON. A spec that
+ends with another exception, or takes too long, is printed with its seed and text; `--only NUMBER`
+repeats a single one.
 """
 
 from __future__ import annotations
@@ -71,16 +71,19 @@ VALUES = re.compile(r"(?<=[:\-] )[^\s,{}\[\]]+")
 
 
 def delete(rng: random.Random, text: str) -> str:
+    """Without one character, token or line."""
     parts, at = rng.choice((CHARACTERS, TOKENS, LINES))(rng, text)
     return "".join(parts[:at] + parts[at + 1 :])
 
 
 def duplicate(rng: random.Random, text: str) -> str:
+    """One piece repeated."""
     parts, at = rng.choice((CHARACTERS, TOKENS, LINES))(rng, text)
     return "".join(parts[:at] + [parts[at]] * rng.choice((2, 2, 3, 50)) + parts[at + 1 :])
 
 
 def swap(rng: random.Random, text: str) -> str:
+    """Two pieces exchanged."""
     parts, at = rng.choice((CHARACTERS, TOKENS, LINES))(rng, text)
     other = rng.choice((min(at + 1, len(parts) - 1), rng.randrange(len(parts))))
     parts[at], parts[other] = parts[other], parts[at]
@@ -88,12 +91,14 @@ def swap(rng: random.Random, text: str) -> str:
 
 
 def insert(rng: random.Random, text: str) -> str:
+    """One piece more."""
     parts, at = rng.choice((CHARACTERS, TOKENS, LINES))(rng, text)
     new = rng.choice((rng.choice("[]{}:,-&*!|>'\"#%@? \t\n"), rng.choice(ODD), rng.choice(KEYS)))
     return "".join([*parts[:at], new, *parts[at:]])
 
 
 def indent(rng: random.Random, text: str) -> str:
+    """Some lines with another indentation."""
     lines, at = LINES(rng, text)
     by = rng.choice((" ", "  ", "    ", "\t", "\xa0", "- "))
     for number in range(at, min(at + rng.choice((1, 1, 4)), len(lines))):
@@ -102,6 +107,7 @@ def indent(rng: random.Random, text: str) -> str:
 
 
 def replace_value(rng: random.Random, text: str) -> str:
+    """One value replaced by an odd one."""
     found = list(VALUES.finditer(text))
     if not found:
         return text
@@ -121,6 +127,7 @@ def name_and_repeat(rng: random.Random, text: str) -> str:
 
 
 def explode(rng: random.Random, text: str) -> str:
+    """With nested aliases before or after."""
     return rng.choice((BOMB + text, text + BOMB))
 
 
@@ -164,7 +171,7 @@ def _change(rng: random.Random, places: list[tuple[Any, Any]]) -> None:
             holder[key] = rng.choice(([holder[key]], {"Dense": holder[key]}, str(holder[key])))
 
 
-# Most changes are small; a spec that is only rubble says little.
+# Most changes are small, so that most of a spec stays valid.
 CHANGES: tuple[Change, ...] = (
     *(delete, duplicate, swap, insert, indent, indent, replace_value, replace_value),
     *(name_and_repeat, plant, plant, plant, plant),
@@ -198,18 +205,16 @@ SHIPPED = [path.read_text("utf-8") for path in sorted(CONFIGS.glob("*.yaml"))]
 
 
 def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
-    """Whether a spec loads; if it does, it can be checked, and loads again as it is written down."""
+    """Whether a spec loads; if it does, it can be checked, dumped and loaded again."""
     path.write_bytes(data)
     try:
         loaded = load(path, overrides=overrides)
     except SpecError as error:
-        told = [render(fault) for fault in error.faults]
-        if not told or not all(told):
-            raise ValueError("refused without a word") from error
+        if not error.faults or not all(map(render, error.faults)):
+            raise ValueError("refused without a message") from error
         return "refused"
-    told = [render(fault) for fault in check.faults(loaded, own=layout.OWN)]
-    if not all(told):
-        raise ValueError("a fault without a word")
+    if not all(map(render, check.faults(loaded, own=layout.OWN))):
+        raise ValueError("a fault without a message")
     path.write_text(dump(loaded.experiment), "utf-8")
     load(path)
     return "loaded"
@@ -249,7 +254,7 @@ def run(seed: int, numbers: range) -> dict[str, Any]:
 def _megabytes() -> float:
     status = Path("/proc/self/status")
     if status.exists():
-        # Of this program alone: the other figure holds what the process was before it began.
+        # Of this program alone; `ru_maxrss` includes its parent before `exec`.
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
         return round(int(found[1]) / 1e3, 1) if found else 0.0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
