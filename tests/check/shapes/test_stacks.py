@@ -283,7 +283,7 @@ def test_a_stack_has_the_shapes_and_parameters_of_keras(stack: Stack) -> None:
 @settings(REPEATABLE, max_examples=80)
 @given(stacks(), st.integers(0, 15))
 def test_an_unknown_length_changes_no_known_result(stack: Stack, unknown: int) -> None:
-    """Fewer results may be known for such a stack, but none differ."""
+    """Fewer results may be known for such a stack, but none differ; an error may be found later."""
     layers, shape, _ = stack
     hidden = tuple(None if unknown & 1 << axis else size for axis, size in enumerate(shape))
     complete, partial = trace(layers, shape), trace(layers, hidden)
@@ -292,7 +292,7 @@ def test_an_unknown_length_changes_no_known_result(stack: Stack, unknown: int) -
         assert (less.parameters, less.trainable) == (more.parameters, more.trainable)
         assert all(a in (None, b) for a, b in zip(less.shape, more.shape, strict=True))
     paths = [[problem.path for problem in result.problems] for result in (partial, complete)]
-    assert paths[0] in ([], paths[1])
+    assert paths[0] == [] or [] < paths[1] <= paths[0]
 
 
 @pytest.mark.slow
