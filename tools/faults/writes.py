@@ -71,7 +71,7 @@ class Subject:
         counted = server.run(self.verb, path, "--runs", folder / "counted", watched=folder)
         # After half of the epochs, or folds.
         steps = [c for c in counted.calls if c.path.name == "history.csv" or c.name == "mkdir"]
-        fault = Fault(steps[len(steps) // 2].number + 1, Action.KILL)
+        fault = Fault(steps[len(steps) // 2].number + 1, Action.KILL, errno.EIO)
         stopped = folder / f"{self.name}.stopped"
         server.run(self.verb, path, "--runs", stopped, watched=folder, fault=fault)
 
