@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The tests and benchmarks start the command hundreds of times, which would compile it each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo quick test test-all coverage faults faults-quick soak bench bench-full check format docs catalogue schema broken clean
+.PHONY: help demo quick test test-all coverage faults faults-quick soak bench bench-full lint check format docs catalogue schema broken clean
 
 help: ## What there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,7 +42,7 @@ faults: $(VENV)/developing ## Fail every write, kill runs, change run folders: h
 soak: $(VENV)/developing ## Train for half an hour: memory and open files must not grow.
 	$(BIN)/python tools/faults/soak.py --minutes 10
 
-check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: what CI checks.
+lint: $(VENV)/developing ## Check format, style, types, layers and documentation.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/ruff check --preview --select PLR1702 .
@@ -51,7 +51,8 @@ check: $(VENV)/developing ## Format, lint, types, layers, documentation, tests: 
 	$(BIN)/cog --check -P -I docs README.md docs/*.md
 	$(BIN)/python tools/draw_architecture.py --check
 	$(BIN)/mkdocs build --strict --quiet --site-dir .cache/site
-	$(TEST)
+
+check: lint test ## What CI checks: lint and tests.
 
 bench: TURNS := 2
 bench: $(VENV)/developing ## Compare with programs written by hand, in turns, with fewer epochs: minutes.
