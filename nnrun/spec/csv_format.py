@@ -1,0 +1,37 @@
+"""How a CSV file is written: the keys of every dataset that reads one."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from nnrun.spec.component import Spec
+from nnrun.spec.text import quote
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        if codecs.lookup(name)._is_text_encoding:
+            return name
+    except LookupError:
+        pass
+    raise ValueError(f"{quote(name)} is not an encoding of text, such as utf-8 or cp1252")
+
+
+class CsvFormat(Spec):
+    """How a CSV file is written."""
+
+    separator: Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[\x01-\x7f]$")] = ","
+    """Character between cells."""
+    decimal: Literal[".", ","] = "."
+    """Decimal mark of numbers."""
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    """Character between groups of three digits."""
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    """Encoding of the file, such as `cp1252`."""
+    na_values: tuple[str, ...] = Field((), strict=False)
+    """Cells without a value, besides those that pandas knows, such as `NA`."""
+    header: bool = True
+    """Whether the first row names the columns; otherwise their names are `0`, `1`, …"""

@@ -1,0 +1,480 @@
+"""Reads tables of users: one reader and one inference of column types for all commands.
+
+pandas finds numbers; other columns are inferred here, one distinct cell at a time. White space
+around a cell does not count. pandas takes half a second to load, so import this module where a
+table is read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import lzma
+import math
+import re
+import stat
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
+
+import numpy as np
+import pandas as pd  # noqa: TID253 - this module loads where a table is read
+
+from nnrun.spec.csv_format import CsvFormat
+from nnrun.spec.text import quote
+from nnrun.types import Array
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+ENDINGS = (".csv", ".tsv", ".txt")
+COMPRESSIONS = (".gz", ".bz2", ".xz")
+UNNAMED = "Unnamed: "
+"""Beginning of the name that pandas gives to a column without one."""
+SAMPLE = 4_000_000
+"""Bytes of a table that are read where a sample is enough."""
+MAX_NUMBERS = 1000
+"""More distinct numbers are not classes."""
+MIN_ROWS = 20
+"""In a shorter table, a word of its own in every row is no sign of an identifier."""
+NAME_SHARE = 0.5
+"""A column with a word of its own in more than this share of the rows identifies the rows."""
+
+Kind = Literal["number", "category"]
+Type = Literal["number", "category", "drop"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: either numbers, or categories.
+
+    Args:
+        numbers: float64 of shape `(rows,)`, NaN without a value.
+        categories: sorted names of categories.
+        codes: the category of each row, ints of shape `(rows,)`; -1 without a value.
+        problem: why it should not be a feature, with a cell and what to write; empty if it may.
+    """
+
+    numbers: Array | None = None
+    categories: tuple[str, ...] | None = None
+    codes: Array | None = None
+    problem: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """The type of its cells."""
+        return "number" if self.categories is None else "category"
+
+    @cached_property
+    def missing(self) -> Array:
+        """The rows without a value."""
+        if self.codes is not None:
+            return np.flatnonzero(self.codes < 0)
+        return np.flatnonzero(np.isnan(self.numbers)) if self.numbers is not None else np.arange(0)
+
+    @cached_property
+    def range(self) -> float:
+        """The difference of the largest and the smallest number."""
+        if self.numbers is None:
+            return 0.0
+        finite = self.numbers[np.isfinite(self.numbers)]
+        return float(np.ptp(finite)) if len(finite) else 0.0
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether it numbers the rows from 0 or 1, as an index does."""
+        values = self.numbers
+        return (
+            values is not None
+            and len(values) >= MIN_ROWS
+            and values[0] in (0, 1)
+            and bool(np.array_equal(values, np.arange(len(values)) + values[0]))
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file, or the first of them.
+
+    Args:
+        path: of the file.
+        columns: by name, in order.
+        rows: how many were read.
+        is_sample: whether there may be more.
+        format: of a CSV file; None for Parquet.
+    """
+
+    path: Path
+    columns: dict[str, Column]
+    rows: int
+    is_sample: bool
+    format: CsvFormat | None
+
+    def place(self, row: int) -> str:
+        """Where a row is, such as `line 7`; rows are counted from 0."""
+        if self.format is None:
+            return f"row {row + 1}"
+        return f"line {next(islice(_lines(self), row + self.format.header, None))}"
+
+
+def _lines(table: Table) -> Iterator[int]:
+    """The line on which each row ends."""
+    assert table.format is not None
+    with _reader(table.path, table.format) as reader:
+        yield from (reader.line_num for row in reader if not _is_blank(row))
+
+
+def _is_blank(row: Sequence[str]) -> bool:
+    """Whether pandas skips a line: it is empty, or white space without quotes."""
+    return not row or (len(row) == 1 and row[0] != "" and not row[0].strip(" \t"))
+
+
+@contextmanager
+def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
+    """The rows of a CSV file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not a regular file, not CSV, or has another encoding.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("is not a regular file")
+    csv.field_size_limit(2**31 - 1)
+    opener = _OPENERS.get(path.suffix.lower(), open)
+    reader = None
+    try:
+        with opener(path, "rt", encoding=_encoding(format), newline="") as file:
+            reader = csv.reader(file, delimiter=format.separator, strict=True)
+            yield reader
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num if reader else 1} is not CSV: {error}") from error
+    except UnicodeError as error:
+        name = "UTF-8" if format.encoding == "utf-8" else format.encoding
+        raise ValueError(f"is not {name} text; give its encoding, such as cp1252") from error
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise ValueError(f"cannot be decompressed: {error}") from error
+
+
+_OPENERS: dict[str, Callable[..., TextIO]] = {
+    ".gz": cast("Callable[..., TextIO]", gzip.open),
+    ".bz2": cast("Callable[..., TextIO]", bz2.open),
+    ".xz": cast("Callable[..., TextIO]", lzma.open),
+}
+
+
+def _encoding(format: CsvFormat) -> str:
+    """The encoding, without the mark of the byte order that Excel writes before UTF-8."""
+    return "utf-8-sig" if codecs.lookup(format.encoding).name == "utf-8" else format.encoding
+
+
+def _shape(path: Path, format: CsvFormat, *, sample: bool) -> tuple[list[str], int, bool]:
+    """The names of the columns, the number of rows, and whether these are all.
+
+    pandas would fill short rows, rename the second of two equal names, and take the first cells
+    for an index where all rows end in a separator.
+
+    Raises:
+        ValueError: it is not a table; with the reason and the line.
+    """
+    rows = size = 0
+    with _reader(path, format) as reader:
+        filled = (row for row in reader if not _is_blank(row))
+        first = next(filled, None)
+        if first is None:
+            raise ValueError("is empty; a table begins with its column names")
+        names = _names(first) if format.header else [str(at) for at in range(len(first))]
+        rows = 0 if format.header else 1
+        for row in filled:
+            if len(row) != len(names):
+                wanted = f"but the header has {len(names)}"
+                raise ValueError(f"line {reader.line_num} has {len(row)} cells, {wanted}")
+            rows += 1
+            if sample:
+                size += sum(map(len, row)) + len(row)
+                if size > SAMPLE:
+                    return names, rows, True
+    if not rows:
+        raise ValueError("holds no rows")
+    return names, rows, False
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    names = [name.strip() or f"{UNNAMED}{at}" for at, name in enumerate(header)]
+    [(name, count)] = Counter(names).most_common(1)
+    if count > 1:
+        raise ValueError(f"has two columns {quote(name)}")
+    return names
+
+
+def read_csv(
+    path: Path,
+    format: CsvFormat,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    classes: Collection[str] = (),
+    sample: bool = False,
+) -> Table:
+    """Reads a CSV file and infers the type of each column that `kinds` does not give.
+
+    Args:
+        path: of the file; compressed if it ends in `.gz`, `.bz2` or `.xz`.
+        format: how it is written.
+        kinds: the types of columns, as given in a spec or found in training.
+        classes: columns of classes; numbers are names there, of any length.
+        sample: whether the first rows are enough.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not such a table; with the reason and the line.
+    """
+    kinds = kinds or {}
+    names, rows, is_sample = _shape(path, format, sample=sample)
+    words = {name: str for name in names if kinds.get(name) == "category" or name in classes}
+    with warnings.catch_warnings():
+        # pandas 3 reads floats exactly by default and deprecates the argument that pandas 2 needs.
+        warnings.simplefilter("ignore")
+        try:
+            frame = pd.read_csv(
+                path,
+                sep=format.separator,
+                decimal=format.decimal,
+                thousands=format.thousands,
+                encoding=_encoding(format),
+                na_values=list(format.na_values),
+                header=0 if format.header else None,
+                names=names,
+                dtype=words,
+                index_col=False,
+                low_memory=False,
+                float_precision="round_trip",
+                nrows=rows,
+            )
+        except UnicodeError:
+            raise ValueError(f"is not {format.encoding} text") from None
+    table = Table(path, {}, rows, is_sample, format)
+    if len(frame) != rows:
+        raise ValueError(f"has {rows:,} rows for Python and {len(frame):,} for pandas")
+    return _with_columns(table, frame, kinds, classes)
+
+
+def read_parquet(
+    path: Path,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    classes: Collection[str] = (),
+    sample: bool = False,
+) -> Table:
+    """Reads a Parquet file, whose texts are never numbers; arguments as of `read_csv`.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+        OSError: the file cannot be read.
+        ValueError: it is not a Parquet file, or has no rows.
+    """
+    import pyarrow  # noqa: PLC0415 - an extra
+    from pyarrow.parquet import ParquetFile  # noqa: PLC0415
+
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("is not a regular file")
+    try:
+        file = ParquetFile(path)
+        if sample:
+            width = max(1, len(file.schema_arrow.names))
+            content = next(file.iter_batches(max(1, SAMPLE // (8 * width))), None)
+        else:
+            content = file.read()
+        if content is None or not len(content):
+            raise ValueError("holds no rows")
+        frame = content.to_pandas()
+    except pyarrow.ArrowException as error:
+        raise ValueError(f"is not a Parquet file: {error}") from error
+    table = Table(path, {}, len(frame), len(frame) < file.metadata.num_rows, None)
+    return _with_columns(table, frame, kinds or {}, classes)
+
+
+def _with_columns(
+    table: Table, frame: pd.DataFrame, kinds: Mapping[str, Kind], classes: Collection[str]
+) -> Table:
+    for name, values in frame.items():
+        try:
+            column = _column(table, values, kinds.get(str(name)), is_class=name in classes)
+        except ValueError as error:
+            raise ValueError(f"{quote(str(name))} {error}") from None
+        table.columns[str(name)] = column
+    return table
+
+
+def _column(table: Table, values: pd.Series[Any], kind: Kind | None, *, is_class: bool) -> Column:
+    """Infers the type of a column.
+
+    Raises:
+        ValueError: a cell is not of the given type.
+    """
+    import pandas as pd
+
+    if values.dtype.kind in "iuf" and kind != "category" and not is_class:
+        numbers = values.to_numpy(np.float64)
+        return Column(numbers, problem="has no value at all" if np.isnan(numbers).all() else "")
+    try:
+        codes, uniques = pd.factorize(values)
+    except TypeError:
+        return Column(problem=f"holds {type(values.iloc[0]).__name__}s instead of single values")
+    cells = [_Cell.of(value, table.format) for value in uniques]
+    if not any(not cell.is_missing for cell in cells):
+        return Column(np.full(len(values), np.nan), problem="has no value at all")
+    inference = _Inference(table, str(values.name), cells, codes)
+    if is_class or kind == "category":
+        return inference.categories(exact=is_class, given=True)
+    return inference.numbers(strict=True) if kind == "number" else inference.infer()
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A distinct cell of a column.
+
+    Args:
+        text: without white space around it.
+        number: its value; None if it is not a number.
+        is_text: whether it was written as text, and not as a number, truth value or date.
+    """
+
+    text: str
+    number: float | None
+    is_missing: bool
+
+    @staticmethod
+    def of(value: object, format: CsvFormat | None) -> _Cell:
+        """A value as pandas reads it."""
+        text = str(value).strip()
+        if isinstance(value, str):
+            is_missing = format is not None and (not text or text in format.na_values)
+            return _Cell(text, None if format is None else _number(text, format), is_missing)
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            return _Cell(text, None, is_missing=False)
+        try:
+            return _Cell(text, float(value), is_missing=False)
+        except OverflowError:
+            return _Cell(text, math.inf, is_missing=False)
+
+
+def _number(text: str, format: CsvFormat) -> float | None:
+    """A cell as a number; None if it is not one."""
+    if format.thousands:
+        text = text.replace(format.thousands, "")
+    if format.decimal != ".":
+        text = text.replace(".", "x").replace(format.decimal, ".")
+    # Python's numbers may have underscores, and the digits of any script.
+    if "_" in text or not text.isascii():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Inference:
+    """The distinct cells of a column, and which of them each row holds (-1: none)."""
+
+    table: Table
+    name: str
+    cells: Sequence[_Cell]
+    codes: Array
+
+    def infer(self) -> Column:
+        """Numbers if all cells are, else categories."""
+        present = [cell for cell in self.cells if not cell.is_missing]
+        words = [cell for cell in present if cell.number is None]
+        if not words:
+            return self.numbers()
+        # One odd cell among numbers is a mistake, or stands for a missing value.
+        if len(present) - len(words) > max(2, len(words)):
+            at = self.cells.index(words[0])
+            example = next(cell.text for cell in present if cell.number is not None)
+            return Column(
+                problem=f"is {quote(words[0].text)} on {self._place(at)}, and a number in other "
+                f"rows, such as {example}; write na_values: [{quote(words[0].text)}] if it stands "
+                f"for no value, or types: {{{self.name}: category}}"
+            )
+        return self.categories()
+
+    def numbers(self, *, strict: bool = False) -> Column:
+        """The number of each row; with `strict`, every cell must be one."""
+        values = np.full(len(self.cells) + 1, np.nan)
+        for at, cell in enumerate(self.cells):
+            if cell.number is not None:
+                values[at] = cell.number
+            elif strict and not cell.is_missing:
+                raise ValueError(
+                    f"is {quote(cell.text)} on {self._place(at)}, and must be a number"
+                )
+        return Column(values[self.codes])
+
+    def categories(self, *, exact: bool = False, given: bool = False) -> Column:
+        """The category of each row; with `exact`, equal numbers are one category."""
+        texts = [None if cell.is_missing else cell.text for cell in self.cells]
+        known = {text for text in texts if text is not None}
+        if {*map(str.casefold, known)} <= {"true", "false"}:
+            texts = [text and text.capitalize() for text in texts]
+        elif exact and all(cell.number is not None for cell in self.cells if not cell.is_missing):
+            texts = [text and number_name(text) for text in texts]
+        names = sorted({text for text in texts if text is not None})
+        if exact and all(cell.number is not None for cell in self.cells if not cell.is_missing):
+            names.sort(key=float)
+        index = {name: at for at, name in enumerate(names)}
+        places = np.array([-1 if text is None else index[text] for text in texts] + [-1])
+        problem = "" if given else self._problem(names)
+        return Column(None, tuple(names), places[self.codes], problem)
+
+    def _problem(self, names: Sequence[str]) -> str:
+        """Why one feature per category would be wrong."""
+        for pattern, reason in _LOOKS:
+            matches = [at for at, cell in enumerate(self.cells) if pattern.fullmatch(cell.text)]
+            if len(matches) >= 3 and 2 * len(matches) > len(names):
+                cell = quote(self.cells[matches[0]].text)
+                return f"is {cell} on {self._place(matches[0])}, {reason}"
+        rows = int((self.codes >= 0).sum())
+        if rows >= MIN_ROWS and len(names) > NAME_SHARE * rows:
+            return f"has {len(names):,} different words in {rows:,} rows, as names and ids have"
+        return ""
+
+    def _place(self, code: int) -> str:
+        return self.table.place(int((self.codes == code).argmax()))
+
+
+_LOOKS = (
+    (
+        re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d\d.{0,25})?"),
+        "a date; leave the column out, or make it numbers first",
+    ),
+    (re.compile(r"[+-]?\d+([.,]\d+)? ?%"), "a percentage; remove the percent signs"),
+    (
+        re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?"),
+        "a number with commas; write thousands: ',' or decimal: ','",
+    ),
+    (re.compile(r"[+-]?\d*,\d+"), "a number with a decimal comma; write decimal: ','"),
+    (re.compile(r"[€$£] ?\d.*|\d.* ?[€$£]"), "an amount of money; remove the currency"),
+)
+
+
+def number_name(text: str) -> str:
+    """The name of a class that is a number: whole numbers of any length, and others in full.
+
+    Example:
+        >>> number_name("1234560"), number_name("2.0"), number_name("0.10")
+        ('1234560', '2', '0.1')
+    """
+    if text.lstrip("+-").isdecimal() and len(text) < 4000:
+        return str(int(text))
+    number = float(text)
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
