@@ -161,7 +161,10 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
     except UnicodeError as error:
         name = "UTF-8" if format.encoding == "utf-8" else format.encoding
         raise ValueError(f"is not {name} text; give its encoding, such as cp1252") from error
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        # An error of the system has a number, and one of damaged content has none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise ValueError(f"cannot be decompressed: {error}") from error
 
 

@@ -1,0 +1,355 @@
+"""One reader of tables: what odd files hold, compared by hand and with pandas."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import lzma
+import math
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnrun.spec import tables
+from nnrun.spec.csv_format import CsvFormat
+
+NAN = math.nan
+INF = math.inf
+
+
+def read(
+    tmp_path: Path, content: str | bytes, name: str = "d.csv", **format: object
+) -> tables.Table:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return tables.read_csv(path, CsvFormat.model_validate(format, strict=False))
+
+
+def cells(column: tables.Column) -> list[float | str | None]:
+    if column.categories is None:
+        assert column.numbers is not None
+        return list(column.numbers.tolist())
+    assert column.codes is not None
+    return [column.categories[code] if code >= 0 else None for code in column.codes]
+
+
+def same(left: object, right: object) -> bool:
+    pair = (left, right)
+    if all(isinstance(value, float) for value in pair) and all(map(math.isnan, pair)):  # type: ignore[arg-type]
+        return True
+    return left == right
+
+
+GOOD: dict[str, tuple[str | bytes, dict[str, object], dict[str, list[object]]]] = {
+    "numbers": ("a,b\n1,2.5\n-3,.5\n", {}, {"a": [1, -3], "b": [2.5, 0.5]}),
+    "exponents": ("a\n1e3\n2E-2\n", {}, {"a": [1000, 0.02]}),
+    "signs": ("a\n+1\n-1\n", {}, {"a": [1, -1]}),
+    "no last newline": ("a\n1\n2", {}, {"a": [1, 2]}),
+    "Windows lines": ("a,b\r\n1,x\r\n2,y\r\n", {}, {"a": [1, 2], "b": ["x", "y"]}),
+    "old Mac lines": ("a,b\r1,x\r2,y\r", {}, {"a": [1, 2], "b": ["x", "y"]}),
+    "empty lines": ("a,b\n\n1,2\n\n3,4\n\n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "lines of spaces": ("a,b\n1,2\n   \n3,4\n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "one column with spaces": ("a\n1\n  \n2\n", {}, {"a": [1, 2]}),
+    "quoted nothing": ('a\n1\n""\n2\n', {}, {"a": [1, NAN, 2]}),
+    "quoted numbers": ('a\n"1"\n"2"\n', {}, {"a": [1, 2]}),
+    "spaces around numbers": ("a,b\n 1 , 2\n3 ,4 \n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "spaces around names": (" a , b\n1,2\n", {}, {"a": [1], "b": [2]}),
+    "spaces around words": ("a,b\n1, yes\n2,yes \n3,no\n", {}, {"b": ["yes", "yes", "no"]}),
+    "tabs around numbers": ("a,b\n1,\t2\n3,4\t\n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "a cell of spaces": ("a,b\n1,5\n2,  \n3,7\n", {}, {"b": [5, NAN, 7]}),
+    "a quoted separator": ('a,b\n"x,y",1\nz,2\n', {}, {"a": ["x,y", "z"], "b": [1, 2]}),
+    "a quoted newline": ('a,b\n"x\ny",1\nz,2\n', {}, {"a": ["x\ny", "z"], "b": [1, 2]}),
+    "a doubled quote": ('a\n"x ""y"""\nz\n', {}, {"a": ['x "y"', "z"]}),
+    "missing in every spelling": (
+        "a,b\n1,\n2,NA\n3,NaN\n4,null\n5,N/A\n6,None\n7,#N/A\n8,9\n",
+        {},
+        {"b": [NAN] * 7 + [9]},
+    ),
+    "missing words": ("a,b\n1,x\n2,\n3,y\n", {}, {"b": ["x", None, "y"]}),
+    "own missing value": ("a\n1\n?\n3\n", {"na_values": ["?"]}, {"a": [1, NAN, 3]}),
+    "own missing number": ("a\n1\n-999\n3\n", {"na_values": ["-999"]}, {"a": [1, NAN, 3]}),
+    "truth in one spelling": ("a\nTrue\nFalse\n", {}, {"a": ["True", "False"]}),
+    "truth in five spellings": (
+        "a\nTRUE\nTrue\ntrue\nFALSE\nFalse\n",
+        {},
+        {"a": ["True", "True", "True", "False", "False"]},
+    ),
+    "truth with a gap": ("a,b\n1,TRUE\n2,\n3,false\n", {}, {"b": ["True", None, "False"]}),
+    "truth of one kind": ("a\nTRUE\ntrue\n", {}, {"a": ["True", "True"]}),
+    "yes and no are words": ("a\nyes\nno\nYes\n", {}, {"a": ["yes", "no", "Yes"]}),
+    "infinity": ("a\ninf\n-inf\n1\n", {}, {"a": [INF, -INF, 1]}),
+    "too large for a float": ("a\n1e400\n1\n", {}, {"a": [INF, 1]}),
+    "beyond 64 bits": ("a\n99999999999999999999999\n1\n", {}, {"a": [1e23, 1]}),
+    "beyond 63 bits": ("a\n18446744073709551615\n1\n", {}, {"a": [2.0**64, 1]}),
+    "all digits of a float": ("a\n0.1234567890123456\n1\n", {}, {"a": [0.1234567890123456, 1]}),
+    "seconds since 1970": ("a\n1700000000.25\n1\n", {}, {"a": [1700000000.25, 1]}),
+    "leading zeros": ("a\n007\n010\n", {}, {"a": [7, 10]}),
+    "hexadecimal is a word": ("a\n0x10\n0x20\n", {}, {"a": ["0x10", "0x20"]}),
+    "an underscore makes a word": ("a\n1_000\nx\n", {}, {"a": ["1_000", "x"]}),
+    "digits of another script": ("a\n٣\nx\n", {}, {"a": ["٣", "x"]}),
+    "a dash for nothing": ("a,b\n1,-\n2,x\n", {}, {"b": ["-", "x"]}),
+    "sizes": ("a\n36\n38\nS\nM\nL\n", {}, {"a": ["36", "38", "S", "M", "L"]}),
+    "a comment is a cell": ("a,b\n1,#2\n2,#3\n", {}, {"b": ["#2", "#3"]}),
+    "semicolons": ("a;b\n1;2\n", {"separator": ";"}, {"a": [1], "b": [2]}),
+    "tabs": ("a\tb\n1\t2\n", {"separator": "\t"}, {"a": [1], "b": [2]}),
+    "bars": ("a|b\n1|2\n", {"separator": "|"}, {"a": [1], "b": [2]}),
+    "a decimal comma": (
+        "a;b\n1,5;x\n2,5;y\n",
+        {"separator": ";", "decimal": ","},
+        {"a": [1.5, 2.5]},
+    ),
+    "German numbers": (
+        "a;b\n1.234,5;1\n2,5;2\n",
+        {"separator": ";", "decimal": ",", "thousands": "."},
+        {"a": [1234.5, 2.5]},
+    ),
+    "English thousands": (
+        'a\n"1,234"\n"12,345,678.5"\n',
+        {"thousands": ","},
+        {"a": [1234, 12345678.5]},
+    ),
+    "Swiss thousands": ("a\n1'234\n5\n", {"thousands": "'"}, {"a": [1234, 5]}),
+    "French thousands": (
+        "a;b\n1 234,5;1\n5;2\n",
+        {"separator": ";", "decimal": ",", "thousands": " "},
+        {"a": [1234.5, 5]},
+    ),
+    "UTF-8 with its mark": (codecs.BOM_UTF8 + "ä,b\n1,2\n".encode(), {}, {"ä": [1], "b": [2]}),
+    "Latin 1": ("a\nä\nö\n".encode("latin-1"), {"encoding": "latin-1"}, {"a": ["ä", "ö"]}),
+    "Windows 1252": ("a\n€\nx\n".encode("cp1252"), {"encoding": "cp1252"}, {"a": ["€", "x"]}),
+    "UTF-16": ("a,b\n1,ä\n".encode("utf-16"), {"encoding": "utf-16"}, {"a": [1], "b": ["ä"]}),
+    "Shift JIS": (
+        "a\n日本\nx\n".encode("shift_jis"),
+        {"encoding": "shift_jis"},
+        {"a": ["日本", "x"]},
+    ),
+    "an emoji": ("a\n🙂\nx\n", {}, {"a": ["🙂", "x"]}),
+    "no header": ("1,2\n3,4\n", {"header": False}, {"0": [1, 3], "1": [2, 4]}),
+    "no header and words": ("1,x\n3,y\n", {"header": False}, {"0": [1, 3], "1": ["x", "y"]}),
+    "pandas' index": (",b\n0,5\n1,6\n", {}, {"Unnamed: 0": [0, 1], "b": [5, 6]}),
+    "numbers for names": ("2019,2020\n1,2\n", {}, {"2019": [1], "2020": [2]}),
+    "a cell of 200,000 characters": ("a,b\n1," + "x" * 200_000 + "\n2,y\n", {}, {"a": [1, 2]}),
+    "a number of 130,000 digits": ("a\n" + "9" * 130_000 + "\n1\n", {}, {"a": [INF, 1]}),
+}
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_a_file_holds_these_cells(case: str, tmp_path: Path) -> None:
+    """Numbers are float64, words are stripped, and None or NaN stands for no value."""
+    content, format, expected = GOOD[case]
+
+    table = read(tmp_path, content, **format)
+
+    for name, values in expected.items():
+        got = cells(table.columns[name])
+        assert len(got) == table.rows
+        assert all(map(same, got, values)), (name, got)
+
+
+@pytest.mark.parametrize("case", [name for name in GOOD if "thousands" not in name])
+def test_numbers_are_those_of_pandas(case: str, tmp_path: Path) -> None:
+    """Where pandas finds numbers, so does nnrun, and the same ones."""
+    content, format, _ = GOOD[case]
+    known = {
+        "separator": "sep",
+        "decimal": "decimal",
+        "encoding": "encoding",
+        "na_values": "na_values",
+    }
+    options = {known[key]: value for key, value in format.items() if key in known}
+    header = None if format.get("header") is False else 0
+    thousands = format.get("thousands")
+
+    table = read(tmp_path, content, **format)
+    frame = pd.read_csv(tmp_path / "d.csv", header=header, thousands=thousands, **options)  # type: ignore[call-overload]
+
+    for name, values in frame.items():
+        if values.dtype.kind in "iuf":
+            column = table.columns[str(name).strip()]
+            np.testing.assert_array_equal(column.numbers, values.to_numpy(np.float64))
+
+
+BAD: dict[str, tuple[str | bytes, dict[str, object], str]] = {
+    "nothing": ("", {}, "is empty"),
+    "only a header": ("a,b\n", {}, "holds no rows"),
+    "two equal names": ("a,b,a\n1,2,3\n", {}, "has two columns 'a'"),
+    "a short row": ("a,b\n1,2\n3\n", {}, "line 3 has 1 cells, but the header has 2"),
+    "a long row": ("a,b\n1,2\n3,4,5\n", {}, "line 3 has 3 cells, but the header has 2"),
+    "a comma after every row": (
+        "a,b\n1,2,\n3,4,\n",
+        {},
+        "line 2 has 3 cells, but the header has 2",
+    ),
+    "a short row after a quoted newline": ('a,b\n"x\ny",1\n3\n', {}, "line 4 has 1 cells"),
+    "an open quote": ('a,b\n1,"x\n2,y\n', {}, "line 3 is not CSV"),
+    "text after a quote": ('a,b\n1,"x"y\n', {}, "line 2 is not CSV"),
+    "another encoding": ("a\nä\n".encode("latin-1"), {}, "is not UTF-8 text; give its encoding"),
+    "a wrong encoding": ("a\nä\n".encode(), {"encoding": "utf-16"}, "is not utf-16 text"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_file_is_refused_with_its_line(case: str, tmp_path: Path) -> None:
+    """Pandas reads some of these, and shifts or invents cells."""
+    content, format, message = BAD[case]
+
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, content, **format)
+
+
+ROWS = "".join(f"{at},{at * 1.5}\n" for at in range(30))
+ODD: dict[str, tuple[str, str]] = {
+    "a question mark": ("a,b\n" + ROWS + "30,?\n", "is '?' on line 32, and a number in other rows"),
+    "not available": ("a,b\n" + ROWS + "30,n.a.\n", "na_values: ['n.a.']"),
+    "one decimal comma": ("a,b\n" + ROWS + '30,"1,5"\n', "is '1,5' on line 32"),
+    "one percentage": ("a,b\n" + ROWS + "30,45%\n", "types: {b: category}"),
+    "decimal commas": ("a;b\n1;1,5\n2;2,5\n3;3,75\n", "decimal: ','"),
+    "percentages": ("a,b\n1,5%\n2,6 %\n3,7.5%\n", "is '5%' on line 2, a percentage"),
+    "thousands": ('a,b\n1,"1,234"\n2,"2,345"\n3,"3,456"\n', "thousands: ','"),
+    "amounts": ("a,b\n1,$5\n2,$6\n3,$7.5\n", "an amount of money"),
+    "dates": (
+        "a,b\n1,2024-01-05\n2,2024-01-06\n3,2024-02-06\n",
+        "is '2024-01-05' on line 2, a date",
+    ),
+    "German dates": ("a,b\n1,5.1.2024\n2,6.1.2024\n3,6.2.2024\n", "a date"),
+    "dates with times": (
+        "a,b\n1,2024-01-05 10:00:00\n2,2024-01-06T11:30\n3,2024-02-06 12:00\n",
+        "a date",
+    ),
+    "ids": (
+        "a,b\n" + "".join(f"{at},P{at}\n" for at in range(30)),
+        "30 different words in 30 rows",
+    ),
+    "nothing at all": ("a,b\n1,\n2,\n", "has no value at all"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_a_column_that_makes_no_good_feature_says_why(case: str, tmp_path: Path) -> None:
+    """It would become a feature per cell, or none."""
+    content, problem = ODD[case]
+    separator = ";" if ";" in content else ","
+
+    column = read(tmp_path, content, separator=separator).columns["b"]
+
+    assert problem in column.problem
+
+
+def test_types_of_a_spec_decide(tmp_path: Path) -> None:
+    """Postcodes keep their zeros; a column of numbers must hold numbers."""
+    path = tmp_path / "d.csv"
+    path.write_text("zip,b\n01234,1\n99999,x\n", encoding="utf-8")
+
+    codes = tables.read_csv(path, CsvFormat(), kinds={"zip": "category"}).columns["zip"]
+
+    assert cells(codes) == ["01234", "99999"]
+    with pytest.raises(ValueError, match="'b' is 'x' on line 3, and must be a number"):
+        tables.read_csv(path, CsvFormat(), kinds={"b": "number"})
+
+
+@pytest.mark.parametrize(
+    ("written", "classes"),
+    [
+        (["1234560", "1234561", "1234562"], ("1234560", "1234561", "1234562")),
+        (["90071992547409931", "90071992547409932"], ("90071992547409931", "90071992547409932")),
+        (["2", "10", "1"], ("1", "2", "10")),
+        (["1.0", "1", "2.0"], ("1", "2")),
+        (["0.1", "0.10", "0.30000000000000004", "0.3"], ("0.1", "0.3", "0.30000000000000004")),
+        (["-1", "1"], ("-1", "1")),
+        (["01", "1"], ("1",)),
+        (["spam", "ham"], ("ham", "spam")),
+        (["TRUE", "true", "False"], ("False", "True")),
+    ],
+)
+def test_classes_are_named_exactly(
+    written: list[str], classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Whatever their number of digits, and sorted by value."""
+    path = tmp_path / "d.csv"
+    path.write_text("y\n" + "\n".join(written) + "\n", encoding="utf-8")
+
+    column = tables.read_csv(path, CsvFormat(), classes={"y"}).columns["y"]
+
+    assert column.categories == classes
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)],
+)
+def test_a_compressed_file_is_read(suffix: str, compress: object, tmp_path: Path) -> None:
+    """By its suffix; a file that is something else is refused."""
+    assert callable(compress)
+
+    table = read(tmp_path, compress(b"a\n1\n2\n"), f"d.csv{suffix}")
+
+    assert cells(table.columns["a"]) == [1, 2]
+    with pytest.raises(ValueError, match="cannot be decompressed"):
+        read(tmp_path, b"a\n1\n2\n", f"e.csv{suffix}")
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    """Reading it would wait forever."""
+    os.mkfifo(tmp_path / "d.csv")
+
+    with pytest.raises(ValueError, match="is not a regular file"):
+        tables.read_csv(tmp_path / "d.csv", CsvFormat())
+
+
+def test_a_sample_is_the_beginning(tmp_path: Path) -> None:
+    """Where a check has little time, and it is said to be one."""
+    path = tmp_path / "d.csv"
+    path.write_text("a,b\n" + "1.234567,x\n" * 600_000, encoding="utf-8")
+
+    table = tables.read_csv(path, CsvFormat(), sample=True)
+
+    assert table.is_sample
+    assert 100_000 < table.rows < 600_000
+    assert not read(tmp_path, "a\n1\n").is_sample
+
+
+def test_a_column_that_numbers_the_rows_is_noticed(tmp_path: Path) -> None:
+    """As the index that pandas writes, whatever its name."""
+    rows = "".join(f"{at},{at % 7}\n" for at in range(1, 40))
+
+    table = read(tmp_path, f"id,b\n{rows}")
+
+    assert table.columns["id"].counts
+    assert not table.columns["b"].counts
+
+
+def test_types_of_a_parquet_file_hold(tmp_path: Path) -> None:
+    """A decimal is a number, a text is a category, and lists are refused by name."""
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    rows = 24
+    frame = pd.DataFrame(
+        {
+            "price": [Decimal("1.25"), Decimal("2.50")] * 12,
+            "whole": range(rows),
+            "gap": [1, None] * 12,
+            "word": ["1", "x"] * 12,
+            "truth": [True, None] * 12,
+            "kind": pd.Categorical(["b", "a"] * 12),
+            "none": [None] * rows,
+            "list": [np.zeros(2)] * rows,
+            "day": pd.date_range("2024-01-01", periods=rows),
+        }
+    )
+    frame.to_parquet(tmp_path / "d.parquet")
+
+    columns = tables.read_parquet(tmp_path / "d.parquet").columns
+
+    assert cells(columns["price"])[:2] == [1.25, 2.5]
+    assert columns["whole"].counts
+    assert columns["gap"].missing.tolist()[:2] == [1, 3]
+    assert columns["word"].categories == ("1", "x")
+    assert cells(columns["truth"])[:2] == ["True", None]
+    assert cells(columns["kind"])[:2] == ["b", "a"]
+    assert "no value at all" in columns["none"].problem
+    assert "instead of single values" in columns["list"].problem
+    assert "a date" in columns["day"].problem
