@@ -133,10 +133,16 @@ class Split:
     Args:
         x: inputs as loaded, compact: bytes stay bytes.
         y: class numbers, ints of shape `(rows,)`; or values, floats of shape `(rows,)`.
+        rows: the number of each row in the file that it comes from; None for rows in order.
     """
 
     x: Inputs
     y: Array
+    rows: Array | None = None
+
+    def row_numbers(self, selected: Array) -> Array:
+        """The numbers of some rows in the file that they come from."""
+        return selected if self.rows is None else self.rows[selected]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -192,6 +198,8 @@ class Dataset:
         words: for texts, a function that reads how new texts are encoded.
         highest: the largest possible pixel value; None if it is the largest one in the rows.
         source: a digest of the files that the rows come from, if there are files.
+        groups: the group of each training row, ints of shape `(rows,)`; rows of one group stay
+            together in every split.
     """
 
     name: str
@@ -205,6 +213,7 @@ class Dataset:
     words: Callable[[], Vocabulary] | None = None
     highest: float | None = None
     source: str | None = None
+    groups: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,13 @@ from nnrun.spec.text import join_words, quote
 
 if TYPE_CHECKING:
     from nnrun.spec.experiment import Experiment
-    from nnrun.spec.profile import TableSummary
+    from nnrun.spec.tables import Column, Table
 
 SUFFIXES = (".yaml", ".yml")
 HINT = "# Keys behind a '#' are not in use and show their defaults. To use one, delete '# '."
 
 IMAGE_SIZE = 64
 """Height and width to which images are scaled, in pixels."""
-NAME_SHARE = 0.5
-"""A text column with more different values than this share of the rows contains names."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +150,9 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
         return None
     if not data.is_file():
         raise CommandError(f"file {quote(source)} does not exist")
-    if FILES[suffix] not in ("npz", "parquet"):
+    if FILES[suffix] != "npz":
         return _from_table(data, target, path)
-    raw = _adapted("arrays" if FILES[suffix] == "npz" else "wines", data, path)
-    if target is not None and FILES[suffix] == "parquet":
-        raw["dataset"]["target"] = target
+    raw = _adapted("arrays", data, path)
     raw["validation"] = _holdout(stratify=False)
     return _draft(
         raw, f"From {data.name}", path, "check target, layers and loss: nnrun did not read the file"
@@ -192,12 +188,16 @@ def _from_folder(data: Path, path: Path) -> Draft:
 
 
 def _from_table(data: Path, target: str | None, path: Path) -> Draft:
-    from nnrun.spec import profile
+    from nnrun.spec import tables
+    from nnrun.spec.csv_format import CsvFormat
 
     separator = _separator(data)
     try:
-        table = profile.inspect_table(data, separator)
-    except (OSError, ValueError) as error:
+        if data.suffix.lower() == ".parquet":
+            table = tables.read_parquet(data)
+        else:
+            table = tables.read_csv(data, CsvFormat(separator=separator))
+    except (ImportError, OSError, ValueError) as error:
         raise CommandError(f"{quote(str(data))} cannot be read: {error}") from None
     if target is None:
         target = list(table.columns)[-1]
@@ -205,45 +205,60 @@ def _from_table(data: Path, target: str | None, path: Path) -> Draft:
         present = join_words([quote(name) for name in table.columns], "and")
         raise CommandError(f"--target: {data.name} has no column {quote(target)}; it has {present}")
     draft = _adapted_to_table(table, target, data, path)
-    if separator != ",":
+    if data.suffix.lower() == ".parquet":
+        draft.raw["dataset"]["name"] = "parquet"
+    elif separator != ",":
         draft.raw["dataset"]["separator"] = separator
     return draft
 
 
-def _adapted_to_table(table: TableSummary, target: str, data: Path, path: Path) -> Draft:
+def _adapted_to_table(table: Table, target: str, data: Path, path: Path) -> Draft:
     """A spec for the features of a table."""
-    from nnrun.spec.profile import UNNAMED
-
     column = table.columns[target]
-    classes = (column.categories if column else None) or ()
-    outputs = len(classes) or 1
+    classes, is_binary = column.categories or (), _is_binary(column)
     if len(classes) == 1:
         raise CommandError(f"{quote(target)} is {quote(classes[0])} in every row")
-    unnamed = [name for name in table.columns if name.startswith(UNNAMED)]
-    names = _name_columns(table, target)
-    features = [name for name in table.columns if name not in (target, *unnamed, *names)]
-    if classes and len([*unnamed, *names]) == 1 and not features:
-        [text] = [*unnamed, *names]
-        raw = _adapted("functions", data, path, outputs=outputs)
+    if column.problem and not classes:
+        raise CommandError(f"{quote(target)} {column.problem}")
+    others = {name: values for name, values in table.columns.items() if name != target}
+    ignored = {name: reason for name, values in others.items() if (reason := _reason(name, values))}
+    features = [name for name in others if name not in ignored]
+    if classes and len(ignored) == 1 and not features:
+        [text] = ignored
+        raw = _adapted("functions", data, path, outputs=len(classes))
         raw["dataset"] |= {"target": target, "text": text}
         note = f"{quote(target)} is predicted from {quote(text)}"
         return _draft(raw, f"{target}, by {text}, from {data.name}", path, note)
     if not features:
         raise CommandError(f"{data.name} has no column to predict {quote(target)} from")
-    raw = _adapted("flowers" if classes else "cars", data, path, outputs=outputs)
-    has_gaps = any(values.missing for name in features if (values := table.columns[name]))
+    outputs = 2 if is_binary else len(classes) or 1
+    raw = _adapted("cars" if outputs == 1 else "flowers", data, path, outputs=outputs)
+    has_gaps = any(len(others[name].missing) for name in features)
     raw["dataset"]["target"] = target
+    if is_binary:
+        raw["dataset"]["task"] = "classification"
     raw["dataset"]["prepare"] = [*([{"impute": "median"}] if has_gaps else []), "standardize"]
-    raw["validation"] = _holdout(stratify=bool(classes))
-    kind = f"{len(classes)} classes" if classes else "a number"
+    raw["validation"] = _holdout(stratify=outputs > 1)
+    kind = f"{outputs} classes" if outputs > 1 else "a number"
     notes = [f"target: {quote(target)}, {kind}; --target selects another column"]
-    if unnamed or names:
+    if ignored:
         raw["dataset"]["features"] = features
-    if unnamed:
-        notes.append("column without a name is ignored: probably row numbers")
-    if names:
-        notes.append(f"ignored, almost every value is unique: {join_words(names, 'and')}")
+        notes += [f"ignored: {quote(name)} {reason}" for name, reason in ignored.items()]
     return _draft(raw, f"{target}, from {data.name}", path, *notes)
+
+
+def _is_binary(column: Column) -> bool:
+    """Whether a column of numbers holds only 0 and 1."""
+    return column.numbers is not None and {*column.numbers.tolist()} == {0.0, 1.0}
+
+
+def _reason(name: str, column: Column) -> str:
+    """Why a column is left out; empty if it is a feature."""
+    from nnrun.spec.tables import UNNAMED
+
+    if column.counts or name.startswith(UNNAMED):
+        return "numbers the rows"
+    return column.problem
 
 
 def _separator(data: Path) -> str:
@@ -254,16 +269,6 @@ def _separator(data: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ","
     return max(",;\t", key=header.count)
-
-
-def _name_columns(table: TableSummary, target: str) -> list[str]:
-    """Text columns that name the rows, from which nothing can be learnt."""
-    most = max(2, NAME_SHARE * table.rows) if table.rows else float("inf")
-    return [
-        name
-        for name, column in table.columns.items()
-        if column and name != target and len(column.categories or ()) > most
-    ]
 
 
 def _holdout(*, stratify: bool) -> dict[str, object]:

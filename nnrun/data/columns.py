@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nnrun.spec import tables
 from nnrun.types import Array, Column, Dataset
 
 
@@ -34,19 +35,6 @@ def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
     return [(column, range(*ends[at : at + 2])) for at, column in enumerate(columns)]
 
 
-def group_rows(columns: Sequence[Column], name: str, x: Array) -> Array:
-    """One number per encoded row of `x`, equal for equal cells of a column; shape `(rows,)`.
-
-    Raises:
-        KeyError: no such column.
-    """
-    values = x[:, {column.name: place for column, place in _places(columns)}[name]]
-    numbers = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0]
-    # Rows with a missing value form one group.
-    missing = np.isnan(values).any(axis=1)
-    return np.where(missing, numbers[~missing].min(initial=0) - 1, numbers)
-
-
 def described(dataset: Dataset) -> str:
     """The content of each column, in one line."""
     contents = [
@@ -57,21 +45,30 @@ def described(dataset: Dataset) -> str:
     return f"columns: {', '.join(contents)}; target: {dataset.target} {classes}"
 
 
-def encoded(column: Column, cells: Sequence[str | None]) -> Array:
-    """Encodes categories, float64 of shape `(rows, encoded columns)`; NaN for missing values.
+def encode(column: Column, content: tables.Column) -> tuple[Array, Array]:
+    """Encodes the cells of a column.
 
-    Raises:
-        KeyError: with the number of the first row that has an unknown category.
+    Args:
+        column: as in the training file.
+        content: the cells.
+
+    Returns:
+        float64 of shape `(rows, encoded columns)`, NaN for missing values; and the numbers of the
+        rows with an unknown category, which is no category at all if each has its own column.
     """
-    assert column.categories is not None
-    numbers = {name: number for number, name in enumerate(column.categories)}
-    for row, cell in enumerate(cells):
-        if cell is not None and cell not in numbers:
-            raise KeyError(row)
-    codes = np.array([-1 if cell is None else numbers[cell] for cell in cells], dtype=np.int64)
+    nothing = np.empty(0, np.int64)
+    if column.categories is None:
+        assert content.numbers is not None
+        return content.numbers[:, None], nothing
+    assert content.codes is not None
+    assert content.categories is not None
+    known = {name: number for number, name in enumerate(column.categories)}
+    unknown = len(known)
+    numbers = np.array([*(known.get(name, unknown) for name in content.categories), -1], np.int64)
+    codes = numbers[content.codes]
     if column.first is not None:
         values = (codes + column.first).astype(np.float64)[:, None]
     else:
-        values = np.eye(len(numbers))[codes]
+        values = np.eye(unknown + 1, unknown)[codes]
     values[codes < 0] = np.nan
-    return values
+    return values, np.flatnonzero(codes == unknown)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.check.context import HOLDOUT, KFOLD, check_folds, check_stratified, held_out
-from nnrun.data import columns
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData
 from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
-from nnrun.types import Array, Column, Dataset, Fold, Split
+from nnrun.types import Array, Dataset, Fold
 
 if TYPE_CHECKING:
     from sklearn.model_selection import BaseCrossValidator
@@ -102,14 +101,14 @@ def _splitter(rule: KFold, state: np.random.RandomState | None) -> BaseCrossVali
 
 
 def _groups(name: str, dataset: Dataset) -> Array:
-    """The group of each row by the values of a column; shape `(rows,)`."""
-    x = dataset.train.x
-    table = dataset.columns or tuple(map(Column, dataset.features))
-    names = [column.name for column in table]
+    """The group of each row; shape `(rows,)`."""
+    if dataset.groups is not None:
+        return dataset.groups
+    x, names = dataset.train.x, list(dataset.features)
     if not isinstance(x, np.ndarray) or name not in names:
         message = f"{dataset.name} has no column '{name}'; there is {', '.join(names) or 'none'}"
         raise IncompatibleSpec("NN126", (*KFOLD, "groups"), message)
-    return columns.group_rows(table, name, x)
+    return np.asarray(x[:, names.index(name)])
 
 
 def digest(folds: Iterable[Fold]) -> str:
@@ -123,15 +122,51 @@ def digest(folds: Iterable[Fold]) -> str:
 
 
 def draw(
-    x: Array, y: Array, spec: Embedded | UserData, *, classes: Sequence[str]
-) -> tuple[Split, Split]:
-    """Draws the test rows at random, stratified by class unless `classes` are empty.
+    y: Array,
+    spec: Embedded | UserData,
+    validation: Validation | None = None,
+    *,
+    classes: Sequence[str],
+    groups: Array | None = None,
+) -> tuple[Array, Array]:
+    """Selects test rows: stratified at random, whole groups, or the last rows.
+
+    The last rows test if a rule of the validation depends on the order of the rows; otherwise the
+    model would be tested on rows before those that it was trained on.
+
+    Args:
+        y: labels of all rows, of shape `(rows,)`.
+        spec: the fraction of test rows, and the seed.
+        validation: the rules for the remaining rows.
+        classes: their names, by the numbers in `y`; empty for a regression.
+        groups: of all rows.
+
+    Returns:
+        Numbers of the training rows and of the test rows, shuffled.
 
     Raises:
         DataError: a split would be too small to hold every class.
     """
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - takes a second
+    from sklearn import model_selection  # noqa: PLC0415 - takes a second
 
+    rows, test_size, seed = np.arange(len(y)), spec.test_split, spec.seed
+    try:
+        if validation is not None and validation.is_ordered:
+            train, test = model_selection.train_test_split(rows, test_size=test_size, shuffle=False)
+        elif groups is not None:
+            splitter = model_selection.GroupShuffleSplit(1, test_size=test_size, random_state=seed)
+            [(train, test)] = splitter.split(rows, groups=groups)
+        else:
+            _check_members(y, spec, classes)
+            train, test = model_selection.train_test_split(
+                rows, test_size=test_size, random_state=seed, stratify=y if classes else None
+            )
+    except ValueError as error:
+        raise DataError(f"{spec.name}: test_split: {test_size}: {error}") from error
+    return train, test
+
+
+def _check_members(y: Array, spec: Embedded | UserData, classes: Sequence[str]) -> None:
     numbers, members = np.unique(y, return_counts=True)
     if classes and members.min() < 2:
         name = classes[int(numbers[members.argmin()])]
@@ -139,11 +174,3 @@ def draw(
             f"{spec.name}: class {quote(name)} has a single row, and is needed to train and to "
             "test on; leave it out, or give the rows to test on as `test`"
         )
-    test_size, seed = spec.test_split, spec.seed
-    try:
-        x_train, x_test, y_train, y_test = train_test_split(
-            x, y, test_size=test_size, random_state=seed, stratify=y if classes else None
-        )
-    except ValueError as error:
-        raise DataError(f"{spec.name}: test_split: {test_size}: {error}") from error
-    return Split(x_train, y_train), Split(x_test, y_test)

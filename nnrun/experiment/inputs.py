@@ -86,7 +86,7 @@ def load_data(spec: Experiment) -> RawData:
     """Reads the rows of an experiment; raises the errors of `from_rows`, or if data are missing."""
     began = time.perf_counter()
     try:
-        return from_rows(spec, datasets.load(spec.dataset), began=began)
+        return from_rows(spec, datasets.load(spec.dataset, spec.validation), began=began)
     except MemoryError as error:
         name = spec.dataset.name
         raise DataError(f"out of memory while reading {name}: its rows need more") from error

@@ -68,8 +68,10 @@ def write(run: Run, predicted: Predictions, training: Training) -> None:
     """Writes predictions and their plots into a run folder."""
     names, output = predicted.dataset.classes, predicted.output
     target = predicted.source.y[predicted.rows]
+    # As the source numbers them, so that predictions can be joined with it.
+    numbers = predicted.source.row_numbers(predicted.rows)
     run.write_arrays(
-        layout.PREDICTIONS, row=predicted.rows, target=target, output=output, **predicted.more
+        layout.PREDICTIONS, row=numbers, target=target, output=output, **predicted.more
     )
     if not names:
         figure = plots.predicted_against_true(target, output[:, 0], name=predicted.dataset.target)

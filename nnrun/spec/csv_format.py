@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import codecs
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from nnrun.spec.component import Spec
 from nnrun.spec.text import quote
+
+ENDINGS = (".csv", ".tsv", ".txt")
+COMPRESSIONS = (".gz", ".bz2", ".xz")
+
+
+def has_csv_name(path: Path) -> bool:
+    """Whether a file is named like a CSV file, perhaps a compressed one."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    return bool(suffixes) and suffixes[-1] in ENDINGS
 
 
 def _known_encoding(name: str) -> str:
@@ -35,3 +47,8 @@ class CsvFormat(Spec):
     """Cells without a value, besides those that pandas knows, such as `NA`."""
     header: bool = True
     """Whether the first row names the columns; otherwise their names are `0`, `1`, …"""
+
+    @property
+    def csv_format(self) -> CsvFormat:
+        """These keys alone, without those of the dataset that has them."""
+        return CsvFormat(**{name: getattr(self, name) for name in CsvFormat.model_fields})

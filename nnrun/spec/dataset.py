@@ -9,22 +9,18 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from nnrun.spec.component import Spec
+from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
-from nnrun.spec.profile import (
-    Column,
-    Profile,
-    TableSummary,
-    class_folders,
-    inspect_table,
-    split_at_random,
-    split_in_order,
-)
+from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in_order
 from nnrun.spec.tree import Node, mapping
+
+if TYPE_CHECKING:
+    from nnrun.spec import tables
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 # The range of seeds of all random generators in use.
@@ -98,53 +94,67 @@ class Table(UserData):
     target: Annotated[str, Field(min_length=1)]
     """Column to predict."""
     features: tuple[str, ...] | None = Field(None, strict=False)
-    """Columns to predict from; by default all others."""
+    """Columns to predict from; by default all others, without groups."""
+    types: dict[str, Literal["number", "category", "drop"]] = Field(default_factory=dict)
+    """Types of columns that are not what they look like, such as `{zip: category, id: drop}`."""
     task: Literal["classification", "regression"] | None = None
     """By default words are classes and numbers are values."""
     categories: Literal["one_hot", "codes"] = "one_hot"
     """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
 
-    def used_columns(self, table: TableSummary) -> list[str]:
-        """The features, then the target."""
-        others = [name for name in table.columns if name != self.target]
-        return [*(others if self.features is None else self.features), self.target]
+    def read(self, path: Path, *, sample: bool = False) -> tables.Table:
+        """The columns of a file.
 
-    def class_names(self, target: Column) -> tuple[str, ...]:
+        Args:
+            path: of the file.
+            sample: whether the first rows are enough.
+
+        Raises:
+            ImportError: the file needs an extra that is not installed.
+            OSError: the file cannot be read.
+            ValueError: it is not a table; with the reason and the line.
+        """
+        raise NotImplementedError
+
+    def feature_names(self, table: tables.Table, groups: str | None = None) -> list[str]:
+        """The columns to predict from; one of groups only if it is listed."""
+        if self.features is not None:
+            return list(self.features)
+        dropped = {name for name, kind in self.types.items() if kind == "drop"}
+        return [name for name in table.columns if name not in {self.target, groups, *dropped}]
+
+    def class_names(self, target: tables.Column) -> tuple[str, ...]:
         """The names of the classes; none for a regression."""
-        if self.task == "regression" or (self.task is None and target.categories is None):
-            return ()
-        return target.categories or tuple(f"{number:g}" for number in target.numbers)
+        return () if self.task == "regression" else target.categories or ()
+
+    @property
+    def _kinds(self) -> dict[str, tables.Kind]:
+        return {name: kind for name, kind in self.types.items() if kind != "drop"}
+
+    @property
+    def _exact(self) -> frozenset[str]:
+        """The column in which numbers are names of classes."""
+        return frozenset((self.target,) if self.task == "classification" else ())
 
     def profile(self) -> Profile:
-        """Open until the file is read."""
-        return Profile(self.name, "table", None, None, None, target=self.target, open=True)
-
-
-class Csv(Table):
-    """Your own table in a CSV file (UTF-8) with a header."""
-
-    name: Literal["csv"]
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Character between cells."""
-
-    def profile(self) -> Profile:
-        """From the file; open if it is too large or cannot be read, which a check reports."""
+        """From the file; open if only a sample of it is read, or it cannot be read."""
+        unknown = Profile(self.name, "table", None, None, None, target=self.target, open=True)
         try:
-            table = inspect_table(Path(self.path), self.separator)
-            *features, target = [table.columns[name] for name in self.used_columns(table)]
-        except (OSError, ValueError, KeyError):
-            return super().profile()
-        if table.rows is None or target is None:
-            return super().profile()
+            table = self.read(Path(self.path), sample=True)
+            target = table.columns[self.target]
+            columns = [table.columns[name] for name in self.feature_names(table)]
+        except (ImportError, OSError, ValueError, KeyError):
+            return unknown
+        if table.is_sample:
+            return unknown
         train, test = (
             (table.rows, None) if self.test else split_at_random(table.rows, self.test_split)
         )
-        columns = [column for column in features if column]
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
-        ranges = [column.high - column.low for column in columns if column.categories is None]
+        ranges = [column.range for column in columns if column.categories is None]
         return replace(
-            super().profile(),
+            unknown,
             train=train,
             test=test,
             shape=(width,),
@@ -154,10 +164,30 @@ class Csv(Table):
         )
 
 
+class Csv(Table, CsvFormat):
+    """Your own table in a CSV file with a header."""
+
+    name: Literal["csv"]
+
+    def read(self, path: Path, *, sample: bool = False) -> tables.Table:
+        """As of `Table`; compressed files end in `.gz`, `.bz2` or `.xz`."""
+        from nnrun.spec import tables  # noqa: PLC0415 - pandas takes half a second
+
+        return tables.read_csv(
+            path, self.csv_format, kinds=self._kinds, classes=self._exact, sample=sample
+        )
+
+
 class Parquet(Table):
     """Your own table in a Parquet file; needs the extra `parquet`."""
 
     name: Literal["parquet"]
+
+    def read(self, path: Path, *, sample: bool = False) -> tables.Table:
+        """As of `Table`."""
+        from nnrun.spec import tables  # noqa: PLC0415 - pandas takes half a second
+
+        return tables.read_parquet(path, kinds=self._kinds, classes=self._exact, sample=sample)
 
 
 class Npz(UserData):
@@ -170,7 +200,7 @@ class Npz(UserData):
     """By default whole numbers are classes and others are values."""
 
 
-class Text(UserData):
+class Text(UserData, CsvFormat):
     """Your own texts: a column of a CSV file, or .txt files in one folder per class."""
 
     loader = "texts"
@@ -179,8 +209,15 @@ class Text(UserData):
     """Column of texts."""
     target: Annotated[str, Field(min_length=1)] = "label"
     """Column of classes."""
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Character between cells."""
+
+    def read(self, path: Path, *, sample: bool = False) -> tables.Table:
+        """The columns of a file; errors as of `Table`."""
+        from nnrun.spec import tables  # noqa: PLC0415 - pandas takes half a second
+
+        kinds: dict[str, tables.Kind] = {self.text: "category"}
+        return tables.read_csv(
+            path, self.csv_format, kinds=kinds, classes={self.target}, sample=sample
+        )
 
     def profile(self) -> Profile:
         """The number of classes; open if it cannot be found out, which a check reports."""
@@ -188,8 +225,10 @@ class Text(UserData):
         with suppress(OSError, ValueError, KeyError):
             if path.is_dir():
                 classes = len(class_folders(path))
-            elif column := inspect_table(path, self.separator).columns[self.target]:
-                classes = len(column.categories or column.numbers)
+            else:
+                table = self.read(path, sample=True)
+                names = table.columns[self.target].categories or ()
+                classes = 0 if table.is_sample else len(names)
         target = "class" if path.is_dir() else self.target
         return Profile("text", "texts", None, None, None, range(classes), target, open=not classes)
 

@@ -5,113 +5,13 @@ Used by `check`, which loads neither NumPy nor pandas.
 
 from __future__ import annotations
 
-import csv
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from nnrun.spec.prepare import Step, check_steps
-from nnrun.spec.text import quote
-
-ENDINGS = (".csv", ".tsv", ".txt")
-_MISSING = (
-    "#N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a nan null"
-)
-MISSING = frozenset(("", "#N/A N/A", *_MISSING.split()))
-"""Cells without a value, as in pandas."""
-UNNAMED = "Unnamed: "
-"""Beginning of the name that pandas gives to a column without one."""
-LARGEST = 4_000_000
-"""Bytes of a file that is inspected; of larger files only the header is read."""
-_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
-_MOST_NUMBERS = 1000  # more distinct numbers are not classes
-
-
-@dataclass(frozen=True)
-class Column:
-    """The content of a column.
-
-    Args:
-        categories: sorted words; None for a column of numbers.
-        numbers: sorted distinct numbers; empty for words, or for too many numbers.
-        missing: lines without a value.
-        low, high: the smallest and the largest number.
-    """
-
-    categories: tuple[str, ...] | None
-    numbers: tuple[float, ...]
-    missing: tuple[int, ...]
-    low: float = 0.0
-    high: float = 0.0
-
-
-@dataclass(frozen=True)
-class TableSummary:
-    """The columns of a table and its number of rows; None if the file is too large to inspect."""
-
-    columns: dict[str, Column | None]
-    rows: int | None
-
-
-def inspect_table(path: Path, separator: str) -> TableSummary:
-    """Reads a CSV file.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: the file is not a table; with the reason and the line.
-    """
-    status = path.stat()
-    return _inspect_table(path, separator, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=8)
-def _inspect_table(path: Path, separator: str, _changed: int, size: int) -> TableSummary:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator, strict=True)
-        try:
-            header = next(iter(reader), None)
-            if not header:
-                raise ValueError("is empty; a table begins with its column names")
-            names = column_names(header)
-            if repeated := [name for name in names if names.count(name) > 1]:
-                raise ValueError(f"has two columns {quote(repeated[0])}")
-            if size > LARGEST:
-                return TableSummary(dict.fromkeys(names), None)
-            rows, lines = [], []
-            for row in filter(None, reader):
-                if len(row) != len(names):
-                    message = f"line {reader.line_num} has {len(row)} cells"
-                    raise ValueError(f"{message}, but the header has {len(names)}")
-                rows.append(row)
-                lines.append(reader.line_num)
-        except csv.Error as error:
-            raise ValueError(f"line {reader.line_num} is not CSV: {error}") from error
-        except UnicodeDecodeError as error:
-            raise ValueError("is not UTF-8 text") from error
-    if not rows:
-        raise ValueError("holds no rows")
-    cells = zip(names, zip(*rows, strict=True), strict=True)
-    return TableSummary({name: _column(column, lines) for name, column in cells}, len(rows))
-
-
-def column_names(header: Sequence[str]) -> list[str]:
-    """The names of columns; unnamed ones as in pandas, such as `Unnamed: 0`."""
-    return [name or f"{UNNAMED}{at}" for at, name in enumerate(header)]
-
-
-def _column(cells: Sequence[str], lines: Sequence[int]) -> Column:
-    values = {cell for cell in cells if cell not in MISSING}
-    missing = tuple(line for line, cell in zip(lines, cells, strict=True) if cell in MISSING)
-    if not all(map(_NUMBER.fullmatch, values)):
-        return Column(tuple(sorted(values)), (), missing)
-    numbers = sorted({float(cell) for cell in values})
-    few = tuple(numbers) if len(numbers) <= _MOST_NUMBERS else ()
-    return Column(None, few, missing, *((numbers[0], numbers[-1]) if numbers else ()))
-
 
 IMAGE_ENDINGS = frozenset(".png .jpg .jpeg .bmp .gif .webp".split())
 """Endings of image files."""

@@ -37,8 +37,6 @@ from nnrun.types import Array
 if TYPE_CHECKING:
     from _csv import Reader
 
-ENDINGS = (".csv", ".tsv", ".txt")
-COMPRESSIONS = (".gz", ".bz2", ".xz")
 UNNAMED = "Unnamed: "
 """Beginning of the name that pandas gives to a column without one."""
 SAMPLE = 4_000_000
@@ -69,6 +67,13 @@ class Column:
     categories: tuple[str, ...] | None = None
     codes: Array | None = None
     problem: str = ""
+
+    def words(self) -> list[str | None]:
+        """The category of each row; None without a value."""
+        assert self.categories is not None
+        assert self.codes is not None
+        names = [*self.categories, None]
+        return [names[code] for code in self.codes]
 
     @property
     def kind(self) -> Kind:
@@ -125,6 +130,11 @@ class Table:
         if self.format is None:
             return f"row {row + 1}"
         return f"line {next(islice(_lines(self), row + self.format.header, None))}"
+
+    def places(self) -> list[str]:
+        """The position of every row, such as `flowers.csv:7`."""
+        lines = [*_lines(self)][self.format.header :] if self.format else range(1, self.rows + 1)
+        return [f"{self.path}:{line}" for line in islice(lines, self.rows)]
 
 
 def _lines(table: Table) -> Iterator[int]:
@@ -217,6 +227,13 @@ def _names(header: Sequence[str]) -> list[str]:
     if count > 1:
         raise ValueError(f"has two columns {quote(name)}")
     return names
+
+
+def has_no_header(path: Path, format: CsvFormat) -> bool:
+    """Whether the first row holds numbers only; errors as of `read_csv`."""
+    with _reader(path, format) as reader:
+        first = next((row for row in reader if not _is_blank(row)), [])
+    return bool(first) and all(_number(cell.strip(), format) is not None for cell in first)
 
 
 def read_csv(

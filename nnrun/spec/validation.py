@@ -102,3 +102,14 @@ class Validation(Spec):
     """One part of the training rows, used by `nnrun train`."""
     kfold: KFold | None = None
     """Cross-validation; used by `nnrun kfold`."""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether a rule depends on the order of the rows, so that the last rows must test."""
+        takes = self.holdout is not None and self.holdout.take != "random"
+        return takes or (self.kfold is not None and self.kfold.time_series)
+
+    @property
+    def groups(self) -> str | None:
+        """The column whose equal values stay together."""
+        return None if self.kfold is None else self.kfold.groups

@@ -17,6 +17,7 @@ from nnrun.data.input_schema import edge
 from nnrun.errors import CommandError, DataError
 from nnrun.runs import arrays
 from nnrun.spec import profile
+from nnrun.spec.csv_format import has_csv_name
 from nnrun.spec.profile import IMAGE_ENDINGS
 from nnrun.types import Array, Dataset, Sequences
 
@@ -47,12 +48,12 @@ def read(paths: Sequence[Path], subject: TrainedRun, *, invert: bool | None = No
         return _read_images(paths, None, subject, invert=invert)
     if len(paths) > 1:
         raise CommandError("only images can be given as several files; give one file or folder")
-    if endings == {".csv"}:
+    if has_csv_name(first) or endings == {".parquet"}:
         return tables.read_table(first, subject)
     if endings == {".npz"}:
         return _read_archive(first, subject)
-    suffixes = f"{', '.join(sorted(IMAGE_ENDINGS))}, .csv or .npz"
-    raise CommandError(f"{first}: the name must end in {suffixes}")
+    known = f"{', '.join(sorted(IMAGE_ENDINGS))}, .csv, .tsv, .parquet or .npz"
+    raise CommandError(f"{first}: the name must end in {known}")
 
 
 def _in_folder(folder: Path, subject: TrainedRun) -> tuple[list[Path], Array | None]:
@@ -194,7 +195,7 @@ def all_test_rows(subject: TrainedRun) -> Raw:
 
 def _dataset(subject: TrainedRun) -> Dataset:
     """The data set, if it is the one that the run was trained on."""
-    dataset = datasets.load(subject.spec.dataset)
+    dataset = datasets.load(subject.spec.dataset, subject.spec.validation)
     if datasets.digest(dataset) != subject.run.record().data_digest:
         raise DataError(
             f"{subject.name}: its rows are not those that {subject.run.path} was trained and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nnrun.data.datasets.tables import is_number
 from nnrun.errors import CommandError
 from nnrun.runs import files
 from nnrun.spec.text import format_size, quote
@@ -40,6 +40,16 @@ class Raw:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def check_size(path: Path) -> None:
+    """Refuses a table that is too large to predict; errors as of `content`."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be read: {error.strerror}") from error
+    if size > LARGEST_ARCHIVE:
+        raise CommandError(f"{path}: is larger than {format_size(LARGEST_ARCHIVE)}")
 
 
 def content(path: Path) -> bytes:
@@ -78,7 +88,7 @@ def parse_labels(
     """Labels as numbers.
 
     Args:
-        cells: a class by its name or number; or a value.
+        cells: a class by its name, or by its number if no name is a number; or a value.
         classes: their names; empty for a regression.
         place: the position of a row, for messages.
 
@@ -90,14 +100,22 @@ def parse_labels(
     """
     if not classes:
         for row, cell in enumerate(cells):
-            if not is_number(cell):
+            if not _is_number(cell):
                 raise CommandError(f"{place(row)}: {quote(cell)} is no number")
         return np.array([float(cell) for cell in cells])
-    numbers = {str(number): number for number in range(len(classes))}
     # Cells have no surrounding spaces.
-    numbers |= {name.strip(): number for number, name in enumerate(classes)}
+    numbers = {name.strip(): number for number, name in enumerate(classes)}
+    if not any(map(_is_number, classes)):
+        numbers |= {str(number): number for number in range(len(classes))}
     for row, cell in enumerate(cells):
         if cell not in numbers:
             names = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
             raise CommandError(f"{place(row)}: {quote(cell)} is none of the classes: {names}")
     return np.array([numbers[cell] for cell in cells], dtype=np.int64)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False

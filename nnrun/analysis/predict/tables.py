@@ -1,4 +1,4 @@
-"""Rows from CSV files, and texts."""
+"""Rows from tables, and texts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from nnrun.analysis.predict import inputs
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import TrainedRun
-from nnrun.data import columns
-from nnrun.data.datasets.tables import CsvTable, is_number, parse_csv
+from nnrun.data.columns import encode as encode_column
 from nnrun.data.datasets.texts import TOKENIZERS, encode
 from nnrun.errors import CommandError
-from nnrun.spec.dataset import Csv, Text
-from nnrun.spec.profile import MISSING
+from nnrun.spec import tables
+from nnrun.spec.csv_format import CsvFormat
+from nnrun.spec.dataset import Text
 from nnrun.spec.text import join_words, quote
 from nnrun.types import Array, Column
 
@@ -37,8 +37,8 @@ def encode_texts(texts: Sequence[str], subject: TrainedRun) -> Raw:
     if not texts:
         raise CommandError("there is no text to be predicted")
     vocabulary = subject.vocabulary()
-    split, words = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
-    unknown = [at for at, text in enumerate(texts, 1) if not words.keys() & {*split(text)}]
+    split, known = TOKENIZERS[vocabulary.tokenizer], vocabulary.words
+    unknown = [at for at, text in enumerate(texts, 1) if not known.keys() & {*split(text)}]
     notices = []
     if unknown:
         numbers = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
@@ -50,54 +50,78 @@ def encode_texts(texts: Sequence[str], subject: TrainedRun) -> Raw:
 
 
 def read_table(path: Path, subject: TrainedRun) -> Raw:
-    """Rows of a CSV file, with their labels if a column has the name of the target.
+    """Rows of a CSV or Parquet file, with their labels if a column has the name of the target.
 
-    Columns are found by name if the data set has names for them, else taken in order; texts are in
-    the column `text`, or in the one that the spec names.
+    Columns have the types of the training file. They are found by name if the data set has names
+    for them, else taken in order; texts are in the column `text`, or in the one that the spec names.
 
     Raises:
-        CommandError: a column is missing, or a cell does not fit its column.
-        DataError: the file is not a table.
+        CommandError: the file is not a table, a column is missing, or a cell does not fit its column.
     """
+    table = _read(path, subject)
     schema, dataset = subject.schema, subject.spec.dataset
-    separator = dataset.separator if isinstance(dataset, Csv | Text) else ","
-    text = inputs.text(path, inputs.content(path))
-    table = parse_csv(path, text, separator, header_optional=not schema.features)
-    if not schema.columns:
-        table = replace(table, header=tuple(map(str.strip, table.header)))
     y = None
-    if subject.target in table.header:
-        cells = [_as_truth(cell.strip(), subject.classes) for cell in table.column(subject.target)]
-        y = inputs.parse_labels(cells, subject.classes, table.place)
+    if subject.target in table.columns:
+        y = _labels(table, subject)
     if schema.kind == "texts":
-        column = dataset.text if isinstance(dataset, Text) else TEXT
-        if column not in table.header:
-            raise CommandError(f"{path}: the run takes texts, and there is no column `{column}`")
-        return replace(encode_texts([*map(str.strip, table.column(column))], subject), y=y)
+        name = dataset.text if isinstance(dataset, Text) else TEXT
+        if name not in table.columns:
+            raise CommandError(f"{path}: the run takes texts, and there is no column `{name}`")
+        texts = [word or "" for word in table.columns[name].words()]
+        return replace(encode_texts(texts, subject), y=y)
     used = _columns(table, subject)
-    others = [name for name in table.header if name not in (*used, subject.target)]
-    notices = (f"{path}: not used: {', '.join(map(quote, others))}",) if others else ()
-    if schema.columns:
-        filled = any(fitted.step.fills_missing for fitted in subject.steps)
-        parts = [_encoded(table, column, filled=filled) for column in schema.columns]
-        x = np.concatenate(parts, axis=1)
-    else:
-        x = _numbers(table, used).reshape(-1, *schema.shape)
-    names = tuple(table.place(row) for row in range(len(table.rows)))
-    return Raw(names, x, y, notices=notices)
+    others = [name for name in table.columns if name not in (*used, subject.target)]
+    notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if others else []
+    columns = schema.columns or tuple(map(Column, used))
+    parts = []
+    for column in columns:
+        values, notice = _encode(table, column, subject)
+        parts.append(values)
+        notices += [notice] if notice else []
+    x = np.concatenate(parts, axis=1)
+    x = x if schema.columns else x.reshape(-1, *schema.shape)
+    return Raw(tuple(table.places()), x, y, notices=tuple(notices))
 
 
-def _columns(table: CsvTable, subject: TrainedRun) -> Sequence[str]:
+def _read(path: Path, subject: TrainedRun) -> tables.Table:
+    """The file, with columns of the types that they had in training."""
+    inputs.check_size(path)
+    schema, dataset = subject.schema, subject.spec.dataset
+    kinds: dict[str, tables.Kind] = {
+        column.name: "category" if column.categories else "number" for column in schema.columns
+    }
+    if schema.kind == "texts":
+        kinds[dataset.text if isinstance(dataset, Text) else TEXT] = "category"
+    classes = {subject.target} if subject.classes else set()
+    if not subject.classes:
+        kinds[subject.target] = "number"
+    try:
+        if path.suffix.lower() == ".parquet":
+            return tables.read_parquet(path, kinds=kinds, classes=classes)
+        form = dataset.csv_format if isinstance(dataset, CsvFormat) else CsvFormat()
+        if not schema.features and tables.has_no_header(path, form):
+            form = form.model_copy(update={"header": False})
+        return tables.read_csv(path, form, kinds=kinds, classes=classes)
+    except ImportError as error:
+        message = "Parquet files need the extra `parquet`: pip install 'nnrun[parquet]'"
+        raise CommandError(message) from error
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
+def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
     """The names of the model's columns, in its order."""
     schema = subject.schema
     features = tuple(column.name for column in schema.columns) or schema.features
     if features:
-        if missing := [name for name in features if name not in table.header]:
+        if missing := [name for name in features if name not in table.columns]:
             names = join_words([quote(name) for name in missing[:5]], "and")
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise CommandError(f"{table.path}: lacks the column {names}{more}")
         return features
-    others = [name for name in table.header if name != subject.target]
+    others = [name for name in table.columns if name != subject.target]
     expected = math.prod(schema.shape)
     if len(others) != expected:
         raise CommandError(
@@ -107,50 +131,44 @@ def _columns(table: CsvTable, subject: TrainedRun) -> Sequence[str]:
     return others
 
 
-def _encoded(table: CsvTable, column: Column, *, filled: bool) -> Array:
-    """A column of a user's table, encoded as in training; NaN for cells that are filled later."""
-    name, categories = quote(column.name), column.categories
-    cells = [
-        None if cell in MISSING else _as_truth(cell, categories or ())
-        for cell in table.column(column.name)
-    ]
-    if None in cells and not filled:
-        raise CommandError(f"{table.place(cells.index(None))}: {name} is missing")
-    if categories is None:
-        for row, cell in enumerate(cells):
-            if cell is not None and not is_number(cell):
-                message = f"{name} is {quote(cell)}, and must be a number"
-                raise CommandError(f"{table.place(row)}: {message}")
-        return np.array([[math.nan if cell is None else float(cell)] for cell in cells])
-    try:
-        return columns.encoded(column, cells)
-    except KeyError as error:
-        row = int(error.args[0])
-        expected = join_words([quote(name) for name in categories[:5]], "or")
-        message = f"{name} is {quote(cells[row])}, and was {expected} in training"
-        raise CommandError(f"{table.place(row)}: {message}") from error
+def _encode(table: tables.Table, column: Column, subject: TrainedRun) -> tuple[Array, str]:
+    """A column, encoded as in training; and a notice about unknown categories.
+
+    A category that training did not know has no column of its own, so all of them are 0.
+    """
+    content, name = table.columns[column.name], quote(column.name)
+    if content.numbers is None and content.categories is None:
+        raise CommandError(f"{table.path}: {name} {content.problem}")
+    is_filled = any(fitted.step.fills_missing for fitted in subject.steps)
+    if len(content.missing) and not is_filled:
+        raise CommandError(f"{_place(table, content.missing)}: {name} is missing")
+    values, unknown = encode_column(column, content)
+    if len(infinite := np.flatnonzero(np.isinf(values).any(axis=1))):
+        raise CommandError(f"{_place(table, infinite)}: {name} is not a finite number")
+    if not len(unknown):
+        return values, ""
+    word = quote(content.words()[unknown[0]])
+    if column.first is not None:
+        known = join_words([quote(category) for category in (column.categories or ())[:5]], "or")
+        message = f"{name} is {word}, and was {known} in training"
+        raise CommandError(f"{_place(table, unknown)}: {message}")
+    rows = f"{len(unknown):,} row{'' if len(unknown) == 1 else 's'}"
+    return values, f"{table.path}: {name} has values that training did not know, in {rows}: {word}"
 
 
-def _as_truth(cell: str, words: Sequence[str]) -> str:
-    """A cell; `TRUE` becomes `True` in a column of truth values, as in pandas."""
-    is_truth = bool(words) and {*words} <= {"True", "False"} and cell.lower() in ("true", "false")
-    return cell.capitalize() if is_truth else cell
+def _labels(table: tables.Table, subject: TrainedRun) -> Array:
+    """Labels as numbers: a class by its name, or by its number if no class has that name."""
+    column, classes = table.columns[subject.target], subject.classes
+    name = quote(subject.target)
+    if len(column.missing):
+        raise CommandError(f"{_place(table, column.missing)}: {name} is missing")
+    if not classes:
+        if column.numbers is None:
+            raise CommandError(f"{table.path}: {name} {column.problem or 'holds words'}")
+        return column.numbers
+    labels = [word or "" for word in column.words()]
+    return inputs.parse_labels(labels, classes, lambda row: f"{table.path}: {table.place(row)}")
 
 
-def _numbers(table: CsvTable, names: Sequence[str]) -> Array:
-    """Columns of numbers, float64 of shape `(rows, columns)`."""
-    order = [table.header.index(name) for name in names]
-    try:
-        numbers = np.array([[float(row[at]) for at in order] for row in table.rows])
-    except ValueError:
-        numbers = np.array(np.nan)
-    if np.isfinite(numbers).all():
-        return numbers
-    row, name, cell = next(
-        (row, name, cells[at])
-        for row, cells in enumerate(table.rows)
-        for name, at in zip(names, order, strict=True)
-        if not is_number(cells[at])
-    )
-    content = quote(cell) if cell.strip() else "empty"
-    raise CommandError(f"{table.place(row)}: {quote(name)} is {content}, and must be a number")
+def _place(table: tables.Table, rows: Array) -> str:
+    return f"{table.path}: {table.place(int(rows[0]))}"

@@ -24,6 +24,7 @@ from nnrun.spec import profile
 from nnrun.spec.dataset import Images
 from nnrun.spec.profile import IMAGE_ENDINGS, IMAGE_FORMATS
 from nnrun.spec.text import format_size
+from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Split, Streamed
 
 IN_MEMORY = 512 * 2**20
@@ -38,30 +39,35 @@ _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
 _PROGRESS_SECONDS = 1.0  # between two updates of the line on a terminal
 
 
-def images(spec: Images) -> Dataset:
+def images(spec: Images, _validation: Validation | None = None) -> Dataset:
     """Images of shape `(rows, height, width, channels)`, uint8 from 0 to 255.
 
-    Each file is read once before training, so that a damaged one is found at once.
+    Each file is read once before training, so that a damaged one is found at once. Rows are numbered
+    in the order of their sorted paths, and shuffled, because that order is by class.
+
+    Raises:
+        DataError: a folder cannot be read, or a file in it is not an image.
     """
     folder = Path(spec.path)
     classes = _classes(folder)
     files, y = list_images(folder, classes, all_classes=True)
     if spec.test is None:
-        drawn = draw(np.arange(len(files)), y, spec, classes=classes)
-        parts = [([files[row] for row in np.asarray(part.x)], part.y) for part in drawn]
+        orders = draw(y, spec, classes=classes)
+        parts = [([files[row] for row in rows], y[rows]) for rows in orders]
     else:
         # Otherwise the rows would be sorted by class.
         order = np.random.default_rng(spec.seed).permutation(len(files))
-        test = list_images(Path(spec.test), classes)
-        parts = [([files[row] for row in order], y[order]), test]
+        test_files, test_y = list_images(Path(spec.test), classes)
+        orders = (order, np.arange(len(test_files)))
+        parts = [([files[row] for row in order], y[order]), (test_files, test_y)]
     shape = (*spec.image_size, 3 if spec.color_mode == "rgb" else 1)
     readers = [Reader(tuple(paths), shape) for paths, _ in parts]
     # Both splits or none, because one traced function serves them.
     streamed = Reader(tuple(path for reader in readers for path in reader.paths), shape).is_large
     digest = hashlib.sha256(f"{shape}".encode())
     train, test_split = (
-        Split(_read_all(reader, digest, streamed=streamed), labels)
-        for reader, (_, labels) in zip(readers, parts, strict=True)
+        Split(_read_all(reader, digest, streamed=streamed), labels, order)
+        for reader, (_, labels), order in zip(readers, parts, orders, strict=True)
     )
     source = digest.hexdigest()
     return Dataset(spec.name, train, test_split, classes=classes, highest=255.0, source=source)

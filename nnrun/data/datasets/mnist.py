@@ -55,7 +55,7 @@ def mnist_5k(spec: Mnist5k) -> Dataset:
     with resources.as_file(file) as path:
         table = np.loadtxt(path, np.uint8, delimiter=",")  # 784 pixels, then the digit
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
-    train, test = draw(images, labels, spec, classes=DIGITS)
+    train, test = (Split(images[rows], labels[rows]) for rows in draw(labels, spec, classes=DIGITS))
     return Dataset(spec.name, train, test, classes=DIGITS, target="digit")
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Npz
+from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Split
 
 
-def npz(spec: Npz) -> Dataset:
+def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     """Arrays named as in Keras's files: `x_train`, `y_train`, `x_test`, `y_test`; or `x` and `y`.
 
     Whole numbers from 0 are classes, other numbers are values to predict.
@@ -33,16 +34,19 @@ def npz(spec: Npz) -> Dataset:
     if spec.test is not None:
         parts = [parts[0], _part(Path(spec.test), _read(Path(spec.test)), "")]
     classes = _classes(path, spec, parts[0][1])
+    orders = [np.arange(len(y)) for _, y in parts]
     if len(parts) == 1:
-        train, test = draw(*parts[0], spec, classes=classes)
-        parts = [(np.asarray(part.x), part.y) for part in (train, test)]
+        [(x, y)] = parts
+        orders = [np.sort(rows) for rows in draw(y, spec, validation, classes=classes)]
+        parts = [(x[rows], y[rows]) for rows in orders]
     (x_train, y_train), (x_test, y_test) = parts
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DataError(f"{path}: training rows and test rows differ in shape")
     if classes and y_test.max(initial=0) >= len(classes):
         raise DataError(f"{path}: the test rows have classes that the training rows lack")
     dtype = np.int64 if classes else np.float64
-    train, test = Split(x_train, y_train.astype(dtype)), Split(x_test, y_test.astype(dtype))
+    train = Split(x_train, y_train.astype(dtype), orders[0])
+    test = Split(x_test, y_test.astype(dtype), orders[1])
     return Dataset(spec.name, train, test, classes=classes)
 
 
@@ -74,9 +78,7 @@ def _part(path: Path, arrays: dict[str, Array], suffix: str) -> tuple[Array, Arr
             f"{path}: x{suffix} has the shape {x.shape} and y{suffix} {y.shape}; each row of x "
             "needs one label"
         )
-    if x.dtype == np.uint8:
-        return x, y
-    return x.astype(np.float32 if x.dtype.kind == "f" else np.float64), y
+    return x if x.dtype in (np.uint8, np.float32) else x.astype(np.float64), y
 
 
 def _classes(path: Path, spec: Npz, y: Array) -> tuple[str, ...]:

@@ -13,20 +13,27 @@ from nnrun.data import published
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import DatasetBase, UserData
+from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Sequences
 
 
-def load(spec: DatasetBase) -> Dataset:
-    """Loads a data set, and downloads its files if they are missing; `prepare` is not applied.
+def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
+    """Loads a data set, and downloads its files if they are missing.
 
-    Rows have a compact form: bytes stay bytes, texts stay word indices.
+    Args:
+        spec: the data set and its arguments; `prepare` is not applied.
+        validation: its rules about order and groups hold for the test rows of user data too.
+
+    Returns:
+        Its rows in a compact form: bytes stay bytes, texts stay word indices.
 
     Raises:
         DataError: a file is missing or wrong, or the arguments leave no row to train or to test on.
     """
     # scikit-learn alone takes a second to import, which other data sets do not need.
     module = import_module(f"nnrun.data.datasets.{spec.loader}")
-    dataset: Dataset = getattr(module, spec.name)(spec)
+    loader = getattr(module, spec.name)
+    dataset: Dataset = loader(spec, validation) if isinstance(spec, UserData) else loader(spec)
     check_filled(spec, dataset)
     return dataset
 

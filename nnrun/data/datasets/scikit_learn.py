@@ -9,7 +9,7 @@ from sklearn import datasets
 
 from nnrun.data.splits import draw
 from nnrun.spec.dataset import BreastCancer, Diabetes, Digits, Embedded, Iris, Wine
-from nnrun.types import Dataset
+from nnrun.types import Dataset, Split
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -19,7 +19,9 @@ def digits(spec: Digits) -> Dataset:
     """`sklearn.datasets.load_digits`: images of shape `(rows, 8, 8)`, uint8 from 0 to 16."""
     bunch, classes = datasets.load_digits(), tuple("0123456789")
     images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
-    train, test = draw(images, labels, spec, classes=classes)
+    train, test = (
+        Split(images[rows], labels[rows]) for rows in draw(labels, spec, classes=classes)
+    )
     return Dataset(spec.name, train, test, classes=classes, target="digit")
 
 
@@ -47,6 +49,6 @@ def diabetes(spec: Diabetes) -> Dataset:
 def _table(bunch: Bunch, spec: Embedded, target: str) -> Dataset:
     classes = tuple(map(str, bunch.get("target_names", ())))
     y = bunch.target.astype(np.int64 if classes else np.float64)
-    train, test = draw(bunch.data, y, spec, classes=classes)
+    train, test = (Split(bunch.data[rows], y[rows]) for rows in draw(y, spec, classes=classes))
     features = tuple(map(str, bunch.feature_names))
     return Dataset(spec.name, train, test, classes=classes, target=target, features=features)

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from nnrun.data.datasets.tables import parse_csv
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Text
 from nnrun.spec.text import quote
+from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Sequences, Split, Tokenizer, Vocabulary
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def encode(texts: Sequence[str], vocabulary: Vocabulary) -> Sequences:
     return Sequences(values, np.cumsum(lengths))
 
 
-def text(spec: Text) -> Dataset:
+def text(spec: Text, validation: Validation | None = None) -> Dataset:
     """Texts as word indices; every word of the file has one, in alphabetical order.
 
     The step `vectorize` selects the words of the model from the training rows.
@@ -85,15 +85,24 @@ def text(spec: Text) -> Dataset:
         raise DataError(f"{path}: all texts are of one class")
     y = _class_numbers(path, labels, classes)
     if spec.test is None:
-        drawn = draw(np.arange(len(texts)), y, spec, classes=classes)
-        parts = [([texts[row] for row in np.asarray(part.x)], part.y) for part in drawn]
+        in_order = path.is_file()
+        orders = draw(y, spec, validation if in_order else None, classes=classes)
+        orders = (np.sort(orders[0]), np.sort(orders[1])) if in_order else orders
+        parts = [([texts[row] for row in rows], y[rows]) for rows in orders]
     else:
-        order = np.random.default_rng(spec.seed).permutation(len(texts))
         test_texts, test_labels = _read(Path(spec.test), spec)
         test_y = _class_numbers(Path(spec.test), test_labels, classes)
+        order = np.arange(len(texts))
+        if path.is_dir():
+            # Otherwise the rows would be sorted by class.
+            order = np.random.default_rng(spec.seed).permutation(len(texts))
+        orders = (order, np.arange(len(test_texts)))
         parts = [([texts[row] for row in order], y[order]), (test_texts, test_y)]
     vocabulary = alphabetical([text for texts, _ in parts for text in texts])
-    train, test = (Split(encode(texts, vocabulary), y) for texts, y in parts)
+    train, test = (
+        Split(encode(texts, vocabulary), y, rows)
+        for (texts, y), rows in zip(parts, orders, strict=True)
+    )
     return Dataset(
         spec.name,
         train,
@@ -129,17 +138,22 @@ def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
     try:
         if path.is_dir():
             return _read_folder(path)
-        table = parse_csv(path, _read_text(path), spec.separator)
+        table = spec.read(path)
     except OSError as error:
         location = error.filename or path
         raise DataError(f"{location}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    cells = []
     for name in (spec.text, spec.target):
-        if name not in table.header:
+        if name not in table.columns:
             raise DataError(f"{path}: has no column {quote(name)}")
-        for row, cell in enumerate(table.column(name)):
-            if not cell.strip():
-                raise DataError(f"{table.place(row)}: {quote(name)} is missing")
-    return table.column(spec.text), table.column(spec.target)
+        column = table.columns[name]
+        if len(column.missing):
+            place = table.place(int(column.missing[0]))
+            raise DataError(f"{path}: {place}: {quote(name)} is missing")
+        cells.append([word or "" for word in column.words()])
+    return cells[0], cells[1]
 
 
 def _read_folder(path: Path) -> tuple[list[str], list[str]]:
