@@ -1,21 +1,27 @@
 """Whether user data exist, with the columns and classes that a spec names.
 
-Images are not read, and of large tables only the header.
+Images are not read, and of large tables only the first rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import profile
+from nnrun.spec.csv_format import ENDINGS, has_csv_name
 from nnrun.spec.dataset import PATHS, Csv, DatasetBase, Images, Table, Text, UserData
-from nnrun.spec.profile import TableSummary
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath
 
+if TYPE_CHECKING:
+    from nnrun.spec import tables
+
+TEXT_KEYS: tuple[KeyPath, ...] = (("dataset", "text"), ("dataset", "target"))
 MAX_NAMES = 10  # columns that a message lists
 MAX_PATH = 300  # characters of a path in a message
 
@@ -64,8 +70,10 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
         yield from _image_problems(dataset, key, path)
     elif isinstance(dataset, Text):
         yield from _text_problems(dataset, key, path)
-    elif isinstance(dataset, Csv):
-        yield from _table_problems(dataset, key, path)
+    elif isinstance(dataset, Table):
+        # Without the extra, `train` says how to install it.
+        with suppress(ImportError):
+            yield from _table_problems(dataset, key, path)
 
 
 def _image_problems(dataset: Images, key: str, path: Path) -> Messages:
@@ -90,53 +98,66 @@ def _text_problems(dataset: Text, key: str, path: Path) -> Messages:
     if path.is_dir():
         if len(profile.class_folders(path)) < 2:
             yield ("dataset", key), "needs at least two folders, one per class"
-    elif path.suffix.lower() not in profile.ENDINGS:
-        endings = join_words(profile.ENDINGS, "or")
-        yield ("dataset", key), f"must be a folder, or end in {endings}"
+    elif not has_csv_name(path):
+        yield ("dataset", key), f"must be a folder, or end in {join_words(ENDINGS, 'or')}"
     else:
-        names: dict[KeyPath, str] = {
-            ("dataset", "text"): dataset.text,
-            ("dataset", "target"): dataset.target,
-        }
-        yield from _missing_columns(names, profile.inspect_table(path, dataset.separator))
+        table = dataset.sample(path)
+        names = (dataset.text, dataset.target)
+        problems = [*_missing_columns(dict(zip(TEXT_KEYS, names, strict=True)), table)]
+        yield from problems or ((("dataset", key), text) for text in _gaps(table, names))
 
 
-def _table_problems(dataset: Csv, key: str, path: Path) -> Messages:
+def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
     # A spec may come from a stranger: no content of other kinds of files appears in a message.
-    if path.suffix.lower() not in profile.ENDINGS:
-        yield ("dataset", key), f"must end in {join_words(profile.ENDINGS, 'or')}"
+    if isinstance(dataset, Csv) and not has_csv_name(path):
+        yield ("dataset", key), f"must end in {join_words(ENDINGS, 'or')}"
         return
-    table, features = profile.inspect_table(path, dataset.separator), dataset.features or ()
+    table, features = dataset.sample(path), dataset.features or ()
     names: dict[KeyPath, str] = {("dataset", "target"): dataset.target}
     names |= {("dataset", "features", index): name for index, name in enumerate(features)}
+    if key == PATHS[0]:
+        names |= {("dataset", "types", name): name for name in dataset.types}
+        names |= {("dataset", "groups"): dataset.groups} if dataset.groups else {}
     problems = [*_missing_columns(names, table)]
     if dataset.target in features:
         problems.append((("dataset", "features"), f"{quote(dataset.target)} is the target too"))
-    yield from problems or _empty_cells(dataset, table, key)
+    yield from problems or _cell_problems(dataset, table, key)
 
 
-def _missing_columns(names: Mapping[KeyPath, str], table: TableSummary) -> Messages:
+def _missing_columns(names: Mapping[KeyPath, str], table: tables.Table) -> Messages:
     columns = [*table.columns]
     for path, name in names.items():
-        if name not in columns:
+        if name not in table.columns:
             guess = nearest(name, columns)
             listed = join_words([quote(column) for column in columns[:MAX_NAMES]], "and")
             hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}"
             yield path, f"there is no column {quote(name)}; {hint}"
 
 
-def _empty_cells(dataset: Table, table: TableSummary, key: str) -> Messages:
+def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
+    """Columns that make no good feature or target, and cells without a value."""
+    features, target = dataset.feature_names(table), table.columns[dataset.target]
+    for name in features:
+        if problem := table.columns[name].problem:
+            yield ("dataset", key), f"column {quote(name)} {problem}"
+    if target.problem and not dataset.class_names(target):
+        yield ("dataset", key), f"{quote(dataset.target)}, the target, {target.problem}"
     fills = any(step.fills_missing for step in dataset.prepare)
-    for name in dataset.used_columns(table):
-        column, is_target = table.columns[name], name == dataset.target
-        if column is None or not column.missing or (fills and not is_target):
-            continue
-        more = f" and {len(column.missing) - 1:,} more" if len(column.missing) > 1 else ""
-        subject = f"{quote(name)}, the target," if is_target else f"{quote(name)},"
-        message = f"{subject} has no value on line {column.missing[0]}{more}"
-        if not is_target:
-            message += "; fill it with prepare: [impute: median], or leave it out of features"
+    for message in _gaps(table, [dataset.target]):
         yield ("dataset", key), message
+    for message in _gaps(table, [] if fills else features):
+        fix = "fill it with prepare: [impute: median], or leave it out of features"
+        yield ("dataset", key), f"{message}; {fix}"
+
+
+def _gaps(table: tables.Table, names: Sequence[str]) -> Iterator[str]:
+    """Columns with missing values, unless all of them are missing."""
+    for name in names:
+        column = table.columns[name]
+        if len(column.missing) and not column.problem:
+            others = len(column.missing) - 1
+            more = f" and {others:,} more" if others else ""
+            yield f"{quote(name)} has no value on {table.place(int(column.missing[0]))}{more}"
 
 
 def _quote_path(path: Path) -> str:

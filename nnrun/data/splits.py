@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from sklearn.model_selection import BaseCrossValidator
 
 
-def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
-    """One fold: the rows held out validate, the others train; `y` are the labels of both.
+def holdout(validation: Validation, y: Array, *, seed: int, groups: Array | None = None) -> Fold:
+    """One fold: the rows held out validate, the others train.
+
+    Args:
+        validation: the rule.
+        y: labels of all rows.
+        seed: for rows that are drawn.
+        groups: of the rows; rows of one group are held out together.
 
     Raises:
         IncompatibleSpec: no rows would be left to train or to validate on.
@@ -35,6 +41,8 @@ def holdout(validation: Validation, y: Array, *, seed: int) -> Fold:
         return Fold(everything[held:], everything[:held])
     if rule.take == "last":
         return Fold(everything[:-held], everything[-held:])
+    if groups is not None:
+        return Fold(*_draw_groups(groups, held / len(y), seed))
     if rule.stratify:
         # scikit-learn takes a second to load, and few rules need it.
         from sklearn.model_selection import train_test_split  # noqa: PLC0415
@@ -62,7 +70,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
     check_folds(rule, len(y))
     if rule.stratify:
         check_stratified(classes=y.dtype.kind != "f", kfold=True)
-    groups = None if rule.groups is None else _groups(rule.groups, dataset)
+    groups = dataset.groups if rule.groups is None else _groups(rule.groups, dataset)
     # One state for all repeats, as in scikit-learn's repeated splitters.
     state = np.random.RandomState(seed) if rule.shuffle else None
     x = np.empty((len(y), 0))
@@ -72,7 +80,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
             divided = [
                 rows
                 for _ in range(rule.repeats)
-                for rows in _splitter(rule, state).split(x, y, groups)
+                for rows in _splitter(rule, state, grouped=groups is not None).split(x, y, groups)
             ]
     except ValueError as error:
         message = f"the {len(y)} training rows cannot be divided so: {error}"
@@ -83,7 +91,9 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
     )
 
 
-def _splitter(rule: KFold, state: np.random.RandomState | None) -> BaseCrossValidator:
+def _splitter(
+    rule: KFold, state: np.random.RandomState | None, *, grouped: bool
+) -> BaseCrossValidator:
     from sklearn import model_selection  # noqa: PLC0415
 
     if rule.leave_one_out:
@@ -96,7 +106,7 @@ def _splitter(rule: KFold, state: np.random.RandomState | None) -> BaseCrossVali
         (True, False): model_selection.GroupKFold,
         (True, True): model_selection.StratifiedGroupKFold,
     }
-    splitter = splitters[rule.groups is not None, rule.stratify]
+    splitter = splitters[grouped, rule.stratify]
     return splitter(rule.folds, shuffle=rule.shuffle, random_state=state)
 
 
@@ -154,8 +164,7 @@ def draw(
         if validation is not None and validation.is_ordered:
             train, test = model_selection.train_test_split(rows, test_size=test_size, shuffle=False)
         elif groups is not None:
-            splitter = model_selection.GroupShuffleSplit(1, test_size=test_size, random_state=seed)
-            [(train, test)] = splitter.split(rows, groups=groups)
+            train, test = _draw_groups(groups, test_size, seed)
         else:
             _check_members(y, spec, classes)
             train, test = model_selection.train_test_split(
@@ -164,6 +173,15 @@ def draw(
     except ValueError as error:
         raise DataError(f"{spec.name}: test_split: {test_size}: {error}") from error
     return train, test
+
+
+def _draw_groups(groups: Array, share: float, seed: int) -> tuple[Array, Array]:
+    """Numbers of the rows outside and inside of a share of the groups."""
+    from sklearn.model_selection import GroupShuffleSplit  # noqa: PLC0415 - takes a second
+
+    splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
+    [(outside, inside)] = splitter.split(groups, groups=groups)
+    return outside, inside
 
 
 def _check_members(y: Array, spec: Embedded | UserData, classes: Sequence[str]) -> None:

@@ -31,7 +31,8 @@ def load_and_prepare(spec: Experiment) -> PreparedData:
         IncompatibleSpec: spec and data do not fit together.
     """
     raw = load_data(spec)
-    fold = splits.holdout(spec.validation, raw.dataset.train.y, seed=raw.seed)
+    dataset = raw.dataset
+    fold = splits.holdout(spec.validation, dataset.train.y, seed=raw.seed, groups=dataset.groups)
     return prepare_fold(raw, fold)
 
 

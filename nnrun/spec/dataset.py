@@ -87,20 +87,11 @@ class Images(UserData):
         return Profile("images", "images", None, None, shape, range(classes))
 
 
-class Table(UserData):
-    """Arguments of all tables."""
+_SAMPLES: dict[tuple[str, Path, int, int], tables.Table] = {}
 
-    loader = "tables"
-    target: Annotated[str, Field(min_length=1)]
-    """Column to predict."""
-    features: tuple[str, ...] | None = Field(None, strict=False)
-    """Columns to predict from; by default all others, without groups."""
-    types: dict[str, Literal["number", "category", "drop"]] = Field(default_factory=dict)
-    """Types of columns that are not what they look like, such as `{zip: category, id: drop}`."""
-    task: Literal["classification", "regression"] | None = None
-    """By default words are classes and numbers are values."""
-    categories: Literal["one_hot", "codes"] = "one_hot"
-    """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
+
+class TableFile(UserData):
+    """Arguments of data in a table."""
 
     def read(self, path: Path, *, sample: bool = False) -> tables.Table:
         """The columns of a file.
@@ -116,12 +107,40 @@ class Table(UserData):
         """
         raise NotImplementedError
 
-    def feature_names(self, table: tables.Table, groups: str | None = None) -> list[str]:
-        """The columns to predict from; one of groups only if it is listed."""
+    def sample(self, path: Path) -> tables.Table:
+        """The first rows of a file, kept until the file changes; errors as of `read`."""
+        status = path.stat()
+        key = (self.model_dump_json(), path, status.st_mtime_ns, status.st_size)
+        if key not in _SAMPLES:
+            table = self.read(path, sample=True)
+            _SAMPLES.clear()
+            _SAMPLES[key] = table
+        return _SAMPLES[key]
+
+
+class Table(TableFile):
+    """Arguments of all tables."""
+
+    loader = "tables"
+    target: Annotated[str, Field(min_length=1)]
+    """Column to predict."""
+    features: tuple[str, ...] | None = Field(None, strict=False)
+    """Columns to predict from; by default all others."""
+    types: dict[str, Literal["number", "category", "drop"]] = Field(default_factory=dict)
+    """Types of columns that are not what they look like, such as `{zip: category, id: drop}`."""
+    groups: str | None = None
+    """Column whose equal values stay together in every split; not a feature unless listed."""
+    task: Literal["classification", "regression"] | None = None
+    """By default words are classes and numbers are values."""
+    categories: Literal["one_hot", "codes"] = "one_hot"
+    """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
+
+    def feature_names(self, table: tables.Table) -> list[str]:
+        """The columns to predict from."""
         if self.features is not None:
             return list(self.features)
         dropped = {name for name, kind in self.types.items() if kind == "drop"}
-        return [name for name in table.columns if name not in {self.target, groups, *dropped}]
+        return [name for name in table.columns if name not in {self.target, self.groups, *dropped}]
 
     def class_names(self, target: tables.Column) -> tuple[str, ...]:
         """The names of the classes; none for a regression."""
@@ -140,16 +159,19 @@ class Table(UserData):
         """From the file; open if only a sample of it is read, or it cannot be read."""
         unknown = Profile(self.name, "table", None, None, None, target=self.target, open=True)
         try:
-            table = self.read(Path(self.path), sample=True)
+            table = self.sample(Path(self.path))
             target = table.columns[self.target]
             columns = [table.columns[name] for name in self.feature_names(table)]
         except (ImportError, OSError, ValueError, KeyError):
             return unknown
         if table.is_sample:
             return unknown
-        train, test = (
-            (table.rows, None) if self.test else split_at_random(table.rows, self.test_split)
-        )
+        train: int | None = table.rows
+        test: int | None = None
+        if not self.test:
+            # How many rows whole groups have is not known yet.
+            drawn = split_at_random(table.rows, self.test_split)
+            train, test = (None, None) if self.groups else drawn
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
@@ -200,7 +222,7 @@ class Npz(UserData):
     """By default whole numbers are classes and others are values."""
 
 
-class Text(UserData, CsvFormat):
+class Text(TableFile, CsvFormat):
     """Your own texts: a column of a CSV file, or .txt files in one folder per class."""
 
     loader = "texts"
@@ -226,7 +248,7 @@ class Text(UserData, CsvFormat):
             if path.is_dir():
                 classes = len(class_folders(path))
             else:
-                table = self.read(path, sample=True)
+                table = self.sample(path)
                 names = table.columns[self.target].categories or ()
                 classes = 0 if table.is_sample else len(names)
         target = "class" if path.is_dir() else self.target

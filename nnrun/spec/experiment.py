@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from nnrun.spec import codes
 from nnrun.spec.component import Named, Spec
-from nnrun.spec.dataset import Dataset, Seed
+from nnrun.spec.dataset import Dataset, Seed, Table
 from nnrun.spec.expect import Condition
 from nnrun.spec.training import Training
 from nnrun.spec.validation import Validation
@@ -71,3 +71,11 @@ class Experiment(Spec):
     """Required results, such as `test_accuracy: '>= 0.9'`; otherwise the exit code is 3."""
     lint: Lint = Lint()
     """Which warnings are disabled."""
+
+    @model_validator(mode="after")
+    def _share_groups(self) -> Self:
+        """Groups of a table hold for the test rows too, wherever the spec names them."""
+        groups, dataset = self.validation.groups, self.dataset
+        if groups is not None and isinstance(dataset, Table) and dataset.groups is None:
+            object.__setattr__(self, "dataset", dataset.model_copy(update={"groups": groups}))
+        return self

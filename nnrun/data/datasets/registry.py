@@ -22,7 +22,7 @@ def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
 
     Args:
         spec: the data set and its arguments; `prepare` is not applied.
-        validation: its rules about order and groups hold for the test rows of user data too.
+        validation: if it depends on the order of rows, the last rows of user data test.
 
     Returns:
         Its rows in a compact form: bytes stay bytes, texts stay word indices.

@@ -23,11 +23,10 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         DataError: a file cannot be read, or a cell does not fit its column.
     """
     train = _read(spec, Path(spec.path))
-    groups_name = validation.groups if validation else None
-    columns = _columns(spec, train, groups_name)
+    columns = _columns(spec, train)
     classes = spec.class_names(_column(train, spec.target))
     x, y = _inputs(spec, train, columns), _labels(spec, train, classes)
-    groups = None if groups_name is None else group_numbers(_column(train, groups_name))
+    groups = None if spec.groups is None else group_numbers(_column(train, spec.groups))
     if spec.test is None:
         drawn = draw(y, spec, validation, classes=classes, groups=groups)
         train_rows, test_rows = map(np.sort, drawn)
@@ -69,10 +68,10 @@ def _column(table: tables.Table, name: str) -> tables.Column:
     return table.columns[name]
 
 
-def _columns(spec: Table, table: tables.Table, groups: str | None) -> tuple[Column, ...]:
+def _columns(spec: Table, table: tables.Table) -> tuple[Column, ...]:
     """The features, as in the training file."""
     columns, first = [], 0
-    for name in spec.feature_names(table, groups):
+    for name in spec.feature_names(table):
         column = _column(table, name)
         if column.problem:
             raise DataError(f"{table.path}: column {quote(name)} {column.problem}")
