@@ -144,7 +144,7 @@ def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
         yield ("dataset", key), f"{quote(dataset.target)}, the target, {target.problem}"
     fills = any(step.fills_missing for step in dataset.prepare)
     for message in _gaps(table, [dataset.target]):
-        yield ("dataset", key), message
+        yield ("dataset", key), message.replace(" has", ", the target, has", 1)
     for message in _gaps(table, [] if fills else features):
         fix = "fill it with prepare: [impute: median], or leave it out of features"
         yield ("dataset", key), f"{message}; {fix}"

@@ -131,6 +131,11 @@ class Table:
             return f"row {row + 1}"
         return f"line {next(islice(_lines(self), row + self.format.header, None))}"
 
+    def position(self, row: int) -> str:
+        """The position of a row, such as `flowers.csv:7`."""
+        line = self.place(row).removeprefix("line ")
+        return f"{self.path}:{line}" if self.format else f"{self.path}: {line}"
+
     def places(self) -> list[str]:
         """The position of every row, such as `flowers.csv:7`."""
         lines = [*_lines(self)][self.format.header :] if self.format else range(1, self.rows + 1)

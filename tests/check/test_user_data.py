@@ -104,7 +104,7 @@ def test_missing_data_hide_errors_that_depend_on_them(folder, faults):
         (TABLE, "path: cars.csv, target: mpg, features: [weigth]", "features[0]: there is no column "
          "'weigth'; did you mean 'weight'?"),
         (TABLE, "path: cars.csv, target: mpg, features: [mpg]", "features: 'mpg' is the target too"),
-        (TABLE, "path: holes.csv, target: mpg", "path: 'weight', has no value on line 5 and 1 more; "
+        (TABLE, "path: holes.csv, target: mpg", "path: 'weight' has no value on line 5 and 1 more; "
          "fill it with prepare: [impute: median], or leave it out of features"),
         (TABLE, "path: unlabelled.csv, target: mpg, prepare: [impute: mean]", "path: 'mpg', the "
          "target, has no value on line 5"),

@@ -87,8 +87,9 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
     """The file, with columns of the types that they had in training."""
     inputs.check_size(path)
     schema, dataset = subject.schema, subject.spec.dataset
+    columns = schema.columns or tuple(map(Column, schema.features))
     kinds: dict[str, tables.Kind] = {
-        column.name: "category" if column.categories else "number" for column in schema.columns
+        column.name: "category" if column.categories else "number" for column in columns
     }
     if schema.kind == "texts":
         kinds[dataset.text if isinstance(dataset, Text) else TEXT] = "category"
@@ -167,8 +168,8 @@ def _labels(table: tables.Table, subject: TrainedRun) -> Array:
             raise CommandError(f"{table.path}: {name} {column.problem or 'holds words'}")
         return column.numbers
     labels = [word or "" for word in column.words()]
-    return inputs.parse_labels(labels, classes, lambda row: f"{table.path}: {table.place(row)}")
+    return inputs.parse_labels(labels, classes, table.position)
 
 
 def _place(table: tables.Table, rows: Array) -> str:
-    return f"{table.path}: {table.place(int(rows[0]))}"
+    return table.position(int(rows[0]))

@@ -132,4 +132,4 @@ def group_numbers(column: tables.Column) -> Array:
 
 
 def _place(table: tables.Table, rows: Array) -> str:
-    return f"{table.path}: {table.place(int(rows[0]))}"
+    return table.position(int(rows[0]))

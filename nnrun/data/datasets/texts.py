@@ -150,8 +150,8 @@ def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
             raise DataError(f"{path}: has no column {quote(name)}")
         column = table.columns[name]
         if len(column.missing):
-            place = table.place(int(column.missing[0]))
-            raise DataError(f"{path}: {place}: {quote(name)} is missing")
+            place = table.position(int(column.missing[0]))
+            raise DataError(f"{place}: {quote(name)} is missing")
         cells.append([word or "" for word in column.words()])
     return cells[0], cells[1]
 

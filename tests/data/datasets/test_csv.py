@@ -13,7 +13,6 @@ from nnrun.data import columns, datasets, preprocessing, splits
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Csv, Parquet
 from nnrun.spec.prepare import Impute
-from nnrun.spec.profile import MISSING, inspect_table
 from nnrun.spec.validation import KFold
 from nnrun.types import Array, Dataset
 
@@ -80,16 +79,6 @@ def test_the_profile_agrees_with_pandas(name: str, target: str) -> None:
     assert profile.shape == dataset.train.x.shape[1:]  # type: ignore[union-attr]
     assert len(profile.classes) == len(dataset.classes)
     assert (profile.train, profile.test) == (len(dataset.train), len(dataset.test))
-
-
-def test_missing_values_are_those_of_pandas(file: Path) -> None:
-    for word in MISSING:
-        file.write_text(f"n,kind\n1,a\n{word},b\n{word}x,c\n", encoding="utf-8")
-        column = inspect_table(file, ",").columns["n"]
-
-        assert column is not None
-        assert column.missing == (3,)
-        assert pd.read_csv(file)["n"].isna().tolist() == [False, True, False]
 
 
 def test_numbers_can_be_classes(file: Path) -> None:
@@ -179,16 +168,17 @@ def test_an_invalid_file_is_refused_with_the_line(case: str, file: Path) -> None
 
 @pytest.mark.parametrize("categories", ["one_hot", "codes"])
 def test_rows_of_one_word_stay_together_in_folds(categories: Any, file: Path) -> None:
-    """A column keeps its name for `groups`; rows without a value form one group."""
+    """One group tests, and each fold validates one; rows without a value form one group."""
     names = ["ann", "bob", "cid", "dan", ""]
     lines = "".join(f"{row},{names[row % 5]},{row * 2}\n" for row in range(60))
     steps = (Impute(strategy="most_frequent"),)
-    csv = spec(file, f"size,who,y\n{lines}", target="y", categories=categories, prepare=steps)
+    arguments = {"target": "y", "groups": "who", "features": ("size", "who")}
+    csv = spec(file, f"size,who,y\n{lines}", categories=categories, prepare=steps, **arguments)
     dataset = datasets.load(csv)
     who = np.asarray(dataset.train.x)[:, 1:]
-    folds = splits.folds(KFold(folds=5, groups="who"), dataset, seed=0)
+    folds = splits.folds(KFold(folds=4), dataset, seed=0)
 
-    assert len(folds) == 5
+    assert len(folds) == 4
     for fold in folds:
         held = {row.tobytes() for row in who[fold.validation]}
         assert len(held) == 1

@@ -114,7 +114,12 @@ def test_a_table_and_folders_give_the_same_texts(tmp_path: Path) -> None:
 
     assert isinstance(table.train.x, Sequences)
     assert table.classes == ("bad", "good")
-    assert datasets.digest(table) == datasets.digest(folders)
+    contents = [
+        sorted(datasets.decoded(data, split.x, np.arange(len(split))))  # type: ignore[arg-type]
+        for data in (table, folders)
+        for split in (data.train, data.test)
+    ]
+    assert contents[:2] == contents[2:]
     assert (table.target, folders.target) == ("label", "class")
     assert datasets.decoded(table, table.train.x, np.arange(1))[0].endswith("and more")
 
@@ -122,7 +127,7 @@ def test_a_table_and_folders_give_the_same_texts(tmp_path: Path) -> None:
 BROKEN = {
     "no such column": (b"a,label\nx,y\n", "has no column 'text'"),
     "no text": (b"text,label\nx,a\n ,b\n", "t.csv:3: 'text' is missing"),
-    "a short row": (b"text,label\nx,a\ny\n", "t.csv:3: has 1 cells, and the header 2"),
+    "a short row": (b"text,label\nx,a\ny\n", "t.csv: line 3 has 1 cells, but the header has 2"),
     "one class": (b"text,label\nx,a\ny,a\n", "all texts are of one class"),
     "no rows": (b"text,label\n", "holds no rows"),
     "not UTF-8": (b"\xff\xfe\x00", "t.csv: is not UTF-8 text"),
