@@ -144,6 +144,13 @@ class Split:
         """The numbers of some rows in the file that they come from."""
         return selected if self.rows is None else self.rows[selected]
 
+    def positions(self, numbers: Array) -> Array:
+        """The positions in this split of rows with these numbers."""
+        if self.rows is None:
+            return numbers
+        order = self.rows.argsort()
+        return order[self.rows[order].searchsorted(numbers)]
+
     def __len__(self) -> int:
         return len(self.y)
 

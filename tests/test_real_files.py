@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from sklearn.metrics import f1_score, precision_score, recall_score
 
 HIDDEN = {"Dense": {"units": 8, "activation": "relu"}}
 REGRESSION = {"optimizer": "adam", "loss": "mse", "metrics": ["mae"], "epochs": 2}
@@ -43,7 +43,7 @@ def run(nnrun, tmp_path):
     def start(verb: str, path: Path, *more: object) -> Path:
         answer = nnrun(verb, path, "--runs", tmp_path / "runs", *more, cwd=tmp_path)
         assert answer.returncode == 0, answer.stderr
-        return sorted((tmp_path / "runs").iterdir())[-1]
+        return max((tmp_path / "runs").iterdir())
 
     return start
 
@@ -89,9 +89,7 @@ def test_a_time_series_never_trains_on_the_future(days: Path, run) -> None:
 
     blocks = [predictions(part)["row"] for part in sorted(folder.glob("fold-*"))]
     assert all(np.array_equal(block, np.sort(block)) for block in blocks)
-    assert all(
-        before.max() < after.min() for before, after in zip(blocks, blocks[1:], strict=False)
-    )
+    assert all(before.max() < after.min() for before, after in pairwise(blocks))
     assert all(
         np.array_equal(predictions(part)["target"], predictions(part)["row"])
         for part in folder.glob("fold-*")
@@ -137,7 +135,7 @@ def test_classes_of_seven_digits_stay_apart(run, nnrun, tmp_path) -> None:
 
 @pytest.mark.parametrize("rows", [2000, 150_000])
 def test_a_comma_after_every_row_is_refused_at_any_size(rows: int, nnrun, tmp_path) -> None:
-    """pandas would take the first column for an index, and every name would move by one."""
+    """Pandas would take the first column for an index, and every name would move by one."""
     values = np.random.default_rng(0).normal(size=(rows, 3)).round(6)
     lines = (f"{a},{b},{c},x,\n" for a, b, c in values)
     (tmp_path / "d.csv").write_text("a,b,y,note\n" + "".join(lines), encoding="utf-8")

@@ -84,7 +84,10 @@ class CompiledLoop:
             self._validate = self._evaluator.traced_metrics(rows)
             self._traced = tf.function(self._train_epochs, autograph=False).get_concrete_function(
                 tf.nest.map_structure(tf.type_spec_from_value, (rows.tensors, rows.weights)),
-                *(tf.TensorSpec((None, len(rows)), tf.int32), tf.TensorSpec((3,), tf.int32)),
+                *(
+                    tf.TensorSpec((None, self._width(rows)), tf.int32),
+                    tf.TensorSpec((3,), tf.int32),
+                ),
                 INDICES,
             )
         return self._traced
@@ -133,7 +136,7 @@ class CompiledLoop:
     ) -> list[Logs]:
         """Trains some steps of one epoch, or some epochs; the division into calls changes no result."""
         # The same length for all folds: XLA compiles again for each new shape.
-        padded = np.stack([np.pad(order, (0, len(rows) - len(order))) for order in orders])
+        padded = np.stack([np.pad(order, (0, self._width(rows) - len(order))) for order in orders])
         traced = self.trace(rows, len(orders[0]), validates=validation is not None)
         held_out = np.empty(0, np.int32) if validation is None else validation
         began = time.perf_counter()
@@ -145,6 +148,10 @@ class CompiledLoop:
         took = (time.perf_counter() - began) / max(1, len(orders) * (span[1] - span[0]))
         self._seconds_per_step = 0.01 if self._seconds_per_step is None else max(took, 1e-7)
         return [self._logs(values, validated=validation is not None) for values in results]
+
+    def _width(self, rows: Rows) -> int:
+        """The length of padded row numbers: XLA needs room for one batch even if none is full."""
+        return max(len(rows), self._batch_size)
 
     def _train_epochs(
         self, rows: WeightedRows, orders: tf.Tensor, span: tf.Tensor, validation: tf.Tensor

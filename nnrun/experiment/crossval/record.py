@@ -214,7 +214,7 @@ class CrossValidationRun:
         rows, outputs, numbers = [], [], []
         for fold, run in self.finished:
             arrays = run.read_arrays(layout.PREDICTIONS)
-            rows.append(arrays["row"])
+            rows.append(self.raw.dataset.train.positions(arrays["row"]))
             outputs.append(arrays["output"])
             numbers.append(np.full(len(arrays["row"]), fold.number))
         order = np.argsort(np.concatenate(rows), kind="stable")

@@ -454,8 +454,18 @@ REFUSED: dict[str, tuple[str, str, bytes, str]] = {
     ),
     "a short line": ("iris", "a.csv", b"a,b\n1\n", ": line 2 has 1 cells, but the header has 2"),
     "equal names": ("iris", "a.csv", b"a,a\n1,2\n", ": has two columns 'a'"),
-    "not UTF-8": ("iris", "a.csv", b"a,b\n\xff,1\n", ": is not UTF-8 text; give its encoding, such as cp1252"),
-    "an open quote": ("iris", "a.csv", b'a,b\n"1,2\n', ": line 2 is not CSV: unexpected end of data"),
+    "not UTF-8": (
+        "iris",
+        "a.csv",
+        b"a,b\n\xff,1\n",
+        ": is not UTF-8 text; give its encoding, such as cp1252",
+    ),
+    "an open quote": (
+        "iris",
+        "a.csv",
+        b'a,b\n"1,2\n',
+        ": line 2 is not CSV: unexpected end of data",
+    ),
     "a word": (
         "iris",
         "a.csv",
