@@ -134,11 +134,23 @@ class Split:
         x: inputs as loaded, compact: bytes stay bytes.
         y: class numbers, ints of shape `(rows,)`; or values, floats of shape `(rows,)`.
         rows: the number of each row in the file that it comes from; None for rows in order.
+        groups: the group of each row, ints; rows of one group stay together in every split.
+        weights: how much each row counts in the training loss, floats.
+        held_out: which rows validate, bools.
     """
 
     x: Inputs
     y: Array
     rows: Array | None = None
+    groups: Array | None = None
+    weights: Array | None = None
+    held_out: Array | None = None
+
+    def select(self, x: Inputs, chosen: Array) -> Split:
+        """Some rows of this split, whose inputs are `x`."""
+        more = (self.groups, self.weights, self.held_out)
+        selected = (None if values is None else values[chosen] for values in more)
+        return Split(x, self.y[chosen], self.row_numbers(chosen), *selected)
 
     def row_numbers(self, selected: Array) -> Array:
         """The numbers of some rows in the file that they come from."""
@@ -205,8 +217,6 @@ class Dataset:
         words: for texts, a function that reads how new texts are encoded.
         highest: the largest possible pixel value; None if it is the largest one in the rows.
         source: a digest of the files that the rows come from, if there are files.
-        groups: the group of each training row, ints of shape `(rows,)`; rows of one group stay
-            together in every split.
     """
 
     name: str
@@ -220,7 +230,6 @@ class Dataset:
     words: Callable[[], Vocabulary] | None = None
     highest: float | None = None
     source: str | None = None
-    groups: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -186,3 +187,120 @@ def test_an_npz_keeps_its_digits(run, nnrun, tmp_path) -> None:
 
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["test"]["mae"] < 0.1
+
+
+def test_a_column_divides_the_rows_and_another_weights_them(run, tmp_path) -> None:
+    """`split` names the rows that train, validate and test; a weight of 0 trains nothing."""
+    frame = noise(90, "a", "b")
+    parts = np.array(["train", "Validation", "test"])[np.arange(90) % 3]
+    weights = np.where(np.arange(90) < 45, 1.0, 0.0)
+    frame = frame.assign(part=parts, importance=weights, y=np.where(np.arange(90) < 45, 1.0, 100))
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    dataset = {"split": "part", "weight": "importance"}
+    training = {**REGRESSION, "optimizer": {"Adam": {"learning_rate": 0.1}}, "epochs": 150}
+
+    folder = run("train", spec(tmp_path, dataset, [{"Dense": 1}], training, {}))
+
+    got = predictions(folder)
+    record = json.loads((folder / "run.json").read_text())
+    assert got["row"].tolist() == list(range(2, 90, 3))
+    assert record["rows"] == {"train": 30, "validation": 30, "test": 30}
+    assert record["parameters"] == 3
+    assert abs(np.median(got["output"]) - 1) < 1
+
+
+def test_a_column_that_numbers_the_rows_is_warned_of(nnrun, tmp_path) -> None:
+    """By `check` and by `train`, with what to write."""
+    frame = noise(60, "b").assign(y=np.where(np.arange(60) < 30, "lo", "hi"))
+    frame.to_csv(tmp_path / "d.csv")
+    path = spec(tmp_path, {"prepare": ["standardize"]}, [SIGMOID], BINARY)
+
+    for verb in ("check", "train"):
+        answer = nnrun(verb, path, cwd=tmp_path)
+        text = answer.stdout + answer.stderr
+        assert "NN229" in text
+        assert "types: {Unnamed: 0: drop}" in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["n.a."], "is 'n.a.' on line 9"),
+        (["?", "?"], "na_values: ['?']"),
+        (["1,5"], "is '1,5' on line 9"),
+        (["45%"], "is '45%' on line 9"),
+    ],
+)
+def test_one_odd_cell_makes_no_categories(cells: list[str], message: str, nnrun, tmp_path) -> None:
+    """A column of numbers with a word in it is refused by `check` and by `train`."""
+    frame = noise(200, "a").round(3).astype(object)
+    frame.loc[[7, 9][: len(cells)], "a"] = cells
+    frame.assign(y=np.arange(200.0)).to_csv(tmp_path / "d.csv", index=False)
+    path = spec(tmp_path, {"prepare": ["standardize"]}, [{"Dense": 1}], REGRESSION)
+
+    for verb in ("check", "train"):
+        answer = nnrun(verb, path, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert message in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(("units", "code"), [(2, 0), (5, 2)])
+def test_check_and_train_count_the_same_classes(units: int, code: int, nnrun, tmp_path) -> None:
+    """TRUE, True and true are one class."""
+    frame = noise(200, "a", "b")
+    words = np.where(frame.a > 0, "TRUE", "false")
+    words[::3] = np.where(frame.a[::3] > 0, "True", "FALSE")
+    frame.assign(y=words).to_csv(tmp_path / "d.csv", index=False)
+    path = spec(tmp_path, {}, [softmax(units)], SPARSE)
+
+    assert nnrun("check", path, cwd=tmp_path).returncode == code
+    assert nnrun("train", path, cwd=tmp_path).returncode == code
+
+
+def test_a_category_per_row_is_refused(nnrun, tmp_path) -> None:
+    """20,000 customer numbers would be 20,000 columns."""
+    ids = [f"C{at:05d}" for at in range(20_000)]
+    noise(20_000, "a").assign(id=ids, y=1.5).to_csv(tmp_path / "d.csv", index=False)
+    path = spec(tmp_path, {}, [{"Dense": 1}], REGRESSION)
+
+    for verb in ("check", "train"):
+        answer = nnrun(verb, path, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert "different words in" in answer.stdout + answer.stderr
+
+
+def test_parquet_types_are_read_or_refused_by_name(nnrun, run, tmp_path) -> None:
+    """A DECIMAL is a number; lists and columns without values are refused."""
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    values = noise(200, "a").a
+    prices = [Decimal(str(round(value, 2))) for value in values]
+    pd.DataFrame({"area": prices, "y": 2 * values}).to_parquet(tmp_path / "d.parquet")
+    dataset = {"name": "parquet", "path": "d.parquet"}
+    path = spec(tmp_path, dataset, [{"Dense": 1}], REGRESSION)
+
+    record = json.loads((run("train", path) / "run.json").read_text())
+
+    assert record["parameters"] == 2
+    for name, cells in (("emb", [np.zeros(4)] * 200), ("gone", [None] * 200)):
+        frame = pd.DataFrame({"a": values, name: cells, "y": values})
+        frame.to_parquet(tmp_path / "d.parquet")
+        for verb in ("check", "train"):
+            answer = nnrun(verb, path, cwd=tmp_path)
+            assert answer.returncode == 2
+            assert f"'{name}'" in answer.stdout + answer.stderr
+
+
+def test_unknown_categories_are_counted_and_do_not_refuse_a_file(run, nnrun, tmp_path) -> None:
+    """Each category has a column; one that training did not know has none."""
+    frame = noise(60, "a").assign(city=["rome", "oslo", "bonn"] * 20, y=np.arange(60.0))
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    folder = run("train", spec(tmp_path, {}, [{"Dense": 1}], REGRESSION))
+    (tmp_path / "new.csv").write_text("a,city\n0.5,lima\n0.5,rome\n", encoding="utf-8")
+
+    answer = nnrun("predict", folder, tmp_path / "new.csv", "--json", cwd=tmp_path)
+
+    assert answer.returncode == 0, answer.stderr
+    assert (
+        "'city' has values that training did not know, in 1 row: 'lima'"
+        in answer.stdout + answer.stderr
+    )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise, starmap
+from pathlib import Path
 
 from nnrun.check import user_data
 from nnrun.check.context import SpecContext, held_out
 from nnrun.check.training import CALLBACKS, validated
 from nnrun.spec import catalogue, component, labels
 from nnrun.spec.component import Component
+from nnrun.spec.dataset import Table
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath, Problem
 
 # Layers that bring their input to a scale of about 1.
@@ -345,6 +349,19 @@ def _stages_that_never_begin(context: SpecContext) -> Warnings:
             yield ("training", "stages", number), message
             return
         start += stage.epochs
+
+
+@rule("NN229")
+def _columns_that_number_rows(context: SpecContext) -> Warnings:
+    dataset = context.spec.dataset
+    if not isinstance(dataset, Table):
+        return
+    with suppress(ImportError, OSError, ValueError):
+        table = dataset.sample(Path(dataset.path))
+        for name in dataset.feature_names(table):
+            if table.columns[name].counts:
+                message = f"column {quote(name)} numbers the rows, so new rows have other values"
+                yield ("dataset", "path"), f"{message}; leave it out with types: {{{name}: drop}}"
 
 
 @rule("NN228")

@@ -117,7 +117,7 @@ def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
     names |= {("dataset", "features", index): name for index, name in enumerate(features)}
     if key == PATHS[0]:
         names |= {("dataset", "types", name): name for name in dataset.types}
-        names |= {("dataset", "groups"): dataset.groups} if dataset.groups else {}
+        names |= {("dataset", key): name for key, name in dataset.row_columns.items()}
     problems = [*_missing_columns(names, table)]
     if dataset.target in features:
         problems.append((("dataset", "features"), f"{quote(dataset.target)} is the target too"))
@@ -142,6 +142,12 @@ def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
             yield ("dataset", key), f"column {quote(name)} {problem}"
     if target.problem and not dataset.class_names(target):
         yield ("dataset", key), f"{quote(dataset.target)}, the target, {target.problem}"
+    elif len(target.categories or ()) == 1 and not table.is_sample:
+        [only] = target.categories or ()
+        yield (
+            ("dataset", key),
+            f"{quote(dataset.target)}, the target, is {quote(only)} in every row",
+        )
     fills = any(step.fills_missing for step in dataset.prepare)
     for message in _gaps(table, [dataset.target]):
         yield ("dataset", key), message.replace(" has", ", the target, has", 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
 
 
+MOST_COLUMNS = 20  # that are listed
 Format = StrEnum("Format", ["text", "json", "github"])
 
 
@@ -101,6 +105,8 @@ def _print(results: list[Checked], form: Format | None) -> None:
                 console.print_fault(fault, out)
             if not result.errors:
                 out.print(f"{console.relative_path(result.path)}: {_verdict(result)}")
+                for line in _table_lines(result):
+                    out.print(f"  {line}")
         if len(results) > 1 or results[0].faults:
             out.print(_total(results))
     if form is Format.github or (form is None and console.in_github_actions()):
@@ -117,6 +123,28 @@ def _verdict(result: Checked) -> str:
     if trace.parameters is None:
         return f"{word}, shapes from model[{trace.unchecked}] on not checked"
     return f"{word}, {trace.parameters:,} parameters"
+
+
+def _table_lines(result: Checked) -> Iterator[str]:
+    """The columns of a user table, as training will read them."""
+    from nnrun.spec.dataset import Table
+
+    dataset = result.loaded.experiment.dataset if result.loaded else None
+    if not isinstance(dataset, Table):
+        return
+    with suppress(ImportError, OSError, ValueError, KeyError):
+        table = dataset.sample(Path(dataset.path))
+        features = {name: table.columns[name] for name in dataset.feature_names(table)}
+        kinds = [
+            f"{name} {f'{len(column.categories)} words' if column.categories else 'numbers'}"
+            for name, column in islice(features.items(), MOST_COLUMNS)
+        ]
+        more = f", and {len(features) - MOST_COLUMNS} more" if len(features) > MOST_COLUMNS else ""
+        classes = len(dataset.class_names(table.columns[dataset.target]))
+        target = f"{dataset.target} {f'{classes} classes' if classes else 'numbers'}"
+        yield f"columns: {', '.join(kinds)}{more}; target: {target}"
+        if table.is_sample:
+            yield f"only the first {table.rows:,} rows were read"
 
 
 def _total(results: list[Checked]) -> str:

@@ -14,26 +14,28 @@ from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData
 from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
-from nnrun.types import Array, Dataset, Fold
+from nnrun.types import Array, Dataset, Fold, Split
 
 if TYPE_CHECKING:
     from sklearn.model_selection import BaseCrossValidator
 
 
-def holdout(validation: Validation, y: Array, *, seed: int, groups: Array | None = None) -> Fold:
+def holdout(validation: Validation, train: Split, *, seed: int) -> Fold:
     """One fold: the rows held out validate, the others train.
 
-    Args:
-        validation: the rule.
-        y: labels of all rows.
-        seed: for rows that are drawn.
-        groups: of the rows; rows of one group are held out together.
+    Rows that the data themselves name for validation need no rule. Groups stay together.
 
     Raises:
         IncompatibleSpec: no rows would be left to train or to validate on.
     """
+    y = train.y
     everything = np.arange(len(y))
     rule = validation.holdout
+    if train.held_out is not None and train.held_out.any():
+        if rule is not None:
+            message = "the column of `dataset.split` names the validation rows; remove holdout"
+            raise IncompatibleSpec("NN120", HOLDOUT, message)
+        return Fold(everything[~train.held_out], everything[train.held_out])
     if rule is None:
         return Fold(everything, everything[:0])
     held = held_out(rule, len(y))
@@ -41,21 +43,21 @@ def holdout(validation: Validation, y: Array, *, seed: int, groups: Array | None
         return Fold(everything[held:], everything[:held])
     if rule.take == "last":
         return Fold(everything[:-held], everything[-held:])
-    if groups is not None:
-        return Fold(*_draw_groups(groups, held / len(y), seed))
+    if train.groups is not None:
+        return Fold(*_draw_groups(train.groups, held / len(y), seed))
     if rule.stratify:
         # scikit-learn takes a second to load, and few rules need it.
         from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
         check_stratified(classes=y.dtype.kind != "f", kfold=False)
         try:
-            train, held_rows = train_test_split(
+            trained, held_rows = train_test_split(
                 everything, test_size=held, random_state=seed, stratify=y
             )
         except ValueError as error:
             message = f"the rows cannot be held out in proportion to the classes: {error}"
             raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message) from error
-        return Fold(np.sort(train), np.sort(held_rows))
+        return Fold(np.sort(trained), np.sort(held_rows))
     shuffled = np.random.default_rng(seed).permutation(len(y))
     return Fold(np.sort(shuffled[held:]), np.sort(shuffled[:held]))
 
@@ -70,7 +72,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
     check_folds(rule, len(y))
     if rule.stratify:
         check_stratified(classes=y.dtype.kind != "f", kfold=True)
-    groups = dataset.groups if rule.groups is None else _groups(rule.groups, dataset)
+    groups = dataset.train.groups if rule.groups is None else _groups(rule.groups, dataset)
     # One state for all repeats, as in scikit-learn's repeated splitters.
     state = np.random.RandomState(seed) if rule.shuffle else None
     x = np.empty((len(y), 0))
@@ -112,8 +114,8 @@ def _splitter(
 
 def _groups(name: str, dataset: Dataset) -> Array:
     """The group of each row; shape `(rows,)`."""
-    if dataset.groups is not None:
-        return dataset.groups
+    if dataset.train.groups is not None:
+        return dataset.train.groups
     x, names = dataset.train.x, list(dataset.features)
     if not isinstance(x, np.ndarray) or name not in names:
         message = f"{dataset.name} has no column '{name}'; there is {', '.join(names) or 'none'}"

@@ -32,7 +32,7 @@ def load_and_prepare(spec: Experiment) -> PreparedData:
     """
     raw = load_data(spec)
     dataset = raw.dataset
-    fold = splits.holdout(spec.validation, dataset.train.y, seed=raw.seed, groups=dataset.groups)
+    fold = splits.holdout(spec.validation, dataset.train, seed=raw.seed)
     return prepare_fold(raw, fold)
 
 

@@ -51,9 +51,11 @@ class RawData:
     def weights(self, fold: Fold) -> Array | None:
         """The weight of each training row in the loss; None if all count the same."""
         weight, classes = self.spec.training.class_weight, self.dataset.classes
+        train = self.dataset.train
         if weight is None:
-            return None
-        return sample_weights(self.dataset.train.y, weight, classes=classes, train=fold.train)
+            return train.weights
+        by_class = sample_weights(train.y, weight, classes=classes, train=fold.train)
+        return by_class if train.weights is None else by_class * train.weights
 
 
 @dataclass(frozen=True, kw_only=True)

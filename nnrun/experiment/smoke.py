@@ -77,7 +77,7 @@ def load_rows(spec: Experiment, *, synthetic: bool) -> SmokeTrial:
     if validation.kfold and not validation.holdout:
         rows = splits.folds(validation.kfold, dataset, seed=raw.seed)[0]
     else:
-        rows = splits.holdout(validation, dataset.train.y, seed=raw.seed, groups=dataset.groups)
+        rows = splits.holdout(validation, dataset.train, seed=raw.seed)
     batch_size = spec.training.batch_size
     if batch_size > len(rows.train):
         batch_size = max(1, len(rows.train) // 2)
@@ -105,7 +105,8 @@ def _load_synthetic(spec: Experiment) -> tuple[RawData, int]:
     )
     datasets.check_filled(spec.dataset, drawn)
     if getattr(dataset, "groups", None) is not None:
-        drawn = replace(drawn, groups=np.arange(len(drawn.train)))
+        train_rows = replace(drawn.train, groups=np.arange(len(drawn.train)))
+        drawn = replace(drawn, train=train_rows)
     return inputs.from_rows(spec, drawn, began=began), train
 
 
@@ -113,10 +114,9 @@ def _first_rows(raw: RawData) -> Dataset:
     """The first rows of a data set, with enough of each class."""
     dataset, per_class = raw.dataset, _rows_per_class(raw.spec)
     rows = _train_rows(raw.spec, dataset.classes)
-    train, chosen = _select(dataset.train, rows, dataset.classes, per_class=per_class)
-    test, _ = _select(dataset.test, TEST_ROWS, dataset.classes, per_class=1)
-    groups = None if dataset.groups is None else dataset.groups[chosen]
-    return replace(dataset, train=train, test=test, groups=groups)
+    train = _select(dataset.train, rows, dataset.classes, per_class=per_class)
+    test = _select(dataset.test, TEST_ROWS, dataset.classes, per_class=1)
+    return replace(dataset, train=train, test=test)
 
 
 def _train_rows(spec: Experiment, classes: Sized) -> int:
@@ -132,18 +132,17 @@ def _rows_per_class(spec: Experiment) -> int:
     return max(2, rule.folds or 2) if rule and rule.stratify else 2
 
 
-def _select(split: Split, rows: int, classes: Sized, *, per_class: int) -> tuple[Split, Array]:
+def _select(split: Split, rows: int, classes: Sized, *, per_class: int) -> Split:
     """The first rows of a split in their order, with up to `per_class` of each class."""
     some = [np.flatnonzero(split.y == number)[:per_class] for number in range(len(classes))]
     needed = np.concatenate([np.arange(0), *some])
     others = np.setdiff1d(np.arange(min(len(split), rows + len(needed))), needed)
     chosen = np.sort(np.concatenate([needed, others[: max(0, rows - len(needed))]]))
-    y, numbers = split.y[chosen], split.row_numbers(chosen)
     if not isinstance(split.x, Sequences):
-        return Split(split.x[chosen], y, numbers), chosen
+        return split.select(split.x[chosen], chosen)
     texts = [split.x.row(row) for row in chosen]
     offsets = _offsets(np.array([len(text) for text in texts]))
-    return Split(Sequences(np.concatenate(texts), offsets), y, numbers), chosen
+    return split.select(Sequences(np.concatenate(texts), offsets), chosen)
 
 
 def _offsets(lengths: Array) -> Array:

@@ -130,6 +130,10 @@ class Table(TableFile):
     """Types of columns that are not what they look like, such as `{zip: category, id: drop}`."""
     groups: str | None = None
     """Column whose equal values stay together in every split; not a feature unless listed."""
+    split: str | None = None
+    """Column that says `train`, `validation` or `test` of each row."""
+    weight: str | None = None
+    """Column of how much each row counts in the training loss."""
     task: Literal["classification", "regression"] | None = None
     """By default words are classes and numbers are values."""
     categories: Literal["one_hot", "codes"] = "one_hot"
@@ -140,7 +144,14 @@ class Table(TableFile):
         if self.features is not None:
             return list(self.features)
         dropped = {name for name, kind in self.types.items() if kind == "drop"}
-        return [name for name in table.columns if name not in {self.target, self.groups, *dropped}]
+        dropped |= {self.target, *self.row_columns.values()}
+        return [name for name in table.columns if name not in dropped]
+
+    @property
+    def row_columns(self) -> dict[str, str]:
+        """The columns about rows by their key: `groups`, `split` and `weight`, if given."""
+        names = {"groups": self.groups, "split": self.split, "weight": self.weight}
+        return {key: name for key, name in names.items() if name is not None}
 
     def class_names(self, target: tables.Column) -> tuple[str, ...]:
         """The names of the classes; none for a regression."""
@@ -171,7 +182,7 @@ class Table(TableFile):
         if not self.test:
             # How many rows whole groups have is not known yet.
             drawn = split_at_random(table.rows, self.test_split)
-            train, test = (None, None) if self.groups else drawn
+            train, test = (None, None) if self.groups or self.split else drawn
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]

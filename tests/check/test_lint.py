@@ -136,6 +136,10 @@ CASES = {
         replaced(PICTURES, ("digits}", "nowhere, classes: 10}")),
         replaced(PICTURES, ("digits}", "digits, classes: 10}")),
     ),
+    "NN229": (
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: numbered.csv, target: y,")),
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: numbered.csv, target: y, types: {id: drop},")),
+    ),
 }  # fmt: skip
 # Warnings about rows, which only training reads.
 OF_ROWS = {"NN206", "NN221", "NN222", "NN223"}
@@ -148,8 +152,10 @@ def test_every_warning_has_two_specs() -> None:
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_a_spec_causes_exactly_one_warning_and_a_similar_one_none(code, faults):
+def test_a_spec_causes_exactly_one_warning_and_a_similar_one_none(code, faults, tmp_path):
     """A spec can ignore its warnings."""
+    rows = "".join(f"{at},{at % 7},{at % 5}.5\n" for at in range(60))
+    (tmp_path / "numbered.csv").write_text(f"id,a,y\n{rows}", "utf-8")
     text, similar = CASES[code]
     [fault] = faults(text)
 

@@ -26,7 +26,8 @@ RULES: list[dict[str, Any]] = [
 
 
 def holdout(rule: dict[str, Any] | None, y: Array = LABELS, seed: int = 0) -> Fold:
-    return splits.holdout(Validation.model_validate({"holdout": rule}), y, seed=seed)
+    rows = Split(np.empty((len(y), 0)), y)
+    return splits.holdout(Validation.model_validate({"holdout": rule}), rows, seed=seed)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

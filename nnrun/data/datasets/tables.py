@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Column, Dataset, Split
 
+PARTS = ("train", "validation", "test")
+
 
 def csv(spec: Table, validation: Validation | None = None) -> Dataset:
     """A table of shape `(rows, features)`, float64, in the order of the file; NaN if missing.
@@ -22,28 +25,31 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
     Raises:
         DataError: a file cannot be read, or a cell does not fit its column.
     """
-    train = _read(spec, Path(spec.path))
-    columns = _columns(spec, train)
-    classes = spec.class_names(_column(train, spec.target))
-    x, y = _inputs(spec, train, columns), _labels(spec, train, classes)
-    groups = None if spec.groups is None else group_numbers(_column(train, spec.groups))
+    table = _read(spec, Path(spec.path))
+    columns = _columns(spec, table)
+    classes = spec.class_names(_column(table, spec.target))
+    rows = _split(spec, table, columns, classes)
+    x = np.asarray(rows.x)
     if spec.test is None:
-        drawn = draw(y, spec, validation, classes=classes, groups=groups)
-        train_rows, test_rows = map(np.sort, drawn)
-        test_split = Split(x[test_rows], y[test_rows], test_rows)
+        parts = None if spec.split is None else _parts(table, spec.split)
+        if parts is None:
+            train, test = draw(rows.y, spec, validation, classes=classes, groups=rows.groups)
+        else:
+            train, test = np.flatnonzero(parts != "test"), np.flatnonzero(parts == "test")
+            rows = replace(rows, held_out=parts == "validation")
+        train, test = np.sort(train), np.sort(test)
+        test_split = rows.select(x[test], test)
     else:
-        test = _read(spec, Path(spec.test))
-        train_rows = np.arange(len(y))
-        test_split = Split(_inputs(spec, test, columns), _labels(spec, test, classes))
+        train = np.arange(len(rows))
+        test_split = _split(spec, _read(spec, Path(spec.test)), columns, classes)
     return Dataset(
         spec.name,
-        Split(x[train_rows], y[train_rows], train_rows),
+        rows.select(x[train], train),
         test_split,
         classes=classes,
         target=spec.target,
         features=coding.names(columns),
         columns=columns,
-        groups=None if groups is None else groups[train_rows],
     )
 
 
@@ -118,6 +124,8 @@ def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array
         return column.numbers
     if not classes:
         raise DataError(f"{table.path}: {name} holds words, which are no values to predict")
+    if len(classes) == 1:
+        raise DataError(f"{table.path}: {name}, the target, is {quote(classes[0])} in every row")
     values, unknown = coding.encode(Column(spec.target, classes, 0), column)
     if len(unknown):
         word = quote(column.words()[unknown[0]])
@@ -125,10 +133,40 @@ def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array
     return values[:, 0].astype(np.int64)
 
 
-def group_numbers(column: tables.Column) -> Array:
+def _split(
+    spec: Table, table: tables.Table, columns: tuple[Column, ...], classes: tuple[str, ...]
+) -> Split:
+    """All rows of a file, with what its other columns say of them."""
+    x, y = _inputs(spec, table, columns), _labels(spec, table, classes)
+    groups = None if spec.groups is None else _group_numbers(_column(table, spec.groups))
+    weights = None if spec.weight is None else _weights(table, spec.weight)
+    return Split(x, y, groups=groups, weights=weights)
+
+
+def _group_numbers(column: tables.Column) -> Array:
     """One number per row, equal for equal cells; rows without a value form one group."""
     values = column.codes if column.codes is not None else column.numbers
     return np.unique(np.asarray(values), return_inverse=True)[1]
+
+
+def _weights(table: tables.Table, name: str) -> Array:
+    weights = _column(table, name).numbers
+    if weights is None:
+        raise DataError(f"{table.path}: {quote(name)}, the weight, must hold numbers")
+    if len(wrong := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
+        raise DataError(f"{_place(table, wrong)}: {quote(name)}, the weight, must be at least 0")
+    return weights.astype(np.float32)
+
+
+def _parts(table: tables.Table, name: str) -> Array:
+    """`train`, `validation` or `test` for each row."""
+    column = _column(table, name)
+    words = [word or "" for word in (column.words() if column.categories else [])]
+    parts = np.array([word.lower() for word in words])
+    if len(wrong := np.flatnonzero(~np.isin(parts, PARTS))) or column.categories is None:
+        place = _place(table, wrong) if len(wrong) else str(table.path)
+        raise DataError(f"{place}: {quote(name)}, the split, must be {', '.join(PARTS)}")
+    return parts
 
 
 def _place(table: tables.Table, rows: Array) -> str:
