@@ -9,6 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
+LARGEST = 10**9
+"""The largest whole number of epochs, rows, words or units: it fits in 32 bits everywhere."""
+MOST_LAYERS = 1000
+"""The most layers of a model, with all repeats; each takes Keras 50 ms."""
+Count = Annotated[int, Field(gt=0, le=LARGEST)]
+
 
 class Spec(BaseModel):
     """A frozen part of a spec that rejects unknown keys."""
@@ -172,6 +178,27 @@ def walk_layers(layers: object) -> Iterator[Component]:
                 kind = accepted[name].kind if name in accepted else None
                 for stack in {"layers": [value], STACKS: value}.get(kind or "", []):
                     yield from walk_layers(stack)
+
+
+_STACK_KEYS = frozenset(("layers", "main", "shortcut", "paths"))
+
+
+def count_layers(value: object) -> int:
+    """Layers of a stack with all repeats; any value is allowed, because it may be faulty.
+
+    Example:
+        >>> count_layers([{"Repeat": {"times": 1000, "layers": [{"Repeat": {"times": 9, "layers": "ReLU"}}]}}])
+        9000
+    """
+    if isinstance(value, list):
+        return sum(map(count_layers, value))
+    if not isinstance(value, dict) or not {*value} <= COMPOSITES.keys():
+        return 1
+    [given] = [*value.values()] if len(value) == 1 else [None]
+    stacks = given if isinstance(given, dict) else {}
+    times = stacks.get("times", 1)
+    count = sum(count_layers(stacks[key]) for key in _STACK_KEYS & stacks.keys())
+    return max(1, count * (times if isinstance(times, int) else 1))
 
 
 APPLICATION = "Application"

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field
 
-from nnrun.spec.component import Spec
+from nnrun.spec.component import LARGEST, Count, Spec
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
 from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in_order
@@ -66,16 +66,20 @@ class UserData(DatasetBase):
         return tuple(Path(path) for path in (self.path, self.test) if path)
 
 
+# Of an image file in most formats.
+Side = Annotated[int, Field(gt=0, lt=2**16)]
+
+
 class Images(UserData):
     """Your own images (PNG, JPEG, BMP, GIF or WebP) in one folder per class."""
 
     loader = "images"
     name: Literal["images"]
-    image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
+    image_size: Annotated[tuple[Side, Side], Field(strict=False)]
     """Height and width to which images are resized."""
     color_mode: Literal["rgb", "grayscale"] = "rgb"
     """Colour or grey images."""
-    classes: Annotated[int, Field(ge=2)] | None = None
+    classes: Annotated[int, Field(ge=2, le=LARGEST)] | None = None
     """Number of classes, to check a spec without the folder; by default the folders are counted."""
 
     def profile(self) -> Profile:
@@ -293,11 +297,11 @@ class Words(DatasetBase):
     """Texts as word indices, with the arguments of Keras's `load_data`."""
 
     loader = "imdb_reuters"
-    num_words: PositiveInt | None = None
+    num_words: Count | None = None
     """Keep only the most frequent words; others become `oov_char`."""
-    skip_top: NonNegativeInt = 0
+    skip_top: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     """Replace this many of the most frequent words by `oov_char`."""
-    maxlen: PositiveInt | None = None
+    maxlen: Count | None = None
     """Remove texts of this length or longer."""
     seed: Seed = 113
     """Order of the rows."""

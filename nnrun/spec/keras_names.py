@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 
-from nnrun.spec import catalogue, codes, language, suggest
-from nnrun.spec.component import STACKS, Argument, Entry
+from nnrun.spec import catalogue, codes, component, language, suggest
+from nnrun.spec.component import LARGEST, STACKS, Argument, Entry
 from nnrun.spec.suggest import (
     advice,
     arguments_as_list,
@@ -79,6 +79,8 @@ TYPES = {
 }
 # Required arguments of layers that are counts.
 COUNTS = frozenset("units filters input_dim output_dim n num_heads key_dim times".split())
+# Of other arguments, such as seeds.
+LARGEST_INTEGER = 2**32
 DROPPING = frozenset(
     "Dropout AlphaDropout GaussianDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D".split()
 )
@@ -113,8 +115,9 @@ def expected_value(kind: str, entry: Entry, argument: Argument, value: object) -
     json_type = _json_type(value)
     number = value if isinstance(value, (int, float)) and json_type != "boolean" else None
     if kind == "layers" and argument.required and argument.name in COUNTS:
-        valid = json_type == "integer" and number is not None and number > 0
-        return None if valid else "a whole number above 0"
+        if json_type != "integer" or number is None or number <= 0:
+            return "a whole number above 0"
+        return None if number <= LARGEST else f"at most {LARGEST:,}"
     if entry.name in DROPPING and argument.name == "rate":
         valid = number is not None and 0 <= number <= 1
         return None if valid else "a number from 0 to 1"
@@ -129,6 +132,8 @@ def expected_value(kind: str, entry: Entry, argument: Argument, value: object) -
     if argument.choices and isinstance(value, str):
         return None if value in choices(argument) else join_words(argument.choices, "or")
     types = argument.types
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER and "number" not in types:
+        return f"a whole number of at most {LARGEST_INTEGER:,}"
     allowed = not types or json_type in types or (json_type == "integer" and "number" in types)
     is_nan = isinstance(value, float) and math.isnan(value)
     return None if allowed and not (is_nan and types) else _describe_types(argument)
@@ -150,6 +155,9 @@ def _describe_types(argument: Argument) -> str:
 def check(spec: Mapping[str, object]) -> Iterator[Problem]:
     """Checks the components of a spec whose short forms are expanded."""
     yield from _check_list("layers", spec.get("model"), ("model",))
+    if (layers := component.count_layers(spec.get("model"))) > component.MOST_LAYERS:
+        most = f"and nnrun builds at most {component.MOST_LAYERS:,}"
+        yield Problem("NN124", ("model",), f"has {layers:,} layers with all repeats, {most}")
     training = spec.get("training")
     if not isinstance(training, dict):
         return

@@ -178,7 +178,8 @@ _WORDS: dict[object, str] = {
 }
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
 # Larger bounds only keep numbers within their type and are not shown.
-_HUGE = 2**30
+# Of any number, so not worth a word.
+_HUGE = 10**9
 
 
 def kind(annotation: object, metadata: Sequence[object] = ()) -> str:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, model_serializer
+from pydantic import BeforeValidator, ConfigDict, Field, model_serializer
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec.component import Spec
+from nnrun.spec.component import Count, Spec
 
 DType = Literal["int32", "float32"]
 
@@ -77,7 +77,7 @@ class MultiHot(Step):
 
     takes_texts = True
     step: Literal["multi_hot"] = "multi_hot"
-    dimension: PositiveInt
+    dimension: Count
     """Number of columns; every word index must be below it."""
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ class Pad(Step):
 
     takes_texts = True
     step: Literal["pad"] = "pad"
-    maxlen: PositiveInt
+    maxlen: Count
     """Length of each row."""
     padding: Literal["pre", "post"] = "pre"
     """Where to pad short rows."""
@@ -138,7 +138,7 @@ class Vectorize(Step):
     step: Literal["vectorize"] = "vectorize"
     max_tokens: Annotated[int, Field(ge=3, lt=2**30)]
     """Size of the vocabulary, including the numbers for padding and for unknown words."""
-    output_sequence_length: PositiveInt | None = None
+    output_sequence_length: Count | None = None
     """Length of each row of word numbers; without it, each row is a multi-hot vector."""
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -361,7 +361,7 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
 def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
     """Values that `keras_names.expected_value` accepts."""
     if kind == "layers" and argument.required and argument.name in keras_names.COUNTS:
-        return _numeric({"type": "integer", "exclusiveMinimum": 0})
+        return _numeric({"type": "integer", "exclusiveMinimum": 0, "maximum": component.LARGEST})
     if entry.name in keras_names.DROPPING and argument.name == "rate":
         return _numeric({"type": "number", "minimum": 0, "maximum": 1})
     if argument.name in keras_names.MIXED:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
-from nnrun.spec.component import Named, Spec
+from nnrun.spec.component import Count, Named, Spec
 
 # By the name or number of a class. Tags have parentheses, because a class can have any name.
 ClassWeight = Annotated[
@@ -21,7 +21,7 @@ ClassWeight = Annotated[
 class Stage(Spec):
     """A part of the training, with a new optimizer."""
 
-    epochs: PositiveInt
+    epochs: Count
     """Number of epochs; the last stage ends with `training.epochs`."""
     learning_rate: Annotated[float, Field(gt=0, lt=1e6)] | None = None
     """Learning rate of this stage; by default that of the optimizer."""
@@ -47,9 +47,9 @@ class Training(Spec):
     """A Keras loss; labels are encoded as it requires."""
     metrics: tuple[Named, ...] = Field((), strict=False)
     """Keras metrics, reported for training, validation and test rows."""
-    epochs: PositiveInt
+    epochs: Count
     """Passes over the training rows; by default the sum of all `stages`."""
-    batch_size: PositiveInt = 32
+    batch_size: Count = 32
     """Rows per gradient step."""
     shuffle: bool = True
     """Shuffle the rows before each epoch, with the seed."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from nnrun.spec.component import Spec
+from nnrun.spec.component import LARGEST, Count, Spec
 from nnrun.spec.dataset import Fraction
 
 FOLDS = 5
@@ -22,7 +22,7 @@ def _clash(key: str, reason: str) -> PydanticCustomError:
 class Holdout(Spec):
     """One part of the training rows, used for validation only."""
 
-    size: Annotated[PositiveInt | Fraction, Field(union_mode="left_to_right", examples=[0.2])]
+    size: Annotated[Count | Fraction, Field(union_mode="left_to_right", examples=[0.2])]
     """Number of rows, or a fraction of them."""
     take: Literal["first", "last", "random"] = "random"
     """Which rows to hold out."""
@@ -42,20 +42,20 @@ class Smooth(Spec):
 
     factor: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Weight of the previous average; the new epoch has the rest."""
-    skip: NonNegativeInt = 10
+    skip: Annotated[int, Field(ge=0, le=LARGEST)] = 10
     """Epochs to skip at the beginning, where the loss has a different scale."""
 
 
 class KFold(Spec):
     """Cross-validation: each fold validates a model trained on the other folds."""
 
-    folds: Annotated[int, Field(ge=2)] | None = None
+    folds: Annotated[int, Field(ge=2, le=LARGEST)] | None = None
     """Number of folds; 5 unless `leave_one_out`."""
     shuffle: bool = False
     """Assign rows to folds at random, with the seed; otherwise in order."""
     stratify: bool = False
     """Stratify folds by class."""
-    repeats: PositiveInt = 1
+    repeats: Annotated[int, Field(gt=0, le=1000)] = 1
     """Repeat with new random folds; requires `shuffle`."""
     groups: str | None = None
     """Column of groups; rows with the same value stay in one fold."""

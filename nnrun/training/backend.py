@@ -23,6 +23,7 @@ from typing import IO, Self
 
 from nnrun.errors import NnrunError, RunError
 from nnrun.runs import Run, layout
+from nnrun.spec.component import MOST_LAYERS
 from nnrun.spec.text import escape_text
 
 # Modules that Keras and TensorFlow import only by name, never with `from … import`, while they load.
@@ -102,6 +103,8 @@ def load() -> None:
     import keras  # noqa: F401, PLC0415 - Keras loads here
 
     if not is_loaded:
+        # Keras visits the layers of a model by recursion, a few calls for each.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 20 * MOST_LAYERS))
         # Loaded modules are no garbage, and searching them takes 0.2 s in each Keras session.
         gc.freeze()
 

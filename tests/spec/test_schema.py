@@ -391,3 +391,53 @@ def test_what_nnrun_accepts_passes(spec: Any, extends: str | None, folder: Path)
 
     assert [error.message for error in VALIDATOR.iter_errors(plain(text))] == []
     assert [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))] == []
+
+
+def _whole_numbers(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema of a whole number, with its place."""
+    if isinstance(value, dict):
+        if value.get("type") == "integer":
+            yield place, value
+        for key, inner in value.items():
+            yield from _whole_numbers(inner, f"{place}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _whole_numbers(inner, place)
+
+
+def test_every_whole_number_has_a_maximum() -> None:
+    """A larger one would overflow somewhere, after hours or without a word."""
+    numbers = dict(_whole_numbers(Experiment.model_json_schema()))
+
+    assert len(numbers) > 20
+    assert [
+        at for at, number in numbers.items() if not {"maximum", "exclusiveMaximum"} & {*number}
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.epochs", 10**21, "must be at most 1000000000, got 1000000000000000000000"),
+        ("training.batch_size", 4294967328, "must be at most 1000000000, got 4294967328"),
+        ("model.1.Dense.units", 10**10, "must be at most 1,000,000,000, got 10000000000"),
+        ("model.1", "{Repeat: {times: 1000000000, layers: [ReLU]}}", "has 1,000,000,001 layers"),
+        (
+            "model.1",
+            "{Repeat: {times: 1000, layers: [{Residual: {main: [{Repeat: {times: 99, layers: ReLU}}]}}]}}",
+            "has 99,001 layers with all repeats, and nnrun builds at most 1,000",
+        ),
+        ("model", str(["ReLU"] * 1500), "has 1,500 layers"),
+    ],
+)
+def test_too_large_numbers_are_refused_before_anything_is_built(
+    tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    """They would fill the memory, wrap in 32 bits, or leave a run that nnrun cannot read."""
+    path = tmp_path / "s.yaml"
+    path.write_text(DIGITS)
+
+    with pytest.raises(SpecError) as caught:
+        load(path, overrides=[f"{key}={value}"])
+
+    assert message in caught.value.faults[0].message
