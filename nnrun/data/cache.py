@@ -6,21 +6,20 @@ name, compared with the published checksum, and only then moved to its place.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
 
 from nnrun.data.published import File, State
 from nnrun.errors import DataError
+from nnrun.spec.files import opened
 
 try:
     import fcntl
@@ -55,7 +54,7 @@ def fetch_bytes(file: File) -> BytesIO:
     if file.state is State.OTHER:
         check(file)  # hashes in pieces, because the file may be of any size
     try:
-        with _open(file.path) as stream:
+        with opened(file.path) as stream:
             content = stream.read()
     except OSError as error:
         raise _unreadable(file, error) from error
@@ -119,16 +118,8 @@ def _download_missing(file: File) -> bool:
     return not file.exists and _store(file, file.address, lambda part: _download(file, part))
 
 
-def _open(path: Path) -> BufferedReader:
-    """Opens a file, but no pipe or device, which may never end."""
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise OSError(errno.EINVAL, "It is a pipe or a device")
-    return path.open("rb")
-
-
 def _hash(path: Path, algorithm: str) -> str:
-    with _open(path) as stream:
+    with opened(path) as stream:
         return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
 
 

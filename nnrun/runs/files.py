@@ -13,11 +13,11 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from io import BufferedReader
 from pathlib import Path
 
 from nnrun.errors import RunError
 from nnrun.runs import layout
+from nnrun.spec.files import opened
 
 MEGABYTE = 1_000_000
 MAX_BYTES = 4_000 * MEGABYTE
@@ -26,21 +26,6 @@ _MAX_BY_SUFFIX = {".json": 64 * MEGABYTE, ".csv": 64 * MEGABYTE, ".yaml": MEGABY
 
 CHECKSUM_KEY = "seal"
 """The key of a record under which it keeps its own digest."""
-
-
-def opened(path: Path) -> BufferedReader:
-    """Opens a regular file to read it.
-
-    Raises:
-        OSError: it cannot be read, or is a folder, a pipe or a device.
-    """
-    # Without O_NONBLOCK, opening a pipe waits until a process writes to it.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no file", str(path))
-    return os.fdopen(descriptor, "rb")
 
 
 def read(path: Path) -> bytes:

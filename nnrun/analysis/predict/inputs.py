@@ -12,6 +12,7 @@ import numpy as np
 
 from nnrun.errors import CommandError
 from nnrun.runs import files
+from nnrun.spec.files import opened
 from nnrun.spec.text import format_size, quote
 from nnrun.types import Array, Inputs
 
@@ -60,7 +61,7 @@ def content(path: Path) -> bytes:
     """
     limit = LARGEST_ARCHIVE if path.suffix.lower() == ".npz" else LARGEST_OTHER
     try:
-        with files.opened(path) as file:
+        with opened(path) as file:
             if os.fstat(file.fileno()).st_size > limit:
                 raise CommandError(f"{path}: is larger than {format_size(limit)}")
             return file.read(limit)

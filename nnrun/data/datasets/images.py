@@ -6,14 +6,18 @@ import hashlib
 import io
 import math
 import os
+import struct
 import sys
 import time
 import warnings
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,6 +26,7 @@ from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Images
+from nnrun.spec.files import check_memory, content
 from nnrun.spec.profile import IMAGE_ENDINGS, IMAGE_FORMATS
 from nnrun.spec.text import format_size
 from nnrun.spec.validation import Validation
@@ -33,6 +38,16 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 # Larger files or images would fill the memory; no camera makes them.
 _MAX_PIXELS = 200_000_000
 _MAX_BYTES = 250 * 10**6
+# One image of more pixels is decoded at a time, by whatever thread; of each pixel there are up to
+# three copies of four bytes.
+_LARGE_PIXELS = 20_000_000
+_PIXEL_BYTES = 12
+_large = Lock()
+# All that Pillow raises for damaged images, beside ValueError with its own message.
+_DAMAGE = (
+    *(OSError, SyntaxError, ArithmeticError, MemoryError, EOFError, LookupError, TypeError),
+    *(AttributeError, RuntimeError, AssertionError, struct.error, zlib.error),
+)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # File managers leave these files in any folder.
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
@@ -103,13 +118,10 @@ class Reader:
         """
         path = self.paths[row]
         try:
-            # Reading a pipe would wait for a writer.
-            if path.exists() and not path.is_file():
-                raise ValueError("is no file")
             if path.stat().st_size > _MAX_BYTES:
                 raise ValueError(f"is larger than {format_size(_MAX_BYTES)}")
-            content = path.read_bytes()
-            return _decode(content, self.shape), hashlib.sha256(content).digest()
+            data = content(path)
+            return _decode(data, self.shape), hashlib.sha256(data).digest()
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         except ValueError as error:
@@ -151,7 +163,7 @@ def mode(shape: tuple[int, ...]) -> str | None:
     return _MODES.get(math.prod(shape[2:]))
 
 
-def _decode(content: bytes, shape: tuple[int, ...]) -> Array:
+def _decode(data: bytes, shape: tuple[int, ...]) -> Array:
     """The content of a file as uint8 of shape `(height, width[, channels])`, rotated as by its EXIF.
 
     Raises:
@@ -161,27 +173,29 @@ def _decode(content: bytes, shape: tuple[int, ...]) -> Array:
     try:
         # Pillow warns about large images; too large ones are an error here.
         with warnings.catch_warnings(action="ignore"):
-            image = _open(content)
+            image = _open(data)
             # A large JPEG is decoded at reduced size, three times the size needed.
             image.draft(None, (3 * max(height, width),) * 2)
-            image = _convert(ImageOps.exif_transpose(image), mode(shape) or "RGB")
-            image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3)
-    except (OSError, SyntaxError, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"is a damaged image: {error}") from error
+            with _large if math.prod(image.size) > _LARGE_PIXELS else nullcontext():
+                image = _convert(ImageOps.exif_transpose(image), mode(shape) or "RGB")
+                image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3)
+    except _DAMAGE as error:
+        raise ValueError(f"is a damaged image: {error or type(error).__name__}") from error
     return np.asarray(image, np.uint8).reshape(shape)
 
 
-def _open(content: bytes) -> Image.Image:
-    if not content:
+def _open(data: bytes) -> Image.Image:
+    if not data:
         raise ValueError("is empty")
     try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ValueError(f"is not a {IMAGE_FORMATS} image, despite its name") from None
     except Image.DecompressionBombError:
         raise ValueError("has more pixels than any camera's image") from None
     if math.prod(image.size) > _MAX_PIXELS:
         raise ValueError("has more pixels than any camera's image")
+    check_memory(_PIXEL_BYTES * math.prod(image.size))
     return image
 
 
@@ -189,8 +203,8 @@ def _convert(image: Image.Image, target: str) -> Image.Image:
     """Converts the mode of an image; transparent pixels become white."""
     if image.mode.startswith("I"):
         # Pillow would clip 16 bits at 255.
-        values = np.asarray(image, np.float64) / 257
-        image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
+        values = np.asarray(image).clip(0, 65535) // 257
+        image = Image.fromarray(values.astype(np.uint8))
     if target != "RGBA" and image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

@@ -16,6 +16,7 @@ from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Text
+from nnrun.spec.files import content
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Sequences, Split, Tokenizer, Vocabulary
@@ -169,6 +170,6 @@ def _read_folder(path: Path) -> tuple[list[str], list[str]]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text") from error

@@ -515,7 +515,7 @@ ROWS = np.zeros((2, 4))
 ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "a pickle": (
         {"x": np.array([{}], dtype=object)},
-        "cannot be read: it holds objects, which would be code",
+        "cannot be read: x holds objects, which would be code",
     ),
     "no x": ({"a": ROWS}, "holds no array `x`, but a"),
     "another shape": ({"x": ROWS[:, :3]}, "x has the shape (2, 3), and must have (rows, 4)"),

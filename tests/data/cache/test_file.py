@@ -99,7 +99,7 @@ def test_a_pipe_in_its_place_does_not_block(
 ) -> None:
     os.mkfifo(target)
 
-    assert f"cannot be read: It is a pipe or a device. {KEPT}" in message(read, file)
+    assert f"cannot be read: it is a pipe or a device. {KEPT}" in message(read, file)
 
 
 @pytest.mark.parametrize("mirror", ["http://mirror.invalid/keras", "http://mirror.invalid/keras/"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from nnrun.data import datasets
 from nnrun.data.datasets import images
 from nnrun.errors import DataError
+from nnrun.spec import files
 from nnrun.spec.dataset import Images
 from nnrun.types import Array, Dataset, Streamed
 
@@ -159,7 +161,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         Path.touch,
         "is no PNG, JPEG, BMP, GIF or WebP; leave only images in the folder",
     ),
-    "pipe": ("pipe.png", os.mkfifo, "is no file"),
+    "pipe": ("pipe.png", os.mkfifo, "cannot be read: it is a pipe or a device"),
     "link to nothing": ("0.png", lambda path: path.symlink_to("gone"), "cannot be read: No such "),
     "link to itself": ("0.png", lambda path: path.symlink_to("0.png"), "cannot be read: Too many "),
     "unicode": ("猫 ü.png", Path.touch, "is empty"),
@@ -229,3 +231,42 @@ def test_the_digest_depends_on_the_content_of_files(pets: Path) -> None:
     assert datasets.digest(load(moved, image_size=[6, 4])) != before
     noise().save(moved / "cat" / "0.png")
     assert datasets.digest(load(moved)) != before
+
+
+def test_large_images_are_decoded_one_at_a_time(
+    pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of 200 million pixels would take gigabytes on every core."""
+    monkeypatch.setattr(images, "_LARGE_PIXELS", 20)
+    convert, active, most = images._convert, [], []
+
+    def slowly(image: Image.Image, target: str) -> Image.Image:
+        active.append(image)
+        time.sleep(0.01)
+        most.append(len(active))
+        active.pop()
+        return convert(image, target)
+
+    monkeypatch.setattr(images, "_convert", slowly)
+    load(pets)
+
+    assert (len(most), max(most)) == (20, 1)
+
+
+def test_an_image_beyond_the_memory_is_refused(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (1000, 1000)).save(pets / "dog" / "0.png")
+    monkeypatch.setattr(files, "memory", lambda: 10_000_000)
+
+    with pytest.raises(DataError, match=r"0.png: needs about 12.0 MB of memory"):
+        load(pets)
+
+
+def test_sixteen_bits_become_eight(pets: Path) -> None:
+    """Pillow would clip them at 255."""
+    values = np.array([[0, 256, 257, 514, 65534, 65535]] * 4, np.uint16)
+    for path in pets.glob("*/*.png"):
+        Image.fromarray(values).save(path)
+
+    x = load(pets, color_mode="grayscale").train.x
+    assert isinstance(x, np.ndarray)
+    assert x[0, 0, :, 0].tolist() == [0, 0, 1, 2, 254, 255]

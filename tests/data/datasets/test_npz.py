@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from nnrun.data import datasets
 from nnrun.errors import DataError
+from nnrun.spec import files
 from nnrun.spec.dataset import Npz
 
 X = np.arange(60, dtype=np.float32).reshape(20, 3)
@@ -49,7 +51,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "other lengths": ({"x": X, "y": Y[:3]}, r"x has the shape \(20, 3\) and y \(3,\)"),
     "words": ({"x": X, "y": np.array(["a"] * 20)}, "y holds <U1, and must hold numbers"),
     "below 0": ({"x": X, "y": Y - 1}, "classes are whole numbers from 0"),
-    "objects": ({"x": X, "y": np.array([{}] * 20)}, "is no archive of plain arrays"),
+    "objects": ({"x": X, "y": np.array([{}] * 20)}, "y holds object, and must hold numbers"),
 }
 
 
@@ -63,4 +65,43 @@ def test_arrays_that_do_not_match_are_refused(case: str, file: Path) -> None:
 def test_a_file_that_is_no_archive_is_refused(file: Path) -> None:
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match="is no archive of plain arrays"):
+        datasets.load(spec(file))
+
+
+def test_labels_that_are_no_numbers_of_classes_are_refused(file: Path) -> None:
+    """There would be a name for each number below a Unix time."""
+    with pytest.raises(DataError, match=r"go up to 1700000000, .*; write task: regression if they"):
+        datasets.load(spec(file, {"x": X, "y": Y + 1_700_000_000 - 1}))
+
+
+def test_arrays_beyond_the_memory_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file can hold terabytes of zeros; the headers say so."""
+    monkeypatch.setattr(files, "memory", lambda: 2_000_000)
+    np.savez_compressed(file, x=np.zeros((10_000, 1000), np.uint8), y=np.zeros(10_000, int))
+
+    assert file.stat().st_size < 20_000
+    with pytest.raises(DataError, match=r"needs about 170.0 MB of memory, and there are 2.0 MB"):
+        datasets.load(spec(file))
+
+
+def test_an_archive_damaged_at_any_byte_is_read_or_refused(file: Path) -> None:
+    """NumPy and zipfile raise a dozen kinds of errors."""
+    np.savez_compressed(file, x=X, y=Y)
+    content = file.read_bytes()
+    messages = []
+    for at in range(0, len(content), 3):
+        file.write_bytes(content[:at] + bytes([content[at] ^ 12]) + content[at + 1 :])
+        try:
+            datasets.load(spec(file))
+        except DataError as error:
+            messages.append(str(error))
+
+    assert len(messages) > len(content) // 6
+    assert all(message.startswith(f"{file}: ") for message in messages)
+
+
+def test_a_pipe_is_not_read(file: Path) -> None:
+    """It would wait for a writer."""
+    os.mkfifo(file)
+    with pytest.raises(DataError, match="cannot be read: it is a pipe or a device"):
         datasets.load(spec(file))

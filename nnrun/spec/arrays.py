@@ -1,0 +1,193 @@
+"""Reads NumPy archives: first the headers, which say what memory the arrays need.
+
+NumPy takes 0.1 s to load, so import this module where an archive is read.
+"""
+
+from __future__ import annotations
+
+import lzma
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+
+from nnrun.spec.files import check_memory, opened
+from nnrun.types import Array
+
+# All that NumPy and zipfile raise for damaged archives.
+_DAMAGE = (
+    *(ValueError, LookupError, TypeError, EOFError, NotImplementedError, RuntimeError),
+    *(MemoryError, OverflowError, SyntaxError, AttributeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
+_PARTS = ("_train", "_test")
+MOST_CLASSES = 1000
+"""More classes than this must have a row each."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The shape and type of an array that is not read yet."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+
+    @property
+    def bytes(self) -> int:
+        """Its size in memory."""
+        return math.prod(self.shape) * max(self.dtype.itemsize, 1)
+
+
+@contextmanager
+def archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """An archive; whatever its damage, while it is open, is one ValueError or OSError."""
+    try:
+        with zipfile.ZipFile(file) as opened_archive:
+            yield opened_archive
+    except _DAMAGE as error:
+        raise ValueError(str(error) or "it is damaged") from error
+    except OSError as error:
+        # An error of the system has a number, and one of damaged content has none.
+        if error.errno is not None:
+            raise
+        raise ValueError(str(error)) from error
+
+
+def headers(members: zipfile.ZipFile) -> dict[str, Header]:
+    """The header of each array in an archive, by name.
+
+    Raises:
+        ValueError: a header cannot be read, or promises more than there is.
+    """
+    found = {}
+    for member in members.infolist():
+        if member.filename.endswith(".npy"):
+            with members.open(member) as file:
+                header = _header(file)
+            if header.bytes > member.file_size and not header.dtype.hasobject:
+                raise ValueError(f"an array of shape {header.shape} is not there")
+            found[member.filename.removesuffix(".npy")] = header
+    return found
+
+
+def _header(file: IO[bytes]) -> Header:
+    read = np.lib.format.read_array_header_2_0
+    if np.lib.format.read_magic(file) == (1, 0):
+        read = np.lib.format.read_array_header_1_0
+    try:
+        shape, _, dtype = read(file)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        # NumPy's own message contains an address, or advice to allow pickle.
+        raise ValueError("an array in it has no header that can be read") from None
+    if any(length < 0 for length in shape):
+        raise ValueError(f"an array of shape {shape} is not there")
+    return Header(shape, dtype)
+
+
+def read(members: zipfile.ZipFile, name: str, header: Header) -> Array:
+    """An array of an archive.
+
+    Raises:
+        ValueError: it holds objects.
+    """
+    if header.dtype.hasobject:
+        raise ValueError(f"{name} holds objects, which would be code")
+    # NumPy allocates memory for the shape in a header before it reads the values.
+    with members.open(f"{name}.npy") as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The arrays `x` and `y` of some rows in a user's archive, which are not read yet."""
+
+    path: Path
+    suffix: str
+    x: Header
+    y: Header
+
+    def read(self, name: Literal["x", "y"]) -> Array:
+        """One of the arrays; labels of shape `(rows,)`.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is damaged.
+        """
+        with opened(self.path) as file, archive(file) as members:
+            values = read(members, f"{name}{self.suffix}", self.x if name == "x" else self.y)
+        return values.reshape(-1) if name == "y" else values
+
+
+def rows(path: Path, *, test: bool = False) -> tuple[Rows, ...]:
+    """The rows in an archive: for training and for testing, or all.
+
+    Args:
+        path: of the file.
+        test: whether it is a file of test rows only.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no such arrays, or larger ones than the memory; with the reason.
+    """
+    with opened(path) as file:
+        if file.peek(6)[:6] == b"\x93NUMPY":
+            raise ValueError("holds one array, and must hold x and y")
+        try:
+            with archive(file) as members:
+                found = headers(members)
+        except ValueError as error:
+            raise ValueError(f"is no archive of plain arrays: {error}") from error
+    suffixes = _PARTS if {f"x{part}" for part in _PARTS} <= found.keys() and not test else ("",)
+    parts = tuple(_rows(path, found, suffix) for suffix in suffixes)
+    # As read, as float64, and once more when they are split.
+    check_memory(sum(part.x.bytes + 2 * 8 * math.prod(part.x.shape) for part in parts))
+    if len({part.x.shape[1:] for part in parts}) > 1:
+        raise ValueError("training rows and test rows differ in shape")
+    return parts
+
+
+def _rows(path: Path, found: Mapping[str, Header], suffix: str) -> Rows:
+    names = f"x{suffix}", f"y{suffix}"
+    if not {*names} <= found.keys():
+        raise ValueError(
+            "must hold the arrays x_train, y_train, x_test, y_test, or x and y; there are "
+            f"{', '.join(sorted(found)) or 'none'}"
+        )
+    for name in names:
+        if found[name].dtype.kind not in "biuf":
+            raise ValueError(f"{name} holds {found[name].dtype}, and must hold numbers")
+    x, y = (found[name] for name in names)
+    if y.shape[1:] not in ((), (1,)) or not y.shape or len(x.shape) < 2 or x.shape[0] != y.shape[0]:
+        raise ValueError(
+            f"x{suffix} has the shape {x.shape} and y{suffix} {y.shape}; each row of x needs one "
+            "label"
+        )
+    if not math.prod(x.shape):
+        raise ValueError(f"x{suffix} has the shape {x.shape}, which holds no values")
+    return Rows(path, suffix, x, y)
+
+
+def class_count(y: Array, task: Literal["classification", "regression"] | None) -> int:
+    """The number of classes, which are numbered from 0; 0 for a regression.
+
+    Raises:
+        ValueError: labels are no numbers of classes.
+    """
+    if task == "regression" or (task is None and y.dtype.kind not in "biu"):
+        return 0
+    if not np.isfinite(y).all() or (y != np.floor(y)).any() or y.min() < 0:
+        raise ValueError("classes are whole numbers from 0")
+    highest = int(y.max())
+    if highest >= max(MOST_CLASSES, len(y)):
+        raise ValueError(
+            f"the labels of {len(y):,} rows go up to {highest}, and classes are numbered from 0; "
+            "write task: regression if they are values"
+        )
+    return highest + 1
