@@ -11,9 +11,9 @@ from pathlib import Path
 from nnrun.check import user_data
 from nnrun.check.context import SpecContext, held_out
 from nnrun.check.training import CALLBACKS, validated
-from nnrun.spec import catalogue, component, labels
+from nnrun.spec import catalogue, component, labels, profile
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import Table
+from nnrun.spec.dataset import Images, Table
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath, Problem
@@ -367,6 +367,17 @@ def _columns_that_number_rows(context: SpecContext) -> Warnings:
 @rule("NN228")
 def _missing_files(context: SpecContext) -> Warnings:
     yield from user_data.missing_files(context.spec.dataset)
+
+
+@rule("NN230")
+def _unused_images(context: SpecContext) -> Warnings:
+    dataset = context.spec.dataset
+    for key in user_data.PATHS if isinstance(dataset, Images) else ():
+        value = getattr(dataset, key)
+        if value and (files := profile.unused_images(Path(value))):
+            more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+            message = f"{quote(files[0].name)}{more} beside the class folders is not used"
+            yield ("dataset", key), f"{message}; move it into the folder of its class"
 
 
 def _output_activation(model: Sequence[Component]) -> tuple[int, str | None] | None:

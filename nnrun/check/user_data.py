@@ -83,9 +83,8 @@ def _image_problems(dataset: Images, key: str, path: Path) -> Messages:
         return
     classes = profile.class_folders(path)
     trained = profile.class_folders(Path(dataset.path))
-    if key == PATHS[0] and len(classes) < 2:
-        count = "1 folder" if len(classes) == 1 else f"{len(classes)} folders"
-        yield ("dataset", key), f"holds {count}, and images need at least two, one per class"
+    if key == PATHS[0] and (problem := profile.class_folders_problem(path)):
+        yield ("dataset", key), problem
     elif key == PATHS[0] and dataset.classes not in (None, len(classes)):
         message = f"is {dataset.classes}, but there are {len(classes)} folders in {dataset.path}"
         yield ("dataset", "classes"), message
@@ -96,8 +95,8 @@ def _image_problems(dataset: Images, key: str, path: Path) -> Messages:
 
 def _text_problems(dataset: Text, key: str, path: Path) -> Messages:
     if path.is_dir():
-        if len(profile.class_folders(path)) < 2:
-            yield ("dataset", key), "needs at least two folders, one per class"
+        if problem := profile.class_folders_problem(path):
+            yield ("dataset", key), problem
     elif not has_csv_name(path):
         yield ("dataset", key), f"must be a folder, or end in {join_words(ENDINGS, 'or')}"
     else:

@@ -170,14 +170,17 @@ def _from_folder(data: Path, path: Path) -> Draft:
     from nnrun.spec import profile
 
     try:
-        names = profile.class_folders(data)
-        files = (file for name in names for file in (data / name).iterdir())
+        source, test = profile.row_folders(data)
+        if problem := profile.class_folders_problem(source):
+            raise CommandError(f"{quote(str(source))} {problem}")
+        names = profile.class_folders(source)
+        files = (file for name in names for file in profile.files_within(source / name))
         has_images = any(file.suffix.lower() in profile.IMAGE_ENDINGS for file in files)
     except OSError as error:
         raise CommandError(f"{quote(str(data))} cannot be read: {error.strerror}") from None
-    if len(names) < 2:
-        raise CommandError(f"{quote(str(data))} must contain one folder per class, at least two")
-    raw = _adapted("pictures" if has_images else "functions", data, path, outputs=len(names))
+    raw = _adapted("pictures" if has_images else "functions", source, path, outputs=len(names))
+    if test:
+        raw["dataset"]["test"] = _relative(test, path)
     if has_images:
         raw["dataset"] |= {"image_size": [IMAGE_SIZE, IMAGE_SIZE], "color_mode": "rgb"}
     else:
@@ -276,14 +279,19 @@ def _holdout(*, stratify: bool) -> dict[str, object]:
     return {"holdout": {"size": 0.2, "take": "random", **({"stratify": True} if stratify else {})}}
 
 
+def _relative(data: Path, path: Path) -> str:
+    """The path of data as a spec at `path` names it."""
+    relative = data if data.is_absolute() else Path(os.path.relpath(data, path.parent))
+    return relative.as_posix()
+
+
 def _adapted(name: str, data: Path, path: Path, *, outputs: int | None = None) -> dict[str, Any]:
     """A shipped spec with other data and, if given, other units of the last layer."""
     from nnrun.spec.loading import load
 
     raw: dict[str, Any] = load(specs.shipped_folder() / "own" / f"{name}.yaml").root.plain()
     raw.pop("expect", None)
-    relative = data if data.is_absolute() else Path(os.path.relpath(data, path.parent))
-    raw["dataset"]["path"] = relative.as_posix()
+    raw["dataset"]["path"] = _relative(data, path)
     if outputs is not None:
         dense = raw["model"][-1]["Dense"]
         arguments = dense if isinstance(dense, dict) else {}

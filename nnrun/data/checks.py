@@ -14,6 +14,8 @@ from nnrun.spec.tree import Problem
 from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Streamed
 
 MAX_NAMES = 5  # folds or classes that a notice lists
+DARKEST = 25  # brightest pixel at which images are as good as black
+_LARGEST_PIXEL = 255
 DOMINANT = 0.9  # share of a class at which a constant prediction looks good
 
 
@@ -21,6 +23,7 @@ def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
     """Notices about a dataset with one hold-out split."""
     return [
         *_constant_columns(dataset, fold.train),
+        *_dark_images(dataset, fold.train),
         *_dominant_class(dataset, fold.train),
         *_repeated_rows(dataset, fold),
         *_unseen_in_holdout(dataset, fold),
@@ -32,6 +35,7 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
     everything = np.arange(len(dataset.train))
     return [
         *_constant_columns(dataset, everything),
+        *_dark_images(dataset, everything),
         *_dominant_class(dataset, everything),
         *_repeated_across(dataset, folds),
         *_unseen_classes(dataset, folds),
@@ -78,6 +82,17 @@ def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     if len(constant):
         names = [dataset.features[i] if dataset.features else str(i) for i in constant]
         yield _notice("NN222", f"constant in all training rows: {', '.join(names)}")
+
+
+def _dark_images(dataset: Dataset, rows: Array) -> Iterator[Problem]:
+    """Images such as depth of 16 bits, of which few values are left."""
+    x = dataset.train.x
+    if dataset.highest != _LARGEST_PIXEL or isinstance(x, Sequences | Streamed):
+        return
+    brightest = int(x[rows].max(initial=0))
+    if brightest <= DARKEST:
+        message = f"the brightest pixel of all training images is {brightest} of 255"
+        yield _notice("NN231", f"{message}; images of 16 bits are divided by 257")
 
 
 def _dominant_class(dataset: Dataset, rows: Array) -> Iterator[Problem]:

@@ -6,14 +6,16 @@ Used by `check`, which loads neither NumPy nor pandas.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from nnrun.spec.prepare import Step, check_steps
+from nnrun.spec.text import join_words
 
-IMAGE_ENDINGS = frozenset(".png .jpg .jpeg .bmp .gif .webp".split())
+IMAGE_ENDINGS = frozenset(".png .jpg .jpeg .jfif .bmp .gif .webp".split())
 """Endings of image files."""
 IMAGE_FORMATS = "PNG, JPEG, BMP, GIF or WebP"
 
@@ -33,8 +35,78 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     # Hidden folders belong to file managers and version control.
-    return tuple(sorted(name for name in names if not name.startswith(".")))
+    return tuple(sorted(name for name in names if not name.startswith((".", *_SYSTEM_FOLDERS))))
 
+
+def unused_images(folder: Path) -> list[Path]:
+    """Images beside the class folders, and links to folders that do not exist."""
+    try:
+        files = sorted(path for path in folder.iterdir() if not path.is_dir())
+    except OSError:
+        return []
+    return [
+        path
+        for path in files
+        if not path.name.startswith(".")
+        and (path.suffix.lower() in IMAGE_ENDINGS or not path_exists(path))
+    ]
+
+
+def files_within(folder: Path) -> list[Path]:
+    """The sorted files in a folder and its subfolders, linked ones too; OSError if unreadable."""
+
+    def check(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    found: list[Path] = []
+    visited = set(map(str, Path(os.path.realpath(folder)).parents))
+    for parent, folders, names in os.walk(folder, onerror=check, followlinks=True):
+        if (real := os.path.realpath(parent)) in visited:
+            # A link to a folder around it, or a second link to the same folder.
+            folders.clear()
+            continue
+        visited.add(real)
+        found += [Path(parent, name) for name in names]
+    return sorted(found)
+
+
+def row_folders(folder: Path) -> tuple[Path, Path | None]:
+    """The folder with the class folders, perhaps deeper down, and that of the test rows, if any.
+
+    People keep them in `train` and `test`, and in the only folder of an unpacked archive.
+    """
+    names = {name.lower(): name for name in class_folders(folder)}
+    inner = [folder / name for name in names.values()]
+    if len(inner) == 1 and len(class_folders(inner[0])) > 1:
+        return row_folders(inner[0])
+    train, test = ([folder / names[n] for n in known if n in names] for known in _PARTS)
+    return (train[0], test[0]) if train and test else (folder, None)
+
+
+def class_folders_problem(folder: Path) -> str | None:
+    """Why the folders in a folder are not the classes to train on, and what to write instead."""
+    names, (train, test) = class_folders(folder), row_folders(folder)
+    if train != folder:
+        listed = join_words(names[:_MAX_NAMES], "and")
+        paths = f"path: '{train}'" + (f" and test: '{test}'" if test else "")
+        return f"holds {listed}, and the class folders are in it; write {paths}"
+    if len(names) < 2:
+        count = "1 folder" if len(names) == 1 else f"{len(names)} folders"
+        return f"holds {count}, and needs at least two, one per class"
+    if all(row_folders(folder / name)[1] for name in names):
+        first = names[0]
+        return (
+            f"holds training and test rows within each class; move them, such as {first}/train to "
+            f"train/{first} and {first}/test to test/{first}, and write path: and test:"
+        )
+    return None
+
+
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir")
+# Names of folders for training and test rows, most likely ones first.
+_PARTS = (("train", "training"), ("test", "testing", "val", "valid", "validation"))
+_MAX_NAMES = 5  # folders that a message lists
 
 Kind = Literal["images", "table", "texts"]
 

@@ -55,8 +55,8 @@ def folder(tmp_path: Path) -> Path:
         ("path: ~no-such-user/x", "NN127 dataset.path: '{}/~no-such-user/x' is not there"),
         ("path: pets.zip", "NN127 dataset.path: '{}/pets.zip' is a file, and images must be in "
          "one folder per class"),
-        ("path: one", "NN127 dataset.path: holds 1 folder, and images need at least two, one "
-         "per class"),
+        ("path: one", "NN127 dataset.path: holds 1 folder, and needs at least two, one per "
+         "class"),
         ("path: pets, classes: 3", "NN127 dataset.classes: is 3, but there are 2 folders in "
          "{}/pets"),
         ("path: pets, test: held-bag", "NN127 dataset.test: '{}/held-bag' is not there; did you "
@@ -73,6 +73,49 @@ def test_wrong_images_are_reported_with_their_place(data, expected, folder, faul
 
     assert f"{fault.code} {fault.path}: {fault.message}" == expected.format(folder)
     assert fault.place.line == 1
+
+
+DIVIDED = {
+    "train and test": ("train/cat train/dog test/cat test/dog", "holds test and train, and the class "
+                       "folders are in it; write path: '{0}/train' and test: '{0}/test'"),
+    "other names": ("Training/a Training/b valid/a valid/b masks", "holds Training, masks and valid, "
+                    "and the class folders are in it; write path: '{0}/Training' and test: "
+                    "'{0}/valid'"),
+    "one folder": ("unpacked/cat unpacked/dog __MACOSX/unpacked", "holds unpacked, and the class "
+                   "folders are in it; write path: '{0}/unpacked'"),
+    "two levels": ("a/train/cat a/train/dog a/test/cat", "holds a, and the class folders are in it; "
+                   "write path: '{0}/a/train' and test: '{0}/a/test'"),
+    "within classes": ("cat/train cat/test dog/train dog/test", "holds training and test rows within "
+                       "each class; move them, such as cat/train to train/cat and cat/test to "
+                       "test/cat, and write path: and test:"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DIVIDED)
+@pytest.mark.parametrize("name", ["images", "text"])
+def test_folders_of_training_and_test_rows_are_not_classes(name, case, folder, faults):
+    """Otherwise a model learns to tell training rows from test rows."""
+    folders, message = DIVIDED[case]
+    for inner in folders.split():
+        (folder / "data" / inner).mkdir(parents=True)
+    spec = IMAGES.replace("path: pets", "path: data") if name == "images" else TEXTS
+    [fault] = faults(spec.replace("path: texts.csv", "path: data"))
+
+    assert (fault.code, fault.path) == ("NN127", "dataset.path")
+    assert fault.message == message.format(folder / "data")
+
+
+def test_images_beside_the_class_folders_are_reported(folder, faults):
+    """They would be left out without a word."""
+    (folder / "pets" / "b.JPG").touch()
+    (folder / "pets" / "bird").symlink_to("gone")
+    (folder / "pets" / "notes.txt").touch()
+    [fault] = faults(IMAGES)
+
+    assert f"{fault.code} {fault.path}: {fault.message}" == (
+        "NN230 dataset.path: 'b.JPG' and 1 more beside the class folders is not used; move it into "
+        "the folder of its class"
+    )
 
 
 def test_a_path_that_the_file_system_rejects_is_missing(folder, faults):
@@ -119,7 +162,8 @@ def test_missing_data_hide_errors_that_depend_on_them(folder, faults):
         (TEXTS, "path: texts.csv, target: labels", "target: there is no column 'labels'; did you mean "
          "'label'?"),
         (TEXTS, "path: cars.xlsx", "path: must be a folder, or end in .csv, .tsv or .txt"),
-        (TEXTS, "path: one", "path: needs at least two folders, one per class"),
+        (TEXTS, "path: one", "path: holds 1 folder, and needs at least two, one "
+         "per class"),
     ],
 )  # fmt: skip
 def test_a_wrong_table_is_reported_with_its_place(spec, data, expected, folder, faults):

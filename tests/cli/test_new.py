@@ -186,6 +186,28 @@ def test_a_table_may_have_gaps_names_and_another_separator() -> None:
 
 
 @pytest.mark.parametrize(
+    ("folders", "path", "test"),
+    [
+        ("cat/a cat/b dog", "pets", None),
+        ("train/cat train/dog test/cat test/dog", "pets/train", "pets/test"),
+        ("inner/cat inner/dog", "pets/inner", None),
+    ],
+)
+def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | None) -> None:
+    for folder in folders.split():
+        Path("pets", folder).mkdir(parents=True)
+        Path("pets", folder, "0.jfif").touch()
+    answer = new("mine", "--from", "pets")
+    dataset = load(Path("mine.yaml")).experiment.dataset
+
+    assert answer.stderr.splitlines()[0] == "2 classes: cat and dog"
+    assert dataset.name == "images"
+    assert [dataset.path, dataset.test] == [
+        str(Path(folder).absolute()) if folder else None for folder in (path, test)
+    ]
+
+
+@pytest.mark.parametrize(
     ("source", "message"),
     [
         ("data.csv", "file 'data.csv' does not exist"),
@@ -193,7 +215,7 @@ def test_a_table_may_have_gaps_names_and_another_separator() -> None:
         ("empty.csv", "'empty.csv' cannot be read: is empty; a table begins with its column names"),
         ("names.csv", "names.csv has no column to predict 'y' from"),
         ("same.csv", "'y' is 'a' in every row"),
-        ("folder", "'folder' must contain one folder per class, at least two"),
+        ("folder", "'folder' holds 0 folders, and needs at least two, one per class"),
         ("minst", "there is no spec or data set 'minst'; did you mean 'mnist'?"),
         ("qqqqqq", "there is no spec or data set 'qqqqqq'; there are architectures/alexnet, "),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,13 @@ CASES = {
         [
             "NN221 1 of 1 validation rows are training rows too",
             "NN221 2 of 3 test rows are training rows too",
+        ],
+    ),
+    "dark images of 16 bits": (
+        replace(table([[9.0], [25.0], [3.0], [4.0], [255.0]], [0, 1, 0, 1, 0], [8.0]), highest=255),
+        [
+            "NN231 the brightest pixel of all training images is 25 of 255; images of 16 bits are "
+            "divided by 257"
         ],
     ),
     "one class": (

@@ -212,14 +212,14 @@ def _convert(image: Image.Image, target: str) -> Image.Image:
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    try:
-        names = profile.class_folders(folder)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
     if not profile.path_exists(folder):
         raise DataError(f"{folder} does not exist")
-    if len(names) < 2:
-        raise DataError(f"{folder}: needs a folder per class, at least 2, but has {len(names)}")
+    try:
+        problem, names = profile.class_folders_problem(folder), profile.class_folders(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    if problem:
+        raise DataError(f"{folder}: {problem}")
     return names
 
 
@@ -243,13 +243,13 @@ def list_images(
 
 
 def find_images(folder: Path) -> list[Path]:
-    """The images in a folder and its subfolders; none if it does not exist.
+    """The images in a folder and its subfolders, linked ones too; none if it does not exist.
 
     Raises:
         DataError: a file is not an image by its name.
     """
     try:
-        files = sorted(path for path in folder.rglob("*") if not path.is_dir())
+        files = profile.files_within(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
     kept = []

@@ -138,6 +138,8 @@ def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
     """The texts, and the class name of each."""
     try:
         if path.is_dir():
+            if path == Path(spec.path) and (problem := profile.class_folders_problem(path)):
+                raise ValueError(problem)
             return _read_folder(path)
         table = spec.read(path)
     except OSError as error:
@@ -158,11 +160,12 @@ def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
 
 
 def _read_folder(path: Path) -> tuple[list[str], list[str]]:
-    texts, labels = [], []
+    texts: list[str] = []
+    labels: list[str] = []
     for name in profile.class_folders(path):
-        for file in sorted((path / name).rglob("*.txt")):
-            texts.append(_read_text(file))
-            labels.append(name)
+        files = profile.files_within(path / name)
+        texts += [_read_text(file) for file in files if file.suffix == ".txt"]
+        labels += [name] * (len(texts) - len(labels))
     if not texts:
         raise DataError(f"{path}: holds no .txt files in a folder of a class")
     return texts, labels

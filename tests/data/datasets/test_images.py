@@ -72,18 +72,45 @@ def test_drawn_test_rows_are_stratified(pets: Path) -> None:
     assert len(rows) == len(dataset.train) + len(dataset.test) == 20
 
 
-@pytest.mark.parametrize("ending", ["png", "bmp", "webp", "gif", "PNG", "jpg", "jpeg"])
+@pytest.mark.parametrize("ending", ["png", "bmp", "webp", "gif", "PNG", "jpg", "jpeg", "jfif"])
 def test_every_format_is_read(ending: str, pets: Path) -> None:
     """Lossless ones exactly; in grey, because a GIF has few colours."""
     grey = noise().convert("L")
     path = pets / "cat" / f"0.{ending}"
     (pets / "cat" / "0.png").unlink()
-    grey.save(path, **({"lossless": True} if ending == "webp" else {}))
+    grey.save(
+        path,
+        "jpeg" if ending == "jfif" else None,
+        **({"lossless": True} if ending == "webp" else {}),
+    )
     row = first_row(pets, color_mode="grayscale")
 
     assert row.shape == (4, 6, 1)
     difference = np.abs(row[:, :, 0].astype(int) - np.asarray(grey, int))
-    assert difference.max() <= (60 if ending.startswith("jp") else 0)
+    assert difference.max() <= (60 if ending.startswith("j") else 0)
+
+
+def test_linked_folders_are_read_once(pets: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Folders of a class, folders within it, and a link back to the class."""
+    folder = tmp_path_factory.mktemp("links")
+    (folder / "cat").symlink_to(pets / "cat")
+    (folder / "dog").mkdir()
+    (folder / "dog" / "inner").symlink_to(pets / "dog")
+    (folder / "dog" / "around").symlink_to("..")
+
+    linked = load(folder, test=str(pets))
+    assert sorted(row.tobytes() for row in linked.train.x) == sorted(
+        row.tobytes() for row in load(pets, test=str(pets)).train.x
+    )
+
+
+def test_images_of_16_bits_use_the_range_of_8_bits(pets: Path) -> None:
+    values = RNG.integers(0, 65_536, (4, 6), np.uint16)
+    Image.fromarray(values).save(pets / "cat" / "0.png")
+
+    np.testing.assert_array_equal(
+        first_row(pets, color_mode="grayscale")[:, :, 0], (values // 257).astype(np.uint8)
+    )
 
 
 def test_the_first_frame_of_an_animation_is_read(pets: Path) -> None:
@@ -191,10 +218,14 @@ def test_a_broken_file_is_named_before_training(
         (lambda pets: [path.unlink() for path in (pets / "cat").iterdir()],
          "{}/cat: holds no image (PNG, JPEG, BMP, GIF or WebP)"),
         (lambda pets: (pets / "cat").rename(pets / ".cat"),
-         "{}: needs a folder per class, at least 2, but has 1"),
+         "{}: holds 1 folder, and needs at least two, one per class"),
+        (lambda pets: [path.rename(path.with_name(name)) for path, name in
+                       ((pets / "cat", "train"), (pets / "dog", "test"))],
+         "{0}: holds test and train, and the class folders are in it; write path: '{0}/train' and "
+         "test: '{0}/test'"),
         (lambda pets: pets.rename(pets.with_name("gone")), "{} does not exist"),
     ],
-    ids=["empty class", "one class", "no folder"],
+    ids=["empty class", "one class", "train and test", "no folder"],
 )  # fmt: skip
 def test_a_folder_without_classes_is_refused(
     change: Callable[[Path], object], message: str, pets: Path
