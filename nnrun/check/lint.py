@@ -10,10 +10,10 @@ from pathlib import Path
 
 from nnrun.check import user_data
 from nnrun.check.context import SpecContext, held_out
-from nnrun.check.training import CALLBACKS, validated
+from nnrun.check.training import CALLBACKS, better_mode, validated
 from nnrun.spec import catalogue, component, labels, profile
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import Images, Table
+from nnrun.spec.dataset import PATHS, Images, Table
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath, Problem
@@ -269,7 +269,7 @@ def _patience_exceeds_epochs(context: SpecContext) -> Warnings:
 def _wrong_mode(context: SpecContext) -> Warnings:
     for path, callback in _callbacks(context):
         mode, monitor = callback.arguments.get("mode"), catalogue.monitored_metric(callback)
-        better = _better_mode(monitor, context.spec) if monitor else None
+        better = better_mode(monitor, context.spec.training) if monitor else None
         if mode in ("min", "max") and better is not None and mode != better:
             when = "low" if better == "min" else "high"
             message = f"is {mode}, but {monitor} is better when {when}; leave it out"
@@ -315,7 +315,7 @@ def _choosing_by_training_metric(context: SpecContext) -> Warnings:
         monitor = catalogue.monitored_metric(callback) or "val_loss"
         chooses = callback.name in CHOOSING_CALLBACKS and validated(context.spec)
         if chooses and not monitor.startswith("val_") and monitor != "learning_rate":
-            direction = "rises" if _better_mode(monitor, context.spec) == "max" else "falls"
+            direction = "rises" if better_mode(monitor, context.spec.training) == "max" else "falls"
             message = f"watches {monitor}, which also {direction} while overfitting"
             yield path, f"{callback.name} {message}; use val_{monitor}"
 
@@ -372,7 +372,7 @@ def _missing_files(context: SpecContext) -> Warnings:
 @rule("NN230")
 def _unused_images(context: SpecContext) -> Warnings:
     dataset = context.spec.dataset
-    for key in user_data.PATHS if isinstance(dataset, Images) else ():
+    for key in PATHS if isinstance(dataset, Images) else ():
         value = getattr(dataset, key)
         if value and (files := profile.unused_images(Path(value))):
             more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
@@ -430,19 +430,6 @@ def _scaling_application(context: SpecContext) -> int | None:
 
 def _prepare_path(context: SpecContext) -> KeyPath:
     return ("dataset", "prepare") if context.spec.dataset.prepare else ("dataset",)
-
-
-def _better_mode(monitor: str, spec: Experiment) -> str | None:
-    """`min` or `max`, whichever value of a metric is better; None if unknown."""
-    name = monitor.removeprefix("val_")
-    if name == "loss":
-        loss = catalogue.canonical_name("losses", spec.training.loss.name)
-        return None if labels.improves_upwards(loss) else "min"
-    for metric in spec.training.metrics:
-        if name in labels.logged_names(metric):
-            canonical = catalogue.canonical_name("metrics", metric.name)
-            return "max" if labels.improves_upwards(canonical) else "min"
-    return None
 
 
 def _is_share(name: str, spec: Experiment) -> bool:

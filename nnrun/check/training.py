@@ -123,6 +123,33 @@ def _monitor_problems(
         yield IncompatibleSpec("NN125", (*CALLBACKS, index), message)
 
 
+def better_mode(monitor: str, training: Training) -> str | None:
+    """`min` or `max`, whichever value of a metric is better; None if unknown."""
+    name = monitor.removeprefix("val_")
+    if name == "loss":
+        loss = catalogue.canonical_name("losses", training.loss.name)
+        return None if labels.improves_upwards(loss) else "min"
+    for metric in training.metrics:
+        if {name, re.sub(r"_\d+\Z", "", name)} & {*labels.logged_names(metric)}:
+            canonical = catalogue.canonical_name("metrics", metric.name)
+            return "max" if labels.improves_upwards(canonical) else "min"
+    return None
+
+
+def with_modes(training: Training) -> list[Component]:
+    """The callbacks, with a mode where Keras cannot tell which values of a metric are better."""
+    callbacks = []
+    for callback in training.callbacks:
+        monitor = catalogue.monitored_metric(callback)
+        mode = better_mode(monitor, training) if monitor else None
+        if mode and callback.arguments.get("mode", "auto") == "auto":
+            arguments = {**callback.arguments, "mode": mode}
+            callbacks.append(Component(name=callback.name, arguments=arguments))
+        else:
+            callbacks.append(callback)
+    return callbacks
+
+
 def class_weight_problems(
     weight: ClassWeight | None, classes: Sequence[object]
 ) -> Iterator[IncompatibleSpec]:

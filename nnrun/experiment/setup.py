@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from nnrun.check.training import check_monitors
+from nnrun.check.training import check_monitors, with_modes
 from nnrun.errors import IncompatibleSpec, TrainingError
 from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
@@ -161,7 +161,7 @@ def _build(
 ) -> TrainingSetup:
     spec, dataset, preparation = prepared.spec, prepared.dataset, prepared.preparation
     wired, stages, text = _compile(prepared)
-    built_callbacks = callbacks.build(spec.training.callbacks, NO_FOLDER)
+    built_callbacks = callbacks.build(with_modes(spec.training), NO_FOLDER)
     model = wired.model
     units = check_output(dataset, spec, tuple(model.output_shape[1:]))
     if previous:

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from nnrun.check.training import check_monitors, class_weight_problems
+from nnrun.check.training import check_monitors, class_weight_problems, with_modes
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.component import Component
+from nnrun.spec.training import Training
 
 
 def callback(name: str, **arguments: object) -> Component:
@@ -80,3 +81,31 @@ def test_a_weight_of_an_unknown_class_is_refused(
     [problem] = class_weight_problems(weight, classes)  # type: ignore[arg-type]
 
     assert problem.args == ("NN122", ("training", "class_weight"), message)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "metric", "mode"),
+    [
+        ("val_true_positives", "TruePositives", "max"),
+        ("false_negatives", "FalseNegatives", "min"),
+        ("val_mine", {"Precision": {"name": "mine"}}, "max"),
+        ("val_mean_absolute_error", "MeanAbsoluteError", "min"),
+        ("val_loss", "accuracy", "min"),
+        ("learning_rate", "accuracy", None),
+    ],
+)
+def test_a_callback_gets_the_mode_of_its_metric(monitor, metric, mode):
+    """Keras knows no direction of counts, and stops after the first epoch."""
+    training = Training.model_validate(
+        {
+            "optimizer": "adam",
+            "loss": "mse",
+            "metrics": [metric],
+            "epochs": 1,
+            "callbacks": [{"EarlyStopping": {"monitor": monitor}}, "TerminateOnNaN"],
+        }
+    )
+    first, second = with_modes(training)
+
+    assert first.arguments.get("mode") == mode
+    assert second == training.callbacks[1]
