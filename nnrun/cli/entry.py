@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+import warnings
 
 
 def main() -> None:
     """Runs the command; Ctrl-C during the imports ends it without output."""
     collect_seldom()
+    show_warnings()
     # Without this, pydantic searches every installed package for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
@@ -16,6 +19,15 @@ def main() -> None:
     except KeyboardInterrupt:
         os._exit(130)
     run()
+
+
+def show_warnings() -> None:
+    """Shows Python's warnings where the user's settings turn them into errors.
+
+    They are meant for the user's code: raised within Keras, a warning ends a training.
+    """
+    if any(option.startswith("e") for option in sys.warnoptions):
+        warnings.simplefilter("default")
 
 
 def collect_seldom() -> None:

@@ -63,7 +63,10 @@ def kept_or_temporary(keep: Path | None) -> Iterator[Path]:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as schedulers and CI send it: handled like Ctrl-C, with its own exit code."""
+    """SIGTERM, as schedulers and CI send it, or SIGHUP, as a terminal sends when it is closed.
+
+    Handled like Ctrl-C, with its own exit code.
+    """
 
 
 @contextmanager
@@ -72,7 +75,10 @@ def exit_codes() -> Iterator[None]:
 
     Any other exception is a bug of nnrun and keeps its traceback.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+        # An ignored signal, as under `nohup`, stays ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _terminate)
     try:
         yield
     except NnrunError as error:

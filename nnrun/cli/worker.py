@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnrun.cli.entry import collect_seldom
+from nnrun.cli.entry import collect_seldom, show_warnings
 from nnrun.errors import NnrunError
 from nnrun.experiment.crossval.messages import (
     BuildFailed,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 def main(line: Connection) -> None:
     """Trains until the main process closes the connection."""
     collect_seldom()
+    show_warnings()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ends = suppress(KeyboardInterrupt, EOFError, OSError)
     with Noise() as noise, ends, Interrupts() as interrupts:

@@ -123,12 +123,14 @@ class WorkerPool:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """A process started within ignores Ctrl-C, which the main process handles."""
+    """A process started within ignores Ctrl-C and SIGHUP, which the main process handles."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    numbers = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

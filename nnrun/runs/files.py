@@ -45,11 +45,18 @@ def check_all(folder: Path) -> None:
     """Checks all files of a folder before it is written to.
 
     Raises:
-        RunError: one is a link, a pipe or a device, which would lead the output elsewhere.
+        RunError: one is a link, a pipe or a device, which would lead the output elsewhere. A file
+            to which lines are appended may also have another name, outside of the folder.
     """
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            mode = Path(parent, name).lstat().st_mode
+            status = Path(parent, name).lstat()
+            mode = status.st_mode
+            if stat.S_ISREG(mode) and status.st_nlink > 1:
+                raise RunError(
+                    f"{Path(parent, name)}: has another name elsewhere (a hard link), so nothing is "
+                    "written here; make a copy of the folder"
+                )
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 what = "a link" if stat.S_ISLNK(mode) else "a pipe or a device"
                 raise RunError(f"{Path(parent, name)}: is {what}, so nothing is written here")

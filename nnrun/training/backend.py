@@ -175,7 +175,7 @@ class Noise:
 
 
 class Interrupts:
-    """While entered, records Ctrl-C and SIGTERM, then calls the previous handler.
+    """While entered, records Ctrl-C, SIGTERM and SIGHUP, then calls the previous handler.
 
     TensorFlow can turn an interrupt into another error while it traces a function, and so can the
     compiled part of Matplotlib.
@@ -186,7 +186,8 @@ class Interrupts:
         self._received: int | None = None
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        hangup = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
+        for number in {signal.SIGINT, signal.SIGTERM, hangup}:
             handler = signal.getsignal(number)
             # An ignored signal, as in the background of a shell, stays ignored.
             if callable(handler):

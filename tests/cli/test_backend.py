@@ -127,3 +127,15 @@ def test_a_folder_in_place_of_the_log_is_a_run_error(tmp_path: Path) -> None:
         noise.move_to(tmp_path)
 
     assert str(error.value) == f"{tmp_path}: cannot be written: Is a directory"
+
+
+def test_warnings_as_errors_do_not_end_a_training() -> None:
+    """`PYTHONWARNINGS=error` is meant for the user's own tests; Keras warns after an epoch."""
+    program = (
+        "from nnrun.cli.entry import show_warnings as s; s(); import warnings; warnings.warn('x')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, "UserWarning: x" in done.stderr) == (0, True)

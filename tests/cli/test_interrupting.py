@@ -54,10 +54,11 @@ def has_epochs(root: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def stopped(started: Any, wait_for: Any, tmp_path_factory: Any) -> dict[str, Stopped]:
-    """Four runs that began together, each stopped by other signals after some epochs."""
+    """Five runs that began together, each stopped by other signals after some epochs."""
     signals = {
         "SIGINT": [signal.SIGINT],
         "SIGTERM": [signal.SIGTERM],
+        "SIGHUP": [signal.SIGHUP],
         "twice": [signal.SIGINT, signal.SIGINT],
         "SIGKILL": [signal.SIGKILL],
     }
@@ -72,7 +73,7 @@ def printed(err: str) -> list[int]:
     return [int(epoch) for epoch in re.findall(r"^epoch (\d+)/100000 ", err, flags=re.MULTILINE)]
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)])
 def test_an_interrupted_run_keeps_its_epochs_and_plots(
     name: str, code: int, stopped: dict[str, Stopped], here: Any
 ) -> None:

@@ -107,5 +107,14 @@ def test_a_folder_with_links_is_not_written_to(what: str, run: Run, tmp_path: Pa
         check_all(run.path)
 
 
+def test_a_file_with_a_second_name_is_not_written_to(run: Run, tmp_path: Path) -> None:
+    """Otherwise a line appended to the log would be in the other file, too."""
+    (tmp_path / "mine").touch()
+    (run.path / layout.LOG).hardlink_to(tmp_path / "mine")
+
+    with pytest.raises(RunError, match=f"{run.path / layout.LOG}: has another name elsewhere"):
+        check_all(run.path)
+
+
 def test_an_ordinary_folder_is_written_to(run: Run) -> None:
     check_all(run.path)
