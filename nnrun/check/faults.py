@@ -75,7 +75,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     yield from training.file_problems(spec.training.callbacks, own)
     yield from training.optimizer_problems(spec.training)
     yield from training.monitor_problems(spec)
-    yield from _class_weight_errors(context)
+    yield from _class_errors(context)
     yield from model.freeze_problems(spec)
 
 
@@ -100,9 +100,12 @@ def _output_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
         yield from labels.label_problems(context.profile, context.spec, units)
 
 
-def _class_weight_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
-    weight, profile = context.spec.training.class_weight, context.profile
-    # The names of classes in user data are unknown before the rows are read.
-    named = isinstance(context.spec.dataset, UserData) and isinstance(weight, dict)
-    if profile.is_regression or not (profile.open or named):
-        yield from training.class_weight_problems(weight, profile.classes)
+def _class_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
+    dataset, profile = context.spec.dataset, context.profile
+    weight, classes = context.spec.training.class_weight, profile.names or profile.classes
+    # The names of classes in some user data are unknown before the rows are read.
+    unnamed = isinstance(dataset, UserData) and bool(classes) and not profile.names
+    if profile.open or unnamed:
+        return
+    yield from training.class_weight_problems(weight, classes)
+    yield from training.positive_problems(dataset.positive, classes)

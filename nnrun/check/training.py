@@ -164,21 +164,40 @@ def class_weight_problems(
         yield IncompatibleSpec("NN122", CLASS_WEIGHT, message)
     elif isinstance(weight, dict):
         for name in weight:
-            may_exist = isinstance(classes, range) and not name.isdecimal()
-            if not may_exist and number(name, classes) is None:
-                yield IncompatibleSpec("NN122", CLASS_WEIGHT, _unknown_class(name, classes))
+            if message := _unknown_class(name, classes):
+                yield IncompatibleSpec("NN122", CLASS_WEIGHT, message)
+
+
+def positive_problems(
+    positive: str | None, classes: Sequence[object]
+) -> Iterator[IncompatibleSpec]:
+    """A positive class that does not exist, or that is not one of two; `classes` as above."""
+    if positive is None:
+        return
+    message = _unknown_class(positive, classes)
+    if len(classes) != 2:
+        found = f"there are {len(classes)}" if classes else "the labels are values"
+        message = f"chooses one of two classes, but {found}"
+    if message:
+        yield IncompatibleSpec("NN122", ("dataset", "positive"), message)
 
 
 def number(name: str, classes: Sequence[object]) -> int | None:
-    """The number of a class, given its name or number; None if there is no such class."""
+    """The number of a class, given its name, or its number where no class has a number as name."""
     if name in classes:
         return classes.index(name)
+    if labels.are_numbers(classes):
+        return None
     number = int(name) if name.isdecimal() else -1
     return number if 0 <= number < len(classes) else None
 
 
 def _unknown_class(name: str, classes: Sequence[object]) -> str:
-    if name.isdecimal():
+    """Why there is no such class; empty if there is one, or may be one before the rows are read."""
+    may_exist = isinstance(classes, range) and not name.isdecimal()
+    if may_exist or number(name, classes) is not None:
+        return ""
+    if name.isdecimal() and not labels.are_numbers(classes):
         return f"there is no class {name}; they are numbered from 0 to {len(classes) - 1}"
     names = [str(known) for known in classes]
     guess = nearest(name, names)

@@ -71,4 +71,7 @@ def _metrics(subject: TrainedRun, raw: Raw) -> dict[str, float | None]:
     from nnrun.analysis.predict import model
 
     metrics = model.metrics(subject, raw)
+    if math.isnan(metrics["loss"]):
+        # An output is not a number; Keras counts it as a class all the same.
+        return dict.fromkeys(metrics)
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

@@ -90,6 +90,7 @@ def predict(
             raw = inputs.read_test_rows(subject, wanted)
         console.print_notes((*subject.notices, *raw.notices))
         answers = with_tensorflow(_answers, subject, raw)
+        console.print_notes(_missing(answers))
         format_ = Format.json if json else format_ or console.format_of(output, Format)
         _write(subject, raw, answers, format_, output)
 
@@ -123,6 +124,13 @@ def with_tensorflow(
     return result
 
 
+def _missing(answers: Sequence[Prediction]) -> list[str]:
+    """A notice about rows without a prediction."""
+    missing = sum(answer.prediction is None for answer in answers)
+    rows = f"{missing:,} of {len(answers):,} rows have"
+    return [f"{rows} no prediction: the output is not a finite number"] if missing else []
+
+
 def _write(
     subject: TrainedRun,
     raw: Raw,
@@ -154,7 +162,8 @@ def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
     ]
     rows, styles = [], []
     for answer in answers:
-        is_wrong = subject.classes and answer.label not in (None, answer.prediction)
+        is_known = None not in (answer.label, answer.prediction)
+        is_wrong = subject.classes and is_known and answer.label != answer.prediction
         cells = {
             "row": answer.name,
             "text": _excerpt(answer.text or ""),
@@ -186,7 +195,7 @@ def _as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> di
         "dataset": subject.name,
         "target": subject.target,
         "classes": list(subject.classes),
-        "notices": [*subject.notices, *raw.notices],
+        "notices": [*subject.notices, *raw.notices, *_missing(answers)],
         "rows": [answer.as_json() for answer in answers],
     }
 

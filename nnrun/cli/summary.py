@@ -107,7 +107,14 @@ def _table(run: Run, metrics: TrainMetrics) -> Table:
         for name in next(iter(columns.values()))
     ]
     headings = list(columns)
-    return console.make_table(["metric", *headings], rows, title=run.record().name, right=headings)
+    return console.make_table(["metric", *headings], rows, title=_title(run), right=headings)
+
+
+def _title(run: Run) -> str:
+    record = run.record()
+    if record.positive is None:
+        return record.name
+    return f"{record.name}, positive class: {escape_line(record.positive)}"
 
 
 def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
@@ -189,7 +196,7 @@ def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
     if metrics.test:
         rows.append(("test", *(format_number(metrics.test[name]) for name in validation)))
     headings = [name.replace("_", " ") for name in validation]
-    table = console.make_table(["", *headings], rows, title=record.name, right=headings)
+    table = console.make_table(["", *headings], rows, title=_title(run), right=headings)
     if folds:
         table.rows[len(folds) - 1].end_section = True
     return table

@@ -62,11 +62,12 @@ def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], tra
 def predicted_classes(output: Array, *, threshold: float) -> Array:
     """The class of each row for outputs of shape `(rows, classes)`.
 
-    Outputs of shape `(rows, 1)` are class 1 above the threshold.
+    Outputs of shape `(rows, 1)` are class 1 above the threshold. A row with an output that is not a
+    number has no class, -1.
     """
-    if output.shape[-1] == 1:
-        return np.asarray(output[:, 0] > threshold, dtype=np.int64)
-    return np.asarray(output.argmax(axis=-1))
+    one_unit = output.shape[-1] == 1
+    classes = output[:, 0] > threshold if one_unit else output.argmax(axis=-1)
+    return np.where(np.isnan(output).any(axis=-1), -1, classes)
 
 
 def confidence(probabilities: Array) -> Array:
@@ -92,12 +93,16 @@ def confusion_matrix(target: Array, guess: Array, classes: Sequence[str]) -> Arr
 
 def classification_report(
     target: Array, guess: Array, classes: Sequence[str]
-) -> dict[str, float | dict[str, float]]:
-    """Precision, recall, F1 and number of rows per class, as scikit-learn reports them."""
+) -> dict[str, str | float | dict[str, float]]:
+    """Precision, recall, F1 and number of rows per class, as scikit-learn reports them.
+
+    Of two classes, the positive one is named as `positive class`.
+    """
     from sklearn import metrics  # noqa: PLC0415
 
     names, numbers = list(classes), range(len(classes))
     options = {"output_dict": True, "zero_division": 0.0}
-    return dict(
-        metrics.classification_report(target, guess, labels=numbers, target_names=names, **options)
+    report = metrics.classification_report(
+        target, guess, labels=numbers, target_names=names, **options
     )
+    return {**report, **({"positive class": names[1]} if len(names) == 2 else {})}

@@ -92,7 +92,7 @@ def _write_gallery(run: Run, predicted: Predictions, classes: Array, *, probable
     is_text = isinstance(x, Sequences)
     rows = predicted.rows[: plots.MAX_TEXTS if is_text else plots.MAX_IMAGES]
     labels = [names[index] for index in predicted.source.y[rows]]
-    predictions = [names[index] for index in classes[: len(rows)]]
+    predictions = [names[index] if index >= 0 else "-" for index in classes[: len(rows)]]
     sure = confidence(predicted.output[: len(rows)]).tolist() if probable else None
     if isinstance(x, Sequences):
         texts = decoded(predicted.dataset, x, rows)

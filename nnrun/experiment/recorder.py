@@ -16,6 +16,7 @@ from nnrun.experiment.inputs import PreparedData
 from nnrun.experiment.predictions import Predictions
 from nnrun.experiment.setup import TrainingSetup
 from nnrun.runs import Run, environment, layout
+from nnrun.spec import labels
 from nnrun.spec.dumping import digest, dump
 from nnrun.training import backend, callbacks, checkpoints
 from nnrun.training.checkpoints import Checkpoint, CheckpointSchedule
@@ -61,6 +62,7 @@ def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, object]
             "validation": len(fold.validation),
             "test": 0 if fold.number else len(prepared.dataset.test),
         },
+        **labels.positive_class(prepared.spec.training, prepared.dataset.classes),
         "notices": list(prepared.notices),
         "parameters": setup.model.count_params(),
         **environment.describe(),

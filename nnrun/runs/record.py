@@ -77,6 +77,7 @@ class RunRecord(_Model):
     Args:
         fold: number of the fold, if the run is one.
         folds: all folds, if the run is a cross-validation.
+        positive: the class that counts as positive, if a metric depends on it.
     """
 
     name: Name
@@ -98,6 +99,7 @@ class RunRecord(_Model):
     data_digest: Name | None = None
     split_digest: Name | None = None
     rows: dict[Text, Count] = {}
+    positive: Text | None = None
     notices: list[Text] = []
     parameters: Count = 0
     versions: dict[Text, Name] = {}

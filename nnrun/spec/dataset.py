@@ -27,6 +27,11 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
+def _as_class_name(value: object) -> object:
+    """YAML reads the names of some classes as numbers, or as true and false."""
+    return str(value) if isinstance(value, int | float) else value
+
+
 class DatasetBase(Spec):
     """Arguments of every dataset."""
 
@@ -37,6 +42,8 @@ class DatasetBase(Spec):
     name: str
     prepare: tuple[Prepare, ...] = Field((), strict=False)
     """Prepare steps in order, fitted on the training rows only."""
+    positive: Annotated[str, BeforeValidator(_as_class_name)] | None = None
+    """Class that counts as positive in precision, recall and F1; by default the second of two."""
 
     def profile(self) -> Profile:
         """Facts about the rows, available before they are read."""
@@ -85,10 +92,11 @@ class Images(UserData):
     def profile(self) -> Profile:
         """One class per folder."""
         shape = (*self.image_size, 3 if self.color_mode == "rgb" else 1)
-        classes = self.classes or 0
+        names: tuple[str, ...] = ()
         with suppress(OSError):
-            classes = classes or len(class_folders(Path(self.path)))
-        return Profile("images", "images", None, None, shape, range(classes))
+            names = class_folders(Path(self.path))
+        classes = self.classes or len(names)
+        return Profile("images", "images", None, None, shape, range(classes), names=names)
 
 
 _SAMPLES: dict[tuple[str, Path, int, int], tables.Table] = {}
@@ -196,6 +204,7 @@ class Table(TableFile):
             test=test,
             shape=(width,),
             classes=range(len(self.class_names(target))),
+            names=self.class_names(target),
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
@@ -258,16 +267,16 @@ class Text(TableFile, CsvFormat):
 
     def profile(self) -> Profile:
         """The number of classes; open if it cannot be found out, which a check reports."""
-        path, classes = Path(self.path), 0
+        path, names = Path(self.path), tuple[str, ...]()
         with suppress(OSError, ValueError, KeyError):
             if path.is_dir():
-                classes = len(class_folders(path))
+                names = class_folders(path)
             else:
                 table = self.sample(path)
-                names = table.columns[self.target].categories or ()
-                classes = 0 if table.is_sample else len(names)
+                names = () if table.is_sample else table.columns[self.target].categories or ()
         target = "class" if path.is_dir() else self.target
-        return Profile("text", "texts", None, None, None, range(classes), target, open=not classes)
+        profile = Profile("text", "texts", None, None, None, range(len(names)), target)
+        return replace(profile, names=names, open=not names)
 
 
 def resolve_paths(root: Node, *, given: Collection[str]) -> Node:

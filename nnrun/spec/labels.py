@@ -5,6 +5,7 @@ Keras does not check labels: a metric that compares class numbers with columns g
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
@@ -36,6 +37,36 @@ _METRICS: dict[tuple[Labels, ...], str] = {
     "Poisson R2Score RootMeanSquaredError",
 }
 _ACCEPTED = {name: labels for labels, names in _METRICS.items() for name in names.split()}
+_F_SCORES = frozenset(("F1Score", "FBetaScore"))
+# These count the outputs of all classes unless they have a `class_id`.
+_WITH_CLASS_ID = frozenset(
+    "Precision Recall PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity "
+    "SpecificityAtSensitivity".split()
+)
+_COUNTS = frozenset("TruePositives TrueNegatives FalsePositives FalseNegatives".split())
+# Keras computes these for each row, over its outputs; with the least number of outputs.
+_OVER_OUTPUTS = {
+    "PearsonCorrelation": 3,
+    "ConcordanceCorrelation": 3,
+    "CosineSimilarity": 2,
+    "KLDivergence": 2,
+}
+# Thresholds of metrics where 0 and not 0.5 divides the outputs of one unit.
+_SIGNED: dict[str, dict[str, object]] = {
+    "BinaryAccuracy": {"threshold": 0.0},
+    "BinaryIoU": {"threshold": 0.0},
+    **{name: {"thresholds": 0.0} for name in ("Precision", "Recall", *_COUNTS)},
+    "AUC": {"from_logits": True},
+}
+_BOUNDS = {
+    "R2Score": (-math.inf, 1.0),
+    **dict.fromkeys(("Poisson", "KLDivergence"), (-math.inf, math.inf)),
+    **dict.fromkeys(
+        ("CosineSimilarity", "PearsonCorrelation", "ConcordanceCorrelation"), (-1.0, 1.0)
+    ),
+}
+_SHARE = re.compile(r"(?i)accuracy|^acc$|^AUC$|^Precision|^Recall|Specificity|IoU$|^F1|^FBeta")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 # A name is a column of the history, a key of the metrics, and part of a file name.
 _NAME = re.compile(r"(?!val_)[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _RESERVED = frozenset({"loss", "epoch", "learning_rate", "confusion", "gallery", "predicted"})
@@ -65,14 +96,19 @@ class Labelled(Protocol):
         """Meaning of a label."""
 
 
+def are_numbers(classes: Sequence[object]) -> bool:
+    """Whether the name of a class is a number, so that a number always means a name."""
+    return any(isinstance(name, str) and _NUMBER.fullmatch(name.strip()) for name in classes)
+
+
 def accepted_labels(metric: str) -> tuple[Labels, ...]:
     """The labels that a metric accepts."""
     # All metrics that are not listed count true and false outputs per column.
     return _ACCEPTED.get(catalogue.canonical_name("metrics", metric), _CLASSES)
 
 
-def metric_problems(training: Training, labels: Labels) -> Iterator[IncompatibleSpec]:
-    """Metrics that do not fit the labels, and invalid names of metrics."""
+def metric_problems(training: Training, labels: Labels, units: int) -> Iterator[IncompatibleSpec]:
+    """Metrics that do not fit the labels or the output's width, and invalid names of metrics."""
     for index, metric in enumerate(training.metrics):
         path, name = ("training", "metrics", index), metric.arguments.get("name")
         accepted = accepted_labels(metric.name)
@@ -82,12 +118,126 @@ def metric_problems(training: Training, labels: Labels) -> Iterator[Incompatible
             )
             message = f"{metric.name} {needs}; with {training.loss.name} the labels are {labels}"
             yield IncompatibleSpec("NN125", path, message)
+        elif objection := _objection(metric, training, labels, units):
+            yield IncompatibleSpec("NN125", path, f"{metric.name} {objection}")
         elif name is not None and (name in _RESERVED or not _NAME.fullmatch(str(name))):
             message = (
                 f"'{name}' is not a valid name of a metric; use letters, digits, '_', '-' and '.', "
                 f"without val_ at the beginning, and none of {', '.join(sorted(_RESERVED))}"
             )
             yield IncompatibleSpec("NN114", (*path, metric.name, "name"), message)
+
+
+def _objection(metric: Component, training: Training, labels: Labels, units: int) -> str:
+    """Why Keras would compute something else than the name of a metric says; else empty."""
+    name, given = catalogue.canonical_name("metrics", metric.name), metric.arguments
+    least, k, class_id = _OVER_OUTPUTS.get(name, 1), given.get("k", 5), given.get("class_id")
+    chosen = given.get("threshold", given.get("thresholds"))
+    is_f, is_counted = name in _F_SCORES, name in _COUNTS | {"AUC", "BinaryIoU"}
+    takes_threshold = name in _SIGNED and name != "AUC"
+    of_all = "counts the outputs of both classes; use one unit with sigmoid and binary_crossentropy"
+    objections = {
+        f"is computed over the outputs of one row, and needs {least} or more; here R2Score fits": (
+            units < least
+        ),
+        "depends on how the rows are divided into batches; leave axis out": (
+            given.get("axis", -1) not in (-1, 1)
+        ),
+        "divides by the labels, which are 0 for all classes but one": (
+            name == "MeanAbsolutePercentageError" and labels != "values"
+        ),
+        f"counts every row as right: k is {k}, and there are {units} classes": (
+            "TopK" in name and isinstance(k, int) and k >= units
+        ),
+        f"counts every output: top_k must be less than their number, {units}": (
+            isinstance(given.get("top_k"), int) and given["top_k"] >= units
+        ),
+        "has no class_id to choose: one unit is of the positive class; leave class_id out": (
+            class_id is not None and units == 1
+        ),
+        f"must have a class_id from 0 to {units - 1}": (
+            isinstance(class_id, int) and not 0 <= class_id < units
+        ),
+        "would be a mean over thresholds; write it once for each of them, with a name": (
+            takes_threshold and isinstance(chosen, list) and len(chosen) > 1
+        ),
+        "has no classes to average: one unit is of the positive class; leave average out": (
+            is_f and units == 1 and given.get("average") is not None
+        ),
+        "is a mean over both classes; write average: macro if that is meant, or use one unit with "
+        "sigmoid and binary_crossentropy": is_f and units == 2 and given.get("average") is None,
+        "needs probabilities; end the model with sigmoid, without from_logits": (
+            is_signed(training, units)
+            and (is_f or name in _WITH_CLASS_ID - _SIGNED.keys() or (takes_threshold and chosen))
+        ),
+        of_all + (", or write multi_label: true" if name == "AUC" else ""): (
+            units == 2 and is_counted and not given.get("multi_label")
+        ),
+        f"must have num_classes: {units}": given.get("num_classes", units) != units,
+        "takes class numbers as outputs, which this model has not": (
+            given.get("from_sorted_ids") or given.get("sparse_y_pred")
+        ),
+    }
+    return next((text for text, applies in objections.items() if applies), "")
+
+
+def is_signed(training: Training, units: int) -> bool:
+    """Whether the output of one unit is positive for class 1 and negative for class 0."""
+    logits = training.loss.arguments.get("from_logits") is True
+    return units == 1 and (logits or threshold(training.loss.name) == 0)
+
+
+def adapted(metric: Component, training: Training, units: int) -> Component:
+    """A metric with the arguments that it needs to judge the output of a model.
+
+    Keras compares logits with 0.5, counts every output of one unit as positive for an F-score, and
+    pools two units, where precision and recall are of class 1.
+    """
+    alias, arguments = metric.name, dict[str, object]()
+    is_accuracy = alias in ("accuracy", "acc")
+    name = "BinaryAccuracy" if is_accuracy else catalogue.canonical_name("metrics", alias)
+    if is_signed(training, units):
+        arguments |= _SIGNED.get(name, {})
+    if name.endswith("Crossentropy") and training.loss.arguments.get("from_logits"):
+        arguments["from_logits"] = True
+    if name in _F_SCORES and units == 1:
+        arguments["threshold"] = 0.5
+    if name in _WITH_CLASS_ID and units == 2:
+        arguments["class_id"] = 1
+    if not arguments:
+        return metric
+    # The history shows a metric under the name in the spec.
+    reported = {} if alias == name else {"name": alias}
+    return Component(name=name, arguments={**arguments, **reported, **metric.arguments})
+
+
+def positive_class(training: Training, classes: Sequence[str]) -> dict[str, str]:
+    """As `positive`, the class that is counted so; empty if no metric depends on it."""
+    of_one = _F_SCORES | _WITH_CLASS_ID | _COUNTS
+    for metric in training.metrics:
+        name = catalogue.canonical_name("metrics", metric.name)
+        if len(classes) == 2 and (name in of_one or metric.arguments.get("curve") == "PR"):
+            return {"positive": classes[1]}
+    return {}
+
+
+def bounds(name: str) -> tuple[float, float]:
+    """The lowest and highest possible value of a metric or loss; `name` is canonical."""
+    if _SHARE.search(name):
+        return 0.0, 1.0
+    is_known = _LOWER_IS_BETTER.search(name) or name in _COUNTS
+    return _BOUNDS.get(name, (0.0 if is_known else -math.inf, math.inf))
+
+
+def all_bounds(training: Training) -> dict[str, tuple[float, float]]:
+    """`bounds` by the names under which Keras may report the loss and the metrics."""
+    found = {"loss": bounds(catalogue.canonical_name("losses", training.loss.name))}
+    for metric in training.metrics:
+        limits = bounds(catalogue.canonical_name("metrics", metric.name))
+        # Keras numbers equal names.
+        for ending in ("", *(f"_{number}" for number in range(1, len(training.metrics)))):
+            found |= {f"{name}{ending}": limits for name in logged_names(metric)}
+    return found
 
 
 def improves_upwards(name: str) -> bool:
@@ -182,7 +332,7 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
         labels = "class numbers"
     else:
         labels = "one column per class" if width > 1 else "one column of 0 and 1"
-    yield from metric_problems(training, labels)
+    yield from metric_problems(training, labels, width)
 
 
 def _wrong_units(

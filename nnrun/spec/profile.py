@@ -120,6 +120,7 @@ class Profile:
         train, test: numbers of rows; None where they depend on the rows.
         shape: of one row; None for texts, which differ in length.
         classes: their numbers; empty for a regression.
+        names: of the classes; empty where they are not known before the rows are read.
         target: meaning of a label.
         highest: the largest pixel, or the largest word index of a dataset of words.
         uneven: whether some column varies ten times as much as another.
@@ -136,6 +137,7 @@ class Profile:
     highest: int = 255
     uneven: bool = False
     open: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def is_regression(self) -> bool:

@@ -9,16 +9,9 @@ import keras
 from nnrun.errors import IncompatibleSpec
 from nnrun.models import components
 from nnrun.models.components import Named
-from nnrun.spec import catalogue
+from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
 from nnrun.spec.training import Stage, Training
-
-_LOGIT_ARGUMENTS: dict[str, dict[str, object]] = {
-    "BinaryAccuracy": {"threshold": 0.0},
-    "Precision": {"thresholds": 0.0},
-    "Recall": {"thresholds": 0.0},
-    "AUC": {"from_logits": True},
-}
 
 
 def compile_model(model: keras.Model, training: Training) -> None:
@@ -27,8 +20,8 @@ def compile_model(model: keras.Model, training: Training) -> None:
     Raises:
         IncompatibleSpec: Keras refuses an argument.
     """
-    on_logits = outputs_logits(training) and model.output_shape[-1] == 1
-    metrics = [_on_logits(metric) if on_logits else metric for metric in training.metrics]
+    units = model.output_shape[-1]
+    metrics = [labels.adapted(metric, training, units) for metric in training.metrics]
     model.compile(
         optimizer=_instantiate("optimizers", training.optimizer, "optimizer"),
         loss=_instantiate("losses", training.loss, "loss"),
@@ -44,20 +37,6 @@ def compile_model(model: keras.Model, training: Training) -> None:
 def outputs_logits(training: Training) -> bool:
     """Whether the loss itself turns the model's output into probabilities."""
     return training.loss.arguments.get("from_logits") is True
-
-
-def _on_logits(metric: Component) -> Component:
-    """The metric with its threshold at the logit 0; Keras would compare logits with 0.5."""
-    alias = metric.name
-    is_accuracy = alias in ("accuracy", "acc")
-    name = "BinaryAccuracy" if is_accuracy else catalogue.canonical_name("metrics", alias)
-    if name not in _LOGIT_ARGUMENTS:
-        return metric
-    # The history shows a metric under the name in the spec.
-    reported = {} if alias == name else {"name": alias}
-    return Component(
-        name=name, arguments={**_LOGIT_ARGUMENTS[name], **reported, **metric.arguments}
-    )
 
 
 def _instantiate(kind: str, component: Component, *path: str | int) -> object:

@@ -141,6 +141,7 @@ seed: 0
 dataset:
   name: mnist
   prepare: []
+  positive: null
 model:
 - Flatten
 - Dense: {units: 10}

@@ -17,7 +17,8 @@ def problems(labels: Labels, metric: str, **arguments: Any) -> list[str]:
     training = Training(
         optimizer=Component(name="sgd"), loss=Component(name="mse"), metrics=metrics, epochs=1
     )
-    return [problem.message for problem in metric_problems(training, labels)]
+    units = 10 if labels in ("class numbers", "one column per class") else 1
+    return [problem.message for problem in metric_problems(training, labels, units)]
 
 
 @pytest.mark.parametrize(

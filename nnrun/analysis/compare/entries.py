@@ -11,6 +11,7 @@ from typing import Any
 from nnrun.analysis.compare.facts import WITHOUT_EFFECT, Facts
 from nnrun.experiment.crossval import averages
 from nnrun.runs.record import Spread
+from nnrun.spec import labels
 from nnrun.types import History
 
 
@@ -52,8 +53,9 @@ class Entry:
 
     def spread(self, rows: str, metric: str) -> dict[str, Any]:
         """Mean, standard deviation (ddof 1) and 95 % interval over seeds or folds."""
+        limits = labels.bounds(self.first.reported.get(metric, ""))
         if self.is_group:
-            return averages.over_seeds(self.values(rows, metric))
+            return averages.over_seeds(self.values(rows, metric), limits)
         value = self.first.on(rows).get(metric)
         return value.model_dump() if isinstance(value, Spread) else {"mean": value}
 

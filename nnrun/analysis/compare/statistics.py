@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -52,7 +52,7 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-def of_rows(first: Array, second: Array) -> Estimate:
+def of_rows(first: Array, second: Array) -> Estimate | None:
     """The difference of two models on the same rows.
 
     The interval is the percentile interval of a paired bootstrap over rows (B. Efron, R. Tibshirani:
@@ -61,18 +61,23 @@ def of_rows(first: Array, second: Array) -> Estimate:
 
     Args:
         first, second: the score of each row, floats of shape `(rows,)`; their means are compared.
+
+    Returns:
+        None if all rows differ by the same, or a score is not a number, so that no test applies.
     """
     if np.array_equal(first, second):
         return Estimate(0.0, 0.0, 0.0, 1.0, "no row differs", LEVEL_OF_ROWS)
-    effect = float(np.mean(first) - np.mean(second))
-    low, high = of_mean(first - second)
+    differences, rows = first - second, len(first)
+    if rows < 2 or not np.isfinite(differences).all():
+        return None
+    effect = float(np.mean(differences))
+    error = float(np.std(differences, ddof=1)) / math.sqrt(rows)
+    estimate = _by_t(effect, error, rows - 1, "paired t-test over rows")
     if set(np.unique([first, second])) <= {0.0, 1.0}:
-        p, test = mcnemar(first > 0, second > 0), "McNemar"
-    else:
-        from scipy import stats  # noqa: PLC0415 - takes half a second to load, and few need it
-
-        p, test = float(stats.ttest_rel(first, second).pvalue), "paired t-test over rows"
-    return Estimate(effect, low, high, p, test, LEVEL_OF_ROWS)
+        p = mcnemar(first > 0, second > 0)
+        estimate = Estimate(effect, effect, effect, p, "McNemar")
+    low, high = of_mean(differences)
+    return estimate and replace(estimate, low=low, high=high, level=LEVEL_OF_ROWS)
 
 
 def of_mean(values: Array) -> tuple[float, float]:
@@ -306,7 +311,8 @@ def interval(entry: Entry, metric: str) -> Interval | None:
     if "low" in spread:
         return Interval(mean, spread["low"], spread["high"])
     scores = of_run(entry.first, metric)
-    if scores is None or not scores.exact:
+    # Rows that are all alike, such as right ones, do not show how much others would vary.
+    if scores is None or not scores.exact or len(np.unique(scores.values)) < 2:
         return Interval(mean, None, None)
     low, high = of_mean(scores.values)
     return Interval(mean, low, high)

@@ -204,6 +204,8 @@ def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
     if not (np.array_equal(one.rows, other.rows) and np.array_equal(one.target, other.target)):
         return "the predictions are not of the same rows"
     estimate = statistics.of_rows(one.values, other.values)
+    if estimate is None:
+        return "the difference is the same in every row, or a row has no finite score"
     if estimate.effect and (estimate.effect > 0) != one.upwards:
         return f"{metric} has no value per row, and the {one.name} ranks them the other way round"
     return f"{first.first.judged} {one.name}", estimate

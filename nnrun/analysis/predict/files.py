@@ -18,7 +18,9 @@ from nnrun.errors import CommandError, DataError
 from nnrun.runs import arrays
 from nnrun.spec import profile
 from nnrun.spec.csv_format import has_csv_name
+from nnrun.spec.labels import are_numbers
 from nnrun.spec.profile import IMAGE_ENDINGS
+from nnrun.spec.tables import number_name
 from nnrun.types import Array, Dataset, Sequences
 
 # Brightness of an edge as a share of the largest pixel, below or above which it is dark or light.
@@ -139,6 +141,13 @@ def _labels(path: Path, y: Array, rows: int, subject: TrainedRun) -> Array:
     _check_numbers(path, "y", y)
     if not subject.classes:
         return y.astype(np.float64)
+    place = f"{path}: y"
+    if are_numbers(subject.classes):
+        # Also booleans become numbers.
+        cells = [number_name(str(label)) for label in (y * 1).tolist()]
+        return inputs.parse_labels(cells, subject.classes, lambda row: f"{place}[{row}]")
+    if subject.spec.dataset.positive is not None:
+        raise CommandError(f"{place} holds numbers; write the names of the classes instead")
     last = len(subject.classes) - 1
     if (y != np.floor(y)).any() or y.min() < 0 or y.max() > last:
         raise CommandError(f"{path}: y holds other numbers than those of the classes, 0 to {last}")

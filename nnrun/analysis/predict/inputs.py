@@ -13,6 +13,7 @@ import numpy as np
 from nnrun.errors import CommandError
 from nnrun.runs import files
 from nnrun.spec.files import opened
+from nnrun.spec.labels import are_numbers
 from nnrun.spec.text import format_size, quote
 from nnrun.types import Array, Inputs
 
@@ -84,7 +85,11 @@ def text(path: Path, content: bytes) -> str:
 
 
 def parse_labels(
-    cells: Sequence[str], classes: Sequence[str], place: Callable[[int], str]
+    cells: Sequence[str],
+    classes: Sequence[str],
+    place: Callable[[int], str],
+    *,
+    numbered: bool = True,
 ) -> Array:
     """Labels as numbers.
 
@@ -92,6 +97,7 @@ def parse_labels(
         cells: a class by its name, or by its number if no name is a number; or a value.
         classes: their names; empty for a regression.
         place: the position of a row, for messages.
+        numbered: whether numbers of classes are known to users.
 
     Returns:
         Ints or floats of shape `(rows,)`.
@@ -106,7 +112,7 @@ def parse_labels(
         return np.array([float(cell) for cell in cells])
     # Cells have no surrounding spaces.
     numbers = {name.strip(): number for number, name in enumerate(classes)}
-    if not any(map(_is_number, classes)):
+    if numbered and not are_numbers(classes):
         numbers |= {str(number): number for number in range(len(classes))}
     for row, cell in enumerate(cells):
         if cell not in numbers:

@@ -168,7 +168,8 @@ def _labels(table: tables.Table, subject: TrainedRun) -> Array:
             raise CommandError(f"{table.path}: {name} {column.problem or 'holds words'}")
         return column.numbers
     labels = [word or "" for word in column.words()]
-    return inputs.parse_labels(labels, classes, table.position)
+    numbered = subject.spec.dataset.positive is None
+    return inputs.parse_labels(labels, classes, table.position, numbered=numbered)
 
 
 def _place(table: tables.Table, rows: Array) -> str:

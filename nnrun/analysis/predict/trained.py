@@ -225,8 +225,9 @@ class Prediction:
     probabilities: dict[str, float | None] | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The known fields by name."""
-        return {key: value for key, value in vars(self).items() if value is not None}
+        """The known fields by name, and the prediction, which is null if there is none."""
+        known = {key: value for key, value in vars(self).items() if value is not None}
+        return {**known, "prediction": self.prediction}
 
 
 def predictions(subject: TrainedRun, raw: Raw, output: Array) -> list[Prediction]:
@@ -245,7 +246,10 @@ def predictions(subject: TrainedRun, raw: Raw, output: Array) -> list[Prediction
         return [Prediction(*row) for row in zip(raw.names, texts, labels, values, strict=True)]
     guesses = predicted_classes(output, threshold=threshold(training.loss.name)).tolist()
     rows = [
-        Prediction(name, text, None if label is None else names[label], names[guess])
+        Prediction(
+            *(name, text, None if label is None else names[label]),
+            None if guess < 0 else names[guess],
+        )
         for name, text, label, guess in zip(raw.names, texts, labels, guesses, strict=True)
     ]
     if not are_probabilities(training):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
+from nnrun.check import training
 from nnrun.data import published
 from nnrun.errors import DataError
 from nnrun.spec import profile
@@ -29,13 +31,24 @@ def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
 
     Raises:
         DataError: a file is missing or wrong, or the arguments leave no row to train or to test on.
+        IncompatibleSpec: the positive class is not one of two classes.
     """
     # scikit-learn alone takes a second to import, which other data sets do not need.
     module = import_module(f"nnrun.data.datasets.{spec.loader}")
     loader = getattr(module, spec.name)
     dataset: Dataset = loader(spec, validation) if isinstance(spec, UserData) else loader(spec)
     check_filled(spec, dataset)
-    return dataset
+    return _with_positive(spec, dataset)
+
+
+def _with_positive(spec: DatasetBase, dataset: Dataset) -> Dataset:
+    """The data set with the positive class as class 1."""
+    for problem in training.positive_problems(spec.positive, dataset.classes):
+        raise problem
+    if spec.positive is None or training.number(spec.positive, dataset.classes) == 1:
+        return dataset
+    train, test = (replace(split, y=1 - split.y) for split in (dataset.train, dataset.test))
+    return replace(dataset, train=train, test=test, classes=dataset.classes[::-1])
 
 
 def check_filled(spec: DatasetBase, dataset: Dataset) -> None:

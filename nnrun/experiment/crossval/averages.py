@@ -12,6 +12,7 @@ from nnrun.types import Fold, History
 
 CONFIDENCE = 0.95
 DDOF = 1
+UNBOUNDED = (-math.inf, math.inf)
 
 
 def mean_curve(histories: Sequence[History]) -> History:
@@ -46,7 +47,9 @@ def smoothed(values: Sequence[float], rule: Smooth) -> list[float]:
     return points
 
 
-def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, object]:
+def spread(
+    values: Sequence[float | None], folds: Sequence[Fold], bounds: tuple[float, float] = UNBOUNDED
+) -> dict[str, object]:
     """Mean, standard deviation and interval of a metric over folds.
 
     Folds share most of their training rows, so their values vary less than those of independent
@@ -57,6 +60,7 @@ def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, o
     Args:
         values: one per fold; None if a fold has none.
         folds: in the same order.
+        bounds: the lowest and highest possible value, at which the interval ends.
 
     Returns:
         `mean`, `std` (divided by k - 1), `low` and `high` of the interval, None if fewer than two
@@ -64,15 +68,20 @@ def spread(values: Sequence[float | None], folds: Sequence[Fold]) -> dict[str, o
     """
     pairs = [(value, fold) for value, fold in zip(values, folds, strict=True) if value is not None]
     ratios = [len(fold.validation) / len(fold.train) for _, fold in pairs]
-    return {**_spread([value for value, _ in pairs], ratios), "folds": list(values)}
+    numbers = [value for value, _ in pairs]
+    return {**_spread(numbers, ratios, bounds), "folds": list(values)}
 
 
-def over_seeds(values: Sequence[float]) -> dict[str, object]:
+def over_seeds(
+    values: Sequence[float], bounds: tuple[float, float] = UNBOUNDED
+) -> dict[str, object]:
     """As `spread`, for experiments with different seeds, which are independent."""
-    return {**_spread(values, [0.0] * len(values)), "seeds": list(values)}
+    return {**_spread(values, [0.0] * len(values), bounds), "seeds": list(values)}
 
 
-def _spread(values: Sequence[float], ratios: Sequence[float]) -> dict[str, float | None]:
+def _spread(
+    values: Sequence[float], ratios: Sequence[float], bounds: tuple[float, float]
+) -> dict[str, float | None]:
     if len(values) < 2:
         mean = float(values[0]) if values else None
         return {"mean": mean, "std": None, "low": None, "high": None}
@@ -82,12 +91,18 @@ def _spread(values: Sequence[float], ratios: Sequence[float]) -> dict[str, float
     average, std = float(np.mean(values)), float(np.std(values, ddof=DDOF))
     quantile = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
     half = quantile * std * math.sqrt(1 / len(values) + float(np.mean(ratios)))
-    return {"mean": average, "std": std, "low": average - half, "high": average + half}
+    low, high = max(bounds[0], average - half), min(bounds[1], average + half)
+    return {"mean": average, "std": std, "low": low, "high": high}
 
 
 def spreads(
-    metrics: Sequence[Mapping[str, float | None]], folds: Sequence[Fold]
+    metrics: Sequence[Mapping[str, float | None]],
+    folds: Sequence[Fold],
+    bounds: Mapping[str, tuple[float, float]],
 ) -> dict[str, dict[str, object]]:
     """`spread` of each metric; `metrics` has one mapping per fold, empty if a fold has none."""
     names = dict.fromkeys(name for values in metrics for name in values)
-    return {name: spread([values.get(name) for values in metrics], folds) for name in names}
+    return {
+        name: spread([values.get(name) for values in metrics], folds, bounds.get(name, UNBOUNDED))
+        for name in names
+    }

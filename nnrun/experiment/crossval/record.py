@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from nnrun.experiment.inputs import RawData
 from nnrun.experiment.predictions import Predictions
 from nnrun.runs import Run, environment, history_table, layout
 from nnrun.runs.record import TrainMetrics
+from nnrun.spec import labels
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.validation import Smooth
@@ -52,6 +54,7 @@ def first_record(
             {"number": fold.number, "train": len(fold.train), "validation": len(fold.validation)}
             for fold in folds
         ],
+        **labels.positive_class(raw.spec.training, raw.dataset.classes),
         "notices": list(notices),
         "parameters": model.parameters,
         **environment.describe(),
@@ -163,6 +166,8 @@ class CrossValidationRun:
             "epoch_median": statistics.median(each["epoch_median"] for each in seconds),
         }
         self._draw(histories, mean, rule, in_curve)
+        bounds = labels.all_bounds(self.raw.spec.training)
+        spreads = partial(averages.spreads, folds=self.folds, bounds=bounds)
         # Last: a folder with metrics counts as complete.
         self.run.write_json(
             layout.METRICS,
@@ -175,9 +180,9 @@ class CrossValidationRun:
                 "best_epoch_by": method,
                 "ddof": averages.DDOF,
                 "confidence": averages.CONFIDENCE,
-                "initial": averages.spreads([fold.initial for fold in folds], self.folds),
-                "train": averages.spreads([fold.train for fold in folds], self.folds),
-                "validation": averages.spreads([fold.validation for fold in folds], self.folds),
+                "initial": spreads([fold.initial for fold in folds]),
+                "train": spreads([fold.train for fold in folds]),
+                "validation": spreads([fold.validation for fold in folds]),
                 "last": mean.row(len(mean) - 1) if len(mean) else {},
                 "best": mean.row(in_curve - 1) if in_curve else {},
                 **({"smoothed": {**rule.model_dump(), **minima}} if rule else {}),

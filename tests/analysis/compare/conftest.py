@@ -101,7 +101,7 @@ class Maker:
     def folds(self, name: str, values: Sequence[float], **changes: Any) -> Facts:
         """A cross-validation with this accuracy in each fold, of 303 and 101 rows."""
         parts = [Fold(np.arange(303), np.arange(101), n + 1) for n in range(len(values))]
-        spread = averages.spreads([{"accuracy": value, "loss": 1.0} for value in values], parts)
+        spread = averages.spreads([{"accuracy": value, "loss": 1.0} for value in values], parts, {})
         record = {
             "verb": "kfold",
             "folds": [{"number": p.number, "train": 303, "validation": 101} for p in parts],

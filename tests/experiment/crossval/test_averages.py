@@ -86,7 +86,7 @@ def test_one_fold_has_no_standard_deviation() -> None:
 
 
 def test_a_failed_fold_is_left_out_and_keeps_its_place() -> None:
-    spreads = averages.spreads([{"loss": 1.0}, {}, {"loss": 3.0}, {}], FOUR)
+    spreads = averages.spreads([{"loss": 1.0}, {}, {"loss": 3.0}, {}], FOUR, {})
 
     assert spreads["loss"]["mean"] == 2.0
     assert spreads["loss"]["folds"] == [1.0, None, 3.0, None]
