@@ -42,7 +42,7 @@ ACTIVATION_LAYERS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_r
 PROBABILITY_METRICS = frozenset(
     "AUC Precision Recall BinaryAccuracy TruePositives TrueNegatives FalsePositives FalseNegatives "
     "PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity "
-    "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy".split()
+    "BinaryIoU BinaryCrossentropy".split()
 )
 MAX_PIXEL = 5.0  # initial weights suit inputs up to about this value
 MAX_CLASSES_PER_UNIT = 4

@@ -198,7 +198,9 @@ def adapted(metric: Component, training: Training, units: int) -> Component:
     name = "BinaryAccuracy" if is_accuracy else catalogue.canonical_name("metrics", alias)
     if is_signed(training, units):
         arguments |= _SIGNED.get(name, {})
-    if name.endswith("Crossentropy") and training.loss.arguments.get("from_logits"):
+    by_unit = name == "BinaryCrossentropy" and units > 1
+    is_entropy = name.endswith("Crossentropy") and not by_unit
+    if is_entropy and training.loss.arguments.get("from_logits"):
         arguments["from_logits"] = True
     if name in _F_SCORES and units == 1:
         arguments["threshold"] = 0.5
