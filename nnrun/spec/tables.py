@@ -330,13 +330,25 @@ def read_parquet(
 def _with_columns(
     table: Table, frame: pd.DataFrame, kinds: Mapping[str, Kind], classes: Collection[str]
 ) -> Table:
-    for name, values in frame.items():
+    # All at once, because pandas takes 0.1 ms for each column.
+    numeric = [name for name, dtype in frame.dtypes.items() if dtype.kind in "iuf"]
+    values = frame[numeric].to_numpy(np.float64, na_value=np.nan)
+    numbers = dict(zip(numeric, values.T, strict=True))
+    for name in frame.columns:
+        kind, is_class = kinds.get(str(name)), name in classes
         try:
-            column = _column(table, values, kinds.get(str(name)), is_class=name in classes)
+            if name in numbers and kind != "category" and not is_class:
+                column = _number_column(numbers[name])
+            else:
+                column = _column(table, frame[name], kind, is_class=is_class)
         except ValueError as error:
             raise ValueError(f"{quote(str(name))} {error}") from None
         table.columns[str(name)] = column
     return table
+
+
+def _number_column(numbers: Array) -> Column:
+    return Column(numbers, problem="has no value at all" if np.isnan(numbers).all() else "")
 
 
 def _column(table: Table, values: pd.Series[Any], kind: Kind | None, *, is_class: bool) -> Column:
@@ -347,9 +359,6 @@ def _column(table: Table, values: pd.Series[Any], kind: Kind | None, *, is_class
     """
     import pandas as pd
 
-    if values.dtype.kind in "iuf" and kind != "category" and not is_class:
-        numbers = values.to_numpy(np.float64)
-        return Column(numbers, problem="has no value at all" if np.isnan(numbers).all() else "")
     try:
         codes, uniques = pd.factorize(values)
     except TypeError:
