@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nnrun.check.shapes import LayerOutput, Shape, Trace, trace
 from nnrun.errors import IncompatibleSpec
+from nnrun.spec import files
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
@@ -142,6 +143,29 @@ def _check_split(rule: Holdout | KFold, profile: Profile) -> None:
     if rule.stratify and rows < classes:
         message = f"cannot keep the proportions of {classes} classes in {rows} rows"
         raise IncompatibleSpec("NN120", (*HOLDOUT, "stratify"), message)
+
+
+def check_memory(spec: Experiment, rows: int, shape: Shape) -> None:
+    """Refuses prepared rows that the machine cannot hold.
+
+    Args:
+        spec: with the steps and the size of a batch.
+        rows: their number.
+        shape: of a prepared row.
+
+    Raises:
+        IncompatibleSpec: with the estimate.
+    """
+    values = math.prod(length or 1 for length in shape)
+    # Padded words are all kept; of other rows at least a batch, or 64 multi-hot ones.
+    kept = min(rows, max(64, spec.training.batch_size))
+    if prepared_dtype(spec.dataset.prepare) == "int32":
+        kept += rows
+    try:
+        files.check_memory(4 * kept * values)
+    except ValueError as error:
+        message = f"{rows:,} rows of shape {shape}: {error}"
+        raise IncompatibleSpec("NN123", ("dataset", "prepare"), message) from error
 
 
 def check_words(spec: Experiment, highest: int) -> None:

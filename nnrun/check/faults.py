@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from nnrun.check import lint, model, training
-from nnrun.check.context import SpecContext, check_words, spec_context, split_problems
+from nnrun.check.context import SpecContext, check_memory, check_words, spec_context, split_problems
 from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import labels
@@ -87,6 +87,8 @@ def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
         # The words in rows that are chosen by length are unknown.
         if texts and (profile.train is not None or any(step.renumbers_words for step in steps)):
             check_words(context.spec, profile.highest)
+        if profile.train is not None and context.input_shape is not None:
+            check_memory(context.spec, profile.train, context.input_shape)
     except IncompatibleSpec as problem:
         yield problem
 

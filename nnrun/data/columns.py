@@ -69,6 +69,9 @@ def encode(column: Column, content: tables.Column) -> tuple[Array, Array]:
     if column.first is not None:
         values = (codes + column.first).astype(np.float64)[:, None]
     else:
-        values = np.eye(unknown + 1, unknown)[codes]
+        # A unit matrix would have a row for each of maybe 10,000 categories.
+        values = np.zeros((len(codes), unknown))
+        hot = np.flatnonzero((codes >= 0) & (codes < unknown))
+        values[hot, codes[hot]] = 1.0
     values[codes < 0] = np.nan
     return values, np.flatnonzero(codes == unknown)

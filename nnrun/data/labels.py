@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnrun.check.training import number
+from nnrun.errors import DataError
+from nnrun.spec.files import check_memory
 from nnrun.spec.labels import loss_family
 from nnrun.spec.training import ClassWeight, Training
 from nnrun.types import Array
@@ -27,9 +29,18 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
     if loss_family(training.loss.name) == "sparse":
         return y.astype(np.int32)
     if classes and units > 1:
+        _check_memory(len(y), classes)
         # Bytes here, floats on the device: 60,000 one-hot rows are 0.6 MB.
         return np.asarray(y[:, None] == np.arange(classes), dtype=np.uint8)
     return y.astype(np.float32)[:, None]
+
+
+def _check_memory(rows: int, classes: int) -> None:
+    try:
+        check_memory(rows * classes)
+    except ValueError as error:
+        loss = "take the loss sparse_categorical_crossentropy"
+        raise DataError(f"{rows:,} labels of {classes:,} classes: {error}; {loss}") from error
 
 
 def sample_weights(y: Array, weight: ClassWeight, *, classes: Sequence[str], train: Array) -> Array:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnrun.check import lint, spec_context, training
+from nnrun.check.context import check_memory
 from nnrun.data import checks, columns, datasets, preprocessing
 from nnrun.data.labels import encode, sample_weights
 from nnrun.data.preprocessing import Preparation
@@ -20,7 +21,7 @@ from nnrun.errors import DataError
 from nnrun.spec import labels
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem, dotted
-from nnrun.types import Array, Dataset, Fold
+from nnrun.types import Array, Dataset, Fold, Sequences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,10 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     """
     began = time.perf_counter()
     spec, dataset = raw.spec, raw.dataset
+    shape = () if isinstance(dataset.train.x, Sequences) else dataset.train.x.shape[1:]
+    for step in spec.dataset.prepare:
+        shape = step.shape_after(shape)
+    check_memory(spec, len(dataset.train) + len(dataset.test), shape)
     groups = columns.groups(dataset.columns)
     preparation = preprocessing.fit(
         spec.dataset.prepare, dataset.train.x, rows=fold.train, groups=groups

@@ -8,6 +8,7 @@ import pytest
 
 from nnrun import check
 from nnrun.errors import SpecError
+from nnrun.spec import files
 
 SPEC = """\
 dataset: {name: digits, prepare: [{rescale: 16}, flatten]}
@@ -133,3 +134,23 @@ def test_reading_raises_for_errors_but_not_for_warnings(tmp_path: Path):
         check.read(path)
 
     assert [fault.code for fault in caught.value.faults] == ["NN121"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (PADDED.replace("pad: 20", "pad: 500000000"),
+         "25,000 rows of shape (500000000,): needs about 50.1 TB of memory, and there are 8.0 GB"),
+        (IMDB.replace("hot: 1000", "hot: 900000000"),
+         "25,000 rows of shape (900000000,): needs about 230.4 GB of memory, and there are 8.0 GB"),
+    ],
+)  # fmt: skip
+def test_rows_beyond_the_memory_are_refused_with_the_estimate(
+    text, expected, faults, monkeypatch: pytest.MonkeyPatch
+):
+    """Training would take the memory of all programs first."""
+    monkeypatch.setattr(files, "memory", lambda: 8_000_000_000)
+
+    [fault] = faults(text)
+
+    assert (fault.code, fault.path, fault.message) == ("NN123", "dataset.prepare", expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import tables
 from nnrun.spec.dataset import Table
+from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Column, Dataset, Split
@@ -88,6 +90,7 @@ def _columns(spec: Table, table: tables.Table) -> tuple[Column, ...]:
 
 
 def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Array:
+    _check_memory(table, columns)
     is_filled = any(step.fills_missing for step in spec.prepare)
     parts = []
     for column in columns:
@@ -111,6 +114,16 @@ def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Ar
             raise DataError(f"{_place(table, infinite)}: {name} is no finite number")
         parts.append(values)
     return np.concatenate(parts, axis=1)
+
+
+def _check_memory(table: tables.Table, columns: Sequence[Column]) -> None:
+    width = len(coding.names(columns))
+    try:
+        # Each column, all of them, and the same divided for training and testing.
+        check_memory(3 * 8 * table.rows * width)
+    except ValueError as error:
+        message = f"{table.rows:,} rows of {width:,} numbers, one for each category: {error}"
+        raise DataError(f"{table.path}: {message}; write categories: codes") from error
 
 
 def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array:

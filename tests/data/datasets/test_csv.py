@@ -11,6 +11,7 @@ import pytest
 
 from nnrun.data import columns, datasets, preprocessing, splits
 from nnrun.errors import DataError
+from nnrun.spec import files
 from nnrun.spec.dataset import Csv, Parquet
 from nnrun.spec.prepare import Impute
 from nnrun.spec.validation import KFold
@@ -183,3 +184,18 @@ def test_rows_of_one_word_stay_together_in_folds(categories: Any, file: Path) ->
         held = {row.tobytes() for row in who[fold.validation]}
         assert len(held) == 1
         assert not held & {row.tobytes() for row in who[fold.train]}
+
+
+def test_categories_beyond_the_memory_are_refused(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of many words has a column of its own, of numbers of eight bytes."""
+    lines = "".join(f"{row % 400}w,{row % 2}c\n" for row in range(1000))
+    dataset = spec(file, f"word,kind\n{lines}")
+    monkeypatch.setattr(files, "memory", lambda: 9_000_000)
+
+    message = "1,000 rows of 400 numbers, one for each category: needs about 9.6 MB of memory"
+    with pytest.raises(DataError, match=message):
+        datasets.load(dataset)
+
+    assert datasets.load(spec(file, categories="codes")).features == ("word",)
