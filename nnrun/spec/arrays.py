@@ -138,7 +138,9 @@ def rows(path: Path, *, test: bool = False) -> tuple[Rows, ...]:
     """
     with opened(path) as file:
         if file.peek(6)[:6] == b"\x93NUMPY":
-            raise ValueError("holds one array, and must hold x and y")
+            raise ValueError(
+                "holds one array, and must hold x and y; write both with numpy.savez('data.npz', x=x, y=y)"
+            )
         try:
             with archive(file) as members:
                 found = headers(members)

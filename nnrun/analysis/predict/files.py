@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,9 +54,9 @@ def read(paths: Sequence[Path], subject: TrainedRun, *, invert: bool | None = No
         raise CommandError("only images can be given as several files; give one file or folder")
     if has_csv_name(first) or endings == {".parquet"}:
         return tables.read_table(first, subject)
-    if endings == {".npz"}:
+    if endings <= {".npz", ".npy"}:
         return _read_archive(first, subject)
-    known = f"{', '.join(sorted(IMAGE_ENDINGS))}, .csv, .tsv, .parquet or .npz"
+    known = f"{', '.join(sorted(IMAGE_ENDINGS))}, .csv, .tsv, .parquet, .npz or .npy"
     raise CommandError(f"{first}: the name must end in {known}")
 
 
@@ -110,11 +112,11 @@ def _is_opposite(training_edge: float, pixel: float) -> bool:
 
 
 def _read_archive(path: Path, subject: TrainedRun) -> Raw:
-    """Rows of an archive with an array `x`, and perhaps labels `y`; pickles are refused."""
+    """Rows of an array, or of an archive with `x` and perhaps labels `y`; pickles are refused."""
     if subject.schema.kind == "texts":
         raise CommandError(f"{path}: the run takes texts; give a CSV file with a column `text`")
     try:
-        values = arrays.load(inputs.content(path))
+        values = arrays.load(_as_archive(inputs.content(path)))
     except ValueError as error:
         raise CommandError(f"{path}: cannot be read: {error}") from error
     if "x" not in values:
@@ -129,6 +131,16 @@ def _read_archive(path: Path, subject: TrainedRun) -> Raw:
     x = x if x.dtype == np.uint8 else x.astype(np.float64)
     y = _labels(path, values["y"], len(x), subject) if "y" in values else None
     return Raw(tuple(f"{path}[{row}]" for row in range(len(x))), x, y)
+
+
+def _as_archive(content: bytes) -> bytes:
+    """The content of a file of arrays; a single one, as `numpy.save` writes it, becomes `x`."""
+    if not content.startswith(np.lib.format.MAGIC_PREFIX):
+        return content
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as members:
+        members.writestr("x.npy", content)
+    return buffer.getvalue()
 
 
 def _labels(path: Path, y: Array, rows: int, subject: TrainedRun) -> Array:

@@ -60,7 +60,7 @@ def content(path: Path) -> bytes:
     Raises:
         CommandError: it cannot be read, is no file, or is too large.
     """
-    limit = LARGEST_ARCHIVE if path.suffix.lower() == ".npz" else LARGEST_OTHER
+    limit = LARGEST_ARCHIVE if path.suffix.lower() in (".npz", ".npy") else LARGEST_OTHER
     try:
         with opened(path) as file:
             if os.fstat(file.fileno()).st_size > limit:

@@ -163,7 +163,7 @@ def test_columns_without_names_are_taken_in_order(
 def test_an_archive_gives_arrays(
     digits: Dataset, run_of: RunOf, predict: Predict, tmp_path: Path
 ) -> None:
-    """As bytes, or as floats of another byte order."""
+    """As bytes, or as floats of another byte order; without labels in a file of one array."""
     run, path = run_of("mnist-5k").path, tmp_path / "rows.npz"
     expected = predict(run, "--rows", "0:6")
     for dtype in ("u1", ">f8", "<i2"):
@@ -172,6 +172,9 @@ def test_an_archive_gives_arrays(
 
         np.testing.assert_allclose(probabilities(rows), probabilities(expected), atol=1e-6)
         assert [row["label"] for row in rows] == [row["label"] for row in expected]
+        np.save(path.with_suffix(".npy"), np.asarray(digits.test.x[:6]).astype(dtype))
+        alone = predict(run, path.with_suffix(".npy"))
+        np.testing.assert_array_equal(probabilities(alone), probabilities(rows))
 
 
 def test_an_image_of_a_test_row_gets_its_probabilities(
@@ -442,7 +445,8 @@ REFUSED: dict[str, tuple[str, str, bytes, str]] = {
         "iris",
         "a.tiff",
         b"",
-        ": the name must end in .bmp, .gif, .jpeg, .jpg, .png, .webp, .csv, .tsv, .parquet or .npz",
+        ": the name must end in .bmp, .gif, .jfif, .jpeg, .jpg, .png, .webp, .csv, .tsv, .parquet, "
+        ".npz or .npy",
     ),
     "no rows": ("iris", "a.csv", b"", ": is empty; a table begins with its column names"),
     "only a header": ("iris", "a.csv", b"a,b\n", ": holds no rows"),
