@@ -13,10 +13,14 @@ from nnrun.cli.verb import Json, RunFolder, Workers, exit_codes
 from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, layout, reopen
 from nnrun.runs.files import check_all
+from nnrun.spec.text import join_words
 
 if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
+    from nnrun.spec.training import Training
 
+STOPPING = ("EarlyStopping", "TerminateOnNaN")
+"""Callbacks that end a training."""
 WORKER_TIMEOUT = 10.0
 """Seconds within which the workers of a killed cross-validation end."""
 
@@ -47,11 +51,12 @@ def resume(
         try:
             _wait_for_workers(run)
             loaded = _load(run, epochs, force=force)
+            reason = _stopped_early(run, loaded.experiment.training)
             is_complete = record.epochs == loaded.experiment.training.epochs
-            if record.status == layout.FINISHED and is_complete:
+            if record.status == layout.FINISHED and (is_complete or (reason and not force)):
                 if json:
                     console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
-                console.stderr().print(f"{console.relative_path(run.path)} is finished")
+                console.stderr().print(f"{console.relative_path(run.path)} is finished{reason}")
             else:
                 _resume(run, loaded, workers, force=force, json=json)
         finally:
@@ -76,6 +81,24 @@ def _is_running(fold: Run) -> bool:
         return False
 
 
+def _parts(run: Run) -> list[Run]:
+    """The run and its folds."""
+    return [run, *(Run(file.parent) for file in run.path.glob(f"fold-*/{layout.RUN}"))]
+
+
+def _stopped_early(run: Run, training: Training) -> str:
+    """Why more epochs change nothing: a callback ended the training, and would again."""
+    names = [callback.name for callback in training.callbacks if callback.name in STOPPING]
+    lengths = [epochs for part in _parts(run) if (epochs := len(part.history()))]
+    if not (names and lengths) or max(lengths) >= (run.record().epochs or 0):
+        return ""
+    last = join_words(sorted({str(epochs) for epochs in lengths}), "and")
+    return (
+        f": {names[0]} ended it after epoch {last}, and would end it there again; to train longer, "
+        f"change {names[0]} in a copy of {layout.SPEC} and train that"
+    )
+
+
 def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
     """The experiment of a run, with the overrides it was started with."""
     from nnrun.spec.dumping import digest
@@ -91,8 +114,7 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
             f"resume with it, or `nnrun train {path}` to start again"
         )
     more = [] if epochs is None else [f"training.epochs={epochs}"]
-    folds = [Run(file.parent) for file in run.path.glob(f"fold-*/{layout.RUN}")]
-    trained = max(len(part.history()) for part in (run, *folds))
+    trained = max(len(part.history()) for part in _parts(run))
     if epochs is not None and epochs < trained:
         raise CommandError(f"{run.path} has {trained} epochs already; --epochs must be larger")
     overrides = [

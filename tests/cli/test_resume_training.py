@@ -221,3 +221,21 @@ def test_fewer_epochs_than_trained_are_refused(whole: Run, nnrun: Any) -> None:
 
     assert answer.returncode == 2
     assert "has 60 epochs already; --epochs must be larger" in answer.stderr
+
+
+def test_a_run_that_a_callback_ended_says_why_more_epochs_change_nothing(
+    nnrun: Any, tmp_path: Path
+) -> None:
+    """It would train again to the same epoch."""
+    path = write_spec(tmp_path, "[{EarlyStopping: {patience: 0, min_delta: 9}}]")
+    nnrun("train", path, "--runs", tmp_path / "runs")
+    run = only(tmp_path / "runs")
+    before = (run.path / layout.RUN).read_bytes()
+    answer = nnrun("resume", run.path, "--epochs", 90)
+
+    assert answer.returncode == 0
+    assert answer.stderr.endswith(
+        " is finished: EarlyStopping ended it after epoch 2, and would end it there again; to train "
+        "longer, change EarlyStopping in a copy of spec.yaml and train that\n"
+    )
+    assert (run.path / layout.RUN).read_bytes() == before
