@@ -125,7 +125,7 @@ def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
         lines.append(f"best epoch {best} of {epochs}: {metrics.monitor} {value}")
     if error:
         lines.append(f"stopped: {escape_line(error)}")
-    warning = overfitting(run.history())
+    warning = overfitting(run.history(), metrics.train.get("loss"))
     last, lowest = metrics.validation.get("loss"), metrics.best.get("val_loss")
     # A callback may have restored the best weights; then the model is not overfitted.
     is_best = last is not None and lowest is not None and math.isclose(last, lowest, rel_tol=1e-4)
@@ -157,11 +157,17 @@ def _without_metrics(run: Run) -> str:
     return f"{state} after epoch {len(history)}: {logs}"
 
 
-def overfitting(history: History) -> str | None:
+def overfitting(history: History, evaluated: float | None) -> str | None:
     """A sentence for a validation loss that has been rising while the training loss fell.
 
     The last epochs are all above the best one, by more than `RISE` at the end, and the training
-    loss at the end is lower than in the best epoch.
+    loss at the end is lower than in the best epoch. While it trains, a model has dropout, and
+    batches as they are instead of the averages of `BatchNormalization`, which may not have settled.
+    So the loss of the training rows must be low as it is for validation rows, too.
+
+    Args:
+        history: of the run.
+        evaluated: the loss of the training rows after training; None if it was stopped.
     """
     losses, validation = history.epochs.get("loss", []), history.epochs.get("val_loss", [])
     if len(validation) <= RISING_EPOCHS:
@@ -170,6 +176,8 @@ def overfitting(history: History) -> str | None:
     since = len(validation) - 1 - best
     rose = validation[-1] > validation[best] * (1 + RISE)
     if since < RISING_EPOCHS or not rose or losses[-1] >= losses[best]:
+        return None
+    if evaluated is None or evaluated >= validation[best]:
         return None
     return (
         f"overfitting: since epoch {best + 1} validation loss rose from {validation[best]:.4f} "

@@ -98,12 +98,13 @@ def test_json_is_lossless_without_control_characters() -> None:
 
 
 FALLING = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2]
+RISING = [0.8, 0.6, 0.7, 0.8, 0.9, 1.0]
 
 
 def test_rising_validation_loss_under_falling_training_loss_is_overfitting() -> None:
-    history = History({"loss": FALLING, "val_loss": [0.8, 0.6, 0.7, 0.8, 0.9, 1.0]})
+    history = History({"loss": FALLING, "val_loss": RISING})
 
-    assert summary.overfitting(history) == (
+    assert summary.overfitting(history, 0.2) == (
         "overfitting: since epoch 2 validation loss rose from 0.6000 to 1.0000 while training loss "
         "fell from 0.7000 to 0.2000; stop earlier (EarlyStopping), or use a smaller model or "
         "dropout"
@@ -111,17 +112,21 @@ def test_rising_validation_loss_under_falling_training_loss_is_overfitting() -> 
 
 
 @pytest.mark.parametrize(
-    ("loss", "val_loss"),
+    ("loss", "val_loss", "evaluated"),
     [
-        pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], id="validation loss falls too"),
-        pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.7, 0.8], id="rise of two epochs only"),
-        pytest.param(FALLING, [0.9, 0.6, 0.601, 0.602, 0.6, 0.605], id="small rise"),
-        pytest.param([0.5] * 6, [0.8, 0.6, 0.7, 0.8, 0.9, 1.0], id="training loss does not fall"),
-        pytest.param(FALLING, [], id="no validation"),
+        pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 0.2, id="validation loss falls too"),
+        pytest.param(FALLING, [0.9, 0.8, 0.7, 0.6, 0.7, 0.8], 0.2, id="rise of two epochs only"),
+        pytest.param(FALLING, [0.9, 0.6, 0.601, 0.602, 0.6, 0.605], 0.2, id="small rise"),
+        pytest.param([0.5] * 6, RISING, 0.2, id="training loss does not fall"),
+        pytest.param(FALLING, RISING, 0.9, id="batch normalization has not settled"),
+        pytest.param(FALLING, RISING, None, id="stopped before the evaluation"),
+        pytest.param(FALLING, [], 0.2, id="no validation"),
     ],
 )
-def test_other_curves_are_not_overfitting(loss: list[float], val_loss: list[float]) -> None:
-    assert summary.overfitting(History({"loss": loss, "val_loss": val_loss})) is None
+def test_other_curves_are_not_overfitting(
+    loss: list[float], val_loss: list[float], evaluated: float | None
+) -> None:
+    assert summary.overfitting(History({"loss": loss, "val_loss": val_loss}), evaluated) is None
 
 
 @pytest.fixture
