@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnrun.check.shapes import LayerOutput, Shape, Trace, trace
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import files
-from nnrun.spec.component import Component
+from nnrun.spec.component import Component, walk_layers
 from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import prepared_dtype
 from nnrun.spec.profile import Profile
+from nnrun.spec.text import quote
 from nnrun.spec.validation import Holdout, KFold
 
+# Layers that pass values on as they are.
+PASSING = frozenset("Flatten Reshape Permute RepeatVector Identity Masking".split())
 HOLDOUT = ("validation", "holdout")
 KFOLD = ("validation", "kfold")
 
@@ -166,6 +169,44 @@ def check_memory(spec: Experiment, rows: int, shape: Shape) -> None:
     except ValueError as error:
         message = f"{rows:,} rows of shape {shape}: {error}"
         raise IncompatibleSpec("NN123", ("dataset", "prepare"), message) from error
+
+
+def embedded(spec: Experiment) -> int | None:
+    """The index of the first layer, if it looks up rows in an `Embedding`, alone or inside."""
+    for index, layer in enumerate(spec.model):
+        names = {inner.name for inner in walk_layers([layer])}
+        if "Embedding" in names:
+            return index
+        if layer.name not in PASSING:
+            return None
+    return None
+
+
+def embedding_problems(spec: Experiment, numbers: Sequence[str]) -> Iterator[IncompatibleSpec]:
+    """Steps and columns that give an `Embedding` other numbers than codes.
+
+    Args:
+        spec: the experiment.
+        numbers: the columns of numbers in a table with columns of codes.
+    """
+    if (index := embedded(spec)) is None:
+        return
+    for number, step in enumerate(spec.dataset.prepare):
+        if step.standardizes:
+            message = (
+                f"{step.step} makes the codes that the Embedding in model[{index}] looks up numbers "
+                "around 0; leave it out"
+            )
+            yield IncompatibleSpec("NN123", ("dataset", "prepare", number), message)
+    # Layers such as Cropping1D choose the columns.
+    if any(layer.name.startswith("Cropping") for layer in walk_layers([*spec.model])):
+        return
+    for name in (name for name in numbers if name not in getattr(spec.dataset, "types", {})):
+        message = (
+            f"the Embedding looks up codes, and column {quote(name)} holds numbers: leave it out of "
+            f"features, or write types: {{{name}: category}}, or number to look it up as it is"
+        )
+        yield IncompatibleSpec("NN123", ("model", index), message)
 
 
 def check_words(spec: Experiment, highest: int) -> None:

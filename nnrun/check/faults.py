@@ -7,7 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from nnrun.check import lint, model, training
-from nnrun.check.context import SpecContext, check_memory, check_words, spec_context, split_problems
+from nnrun.check.context import (
+    SpecContext,
+    check_memory,
+    check_words,
+    embedding_problems,
+    spec_context,
+    split_problems,
+)
 from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import labels
@@ -91,6 +98,7 @@ def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
             check_memory(context.spec, profile.train, context.input_shape)
     except IncompatibleSpec as problem:
         yield problem
+    yield from embedding_problems(context.spec, profile.numbers)
 
 
 def _output_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -9,7 +10,7 @@ from itertools import pairwise, starmap
 from pathlib import Path
 
 from nnrun.check import user_data
-from nnrun.check.context import SpecContext, held_out
+from nnrun.check.context import SpecContext, embedded, held_out
 from nnrun.check.training import CALLBACKS, better_mode, validated
 from nnrun.spec import catalogue, component, labels, profile
 from nnrun.spec.component import Component
@@ -45,6 +46,8 @@ PROBABILITY_METRICS = frozenset(
     "BinaryIoU BinaryCrossentropy".split()
 )
 MAX_PIXEL = 5.0  # initial weights suit inputs up to about this value
+PIXEL_FACTOR = 2  # by which the range of a layer may exceed the pixels
+LARGE_TARGET = 1000.0  # values that a model reaches only after many steps
 MAX_CLASSES_PER_UNIT = 4
 # The learning rate from which an optimizer, by its name in Keras, learns nothing.
 MAX_LEARNING_RATES = {
@@ -134,7 +137,8 @@ def _pixels_not_scaled(context: SpecContext) -> Warnings:
 
 @rule("NN204", key=True)
 def _columns_of_different_scale(context: SpecContext) -> Warnings:
-    if context.profile.uneven and not _is_normalized(context):
+    is_scaled = _is_normalized(context) or embedded(context.spec) is not None
+    if context.profile.uneven and not is_scaled:
         message = f"the columns of {context.profile.name} differ much in scale; add standardize"
         yield _prepare_path(context), message
 
@@ -380,6 +384,56 @@ def _unused_images(context: SpecContext) -> Warnings:
             yield ("dataset", key), f"{message}; move it into the folder of its class"
 
 
+@rule("NN232")
+def _large_targets(context: SpecContext) -> Warnings:
+    yield from _large_target_warnings(context, context.profile.scale)
+
+
+def large_targets(context: SpecContext, scale: float) -> list[Problem]:
+    """The warning about large values to predict, whose root mean square is known from the rows."""
+    found = _large_target_warnings(context, scale)
+    return [Problem("NN232", path, message) for path, message in found]
+
+
+def _large_target_warnings(context: SpecContext, scale: float) -> Warnings:
+    last = labels.last_with_units(context.spec.model)
+    rescaled = any(layer.name == "Rescaling" for layer in context.spec.model[last + 1 :])
+    exponential = context.spec.model[last].arguments.get("activation") == "exponential"
+    if scale >= LARGE_TARGET and not (rescaled or exponential):
+        message = (
+            f"the values of {context.profile.target} are about {scale:,.0f}, and a new model puts "
+            f"out about 1; end it with Rescaling: {power_of_ten(scale)}, or divide the values"
+        )
+        yield ("model", last), message
+
+
+@rule("NN233")
+def _other_pixels_than_augmented(context: SpecContext) -> Warnings:
+    if context.profile.kind != "images":
+        return
+    standardized = any(step.standardizes for step in context.spec.dataset.prepare)
+    for index, layer in enumerate(context.spec.model):
+        accepted = catalogue.arguments("layers", layer.name)
+        if "value_range" not in accepted:
+            continue
+        limits = layer.arguments.get("value_range", accepted["value_range"].default)
+        largest = 1.0 if standardized else _largest_pixel(context, until=index)
+        if isinstance(limits, list | tuple) and limits[-1] > PIXEL_FACTOR * largest:
+            message = f"takes pixels up to {limits[-1]:,}, but gets numbers up to {largest:,.3g}"
+            yield (
+                ("model", index),
+                f"{layer.name} {message}; write value_range: [0, {largest:,.3g}]",
+            )
+
+
+@rule("NN234")
+def _mixed_without_labels(context: SpecContext) -> Warnings:
+    for index, layer in enumerate(context.spec.model):
+        if layer.name in ("MixUp", "CutMix"):
+            message = f"{layer.name} mixes images of different classes, but not their labels"
+            yield ("model", index), f"{message}; leave it out, or use RandAugment"
+
+
 def _output_activation(model: Sequence[Component]) -> tuple[int, str | None] | None:
     """The index of the layer that shapes the output and its activation; None if unknown."""
     for index, layer in reversed([*enumerate(model)]):
@@ -404,12 +458,17 @@ def _is_normalized(context: SpecContext) -> bool:
     return bool(names) and names[0] in NORMALIZATIONS
 
 
-def _largest_pixel(context: SpecContext) -> float:
-    """The largest pixel in the input of the first layer with weights."""
+def power_of_ten(scale: float) -> int:
+    """The power of ten below a scale."""
+    return int(10 ** math.floor(math.log10(scale)))
+
+
+def _largest_pixel(context: SpecContext, until: int | None = None) -> float:
+    """The largest pixel in the input of the first layer with weights, or of layer `until`."""
     largest = float(context.profile.highest)
     for step in context.spec.dataset.prepare:
         largest = step.largest_after(largest)
-    for layer in context.spec.model:
+    for layer in context.spec.model[:until]:
         if layer.name == "Rescaling":
             scale, offset = (layer.arguments.get(name, 0) for name in ("scale", "offset"))
             largest = abs(largest * scale + offset) if isinstance(scale, int | float) else 1.0

@@ -217,6 +217,8 @@ def _from_table(data: Path, target: str | None, path: Path) -> Draft:
 
 def _adapted_to_table(table: Table, target: str, data: Path, path: Path) -> Draft:
     """A spec for the features of a table."""
+    from nnrun.check.lint import LARGE_TARGET, power_of_ten
+
     column = table.columns[target]
     classes, is_binary = column.categories or (), _is_binary(column)
     if len(classes) == 1:
@@ -236,6 +238,11 @@ def _adapted_to_table(table: Table, target: str, data: Path, path: Path) -> Draf
         raise CommandError(f"{data.name} has no column to predict {quote(target)} from")
     outputs = 2 if is_binary else len(classes) or 1
     raw = _adapted("cars" if outputs == 1 else "flowers", data, path, outputs=outputs)
+    if (values := column.numbers) is not None and outputs == 1:
+        scale = float((values**2).mean()) ** 0.5
+        raw["model"] += (
+            [{"Rescaling": {"scale": power_of_ten(scale)}}] if scale >= LARGE_TARGET else []
+        )
     has_gaps = any(len(others[name].missing) for name in features)
     raw["dataset"]["target"] = target
     if is_binary:

@@ -29,6 +29,12 @@ def groups(columns: Sequence[Column]) -> list[range]:
     return [place for column, place in _places(columns) if column.categories]
 
 
+def numbers(columns: Sequence[Column]) -> tuple[str, ...]:
+    """The columns of numbers in a table with columns of codes; none in other tables."""
+    has_codes = any(column.first is not None for column in columns)
+    return tuple(column.name for column in columns if has_codes and not column.categories)
+
+
 def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
     """Each column with the range of its encoded columns."""
     ends = np.cumsum([0, *(len(_encoded_names(column)) for column in columns)]).tolist()

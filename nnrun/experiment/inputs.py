@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnrun.check import lint, spec_context, training
-from nnrun.check.context import check_memory
+from nnrun.check.context import check_memory, embedding_problems
 from nnrun.data import checks, columns, datasets, preprocessing
 from nnrun.data.labels import encode, sample_weights
 from nnrun.data.preprocessing import Preparation
@@ -110,6 +110,8 @@ def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
         raise problem
     checks.check_numbers(dataset, missing=any(s.fills_missing for s in spec.dataset.prepare))
     checks.check_word_indices(dataset, spec)
+    for problem in embedding_problems(spec, columns.numbers(dataset.columns)):
+        raise problem
     digest = datasets.digest(dataset)
     seconds = time.perf_counter() - began
     return RawData(spec=spec, dataset=dataset, digest=digest, seconds=seconds)
@@ -142,7 +144,11 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     table: list[str] = []
     # The process that cross-validates reports what concerns all folds.
     if not fold.number:
-        warnings = [*lint.findings(spec_context(spec)), *warnings]
+        context = spec_context(spec)
+        warnings = [*lint.findings(context), *warnings]
+        if context.profile.open and not dataset.classes:
+            scale = float(np.sqrt(np.mean(np.square(dataset.train.y))))
+            warnings += lint.large_targets(context, scale)
         table = [columns.described(dataset)] if dataset.columns else []
     return PreparedData(
         spec=spec,

@@ -5,6 +5,7 @@ The numbers of published data are compared with the rows by a test.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -184,7 +185,8 @@ class Table(TableFile):
         try:
             table = self.sample(Path(self.path))
             target = table.columns[self.target]
-            columns = [table.columns[name] for name in self.feature_names(table)]
+            names = self.feature_names(table)
+            columns = [table.columns[name] for name in names]
         except (ImportError, OSError, ValueError, KeyError):
             return unknown
         if table.is_sample:
@@ -198,6 +200,8 @@ class Table(TableFile):
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
+        has_codes = not one_hot and any(column.categories for column in columns)
+        numbers = [name for name in names if not table.columns[name].categories]
         return replace(
             unknown,
             train=train,
@@ -205,9 +209,18 @@ class Table(TableFile):
             shape=(width,),
             classes=range(len(self.class_names(target))),
             names=self.class_names(target),
+            numbers=tuple(numbers) if has_codes else (),
+            scale=0.0 if self.class_names(target) else _root_mean_square(target),
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
+
+
+def _root_mean_square(column: tables.Column) -> float:
+    if column.numbers is None or not len(column.numbers):
+        return 0.0
+    scale = float((column.numbers**2).mean()) ** 0.5
+    return scale if math.isfinite(scale) else 0.0
 
 
 class Csv(Table, CsvFormat):
@@ -402,7 +415,8 @@ class CaliforniaHousing(DatasetBase):
         rows = 20_640 if self.version == "large" else 600
         train, test = split_in_order(rows, self.test_split)
         target = "median price in $"
-        return Profile(self.name, "table", train, test, (8,), target=target, uneven=True)
+        facts = Profile(self.name, "table", train, test, (8,), target=target, uneven=True)
+        return replace(facts, scale=200_000.0)
 
 
 class Mnist(DatasetBase):

@@ -304,9 +304,12 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
     loss, classes = training.loss, len(dataset.classes)
     family = loss_family(loss.name)
     if not classes and family != "other":
+        # `task` is an argument of user data.
+        may_have_classes = getattr(spec.dataset, "task", "regression") is None
+        hint = "write task: classification in dataset, or " if may_have_classes else ""
         message = (
             f"{loss.name} needs classes, but {dataset.name} has a number per row "
-            f"({dataset.target}); use a loss such as mse"
+            f"({dataset.target}); {hint}use a loss such as mse"
         )
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
         return

@@ -123,6 +123,8 @@ class Profile:
         names: of the classes; empty where they are not known before the rows are read.
         target: meaning of a label.
         highest: the largest pixel, or the largest word index of a dataset of words.
+        numbers: the columns of numbers beside columns of codes.
+        scale: root mean square of the values to predict.
         uneven: whether some column varies ten times as much as another.
         open: whether shape and classes are known only after reading the rows.
     """
@@ -135,6 +137,8 @@ class Profile:
     classes: Sequence[int] = range(0)
     target: str = "class"
     highest: int = 255
+    numbers: tuple[str, ...] = ()
+    scale: float = 0.0
     uneven: bool = False
     open: bool = False
     names: tuple[str, ...] = ()

@@ -36,6 +36,65 @@ validation: {holdout: {size: 10000, take: first}}
 """
 
 
+CODES = """\
+dataset: {name: csv, path: d.csv, target: price, features: [city, age], categories: codes}
+model: [Embedding: {input_dim: 9, output_dim: 4}, Flatten, Dense: 1]
+training: {optimizer: adam, loss: mse, epochs: 2}
+validation: {holdout: {size: 0.2}}
+"""
+PIECES = (
+    "Branches: {paths: [[Reshape: [2, 1], Cropping1D: [0, 1], Flatten, Embedding: {input_dim: 9, "
+    "output_dim: 4}, Flatten], [Reshape: [2, 1], Cropping1D: [1, 0], Flatten]]}"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("codes}", "codes, types: {age: drop}, prepare: [standardize]}", "dataset.prepare[0]: "
+         "standardize makes the codes that the Embedding in model[0] looks up numbers around 0; leave "
+         "it out"),
+        ("[Embed", "[Flatten, Embed", "model[1]: the Embedding looks up codes, and column 'age' holds "
+         "numbers: leave it out of features, or write types: {age: category}, or number to look it "
+         "up as it is"),
+        ("codes}", "codes, types: {age: drop}}", None),
+        ("codes}", "codes, types: {age: number}}", None),
+        ("city, age]", "city]", None),
+        ("city, age], categories: codes", "city, age, size], categories: codes, types: {age: number, "
+         "size: number}", None),
+        ("Embedding: {input_dim: 9, output_dim: 4}", PIECES, None),
+        ("Embedding: {input_dim: 9, output_dim: 4}, Flatten", "Dense: {units: 8, activation: relu}", None),
+    ],
+)  # fmt: skip
+def test_an_embedding_gets_codes_only(old, new, expected, faults, tmp_path):
+    """Rounded, standardized codes make most categories the same; NN204 must not advise it."""
+    rows = "".join(f"{'abc'[i % 3]},{i % 50},{i % 9 * 1000},{i % 7}\n" for i in range(60))
+    (tmp_path / "d.csv").write_text(f"city,age,size,price\n{rows}")
+    found = faults(CODES.replace(old, new))
+
+    assert [f"{fault.code} {fault.path}: {fault.message}" for fault in found] == (
+        [f"NN123 {expected}"] if expected else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "hint"),
+    [("", "write task: classification in dataset, or "), (", task: regression", "")],
+)
+def test_a_target_of_0_and_1_may_be_classes(task, hint, faults, tmp_path):
+    (tmp_path / "d.csv").write_text("a,y\n" + "1.5,0\n2.5,1\n" * 20)
+    [fault] = faults(
+        f"dataset: {{name: csv, path: d.csv, target: y{task}}}\n"
+        "model: [Dense: {units: 1, activation: sigmoid}]\n"
+        "training: {optimizer: adam, loss: binary_crossentropy, epochs: 2}\n"
+    )
+
+    assert fault.message == (
+        f"binary_crossentropy needs classes, but csv has a number per row (y); {hint}use a loss such "
+        "as mse"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "old", "new", "expected"),
     [

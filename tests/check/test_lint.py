@@ -44,6 +44,12 @@ model:
 training: {optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}
 validation: {holdout: {size: 0.2}}
 """
+AUGMENTED = """\
+dataset: {name: cifar10, prepare: [rescale]}
+model: [%s, Flatten, Dense: {units: 10, activation: softmax}]
+training: {optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}
+validation: {holdout: {size: 0.2}}
+"""
 PICTURES = f"""\
 dataset:
   {{name: images, image_size: [8, 8], prepare: [rescale], path: {specs.shipped_folder()}/own/data/digits}}
@@ -140,6 +146,12 @@ CASES = {
         replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: numbered.csv, target: y,")),
         replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: numbered.csv, target: y, types: {id: drop},")),
     ),
+    "NN232": (
+        replaced(BOSTON, ("boston_housing", "california_housing")),
+        replaced(BOSTON, ("boston_housing", "california_housing"), ("Dense: 1\n", "Dense: 1\n  - Rescaling: 100000\n")),
+    ),
+    "NN233": (AUGMENTED % "RandomBrightness: 0.2", AUGMENTED % "RandomBrightness: {factor: 0.2, value_range: [0, 1]}"),
+    "NN234": (AUGMENTED % "MixUp", AUGMENTED % "{RandomFlip: {mode: horizontal}}"),
 }  # fmt: skip
 # Warnings about rows, which only training reads.
 OF_ROWS = {"NN206", "NN221", "NN222", "NN223", "NN231"}

@@ -204,7 +204,7 @@ def test_a_valid_table_is_accepted(data, folder, faults):
         (
             TABLE.replace("loss: mse", "loss: sparse_categorical_crossentropy"),
             "sparse_categorical_crossentropy needs classes, but csv has a number per row (mpg); "
-            "use a loss such as mse",
+            "write task: classification in dataset, or use a loss such as mse",
         ),
     ],
 )
