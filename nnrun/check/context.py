@@ -209,6 +209,25 @@ def embedding_problems(spec: Experiment, numbers: Sequence[str]) -> Iterator[Inc
         yield IncompatibleSpec("NN123", ("model", index), message)
 
 
+def check_codes(spec: Experiment, highest: int) -> None:
+    """Refuses an `Embedding` without a row for each code of a table with `categories: codes`.
+
+    Args:
+        spec: its dataset and first layer are checked.
+        highest: the largest code in the data.
+
+    Raises:
+        IncompatibleSpec: with the place and a fix.
+    """
+    codes = getattr(spec.dataset, "categories", None) == "codes"
+    index = embedded(spec) or 0
+    layer = spec.model[index]
+    rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
+    if codes and isinstance(rows, int) and rows <= highest:
+        message = f"input_dim is {rows}, but the codes go up to {highest}; write {highest + 1}"
+        raise IncompatibleSpec("NN123", ("model", index), message)
+
+
 def check_words(spec: Experiment, highest: int) -> None:
     """Refuses word indices without a column of `multi_hot` or a row of an `Embedding`.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from nnrun.check import lint, model, training
 from nnrun.check.context import (
     SpecContext,
+    check_codes,
     check_memory,
     check_words,
     embedding_problems,
@@ -80,6 +81,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
         yield from context.trace.problems
         yield from _output_errors(context)
     yield from training.file_problems(spec.training.callbacks, own)
+    yield from training.package_problems(spec.training.callbacks)
     yield from training.optimizer_problems(spec.training)
     yield from training.monitor_problems(spec)
     yield from _class_errors(context)
@@ -94,6 +96,8 @@ def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
         # The words in rows that are chosen by length are unknown.
         if texts and (profile.train is not None or any(step.renumbers_words for step in steps)):
             check_words(context.spec, profile.highest)
+        if not profile.open:
+            check_codes(context.spec, profile.highest)
         if profile.train is not None and context.input_shape is not None:
             check_memory(context.spec, profile.train, context.input_shape)
     except IncompatibleSpec as problem:

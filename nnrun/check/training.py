@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import PurePath
 
 from nnrun.errors import IncompatibleSpec
@@ -22,6 +23,23 @@ CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 # Gates that are not metrics.
 RUN_FACTS = ("seconds", "epochs", "best_epoch", "parameters", "model_bytes")
 MAX_CLASSES = 6  # class names that a message lists
+
+
+# Packages that some callbacks import only when called, with the name to install.
+_PACKAGES = {
+    "OrbaxCheckpoint": ("orbax", "orbax-checkpoint"),
+    "RemoteMonitor": ("requests", "requests"),
+    "TensorBoard": ("tensorboard", "'nnrun[tensorboard]'"),
+}
+
+
+def package_problems(callbacks: Sequence[Component]) -> Iterator[IncompatibleSpec]:
+    """Callbacks whose package is not installed."""
+    for index, callback in enumerate(callbacks):
+        module, requirement = _PACKAGES.get(callback.name, ("nnrun", ""))
+        if find_spec(module) is None:
+            reason = f"needs a package that is not installed: pip install {requirement}"
+            yield IncompatibleSpec("NN114", (*CALLBACKS, index), f"{callback.name}: {reason}")
 
 
 def file_problems(

@@ -6,14 +6,13 @@ Images are not read, and of large tables only the first rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import profile
 from nnrun.spec.csv_format import ENDINGS, has_csv_name
-from nnrun.spec.dataset import PATHS, Csv, DatasetBase, Images, Table, Text, UserData
+from nnrun.spec.dataset import PATHS, Csv, DatasetBase, Images, Npz, Table, Text, UserData
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath
@@ -70,10 +69,17 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
         yield from _image_problems(dataset, key, path)
     elif isinstance(dataset, Text):
         yield from _text_problems(dataset, key, path)
+    elif isinstance(dataset, Npz):
+        from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
+
+        if key == PATHS[0]:
+            arrays.class_count(dataset.parts()[0].read("y"), dataset.task)
     elif isinstance(dataset, Table):
-        # Without the extra, `train` says how to install it.
-        with suppress(ImportError):
+        try:
             yield from _table_problems(dataset, key, path)
+        except ImportError:
+            message = "needs the extra `parquet`: pip install 'nnrun[parquet]'"
+            yield ("dataset", "name"), message
 
 
 def _image_problems(dataset: Images, key: str, path: Path) -> Messages:

@@ -119,7 +119,7 @@ def _verdict(result: Checked) -> str:
     trace = result.context.trace if result.context else None
     word = _count(len(result.faults), "warning") if result.faults else "fine"
     if trace is None:
-        return word
+        return f"{word}, shapes not checked"
     if trace.parameters is None:
         return f"{word}, shapes from model[{trace.unchecked}] on not checked"
     return f"{word}, {trace.parameters:,} parameters"

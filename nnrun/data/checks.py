@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nnrun.check.context import check_words
+from nnrun.check.context import check_codes, check_words
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem
@@ -71,6 +71,8 @@ def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
     texts = [x for x in (dataset.train.x, dataset.test.x) if isinstance(x, Sequences)]
     if texts:
         check_words(spec, max(int(x.values.max(initial=0)) for x in texts))
+    codes = [len(c.categories or ()) + c.first for c in dataset.columns if c.first is not None]
+    check_codes(spec, max(codes, default=0) - 1)
 
 
 def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,9 +150,19 @@ def rows(path: Path, *, test: bool = False) -> tuple[Rows, ...]:
     parts = tuple(_rows(path, found, suffix) for suffix in suffixes)
     # As read, as float64, and once more when they are split.
     check_memory(sum(part.x.bytes + 2 * 8 * math.prod(part.x.shape) for part in parts))
-    if len({part.x.shape[1:] for part in parts}) > 1:
-        raise ValueError("training rows and test rows differ in shape")
+    check_shapes(parts)
     return parts
+
+
+def check_shapes(parts: Sequence[Rows]) -> None:
+    """Refuses test rows of another shape than the training rows.
+
+    Raises:
+        ValueError: with the shapes.
+    """
+    shapes = [str(part.x.shape[1:]) for part in parts]
+    if len({*shapes}) > 1:
+        raise ValueError(f"training rows and test rows differ in shape: {' and '.join(shapes)}")
 
 
 def _rows(path: Path, found: Mapping[str, Header], suffix: str) -> Rows:

@@ -21,7 +21,7 @@ from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in
 from nnrun.spec.tree import Node, mapping
 
 if TYPE_CHECKING:
-    from nnrun.spec import tables
+    from nnrun.spec import arrays, tables
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 # The range of seeds of all random generators in use.
@@ -202,6 +202,7 @@ class Table(TableFile):
         ranges = [column.range for column in columns if column.categories is None]
         has_codes = not one_hot and any(column.categories for column in columns)
         numbers = [name for name in names if not table.columns[name].categories]
+        codes = 0 if one_hot else sum(len(column.categories or ()) for column in columns)
         return replace(
             unknown,
             train=train,
@@ -211,6 +212,7 @@ class Table(TableFile):
             names=self.class_names(target),
             numbers=tuple(numbers) if has_codes else (),
             scale=0.0 if self.class_names(target) else _root_mean_square(target),
+            highest=codes - 1 if codes else unknown.highest,
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
@@ -253,10 +255,40 @@ class Npz(UserData):
     """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
 
     loader = "npz"
-    facts = Profile("npz", "table", None, None, None, open=True)
     name: Literal["npz"]
     task: Literal["classification", "regression"] | None = None
     """By default whole numbers are classes and others are values."""
+
+    def parts(self) -> tuple[arrays.Rows, ...]:
+        """The rows for training and for testing, or all; only the headers are read.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: it holds no such rows; with the reason.
+        """
+        from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
+
+        parts = arrays.rows(Path(self.path))
+        if self.test is None:
+            return parts
+        parts = (parts[0], *arrays.rows(Path(self.test), test=True))
+        arrays.check_shapes(parts)
+        return parts
+
+    def profile(self) -> Profile:
+        """From the headers and the labels; open if they cannot be read, which a check reports."""
+        from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
+
+        unknown = Profile("npz", "table", None, None, None, open=True)
+        try:
+            parts = self.parts()
+            classes = arrays.class_count(parts[0].read("y"), self.task)
+        except (OSError, ValueError):
+            return unknown
+        rows = [part.x.shape[0] for part in parts]
+        train, test = rows if len(rows) > 1 else split_at_random(rows[0], self.test_split)
+        shape, names = parts[0].x.shape[1:], tuple(map(str, range(classes)))
+        return Profile("npz", "table", train, test, shape, range(classes), names=names)
 
 
 class Text(TableFile, CsvFormat):

@@ -7,22 +7,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import keras
 
-from nnrun.check.training import files, is_file
+from nnrun.check.training import files, is_file, package_problems
 from nnrun.errors import IncompatibleSpec
 from nnrun.models.components import instantiate, reason
 from nnrun.spec.component import Component
-
-# Packages that some callbacks import only when called, with the name to install.
-_PACKAGES = {
-    "OrbaxCheckpoint": ("orbax", "orbax-checkpoint"),
-    "RemoteMonitor": ("requests", "requests"),
-    "TensorBoard": ("tensorboard", "'nnrun[tensorboard]'"),
-}
 
 
 def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:
@@ -35,6 +27,8 @@ def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks
     Raises:
         IncompatibleSpec: Keras refuses an argument, or a callback's package is not installed.
     """
+    for problem in package_problems(components):
+        raise problem
     return [_build(index, component, folder) for index, component in enumerate(components)]
 
 
@@ -45,10 +39,7 @@ def _build(index: int, component: Component, folder: Path) -> keras.callbacks.Ca
     }
     if component.name == "TensorBoard":
         arguments.setdefault("log_dir", str(folder / "tensorboard"))
-    module, requirement = _PACKAGES.get(component.name, ("keras", "keras"))
     try:
-        if find_spec(module) is None:
-            raise ImportError(f"needs a package that is not installed: pip install {requirement}")
         callback = instantiate("callbacks", Component(name=component.name, arguments=arguments))
     except (TypeError, ValueError, ImportError) as error:
         message = f"{component.name}: {reason(error)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 IMAGES = """\
@@ -221,10 +222,58 @@ validation: {holdout: {size: 0.2, stratify: true}, kfold: {folds: 3, shuffle: tr
 """
 
 
-def test_files_that_only_training_reads_are_not_checked(folder, faults):
+@pytest.mark.parametrize(
+    ("arrays", "key", "expected"),
+    [
+        (None, "dataset.path", "rows.npz: is no archive of plain arrays: File is not a zip file"),
+        ({"x": np.ones((9, 2))}, "dataset.path",
+         "rows.npz: must hold the arrays x_train, y_train, x_test, y_test, or x and y; there are x"),
+        ({"x": np.ones((9, 2)), "y": np.arange(9) - 1}, "dataset.path",
+         "rows.npz: classes are whole numbers from 0"),
+        ({"x": np.ones((9, 2, 2)), "y": np.arange(9) % 3}, "model[0]",
+         "the output has shape (2, 3) per row, but a label is one number; a Flatten or pooling "
+         "layer may be missing"),
+        ({"x": np.ones((9, 2)), "y": np.arange(9) % 4}, "model[0]",
+         "the model has 3 outputs, but npz has 4 classes: units must be 4"),
+        ({"x": np.ones((9, 2)), "y": np.arange(9) / 2}, "training.loss",
+         "sparse_categorical_crossentropy needs classes, but npz has a number per row (class); write "
+         "task: classification in dataset, or use a loss such as mse"),
+    ],
+)  # fmt: skip
+def test_arrays_are_checked_by_their_headers_and_labels(arrays, key, expected, folder, faults):
+    """The rows themselves are read by training only."""
     (folder / "rows.npz").write_bytes(b"PK")
+    if arrays:
+        np.savez(folder / "rows.npz", **arrays)
+    spec = ARRAYS.replace(", class_weight: {7: 2}", "").split("validation:")[0]
 
-    assert faults(ARRAYS) == []
+    assert [(fault.path, fault.message) for fault in faults(spec)][:1] == [(key, expected)]
+
+
+def test_an_embedding_needs_a_row_for_each_code(folder, faults):
+    """TensorFlow would read beyond the table of the layer, or end in an error."""
+    spec = """\
+dataset: {name: csv, path: c.csv, target: kind, categories: codes}
+model: [Embedding: {input_dim: 6, output_dim: 2}, Flatten, Dense: {units: 1, activation: sigmoid}]
+training: {optimizer: adam, loss: binary_crossentropy, epochs: 2}
+"""
+    rows = "".join(f"{'rgb'[row % 3]},{'wxyz'[row % 4]},{'ny'[row % 2]}\n" for row in range(60))
+    (folder / "c.csv").write_text(f"colour,place,kind\n{rows}", "utf-8")
+
+    [fault] = faults(spec)
+    assert fault.message == "input_dim is 6, but the codes go up to 6; write 7"
+    assert all(fault.is_warning for fault in faults(spec.replace("input_dim: 6", "input_dim: 7")))
+
+
+def test_a_package_that_is_missing_is_named(folder, faults, monkeypatch):
+    """Training would say so only after the data are read."""
+    monkeypatch.setattr("nnrun.check.training.find_spec", lambda name: None)
+    (folder / "rows.npz").write_bytes(b"")
+    np.savez(folder / "rows.npz", x=np.ones((9, 2)), y=np.arange(9) % 3)
+    spec = ARRAYS.replace(", class_weight: {7: 2}", ", callbacks: [TensorBoard]")
+
+    message = "TensorBoard: needs a package that is not installed: pip install 'nnrun[tensorboard]'"
+    assert message in [fault.message for fault in faults(spec.split("validation:")[0])]
 
 
 def test_class_weights_may_use_names_that_are_numbers(folder, faults):

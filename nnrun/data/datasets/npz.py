@@ -20,11 +20,12 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     Whole numbers from 0 are classes, other numbers are values to predict.
     """
     path = Path(spec.path)
-    parts = _read(path)
-    if spec.test is not None:
-        parts = [parts[0], *_read(Path(spec.test), test=True)]
     try:
+        parts = [(_floats(rows.read("x")), rows.read("y")) for rows in spec.parts()]
         count = arrays.class_count(parts[0][1], spec.task)
+    except OSError as error:
+        location = error.filename or path
+        raise DataError(f"{location}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     classes = tuple(map(str, range(count)))
@@ -34,24 +35,12 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
         orders = [np.sort(rows) for rows in draw(y, spec, validation, classes=classes)]
         parts = [(x[rows], y[rows]) for rows in orders]
     (x_train, y_train), (x_test, y_test) = parts
-    if x_train.shape[1:] != x_test.shape[1:]:
-        raise DataError(f"{path}: training rows and test rows differ in shape")
     if classes and not {*np.unique(y_test).tolist()} <= {*range(count)}:
         raise DataError(f"{path}: the test rows have classes that the training rows lack")
     dtype = np.int64 if classes else np.float64
     train = Split(x_train, y_train.astype(dtype), orders[0])
     test = Split(x_test, y_test.astype(dtype), orders[1])
     return Dataset(spec.name, train, test, classes=classes)
-
-
-def _read(path: Path, *, test: bool = False) -> list[tuple[Array, Array]]:
-    """The arrays `x` and `y` of training and test rows, or of all rows."""
-    try:
-        return [(_floats(rows.read("x")), rows.read("y")) for rows in arrays.rows(path, test=test)]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
 
 
 def _floats(x: Array) -> Array:
