@@ -144,11 +144,7 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     table: list[str] = []
     # The process that cross-validates reports what concerns all folds.
     if not fold.number:
-        context = spec_context(spec)
-        warnings = [*lint.findings(context), *warnings]
-        if context.profile.open and not dataset.classes:
-            scale = float(np.sqrt(np.mean(np.square(dataset.train.y))))
-            warnings += lint.large_targets(context, scale)
+        warnings = [*spec_warnings(spec, dataset), *warnings]
         table = [columns.described(dataset)] if dataset.columns else []
     return PreparedData(
         spec=spec,
@@ -159,6 +155,16 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
         preparation=preparation,
         notices=(*table, *notice_lines(warnings, spec)),
     )
+
+
+def spec_warnings(spec: Experiment, dataset: Dataset) -> list[Problem]:
+    """The warnings of a spec, and those that need the rows."""
+    context = spec_context(spec)
+    warnings = lint.findings(context)
+    if context.profile.open and not dataset.classes:
+        scale = float(np.sqrt(np.mean(np.square(dataset.train.y, dtype=np.float64))))
+        warnings += lint.large_targets(context, scale)
+    return warnings
 
 
 def notice_lines(problems: Iterable[Problem], spec: Experiment) -> tuple[str, ...]:

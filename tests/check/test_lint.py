@@ -6,10 +6,13 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnrun.check import lint, spec_context
 from nnrun.cli import specs
+from nnrun.data import datasets
+from nnrun.experiment import inputs
 from nnrun.spec.codes import warnings
 from nnrun.spec.loading import load
 
@@ -254,3 +257,17 @@ def test_the_mistake_of_the_tutorial_is_explained(faults):
         "to the loss"
     )
     assert "2.3026" in warnings()["NN201"].symptom
+
+
+def test_large_values_in_an_archive_are_reported_once_they_are_read(tmp_path: Path) -> None:
+    """`check` does not read the values of arrays."""
+    x = np.arange(30.0)[:, None]
+    np.savez(tmp_path / "d.npz", x=x, y=x[:, 0] * 1e4)
+    dataset = f"{{name: npz, path: {tmp_path}/d.npz, prepare: [standardize]}}"
+    path = tmp_path / "s.yaml"
+    path.write_text(replaced(BOSTON, ("{name: boston_housing, prepare: [standardize]}", dataset)))
+    spec = load(path).experiment
+    found = inputs.spec_warnings(spec, datasets.load(spec.dataset))
+
+    assert [problem.code for problem in found] == ["NN232"]
+    assert "are about 170,233, " in found[0].message

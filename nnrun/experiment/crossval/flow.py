@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nnrun.check import lint, spec_context
 from nnrun.data import checks, splits
 from nnrun.errors import RunError
 from nnrun.executors.local import Worker, WorkerDied, WorkerPool
@@ -138,7 +137,7 @@ def final_spec(spec: Experiment, epochs: int) -> Experiment:
 def _notices(raw: RawData, folds: Sequence[Fold]) -> list[str]:
     """Warnings about spec, rows and folds."""
     spec, dataset = raw.spec, raw.dataset
-    warnings = [*lint.findings(spec_context(spec)), *checks.fold_notices(dataset, folds)]
+    warnings = [*inputs.spec_warnings(spec, dataset), *checks.fold_notices(dataset, folds)]
     notices = list(inputs.notice_lines(warnings, spec))
     for callback in spec.training.callbacks:
         monitor = catalogue.monitored_metric(callback) or ""
