@@ -44,6 +44,9 @@ class Evaluator:
 
     def traced_metrics(self, rows: Rows) -> PolymorphicFunction:
         """The function of `rows.tensors` and indices, int32, that computes them as tensors."""
+        if "metrics" not in self._traced:
+            # Keras builds metrics in their first step, and resets only those that are built.
+            self.model.test_step(batch(self.preparation, rows.tensors, tf.constant([0])))
         return self._trace("metrics", self._metrics, rows)
 
     def outputs(self, rows: Rows, indices: Array) -> Array:

@@ -19,7 +19,7 @@ from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
-from nnrun.training.rows import resident
+from nnrun.training.rows import Rows, resident
 from nnrun.types import Array
 
 ROWS = 1500  # more than are evaluated at once
@@ -203,17 +203,22 @@ def training(model: str) -> Training:
     return Training.model_validate(content)
 
 
-@cache
-def evaluated(model: str) -> dict[str, float]:
-    """All metrics of a model that returns its input, as nnrun evaluates them."""
+def evaluator(model: str, given: Training) -> tuple[Evaluator, Rows]:
+    """Of a model that returns its input."""
     _, classes, y, output = MODELS[model]
-    given, units = training(model), output.shape[1]
+    units = output.shape[1]
     identity = build([Component(name="Activation", arguments={"activation": "linear"})], (units,))
     compile_model(identity, given)
     preparation = preprocessing.fit((), output, rows=np.arange(ROWS))
     encoded = encode(y, given, classes=classes, units=units)
-    rows = resident(preparation.store(output), encoded)
-    return Evaluator(identity, preparation).metrics(rows, np.arange(ROWS))
+    return Evaluator(identity, preparation), resident(preparation.store(output), encoded)
+
+
+@cache
+def evaluated(model: str) -> dict[str, float]:
+    """All metrics of a model, as nnrun evaluates them."""
+    evaluates, rows = evaluator(model, training(model))
+    return evaluates.metrics(rows, np.arange(ROWS))
 
 
 def expected(number: int, weights: Array | None) -> float:
@@ -263,3 +268,15 @@ def test_no_metric_of_these_cases_is_refused() -> None:
             model, "one column per class" if output.shape[1] > 1 else "one column of 0 and 1"
         )
         assert [*labels.metric_problems(training(model), kind, output.shape[1])] == []
+
+
+@pytest.mark.parametrize("name", ["Precision", "Recall", "AUC", "TruePositives", "F1Score"])
+def test_metrics_forget_the_rows_of_the_evaluation_before(name: str) -> None:
+    """Keras does not reset a metric that it has not built, such as the only one of a model."""
+    content = {"optimizer": "sgd", "loss": "binary_crossentropy", "metrics": [name], "epochs": 1}
+    evaluates, rows = evaluator("one unit", Training.model_validate(content))
+    some = np.arange(200)
+    alone = evaluates.metrics(rows, some)
+    evaluates.metrics(rows, np.arange(ROWS))
+
+    assert evaluates.metrics(rows, some) == alone
