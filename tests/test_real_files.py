@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn import metrics as sk
 
 HIDDEN = {"Dense": {"units": 8, "activation": "relu"}}
 REGRESSION = {"optimizer": "adam", "loss": "mse", "metrics": ["mae"], "epochs": 2}
@@ -52,6 +53,76 @@ def run(nnrun, tmp_path):
 def predictions(folder: Path) -> dict[str, np.ndarray]:
     with np.load(folder / "predictions.npz") as arrays:
         return dict(arrays)
+
+
+def imbalanced(path: Path, positive: str, negative: str) -> None:
+    """A table with a rare class that depends on the first column."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 3))
+    rare = rng.random(600) < 1 / (1 + np.exp(-(2 * x[:, 0] - 1.5)))
+    frame = pd.DataFrame(x, columns=list("abc"))
+    frame.assign(y=np.where(rare, positive, negative)).to_csv(path, index=False)
+
+
+def tested(folder: Path) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+    """The metrics of the test rows, and whether each is of class 1 and predicted so."""
+    arrays = predictions(folder)
+    metrics = json.loads((folder / "metrics.json").read_text())["test"]
+    return metrics, arrays["target"], (arrays["output"][:, -1] > 0.5).astype(int)
+
+
+def test_f1_of_one_unit_is_that_of_the_class(run, nnrun, tmp_path) -> None:
+    imbalanced(tmp_path / "d.csv", "yes", "no")
+    metrics = ["F1Score", {"FBetaScore": {"beta": 2.0}}, "Recall"]
+    optimizer = {"Adam": {"learning_rate": 0.02}}
+    training = {**BINARY, "metrics": metrics, "optimizer": optimizer, "epochs": 8}
+    folder = run("train", spec(tmp_path, {}, [HIDDEN, SIGMOID], training))
+
+    found, target, guess = tested(folder)
+
+    assert 0 < guess.mean() < 0.5
+    assert found["f1_score"] == pytest.approx(sk.f1_score(target, guess), abs=1e-4)
+    assert found["fbeta_score"] == pytest.approx(sk.fbeta_score(target, guess, beta=2), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"), [(SIGMOID, "binary_crossentropy"), (softmax(2), "categorical_crossentropy")]
+)
+def test_the_positive_class_is_chosen_and_named(run, nnrun, tmp_path, output, loss) -> None:
+    imbalanced(tmp_path / "d.csv", "fraud", "legit")
+    optimizer = {"Adam": {"learning_rate": 0.02}}
+    training = {**BINARY, "metrics": ["Precision", "Recall"], "loss": loss, "epochs": 8}
+    path = spec(
+        tmp_path, {"positive": "fraud"}, [HIDDEN, output], {**training, "optimizer": optimizer}
+    )
+    folder = run("train", path)
+
+    found, target, guess = tested(folder)
+    report = json.loads((folder / "classification_report.json").read_text())
+
+    assert target.mean() < 0.5
+    assert found["precision"] == pytest.approx(sk.precision_score(target, guess), abs=1e-4)
+    assert found["recall"] == pytest.approx(report["fraud"]["recall"], abs=1e-4)
+    assert report["positive class"] == "fraud"
+    assert "positive class: fraud" in nnrun("show", folder, cwd=tmp_path).stdout
+    path.write_text(path.read_text().replace("positive: fraud", "positive: farud"))
+    answer = nnrun("check", path, cwd=tmp_path)
+    assert "there is no class 'farud'; did you mean 'fraud'?" in answer.stdout + answer.stderr
+
+
+def test_weights_of_classes_that_are_numbers_go_by_name(run, nnrun, tmp_path) -> None:
+    """The class 1 is the first of 1 and 2, and there is no class 0."""
+    noise(60, "a").assign(y=[1, 2] * 30).to_csv(tmp_path / "d.csv", index=False)
+    training = {**BINARY, "class_weight": {1: 1.0, 2: 3.0}, "epochs": 1}
+    dataset = {"task": "classification", "positive": 1}
+    path = spec(tmp_path, dataset, [SIGMOID], training)
+    assert nnrun("check", path, cwd=tmp_path).returncode == 0
+    path.write_text(path.read_text().replace("1: 1.0", "0: 1.0"))
+
+    answer = nnrun("check", path, cwd=tmp_path)
+
+    assert answer.returncode == 2
+    assert "there is no class '0'; there are '1' and '2'" in answer.stdout + answer.stderr
 
 
 def noise(rows: int, *names: str) -> pd.DataFrame:

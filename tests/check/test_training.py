@@ -6,7 +6,12 @@ import re
 
 import pytest
 
-from nnrun.check.training import check_monitors, class_weight_problems, with_modes
+from nnrun.check.training import (
+    check_monitors,
+    class_weight_problems,
+    positive_problems,
+    with_modes,
+)
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
@@ -49,6 +54,7 @@ def test_callbacks_without_a_monitor_are_accepted() -> None:
 
 NAMES = ("ham", "spam")
 UNREAD = range(2)
+NUMBERS = ("5", "7")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +65,7 @@ UNREAD = range(2)
         ({}, NAMES),
         ({"spam": 2.0}, NAMES),
         ({"0": 1.0, "1": 2.0}, NAMES),
+        ({"5": 1.0, "7": 2.0}, NUMBERS),
         ({"eggs": 2.0}, UNREAD),  # names are unknown until the rows are read
     ],
 )
@@ -72,6 +79,7 @@ def test_classes_are_given_by_name_or_number(weight: object, classes: range) -> 
         ({"2": 1.0}, UNREAD, "there is no class 2; they are numbered from 0 to 1"),
         ({"span": 1.0}, NAMES, "there is no class 'span'; did you mean 'spam'?"),
         ({"eggs": 1.0}, NAMES, "there is no class 'eggs'; there are 'ham' and 'spam'"),
+        ({"1": 2.0}, NUMBERS, "there is no class '1'; there are '5' and '7'"),
         ("balanced", (), "weighs classes, but the labels are values"),
     ],
 )
@@ -109,3 +117,24 @@ def test_a_callback_gets_the_mode_of_its_metric(monitor, metric, mode):
 
     assert first.arguments.get("mode") == mode
     assert second == training.callbacks[1]
+
+
+@pytest.mark.parametrize(
+    ("positive", "classes", "message"),
+    [
+        ("spam", NAMES, ""),
+        ("1", NAMES, ""),
+        ("5", NUMBERS, ""),
+        ("eggs", UNREAD, ""),
+        ("1", NUMBERS, "there is no class '1'; there are '5' and '7'"),
+        ("span", NAMES, "there is no class 'span'; did you mean 'spam'?"),
+        ("a", ("a", "b", "c"), "chooses one of two classes, but there are 3"),
+        ("a", (), "chooses one of two classes, but the labels are values"),
+    ],
+)
+def test_the_positive_class_is_one_of_two(
+    positive: str, classes: tuple[str, ...], message: str
+) -> None:
+    messages = [problem.message for problem in positive_problems(positive, classes)]
+
+    assert messages == [message] * bool(message)

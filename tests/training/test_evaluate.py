@@ -99,6 +99,14 @@ def test_several_units_predict_the_class_of_the_highest_output() -> None:
     assert predicted_classes(OUTPUT, threshold=0.5).tolist() == [1, 0]
 
 
+def test_a_row_without_numbers_has_no_class() -> None:
+    assert predicted_classes(np.array([[np.nan], [0.9]]), threshold=0.5).tolist() == [-1, 1]
+    assert predicted_classes(np.array([[0.2, np.nan], [0.1, 0.9]]), threshold=0.5).tolist() == [
+        -1,
+        1,
+    ]
+
+
 def test_confidence_is_the_probability_of_the_predicted_class() -> None:
     """With one unit, also of class 0."""
     assert confidence(OUTPUT).tolist() == [0.5, 0.9]
@@ -122,6 +130,8 @@ def test_the_report_equals_scikit_learn() -> None:
     target, guess = np.array([0, 0, 2]), np.array([0, 2, 2])
     report = classification_report(target, guess, ("a", "b", "c"))
 
+    assert "positive class" not in report
+    assert classification_report(target // 2, guess // 2, ("a", "b"))["positive class"] == "b"
     assert report["a"]["recall"] == metrics.recall_score(target == 0, guess == 0)
     assert report["b"] == {"precision": 0, "recall": 0, "f1-score": 0, "support": 0}
 

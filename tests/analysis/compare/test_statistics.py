@@ -97,6 +97,27 @@ def test_interval_and_mcnemar_agree_with_scipy(rows: int) -> None:
     assert statistics.mcnemar(first, second) == pytest.approx(exact, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([0.1, 0.2], [0.3, 0.4]),  # the difference is the same in both rows, so p would be 0
+        ([0.1], [0.3]),
+        ([0.1, np.nan, 0.3], [0.2, 0.3, 0.5]),
+    ],
+)
+def test_rows_that_do_not_show_a_variance_cannot_be_tested(
+    first: list[float], second: list[float]
+) -> None:
+    assert statistics.of_rows(np.array(first), np.array(second)) is None
+
+
+def test_two_rows_do_not_make_a_difference_significant() -> None:
+    estimate = statistics.of_rows(np.array([0.1, 0.2]), np.array([0.3, 0.5]))
+
+    assert estimate.p == pytest.approx(stats.ttest_rel([0.1, 0.2], [0.3, 0.5]).pvalue)
+    assert estimate.p > 0.1
+
+
 def test_the_same_rows_give_the_same_interval() -> None:
     first, second = flags("1101110" * 30) * 1.0, flags("0101111" * 30) * 1.0
 

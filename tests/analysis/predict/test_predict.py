@@ -127,6 +127,22 @@ def test_rows_are_counted_as_in_python(
     assert [row["name"] for row in predict(run_of("iris").path, *options)] == [*map(str, rows)]
 
 
+def test_an_output_that_is_not_a_number_is_no_prediction(
+    run_of: RunOf, invoke: Invoke, predict: Predict, tmp_path: Path
+) -> None:
+    """Of two rows, one overflows."""
+    rows = [["species", *FLOWERS.split(",")], ["setosa", 1e308, 1, 1, 1], ["setosa", 5, 3, 1, 0.2]]
+    path, run = table(tmp_path / "f.csv", rows[0], rows[1:]), run_of("iris")
+    odd, usual = predict(run, path)
+    shown = invoke("predict", run.path, path)
+    evaluated = json.loads(invoke("evaluate", run.path, path, "--json").stdout)
+
+    assert (odd["prediction"], usual["prediction"]) == (None, "setosa")
+    assert "probability" not in odd
+    assert "1 of 2 rows have no prediction: the output is not a finite number" in shown.stderr
+    assert evaluated["metrics"] == {"accuracy": None, "loss": None}
+
+
 def test_columns_are_found_by_name(
     flowers: Dataset, run_of: RunOf, invoke: Invoke, predict: Predict, tmp_path: Path
 ) -> None:

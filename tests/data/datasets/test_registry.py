@@ -145,3 +145,15 @@ def test_heavy_packages_are_imported_late() -> None:
     heavy = {"keras", "tensorflow", "sklearn", "mlxtend", "pandas", "pooch"}
     assert not heavy & before
     assert not {"keras", "tensorflow"} & after
+
+
+def test_the_positive_class_is_class_1() -> None:
+    """The rows and their split stay the same."""
+    usual = datasets.load(spec("breast_cancer"))
+    swapped = datasets.load(spec("breast_cancer", positive="malignant"))
+
+    assert (usual.classes, swapped.classes) == (("malignant", "benign"), ("benign", "malignant"))
+    assert np.array_equal(swapped.train.y, 1 - usual.train.y)
+    assert np.array_equal(swapped.test.y, 1 - usual.test.y)
+    assert np.array_equal(swapped.test.x, usual.test.x)
+    assert datasets.load(spec("breast_cancer", positive="benign")).classes == usual.classes

@@ -73,6 +73,15 @@ def test_the_interval_is_wider_than_that_of_independent_experiments() -> None:
     assert spread["high"] > high
 
 
+def test_the_interval_ends_at_the_bounds_of_the_metric() -> None:
+    values = [0.9, 1.0, 1.0, 0.95]
+    [fold] = averages.spreads([{"f1": value} for value in values], FOUR, {"f1": (0, 1)}).values()
+    seeds = averages.over_seeds([0.01, 0.2], (0, 1))
+
+    assert averages.spread(values, FOUR)["high"] > 1 == fold["high"]
+    assert (seeds["low"], seeds["high"]) == (0, 1)
+
+
 def test_one_fold_has_no_standard_deviation() -> None:
     folds = [None, 2.0, None, None]
 
