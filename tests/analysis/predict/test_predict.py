@@ -131,9 +131,13 @@ def test_an_output_that_is_not_a_number_is_no_prediction(
     run_of: RunOf, invoke: Invoke, predict: Predict, tmp_path: Path
 ) -> None:
     """Of two rows, one overflows."""
-    rows = [["species", *FLOWERS.split(",")], ["setosa", 1e308, 1, 1, 1], ["setosa", 5, 3, 1, 0.2]]
+    rows = [
+        ["species", *FLOWERS.split(",")],
+        ["setosa", 2.4e38, 1e38, 3e38, 2.4e38],
+        ["setosa", 5, 3, 1, 0.2],
+    ]
     path, run = table(tmp_path / "f.csv", rows[0], rows[1:]), run_of("iris")
-    odd, usual = predict(run, path)
+    odd, usual = predict(run.path, path)
     shown = invoke("predict", run.path, path)
     evaluated = json.loads(invoke("evaluate", run.path, path, "--json").stdout)
 
