@@ -46,7 +46,8 @@ PROBABILITY_METRICS = frozenset(
     "BinaryIoU BinaryCrossentropy".split()
 )
 MAX_PIXEL = 5.0  # initial weights suit inputs up to about this value
-PIXEL_FACTOR = 2  # by which the range of a layer may exceed the pixels
+PIXEL_FACTOR = 2  # by which the range of a layer and that of the pixels may differ
+STANDARDIZED = 3.0  # the largest of most standardized values
 LARGE_TARGET = 1000.0  # values that a model reaches only after many steps
 MAX_CLASSES_PER_UNIT = 4
 # The learning rate from which an optimizer, by its name in Keras, learns nothing.
@@ -173,7 +174,8 @@ def _batch_normalization_of_single_rows(context: SpecContext) -> Warnings:
 @rule("NN216")
 def _bounded_output_for_regression(context: SpecContext) -> Warnings:
     output, target = _output_activation(context.spec.model), context.profile.target
-    if output and output[1] in BOUNDED_ACTIVATIONS and not context.profile.classes:
+    bounded = output and output[1] in BOUNDED_ACTIVATIONS
+    if output and bounded and not (context.profile.classes or context.profile.shares):
         message = f"{output[1]} is at most 1, but the model predicts the {target}; leave it out"
         yield ("model", output[0]), message
 
@@ -417,13 +419,16 @@ def _other_pixels_than_augmented(context: SpecContext) -> Warnings:
         if "value_range" not in accepted:
             continue
         limits = layer.arguments.get("value_range", accepted["value_range"].default)
-        largest = 1.0 if standardized else _largest_pixel(context, until=index)
-        if isinstance(limits, list | tuple) and limits[-1] > PIXEL_FACTOR * largest:
-            message = f"takes pixels up to {limits[-1]:,}, but gets numbers up to {largest:,.3g}"
-            yield (
-                ("model", index),
-                f"{layer.name} {message}; write value_range: [0, {largest:,.3g}]",
-            )
+        largest = STANDARDIZED if standardized else _largest_pixel(context, until=index)
+        if not isinstance(limits, list | tuple) or (
+            limits[-1] <= PIXEL_FACTOR * largest and largest <= PIXEL_FACTOR * limits[-1]
+        ):
+            continue
+        shifted = [x for x in context.spec.model[:index] if x.arguments.get("offset")]
+        lowest = -largest if standardized or shifted else 0
+        message = f"takes pixels up to {limits[-1]:g}, but gets numbers up to {largest:.3g}; write"
+        fix = f"value_range: [{lowest:.3g}, {largest:.3g}]"
+        yield ("model", index), f"{layer.name} {message} {fix}"
 
 
 @rule("NN234")

@@ -213,6 +213,7 @@ class Table(TableFile):
             numbers=tuple(numbers) if has_codes else (),
             scale=0.0 if self.class_names(target) else _root_mean_square(target),
             highest=codes - 1 if codes else unknown.highest,
+            shares=_are_shares(target),
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
@@ -223,6 +224,11 @@ def _root_mean_square(column: tables.Column) -> float:
         return 0.0
     scale = float((column.numbers**2).mean()) ** 0.5
     return scale if math.isfinite(scale) else 0.0
+
+
+def _are_shares(column: tables.Column) -> bool:
+    numbers = column.numbers
+    return numbers is not None and bool(len(numbers)) and 0 <= numbers.min() <= numbers.max() <= 1
 
 
 class Csv(Table, CsvFormat):

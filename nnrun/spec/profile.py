@@ -125,6 +125,7 @@ class Profile:
         highest: the largest pixel, or the largest word index of a dataset of words.
         numbers: the columns of numbers beside columns of codes.
         scale: root mean square of the values to predict.
+        shares: whether all values to predict lie between 0 and 1.
         uneven: whether some column varies ten times as much as another.
         open: whether shape and classes are known only after reading the rows.
     """
@@ -139,6 +140,7 @@ class Profile:
     highest: int = 255
     numbers: tuple[str, ...] = ()
     scale: float = 0.0
+    shares: bool = False
     uneven: bool = False
     open: bool = False
     names: tuple[str, ...] = ()

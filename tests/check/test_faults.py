@@ -77,6 +77,19 @@ def test_an_embedding_gets_codes_only(old, new, expected, faults, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("highest", "codes"), [("1", []), ("1.5", ["NN216"])])
+def test_a_sigmoid_may_predict_shares(highest, codes, faults, tmp_path):
+    (tmp_path / "d.csv").write_text(f"a,y\n2.5,{highest}\n" + "1.5,0\n2.5,0.5\n" * 20)
+    found = faults(
+        "dataset: {name: csv, path: d.csv, target: y}\n"
+        "model: [Dense: {units: 1, activation: sigmoid}]\n"
+        "training: {optimizer: adam, loss: mse, epochs: 2, batch_size: 8}\n"
+        "validation: {holdout: {size: 0.2}}\n"
+    )
+
+    assert [fault.code for fault in found] == codes
+
+
 @pytest.mark.parametrize(
     ("task", "hint"),
     [("", "write task: classification in dataset, or "), (", task: regression", "")],

@@ -230,6 +230,26 @@ GATED = f"{DIGITS}expect: {{%s}}\n"
         (PIXELS % f"{LINEAR_CONV}, BatchNormalization, ReLU", []),
         (PIXELS % f"Dropout: 0.1, BatchNormalization, {CONV}", []),
         (CIFAR10, []),
+        (AUGMENTED % "RandomContrast: {factor: 0.2, value_range: [0, 1]}", []),
+        (AUGMENTED % "Rescaling: {scale: 2, offset: -1}, RandomBrightness: 0.2", ["NN233"]),
+        (
+            AUGMENTED
+            % "RandomFlip, RandomBrightness: 0.2, Rescaling: 1".replace(
+                "Flip", "Flip: {mode: horizontal}"
+            ),
+            ["NN233"],
+        ),
+        (replaced(AUGMENTED, ("rescale", "standardize")) % "RandomBrightness: 0.2", ["NN233"]),
+        (
+            replaced(AUGMENTED, (", prepare: [rescale]", ""))
+            % "RandomBrightness: 0.2, Rescaling: 0.004",
+            [],
+        ),
+        (
+            replaced(AUGMENTED, (", prepare: [rescale]", ""))
+            % "RandomBrightness: {factor: 0.2, value_range: [0, 1]}, Rescaling: 0.004",
+            ["NN233"],
+        ),
         (GATED % "test_accuracy: '>= 90'", ["NN224"]),
         (GATED % "val_accuracy: '> 1'", ["NN224"]),
         (GATED % "test_accuracy: '< 0'", ["NN224"]),
