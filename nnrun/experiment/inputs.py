@@ -161,7 +161,7 @@ def spec_warnings(spec: Experiment, dataset: Dataset) -> list[Problem]:
     """The warnings of a spec, and those that need the rows."""
     context = spec_context(spec)
     warnings = lint.findings(context)
-    if context.profile.open and not dataset.classes:
+    if not (context.profile.scale or dataset.classes):
         scale = float(np.sqrt(np.mean(np.square(dataset.train.y, dtype=np.float64))))
         warnings += lint.large_targets(context, scale)
     return warnings

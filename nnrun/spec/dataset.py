@@ -22,6 +22,7 @@ from nnrun.spec.tree import Node, mapping
 
 if TYPE_CHECKING:
     from nnrun.spec import arrays, tables
+    from nnrun.types import Array
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 # The range of seeds of all random generators in use.
@@ -211,24 +212,23 @@ class Table(TableFile):
             classes=range(len(self.class_names(target))),
             names=self.class_names(target),
             numbers=tuple(numbers) if has_codes else (),
-            scale=0.0 if self.class_names(target) else _root_mean_square(target),
+            scale=0.0 if self.class_names(target) else _root_mean_square(target.numbers),
             highest=codes - 1 if codes else unknown.highest,
-            shares=_are_shares(target),
+            shares=_are_shares(target.numbers),
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
 
 
-def _root_mean_square(column: tables.Column) -> float:
-    if column.numbers is None or not len(column.numbers):
+def _root_mean_square(values: Array | None) -> float:
+    if values is None or not len(values):
         return 0.0
-    scale = float((column.numbers**2).mean()) ** 0.5
+    scale = float(((values * 1.0) ** 2).mean()) ** 0.5
     return scale if math.isfinite(scale) else 0.0
 
 
-def _are_shares(column: tables.Column) -> bool:
-    numbers = column.numbers
-    return numbers is not None and bool(len(numbers)) and 0 <= numbers.min() <= numbers.max() <= 1
+def _are_shares(values: Array | None) -> bool:
+    return values is not None and bool(len(values)) and 0 <= values.min() <= values.max() <= 1
 
 
 class Csv(Table, CsvFormat):
@@ -288,13 +288,17 @@ class Npz(UserData):
         unknown = Profile("npz", "table", None, None, None, open=True)
         try:
             parts = self.parts()
-            classes = arrays.class_count(parts[0].read("y"), self.task)
+            y = parts[0].read("y")
+            classes = arrays.class_count(y, self.task)
         except (OSError, ValueError):
             return unknown
         rows = [part.x.shape[0] for part in parts]
         train, test = rows if len(rows) > 1 else split_at_random(rows[0], self.test_split)
         shape, names = parts[0].x.shape[1:], tuple(map(str, range(classes)))
-        return Profile("npz", "table", train, test, shape, range(classes), names=names)
+        profile = Profile("npz", "table", train, test, shape, range(classes), names=names)
+        return replace(
+            profile, scale=0.0 if classes else _root_mean_square(y), shares=_are_shares(y)
+        )
 
 
 class Text(TableFile, CsvFormat):

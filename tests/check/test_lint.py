@@ -279,15 +279,20 @@ def test_the_mistake_of_the_tutorial_is_explained(faults):
     assert "2.3026" in warnings()["NN201"].symptom
 
 
-def test_large_values_in_an_archive_are_reported_once_they_are_read(tmp_path: Path) -> None:
-    """`check` does not read the values of arrays."""
-    x = np.arange(30.0)[:, None]
+@pytest.mark.parametrize("is_open", [False, True])
+def test_large_values_of_users_are_reported(is_open: bool, tmp_path: Path) -> None:
+    """From the profile, or once the rows are read if `check` could not read all of them."""
+    x = np.arange(60.0)[:, None]
     np.savez(tmp_path / "d.npz", x=x, y=x[:, 0] * 1e4)
     dataset = f"{{name: npz, path: {tmp_path}/d.npz, prepare: [standardize]}}"
     path = tmp_path / "s.yaml"
     path.write_text(replaced(BOSTON, ("{name: boston_housing, prepare: [standardize]}", dataset)))
     spec = load(path).experiment
-    found = inputs.spec_warnings(spec, datasets.load(spec.dataset))
+    rows = datasets.load(spec.dataset)
+    if is_open:
+        (tmp_path / "d.npz").unlink()
+    found = inputs.spec_warnings(spec, rows)
 
     assert [problem.code for problem in found] == ["NN232"]
-    assert "are about 170,233, " in found[0].message
+    assert found[0].message.startswith("the values to predict are about 3")
+    assert "Rescaling: 100000" in found[0].message
