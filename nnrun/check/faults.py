@@ -122,4 +122,4 @@ def _class_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
     if profile.open or unnamed:
         return
     yield from training.class_weight_problems(weight, classes)
-    yield from training.positive_problems(dataset.positive, classes)
+    yield from training.positive_problems(dataset.positive_class, classes)

@@ -44,12 +44,22 @@ class DatasetBase(Spec):
     name: str
     prepare: tuple[Prepare, ...] = Field((), strict=False)
     """Prepare steps in order, fitted on the training rows only."""
-    positive: Annotated[str, BeforeValidator(_as_class_name)] | None = None
-    """Class that counts as positive in precision, recall and F1; by default the second of two."""
+
+    @property
+    def positive_class(self) -> str | None:
+        """The class that is to be number 1, if the spec names one."""
+        return getattr(self, "positive", None)
 
     def profile(self) -> Profile:
         """Facts about the rows, available before they are read."""
         return self.facts
+
+
+class PerhapsTwoClasses(DatasetBase):
+    """Arguments of datasets that have, or may have, two classes."""
+
+    positive: Annotated[str, BeforeValidator(_as_class_name)] | None = None
+    """Class that counts as positive in precision, recall and F1; by default the second of two."""
 
 
 PATHS = ("path", "test")
@@ -57,7 +67,7 @@ PATHS = ("path", "test")
 Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 
-class UserData(DatasetBase):
+class UserData(PerhapsTwoClasses):
     """Arguments of all user data."""
 
     path: Location
@@ -393,7 +403,7 @@ class Words(DatasetBase):
         return profile if self.maxlen is None else replace(profile, train=None, test=None)
 
 
-class Imdb(Words):
+class Imdb(Words, PerhapsTwoClasses):
     """50,000 film reviews, positive or negative."""
 
     facts = Profile("imdb", "texts", 25_000, 25_000, None, range(2), "sentiment")
@@ -537,7 +547,7 @@ class Wine(Embedded):
     name: Literal["wine"]
 
 
-class BreastCancer(Embedded):
+class BreastCancer(Embedded, PerhapsTwoClasses):
     """569 tumours, malignant or benign, with 30 measures. No download."""
 
     facts = Profile("breast_cancer", "table", 569, None, (30,), range(2), "diagnosis", uneven=True)

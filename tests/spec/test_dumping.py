@@ -141,7 +141,6 @@ seed: 0
 dataset:
   name: mnist
   prepare: []
-  positive: null
 model:
 - Flatten
 - Dense: {units: 10}

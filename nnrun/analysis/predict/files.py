@@ -158,7 +158,7 @@ def _labels(path: Path, y: Array, rows: int, subject: TrainedRun) -> Array:
         # Also booleans become numbers.
         cells = [number_name(str(label)) for label in (y * 1).tolist()]
         return inputs.parse_labels(cells, subject.classes, lambda row: f"{place}[{row}]")
-    if subject.spec.dataset.positive is not None:
+    if subject.spec.dataset.positive_class is not None:
         raise CommandError(f"{place} holds numbers; write the names of the classes instead")
     last = len(subject.classes) - 1
     if (y != np.floor(y)).any() or y.min() < 0 or y.max() > last:

@@ -168,7 +168,7 @@ def _labels(table: tables.Table, subject: TrainedRun) -> Array:
             raise CommandError(f"{table.path}: {name} {column.problem or 'holds words'}")
         return column.numbers
     labels = [word or "" for word in column.words()]
-    numbered = subject.spec.dataset.positive is None
+    numbered = subject.spec.dataset.positive_class is None
     return inputs.parse_labels(labels, classes, table.position, numbered=numbered)
 
 

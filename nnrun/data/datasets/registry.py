@@ -43,9 +43,10 @@ def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
 
 def _with_positive(spec: DatasetBase, dataset: Dataset) -> Dataset:
     """The data set with the positive class as class 1."""
-    for problem in training.positive_problems(spec.positive, dataset.classes):
+    positive = spec.positive_class
+    for problem in training.positive_problems(positive, dataset.classes):
         raise problem
-    if spec.positive is None or training.number(spec.positive, dataset.classes) == 1:
+    if positive is None or training.number(positive, dataset.classes) == 1:
         return dataset
     train, test = (replace(split, y=1 - split.y) for split in (dataset.train, dataset.test))
     return replace(dataset, train=train, test=test, classes=dataset.classes[::-1])
