@@ -175,9 +175,13 @@ def _from_folder(data: Path, path: Path) -> Draft:
             raise CommandError(f"{quote(str(source))} {problem}")
         names = profile.class_folders(source)
         files = (file for name in names for file in profile.files_within(source / name))
-        has_images = any(file.suffix.lower() in profile.IMAGE_ENDINGS for file in files)
+        endings = {file.suffix.lower() for file in files}
     except OSError as error:
         raise CommandError(f"{quote(str(data))} cannot be read: {error.strerror}") from None
+    has_images = bool(endings & profile.IMAGE_ENDINGS)
+    if not has_images and ".txt" not in endings:
+        kinds = f"images ({profile.IMAGE_FORMATS}) or .txt files"
+        raise CommandError(f"{quote(str(source))} holds no {kinds} in its class folders")
     raw = _adapted("pictures" if has_images else "functions", source, path, outputs=len(names))
     if test:
         raw["dataset"]["test"] = _relative(test, path)

@@ -31,7 +31,9 @@ def path_exists(path: Path) -> bool:
 def class_folders(folder: Path) -> tuple[str, ...]:
     """The sorted names of the folders in a folder; empty if it does not exist."""
     try:
-        names = [path.name for path in folder.iterdir() if path.is_dir()]
+        # A folder may hold many images; `Path.is_dir` would look at each of them.
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
     except FileNotFoundError:
         return ()
     # Hidden folders belong to file managers and version control.

@@ -216,6 +216,11 @@ def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | Non
         ("names.csv", "names.csv has no column to predict 'y' from"),
         ("same.csv", "'y' is 'a' in every row"),
         ("folder", "'folder' holds 0 folders, and needs at least two, one per class"),
+        (
+            "scans",
+            "'scans' holds no images (PNG, JPEG, BMP, GIF or WebP) or .txt files in its class "
+            "folders",
+        ),
         ("minst", "there is no spec or data set 'minst'; did you mean 'mnist'?"),
         ("qqqqqq", "there is no spec or data set 'qqqqqq'; there are architectures/alexnet, "),
     ],
@@ -226,6 +231,9 @@ def test_an_unusable_source_is_refused(source: str, message: str) -> None:
     Path("names.csv").write_text(f",b,y\n{names}".replace("m1", "m"), "utf-8")
     Path("same.csv").write_text("x,y\n" + "1,a\n" * 20, "utf-8")
     Path("folder").mkdir()
+    for name in ("scans/a", "scans/b"):
+        Path(name).mkdir(parents=True)
+        Path(name, "1.tiff").touch()
     refusal = new("mine", "--from", source)
 
     assert refusal.exit_code == 2
