@@ -191,11 +191,16 @@ def embedding_problems(spec: Experiment, numbers: Sequence[str]) -> Iterator[Inc
     """
     if (index := embedded(spec)) is None:
         return
-    for number, step in enumerate(spec.dataset.prepare):
-        if step.standardizes:
+    steps = spec.dataset.prepare
+    # Pixels may be divided to make codes of them.
+    is_coded = getattr(spec.dataset, "categories", None) == "codes" or any(
+        step.takes_texts for step in steps
+    )
+    for number, step in enumerate(steps):
+        if step.standardizes or (is_coded and step.largest_after(1.0) != 1.0):
             message = (
-                f"{step.step} makes the codes that the Embedding in model[{index}] looks up numbers "
-                "around 0; leave it out"
+                f"{step.step} changes the codes that the Embedding in model[{index}] looks up; leave "
+                "it out"
             )
             yield IncompatibleSpec("NN123", ("dataset", "prepare", number), message)
     # Layers such as Cropping1D choose the columns.

@@ -52,8 +52,9 @@ PIECES = (
     ("old", "new", "expected"),
     [
         ("codes}", "codes, types: {age: drop}, prepare: [standardize]}", "dataset.prepare[0]: "
-         "standardize makes the codes that the Embedding in model[0] looks up numbers around 0; leave "
-         "it out"),
+         "standardize changes the codes that the Embedding in model[0] looks up; leave it out"),
+        ("codes}", "codes, types: {age: drop}, prepare: [rescale: 5]}", "dataset.prepare[0]: rescale "
+         "changes the codes that the Embedding in model[0] looks up; leave it out"),
         ("[Embed", "[Flatten, Embed", "model[1]: the Embedding looks up codes, and column 'age' holds "
          "numbers: leave it out of features, or write types: {age: category}, or number to look it "
          "up as it is"),
