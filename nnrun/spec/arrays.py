@@ -27,6 +27,7 @@ _DAMAGE = (
     *(MemoryError, OverflowError, SyntaxError, AttributeError, struct.error),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
+_LONGEST = 200  # characters of a message
 _PARTS = ("_train", "_test")
 MOST_CLASSES = 1000
 """More classes than this must have a row each."""
@@ -52,7 +53,9 @@ def archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as opened_archive:
             yield opened_archive
     except _DAMAGE as error:
-        raise ValueError(str(error) or "it is damaged") from error
+        # zipfile quotes whole headers.
+        message = " ".join(str(error).split())[:_LONGEST]
+        raise ValueError(message or "it is damaged") from error
     except OSError as error:
         # An error of the system has a number, and one of damaged content has none.
         if error.errno is not None:

@@ -321,8 +321,11 @@ def read_parquet(
         if content is None or not len(content):
             raise ValueError("holds no rows")
         frame = content.to_pandas()
-    except pyarrow.ArrowException as error:
-        raise ValueError(f"is not a Parquet file: {error}") from error
+    except (pyarrow.ArrowException, OSError, LookupError, TypeError, AttributeError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        reason = next(iter(str(error).splitlines()), "damaged")
+        raise ValueError(f"is not a Parquet file: {reason}") from error
     table = Table(path, {}, len(frame), len(frame) < file.metadata.num_rows, None)
     return _with_columns(table, frame, kinds or {}, classes)
 

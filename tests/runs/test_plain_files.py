@@ -14,6 +14,7 @@ from nnrun import runs
 from nnrun.errors import NnrunError, RunError
 from nnrun.runs import Run, layout
 from nnrun.runs.files import check_all, checksum, with_checksum
+from nnrun.runs.verify import judging
 
 
 @pytest.fixture
@@ -118,3 +119,12 @@ def test_a_file_with_a_second_name_is_not_written_to(run: Run, tmp_path: Path) -
 
 def test_an_ordinary_folder_is_written_to(run: Run) -> None:
     check_all(run.path)
+
+
+def test_a_pipe_in_place_of_a_model_is_not_read(tmp_path: Path) -> None:
+    """Verifying the run of a stranger would wait for a writer."""
+    path = tmp_path / layout.MODEL
+    os.mkfifo(path)
+
+    with pytest.raises(RunError, match=r"cannot be read: .*it is a pipe or a device"):
+        judging.config(path)

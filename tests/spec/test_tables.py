@@ -353,3 +353,21 @@ def test_types_of_a_parquet_file_hold(tmp_path: Path) -> None:
     assert "no value at all" in columns["none"].problem
     assert "instead of single values" in columns["list"].problem
     assert "a date" in columns["day"].problem
+
+
+@pytest.mark.parametrize("step", [5, 11])
+def test_a_damaged_parquet_file_is_read_or_refused(step: int, tmp_path: Path) -> None:
+    """Pyarrow and pandas raise a dozen kinds of errors, some of several lines."""
+    path = tmp_path / "d.parquet"
+    pd.DataFrame({"a": [1.5, 2], "b": ["x", "y"]}).to_parquet(path)
+    content = path.read_bytes()
+    messages = []
+    for at in range(0, len(content), step):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 9]) + content[at + 1 :])
+        try:
+            tables.read_parquet(path)
+        except ValueError as error:
+            messages.append(str(error))
+
+    assert messages
+    assert not [message for message in messages if "\n" in message]

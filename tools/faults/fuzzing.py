@@ -247,11 +247,12 @@ def run(seed: int, numbers: range) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - began, 1),
         "slowest": round(slowest[0], 3),
         "slowest_number": slowest[1],
-        "megabytes": _megabytes(),
+        "megabytes": megabytes(),
     }
 
 
-def _megabytes() -> float:
+def megabytes() -> float:
+    """The peak memory of this process."""
     status = Path("/proc/self/status")
     if status.exists():
         # Of this program alone; `ru_maxrss` includes its parent before `exec`.

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
+import data_files
 import injector
 import pytest
 import specs
@@ -80,3 +81,11 @@ def test_runs_of_the_same_second_have_separate_folders(server: ForkServer, folde
 
     assert list(starts.find_problems(ended, root, expected)) == []
     assert starts.shared_seconds(root) == 3
+
+
+def test_a_changed_data_file_is_read_or_refused() -> None:
+    """Tables, arrays, images and texts, in bytes, encodings, sizes and types."""
+    report = data_files.run(2, range(100), every=0)
+
+    assert report["read"] > 10
+    assert report["slowest"] < data_files.LONGEST

@@ -203,8 +203,10 @@ def _convert(image: Image.Image, target: str) -> Image.Image:
     """Converts the mode of an image; transparent pixels become white."""
     if image.mode.startswith("I"):
         # Pillow would clip 16 bits at 255.
-        values = np.asarray(image).clip(0, 65535) // 257
-        image = Image.fromarray(values.astype(np.uint8))
+        values = np.asarray(image)
+        values = values if values.dtype == np.uint16 else values.clip(0, 65535)
+        pixels = np.empty(values.shape, np.uint8)
+        image = Image.fromarray(np.floor_divide(values, 257, out=pixels, casting="unsafe"))
     if target != "RGBA" and image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

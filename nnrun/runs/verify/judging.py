@@ -20,6 +20,7 @@ from nnrun.errors import NnrunError, RunError
 from nnrun.runs import layout
 from nnrun.runs.verify import files
 from nnrun.runs.verify.files import Damage, Leaves, UnverifiedRun, flat
+from nnrun.spec.files import opened
 from nnrun.types import Array
 
 IDENTICAL = "identical"
@@ -326,7 +327,7 @@ def _open_model(path: Path) -> Iterator[Leaves]:
     """The arrays of a model by name, such as `layers/dense/vars/0`; each is read when indexed."""
     with ExitStack() as stack:
         try:
-            archive = stack.enter_context(zipfile.ZipFile(path))
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opened(path))))
             # HDF5 seeks a lot, which an archive is slow at.
             unpacked = stack.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(_open_member(archive, WEIGHTS_FILE), unpacked)
@@ -364,7 +365,7 @@ def config(path: Path) -> dict[str, object]:
         RunError: it is not a Keras file.
     """
     try:
-        with zipfile.ZipFile(path) as archive, _open_member(archive, CONFIG_FILE) as member:
-            return dict(flat(json.load(member)))
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            return dict(flat(json.load(_open_member(archive, CONFIG_FILE))))
     except (*_UNREADABLE, RecursionError) as error:
         raise RunError(f"{path}: cannot be read: {error}") from error
