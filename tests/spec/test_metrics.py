@@ -9,7 +9,14 @@ import pytest
 
 from nnrun.spec import catalogue
 from nnrun.spec.component import Component
-from nnrun.spec.labels import Labels, accepted_labels, adapted, bounds, metric_problems
+from nnrun.spec.labels import (
+    Labels,
+    accepted_labels,
+    adapted,
+    all_bounds,
+    bounds,
+    metric_problems,
+)
 from nnrun.spec.training import Training
 
 MSE = Component(name="mse")
@@ -162,3 +169,12 @@ def test_a_metric_gets_the_arguments_that_its_name_asks_for(
 )
 def test_bounds_of_metrics(name: str, low: float, high: float) -> None:
     assert bounds(name) == (low, high)
+
+
+def test_bounds_go_by_the_names_of_the_history() -> None:
+    metrics = ("Precision", {"Precision": {"class_id": 0}}, {"F1Score": {"name": "f1"}}, "mae")
+    content = {"optimizer": "sgd", "loss": "mse", "metrics": metrics, "epochs": 1}
+    limits = all_bounds(Training.model_validate(content))
+
+    assert {limits[name] for name in ("precision", "precision_1", "f1")} == {(0, 1)}
+    assert {limits[name] for name in ("loss", "mae")} == {(0, math.inf)}
