@@ -127,9 +127,11 @@ def _verdict(result: Checked) -> str:
 
 def _table_lines(result: Checked) -> Iterator[str]:
     """The columns of a user table, as training will read them."""
-    from nnrun.spec.dataset import Table
+    from nnrun.spec.dataset import Images, Table, Text
 
     dataset = result.loaded.experiment.dataset if result.loaded else None
+    if isinstance(dataset, Images | Text) and Path(dataset.path).is_dir():
+        yield "the files in the folder were not opened"
     if not isinstance(dataset, Table):
         return
     with suppress(ImportError, OSError, ValueError, KeyError):

@@ -179,3 +179,19 @@ def test_a_closed_stdout_is_no_error(folder: Path, environment: dict[str, str]) 
     answer = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, check=False)
 
     assert answer.returncode == 0
+
+
+def test_what_was_not_looked_at_is_named(here: Any, tmp_path: Path) -> None:
+    """A check opens no image: that would take as long as reading all of them."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+    (tmp_path / "pets.yaml").write_text(
+        "dataset: {name: images, path: pets, image_size: [8, 8], prepare: [rescale]}\n"
+        "model: [Flatten, Dense: {units: 2, activation: softmax}]\n"
+        "training: {optimizer: adam, loss: sparse_categorical_crossentropy, epochs: 2}\n"
+        "validation: {holdout: {size: 0.2}}\n"
+    )
+
+    lines = here("check", "pets.yaml", cwd=tmp_path).stdout.splitlines()
+
+    assert lines[-1] == "  the files in the folder were not opened"
