@@ -104,7 +104,8 @@ def test_the_positive_class_is_chosen_and_named(run, nnrun, tmp_path, output, lo
     assert found["precision"] == pytest.approx(sk.precision_score(target, guess), abs=1e-4)
     assert found["recall"] == pytest.approx(report["fraud"]["recall"], abs=1e-4)
     assert report["positive class"] == "fraud"
-    assert "positive class: fraud" in nnrun("show", folder, cwd=tmp_path).stdout
+    for verb in ("show", "evaluate"):
+        assert "positive class: fraud" in nnrun(verb, folder, cwd=tmp_path).stdout
     path.write_text(path.read_text().replace("positive: fraud", "positive: farud"))
     answer = nnrun("check", path, cwd=tmp_path)
     assert "there is no class 'farud'; did you mean 'fraud'?" in answer.stdout + answer.stderr

@@ -11,7 +11,8 @@ import typer
 from nnrun.cli import console, predict
 from nnrun.cli.verb import Json, RunFolder, exit_codes
 from nnrun.errors import CommandError
-from nnrun.spec.text import format_number
+from nnrun.spec.labels import positive_class
+from nnrun.spec.text import escape_line, format_number
 
 if TYPE_CHECKING:
     from nnrun.analysis.predict import Raw, TrainedRun
@@ -50,6 +51,8 @@ def evaluate(
             return
         rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
         title = f"{source}, {len(raw):,} rows"
+        for name in positive_class(subject.spec.training, subject.classes).values():
+            title += f", positive class: {escape_line(name)}"
         table = console.make_table(("metric", "value"), rows, title=title, right=["value"])
         console.stdout().print(table)
 
