@@ -11,7 +11,6 @@ import typer
 from nnrun.cli import console, predict
 from nnrun.cli.verb import Json, RunFolder, exit_codes
 from nnrun.errors import CommandError
-from nnrun.spec.labels import positive_class
 from nnrun.spec.text import escape_line, format_number
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def evaluate(
     """
     with exit_codes():
         from nnrun.analysis.predict import trained_run
+        from nnrun.spec.labels import positive_class
 
         subject = trained_run(path)
         raw = _labelled_rows(subject, file)
