@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd  # noqa: TID253 - this module loads where a table is read
 
 from nnrun.spec.csv_format import CsvFormat
+from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
 from nnrun.types import Array
 
@@ -164,6 +165,8 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("is not a regular file")
+    # A file of zeros is one line, which Python reads at once.
+    check_memory(path.stat().st_size)
     csv.field_size_limit(2**31 - 1)
     opener = _OPENERS.get(path.suffix.lower(), open)
     reader = None
@@ -317,6 +320,8 @@ def read_parquet(
             width = max(1, len(file.schema_arrow.names))
             content = next(file.iter_batches(max(1, SAMPLE // (8 * width))), None)
         else:
+            # Equal cells take no place in the file.
+            check_memory(8 * file.metadata.num_rows * len(file.schema_arrow.names))
             content = file.read()
         if content is None or not len(content):
             raise ValueError("holds no rows")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.spec import tables
+from nnrun.spec import files, tables
 from nnrun.spec.csv_format import CsvFormat
 
 NAN = math.nan
@@ -371,3 +371,19 @@ def test_a_damaged_parquet_file_is_read_or_refused(step: int, tmp_path: Path) ->
 
     assert messages
     assert not [message for message in messages if "\n" in message]
+
+
+def test_tables_beyond_the_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in a file is one line of zeros, and equal cells of Parquet take no place."""
+    csv, parquet = tmp_path / "d.csv", tmp_path / "d.parquet"
+    csv.write_text("a,b\n1,2\n")
+    os.truncate(csv, 20_000_000)
+    pd.DataFrame({"a": np.zeros(1_000_000)}).to_parquet(parquet)
+    monkeypatch.setattr(files, "memory", lambda: 6_000_000)
+
+    with pytest.raises(ValueError, match=r"needs about 20.0 MB of memory, and there are 6.0 MB"):
+        tables.read_csv(csv, CsvFormat())
+    with pytest.raises(ValueError, match=r"needs about 8.0 MB of memory"):
+        tables.read_parquet(parquet)
