@@ -6,11 +6,14 @@ The categories belong to the format of a table, as column names do; nothing is f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnrun.spec import tables
 from nnrun.types import Array, Column, Dataset
+
+if TYPE_CHECKING:
+    from nnrun.spec import tables
 
 
 def names(columns: Sequence[Column]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ import pandas as pd  # noqa: TID253 - this module loads where a table is read
 
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.files import check_memory
-from nnrun.spec.text import quote
+from nnrun.spec.text import number_name, quote
 from nnrun.types import Array
 
 if TYPE_CHECKING:
@@ -507,16 +507,3 @@ _LOOKS = (
     (re.compile(r"[+-]?\d*,\d+"), "a number with a decimal comma; write decimal: ','"),
     (re.compile(r"[€$£] ?\d.*|\d.* ?[€$£]"), "an amount of money; remove the currency"),
 )
-
-
-def number_name(text: str) -> str:
-    """The name of a class that is a number: whole numbers of any length, and others in full.
-
-    Example:
-        >>> number_name("1234560"), number_name("2.0"), number_name("0.10")
-        ('1234560', '2', '0.1')
-    """
-    if text.lstrip("+-").isdecimal() and len(text) < 4000:
-        return str(int(text))
-    number = float(text)
-    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)

@@ -139,3 +139,16 @@ def escape_cell(foreign: str) -> str:
     """
     safe = escape_text(foreign)
     return f"'{safe}" if safe.startswith(("=", "+", "-", "@", "\t", "\r")) else safe
+
+
+def number_name(text: str) -> str:
+    """The name of a class that is a number: whole numbers of any length, and others in full.
+
+    Example:
+        >>> number_name("1234560"), number_name("2.0"), number_name("0.10")
+        ('1234560', '2', '0.1')
+    """
+    if text.lstrip("+-").isdecimal() and len(text) < 4000:
+        return str(int(text))
+    number = float(text)
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)

@@ -22,7 +22,7 @@ from nnrun.spec import profile
 from nnrun.spec.csv_format import has_csv_name
 from nnrun.spec.labels import are_numbers
 from nnrun.spec.profile import IMAGE_ENDINGS
-from nnrun.spec.tables import number_name
+from nnrun.spec.text import number_name
 from nnrun.types import Array, Dataset, Sequences
 
 # Brightness of an edge as a share of the largest pixel, below or above which it is dark or light.

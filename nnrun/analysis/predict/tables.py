@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +16,13 @@ from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.data.columns import encode as encode_column
 from nnrun.data.datasets.texts import TOKENIZERS, encode
 from nnrun.errors import CommandError
-from nnrun.spec import tables
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.dataset import Text
 from nnrun.spec.text import join_words, quote
 from nnrun.types import Array, Column
+
+if TYPE_CHECKING:
+    from nnrun.spec import tables
 
 TEXT = "text"
 """The column of texts, unless the spec names another."""
@@ -85,6 +88,8 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
 
 def _read(path: Path, subject: TrainedRun) -> tables.Table:
     """The file, with columns of the types that they had in training."""
+    from nnrun.spec import tables  # noqa: PLC0415 - pandas takes half a second
+
     inputs.check_size(path)
     schema, dataset = subject.schema, subject.spec.dataset
     columns = schema.columns or tuple(map(Column, schema.features))

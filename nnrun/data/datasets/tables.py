@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnrun.data import columns as coding
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
-from nnrun.spec import tables
 from nnrun.spec.dataset import Table
 from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Column, Dataset, Split
+
+if TYPE_CHECKING:
+    from nnrun.spec import tables
 
 PARTS = ("train", "validation", "test")
 
