@@ -133,7 +133,6 @@ def run() -> None:
 
 
 def _run() -> None:
-    """Runs the command and reports a result that cannot be written."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
     try:
         try:

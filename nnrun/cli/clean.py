@@ -148,7 +148,6 @@ def _rank(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
 
 
 def _confirm(*, yes: bool) -> bool:
-    """Asks the user, unless `--yes` was given."""
     if yes:
         return True
     if not sys.stdin.isatty():

@@ -141,7 +141,6 @@ def _plot(comparison: Comparison, path: Path) -> None:
 
 
 def _show(comparison: Comparison, out: Console) -> None:
-    """Prints the values common to all specs, the table, and the conclusions."""
     from nnrun.analysis.compare import formats
 
     if common := formats.shared(comparison):

@@ -95,7 +95,6 @@ def predict(
 
 
 def _lines(path: Path | None) -> list[str]:
-    """The lines of a file, or of standard input."""
     from nnrun.analysis.predict import inputs
 
     assert path
@@ -170,7 +169,6 @@ def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
 
 
 def _excerpt(text: str) -> str:
-    """The beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1].rstrip()}…"
 

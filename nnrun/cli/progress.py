@@ -93,16 +93,13 @@ class _RunProgress(Observer):
         raise NotImplementedError
 
     def stage(self, text: str) -> None:
-        """Shows the current step."""
         self._bar.update(self.task, description=text)
 
     def run_began(self, path: Path, parts: int = 1) -> None:
-        """Prints the title."""
         self.run = Run(path)
         self.print(self._title or f"run {console.relative_path(path)}")
 
     def notice(self, text: str) -> None:
-        """Prints a note, on a terminal too."""
         self._log(f"note: {text}")
         self._console.print(f"note: {text}")
 
@@ -222,7 +219,6 @@ class _FoldProgress(_EpochBar):
             self._run.print(f"{self._part}  {self._last}")
 
     def end(self, error: str | None) -> None:
-        """Prints the result."""
         seconds = time.monotonic() - self._began
         # Without the seconds of the last epoch.
         result = f"failed: {error}" if error else self._last.rpartition("  ")[0]

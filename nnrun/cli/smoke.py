@@ -164,7 +164,6 @@ def _as_json(result: SmokeResult) -> dict[str, object]:
 def _load(
     paths: Sequence[Path], overrides: list[str], results: Sequence[SmokeResult]
 ) -> list[tuple[Loaded, SmokeResult]]:
-    """Loads all specs; prints the faults of those that cannot be loaded."""
     loaded = []
     for path, result in zip(paths, results, strict=True):
         try:

@@ -146,7 +146,6 @@ def _print_file_totals(checks: Sequence[Checked]) -> None:
 def _verify(
     path: Path, tolerance: float | None, keep: Path | None, workers: int | None
 ) -> Verified:
-    """Repeats a run and compares it."""
     from nnrun.runs.verify import causes, judging
     from nnrun.runs.verify.files import UnverifiedRun, verify_target
 
@@ -198,7 +197,6 @@ def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
 
 
 def _show(verified: Verified, out: Console) -> None:
-    """Prints the table of comparisons, the verdict and likely causes."""
     out.print(_table(verified))
     for sentence in _sentences(verified):
         out.print(sentence)

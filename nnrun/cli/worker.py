@@ -17,16 +17,7 @@ from typing import TYPE_CHECKING
 
 from nnrun.cli.entry import collect_seldom
 from nnrun.errors import NnrunError
-from nnrun.experiment.crossval.messages import (
-    BuildFailed,
-    Job,
-    JobDone,
-    ModelReady,
-    ObserverCall,
-    RunJob,
-    Started,
-    WorkerInput,
-)
+from nnrun.experiment.crossval import messages
 from nnrun.runs import Run, create_part, layout, reopen
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
@@ -61,22 +52,21 @@ class _Worker:
         self._line = line
         self._noise = noise
         self._check_interrupt = interrupts.check
-        line.send(Started())
-        self._input: WorkerInput = line.recv()
+        line.send(messages.Started())
+        self._input: messages.WorkerInput = line.recv()
         self._first: TrainingSetup | None = None
         self._previous: TrainingSetup | None = None
 
     def work(self) -> None:
-        """Builds the model of the first job, then runs the jobs that it receives."""
         try:
             self._first = first = self._prepare(self._input.first)
         except Exception as error:  # noqa: BLE001 - sent to the main process
             if not isinstance(error, NnrunError):
                 # Other errors may not survive pickling.
                 error = RuntimeError("".join(traceback.format_exception(error)))
-            self._line.send(BuildFailed(error))
+            self._line.send(messages.BuildFailed(error))
             return
-        ready = ModelReady(
+        ready = messages.ModelReady(
             engine=first.engine,
             device=first.device,
             parameters=first.model.count_params(),
@@ -86,10 +76,10 @@ class _Worker:
         )
         self._line.send(ready)
         while True:
-            message: RunJob = self._line.recv()
-            self._line.send(JobDone(self._run(message.job, Run(message.whole))))
+            message: messages.RunJob = self._line.recv()
+            self._line.send(messages.JobDone(self._run(message.job, Run(message.whole))))
 
-    def _prepare(self, job: Job) -> TrainingSetup:
+    def _prepare(self, job: messages.Job) -> TrainingSetup:
         """Builds the model of a job; the previous model is reused for the same experiment."""
         from nnrun.experiment import fold, inputs
 
@@ -102,7 +92,7 @@ class _Worker:
             previous=self._previous if is_same else None,
         )
 
-    def _run(self, job: Job, whole: Run) -> str | None:
+    def _run(self, job: messages.Job, whole: Run) -> str | None:
         """Trains one part; returns the error if it failed."""
         from nnrun.cli import summary
         from nnrun.experiment import fold
@@ -140,7 +130,7 @@ class _Worker:
         return None
 
 
-def _folder(whole: Run, job: Job, record: dict[str, object]) -> Run:
+def _folder(whole: Run, job: messages.Job, record: dict[str, object]) -> Run:
     """The folder of a job: of a stopped run if it can be resumed, or a new one."""
     from nnrun.experiment import resume
     from nnrun.runs.run import is_same
@@ -167,7 +157,7 @@ class _Relay(Observer):
         if not self._is_connected:
             return
         try:
-            self._line.send(ObserverCall(method, arguments))
+            self._line.send(messages.ObserverCall(method, arguments))
         except OSError:
             # The main process has ended. Interrupt once: later calls save the results.
             self._is_connected = False

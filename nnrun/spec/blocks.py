@@ -44,8 +44,6 @@ def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
 
 
 class _Expansion:
-    """The blocks of a spec, and the faults of their uses."""
-
     def __init__(self, blocks: Node) -> None:
         self.faults: list[Fault] = []
         self._left = source.MOST_VALUES
@@ -136,7 +134,6 @@ class _Expansion:
     def _expand_stacks(
         self, name: str, arguments: Mapping[str, Node], chain: tuple[str, ...]
     ) -> dict[str, Node]:
-        """The arguments of a composite layer."""
         expanded = dict(arguments)
         for key, node in arguments.items():
             kind = catalogue.argument_kind("layers", name, key)
@@ -197,7 +194,6 @@ class _Expansion:
         return {key: value for key, value in values.items() if value is not None}
 
     def _substitute(self, node: Node, name: str, values: Mapping[str, Node]) -> Node:
-        """A part of a block with its parameters replaced by values."""
         match node.value:
             case str(text) if text.startswith(_SIGN):
                 parameter = text.removeprefix(_SIGN)

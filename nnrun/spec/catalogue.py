@@ -94,7 +94,6 @@ def _replace(path: Path, text: str) -> None:
 
 @cache
 def _data() -> Catalogue:
-    """Keras's components and the composite layers."""
     data = load_catalogue()
     return {**data, "layers": {**data["layers"], **COMPOSITES, **APPLICATIONS}}
 

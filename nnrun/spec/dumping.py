@@ -27,7 +27,6 @@ class _Dumper(yaml.SafeDumper):
     """Writes YAML that versions 1.1 and 1.2 read alike."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Writes no aliases."""
         return True
 
 
@@ -70,7 +69,6 @@ def dump(experiment: Experiment) -> str:
 
 
 def _component(value: object) -> object:
-    """`Dense: {units: 16}` on one line."""
     return {k: _Inline(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
@@ -113,7 +111,6 @@ def dump_commented(experiment: Experiment) -> str:
 
 
 def _part(part: Spec) -> Iterator[Line]:
-    """The keys of one mapping."""
     fields, written = type(part).model_fields, part.model_dump(exclude_unset=True)
     # Steps come after the dataset's arguments.
     for name in sorted(fields, key=lambda name: name == "prepare"):
@@ -127,7 +124,6 @@ def _part(part: Spec) -> Iterator[Line]:
 
 
 def _used(name: str, value: object, written: object, comment: str) -> Iterator[Line]:
-    """A key that is set."""
     if isinstance(value, Spec) and not isinstance(value, Component):
         yield f"{name}:", comment
         yield from _indented(INDENT, _part(value))
@@ -162,7 +158,6 @@ def _is_long(item: object) -> bool:
 
 
 def _item(value: object, written: object) -> Line:
-    """A list's item, such as `Dense: {units: 16}`."""
     if isinstance(value, Step):
         arguments = {key: v for key, v in value if key in value.model_fields_set - {"step"}}
         return _named(value.step, arguments), summary(type(value))

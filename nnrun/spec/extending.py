@@ -132,7 +132,6 @@ class Override:
         return Place(self.source, 1, column, max(length, 1), self.text)
 
     def _moved(self, node: Node, offset: int) -> Node:
-        """The node with places in the override."""
         key = node.key and self._place(node.key.column + offset, node.key.length)
         moved = Node(node.value, self._place(node.place.column + offset, node.place.length), key)
         match node.value:
@@ -149,7 +148,6 @@ class Override:
 
 
 def _component_kind(path: KeyPath) -> str | None:
-    """The kind of the component at a path, if there is one."""
     match path:
         case ("model", int()):
             return "layers"

@@ -13,15 +13,6 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from nnrun.spec import catalogue, codes, language, suggest
 from nnrun.spec.component import STACKS, Argument, Entry
-from nnrun.spec.suggest import (
-    advice,
-    arguments_as_list,
-    inline_component,
-    list_choices,
-    nearest,
-    rewrite_assignment,
-    rewrite_call,
-)
 from nnrun.spec.text import join_words, quote, with_article
 from nnrun.spec.tree import KeyPath, Problem, scalar
 
@@ -180,7 +171,7 @@ def _misplaced_argument(
     [key], [name] = value, list(previous)[-1:] or [""]
     if catalogue.is_known(kind, key) or key not in catalogue.arguments(kind, name):
         return None
-    message = f"is an argument of {name} above; write '{inline_component(name, value)}'"
+    message = f"is an argument of {name} above; write '{suggest.inline_component(name, value)}'"
     return Problem("NN115", path, message, at=(*path, key), key=True)
 
 
@@ -197,14 +188,13 @@ def check_component(kind: str, value: object, path: KeyPath) -> Iterator[Problem
             message = f"must be {with_article(noun)} such as {example}, got {quote(value)}"
             if isinstance(value, dict):
                 never = f"{message}; {NEVER_CODE}" if _CONFIGURATION & value.keys() else message
-                message = advice(noun, value, partial(catalogue.is_known, kind)) or never
+                message = suggest.advice(noun, value, partial(catalogue.is_known, kind)) or never
             yield Problem("NN115", path, message)
 
 
 def _check_named(
     kind: str, name: str, arguments: object, path: KeyPath, at: KeyPath
 ) -> Iterator[Problem]:
-    """Checks a component at `path`, whose name is at `at`."""
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
     if not catalogue.is_known(kind, name):
         yield _unknown_name(kind, name, path, at)
@@ -213,9 +203,9 @@ def _check_named(
         yield Problem("NN115", path, message)
     elif isinstance(arguments, dict):
         yield from _check_arguments(kind, entry, arguments, at)
-    elif isinstance(arguments, list) and arguments_as_list(arguments, entry.accepted):
+    elif isinstance(arguments, list) and suggest.arguments_as_list(arguments, entry.accepted):
         merged = {key: value for item in arguments for key, value in item.items()}
-        given = inline_component(name, merged)
+        given = suggest.inline_component(name, merged)
         message = f"must have its arguments in a mapping, not in a list: write '{given}'"
         yield Problem("NN115", at, message)
     else:
@@ -236,11 +226,11 @@ def _unknown_name(kind: str, name: str, path: KeyPath, at: KeyPath) -> Problem:
         return entry.first if entry else None
 
     names = catalogue.names(kind)
-    call = rewrite_call(name, partial(catalogue.is_known, kind), first_argument)
-    suggestion = call or nearest(name, names)
+    call = suggest.rewrite_call(name, partial(catalogue.is_known, kind), first_argument)
+    suggestion = call or suggest.nearest(name, names)
     if not suggestion:
         canonical = [word for word in names if catalogue.canonical_name(kind, word) == word]
-        message += f"; there are {list_choices(name, canonical, kind)}"
+        message += f"; there are {suggest.list_choices(name, canonical, kind)}"
         if name in _CONFIGURATION or not name.isidentifier() or name[:2] == "__":
             message += f"; {NEVER_CODE}"
     return Problem(code, path, message, suggestion, at=at, key=key)
@@ -278,10 +268,10 @@ def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Problem:
     elif not accepted:
         message = f"{entry.name} takes no arguments, got {quote(key)}"
     else:
-        suggestion = rewrite_assignment(key, accepted) or nearest(key, accepted)
+        suggestion = suggest.rewrite_assignment(key, accepted) or suggest.nearest(key, accepted)
         if suggestion is None:
             names = list(entry.arguments or accepted)
-            message += f"; it takes {list_choices(key, names, entry.name)}"
+            message += f"; it takes {suggest.list_choices(key, names, entry.name)}"
     return Problem("NN112", (*path, key), message, suggestion, key=True)
 
 
@@ -322,13 +312,12 @@ def _check_plain(
         if not expected_value(kind, entry, argument, scalar(value)):
             message += "; leave out the quotes"
         suggestion = suggest.as_list(value) if "array" in argument.types else None
-        suggestion = suggestion or nearest(value, argument.choices)
+        suggestion = suggestion or suggest.nearest(value, argument.choices)
         suggestion = suggestion or suggest.suggest_value(value, expected)
     yield Problem("NN114", path, message, suggestion)
 
 
 def _check_file_name(value: object, path: KeyPath) -> Iterator[Problem]:
-    """Checks that a callback's file is inside the run folder."""
     if not isinstance(value, str) or not value:
         yield Problem("NN114", path, f"must be a file name, got {quote(value)}")
         return

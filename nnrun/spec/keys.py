@@ -296,7 +296,6 @@ def _keras(word: str) -> Iterator[Section]:
 
 
 def _value(argument: Argument) -> str:
-    """The type of an argument in words, if known."""
     if argument.kind:
         return _VALUES[argument.kind]
     words = [f"`{choice}`" for choice in argument.choices]

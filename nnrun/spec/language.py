@@ -60,7 +60,6 @@ def models(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _tag(model: type[BaseModel]) -> str | None:
-    """The name of a dataset or step."""
     field = model.model_fields.get("step") or model.model_fields.get("name")
     choices = get_args(field.annotation) if field else ()
     return choices[0] if choices and isinstance(choices[0], str) else None

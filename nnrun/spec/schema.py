@@ -104,7 +104,6 @@ def _types(schema: Schema) -> list[str]:
 
 
 def _nullable(schema: Schema) -> Schema:
-    """The same, or `null`."""
     if not schema:
         return schema
     if "enum" in schema:
@@ -116,7 +115,6 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _either(*schemas: Schema) -> Schema:
-    """One of several schemas, flattened."""
     flat: list[Schema] = []
     for schema in schemas:
         alternatives = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
@@ -144,14 +142,12 @@ def _reference(name: str) -> Schema:
 
 
 def _mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
-    """A mapping with only these keys."""
     needed = {"required": list(required)} if required else {}
     keys = {"properties": dict(properties), **needed}
     return {"type": "object", **keys, "additionalProperties": False}
 
 
 def _word(words: Mapping[str, str]) -> Schema:
-    """One of some words, with descriptions."""
     descriptions = list(words.values())
     return {"type": "string", "enum": list(words), "markdownEnumDescriptions": descriptions}
 
@@ -183,7 +179,6 @@ def _pydantic_schema() -> Schema:
 
 
 def _spec_definitions() -> Iterator[tuple[str, Schema]]:
-    """A spec, and a spec that extends another."""
     spec = _draft07(_pydantic_schema())
     extends = {"type": "string", "minLength": 1, "description": keys.EXTENDS.meaning}
     spec["properties"] = {"extends": extends, "blocks": _blocks(), **spec["properties"]}
@@ -195,7 +190,6 @@ def _spec_definitions() -> Iterator[tuple[str, Schema]]:
 
 
 def _step_definitions() -> Iterator[tuple[str, Schema]]:
-    """A step of `prepare`, and the arguments of each."""
     models = _pydantic_schema()["$defs"]
     steps = {name: _draft07(models[cls.__name__]) for name, cls in STEPS.items()}
     alone = {name: s["description"] for name, s in steps.items() if "required" not in s}
@@ -305,7 +299,6 @@ def _needed(kind: str, entry: Entry) -> list[str]:
 
 
 def _kind(kind: str, names: Mapping[str, str]) -> Schema:
-    """A component of a kind, alone or with its arguments."""
     alone = _reference(f"{kind}.alone")
     if kind == "activations":
         return alone

@@ -198,8 +198,6 @@ class _StopError(Exception):
 
 
 class _Reader:
-    """Reads one text and collects faults."""
-
     def __init__(self, text: str, source: str, most: int) -> None:
         self.text = text
         self.source = source
@@ -232,7 +230,6 @@ class _Reader:
             raise self.stop(code, message, self.place(line, column)) from None
 
     def next(self) -> yaml.Event:
-        """The next event."""
         event: yaml.Event = self.parser.get_event()
         return event
 
@@ -264,7 +261,6 @@ class _Reader:
         return node
 
     def sequence(self, start: yaml.Event, path: KeyPath, depth: int) -> Node:
-        """The items up to the end of a list."""
         items: list[Node] = []
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             items.append(self.node(event, (*path, len(items)), depth + 1))
@@ -272,7 +268,6 @@ class _Reader:
         return Node(tuple(items), self.span(start, event), size=size)
 
     def mapping(self, start: yaml.Event, path: KeyPath, depth: int) -> Node:
-        """The keys and values up to the end of a mapping."""
         nodes: dict[str, Node] = {}
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             place = self.span(event)
@@ -314,7 +309,6 @@ class _Reader:
         return None
 
     def alias(self, event: yaml.AliasEvent, path: KeyPath) -> Node:
-        """The value of an anchor."""
         if event.anchor not in self.anchors:
             message = f"'*{event.anchor}' is undefined: there is no '&{event.anchor}' before it"
             raise self.stop("NN002", message, self.span(event), path)
@@ -323,14 +317,12 @@ class _Reader:
         return node
 
     def count(self, values: int, event: yaml.Event, path: KeyPath) -> None:
-        """Limits the number of values."""
         self.values += values
         if self.values > self.most:
             message = f"more than {MOST_VALUES:,} values once aliases are expanded"
             raise self.stop("NN007", message, self.span(event), path)
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Place:
-        """The first line between two events."""
         first, last = start.start_mark, (end or start).end_mark
         assert first is not None
         assert last is not None
@@ -343,10 +335,8 @@ class _Reader:
         return Place(self.source, line + 1, column + 1, max(length, 1), _line(self.lines, line))
 
     def fault(self, code: str, message: str, place: Place, path: KeyPath = ()) -> None:
-        """Adds a fault."""
         self.faults.append(Fault(code, dotted(path), message, place))
 
     def stop(self, code: str, message: str, place: Place, path: KeyPath = ()) -> _StopError:
-        """Adds a fault after which reading stops."""
         self.fault(code, message, place, path)
         return _StopError()

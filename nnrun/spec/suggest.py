@@ -89,7 +89,6 @@ def _are_enough(edits: int, one: str, other: str) -> bool:
 
 
 def _mistyped(word: str, names: Sequence[str]) -> str | None:
-    """The name with the fewest edits from the word."""
     wanted = _fold(word)
     ranked: list[tuple[tuple[int, bool, int, int, bool], str]] = []
     for name in names:
@@ -123,7 +122,6 @@ def _related(word: str, names: Sequence[str]) -> str | None:
 
 
 def _common(one: str, other: str) -> int:
-    """The length of the common beginning."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
