@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -46,8 +45,6 @@ class Verified:
 
     Args:
         subject: the run.
-        judged: the comparisons and the verdict.
-        causes: likely causes of differences.
         repeated: folder of the repetition, if it is kept.
         second_verdict: of a second repetition and the first, if no cause was found.
     """
@@ -99,7 +96,10 @@ def verify(
                     entry = _as_json(verified)
                     code = MISSED if verified.judged.verdict == "different" else 0
                     if not json:
-                        _show(verified, console.stdout())
+                        out = console.stdout()
+                        out.print(_table(verified))
+                        for sentence in _sentences(verified):
+                            out.print(sentence)
             except NnrunError as error:
                 console.print_error(error)
                 faults = error.faults if isinstance(error, SpecError) else ()
@@ -196,12 +196,6 @@ def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
     return progress.run.path
 
 
-def _show(verified: Verified, out: Console) -> None:
-    out.print(_table(verified))
-    for sentence in _sentences(verified):
-        out.print(sentence)
-
-
 def _table(verified: Verified) -> Table:
     judged = verified.judged
     rows = []
@@ -210,9 +204,7 @@ def _table(verified: Verified) -> Table:
         worst = max(files, key=lambda file: (file.error is not None, file.largest, file.differing))
         verdict = worst.verdict(judged.tolerance)
         # The maximum over the files of a part, summed over the parts.
-        differing: dict[str, int] = {}
-        for file in files:
-            differing[file.part] = max(differing.get(file.part, 0), file.differing)
+        differing = {file.part: file.differing for file in sorted(files, key=lambda f: f.differing)}
         sizes = [file.largest for file in files if file.differing and math.isfinite(file.largest)]
         cells = (f"{sum(differing.values()):,}", f"{max(sizes):.1e}" if sizes else "-")
         rows.append((kind, _extent(files), *cells, Text(verdict, COLORS[verdict])))
@@ -254,13 +246,8 @@ def _sentences(verified: Verified) -> Iterator[str]:
 
 
 def _verdict(judged: Judged) -> str:
-    names = ", ".join(
-        dict.fromkeys(
-            file.what
-            for file in judged.comparisons
-            if file.verdict(judged.tolerance) == judged.verdict
-        )
-    )
+    files = [f for f in judged.comparisons if f.verdict(judged.tolerance) == judged.verdict]
+    names = ", ".join(dict.fromkeys(file.what for file in files))
     if judged.verdict == "identical":
         return "bit-identical"
     if judged.verdict == "within tolerance":
