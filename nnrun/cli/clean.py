@@ -177,10 +177,7 @@ def _delete(plan: Plan, leftovers: Iterable[Path]) -> dict[Path, str]:
 
 
 def _show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console) -> None:
-    """Prints the runs to be deleted, the oldest first, each with the reason.
-
-    `leftovers` are folders of interrupted deletions, with their bytes.
-    """
+    """Prints the runs to be deleted, and `leftovers`: folders of interrupted deletions."""
     kept = f"{count_runs(plan.staying, plan.left)} kept"
     if plan.removals or leftovers:
         rows = []

@@ -157,22 +157,16 @@ def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
     part = [names]
     for column in rest:
         # Rich needs one character per column besides its padded cells, and one more per table.
-        if len(part) > 1 and 1 + sum(1 + _width(cells) for cells in [*part, column]) > width:
+        widths = [len(cells[0].plain.partition("\n")[0]) for cells in [*part, column]]
+        if len(part) > 1 and 1 + len(widths) + sum(widths) > width:
             yield _table(part)
             part = [names]
         part.append(column)
     yield _table(part)
 
 
-def _width(cells: Sequence[Text]) -> int:
-    return len(cells[0].plain.partition("\n")[0])
-
-
 def _columns(comparison: Comparison) -> Iterator[list[Text]]:
-    """The heading and the cells of each column, padded to one width.
-
-    Padding by Rich doubles the time for a thousand rows.
-    """
+    # Padded to one width: padding by Rich doubles the time for a thousand rows.
     from nnrun.analysis.compare import formats
 
     names = [column.name for column in comparison.columns]

@@ -145,8 +145,7 @@ def _check_names(names: Sequence[str]) -> None:
     errors = []
     for name in names:
         if name not in allowed:
-            guess = nearest(name, allowed)
-            every = join_words(allowed, "and")
+            guess, every = nearest(name, allowed), join_words(allowed, "and")
             hint = f"did you mean '{guess}'?" if guess else f"there are {every}"
             errors.append(f"there is no data set '{name}'; {hint}")
     if errors:

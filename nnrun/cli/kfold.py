@@ -45,12 +45,7 @@ def kfold(
 
 
 def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:
-    """Cross-validates and prints the summary, also after an error.
-
-    Raises:
-        NnrunError: cross-validation is impossible.
-        typer.Exit: with 1 if a fold failed, with 3 if an expectation was missed, else with 0.
-    """
+    """Cross-validates, prints the summary, also after an error, and exits with 0, 1 or 3."""
     from nnrun.cli import summary
     from nnrun.cli.progress import FoldProgress
     from nnrun.runs.gates import judge_gates

@@ -130,11 +130,7 @@ def explain(
 
 
 def _code(word: str) -> str:
-    """The code for a word: `nn104` and `104` mean NN104.
-
-    Raises:
-        CommandError: there is no such code.
-    """
+    """The code for a word: `nn104` and `104` mean NN104."""
     code, rules = f"NN{word.upper().removeprefix('NN')}", all_rules()
     if code in rules:
         return code

@@ -64,13 +64,7 @@ class _EpochBar(Observer):
 
 
 class _RunProgress(Observer):
-    """Shows a run: bars on a terminal, lines elsewhere, and lines in the log.
-
-    `run` is the run once its folder exists.
-
-    Args:
-        title: printed when the run begins; by default the run folder.
-    """
+    """Shows a run, `run` once its folder exists: bars on a terminal, else lines; and a log."""
 
     task: TaskID
 

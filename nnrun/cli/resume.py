@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,11 +70,10 @@ def _wait_for_workers(run: Run) -> None:
 
 
 def _is_running(fold: Run) -> bool:
-    try:
+    # A damaged fold is trained again.
+    with suppress(RunError):
         return fold.status() == layout.RUNNING
-    except RunError:
-        # A damaged fold is trained again.
-        return False
+    return False
 
 
 def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
@@ -95,12 +95,8 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
     trained = max(len(part.history()) for part in (run, *folds))
     if epochs is not None and epochs < trained:
         raise CommandError(f"{run.path} has {trained} epochs already; --epochs must be larger")
-    overrides = [
-        override
-        for override in record.overrides
-        if not (more and override.startswith("training.epochs="))
-    ]
-    return replace(specs.read_spec(path, more), overrides=(*overrides, *more))
+    given = [o for o in record.overrides if not (more and o.startswith("training.epochs="))]
+    return replace(specs.read_spec(path, more), overrides=(*given, *more))
 
 
 def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
@@ -111,10 +107,8 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
 
         changes = list(differences(old, record))
         if changes and not force:
-            reasons = "; ".join(changes)
-            raise RunError(
-                f"{run.path}: results would not be bit-identical: {reasons} (see --force)"
-            )
+            reasons = f"results would not be bit-identical: {'; '.join(changes)}"
+            raise RunError(f"{run.path}: {reasons} (see --force)")
         if old.kind == "kfold":
             reopen_record(run, record)
         else:

@@ -50,11 +50,7 @@ def find_spec(spec: Path) -> Path:
 
 
 def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
-    """Reads a spec, with values of `--set` and `--expect`, and checks it without data.
-
-    Raises:
-        SpecError: with all faults of the spec.
-    """
+    """Reads a spec, with values of `--set` and `--expect`, and checks it without data."""
     from nnrun import check
 
     gates = expect_overrides(expect)

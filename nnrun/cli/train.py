@@ -75,10 +75,8 @@ def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None
     if first is None:
         message = "must be a number for --seeds, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
-    return [
-        specs.read_spec(path, [*overrides, f"seed={seed}"], expect)
-        for seed in range(first, first + seeds)
-    ]
+    consecutive = (f"seed={seed}" for seed in range(first, first + seeds))
+    return [specs.read_spec(path, [*overrides, seed], expect) for seed in consecutive]
 
 
 def _print_spreads(entries: list[dict[str, object]]) -> None:

@@ -127,7 +127,14 @@ def _used(name: str, value: object, written: object, comment: str) -> Iterator[L
     if isinstance(value, Spec) and not isinstance(value, Component):
         yield f"{name}:", comment
         yield from _indented(INDENT, _part(value))
-    elif isinstance(value, tuple) and isinstance(written, tuple) and any(map(_is_long, value)):
+    elif (
+        isinstance(value, tuple)
+        and isinstance(written, tuple)
+        and any(
+            item.arguments if isinstance(item, Component) else isinstance(item, Spec)
+            for item in value
+        )
+    ):
         yield f"{name}:", comment
         yield from _indented(f"{INDENT}- ", map(_item, value, written))
     else:
@@ -150,11 +157,6 @@ def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
 
 def _indented(start: str, lines: Iterable[Line]) -> Iterator[Line]:
     return ((start + text, comment) for text, comment in lines)
-
-
-def _is_long(item: object) -> bool:
-    """Whether an item of a list needs a line of its own."""
-    return bool(item.arguments) if isinstance(item, Component) else isinstance(item, Spec)
 
 
 def _item(value: object, written: object) -> Line:

@@ -21,12 +21,7 @@ MOST_FAULTS = 100  # each suggestion takes a millisecond
 
 @dataclass(frozen=True)
 class Loaded:
-    """An experiment and its source.
-
-    Args:
-        overrides: of `--set`, in order.
-        root: every value with its place.
-    """
+    """An experiment, its overrides in order, and the source with every place."""
 
     experiment: Experiment
     overrides: tuple[str, ...]
@@ -49,7 +44,6 @@ def load(path: Path, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     """Reads and validates a spec.
 
     Args:
-        path: the file, as given by the user.
         overrides: such as `training.epochs=3`, applied in order.
         gates: overrides of `expect`, from `--expect`.
 
@@ -112,11 +106,9 @@ def _drop_consequences(
 
 
 def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """At most `MOST_FAULTS` faults by file, line and column; the last tells if there are more.
+    """At most `MOST_FAULTS` faults by file, line and column, once each; overrides come last.
 
-    Args:
-        faults: in any order; those of overrides come last, and each is kept once.
-        first: the first file.
+    The last one tells if there are more.
     """
     ordered = _without_repeats(faults)
     sources = [first, *(fault.place.source for fault in faults if fault.place)]

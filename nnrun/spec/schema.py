@@ -64,11 +64,7 @@ def text() -> str:
 
 
 def header(address: str = FILE) -> tuple[str, str]:
-    """The first lines of a spec, with which editors find the schema.
-
-    Args:
-        address: the schema's file, relative to the spec.
-    """
+    """The first lines of a spec: the address of the schema, relative to the spec, for editors."""
     # The first for the YAML language server of VS Code, Neovim and others, the second for PyCharm.
     return f"# yaml-language-server: $schema={address}", f"# $schema: {address}"
 

@@ -105,12 +105,7 @@ def _indentation(lines: Sequence[str], line: int, column: int) -> tuple[int, int
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML document.
-
-    Args:
-        root: None if it is empty or cannot be read.
-        text: of a file, if it could be read.
-    """
+    """A YAML document; without a root if it is empty or cannot be read."""
 
     root: Node | None
     faults: tuple[Fault, ...] = ()
@@ -118,12 +113,7 @@ class Document:
 
 
 def read_file(path: Path, *, most: int = MOST_VALUES) -> Document:
-    """Reads a file.
-
-    Args:
-        path: as given by the user.
-        most: maximum number of values.
-    """
+    """Reads a file of at most `most` values."""
     place = Place(str(path), 1, 1, 1, "")
     try:
         data = _read_bytes(path)
@@ -183,7 +173,6 @@ def read(text: str, *, source: str, root: KeyPath = (), most: int = MOST_VALUES)
     Args:
         source: of every place.
         root: the path of the text's root, if it is part of a spec.
-        most: maximum number of values.
     """
     reader = _Reader(text, source, most)
     try:

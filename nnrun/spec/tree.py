@@ -21,7 +21,6 @@ class Node:
 
     Args:
         value: a scalar, a tuple of nodes for a list, or nodes by key for a mapping.
-        place: of the value.
         key: place of its key, for a value in a mapping.
         size: number of values in it, including itself.
     """
@@ -101,7 +100,6 @@ class Problem:
     """A fault before its place in a file is known.
 
     Args:
-        path: of the wrong value, as shown.
         at: the path whose place is shown, if not `path`.
         key: show the place of the key, not of the value.
         meant: keys probably meant by this one, which are not reported as missing.
