@@ -23,15 +23,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft7Validator
 
 from nnrun import check
 from nnrun.errors import SpecError
 from nnrun.runs import layout
+from nnrun.spec import schema, source
 from nnrun.spec.dumping import dump
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+VALIDATOR = Draft7Validator(schema.schema())
 LONGEST = 1.0  # seconds of this process that one spec may take
 KEYS = (
     "dataset model training validation holdout kfold prepare optimizer loss metrics epochs seed name "
@@ -205,7 +208,10 @@ SHIPPED = [path.read_text("utf-8") for path in sorted(CONFIGS.glob("*.yaml"))]
 
 
 def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
-    """Whether a spec loads; if it does, it can be checked, dumped and loaded again."""
+    """Whether a spec loads; if it does, it can be checked, dumped and loaded again.
+
+    The schema accepts it too.
+    """
     path.write_bytes(data)
     try:
         loaded = load(path, overrides=overrides)
@@ -215,6 +221,8 @@ def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
         return "refused"
     if not all(map(render, check.faults(loaded, own=layout.OWN))):
         raise ValueError("a fault without a message")
+    if not overrides and (root := source.read(data.decode("utf-8-sig"), source="").root):
+        VALIDATOR.validate(root.plain())
     path.write_text(dump(loaded.experiment), "utf-8")
     load(path)
     return "loaded"
