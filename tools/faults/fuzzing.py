@@ -30,6 +30,7 @@ from nnrun.errors import SpecError
 from nnrun.runs import layout
 from nnrun.spec import schema, source
 from nnrun.spec.dumping import dump
+from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
 
@@ -210,7 +211,7 @@ SHIPPED = [path.read_text("utf-8") for path in sorted(CONFIGS.glob("*.yaml"))]
 def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
     """Whether a spec loads; if it does, it can be checked, dumped and loaded again.
 
-    The schema accepts it too.
+    The schema accepts it too, and the loaded experiment is the same.
     """
     path.write_bytes(data)
     try:
@@ -223,8 +224,12 @@ def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
         raise ValueError("a fault without a message")
     if not overrides and (root := source.read(data.decode("utf-8-sig"), source="").root):
         VALIDATOR.validate(root.plain())
-    path.write_text(dump(loaded.experiment), "utf-8")
-    load(path)
+    text = dump(loaded.experiment)
+    path.write_text(text, "utf-8")
+    # Other tools read YAML 1.1.
+    again = (load(path).experiment, Experiment.model_validate(yaml.safe_load(text)))
+    if repr(again) != repr((loaded.experiment,) * 2):
+        raise ValueError("the dumped spec differs")
     return "loaded"
 
 
