@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 import shutil
 from pathlib import Path
 
+import foreign
 import pytest
+from foreign import FORMATS, NAME, SPEC
 from typer.testing import CliRunner, Result
 
 from nnrun.cli.app import app
 from nnrun.runs import layout
 
-foreign = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "faults" / "foreign.py"))
-NAME, SPEC, FORMATS = foreign["NAME"], foreign["SPEC"], foreign["FORMATS"]
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -25,8 +24,7 @@ def answer(*arguments: object, root: Path) -> Result:
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = foreign["write_runs"](tmp_path_factory.mktemp("runs"))
-    return root
+    return foreign.write_runs(tmp_path_factory.mktemp("runs"))
 
 
 VERBS: dict[str, tuple[str, ...]] = {
@@ -104,7 +102,7 @@ def test_a_name_is_not_drawn_as_mathematics(odd: Path, tmp_path: Path) -> None:
     """Matplotlib parses text between two dollar signs."""
     root = shutil.copytree(odd, tmp_path / "runs")
     for number, path in enumerate(sorted(root.iterdir())):
-        foreign["rewrite"](
+        foreign.rewrite(
             path / layout.RUN, lambda record, n=number: record | {"name": f"$\\frac{{$ {{{n}"}
         )
     drawn = answer("compare", "--plot", tmp_path / "plot.png", root=root)
@@ -115,7 +113,7 @@ def test_a_name_is_not_drawn_as_mathematics(odd: Path, tmp_path: Path) -> None:
 
 def test_values_of_wrong_types_never_end_in_a_traceback() -> None:
     """`make faults` tries more of them."""
-    foreign["run"](range(15))
+    foreign.run(range(15))
 
 
 @pytest.mark.parametrize(
