@@ -55,7 +55,9 @@ def accuracy(study: Any) -> float:
 
 
 def test_scaling_learns_nothing_from_held_out_rows(study: Make) -> None:
-    assert accuracy(study(one_scale_per_block())) == pytest.approx(CHANCE, abs=0.03)
+    leakless = study(one_scale_per_block(), training={"engine": "graph"})
+
+    assert accuracy(leakless) == pytest.approx(CHANCE, abs=0.03)
 
 
 @pytest.mark.slow
