@@ -36,8 +36,6 @@ def image_gallery(
 
     Args:
         images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range.
-        labels: class names, one per row.
-        predictions: class names, one per row.
         confidence: the probability of each prediction, between 0 and 1.
     """
     shown = _rescale(np.asarray(images)[:MAX_IMAGES])
@@ -72,12 +70,6 @@ def text_gallery(
     """Writes the first 8 texts, shortened, with label and prediction.
 
     A wrong prediction has a cross, a thick bar and red text; a correct one has a tick.
-
-    Args:
-        texts: one per row, in words.
-        labels: class names, one per row.
-        predictions: class names, one per row.
-        confidence: the probability of each prediction, between 0 and 1.
     """
     blocks = [_wrap(text) for text in texts[:MAX_TEXTS]]
     captions = _captions(labels, predictions, confidence)[: len(blocks)]
