@@ -103,11 +103,7 @@ class Recorder(Observer):
         )
 
     def begin(self) -> None:
-        """Finds the checkpoint to resume from, and writes everything known before training.
-
-        Raises:
-            RunError: the folder cannot be written.
-        """
+        """Finds the checkpoint to resume from, and writes everything known before training."""
         run, prepared = self.run, self.setup.prepared
         self.observer.run_began(run.path)
         for notice in prepared.notices:
@@ -137,11 +133,7 @@ class Recorder(Observer):
         self.run.begin_journal(self.history)
 
     def save_state(self, capture: Callable[[], State]) -> None:
-        """Writes a checkpoint if one is due.
-
-        Raises:
-            RunError: the disk is full, or the folder is missing or not writable.
-        """
+        """Writes a checkpoint if one is due."""
         self.context.check_interrupt()
         if not self.schedule.is_due:
             return

@@ -29,11 +29,7 @@ CHECKSUM_KEY = "seal"
 
 
 def opened(path: Path) -> BufferedReader:
-    """Opens a regular file to read it.
-
-    Raises:
-        OSError: it cannot be read, or is a folder, a pipe or a device.
-    """
+    """Opens a regular file to read it; a folder, a pipe or a device is an OSError."""
     # Without O_NONBLOCK, opening a pipe waits until a process writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
@@ -44,11 +40,7 @@ def opened(path: Path) -> BufferedReader:
 
 
 def read(path: Path) -> bytes:
-    """The content of a file.
-
-    Raises:
-        OSError: it cannot be read, is no regular file, or is too large for its name.
-    """
+    """The content of a file."""
     limit = _MAX_BY_NAME.get(path.name, _MAX_BY_SUFFIX.get(path.suffix, MAX_BYTES))
     with opened(path) as file:
         if os.fstat(file.fileno()).st_size > limit:
@@ -57,11 +49,7 @@ def read(path: Path) -> bytes:
 
 
 def check_all(folder: Path) -> None:
-    """Checks all files of a folder before it is written to.
-
-    Raises:
-        RunError: one is a link, a pipe or a device, which would lead the output elsewhere.
-    """
+    """Refuses to write into a folder with links, pipes or devices, which may lead elsewhere."""
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             mode = Path(parent, name).lstat().st_mode
@@ -76,11 +64,7 @@ def checksum(content: bytes) -> str:
 
 
 def file_checksum(path: Path) -> str:
-    """The SHA-256 of a file.
-
-    Raises:
-        OSError: it cannot be read, or is no regular file.
-    """
+    """The SHA-256 of a file."""
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

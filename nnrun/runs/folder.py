@@ -67,11 +67,7 @@ class Lock:
 
 
 def take(folder: Path) -> Lock | None:
-    """Locks a folder; None if it is locked already, also by this process.
-
-    Raises:
-        OSError: the folder is missing, or cannot be opened.
-    """
+    """Locks a folder; None if it is locked already, also by this process."""
     for _ in range(_ATTEMPTS):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -123,7 +119,6 @@ class Folder:
     there is no `run.json`.
 
     Args:
-        path: the folder.
         lock: held by the process that works on the run.
     """
 
@@ -139,7 +134,6 @@ class Folder:
         file; one that was listed already is listed again at once.
 
         Args:
-            name: from `layout`.
             save: is given the temporary name, which has the same suffix.
         """
         self._check_exists()

@@ -60,7 +60,6 @@ class GateResult(_Model):
 
     Args:
         name: of the measured value.
-        expected: the condition as written in the spec.
         got: the measured value; None if the run has no such value.
         passed: whether the condition holds.
     """
@@ -72,12 +71,7 @@ class GateResult(_Model):
 
 
 class RunRecord(_Model):
-    """The content of `run.json`; a key is absent if it does not apply to the run.
-
-    Args:
-        fold: number of the fold, if the run is one.
-        folds: all folds, if the run is a cross-validation.
-    """
+    """The content of `run.json`; a key is absent if it does not apply to the run."""
 
     name: Name
     status: Literal["running", "finished", "failed", "interrupted"]

@@ -28,10 +28,6 @@ _PACKAGES = {
 def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:
     """The callbacks of a spec, in its order.
 
-    Args:
-        components: checked against the catalogue.
-        folder: the run folder.
-
     Raises:
         IncompatibleSpec: Keras refuses an argument, or a callback's package is not installed.
     """
@@ -124,9 +120,6 @@ def resume_callbacks(
 
     Args:
         sizes: of `appended_files` at the end of the last epoch to keep, in bytes.
-
-    Raises:
-        OSError: a file cannot be changed.
     """
     for name, size in sizes.items():
         path = folder / name

@@ -1,4 +1,7 @@
-"""Checkpoints of a running training, from which it resumes with identical results."""
+"""Checkpoints of a running training, from which it resumes with identical results.
+
+A file that cannot be read or written is a RunError.
+"""
 
 from __future__ import annotations
 
@@ -88,11 +91,7 @@ class CheckpointSchedule:
 
 
 def write(run: Run, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint, and deletes all but the last `KEPT`.
-
-    Raises:
-        RunError: the disk is full, or the folder is missing or not writable.
-    """
+    """Writes a checkpoint, and deletes all but the last `KEPT`."""
     state = checkpoint.state
     values = {f"variable-{index}": variable for index, variable in enumerate(state.variables)}
     header = _Header(
@@ -121,11 +120,7 @@ def write(run: Run, checkpoint: Checkpoint) -> None:
 
 
 def appended_files(run: Run, names: Iterable[str]) -> dict[str, AppendedFile]:
-    """The files to which callbacks append, flushed to the disk.
-
-    Raises:
-        RunError: one of them cannot be read.
-    """
+    """The files to which callbacks append, flushed to the disk."""
     contents = {name: run.settled(name) for name in names}
     return {
         name: AppendedFile(size=len(content), digest=files.checksum(content))
@@ -166,11 +161,7 @@ def _changed_file(run: Run, checkpoint: Checkpoint) -> str:
 
 
 def delete_after(run: Run, epoch: int) -> None:
-    """Deletes the checkpoints of later epochs.
-
-    Raises:
-        RunError: one cannot be deleted.
-    """
+    """Deletes the checkpoints of later epochs."""
     for epochs, path in run.checkpoints():
         if epochs > epoch:
             run.remove(path)

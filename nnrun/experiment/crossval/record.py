@@ -63,7 +63,6 @@ class CrossValidationRun:
     """A cross-validation with its folder.
 
     Args:
-        began: start time, by `time.perf_counter`.
         failed: the error of each part that failed.
         before: seconds spent before the run was resumed.
     """
@@ -91,7 +90,6 @@ class CrossValidationRun:
         """Whether a part is finished and complete.
 
         Args:
-            name: from `layout`.
             spec: its experiment, by default the one that is cross-validated.
         """
         spec = spec or self.raw.spec
