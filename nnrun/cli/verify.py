@@ -157,8 +157,7 @@ def _verify(
         likely: list[Cause] = []
         second_verdict = None
         if judged.verdict != judging.IDENTICAL:
-            evidence = causes.Evidence(judged, subject.run, UnverifiedRun(repeated))
-            likely = causes.find(evidence)
+            likely = causes.find(judged, subject.run, UnverifiedRun(repeated))
         if any(cause.kind == causes.UNKNOWN for cause in likely):
             # Without a cause, a second repetition shows whether the experiment repeats at all.
             second = _repeat(subject, root, workers)

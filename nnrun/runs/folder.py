@@ -48,17 +48,12 @@ class Lock:
     """
 
     def __init__(self, descriptor: int | None) -> None:
-        self._descriptor = descriptor
-
-    @property
-    def is_real(self) -> bool:
-        """Whether the file system has locks."""
-        return self._descriptor is not None
+        self.descriptor = descriptor
 
     def release(self) -> None:
         """Releases the lock."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
+        if self.descriptor is not None:
+            descriptor, self.descriptor = self.descriptor, None
             with suppress(OSError):
                 os.close(descriptor)
 

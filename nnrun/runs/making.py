@@ -85,7 +85,8 @@ def reopen(path: Path) -> Run:
     except OSError as error:
         raise RunError(f"{path}: cannot be opened: {reason(error)}") from error
     # Without locks in the file system, the process number must do.
-    if lock is None or (not lock.is_real and Run(path).status() == layout.RUNNING):
+    has_no_locks = lock and lock.descriptor is None
+    if lock is None or (has_no_locks and Run(path).status() == layout.RUNNING):
         raise RunError(f"{path} is still running, as process {record.pid}")
     return Run(path, lock)
 
