@@ -135,10 +135,3 @@ def resume_callbacks(
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             # Its backup is of another epoch than the checkpoint.
             shutil.rmtree(callback.backup_dir, ignore_errors=True)
-
-
-def make_folders(components: Sequence[Component], folder: Path) -> None:
-    """Makes the folders in the run folder that callbacks expect."""
-    for component in components:
-        for value in files(component).values():
-            (folder / value).parent.mkdir(parents=True, exist_ok=True)

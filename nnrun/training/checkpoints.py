@@ -6,10 +6,9 @@ A file that cannot be read or written is a RunError.
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,17 +73,13 @@ class CheckpointSchedule:
         self._began = time.perf_counter()
         self._total = self._last = 0.0
 
-    @property
-    def is_due(self) -> bool:
-        """Whether to write one now."""
-        return self._total + self._last <= SHARE * (time.perf_counter() - self._began)
-
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Measures the time of writing one."""
+    def call_if_due(self, write: Callable[[], None]) -> None:
+        """Calls a function that writes one, if it is due."""
         began = time.perf_counter()
+        if self._total + self._last > SHARE * (began - self._began):
+            return
         try:
-            yield
+            write()
         finally:
             self._last = time.perf_counter() - began
             self._total += self._last
@@ -165,11 +160,6 @@ def delete_after(run: Run, epoch: int) -> None:
     for epochs, path in run.checkpoints():
         if epochs > epoch:
             run.remove(path)
-
-
-def delete_all(run: Run) -> None:
-    """Deletes all checkpoints, as far as possible."""
-    shutil.rmtree(run.path / layout.CHECKPOINT, ignore_errors=True)
 
 
 def _packed(value: object, name: str, values: dict[str, Array]) -> object:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nnrun.check import lint, spec_context
 from nnrun.data import checks, splits
-from nnrun.errors import RunError
+from nnrun.errors import NnrunError, RunError
 from nnrun.executors.local import Worker, WorkerDied, WorkerPool
 from nnrun.experiment import inputs, predictions
 from nnrun.experiment.crossval.messages import (
@@ -232,7 +233,9 @@ class _Scheduler:
             case JobDone(error=error) if job:
                 self._end(worker, error, kfold)
             case WorkerDied() if job:
-                kfold.record_failure(job.part, message.reason)
+                # Into the record of the part, if its worker made one.
+                with suppress(NnrunError):
+                    kfold.part(job.part).update(status=layout.FAILED, error=message.reason)
                 self._end(worker, message.reason, kfold)
             case BuildFailed(error=error):
                 self._stop_growing(f"{error}")
