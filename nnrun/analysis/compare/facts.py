@@ -144,11 +144,6 @@ class Facts:
             return {}
         return {key: value for key, value in _flat(spec, "") if not key.startswith(unused)}
 
-    @property
-    def seconds(self) -> float | None:
-        """Its total time."""
-        return self.metrics.seconds.get("total")
-
 
 def read(run: Run) -> Facts:
     """Reads the small files of a run."""

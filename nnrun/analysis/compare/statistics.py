@@ -43,11 +43,6 @@ class Estimate:
     test: str
     level: float = LEVEL
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
-
 
 def of_rows(first: Array, second: Array) -> Estimate:
     """The difference of two models on the same rows.

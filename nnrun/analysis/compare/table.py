@@ -218,7 +218,7 @@ def _columns(
             if any(spread["mean"] is not None for spread in spreads):
                 cells = [s if s.get("std") is not None else s["mean"] for s in spreads]
                 columns.append(Column(f"{prefix}_{name}", tuple(cells), upwards))
-    seconds = _means([run.seconds for run in entry.runs] for entry in entries)
+    seconds = _means([run.metrics.seconds.get("total") for run in e.runs] for e in entries)
     parameters = tuple(entry.first.metrics.parameters for entry in entries)
     columns.append(Column("seconds", seconds, upwards=False))
     return *columns, Column("parameters", parameters, upwards=False)

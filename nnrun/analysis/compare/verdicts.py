@@ -133,7 +133,10 @@ def _against_best(
     verdicts = [
         replace(
             verdict,
-            verdict=BETTER if p < estimate.level and estimate.excludes_zero else SAME,
+            # Zero must be outside of the interval too.
+            verdict=BETTER
+            if p < estimate.level and max(estimate.low, -estimate.high) > 0
+            else SAME,
             adjusted=p,
             comparisons=pairs,
         )
