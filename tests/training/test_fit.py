@@ -262,12 +262,6 @@ def bits(log: EpochLog, model: keras.Model) -> tuple[dict[str, list[float]], lis
     return log.history.epochs, [weight.tobytes() for weight in model.get_weights()]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
-def test_two_trainings_with_dropout_are_equal_to_the_bit(engine: Engine) -> None:
-    assert bits(*trained(NOISY, engine)) == bits(*trained(NOISY, engine))
-
-
 @engines("graph", "xla")
 def test_the_division_into_calls_changes_no_number(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
@@ -390,7 +384,7 @@ def test_a_loss_that_is_not_finite_ends_training(engine: Engine) -> None:
 
 @pytest.fixture(params=[pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
 def precision(request: pytest.FixtureRequest) -> Iterator[str]:
-    by_keras("adam")
+    by_keras("in order")
     keras.config.set_dtype_policy(request.param)
     yield request.param
     keras.config.set_dtype_policy("float32")
@@ -400,7 +394,7 @@ def precision(request: pytest.FixtureRequest) -> Iterator[str]:
 @engines("graph", "fit", "xla")
 def test_mixed_precision_learns_as_float32(engine: Engine) -> None:
     """Weights stay in float32."""
-    log, model = trained(CASES["adam"], engine)
+    log, model = trained(CASES["in order"], engine)
 
-    assert log.history.epochs["loss"] == pytest.approx(by_keras("adam")[0]["loss"], rel=0.05)
+    assert log.history.epochs["loss"] == pytest.approx(by_keras("in order")[0]["loss"], rel=0.05)
     assert {weight.dtype for weight in model.weights} == {"float32"}
