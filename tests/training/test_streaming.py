@@ -29,7 +29,6 @@ dataset:
   prepare: [rescale, standardize]
 model:
   - RandomTranslation: {{height_factor: 0.1, width_factor: 0.1}}
-  - Conv2D: {{filters: 4, kernel_size: 3, activation: relu}}
   - Flatten
   - Dropout: 0.2
   - Dense: {{units: 10, activation: softmax}}
