@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, Output, Runs, exit_codes
+from nnrun.cli.verb import Json, Output, Runs
 from nnrun.errors import CommandError, NnrunError, NotARun
 from nnrun.runs import Run, find
 
@@ -63,18 +63,17 @@ def compare(
 
     Example: nnrun compare runs/*-imdb runs/*-imdb-dropout --plot imdb.png
     """
-    with exit_codes():
-        from nnrun.analysis import compare as comparing
+    from nnrun.analysis import compare as comparing
 
-        conditions = [*where, *([f"status={status}"] if status else [])]
-        runs = _select(_read(paths, root), conditions, last)
-        comparison = comparing.compare(runs, metric=metric, sort=sort)
-        format_ = Format.json if json else format_ or console.format_of(output, Format)
-        _write(comparison, format_, output)
-        if plot:
-            _plot(comparison, plot)
-        if strict and (comparison.unfinished or not comparison.is_comparable):
-            raise typer.Exit(INCOMPARABLE)
+    conditions = [*where, *([f"status={status}"] if status else [])]
+    runs = _select(_read(paths, root), conditions, last)
+    comparison = comparing.compare(runs, metric=metric, sort=sort)
+    format_ = Format.json if json else format_ or console.format_of(output, Format)
+    _write(comparison, format_, output)
+    if plot:
+        _plot(comparison, plot)
+    if strict and (comparison.unfinished or not comparison.is_comparable):
+        raise typer.Exit(INCOMPARABLE)
 
 
 def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:

@@ -10,7 +10,7 @@ import typer
 
 from nnrun.cli import console, specs
 from nnrun.cli.train import folder_maker
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers, exit_codes
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers
 from nnrun.errors import SpecError
 from nnrun.runs import layout
 from nnrun.training.backend import Interrupts
@@ -38,10 +38,9 @@ def kfold(
 
     Example: nnrun kfold configs/boston.yaml --set training.epochs=20
     """
-    with exit_codes():
-        more = ["validation.kfold.final=true"] if final else []
-        loaded = specs.read_spec(spec, [*overrides, *more], expect)
-        kfold_and_report(loaded, folder_maker(loaded, root), workers=workers, json=json)
+    more = ["validation.kfold.final=true"] if final else []
+    loaded = specs.read_spec(spec, [*overrides, *more], expect)
+    kfold_and_report(loaded, folder_maker(loaded, root), workers=workers, json=json)
 
 
 def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:

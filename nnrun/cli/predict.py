@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, Output, RunFolder, exit_codes
+from nnrun.cli.verb import Json, Output, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_cell, escape_line, format_number
 from nnrun.training import backend
@@ -69,29 +69,28 @@ def predict(
 
     Example: nnrun predict runs/20260101-120000-imdb --text "A film of beauty."
     """
-    with exit_codes():
-        given = {"--rows": rows, "--text": texts, "--text-file": text_file, "files": files}
-        names = [name for name, value in given.items() if value]
-        if len(names) > 1:
-            raise CommandError(f"{' and '.join(names)} exclude each other")
-        if invert is not None and not files:
-            raise CommandError("--invert is for images, and no image is given")
+    given = {"--rows": rows, "--text": texts, "--text-file": text_file, "files": files}
+    names = [name for name, value in given.items() if value]
+    if len(names) > 1:
+        raise CommandError(f"{' and '.join(names)} exclude each other")
+    if invert is not None and not files:
+        raise CommandError("--invert is for images, and no image is given")
 
-        from nnrun.analysis.predict import files as inputs
-        from nnrun.analysis.predict import tables, trained_run
+    from nnrun.analysis.predict import files as inputs
+    from nnrun.analysis.predict import tables, trained_run
 
-        subject = trained_run(path)
-        if files:
-            raw = inputs.read(files, subject, invert=invert)
-        elif texts or text_file:
-            raw = tables.encode_texts(texts or _lines(text_file), subject)
-        else:
-            wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
-            raw = inputs.read_test_rows(subject, wanted)
-        console.print_notes((*subject.notices, *raw.notices))
-        answers = with_tensorflow(_answers, subject, raw)
-        format_ = Format.json if json else format_ or console.format_of(output, Format)
-        _write(subject, raw, answers, format_, output)
+    subject = trained_run(path)
+    if files:
+        raw = inputs.read(files, subject, invert=invert)
+    elif texts or text_file:
+        raw = tables.encode_texts(texts or _lines(text_file), subject)
+    else:
+        wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
+        raw = inputs.read_test_rows(subject, wanted)
+    console.print_notes((*subject.notices, *raw.notices))
+    answers = with_tensorflow(_answers, subject, raw)
+    format_ = Format.json if json else format_ or console.format_of(output, Format)
+    _write(subject, raw, answers, format_, output)
 
 
 def _lines(path: Path | None) -> list[str]:

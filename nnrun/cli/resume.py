@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, kfold, specs, train
-from nnrun.cli.verb import Json, RunFolder, Workers, exit_codes
+from nnrun.cli.verb import Json, RunFolder, Workers
 from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, layout, reopen
 from nnrun.runs.files import check_all
@@ -37,26 +37,25 @@ def resume(
 
     Example: nnrun resume runs/20260101-120000-digits
     """
-    with exit_codes():
-        from nnrun.cli import summary
+    from nnrun.cli import summary
 
-        record = Run(path).record()
-        if record.kind == "fold":
-            raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
-        check_all(path)
-        run = reopen(path)
-        try:
-            _wait_for_workers(run)
-            loaded = _load(run, epochs, force=force)
-            is_complete = record.epochs == loaded.experiment.training.epochs
-            if record.status == layout.FINISHED and is_complete:
-                if json:
-                    console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
-                console.stderr().print(f"{console.relative_path(run.path)} is finished")
-            else:
-                _resume(run, loaded, workers, force=force, json=json)
-        finally:
-            run.release()
+    record = Run(path).record()
+    if record.kind == "fold":
+        raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
+    check_all(path)
+    run = reopen(path)
+    try:
+        _wait_for_workers(run)
+        loaded = _load(run, epochs, force=force)
+        is_complete = record.epochs == loaded.experiment.training.epochs
+        if record.status == layout.FINISHED and is_complete:
+            if json:
+                console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
+            console.stderr().print(f"{console.relative_path(run.path)} is finished")
+        else:
+            _resume(run, loaded, workers, force=force, json=json)
+    finally:
+        run.release()
 
 
 def _wait_for_workers(run: Run) -> None:

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from nnrun.cli import console, specs
 from nnrun.cli.progress import epoch_line
 from nnrun.cli.train import folder_maker
-from nnrun.cli.verb import Json, Overrides, Specs, exit_codes, kept_or_temporary
+from nnrun.cli.verb import Json, Overrides, Specs, kept_or_temporary
 from nnrun.errors import Fault, NnrunError, SpecError
 from nnrun.runs import layout
 from nnrun.spec.text import escape_markdown, escape_text
@@ -120,25 +120,24 @@ def smoke(
     """
     began, start = datetime.now(), time.perf_counter()
     results = [SmokeResult(str(path)) for path in paths]
-    with exit_codes():
-        try:
-            loaded = _load(paths, overrides, results)
-            if loaded:
-                run_all(loaded, keep, synthetic=synthetic)
-        finally:
-            seconds = time.perf_counter() - start
-            if json:
-                runs = [_as_json(result) for result in results]
-                console.print_json({"schema_version": 1, "runs": runs})
-            else:
-                show(results, console.stdout(), seconds=seconds)
-            if junit:
-                text = junit_xml(results, began=began)
-                console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
-            if summary := os.environ.get(GITHUB_SUMMARY):
-                with console.reported(summary), Path(summary).open("a", encoding="utf-8") as file:
-                    file.write(markdown(results, seconds=seconds))
-        raise typer.Exit(max(result.code for result in results))
+    try:
+        loaded = _load(paths, overrides, results)
+        if loaded:
+            run_all(loaded, keep, synthetic=synthetic)
+    finally:
+        seconds = time.perf_counter() - start
+        if json:
+            runs = [_as_json(result) for result in results]
+            console.print_json({"schema_version": 1, "runs": runs})
+        else:
+            show(results, console.stdout(), seconds=seconds)
+        if junit:
+            text = junit_xml(results, began=began)
+            console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
+        if summary := os.environ.get(GITHUB_SUMMARY):
+            with console.reported(summary), Path(summary).open("a", encoding="utf-8") as file:
+                file.write(markdown(results, seconds=seconds))
+    raise typer.Exit(max(result.code for result in results))
 
 
 def _as_json(result: SmokeResult) -> dict[str, object]:

@@ -12,7 +12,7 @@ import typer
 
 from nnrun import runs
 from nnrun.cli import console, specs
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs, exit_codes
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs
 from nnrun.errors import NnrunError, SpecError
 from nnrun.runs import Run
 from nnrun.training.backend import Interrupts
@@ -49,21 +49,20 @@ def train(
     Example: nnrun train configs/digits.yaml --set training.epochs=5
     """
     entries: list[dict[str, object]] = []
-    with exit_codes():
-        try:
-            # All specs are read before the first is trained, so that errors show at once.
-            loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
-            last = Last()
-            codes = [
-                train_and_report(spec, folder_maker(spec, root), entries, quiet=json, last=last)
-                for spec in loaded
-            ]
-            if seeds and not json:
-                _print_spreads(entries)
-        finally:
-            if json:
-                console.print_json({"schema_version": 1, "runs": entries})
-        raise typer.Exit(max(codes))
+    try:
+        # All specs are read before the first is trained, so that errors show at once.
+        loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
+        last = Last()
+        codes = [
+            train_and_report(spec, folder_maker(spec, root), entries, quiet=json, last=last)
+            for spec in loaded
+        ]
+        if seeds and not json:
+            _print_spreads(entries)
+    finally:
+        if json:
+            console.print_json({"schema_version": 1, "runs": entries})
+    raise typer.Exit(max(codes))
 
 
 def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from nnrun.cli import console, kfold, specs, train
 from nnrun.cli.list import count_runs
-from nnrun.cli.verb import MISSED, Json, Workers, exit_codes, kept_or_temporary
+from nnrun.cli.verb import MISSED, Json, Workers, kept_or_temporary
 from nnrun.errors import NnrunError, RunError, SpecError, TrainingError
 from nnrun.runs import Run, layout
 
@@ -82,38 +82,37 @@ def verify(
 
     Example: nnrun verify runs/20260101-120000-digits
     """
-    with exit_codes():
-        entries: list[dict[str, object]] = []
-        checks: list[Checked] = []
-        codes = []
-        for path in paths:
-            try:
-                if files:
-                    checks.append(_check_files(path, quiet=json))
-                    entry, code = _files_json(checks[-1]), MISSED if checks[-1].damaged else 0
-                else:
-                    verified = _verify(path, tolerance, keep, workers)
-                    entry = _as_json(verified)
-                    code = MISSED if verified.judged.verdict == "different" else 0
-                    if not json:
-                        out = console.stdout()
-                        out.print(_table(verified))
-                        for sentence in _sentences(verified):
-                            out.print(sentence)
-            except NnrunError as error:
-                console.print_error(error)
-                faults = error.faults if isinstance(error, SpecError) else ()
-                lines = [f"{fault.code} {fault.path}: {fault.message}" for fault in faults]
-                reason = "; ".join(lines) or str(error)
-                entry = {"path": str(path), "verdict": None, "error": reason}
-                code = error.exit_code
-            entries.append(entry)
-            codes.append(code)
-        if json:
-            console.print_json({"schema_version": 1, "runs": entries})
-        elif checks:
-            _print_file_totals(checks)
-        raise typer.Exit(max(codes))
+    entries: list[dict[str, object]] = []
+    checks: list[Checked] = []
+    codes = []
+    for path in paths:
+        try:
+            if files:
+                checks.append(_check_files(path, quiet=json))
+                entry, code = _files_json(checks[-1]), MISSED if checks[-1].damaged else 0
+            else:
+                verified = _verify(path, tolerance, keep, workers)
+                entry = _as_json(verified)
+                code = MISSED if verified.judged.verdict == "different" else 0
+                if not json:
+                    out = console.stdout()
+                    out.print(_table(verified))
+                    for sentence in _sentences(verified):
+                        out.print(sentence)
+        except NnrunError as error:
+            console.print_error(error)
+            faults = error.faults if isinstance(error, SpecError) else ()
+            lines = [f"{fault.code} {fault.path}: {fault.message}" for fault in faults]
+            reason = "; ".join(lines) or str(error)
+            entry = {"path": str(path), "verdict": None, "error": reason}
+            code = error.exit_code
+        entries.append(entry)
+        codes.append(code)
+    if json:
+        console.print_json({"schema_version": 1, "runs": entries})
+    elif checks:
+        _print_file_totals(checks)
+    raise typer.Exit(max(codes))
 
 
 def _check_files(path: Path, *, quiet: bool) -> Checked:
