@@ -58,12 +58,7 @@ def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) 
 
 
 def expect_overrides(expect: Sequence[str]) -> list[str]:
-    """The overrides for values of `--expect`.
-
-    Example:
-        >>> expect_overrides(["test_accuracy>=0.9"])
-        ["expect.test_accuracy='>=0.9'"]
-    """
+    """The overrides for values of `--expect`, such as `expect.test_accuracy='>=0.9'`."""
     overrides = []
     for text in expect:
         match = _GATE.match(text)

@@ -88,8 +88,8 @@ def verify(
     for path in paths:
         try:
             if files:
-                checks.append(_check_files(path, quiet=json))
-                entry, code = _files_json(checks[-1]), MISSED if checks[-1].damaged else 0
+                entry = _check_files(path, checks, quiet=json)
+                code = MISSED if checks[-1].damaged else 0
             else:
                 verified = _verify(path, tolerance, keep, workers)
                 entry = _as_json(verified)
@@ -115,16 +115,13 @@ def verify(
     raise typer.Exit(max(codes))
 
 
-def _check_files(path: Path, *, quiet: bool) -> Checked:
+def _check_files(path: Path, checks: list[Checked], *, quiet: bool) -> dict[str, object]:
     from nnrun.runs.verify.files import check
 
     checked = check(Run(path))
+    checks.append(checked)
     for damage in () if quiet else checked.damaged:
         console.stdout().print(f"{path / damage.file} {damage.reason}", style="red")
-    return checked
-
-
-def _files_json(checked: Checked) -> dict[str, object]:
     return {
         "path": str(checked.path),
         "verdict": "damaged" if checked.damaged else "whole",

@@ -81,14 +81,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Entry:
-    """One Keras class, or an activation.
-
-    Args:
-        name: canonical.
-        doc: the first sentence of its documentation.
-        arguments: its own, in order; a single value is the first.
-        inherited: those of its base classes, by name only.
-    """
+    """One Keras class, or an activation, with its own and inherited arguments."""
 
     name: str
     doc: str

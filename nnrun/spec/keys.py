@@ -182,12 +182,7 @@ _HUGE = 2**30
 
 
 def kind(annotation: object, metadata: Sequence[object] = ()) -> str:
-    """A type in words.
-
-    Example:
-        >>> [kind(a) for a in (int | None, tuple[str, ...], Literal["first", "last"])]
-        ['whole number', 'list', '`first` or `last`']
-    """
+    """A type in words."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return kind(inner[0], inner[1:])
@@ -229,11 +224,7 @@ def everything() -> tuple[Section, ...]:
 
 
 def look_up(word: str) -> tuple[Section, ...]:
-    """All meanings of a word.
-
-    Args:
-        word: a group such as `steps`, a kind such as `layers`, a section such as `training`, or
-            the name of a key, dataset, step or Keras class.
+    """All meanings of the name of a group, kind, section, key, dataset, step or Keras class.
 
     Raises:
         CommandError: it is unknown; with the nearest known word.

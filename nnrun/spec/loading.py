@@ -141,11 +141,6 @@ def _without_repeats(faults: Sequence[Fault]) -> list[Fault]:
 
 
 def name_of(path: Path) -> str:
-    """The default name of an experiment: the file's stem, made fit for a folder.
-
-    Example:
-        >>> name_of(Path("configs/my net.yaml"))
-        'my-net'
-    """
+    """The default name of an experiment: the file's stem, made fit for a folder."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip(".-")
     return name[:80].rstrip(".") or "experiment"

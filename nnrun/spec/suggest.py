@@ -52,11 +52,11 @@ def most_similar(word: str, allowed: Iterable[str]) -> list[str]:
     folded = _by_folded(allowed)
     # Cut to the longest name: comparing a long word could take long.
     wanted = _fold(word)[: max(map(len, folded), default=0)]
-
-    def similarity(name: str) -> float:
-        return difflib.SequenceMatcher(None, name, wanted, autojunk=False).ratio()
-
-    return [folded[name] for name in sorted(folded, key=similarity, reverse=True)[:FEW]]
+    matchers = {
+        name: difflib.SequenceMatcher(None, name, wanted, autojunk=False) for name in folded
+    }
+    best = sorted(folded, key=lambda name: matchers[name].ratio(), reverse=True)
+    return [folded[name] for name in best[:FEW]]
 
 
 def edit_distance(one: str, other: str, *, most: int = EDITS) -> int | None:

@@ -150,12 +150,7 @@ LONGEST_NUMBER = 400
 
 
 def scalar(text: str) -> Scalar:
-    """Parses a plain word as YAML 1.2 does: `no`, `1:30` and dates are text, `1e-4` is a number.
-
-    Example:
-        >>> [scalar(text) for text in ("1e-4", "10_000", "no", "~")]
-        [0.0001, 10000, 'no', None]
-    """
+    """Parses a plain word as YAML 1.2 does: `no`, `1:30` and dates are text, `1e-4` is a number."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > LONGEST_NUMBER:
