@@ -157,7 +157,6 @@ def _as_json(result: Checked) -> dict[str, object]:
 
 
 def _build_all(results: list[Checked], *, quiet: bool) -> list[Checked]:
-    """Builds and compiles each model with Keras; returns the specs with the errors of Keras."""
     from nnrun.training import backend
 
     with backend.Noise() as noise:

@@ -77,7 +77,6 @@ def compare(
 
 
 def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
-    """Reads each run once; reports and skips those that cannot be read."""
     from nnrun.analysis.compare import read
 
     paths = [run.path for run in find(root)] if paths is None else paths

@@ -43,8 +43,6 @@ def _formatted(logs: Logs) -> list[str]:
 
 
 class _EpochBar(Observer):
-    """Moves a bar with the steps and epochs of one training."""
-
     _epoch, _epochs, _steps = 0, 1, 1
 
     def _add_bar(self, bar: Progress, description: str) -> None:
@@ -98,7 +96,6 @@ class _RunProgress(Observer):
         self._console.print(f"note: {text}")
 
     def print(self, line: str) -> None:
-        """Logs a line, and prints it where there are no bars."""
         self._log(line)
         if not console.can_draw(self._console):
             self._console.print(line)

@@ -176,7 +176,6 @@ def overfitting(history: History) -> str | None:
 
 
 def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
-    """A column per metric: a line per fold, mean and standard deviation, interval."""
     validation, record = metrics.validation, run.record()
     folds = record.folds or []
     folds = folds if len(folds) <= MOST_FOLDS else []

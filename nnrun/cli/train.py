@@ -79,7 +79,6 @@ def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None
 
 
 def _print_spreads(entries: list[dict[str, object]]) -> None:
-    """Prints mean and standard deviation over the finished seeds of each experiment."""
     from nnrun.analysis.compare import experiments, formats, read
 
     facts = [read(Run(Path(str(entry["path"])))) for entry in entries]

@@ -99,12 +99,8 @@ class _Worker:
         from nnrun.experiment.recorder import RunContext
 
         began = time.perf_counter()
-        context = RunContext(
-            self._input.overrides,
-            began,
-            self._import_seconds,
-            check_interrupt=self._check_interrupt,
-        )
+        overrides, check = self._input.overrides, self._check_interrupt
+        context = RunContext(overrides, began, self._import_seconds, check_interrupt=check)
         try:
             setup, self._first = self._first, None
             self._previous = setup or self._previous
@@ -112,12 +108,11 @@ class _Worker:
                 setup = self._prepare(job)
             self._previous = setup
             relay = _Relay(self._line, self._noise)
-            folder = partial(_folder, whole, job)
-            fold.train(setup, folder, context=context, observer=relay)
+            fold.train(setup, partial(_folder, whole, job), context=context, observer=relay)
         except NnrunError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - the other folds are trained
-            self._check_interrupt()
+            check()
             # A bug of nnrun: the log of the fold has the traceback, and the other folds continue.
             traceback.print_exc()
             return repr(error)

@@ -146,7 +146,6 @@ class _Expansion:
     def _expand_use(
         self, name: str, arguments: Node, place: Place, chain: tuple[str, ...]
     ) -> tuple[Node, ...]:
-        """The layers of a used block; empty if the use is faulty."""
         block = self._blocks[name]
         if name in chain:
             self._fault("model", f"{name} uses itself: {' → '.join((*chain, name))}", place)
@@ -166,7 +165,6 @@ class _Expansion:
     def _parameter_values(
         self, name: str, parameters: Mapping[str, Node | None], arguments: Node, place: Place
     ) -> dict[str, Node] | None:
-        """The value of each parameter; None if the use is faulty."""
         names = list(parameters)
         match arguments.value:
             case None:

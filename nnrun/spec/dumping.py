@@ -142,7 +142,6 @@ def _used(name: str, value: object, written: object, comment: str) -> Iterator[L
 
 
 def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
-    """An unset key with its default, or with the defaults of a mapping."""
     is_needed = field.is_required()
     default = None if is_needed else field.get_default(call_default_factory=True)
     below = [model for model in models(field.annotation) if not issubclass(model, Component)]

@@ -87,7 +87,6 @@ class Override:
         return expand(self._set(root, keys, self._moved(node, offset), ()))
 
     def _set(self, node: Node, keys: Sequence[str], new: Node, path: KeyPath) -> Node:
-        """The node at a path with the value at `keys` below it replaced."""
         if not keys:
             return new
         key, *rest = keys
@@ -195,7 +194,6 @@ class SpecReader:
         return self._extend(own, extends, path, (*above, path.resolve())) if extends else own
 
     def _extend(self, own: Node, extends: Node, path: Path, chain: tuple[Path, ...]) -> Node | None:
-        """The spec merged into the file named by `extends`."""
         message, suggestion = _extends_problem(extends.value, path, chain)
         if message:
             self.faults.append(Fault("NN008", "extends", message, extends.place, suggestion))

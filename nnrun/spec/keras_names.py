@@ -131,11 +131,10 @@ def _json_type(value: object) -> str:
 
 
 def _describe_types(argument: Argument) -> str:
-    types = [name for name in TYPES if name in argument.types]
-    if "number" in types and "integer" in types:
-        types.remove("integer")
     words = {**TYPES, "string": ", ".join(argument.choices) or TYPES["string"]}
-    return join_words([words[name] for name in types], "or")
+    if "number" in argument.types:
+        del words["integer"]
+    return join_words([words[name] for name in words if name in argument.types], "or")
 
 
 def check(spec: Mapping[str, object]) -> Iterator[Problem]:
@@ -165,7 +164,6 @@ def _check_list(kind: str, values: object, path: KeyPath) -> Iterator[Problem]:
 def _misplaced_argument(
     kind: str, previous: object, value: object, path: KeyPath
 ) -> Problem | None:
-    """The problem of a list item that is an argument of the component above it."""
     if not isinstance(value, dict) or len(value) != 1 or not isinstance(previous, dict):
         return None
     [key], [name] = value, list(previous)[-1:] or [""]

@@ -151,7 +151,6 @@ def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
 
 @cache
 def _docstrings(module: str) -> dict[str, dict[str, str]]:
-    """The strings below the fields of each class of a module."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
     except OSError:
@@ -237,9 +236,7 @@ def look_up(word: str) -> tuple[Section, ...]:
     sections = _part(word) or (*named, *_keras(word), *_single(word))
     if not sections:
         first = [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
-        words = [
-            name for part in everything() for name in (part.title, *(k.name for k in part.keys))
-        ]
+        words = [w for part in everything() for w in (part.title, *(k.name for k in part.keys))]
         words += [name for kind in NOUNS for name in catalogue.names(kind)]
         near = nearest(word, [*first, *words])
         hint = f"did you mean '{near}'?" if near else f"there are {join_words(first, 'and')}"
@@ -269,7 +266,6 @@ def _part(word: str) -> tuple[Section, ...]:
 
 
 def _single(word: str) -> Iterator[Section]:
-    """Sections with only the key of that name, such as `epochs` or `training.epochs`."""
     for section in everything():
         for key in section.keys:
             if word in (key.name, f"{section.title}.{key.name}"):

@@ -199,10 +199,9 @@ def _out_of_range(path: KeyPath, details: ErrorDetails) -> Problem:
 def _without_tag(path: KeyPath, value: object) -> Problem:
     if "prepare" in path:
         message = f"must be a step such as 'flatten' or 'multi_hot: 10000', got {quote(value)}"
-        several = (
-            suggest.advice("step", value, STEPS.__contains__) if isinstance(value, dict) else None
-        )
-        return Problem("NN103", path, several or message)
+        if isinstance(value, dict):
+            message = suggest.advice("step", value, STEPS.__contains__) or message
+        return Problem("NN103", path, message)
     if isinstance(value, dict):
         return Problem("NN102", (*path, "name"), "is missing", at=path, key=True)
     message = f"must be the name of a dataset, or a mapping with a name, got {quote(value)}"
@@ -222,20 +221,15 @@ def _unknown_tag(path: KeyPath, word: str) -> Problem:
     elif not is_step and ending in FILES:
         message += f"; for a file write 'name: {FILES[ending]}', and where it is as 'path'"
     elif (suggestion := suggest.nearest(word, names)) is None:
-        message += (
-            f"; there are {suggest.list_choices(word, names, 'steps' if is_step else 'datasets')}"
-        )
+        part = "steps" if is_step else "datasets"
+        message += f"; there are {suggest.list_choices(word, names, part)}"
     return Problem(code, path, message, suggestion, at=at, key=is_step)
 
 
 def _unknown_warning(path: KeyPath, code: str) -> Problem:
     if code in codes.all_rules():
         return Problem("NN111", path, f"{code} is an error, not a warning, and cannot be ignored")
-    near = (
-        other
-        for other in codes.warnings()
-        if suggest.edit_distance(code, other, most=1) is not None
-    )
+    near = (w for w in codes.warnings() if suggest.edit_distance(code, w, most=1) is not None)
     return Problem("NN111", path, f"there is no warning {quote(code)}", next(near, None))
 
 
@@ -276,7 +270,6 @@ def _nested_sections(parent: KeyPath, value: object) -> tuple[KeyPath, ...]:
 
 
 def _right_place(key: str, parent: KeyPath) -> tuple[str, tuple[KeyPath, ...]] | None:
-    """Where a misplaced key belongs."""
     if parent == ("dataset",):
         if key in DATASETS:
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
@@ -285,9 +278,8 @@ def _right_place(key: str, parent: KeyPath) -> tuple[str, tuple[KeyPath, ...]] |
     elif "prepare" not in parent:
         if sections := homes(key):
             places = [f"under {dotted(s)}" if s else "at the top level" for s in sections]
-            return f"; it belongs {join_words(places, 'or')}", tuple(
-                (*section, key) for section in sections
-            )
+            meant = tuple((*section, key) for section in sections)
+            return f"; it belongs {join_words(places, 'or')}", meant
         if parent == ("training",) and key in _OF_FIT:
             return f"; {_OF_FIT[key]}", ()
         if parent == ("training",) and key in catalogue.arguments("optimizers", "SGD"):

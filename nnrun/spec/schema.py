@@ -230,7 +230,6 @@ def _any_of(alternatives: list[Schema], key: str) -> Schema:
 
 
 def _referenced(schema: Schema, key: str) -> Schema:
-    """The definition of a reference, or of one of several models."""
     match schema:
         case {"discriminator": {"propertyName": "name"}, "oneOf": alternatives}:
             return _datasets([_draft07(alternative, key) for alternative in alternatives])
@@ -243,7 +242,6 @@ def _referenced(schema: Schema, key: str) -> Schema:
 
 
 def _datasets(mappings: list[Schema]) -> Schema:
-    """One of several mappings, selected by `name`; or the name alone."""
     docs = {}
     for mapping in mappings:
         properties, text = mapping["properties"], mapping["description"]
@@ -274,7 +272,6 @@ def _loosened(schema: Schema) -> Schema:
 
 
 def _keras_definitions() -> Iterator[tuple[str, Schema]]:
-    """Each kind, and each of its classes with arguments."""
     for kind in keras_names.NOUNS:
         names = {name: catalogue.canonical_name(kind, name) for name in catalogue.names(kind)}
         yield kind, _described(_kind(kind, names), f"A Keras {keras_names.NOUNS[kind]}.")
@@ -309,7 +306,6 @@ def _kind(kind: str, names: Mapping[str, str]) -> Schema:
 
 
 def _arguments(kind: str, entry: Entry) -> Schema:
-    """The value of a class: arguments, nothing, or a single value."""
     needed = _needed(kind, entry)
     properties = {key: _argument(kind, entry, a) for key, a in entry.accepted.items()}
     lone = _lone(kind, entry) if {*needed} <= {entry.first} else None

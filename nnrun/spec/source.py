@@ -223,7 +223,6 @@ class _Reader:
         return event
 
     def node(self, event: yaml.Event, path: KeyPath, depth: int) -> Node:
-        """The value that begins with an event."""
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
