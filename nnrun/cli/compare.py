@@ -23,10 +23,8 @@ from nnrun.runs import Run, find
 if TYPE_CHECKING:
     from nnrun.analysis.compare import Comparison, Facts
 
-INCOMPARABLE = 4
-"""Exit code of `--strict` for runs that cannot be compared."""
-CELL_WIDTH = 30
-"""Longer cells are wrapped."""
+INCOMPARABLE = 4  # exit code of `--strict` for runs that cannot be compared
+CELL_WIDTH = 30  # longer cells are wrapped
 Format = StrEnum("Format", ["table", "json", "csv", "md", "html"])
 
 

@@ -24,8 +24,7 @@ from nnrun.training.backend import Noise
 if TYPE_CHECKING:
     from nnrun.spec.keys import Section
 
-VALUE_WIDTH = 34
-"""Longer values and defaults are wrapped."""
+VALUE_WIDTH = 34  # longer values and defaults are wrapped
 
 
 def keys(

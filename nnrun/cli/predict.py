@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROWS = "0:10"
 STDIN = "-"
-EXCERPT = 60
-"""Characters of a text that a table shows."""
+EXCERPT = 60  # characters of a text that a table shows
 
 Format = StrEnum("Format", ["table", "json", "csv"])
 Arguments = ParamSpec("Arguments")

@@ -17,12 +17,9 @@ from nnrun.spec.text import escape_text
 from nnrun.training.backend import Noise
 from nnrun.types import Logs, Observer
 
-MOST_BARS = 12
-"""With more finished folds, the first ones are hidden."""
-PRINT_SECONDS = 10.0
-"""Without bars, a fold prints an epoch at most this often."""
-METRICS_WIDTH = 48
-"""Characters of the metrics beside a bar."""
+MOST_BARS = 12  # with more finished folds, the first ones are hidden
+PRINT_SECONDS = 10.0  # without bars, a fold prints an epoch at most this often
+METRICS_WIDTH = 48  # characters of the metrics beside a bar
 
 
 def epoch_line(epoch: int, epochs: int, logs: Logs, seconds: float) -> str:

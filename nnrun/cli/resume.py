@@ -18,8 +18,7 @@ from nnrun.runs.files import check_all
 if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
 
-WORKER_TIMEOUT = 10.0
-"""Seconds within which the workers of a killed cross-validation end."""
+WORKER_TIMEOUT = 10.0  # seconds within which the workers of a killed cross-validation end
 
 
 def resume(

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 PASSED = "passed"
 FAILED = "failed"
-REFUSED = "refused"
-"""The spec cannot be loaded, or does not fit the data."""
+REFUSED = "refused"  # the spec cannot be loaded, or does not fit the data
 INTERRUPTED = "interrupted"
 UNTRIED = "not tried"
 

@@ -17,8 +17,7 @@ from nnrun.runs.record import GateResult, KFoldMetrics, SmoothedCurve, Spread, T
 from nnrun.spec.text import escape_line, format_number
 from nnrun.types import History
 
-MOST_FOLDS = 20
-"""With more folds, the table has no line per fold."""
+MOST_FOLDS = 20  # with more folds, the table has no line per fold
 RISING_EPOCHS = 3
 RISE = 0.02
 """Overfitting means that validation loss rose by this share over at least so many epochs."""

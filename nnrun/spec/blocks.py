@@ -18,8 +18,7 @@ from nnrun.spec.tree import Node, mapping, sequence
 
 KEY = "blocks"
 PARAMETERS, LAYERS = "parameters", "layers"
-NAME = r"[a-z][A-Za-z0-9_]*"
-"""Pattern of a block's name, which no Keras layer matches."""
+NAME = r"[a-z][A-Za-z0-9_]*"  # pattern of a block's name, which no Keras layer matches
 _SIGN = "$"  # before the name of a parameter in a layer
 
 

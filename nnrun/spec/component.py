@@ -103,8 +103,7 @@ def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
     return Entry(name, doc, {argument.name: argument for argument in arguments}, {})
 
 
-STACKS = "stacks"
-"""The kind of an argument with a list of stacks."""
+STACKS = "stacks"  # the kind of an argument with a list of stacks
 # Keras has a layer for each, such as `Concatenate`.
 MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
 _STACK = "A list of layers, from the input on."

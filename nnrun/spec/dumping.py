@@ -98,8 +98,7 @@ def digest(experiment: Experiment) -> str:
 COLUMN = 36  # of comments after short lines
 INDENT = "  "
 
-Line = tuple[str, str]
-"""The text of a line, and its comment."""
+Line = tuple[str, str]  # the text of a line, and its comment
 
 
 def dump_commented(experiment: Experiment) -> str:

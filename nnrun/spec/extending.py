@@ -155,8 +155,7 @@ def _component_kind(path: KeyPath) -> str | None:
     return _COMPONENTS.get(path)
 
 
-MOST_FILES = 20
-"""Maximum number of files that extend each other."""
+MOST_FILES = 20  # maximum number of files that extend each other
 
 # Keys that identify a spec, even in invalid YAML.
 _SPEC_KEYS = ("dataset", "model", "training", "validation", "extends")

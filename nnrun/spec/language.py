@@ -20,8 +20,7 @@ FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz":
 UNREADABLE = frozenset("json jsonl xls xlsx npy h5 hdf5 tfrecord zip".split())
 """Endings of common files that no dataset reads."""
 
-EARLIER = ("extends", "blocks")
-"""Keys that are replaced before a spec is validated."""
+EARLIER = ("extends", "blocks")  # keys that are replaced before a spec is validated
 
 
 def key_names(loc: tuple[str | int, ...]) -> list[str]:

@@ -17,8 +17,7 @@ from nnrun.spec.component import Argument, Entry, Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS, first_argument
 
-FILE = "nnrun.schema.json"
-"""Name of the shipped file, beside the shipped specs."""
+FILE = "nnrun.schema.json"  # name of the shipped file, beside the shipped specs
 # Kinds of Keras components by key.
 _KINDS = {
     "model": "layers",

@@ -9,8 +9,7 @@ from typing import Any
 
 from nnrun.errors import Fault, Place
 
-KeyPath = tuple[str | int, ...]
-"""Keys and list positions from the root of a spec."""
+KeyPath = tuple[str | int, ...]  # keys and list positions from the root of a spec
 
 Scalar = str | int | float | bool | None
 
@@ -91,8 +90,7 @@ def dotted(path: KeyPath) -> str:
     return "".join(parts).removeprefix(".")
 
 
-USED = "; the block "
-"""Begins the part of a message about the use of a block with the fault."""
+USED = "; the block "  # begins the part of a message about the use of a block with the fault
 
 
 @dataclass(frozen=True)
