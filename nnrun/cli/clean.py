@@ -19,7 +19,7 @@ from nnrun.cli.list import count_runs
 from nnrun.cli.verb import Json, Runs
 from nnrun.errors import CommandError, NnrunError
 from nnrun.runs import Run, cleaning, layout
-from nnrun.runs.cleaning import Plan, Rules, RunInfo, Standing
+from nnrun.runs.cleaning import Plan, Rules
 from nnrun.spec.text import format_size
 
 NO_FILTER = (
@@ -84,7 +84,12 @@ def clean(
     if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
         raise CommandError(f"{root} is itself a run; delete it from its parent folder")
     runs = list(_read_all(cleaning.removable(root), cleaning.read))
-    standings = _rank(runs) if keep_best else None
+    standings = None
+    if keep_best:
+        from nnrun.analysis.compare import read
+        from nnrun.analysis.compare import standings as rank
+
+        standings = rank(_read_all((info.run for info in runs), read))
     plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
     leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
     out = console.stderr() if json else console.stdout()
@@ -137,13 +142,6 @@ def _read_all(runs: Iterable[Run], read: Callable[[Run], Content]) -> Iterator[C
             yield read(run)
         except NnrunError as error:
             console.stderr().print(f"skipped: {error}")
-
-
-def _rank(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
-    from nnrun.analysis.compare import read
-    from nnrun.analysis.compare.table import standings
-
-    return standings(_read_all((info.run for info in runs), read))
 
 
 def _confirm(*, yes: bool) -> bool:

@@ -40,7 +40,11 @@ def evaluate(
     raw = _labelled_rows(subject, file)
     notices = [*subject.notices, *raw.notices]
     console.print_notes(notices)
-    metrics = predict.with_tensorflow(_metrics, subject, raw)
+    with predict.tensorflow():
+        from nnrun.analysis.predict import model
+
+        values = model.metrics(subject, raw).items()
+    metrics = {name: value if math.isfinite(value) else None for name, value in values}
     source = str(file) if file else "test set"
     if json:
         document = {"schema_version": 1, "path": str(subject.run.path), "dataset": subject.name}
@@ -64,10 +68,3 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
             "npz file an array `y`, and images one folder per class"
         )
     return raw
-
-
-def _metrics(subject: TrainedRun, raw: Raw) -> dict[str, float | None]:
-    from nnrun.analysis.predict import model
-
-    metrics = model.metrics(subject, raw)
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

@@ -41,17 +41,14 @@ def export(
     target = output or Path(f"{name(subject)}{ending(format_)}")
     check_free(target, format_)
     console.print_notes(subject.notices)
-    exported = predict.with_tensorflow(_export, subject, format_, target)
+    with predict.tensorflow():
+        from nnrun.exporting import flow
+
+        exported = flow.export(subject, format_, target)
     if json:
         console.print_json(_as_json(subject, exported))
     else:
         console.stdout().print(_description(exported))
-
-
-def _export(subject: TrainedRun, format_: Format, target: Path) -> Exported:
-    from nnrun.exporting import flow
-
-    return flow.export(subject, format_, target)
 
 
 def _description(exported: Exported) -> str:

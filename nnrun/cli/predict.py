@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -29,8 +30,6 @@ STDIN = "-"
 EXCERPT = 60  # characters of a text that a table shows
 
 Format = StrEnum("Format", ["table", "json", "csv"])
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 def predict(
@@ -87,7 +86,10 @@ def predict(
         wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
         raw = inputs.read_test_rows(subject, wanted)
     console.print_notes((*subject.notices, *raw.notices))
-    answers = with_tensorflow(_answers, subject, raw)
+    with tensorflow():
+        from nnrun.analysis.predict import model, trained
+
+        answers = trained.predictions(subject, raw, model.outputs(subject, raw))
     format_ = Format.json if json else format_ or console.format_of(output, Format)
     _write(subject, raw, answers, format_, output)
 
@@ -102,22 +104,14 @@ def _lines(path: Path | None) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _answers(subject: TrainedRun, raw: Raw) -> list[Prediction]:
-    from nnrun.analysis.predict import model, trained
-
-    return trained.predictions(subject, raw, model.outputs(subject, raw))
-
-
-def with_tensorflow(
-    work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
-) -> Result:
-    """Loads TensorFlow and calls a function, without the messages of TensorFlow."""
+@contextmanager
+def tensorflow() -> Iterator[None]:
+    """Loads TensorFlow, and hides its messages."""
     with Noise(), Interrupts() as interrupts:
         backend.load()
-        result = work(*arguments, **options)
+        yield
         # Some packages swallow a KeyboardInterrupt while they are imported.
         interrupts.check()
-    return result
 
 
 def _write(
