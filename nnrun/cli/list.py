@@ -48,9 +48,8 @@ def _row(run: Run, size: int) -> list[str]:
         metrics = run.metrics()
         values = {name: format_number(value) for name, value in metrics.test.items()}
         if not values and isinstance(metrics, KFoldMetrics):
-            values = {
-                f"val_{name}": summary.mean(spread) for name, spread in metrics.validation.items()
-            }
+            spreads = metrics.validation.items()
+            values = {f"val_{name}": summary.mean(spread) for name, spread in spreads}
         words = "  ".join(f"{name} {value}" for name, value in values.items())
         if isinstance(metrics, KFoldMetrics) and metrics.is_empty:
             words = f"{summary.progress(run)} finished"

@@ -140,9 +140,8 @@ class FoldProgress(_RunProgress):
 
     def __init__(self, title: str | None = None) -> None:
         super().__init__(title)
-        self.task = self._start_bar(console.stderr(), 20, Elapsed()).add_task(
-            "starting", total=None, metrics=""
-        )
+        bar = self._start_bar(console.stderr(), 20, Elapsed())
+        self.task = bar.add_task("starting", total=None, metrics="")
         self._folds: dict[str, _FoldProgress] = {}
         self._ended: list[str] = []
         self._has_lost_log = False

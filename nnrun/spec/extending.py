@@ -77,10 +77,9 @@ class Override:
         offset = len(address) + 1
         document = source.read(value, source=self.source)
         for fault in document.faults:
-            place = fault.place and self._place(fault.place.column + offset, fault.place.length)
-            self.faults.append(
-                Fault("NN009", address, fault.message, place or self._place(1), fault.suggestion)
-            )
+            assert fault.place
+            place = self._place(fault.place.column + offset, fault.place.length)
+            self.faults.append(Fault("NN009", address, fault.message, place, fault.suggestion))
         if document.faults:
             return root
         node = document.root or Node(None, self._place(1))
@@ -201,9 +200,8 @@ class SpecReader:
         document = source.read_file(base_path, most=self._left)
         if document.text and not _is_spec(document):
             keys = join_words(_SPEC_KEYS, "or")
-            message = (
-                f"'{extends.value}' is not a spec: it has no key {keys}; its content is not shown"
-            )
+            message = f"'{extends.value}' is not a spec: it has no key {keys}"
+            message += "; its content is not shown"
             self.faults.append(Fault("NN008", "extends", message, extends.place))
             return own
         base = self._read(document, base_path, chain)

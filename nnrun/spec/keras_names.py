@@ -49,6 +49,7 @@ ABSENT = {
 }
 # Keys of a mapping from which Keras would create any object.
 _CONFIGURATION = frozenset(("class_name", "registered_name", "module", "custom_objects"))
+Problems = Iterator[Problem]
 NEVER_CODE = "a spec only names Keras objects and never runs code"
 # Input shapes, which a spec takes from the data.
 _SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
@@ -137,7 +138,7 @@ def _describe_types(argument: Argument) -> str:
     return join_words([words[name] for name in words if name in argument.types], "or")
 
 
-def check(spec: Mapping[str, object]) -> Iterator[Problem]:
+def check(spec: Mapping[str, object]) -> Problems:
     """Checks the components of a spec whose short forms are expanded."""
     yield from _check_list("layers", spec.get("model"), ("model",))
     training = spec.get("training")
@@ -150,7 +151,7 @@ def check(spec: Mapping[str, object]) -> Iterator[Problem]:
         yield from _check_list(kind, training.get(kind), ("training", kind))
 
 
-def _check_list(kind: str, values: object, path: KeyPath) -> Iterator[Problem]:
+def _check_list(kind: str, values: object, path: KeyPath) -> Problems:
     previous: object = None
     for index, value in enumerate(values if isinstance(values, list) else ()):
         at = (*path, index)
@@ -173,7 +174,7 @@ def _misplaced_argument(
     return Problem("NN115", path, message, at=(*path, key), key=True)
 
 
-def check_component(kind: str, value: object, path: KeyPath) -> Iterator[Problem]:
+def check_component(kind: str, value: object, path: KeyPath) -> Problems:
     """Checks one component."""
     match value:
         case str(name) if name:
@@ -190,9 +191,7 @@ def check_component(kind: str, value: object, path: KeyPath) -> Iterator[Problem
             yield Problem("NN115", path, message)
 
 
-def _check_named(
-    kind: str, name: str, arguments: object, path: KeyPath, at: KeyPath
-) -> Iterator[Problem]:
+def _check_named(kind: str, name: str, arguments: object, path: KeyPath, at: KeyPath) -> Problems:
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
     if not catalogue.is_known(kind, name):
         yield _unknown_name(kind, name, path, at)
@@ -234,9 +233,7 @@ def _unknown_name(kind: str, name: str, path: KeyPath, at: KeyPath) -> Problem:
     return Problem(code, path, message, suggestion, at=at, key=key)
 
 
-def _check_arguments(
-    kind: str, entry: Entry, given: dict[str, object], path: KeyPath
-) -> Iterator[Problem]:
+def _check_arguments(kind: str, entry: Entry, given: dict[str, object], path: KeyPath) -> Problems:
     accepted = entry.accepted
     for key, value in given.items():
         if key in accepted:
@@ -275,7 +272,7 @@ def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Problem:
 
 def _check_value(
     kind: str, entry: Entry, argument: Argument, value: object, path: KeyPath
-) -> Iterator[Problem]:
+) -> Problems:
     if value is None and may_be_null(argument):
         return
     if _has_configuration(value) and argument.kind is None:
@@ -300,7 +297,7 @@ def _check_value(
 
 def _check_plain(
     kind: str, entry: Entry, argument: Argument, value: object, path: KeyPath
-) -> Iterator[Problem]:
+) -> Problems:
     expected = expected_value(kind, entry, argument, value)
     if not expected:
         return
@@ -315,7 +312,7 @@ def _check_plain(
     yield Problem("NN114", path, message, suggestion)
 
 
-def _check_file_name(value: object, path: KeyPath) -> Iterator[Problem]:
+def _check_file_name(value: object, path: KeyPath) -> Problems:
     if not isinstance(value, str) or not value:
         yield Problem("NN114", path, f"must be a file name, got {quote(value)}")
         return
@@ -329,7 +326,7 @@ def _check_file_name(value: object, path: KeyPath) -> Iterator[Problem]:
         yield Problem("NN116", path, message)
 
 
-def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Iterator[Problem]:
+def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Problems:
     example, number = _KINDS["schedules"][1], suggest.NUMBER
     valid = _json_type(value) in ("integer", "number") and value == value  # noqa: PLR0124 - NaN
     if isinstance(value, dict):
@@ -343,7 +340,7 @@ def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Iterato
         yield Problem("NN114", path, message, suggest.suggest_value(value, number))
 
 
-def _check_stacks(value: object, path: KeyPath) -> Iterator[Problem]:
+def _check_stacks(value: object, path: KeyPath) -> Problems:
     if not isinstance(value, list) or len(value) < 2:
         got = "one" if isinstance(value, list) and value else quote(value)
         message = f"must be a list of two stacks of layers or more, got {got}"

@@ -27,17 +27,9 @@ class Loaded:
     overrides: tuple[str, ...]
     root: Node
 
-    def fault(
-        self,
-        code: str,
-        path: KeyPath,
-        message: str,
-        *,
-        suggestion: str | None = None,
-        key: bool = False,
-    ) -> Fault:
+    def fault(self, code: str, path: KeyPath, message: str, *, key: bool = False) -> Fault:
         """A fault with the place of the path or of its nearest parent."""
-        return Problem(code, path, message, suggestion, key=key).fault(self.root)
+        return Problem(code, path, message, key=key).fault(self.root)
 
 
 def load(path: Path, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:

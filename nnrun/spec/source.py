@@ -167,16 +167,11 @@ def _undecodable(start: Place, data: bytes, position: int) -> Fault:
     return Fault("NN001", "", message, Place(start.source, number, column, 1, line))
 
 
-def read(text: str, *, source: str, root: KeyPath = (), most: int = MOST_VALUES) -> Document:
-    """Reads the YAML text of one document.
-
-    Args:
-        source: of every place.
-        root: the path of the text's root, if it is part of a spec.
-    """
+def read(text: str, *, source: str, most: int = MOST_VALUES) -> Document:
+    """Reads the YAML text of one document; `source` is that of every place."""
     reader = _Reader(text, source, most)
     try:
-        node = reader.document(root)
+        node = reader.document()
     except _StopError:
         node = None
     return Document(node, tuple(reader.faults))
@@ -196,7 +191,7 @@ class _Reader:
         self.anchors: dict[str, Node] = {}
         self.values = 0
 
-    def document(self, root: KeyPath) -> Node | None:
+    def document(self) -> Node | None:
         """The only document of the text; None if it is empty."""
         if match := _UNPRINTABLE.search(self.text):
             message = f"contains the character U+{ord(match[0]):04X}; remove it"
@@ -207,7 +202,7 @@ class _Reader:
             self.next()
             if not isinstance(self.next(), yaml.DocumentStartEvent):
                 return None
-            node = self.node(self.next(), root, 1)
+            node = self.node(self.next(), (), 1)
             self.next()
             if isinstance(event := self.next(), yaml.DocumentStartEvent):
                 message = "has several documents; a spec is one mapping"

@@ -52,9 +52,7 @@ def most_similar(word: str, allowed: Iterable[str]) -> list[str]:
     folded = _by_folded(allowed)
     # Cut to the longest name: comparing a long word could take long.
     wanted = _fold(word)[: max(map(len, folded), default=0)]
-    matchers = {
-        name: difflib.SequenceMatcher(None, name, wanted, autojunk=False) for name in folded
-    }
+    matchers = {n: difflib.SequenceMatcher(None, n, wanted, autojunk=False) for n in folded}
     best = sorted(folded, key=lambda name: matchers[name].ratio(), reverse=True)
     return [folded[name] for name in best[:FEW]]
 
