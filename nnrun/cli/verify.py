@@ -95,10 +95,7 @@ def verify(
                 entry = _as_json(verified)
                 code = MISSED if verified.judged.verdict == "different" else 0
                 if not json:
-                    out = console.stdout()
-                    out.print(_table(verified))
-                    for sentence in _sentences(verified):
-                        out.print(sentence)
+                    console.stdout().print(_table(verified), *_sentences(verified), sep="\n")
         except NnrunError as error:
             console.print_error(error)
             faults = error.faults if isinstance(error, SpecError) else ()
