@@ -39,6 +39,7 @@ faults: $(VENV)/developing ## Fail every write, kill runs, change run folders: h
 	$(BIN)/python tools/faults/mutations.py --count 1000
 	$(BIN)/python tools/faults/fuzzing.py --count 20000
 	$(BIN)/python tools/faults/data_files.py --count 10000 --train 500
+	$(BIN)/python tools/faults/foreign.py --count 1000
 
 soak: $(VENV)/developing ## Train for half an hour: memory and open files must not grow.
 	$(BIN)/python tools/faults/soak.py --minutes 10

@@ -66,6 +66,15 @@ def lowest_epoch(values: Sequence[float]) -> int | None:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A metric with its 95 % interval; `low` and `high` are None if it has none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class Sequences:
     """Rows of different length, concatenated.
 

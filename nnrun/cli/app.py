@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from nnrun import __version__
-from nnrun.cli.verb import INTERRUPTED
+from nnrun.cli.verb import INTERRUPTED, exit_codes
 from nnrun.spec import text
 
 PLAIN: dict[str, Any] = {
@@ -79,7 +79,7 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Parses the arguments of the verb and runs it."""
-        with _escaped_usage_errors():
+        with _escaped_usage_errors(), exit_codes():
             return super().invoke(ctx)
 
 
@@ -133,7 +133,6 @@ def run() -> None:
 
 
 def _run() -> None:
-    """Runs the command and reports a result that cannot be written."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
     try:
         try:

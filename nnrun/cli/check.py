@@ -15,7 +15,7 @@ import typer
 
 from nnrun.cli import console
 from nnrun.cli.specs import find_spec
-from nnrun.cli.verb import Json, Overrides, Specs, exit_codes
+from nnrun.cli.verb import Json, Overrides, Specs
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.runs import layout
 from nnrun.spec.rendering import place_of, render
@@ -72,17 +72,16 @@ def check(
     Example: nnrun check configs/*.yaml
     """
     form = Format.json if json else form
-    with exit_codes():
-        results = [_check(spec, overrides) for spec in specs]
-        if build:
-            results = _build_all(results, quiet=form in (Format.json, Format.github))
-        if form is Format.json:
-            documents = [_as_json(result) for result in results]
-            console.print_json({"schema_version": 1, "specs": documents})
-        else:
-            _print(results, form)
-        is_wrong = any(result.errors or (strict and result.faults) for result in results)
-        raise typer.Exit(2 if is_wrong else 0)
+    results = [_check(spec, overrides) for spec in specs]
+    if build:
+        results = _build_all(results, quiet=form in (Format.json, Format.github))
+    if form is Format.json:
+        documents = [_as_json(result) for result in results]
+        console.print_json({"schema_version": 1, "specs": documents})
+    else:
+        _print(results, form)
+    is_wrong = any(result.errors or (strict and result.faults) for result in results)
+    raise typer.Exit(2 if is_wrong else 0)
 
 
 def _check(spec: Path, overrides: list[str]) -> Checked:
@@ -188,7 +187,6 @@ def _as_json(result: Checked) -> dict[str, object]:
 
 
 def _build_all(results: list[Checked], *, quiet: bool) -> list[Checked]:
-    """Builds and compiles each model with Keras; returns the specs with the errors of Keras."""
     from nnrun.training import backend
 
     with backend.Noise() as noise:

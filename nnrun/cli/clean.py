@@ -16,10 +16,10 @@ from rich.console import Console
 
 from nnrun.cli import console
 from nnrun.cli.list import count_runs
-from nnrun.cli.verb import Json, Runs, exit_codes
+from nnrun.cli.verb import Json, Runs
 from nnrun.errors import CommandError, NnrunError
 from nnrun.runs import Run, cleaning, layout
-from nnrun.runs.cleaning import Plan, Rules, RunInfo, Standing
+from nnrun.runs.cleaning import Plan, Rules
 from nnrun.spec.text import format_size
 
 NO_FILTER = (
@@ -72,36 +72,40 @@ def clean(
 
     Example: nnrun clean --keep-best 3 --older-than 30d --dry-run
     """
-    with exit_codes():
-        rules = Rules(
-            _find_named(paths, root) if paths else None,
-            frozenset(status) if status else None,
-            cleaning.age(older_than) if older_than is not None else None,
-            keep_best,
-            cleaning.bytes_of(max_size) if max_size is not None else None,
-        )
-        if not rules.are_given:
-            raise CommandError(NO_FILTER)
-        if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
-            raise CommandError(f"{root} is itself a run; delete it from its parent folder")
-        runs = list(_read_all(cleaning.removable(root), cleaning.read))
-        standings = _rank(runs) if keep_best else None
-        plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
-        leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
-        out = console.stderr() if json else console.stdout()
-        _show(plan, leftovers, rules, out)
-        is_empty = not (plan.removals or leftovers)
-        errors = {} if dry_run or is_empty or not _confirm(yes=yes) else _delete(plan, leftovers)
-        if json:
-            console.print_json(_as_json(plan, leftovers, errors))
-        elif errors:
-            subjects = [removal.subject for removal in plan.removals]
-            sizes = [info.bytes for info in subjects if not errors[info.run.path]]
-            failed = sum(map(bool, errors.values()))
-            rest = f"; {failed} could not be deleted" if failed else ""
-            out.print(f"deleted {count_runs(len(sizes), sum(sizes))}{rest}")
-        if any(errors.values()):
-            raise typer.Exit(1)
+    rules = Rules(
+        _find_named(paths, root) if paths else None,
+        frozenset(status) if status else None,
+        cleaning.age(older_than) if older_than is not None else None,
+        keep_best,
+        cleaning.bytes_of(max_size) if max_size is not None else None,
+    )
+    if not rules.are_given:
+        raise CommandError(NO_FILTER)
+    if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
+        raise CommandError(f"{root} is itself a run; delete it from its parent folder")
+    runs = list(_read_all(cleaning.removable(root), cleaning.read))
+    standings = None
+    if keep_best:
+        from nnrun.analysis.compare import read
+        from nnrun.analysis.compare import standings as rank
+
+        standings = rank(_read_all((info.run for info in runs), read))
+    plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
+    leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
+    out = console.stderr() if json else console.stdout()
+    _show(plan, leftovers, rules, out)
+    is_empty = not (plan.removals or leftovers)
+    errors = {} if dry_run or is_empty or not _confirm(yes=yes) else _delete(plan, leftovers)
+    if json:
+        console.print_json(_as_json(plan, leftovers, errors))
+    elif errors:
+        subjects = [removal.subject for removal in plan.removals]
+        sizes = [info.bytes for info in subjects if not errors[info.run.path]]
+        failed = sum(map(bool, errors.values()))
+        rest = f"; {failed} could not be deleted" if failed else ""
+        out.print(f"deleted {count_runs(len(sizes), sum(sizes))}{rest}")
+    if any(errors.values()):
+        raise typer.Exit(1)
 
 
 def _find_named(paths: Sequence[Path], root: Path) -> frozenset[Path]:
@@ -140,15 +144,7 @@ def _read_all(runs: Iterable[Run], read: Callable[[Run], Content]) -> Iterator[C
             console.stderr().print(f"skipped: {error}")
 
 
-def _rank(runs: Iterable[RunInfo]) -> dict[Path, Standing]:
-    from nnrun.analysis.compare import read
-    from nnrun.analysis.compare.table import standings
-
-    return standings(_read_all((info.run for info in runs), read))
-
-
 def _confirm(*, yes: bool) -> bool:
-    """Asks the user, unless `--yes` was given."""
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -178,10 +174,7 @@ def _delete(plan: Plan, leftovers: Iterable[Path]) -> dict[Path, str]:
 
 
 def _show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console) -> None:
-    """Prints the runs to be deleted, the oldest first, each with the reason.
-
-    `leftovers` are folders of interrupted deletions, with their bytes.
-    """
+    """Prints the runs to be deleted, and `leftovers`: folders of interrupted deletions."""
     kept = f"{count_runs(plan.staying, plan.left)} kept"
     if plan.removals or leftovers:
         rows = []

@@ -16,17 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, Output, Runs, exit_codes
+from nnrun.cli.verb import Json, Output, Runs
 from nnrun.errors import CommandError, NnrunError, NotARun
 from nnrun.runs import Run, find
 
 if TYPE_CHECKING:
     from nnrun.analysis.compare import Comparison, Facts
 
-INCOMPARABLE = 4
-"""Exit code of `--strict` for runs that cannot be compared."""
-CELL_WIDTH = 30
-"""Longer cells are wrapped."""
+INCOMPARABLE = 4  # exit code of `--strict` for runs that cannot be compared
+CELL_WIDTH = 30  # longer cells are wrapped
 Format = StrEnum("Format", ["table", "json", "csv", "md", "html"])
 
 
@@ -63,22 +61,20 @@ def compare(
 
     Example: nnrun compare runs/*-imdb runs/*-imdb-dropout --plot imdb.png
     """
-    with exit_codes():
-        from nnrun.analysis import compare as comparing
+    from nnrun.analysis import compare as comparing
 
-        conditions = [*where, *([f"status={status}"] if status else [])]
-        runs = _select(_read(paths, root), conditions, last)
-        comparison = comparing.compare(runs, metric=metric, sort=sort)
-        format_ = Format.json if json else format_ or console.format_of(output, Format)
-        _write(comparison, format_, output)
-        if plot:
-            _plot(comparison, plot)
-        if strict and (comparison.unfinished or not comparison.is_comparable):
-            raise typer.Exit(INCOMPARABLE)
+    conditions = [*where, *([f"status={status}"] if status else [])]
+    runs = _select(_read(paths, root), conditions, last)
+    comparison = comparing.compare(runs, metric=metric, sort=sort)
+    format_ = Format.json if json else format_ or console.format_of(output, Format)
+    _write(comparison, format_, output)
+    if plot:
+        _plot(comparison, plot)
+    if strict and (comparison.unfinished or not comparison.is_comparable):
+        raise typer.Exit(INCOMPARABLE)
 
 
 def _read(paths: Sequence[Path] | None, root: Path) -> Iterator[Facts]:
-    """Reads each run once; reports and skips those that cannot be read."""
     from nnrun.analysis.compare import read
 
     paths = [run.path for run in find(root)] if paths is None else paths
@@ -141,7 +137,6 @@ def _plot(comparison: Comparison, path: Path) -> None:
 
 
 def _show(comparison: Comparison, out: Console) -> None:
-    """Prints the values common to all specs, the table, and the conclusions."""
     from nnrun.analysis.compare import formats
 
     if common := formats.shared(comparison):
@@ -158,22 +153,16 @@ def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
     part = [names]
     for column in rest:
         # Rich needs one character per column besides its padded cells, and one more per table.
-        if len(part) > 1 and 1 + sum(1 + _width(cells) for cells in [*part, column]) > width:
+        widths = [len(cells[0].plain.partition("\n")[0]) for cells in [*part, column]]
+        if len(part) > 1 and 1 + len(widths) + sum(widths) > width:
             yield _table(part)
             part = [names]
         part.append(column)
     yield _table(part)
 
 
-def _width(cells: Sequence[Text]) -> int:
-    return len(cells[0].plain.partition("\n")[0])
-
-
 def _columns(comparison: Comparison) -> Iterator[list[Text]]:
-    """The heading and the cells of each column, padded to one width.
-
-    Padding by Rich doubles the time for a thousand rows.
-    """
+    # Padded to one width: padding by Rich doubles the time for a thousand rows.
     from nnrun.analysis.compare import formats
 
     names = [column.name for column in comparison.columns]

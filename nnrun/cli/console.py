@@ -164,10 +164,6 @@ def annotation(fault: Fault, spec: Path | None = None) -> str:
 
     See https://docs.github.com/actions/reference/workflow-commands-for-github-actions. A fault
     without a place in a file, as in `--set`, names `spec`.
-
-    Example:
-        >>> annotation(Fault("NN104", "model[2]", "unknown layer 'Dens'"), Path("a.yaml"))
-        "::error file=a.yaml,title=NN104::model[2]: unknown layer 'Dens'"
     """
     place, level = fault.place, "warning" if fault.is_warning else "error"
     where = {"file": str(spec)} if spec else {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli.verb import Json
 from nnrun.errors import CommandError, DataError
 
 if TYPE_CHECKING:
@@ -31,19 +31,18 @@ def list_data(json: Json = False) -> None:
 
     Example: nnrun data list
     """
-    with exit_codes():
-        from nnrun.data import published
+    from nnrun.data import published
 
-        if json:
-            datasets = [_as_json(name, cls) for name, cls in registered().items()]
-            folder = str(published.folder())
-            console.print_json({"schema_version": 1, "folder": folder, "datasets": datasets})
-            return
-        headings = ("data set", "rows", "kind", "size", "where")
-        rows = [_row(name, cls) for name, cls in registered().items()]
-        table = console.make_table(headings, rows, right=["rows", "size"])
-        table.columns[4].overflow = "fold"
-        console.stdout().print(table)
+    if json:
+        datasets = [_as_json(name, cls) for name, cls in registered().items()]
+        folder = str(published.folder())
+        console.print_json({"schema_version": 1, "folder": folder, "datasets": datasets})
+        return
+    headings = ("data set", "rows", "kind", "size", "where")
+    rows = [_row(name, cls) for name, cls in registered().items()]
+    table = console.make_table(headings, rows, right=["rows", "size"])
+    table.columns[4].overflow = "fold"
+    console.stdout().print(table)
 
 
 @app.command()
@@ -58,14 +57,13 @@ def fetch(
 
     Example: nnrun data fetch mnist imdb
     """
-    with exit_codes():
-        if bool(names) == everything:
-            raise CommandError("name data sets, or give --all; `nnrun data list` lists them")
-        _check_names(names or [])
-        files = [file for name in names or registered() for file in _fetch(name, quiet=json)]
-        if json:
-            console.print_json({"schema_version": 1, "files": files})
-        raise typer.Exit(1 if any(file["state"] == "failed" for file in files) else 0)
+    if bool(names) == everything:
+        raise CommandError("name data sets, or give --all; `nnrun data list` lists them")
+    _check_names(names or [])
+    files = [file for name in names or registered() for file in _fetch(name, quiet=json)]
+    if json:
+        console.print_json({"schema_version": 1, "files": files})
+    raise typer.Exit(1 if any(file["state"] == "failed" for file in files) else 0)
 
 
 @app.command("import")
@@ -81,21 +79,20 @@ def import_file(
 
     Example: nnrun data import ~/Downloads/cifar-10-python.tar.gz
     """
-    with exit_codes():
-        from nnrun.data import cache, published
+    from nnrun.data import cache, published
 
-        _check_names([name] if name else [])
-        candidates = published.of(name) if name else published.FILES
-        if not candidates:
-            raise CommandError(f"{name} {EMBEDDED}; there is nothing to import")
-        file = cache.identify(path, candidates)
-        is_new = cache.import_file(path, file)
-        if json:
-            entry = _entry(file, state="imported" if is_new else "cached")
-            console.print_json({"schema_version": 1, "file": entry})
-            return
-        state = "imported as" if is_new else "already cached, with the published hash:"
-        console.stdout().print(f"{file.dataset}: {state} {file.path}")
+    _check_names([name] if name else [])
+    candidates = published.of(name) if name else published.FILES
+    if not candidates:
+        raise CommandError(f"{name} {EMBEDDED}; there is nothing to import")
+    file = cache.identify(path, candidates)
+    is_new = cache.import_file(path, file)
+    if json:
+        entry = _entry(file, state="imported" if is_new else "cached")
+        console.print_json({"schema_version": 1, "file": entry})
+        return
+    state = "imported as" if is_new else "already cached, with the published hash:"
+    console.stdout().print(f"{file.dataset}: {state} {file.path}")
 
 
 @app.command()
@@ -112,22 +109,21 @@ def verify(
 
     Example: nnrun data verify
     """
-    with exit_codes():
-        from nnrun.data import published
+    from nnrun.data import published
 
-        names = names or []
-        _check_names(names)
-        files = [f for f in published.FILES if (f.dataset in names if names else f.exists)]
-        entries = [_verify(file, quiet=json) for file in files]
-        if json:
-            console.print_json({"schema_version": 1, "files": entries})
-        elif not names and not files:
-            console.stderr().print(f"no data set has a file in {published.folder()}")
-        else:
-            for name in names:
-                if not published.of(name):
-                    console.stdout().print(f"{name}: {EMBEDDED}, there is no file to verify")
-        raise typer.Exit(0 if all(entry["state"] == "right" for entry in entries) else 1)
+    names = names or []
+    _check_names(names)
+    files = [f for f in published.FILES if (f.dataset in names if names else f.exists)]
+    entries = [_verify(file, quiet=json) for file in files]
+    if json:
+        console.print_json({"schema_version": 1, "files": entries})
+    elif not names and not files:
+        console.stderr().print(f"no data set has a file in {published.folder()}")
+    else:
+        for name in names:
+            if not published.of(name):
+                console.stdout().print(f"{name}: {EMBEDDED}, there is no file to verify")
+    raise typer.Exit(0 if all(entry["state"] == "right" for entry in entries) else 1)
 
 
 def registered() -> dict[str, type[DatasetBase]]:
@@ -145,8 +141,7 @@ def _check_names(names: Sequence[str]) -> None:
     errors = []
     for name in names:
         if name not in allowed:
-            guess = nearest(name, allowed)
-            every = join_words(allowed, "and")
+            guess, every = nearest(name, allowed), join_words(allowed, "and")
             hint = f"did you mean '{guess}'?" if guess else f"there are {every}"
             errors.append(f"there is no data set '{name}'; {hint}")
     if errors:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, predict
-from nnrun.cli.verb import Json, RunFolder, exit_codes
+from nnrun.cli.verb import Json, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_line, format_number
 
@@ -34,27 +34,27 @@ def evaluate(
 
     Example: nnrun evaluate runs/20260101-120000-iris flowers.csv
     """
-    with exit_codes():
-        from nnrun.analysis.predict import trained_run
-        from nnrun.spec.labels import positive_class
+    from nnrun.analysis.predict import trained_run
+    from nnrun.spec.labels import positive_class
 
-        subject = trained_run(path)
-        raw = _labelled_rows(subject, file)
-        notices = [*subject.notices, *raw.notices]
-        console.print_notes(notices)
-        metrics = predict.with_tensorflow(_metrics, subject, raw)
-        source = str(file) if file else "test set"
-        if json:
-            document = {"schema_version": 1, "path": str(subject.run.path), "dataset": subject.name}
-            facts = {"source": source, "rows": len(raw), "notices": notices, "metrics": metrics}
-            console.print_json(document | facts)
-            return
-        rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
-        title = f"{source}, {len(raw):,} rows"
-        for name in positive_class(subject.spec.training, subject.classes).values():
-            title += f", positive class: {escape_line(name)}"
-        table = console.make_table(("metric", "value"), rows, title=title, right=["value"])
-        console.stdout().print(table)
+    subject = trained_run(path)
+    raw = _labelled_rows(subject, file)
+    notices = [*subject.notices, *raw.notices]
+    console.print_notes(notices)
+    with predict.tensorflow():
+        metrics = _metrics(subject, raw)
+    source = str(file) if file else "test set"
+    if json:
+        document = {"schema_version": 1, "path": str(subject.run.path), "dataset": subject.name}
+        facts = {"source": source, "rows": len(raw), "notices": notices, "metrics": metrics}
+        console.print_json(document | facts)
+        return
+    rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
+    title = f"{source}, {len(raw):,} rows"
+    for name in positive_class(subject.spec.training, subject.classes).values():
+        title += f", positive class: {escape_line(name)}"
+    table = console.make_table(("metric", "value"), rows, title=title, right=["value"])
+    console.stdout().print(table)
 
 
 def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, predict
-from nnrun.cli.verb import Json, RunFolder, exit_codes
+from nnrun.cli.verb import Json, RunFolder
 from nnrun.exporting.formats import Format, check_free, check_packages, ending, name
 from nnrun.spec.text import format_size
 
@@ -34,25 +34,21 @@ def export(
 
     Example: nnrun export runs/20260101-120000-iris --format onnx
     """
-    with exit_codes():
-        check_packages(format_)
-        from nnrun.analysis.predict import trained_run
+    check_packages(format_)
+    from nnrun.analysis.predict import trained_run
 
-        subject = trained_run(path)
-        target = output or Path(f"{name(subject)}{ending(format_)}")
-        check_free(target, format_)
-        console.print_notes(subject.notices)
-        exported = predict.with_tensorflow(_export, subject, format_, target)
-        if json:
-            console.print_json(_as_json(subject, exported))
-        else:
-            console.stdout().print(_description(exported))
+    subject = trained_run(path)
+    target = output or Path(f"{name(subject)}{ending(format_)}")
+    check_free(target, format_)
+    console.print_notes(subject.notices)
+    with predict.tensorflow():
+        from nnrun.exporting import flow
 
-
-def _export(subject: TrainedRun, format_: Format, target: Path) -> Exported:
-    from nnrun.exporting import flow
-
-    return flow.export(subject, format_, target)
+        exported = flow.export(subject, format_, target)
+    if json:
+        console.print_json(_as_json(subject, exported))
+    else:
+        console.stdout().print(_description(exported))
 
 
 def _description(exported: Exported) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from nnrun.cli import console, specs
 from nnrun.cli.train import folder_maker
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers, exit_codes
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers
 from nnrun.errors import SpecError
 from nnrun.runs import layout
 from nnrun.training.backend import Interrupts
@@ -38,19 +38,13 @@ def kfold(
 
     Example: nnrun kfold configs/boston.yaml --set training.epochs=20
     """
-    with exit_codes():
-        more = ["validation.kfold.final=true"] if final else []
-        loaded = specs.read_spec(spec, [*overrides, *more], expect)
-        kfold_and_report(loaded, folder_maker(loaded, root), workers=workers, json=json)
+    more = ["validation.kfold.final=true"] if final else []
+    loaded = specs.read_spec(spec, [*overrides, *more], expect)
+    kfold_and_report(loaded, folder_maker(loaded, root), workers=workers, json=json)
 
 
 def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:
-    """Cross-validates and prints the summary, also after an error.
-
-    Raises:
-        NnrunError: cross-validation is impossible.
-        typer.Exit: with 1 if a fold failed, with 3 if an expectation was missed, else with 0.
-    """
+    """Cross-validates, prints the summary, also after an error, and exits with 0, 1 or 3."""
     from nnrun.cli import summary
     from nnrun.cli.progress import FoldProgress
     from nnrun.runs.gates import judge_gates

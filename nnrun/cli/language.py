@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli.verb import Json
 from nnrun.errors import CommandError
 from nnrun.spec.codes import Rule, all_rules
 from nnrun.spec.suggest import edit_distance
@@ -24,8 +24,7 @@ from nnrun.training.backend import Noise
 if TYPE_CHECKING:
     from nnrun.spec.keys import Section
 
-VALUE_WIDTH = 34
-"""Longer values and defaults are wrapped."""
+VALUE_WIDTH = 34  # longer values and defaults are wrapped
 
 
 def keys(
@@ -43,19 +42,18 @@ def keys(
 
     Example: nnrun keys training
     """
-    with exit_codes():
-        from nnrun.spec.keys import everything, look_up
+    from nnrun.spec.keys import everything, look_up
 
-        sections = [section for word in words or () for section in look_up(word)]
-        sections = sections or list(everything())
-        if json:
-            documents = [asdict(section) for section in sections]
-            console.print_json({"schema_version": 1, "sections": documents})
-        elif markdown:
-            print("\n".join(map(markdown_tables, sections)))
-        else:
-            for section in sections:
-                show(section, console.stdout())
+    sections = [section for word in words or () for section in look_up(word)]
+    sections = sections or list(everything())
+    if json:
+        documents = [asdict(section) for section in sections]
+        console.print_json({"schema_version": 1, "sections": documents})
+    elif markdown:
+        print("\n".join(map(markdown_tables, sections)))
+    else:
+        for section in sections:
+            show(section, console.stdout())
 
 
 def show(section: Section, out: Console) -> None:
@@ -113,28 +111,23 @@ def explain(
 
     Example: nnrun explain NN104
     """
-    with exit_codes():
-        rules = {code: all_rules()[code] for code in map(_code, codes or ())} or all_rules()
-        if json:
-            documents = [{"code": code, **asdict(rule)} for code, rule in rules.items()]
-            console.print_json({"schema_version": 1, "codes": documents})
-            return
-        out = console.stdout()
-        for number, (code, rule) in enumerate(rules.items()):
-            if not codes:
-                out.print(f"{code}  {rule.rule}", markup=False)
-                continue
-            heading, *rest = _paragraphs(code, rule, out.width)
-            out.print("\n" * (number > 0) + heading, markup=False, style="bold")
-            out.print("\n" + "\n\n".join(rest), markup=False)
+    rules = {code: all_rules()[code] for code in map(_code, codes or ())} or all_rules()
+    if json:
+        documents = [{"code": code, **asdict(rule)} for code, rule in rules.items()]
+        console.print_json({"schema_version": 1, "codes": documents})
+        return
+    out = console.stdout()
+    for number, (code, rule) in enumerate(rules.items()):
+        if not codes:
+            out.print(f"{code}  {rule.rule}", markup=False)
+            continue
+        heading, *rest = _paragraphs(code, rule, out.width)
+        out.print("\n" * (number > 0) + heading, markup=False, style="bold")
+        out.print("\n" + "\n\n".join(rest), markup=False)
 
 
 def _code(word: str) -> str:
-    """The code for a word: `nn104` and `104` mean NN104.
-
-    Raises:
-        CommandError: there is no such code.
-    """
+    """The code for a word: `nn104` and `104` mean NN104."""
     code, rules = f"NN{word.upper().removeprefix('NN')}", all_rules()
     if code in rules:
         return code
@@ -163,22 +156,21 @@ def schema(
 
     Example: nnrun schema -o nnrun.schema.json
     """
-    with exit_codes():
-        from nnrun.spec import schema as language
+    from nnrun.spec import schema as language
 
-        if output:
-            console.write_result(language.text(), output)
-        elif not header:
-            sys.stdout.write(language.text())
-            return
-        # Specs name the schema relative to their folder, with slashes on every system.
-        address = Path(os.path.relpath(output)).as_posix() if output else language.FILE
-        lines = language.header(address)
-        if header:
-            sys.stdout.write("\n".join(lines) + "\n")
-            return
-        hint = ["first lines of a spec in this folder, for editors:", *lines]
-        console.stderr().print("\n".join(hint), markup=False)
+    if output:
+        console.write_result(language.text(), output)
+    elif not header:
+        sys.stdout.write(language.text())
+        return
+    # Specs name the schema relative to their folder, with slashes on every system.
+    address = Path(os.path.relpath(output)).as_posix() if output else language.FILE
+    lines = language.header(address)
+    if header:
+        sys.stdout.write("\n".join(lines) + "\n")
+        return
+    hint = ["first lines of a spec in this folder, for editors:", *lines]
+    console.stderr().print("\n".join(hint), markup=False)
 
 
 def devices(json: Json = False) -> None:
@@ -186,14 +178,13 @@ def devices(json: Json = False) -> None:
 
     Example: nnrun train configs/digits.yaml --set training.device=cpu
     """
-    with exit_codes():
-        with Noise():
-            from nnrun.training.devices import available, choose
+    with Noise():
+        from nnrun.training.devices import available, choose
 
-            names, default = available(), choose("auto")
-        if json:
-            console.print_json({"schema_version": 1, "devices": names, "auto": default})
-            return
-        for name, description in names.items():
-            mark = " (auto)" if name == default else ""
-            console.stdout().print(f"{name}{mark}: {description}", markup=False)
+        names, default = available(), choose("auto")
+    if json:
+        console.print_json({"schema_version": 1, "devices": names, "auto": default})
+        return
+    for name, description in names.items():
+        mark = " (auto)" if name == default else ""
+        console.stdout().print(f"{name}{mark}: {description}", markup=False)

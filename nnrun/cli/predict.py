@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, Output, RunFolder, exit_codes
+from nnrun.cli.verb import Json, Output, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_cell, escape_line, format_number
 from nnrun.training import backend
@@ -26,12 +27,9 @@ if TYPE_CHECKING:
 
 DEFAULT_ROWS = "0:10"
 STDIN = "-"
-EXCERPT = 60
-"""Characters of a text that a table shows."""
+EXCERPT = 60  # characters of a text that a table shows
 
 Format = StrEnum("Format", ["table", "json", "csv"])
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 def predict(
@@ -69,34 +67,35 @@ def predict(
 
     Example: nnrun predict runs/20260101-120000-imdb --text "A film of beauty."
     """
-    with exit_codes():
-        given = {"--rows": rows, "--text": texts, "--text-file": text_file, "files": files}
-        names = [name for name, value in given.items() if value]
-        if len(names) > 1:
-            raise CommandError(f"{' and '.join(names)} exclude each other")
-        if invert is not None and not files:
-            raise CommandError("--invert is for images, and no image is given")
+    given = {"--rows": rows, "--text": texts, "--text-file": text_file, "files": files}
+    names = [name for name, value in given.items() if value]
+    if len(names) > 1:
+        raise CommandError(f"{' and '.join(names)} exclude each other")
+    if invert is not None and not files:
+        raise CommandError("--invert is for images, and no image is given")
 
-        from nnrun.analysis.predict import files as inputs
-        from nnrun.analysis.predict import tables, trained_run
+    from nnrun.analysis.predict import files as inputs
+    from nnrun.analysis.predict import tables, trained_run
 
-        subject = trained_run(path)
-        if files:
-            raw = inputs.read(files, subject, invert=invert)
-        elif texts or text_file:
-            raw = tables.encode_texts(texts or _lines(text_file), subject)
-        else:
-            wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
-            raw = inputs.read_test_rows(subject, wanted)
-        console.print_notes((*subject.notices, *raw.notices))
-        answers = with_tensorflow(_answers, subject, raw)
-        console.print_notes(_missing(answers))
-        format_ = Format.json if json else format_ or console.format_of(output, Format)
-        _write(subject, raw, answers, format_, output)
+    subject = trained_run(path)
+    if files:
+        raw = inputs.read(files, subject, invert=invert)
+    elif texts or text_file:
+        raw = tables.encode_texts(texts or _lines(text_file), subject)
+    else:
+        wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
+        raw = inputs.read_test_rows(subject, wanted)
+    console.print_notes((*subject.notices, *raw.notices))
+    with tensorflow():
+        from nnrun.analysis.predict import model, trained
+
+        answers = trained.predictions(subject, raw, model.outputs(subject, raw))
+    console.print_notes(_missing(answers))
+    format_ = Format.json if json else format_ or console.format_of(output, Format)
+    _write(subject, raw, answers, format_, output)
 
 
 def _lines(path: Path | None) -> list[str]:
-    """The lines of a file, or of standard input."""
     from nnrun.analysis.predict import inputs
 
     assert path
@@ -106,22 +105,14 @@ def _lines(path: Path | None) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _answers(subject: TrainedRun, raw: Raw) -> list[Prediction]:
-    from nnrun.analysis.predict import model, trained
-
-    return trained.predictions(subject, raw, model.outputs(subject, raw))
-
-
-def with_tensorflow(
-    work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
-) -> Result:
-    """Loads TensorFlow and calls a function, without the messages of TensorFlow."""
+@contextmanager
+def tensorflow() -> Iterator[None]:
+    """Loads TensorFlow, and hides its messages."""
     with Noise(), Interrupts() as interrupts:
         backend.load()
-        result = work(*arguments, **options)
+        yield
         # Some packages swallow a KeyboardInterrupt while they are imported.
         interrupts.check()
-    return result
 
 
 def _missing(answers: Sequence[Prediction]) -> list[str]:
@@ -179,7 +170,6 @@ def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
 
 
 def _excerpt(text: str) -> str:
-    """The beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1].rstrip()}…"
 

@@ -17,12 +17,9 @@ from nnrun.spec.text import escape_text
 from nnrun.training.backend import Noise
 from nnrun.types import Logs, Observer
 
-MOST_BARS = 12
-"""With more finished folds, the first ones are hidden."""
-PRINT_SECONDS = 10.0
-"""Without bars, a fold prints an epoch at most this often."""
-METRICS_WIDTH = 48
-"""Characters of the metrics beside a bar."""
+MOST_BARS = 12  # with more finished folds, the first ones are hidden
+PRINT_SECONDS = 10.0  # without bars, a fold prints an epoch at most this often
+METRICS_WIDTH = 48  # characters of the metrics beside a bar
 
 
 def epoch_line(epoch: int, epochs: int, logs: Logs, seconds: float) -> str:
@@ -43,8 +40,6 @@ def _formatted(logs: Logs) -> list[str]:
 
 
 class _EpochBar(Observer):
-    """Moves a bar with the steps and epochs of one training."""
-
     _epoch, _epochs, _steps = 0, 1, 1
 
     def _add_bar(self, bar: Progress, description: str) -> None:
@@ -64,13 +59,7 @@ class _EpochBar(Observer):
 
 
 class _RunProgress(Observer):
-    """Shows a run: bars on a terminal, lines elsewhere, and lines in the log.
-
-    `run` is the run once its folder exists.
-
-    Args:
-        title: printed when the run begins; by default the run folder.
-    """
+    """Shows a run, `run` once its folder exists: bars on a terminal, else lines; and a log."""
 
     task: TaskID
 
@@ -93,21 +82,17 @@ class _RunProgress(Observer):
         raise NotImplementedError
 
     def stage(self, text: str) -> None:
-        """Shows the current step."""
         self._bar.update(self.task, description=text)
 
     def run_began(self, path: Path, parts: int = 1) -> None:
-        """Prints the title."""
         self.run = Run(path)
         self.print(self._title or f"run {console.relative_path(path)}")
 
     def notice(self, text: str) -> None:
-        """Prints a note, on a terminal too."""
         self._log(f"note: {text}")
         self._console.print(f"note: {text}")
 
     def print(self, line: str) -> None:
-        """Logs a line, and prints it where there are no bars."""
         self._log(line)
         if not console.can_draw(self._console):
             self._console.print(line)
@@ -155,9 +140,8 @@ class FoldProgress(_RunProgress):
 
     def __init__(self, title: str | None = None) -> None:
         super().__init__(title)
-        self.task = self._start_bar(console.stderr(), 20, Elapsed()).add_task(
-            "starting", total=None, metrics=""
-        )
+        bar = self._start_bar(console.stderr(), 20, Elapsed())
+        self.task = bar.add_task("starting", total=None, metrics="")
         self._folds: dict[str, _FoldProgress] = {}
         self._ended: list[str] = []
         self._has_lost_log = False
@@ -222,7 +206,6 @@ class _FoldProgress(_EpochBar):
             self._run.print(f"{self._part}  {self._last}")
 
     def end(self, error: str | None) -> None:
-        """Prints the result."""
         seconds = time.monotonic() - self._began
         # Without the seconds of the last epoch.
         result = f"failed: {error}" if error else self._last.rpartition("  ")[0]

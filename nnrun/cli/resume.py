@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnrun.cli import console, kfold, specs, train
-from nnrun.cli.verb import Json, RunFolder, Workers, exit_codes
+from nnrun.cli.verb import Json, RunFolder, Workers
 from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, layout, reopen
 from nnrun.runs.files import check_all
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
     from nnrun.spec.training import Training
 
-STOPPING = ("EarlyStopping", "TerminateOnNaN")
-"""Callbacks that end a training."""
-WORKER_TIMEOUT = 10.0
-"""Seconds within which the workers of a killed cross-validation end."""
+STOPPING = ("EarlyStopping", "TerminateOnNaN")  # callbacks that end a training
+WORKER_TIMEOUT = 10.0  # seconds within which the workers of a killed cross-validation end
 
 
 def resume(
@@ -40,27 +39,26 @@ def resume(
 
     Example: nnrun resume runs/20260101-120000-digits
     """
-    with exit_codes():
-        from nnrun.cli import summary
+    from nnrun.cli import summary
 
-        record = Run(path).record()
-        if record.kind == "fold":
-            raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
-        check_all(path)
-        run = reopen(path)
-        try:
-            _wait_for_workers(run)
-            loaded = _load(run, epochs, force=force)
-            reason = _stopped_early(run, loaded.experiment.training)
-            is_complete = record.epochs == loaded.experiment.training.epochs
-            if record.status == layout.FINISHED and (is_complete or (reason and not force)):
-                if json:
-                    console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
-                console.stderr().print(f"{console.relative_path(run.path)} is finished{reason}")
-            else:
-                _resume(run, loaded, workers, force=force, json=json)
-        finally:
-            run.release()
+    record = Run(path).record()
+    if record.kind == "fold":
+        raise RunError(f"{path} is a fold; use `nnrun resume {path.resolve().parent}`")
+    check_all(path)
+    run = reopen(path)
+    try:
+        _wait_for_workers(run)
+        loaded = _load(run, epochs, force=force)
+        reason = _stopped_early(run, loaded.experiment.training)
+        is_complete = record.epochs == loaded.experiment.training.epochs
+        if record.status == layout.FINISHED and (is_complete or (reason and not force)):
+            if json:
+                console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
+            console.stderr().print(f"{console.relative_path(run.path)} is finished{reason}")
+        else:
+            _resume(run, loaded, workers, force=force, json=json)
+    finally:
+        run.release()
 
 
 def _wait_for_workers(run: Run) -> None:
@@ -74,11 +72,10 @@ def _wait_for_workers(run: Run) -> None:
 
 
 def _is_running(fold: Run) -> bool:
-    try:
+    # A damaged fold is trained again.
+    with suppress(RunError):
         return fold.status() == layout.RUNNING
-    except RunError:
-        # A damaged fold is trained again.
-        return False
+    return False
 
 
 def _parts(run: Run) -> list[Run]:
@@ -117,12 +114,8 @@ def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
     trained = max(len(part.history()) for part in _parts(run))
     if epochs is not None and epochs < trained:
         raise CommandError(f"{run.path} has {trained} epochs already; --epochs must be larger")
-    overrides = [
-        override
-        for override in record.overrides
-        if not (more and override.startswith("training.epochs="))
-    ]
-    return replace(specs.read_spec(path, more), overrides=(*overrides, *more))
+    given = [o for o in record.overrides if not (more and o.startswith("training.epochs="))]
+    return replace(specs.read_spec(path, more), overrides=(*given, *more))
 
 
 def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json: bool) -> None:
@@ -133,10 +126,8 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
 
         changes = list(differences(old, record))
         if changes and not force:
-            reasons = "; ".join(changes)
-            raise RunError(
-                f"{run.path}: results would not be bit-identical: {reasons} (see --force)"
-            )
+            reasons = f"results would not be bit-identical: {'; '.join(changes)}"
+            raise RunError(f"{run.path}: {reasons} (see --force)")
         if old.kind == "kfold":
             reopen_record(run, record)
         else:

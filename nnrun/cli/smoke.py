@@ -21,7 +21,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from nnrun.cli import console, specs
 from nnrun.cli.progress import epoch_line
 from nnrun.cli.train import folder_maker
-from nnrun.cli.verb import Json, Overrides, Specs, exit_codes, kept_or_temporary
+from nnrun.cli.verb import Json, Overrides, Specs, kept_or_temporary
 from nnrun.errors import Fault, NnrunError, SpecError
 from nnrun.runs import layout
 from nnrun.spec.text import escape_markdown, escape_text
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 PASSED = "passed"
 FAILED = "failed"
-REFUSED = "refused"
-"""The spec cannot be loaded, or does not fit the data."""
+REFUSED = "refused"  # the spec cannot be loaded, or does not fit the data
 INTERRUPTED = "interrupted"
 UNTRIED = "not tried"
 
@@ -52,16 +51,11 @@ class SmokeResult:
     """The result of one spec.
 
     Args:
-        spec: as given by the user.
-        name: of the experiment, once the spec is loaded.
-        status: one of the words above.
         data: `real` or `synthetic`, once the rows are loaded.
         seconds: without loading TensorFlow.
-        errors: one line each.
         trace: traceback of a bug in nnrun.
         skipped: keys of the spec that are not checked.
         path: of the run folder, if it is kept.
-        metrics: as in `metrics.json`.
     """
 
     spec: str
@@ -95,8 +89,7 @@ class SmokeResult:
     @property
     def reasons(self) -> list[str]:
         """The errors, each beginning with the spec."""
-        spec = self.spec
-        return [line if line.startswith(spec) else f"{spec}: {line}" for line in self.errors]
+        return [e if e.startswith(self.spec) else f"{self.spec}: {e}" for e in self.errors]
 
     def refuse(self, error: SpecError) -> None:
         """Stores the faults of the spec, without the lines of the file."""
@@ -126,25 +119,24 @@ def smoke(
     """
     began, start = datetime.now(), time.perf_counter()
     results = [SmokeResult(str(path)) for path in paths]
-    with exit_codes():
-        try:
-            loaded = _load(paths, overrides, results)
-            if loaded:
-                run_all(loaded, keep, synthetic=synthetic)
-        finally:
-            seconds = time.perf_counter() - start
-            if json:
-                runs = [_as_json(result) for result in results]
-                console.print_json({"schema_version": 1, "runs": runs})
-            else:
-                show(results, console.stdout(), seconds=seconds)
-            if junit:
-                text = junit_xml(results, began=began)
-                console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
-            if summary := os.environ.get(GITHUB_SUMMARY):
-                with console.reported(summary), Path(summary).open("a", encoding="utf-8") as file:
-                    file.write(markdown(results, seconds=seconds))
-        raise typer.Exit(max(result.code for result in results))
+    try:
+        loaded = _load(paths, overrides, results)
+        if loaded:
+            run_all(loaded, keep, synthetic=synthetic)
+    finally:
+        seconds = time.perf_counter() - start
+        if json:
+            runs = [_as_json(result) for result in results]
+            console.print_json({"schema_version": 1, "runs": runs})
+        else:
+            show(results, console.stdout(), seconds=seconds)
+        if junit:
+            text = junit_xml(results, began=began)
+            console.save(junit, lambda path: path.write_text(text, encoding="utf-8"))
+        if summary := os.environ.get(GITHUB_SUMMARY):
+            with console.reported(summary), Path(summary).open("a", encoding="utf-8") as file:
+                file.write(markdown(results, seconds=seconds))
+    raise typer.Exit(max(result.code for result in results))
 
 
 def _as_json(result: SmokeResult) -> dict[str, object]:
@@ -164,7 +156,6 @@ def _as_json(result: SmokeResult) -> dict[str, object]:
 def _load(
     paths: Sequence[Path], overrides: list[str], results: Sequence[SmokeResult]
 ) -> list[tuple[Loaded, SmokeResult]]:
-    """Loads all specs; prints the faults of those that cannot be loaded."""
     loaded = []
     for path, result in zip(paths, results, strict=True):
         try:
@@ -195,60 +186,54 @@ def run_all(
         import nnrun.experiment.smoke  # noqa: F401
 
         seconds = time.perf_counter() - start
-        trials = Trials(root, synthetic, seconds, progress, interrupts)
         for spec, result in loaded:
             progress.began(result.spec)
             try:
-                trials.attempt(spec, result)
+                run_one(spec, result, root, seconds, progress, interrupts, synthetic=synthetic)
             finally:
                 result.path = progress.path if keep else None
                 progress.ended(result)
 
 
-@dataclass(frozen=True)
-class Trials:
-    """Settings of all trials."""
+def run_one(
+    loaded: Loaded,
+    result: SmokeResult,
+    root: Path,
+    import_seconds: float,
+    progress: SmokeProgress,
+    interrupts: Interrupts,
+    *,
+    synthetic: bool,
+) -> None:
+    """Runs one trial and fills in its result, also after an interrupt."""
+    from nnrun.experiment import smoke
+    from nnrun.experiment.recorder import RunContext
 
-    root: Path
-    synthetic: bool
-    import_seconds: float
-    progress: SmokeProgress
-    interrupts: Interrupts
-
-    def attempt(self, loaded: Loaded, result: SmokeResult) -> None:
-        """Runs one trial and fills in its result, also after an interrupt."""
-        from nnrun.experiment import smoke
-        from nnrun.experiment.recorder import RunContext
-
-        start = time.perf_counter()
-        result.status = INTERRUPTED
-        context = RunContext(loaded.overrides, start, self.import_seconds)
-        folder = folder_maker(loaded, self.root)
-        try:
-            with specs.located_errors(loaded):
-                trial = smoke.load_rows(loaded.experiment, synthetic=self.synthetic)
-                result.data = trial.data
-                run = smoke.run_trial(trial, folder, context=context, observer=self.progress)
-            result.metrics = run.read_json(layout.METRICS)
-            self.interrupts.check()
-            result.status = PASSED
-        except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
-            self.interrupts.check()
-            self._fail(result, error)
-        finally:
-            result.seconds = time.perf_counter() - start
-
-    def _fail(self, result: SmokeResult, error: Exception) -> None:
-        if isinstance(error, SpecError):
-            result.refuse(error)
-            console.print_error(error, self.progress.console)
-        elif isinstance(error, NnrunError):
-            result.status, result.errors = FAILED, (str(error),)
-        else:
-            # A bug of nnrun.
-            result.status, result.errors = FAILED, (repr(error),)
+    start = time.perf_counter()
+    result.status = INTERRUPTED
+    context = RunContext(loaded.overrides, start, import_seconds)
+    try:
+        with specs.located_errors(loaded):
+            trial = smoke.load_rows(loaded.experiment, synthetic=synthetic)
+            result.data = trial.data
+            folder = folder_maker(loaded, root)
+            run = smoke.run_trial(trial, folder, context=context, observer=progress)
+        result.metrics = run.read_json(layout.METRICS)
+        interrupts.check()
+        result.status = PASSED
+    except SpecError as error:
+        interrupts.check()
+        result.refuse(error)
+        console.print_error(error, progress.console)
+    except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
+        interrupts.check()
+        is_bug = not isinstance(error, NnrunError)
+        result.status, result.errors = FAILED, (repr(error) if is_bug else str(error),)
+        if is_bug:
             result.trace = "".join(traceback.format_exception(error))
-            self.progress.console.print(result.trace)
+            progress.console.print(result.trace)
+    finally:
+        result.seconds = time.perf_counter() - start
 
 
 class SmokeProgress(Observer):
@@ -291,9 +276,8 @@ class SmokeProgress(Observer):
         self._bar.advance(self._task)
         if not console.can_draw(self.console):
             spec, rows, _, status = result.cells
-            self.console.print(
-                "  ".join(filter(None, [status, spec, rows, f"{result.seconds:.2f} s"]))
-            )
+            words = [status, spec, rows, f"{result.seconds:.2f} s"]
+            self.console.print("  ".join(filter(None, words)))
 
     def stage(self, text: str) -> None:
         """Shows the current step."""

@@ -50,11 +50,7 @@ def find_spec(spec: Path) -> Path:
 
 
 def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
-    """Reads a spec, with values of `--set` and `--expect`, and checks it without data.
-
-    Raises:
-        SpecError: with all faults of the spec.
-    """
+    """Reads a spec, with values of `--set` and `--expect`, and checks it without data."""
     from nnrun import check
 
     gates = expect_overrides(expect)
@@ -62,12 +58,7 @@ def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) 
 
 
 def expect_overrides(expect: Sequence[str]) -> list[str]:
-    """The overrides for values of `--expect`.
-
-    Example:
-        >>> expect_overrides(["test_accuracy>=0.9"])
-        ["expect.test_accuracy='>=0.9'"]
-    """
+    """The overrides for values of `--expect`, such as `expect.test_accuracy='>=0.9'`."""
     overrides = []
     for text in expect:
         match = _GATE.match(text)

@@ -17,8 +17,7 @@ from nnrun.runs.record import GateResult, KFoldMetrics, SmoothedCurve, Spread, T
 from nnrun.spec.text import escape_line, format_number
 from nnrun.types import History
 
-MOST_FOLDS = 20
-"""With more folds, the table has no line per fold."""
+MOST_FOLDS = 20  # with more folds, the table has no line per fold
 RISING_EPOCHS = 3
 RISE = 0.02
 """Overfitting means that validation loss rose by this share over at least so many epochs."""
@@ -55,7 +54,11 @@ def show(run: Run, out: Console) -> None:
         metrics = run.metrics()
         is_kfold = isinstance(metrics, KFoldMetrics)
         if metrics.is_empty:
-            sentences = _folds_without_metrics(run) if is_kfold else [_without_metrics(run)]
+            state = f"{run.record().name}: {run.status()}"
+            if is_kfold:
+                sentences = [f"{state}, {progress(run)} finished", *_folds_end(run)]
+            else:
+                sentences = [f"{state}{_last_epoch(run)}"]
         elif isinstance(metrics, KFoldMetrics):
             table, sentences = _folds_table(run, metrics), _folds_sentences(run, metrics)
         else:
@@ -90,10 +93,10 @@ def _gates_table(outcomes: list[GateResult]) -> Table:
     title = f"{missed} of {len(outcomes)} expectations missed" if missed else "all expectations met"
     rows = []
     for outcome in outcomes:
-        is_count = isinstance(outcome.got, int)
-        got = f"{outcome.got:,}" if is_count else format_number(outcome.got)
+        got = outcome.got
+        number = f"{got:,}" if isinstance(got, int) else format_number(got)
         verdict = "met" if outcome.passed else Text("missed", "red")
-        rows.append((outcome.name, outcome.expected, got, verdict))
+        rows.append((outcome.name, outcome.expected, number, verdict))
     return console.make_table(("expect", "wanted", "got", ""), rows, title=title)
 
 
@@ -148,13 +151,13 @@ def _engine(run: Run) -> str:
     return f"{parameters:,} parameters, {record.engine} engine on {record.device}"
 
 
-def _without_metrics(run: Run) -> str:
-    history, state = run.history(), f"{run.record().name}: {run.status()}"
+def _last_epoch(run: Run) -> str:
+    history = run.history()
     if not len(history):
-        return f"{state}, no epoch trained"
+        return ", no epoch trained"
     last = history.row(len(history) - 1)
     logs = "  ".join(f"{name} {format_number(value)}" for name, value in last.items())
-    return f"{state} after epoch {len(history)}: {logs}"
+    return f" after epoch {len(history)}: {logs}"
 
 
 def overfitting(history: History, evaluated: float | None) -> str | None:
@@ -187,17 +190,13 @@ def overfitting(history: History, evaluated: float | None) -> str | None:
 
 
 def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
-    """A column per metric: a line per fold, mean and standard deviation, interval."""
     validation, record = metrics.validation, run.record()
     folds = record.folds or []
     folds = folds if len(folds) <= MOST_FOLDS else []
-    rows = [
-        (
-            f"fold {fold.number}",
-            *(format_number(spread.folds[place]) for spread in validation.values()),
-        )
-        for place, fold in enumerate(folds)
-    ]
+    rows = []
+    for place, fold in enumerate(folds):
+        numbers = (format_number(spread.folds[place]) for spread in validation.values())
+        rows.append((f"fold {fold.number}", *numbers))
     rows.append(("validation", *map(mean, validation.values())))
     rows.append(("95 % interval", *map(_interval, validation.values())))
     rows.append(("training", *(mean(metrics.train[name]) for name in validation)))
@@ -247,10 +246,6 @@ def _best_epoch_by(metrics: KFoldMetrics) -> str:
     smoothed = metrics.smoothed.get(name)
     lowest = smoothed.lowest if isinstance(smoothed, SmoothedCurve) else None
     return f"{by}: {name} {format_number(metrics.best[name] if lowest is None else lowest)}"
-
-
-def _folds_without_metrics(run: Run) -> list[str]:
-    return [f"{run.record().name}: {run.status()}, {progress(run)} finished", *_folds_end(run)]
 
 
 def progress(run: Run) -> str:

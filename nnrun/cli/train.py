@@ -12,7 +12,7 @@ import typer
 
 from nnrun import runs
 from nnrun.cli import console, specs
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs, exit_codes
+from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs
 from nnrun.errors import NnrunError, SpecError
 from nnrun.runs import Run
 from nnrun.training.backend import Interrupts
@@ -49,21 +49,20 @@ def train(
     Example: nnrun train configs/digits.yaml --set training.epochs=5
     """
     entries: list[dict[str, object]] = []
-    with exit_codes():
-        try:
-            # All specs are read before the first is trained, so that errors show at once.
-            loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
-            last = Last()
-            codes = [
-                train_and_report(spec, folder_maker(spec, root), entries, quiet=json, last=last)
-                for spec in loaded
-            ]
-            if seeds and not json:
-                _print_spreads(entries)
-        finally:
-            if json:
-                console.print_json({"schema_version": 1, "runs": entries})
-        raise typer.Exit(max(codes))
+    try:
+        # All specs are read before the first is trained, so that errors show at once.
+        loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
+        last = Last()
+        codes = [
+            train_and_report(spec, folder_maker(spec, root), entries, quiet=json, last=last)
+            for spec in loaded
+        ]
+        if seeds and not json:
+            _print_spreads(entries)
+    finally:
+        if json:
+            console.print_json({"schema_version": 1, "runs": entries})
+    raise typer.Exit(max(codes))
 
 
 def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:
@@ -75,14 +74,11 @@ def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None
     if first is None:
         message = "must be a number for --seeds, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
-    return [
-        specs.read_spec(path, [*overrides, f"seed={seed}"], expect)
-        for seed in range(first, first + seeds)
-    ]
+    consecutive = (f"seed={seed}" for seed in range(first, first + seeds))
+    return [specs.read_spec(path, [*overrides, seed], expect) for seed in consecutive]
 
 
 def _print_spreads(entries: list[dict[str, object]]) -> None:
-    """Prints mean and standard deviation over the finished seeds of each experiment."""
     from nnrun.analysis.compare import experiments, formats, read
 
     facts = [read(Run(Path(str(entry["path"])))) for entry in entries]

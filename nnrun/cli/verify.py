@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from nnrun.cli import console, kfold, specs, train
 from nnrun.cli.list import count_runs
-from nnrun.cli.verb import MISSED, Json, Workers, exit_codes, kept_or_temporary
+from nnrun.cli.verb import MISSED, Json, Workers, kept_or_temporary
 from nnrun.errors import NnrunError, RunError, SpecError, TrainingError
 from nnrun.runs import Run, layout
 
@@ -46,8 +45,6 @@ class Verified:
 
     Args:
         subject: the run.
-        judged: the comparisons and the verdict.
-        causes: likely causes of differences.
         repeated: folder of the repetition, if it is kept.
         second_verdict: of a second repetition and the first, if no cause was found.
     """
@@ -85,47 +82,43 @@ def verify(
 
     Example: nnrun verify runs/20260101-120000-digits
     """
-    with exit_codes():
-        entries: list[dict[str, object]] = []
-        checks: list[Checked] = []
-        codes = []
-        for path in paths:
-            try:
-                if files:
-                    checks.append(_check_files(path, quiet=json))
-                    entry, code = _files_json(checks[-1]), MISSED if checks[-1].damaged else 0
-                else:
-                    verified = _verify(path, tolerance, keep, workers)
-                    entry = _as_json(verified)
-                    code = MISSED if verified.judged.verdict == "different" else 0
-                    if not json:
-                        _show(verified, console.stdout())
-            except NnrunError as error:
-                console.print_error(error)
-                faults = error.faults if isinstance(error, SpecError) else ()
-                lines = [f"{fault.code} {fault.path}: {fault.message}" for fault in faults]
-                reason = "; ".join(lines) or str(error)
-                entry = {"path": str(path), "verdict": None, "error": reason}
-                code = error.exit_code
-            entries.append(entry)
-            codes.append(code)
-        if json:
-            console.print_json({"schema_version": 1, "runs": entries})
-        elif checks:
-            _print_file_totals(checks)
-        raise typer.Exit(max(codes))
+    entries: list[dict[str, object]] = []
+    checks: list[Checked] = []
+    codes = []
+    for path in paths:
+        try:
+            if files:
+                entry = _check_files(path, checks, quiet=json)
+                code = MISSED if checks[-1].damaged else 0
+            else:
+                verified = _verify(path, tolerance, keep, workers)
+                entry = _as_json(verified)
+                code = MISSED if verified.judged.verdict == "different" else 0
+                if not json:
+                    console.stdout().print(_table(verified), *_sentences(verified), sep="\n")
+        except NnrunError as error:
+            console.print_error(error)
+            faults = error.faults if isinstance(error, SpecError) else ()
+            lines = [f"{fault.code} {fault.path}: {fault.message}" for fault in faults]
+            reason = "; ".join(lines) or str(error)
+            entry = {"path": str(path), "verdict": None, "error": reason}
+            code = error.exit_code
+        entries.append(entry)
+        codes.append(code)
+    if json:
+        console.print_json({"schema_version": 1, "runs": entries})
+    elif checks:
+        _print_file_totals(checks)
+    raise typer.Exit(max(codes))
 
 
-def _check_files(path: Path, *, quiet: bool) -> Checked:
+def _check_files(path: Path, checks: list[Checked], *, quiet: bool) -> dict[str, object]:
     from nnrun.runs.verify.files import check
 
     checked = check(Run(path))
+    checks.append(checked)
     for damage in () if quiet else checked.damaged:
         console.stdout().print(f"{path / damage.file} {damage.reason}", style="red")
-    return checked
-
-
-def _files_json(checked: Checked) -> dict[str, object]:
     return {
         "path": str(checked.path),
         "verdict": "damaged" if checked.damaged else "whole",
@@ -146,7 +139,6 @@ def _print_file_totals(checks: Sequence[Checked]) -> None:
 def _verify(
     path: Path, tolerance: float | None, keep: Path | None, workers: int | None
 ) -> Verified:
-    """Repeats a run and compares it."""
     from nnrun.runs.verify import causes, judging
     from nnrun.runs.verify.files import UnverifiedRun, verify_target
 
@@ -158,8 +150,7 @@ def _verify(
         likely: list[Cause] = []
         second_verdict = None
         if judged.verdict != judging.IDENTICAL:
-            evidence = causes.Evidence(judged, subject.run, UnverifiedRun(repeated))
-            likely = causes.find(evidence)
+            likely = causes.find(judged, subject.run, UnverifiedRun(repeated))
         if any(cause.kind == causes.UNKNOWN for cause in likely):
             # Without a cause, a second repetition shows whether the experiment repeats at all.
             second = _repeat(subject, root, workers)
@@ -197,13 +188,6 @@ def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
     return progress.run.path
 
 
-def _show(verified: Verified, out: Console) -> None:
-    """Prints the table of comparisons, the verdict and likely causes."""
-    out.print(_table(verified))
-    for sentence in _sentences(verified):
-        out.print(sentence)
-
-
 def _table(verified: Verified) -> Table:
     judged = verified.judged
     rows = []
@@ -212,9 +196,7 @@ def _table(verified: Verified) -> Table:
         worst = max(files, key=lambda file: (file.error is not None, file.largest, file.differing))
         verdict = worst.verdict(judged.tolerance)
         # The maximum over the files of a part, summed over the parts.
-        differing: dict[str, int] = {}
-        for file in files:
-            differing[file.part] = max(differing.get(file.part, 0), file.differing)
+        differing = {file.part: file.differing for file in sorted(files, key=lambda f: f.differing)}
         sizes = [file.largest for file in files if file.differing and math.isfinite(file.largest)]
         cells = (f"{sum(differing.values()):,}", f"{max(sizes):.1e}" if sizes else "-")
         rows.append((kind, _extent(files), *cells, Text(verdict, COLORS[verdict])))
@@ -256,13 +238,8 @@ def _sentences(verified: Verified) -> Iterator[str]:
 
 
 def _verdict(judged: Judged) -> str:
-    names = ", ".join(
-        dict.fromkeys(
-            file.what
-            for file in judged.comparisons
-            if file.verdict(judged.tolerance) == judged.verdict
-        )
-    )
+    files = [f for f in judged.comparisons if f.verdict(judged.tolerance) == judged.verdict]
+    names = ", ".join(dict.fromkeys(file.what for file in files))
     if judged.verdict == "identical":
         return "bit-identical"
     if judged.verdict == "within tolerance":

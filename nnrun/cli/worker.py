@@ -17,16 +17,7 @@ from typing import TYPE_CHECKING
 
 from nnrun.cli.entry import collect_seldom, show_warnings
 from nnrun.errors import NnrunError
-from nnrun.experiment.crossval.messages import (
-    BuildFailed,
-    Job,
-    JobDone,
-    ModelReady,
-    ObserverCall,
-    RunJob,
-    Started,
-    WorkerInput,
-)
+from nnrun.experiment.crossval import messages
 from nnrun.runs import Run, create_part, layout, reopen
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
@@ -62,22 +53,21 @@ class _Worker:
         self._line = line
         self._noise = noise
         self._check_interrupt = interrupts.check
-        line.send(Started())
-        self._input: WorkerInput = line.recv()
+        line.send(messages.Started())
+        self._input: messages.WorkerInput = line.recv()
         self._first: TrainingSetup | None = None
         self._previous: TrainingSetup | None = None
 
     def work(self) -> None:
-        """Builds the model of the first job, then runs the jobs that it receives."""
         try:
             self._first = first = self._prepare(self._input.first)
         except Exception as error:  # noqa: BLE001 - sent to the main process
             if not isinstance(error, NnrunError):
                 # Other errors may not survive pickling.
                 error = RuntimeError("".join(traceback.format_exception(error)))
-            self._line.send(BuildFailed(error))
+            self._line.send(messages.BuildFailed(error))
             return
-        ready = ModelReady(
+        ready = messages.ModelReady(
             engine=first.engine,
             device=first.device,
             parameters=first.model.count_params(),
@@ -87,10 +77,10 @@ class _Worker:
         )
         self._line.send(ready)
         while True:
-            message: RunJob = self._line.recv()
-            self._line.send(JobDone(self._run(message.job, Run(message.whole))))
+            message: messages.RunJob = self._line.recv()
+            self._line.send(messages.JobDone(self._run(message.job, Run(message.whole))))
 
-    def _prepare(self, job: Job) -> TrainingSetup:
+    def _prepare(self, job: messages.Job) -> TrainingSetup:
         """Builds the model of a job; the previous model is reused for the same experiment."""
         from nnrun.experiment import fold, inputs
 
@@ -103,19 +93,15 @@ class _Worker:
             previous=self._previous if is_same else None,
         )
 
-    def _run(self, job: Job, whole: Run) -> str | None:
+    def _run(self, job: messages.Job, whole: Run) -> str | None:
         """Trains one part; returns the error if it failed."""
         from nnrun.cli import summary
         from nnrun.experiment import fold
         from nnrun.experiment.recorder import RunContext
 
         began = time.perf_counter()
-        context = RunContext(
-            self._input.overrides,
-            began,
-            self._import_seconds,
-            check_interrupt=self._check_interrupt,
-        )
+        overrides, check = self._input.overrides, self._check_interrupt
+        context = RunContext(overrides, began, self._import_seconds, check_interrupt=check)
         try:
             setup, self._first = self._first, None
             self._previous = setup or self._previous
@@ -123,12 +109,11 @@ class _Worker:
                 setup = self._prepare(job)
             self._previous = setup
             relay = _Relay(self._line, self._noise)
-            folder = partial(_folder, whole, job)
-            fold.train(setup, folder, context=context, observer=relay)
+            fold.train(setup, partial(_folder, whole, job), context=context, observer=relay)
         except NnrunError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - the other folds are trained
-            self._check_interrupt()
+            check()
             # A bug of nnrun: the log of the fold has the traceback, and the other folds continue.
             traceback.print_exc()
             return repr(error)
@@ -141,7 +126,7 @@ class _Worker:
         return None
 
 
-def _folder(whole: Run, job: Job, record: dict[str, object]) -> Run:
+def _folder(whole: Run, job: messages.Job, record: dict[str, object]) -> Run:
     """The folder of a job: of a stopped run if it can be resumed, or a new one."""
     from nnrun.experiment import resume
     from nnrun.runs.run import is_same
@@ -168,7 +153,7 @@ class _Relay(Observer):
         if not self._is_connected:
             return
         try:
-            self._line.send(ObserverCall(method, arguments))
+            self._line.send(messages.ObserverCall(method, arguments))
         except OSError:
             # The main process has ended. Interrupt once: later calls save the results.
             self._is_connected = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -100,16 +101,12 @@ class Recorder(Observer):
             self.save,
             check_interrupt=self.context.check_interrupt,
             save_model=lambda: self.run.write(layout.MODEL, self.setup.model.save),
-            clear=lambda: checkpoints.delete_all(self.run),
+            clear=lambda: shutil.rmtree(self.run.path / layout.CHECKPOINT, ignore_errors=True),
             clock=self.context.clock,
         )
 
     def begin(self) -> None:
-        """Finds the checkpoint to resume from, and writes everything known before training.
-
-        Raises:
-            RunError: the folder cannot be written.
-        """
+        """Finds the checkpoint to resume from, and writes everything known before training."""
         run, prepared = self.run, self.setup.prepared
         self.observer.run_began(run.path)
         for notice in prepared.notices:
@@ -139,24 +136,17 @@ class Recorder(Observer):
         self.run.begin_journal(self.history)
 
     def save_state(self, capture: Callable[[], State]) -> None:
-        """Writes a checkpoint if one is due.
-
-        Raises:
-            RunError: the disk is full, or the folder is missing or not writable.
-        """
+        """Writes a checkpoint if one is due."""
         self.context.check_interrupt()
-        if not self.schedule.is_due:
-            return
-        with self.schedule.measured():
-            state = capture()
-            names = callbacks.appended_files(self.setup.prepared.spec.training.callbacks)
-            files = checkpoints.appended_files(self.run, names)
-            # After a crash of the machine the journal must hold all epochs of the checkpoint.
-            self.run.settled(layout.JOURNAL)
-            checkpoint = Checkpoint(
-                state, self.history, tuple(self.epoch_seconds), self.seconds, files
-            )
-            checkpoints.write(self.run, checkpoint)
+        self.schedule.call_if_due(lambda: self._write_checkpoint(capture()))
+
+    def _write_checkpoint(self, state: State) -> None:
+        names = callbacks.appended_files(self.setup.prepared.spec.training.callbacks)
+        files = checkpoints.appended_files(self.run, names)
+        # After a crash of the machine the journal must hold all epochs of the checkpoint.
+        self.run.settled(layout.JOURNAL)
+        seconds = tuple(self.epoch_seconds)
+        checkpoints.write(self.run, Checkpoint(state, self.history, seconds, self.seconds, files))
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """Notifies the other observer."""

@@ -25,12 +25,7 @@ def extend(run: Run, training: Training, record: Mapping[str, object]) -> None:
     restarts, with the same result.
 
     Args:
-        run: locked by this process.
         training: with the new number of epochs.
-        record: the new record.
-
-    Raises:
-        RunError: its files are damaged, or not writable.
     """
     averaged = training.optimizer.arguments.get("use_ema")
     is_stateless = all(callback.name in STATELESS for callback in training.callbacks)

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from nnrun.check.training import check_monitors, with_modes
+from nnrun.check.training import check_monitors, files, with_modes
 from nnrun.errors import IncompatibleSpec, TrainingError
 from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
@@ -91,7 +91,8 @@ class TrainingSetup:
         prepared, specs = self.prepared, self.prepared.spec.training.callbacks
         try:
             moved = callbacks.move(self.callbacks, specs, NO_FOLDER, folder)
-            callbacks.make_folders(specs, folder)
+            for file in (file for spec in specs for file in files(spec).values()):
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
             if start:
                 sizes = {name: file.size for name, file in start.appended_files.items()}
                 callbacks.resume_callbacks(moved, folder, sizes)

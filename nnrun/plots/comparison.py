@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,21 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nnrun.plots import curves, style
-from nnrun.types import History
+from nnrun.types import History, Interval
 
 MAX_RUNS = 20
 """Maximum number of runs in one plot."""
-
-
-class Interval(Protocol):
-    """A metric with a confidence interval; `low` and `high` are None if there is none."""
-
-    @property
-    def mean(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -43,12 +31,11 @@ def comparison(series: Sequence[RunCurves], metric: str, *, rows: str) -> Figure
 
     Args:
         series: at most `MAX_RUNS`, in the order of the legend.
-        metric: Keras's name, such as `accuracy`.
         rows: the rows behind the intervals, such as `test`.
     """
     figure = style.blank(10.5, max(4.2, 1.4 + 0.32 * len(series)))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    name = style.metric_label(metric)
+    name = metric.replace("_", " ")
     _curves(left, series, metric)
     style.name_axes(left, "epoch", name)
     style.title(left, "validation solid, training thin")

@@ -32,7 +32,6 @@ def confusion(counts: Array, classes: Sequence[str]) -> Figure:
 
     Args:
         counts: ints of shape `(classes, classes)`; rows are true, columns predicted.
-        classes: one name per class.
     """
     counts = np.asarray(counts)
     names = [style.shorten(name, MAX_NAME) for name in classes]

@@ -28,7 +28,7 @@ def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
     """
     training = finite(history.epochs[metric])
     validation = finite(history.epochs.get(f"val_{metric}", []))
-    figure, axes = _axes(style.metric_label(metric))
+    figure, axes = _axes(metric.replace("_", " "))
     _line(axes, training, label="training", color=style.TRAINING, marker="o")
     if validation.size:
         _line(axes, validation, label="validation", color=style.VALIDATION, marker="s")
@@ -49,7 +49,6 @@ def folds(
     Args:
         histories: by fold number; each holds `metric`.
         mean: over the folds, maybe shorter.
-        metric: Keras's name, such as `val_mae`.
         best_epoch: of the mean, counted from 1; marked.
     """
     figure, axes = _axes(_validation_label(metric))
@@ -78,7 +77,6 @@ def smoothed(points: Sequence[float], metric: str, *, skip: int, best_epoch: int
 
     Args:
         points: one per epoch from epoch `skip + 1` on.
-        metric: Keras's name, such as `val_mae`.
         skip: number of epochs at the beginning without a point.
         best_epoch: counted from 1, skipped epochs included; marked.
     """
@@ -118,7 +116,7 @@ def _axes(y: str) -> tuple[Figure, Axes]:
 
 
 def _validation_label(metric: str) -> str:
-    return f"validation {style.metric_label(metric.removeprefix('val_'))}"
+    return f"validation {metric.removeprefix('val_').replace('_', ' ')}"
 
 
 def _epochs(series: Array) -> Array:

@@ -36,8 +36,6 @@ def image_gallery(
 
     Args:
         images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range.
-        labels: class names, one per row.
-        predictions: class names, one per row.
         confidence: the probability of each prediction, between 0 and 1.
     """
     shown = _rescale(np.asarray(images)[:MAX_IMAGES])
@@ -72,12 +70,6 @@ def text_gallery(
     """Writes the first 8 texts, shortened, with label and prediction.
 
     A wrong prediction has a cross, a thick bar and red text; a correct one has a tick.
-
-    Args:
-        texts: one per row, in words.
-        labels: class names, one per row.
-        predictions: class names, one per row.
-        confidence: the probability of each prediction, between 0 and 1.
     """
     blocks = [_wrap(text) for text in texts[:MAX_TEXTS]]
     captions = _captions(labels, predictions, confidence)[: len(blocks)]
@@ -106,13 +98,8 @@ class _Caption:
     def mark(self) -> str:
         return "✓" if self.correct else "✗"
 
-    @property
-    def color(self) -> str:
-        return style.INK if self.correct else style.WRONG
-
-    @property
-    def frame(self) -> str:
-        return style.GRID if self.correct else style.WRONG
+    def color(self, correct: str) -> str:
+        return correct if self.correct else style.WRONG
 
 
 def _captions(
@@ -140,7 +127,7 @@ def _image(sheet: Axes, image: Array, caption: _Caption, *, corner: tuple[float,
         image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=extent
     )
     frame = Rectangle((left, bottom), width, height, fill=False)
-    frame.set(edgecolor=caption.frame, linewidth=0.8 if caption.correct else 2.5)
+    frame.set(edgecolor=caption.color(style.GRID), linewidth=0.8 if caption.correct else 2.5)
     sheet.add_patch(frame)
     label = style.shorten(caption.label, 20)
     prediction = style.shorten(caption.prediction, 12 if caption.percent else 18)
@@ -148,7 +135,7 @@ def _image(sheet: Axes, image: Array, caption: _Caption, *, corner: tuple[float,
         corner[0] + SIDE / 2,
         bottom + height + GAP,
         f"{label}\n{caption.mark} {prediction}{caption.percent}",
-        color=caption.color,
+        color=caption.color(style.INK),
         fontsize=style.SMALL,
         ha="center",
         va="bottom",
@@ -173,11 +160,11 @@ def _text(sheet: Axes, lines: list[str], caption: _Caption, *, top: float) -> No
         text = sheet.text(MARGIN, top - number * LINE, line, va="center", parse_math=False)
         text.set(color=style.INK, fontsize=TEXT)
         if number == 0:
-            text.set(color=caption.color, fontsize=style.NORMAL, fontweight="bold")
+            text.set(color=caption.color(style.INK), fontsize=style.NORMAL, fontweight="bold")
     sheet.plot(
         [0.6 * MARGIN] * 2,
         [top + LINE / 2, top - (len(lines) + 0.5) * LINE],
-        color=caption.frame,
+        color=caption.color(style.GRID),
         linewidth=1.5 if caption.correct else 3.5,
         solid_capstyle="butt",
     )

@@ -43,10 +43,8 @@ class Box:
 
     Args:
         lines: names and arguments of the layers.
-        shape: of an output row.
         column: of its center, in units of a strip.
         inputs: edges that end in it.
-        parameters: their number.
     """
 
     lines: list[str]

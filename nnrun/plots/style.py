@@ -21,16 +21,6 @@ ELLIPSIS = "…"
 LABEL = 80  # characters of a name on a plot
 
 
-def metric_label(metric: str) -> str:
-    """Replaces the underscores of a metric's name.
-
-    Example:
-        >>> metric_label("binary_accuracy")
-        'binary accuracy'
-    """
-    return metric.replace("_", " ")
-
-
 def shorten(name: str, limit: int = LABEL) -> str:
     """Shortens a name to `limit` characters; both ends stay, since either may distinguish it.
 

@@ -22,7 +22,6 @@ def save(path: Path, values: Mapping[str, Array], *, compressed: bool = True) ->
     """Writes an archive like `numpy.savez`, but without the time.
 
     Raises:
-        OSError: it cannot be written.
         ValueError: an array holds objects, which would need pickle.
     """
     with zipfile.ZipFile(path, "w") as members:

@@ -55,7 +55,6 @@ class RunInfo:
     Args:
         status: `running` also if only a fold is.
         ended: its end, or its start if it has none; None if it has neither.
-        bytes: on disk.
     """
 
     run: Run
@@ -70,7 +69,6 @@ class Standing:
 
     Args:
         place: from 1, the best; None if it cannot be ranked.
-        of: number of ranked runs.
         metric: by which `compare` ranks them.
     """
 
@@ -104,9 +102,6 @@ class Plan:
 def age(text: str) -> timedelta:
     """Parses hours, days or weeks.
 
-    Raises:
-        CommandError: it has another form.
-
     Example:
         >>> age("36h"), age("2w")
         (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=14))
@@ -122,9 +117,6 @@ def age(text: str) -> timedelta:
 def bytes_of(text: str) -> int:
     """Parses a size; each unit is a thousand times the one before.
 
-    Raises:
-        CommandError: it has another form.
-
     Example:
         >>> bytes_of("2G"), bytes_of("1.5 MB")
         (2000000000, 1500000)
@@ -137,12 +129,7 @@ def bytes_of(text: str) -> int:
 
 
 def read(run: Run) -> RunInfo:
-    """Reads the properties of a run.
-
-    Raises:
-        NotARun: the folder holds no run.
-        RunError: its record cannot be read.
-    """
+    """Reads the properties of a run."""
     record, status = run.record(), run.status()
     ended = _time(record.ended) or _time(record.started)
     return RunInfo(run, layout.RUNNING if is_at_work(run) else status, ended, disk_usage(run.path))
@@ -261,11 +248,7 @@ def leftovers(root: Path) -> list[Path]:
 
 
 def is_at_work(run: Run) -> bool:
-    """Whether the run or a fold is running: workers outlive a killed process for some seconds.
-
-    Raises:
-        RunError: its record cannot be read.
-    """
+    """Whether the run or a fold is running: workers outlive a killed process for some seconds."""
     if run.status() == layout.RUNNING:
         return True
     for path in run.path.glob(f"*/{layout.RUN}"):
@@ -277,12 +260,7 @@ def is_at_work(run: Run) -> bool:
 
 
 def remove(run: Run) -> None:
-    """Deletes a run; if it is interrupted, the rest is one of the `leftovers`.
-
-    Raises:
-        RunError: it is running, or cannot be deleted; then either nothing is deleted, or the rest
-            is one of the `leftovers`.
-    """
+    """Deletes a run that is not running; after an interrupt the rest is one of the `leftovers`."""
     message = f"{run.path} cannot be deleted"
     if is_at_work(run):
         raise RunError(f"{message}: it is running")
@@ -302,11 +280,7 @@ def remove(run: Run) -> None:
 
 
 def remove_leftover(hidden: Path) -> None:
-    """Deletes the rest of a run.
-
-    Raises:
-        RunError: some of it cannot be deleted.
-    """
+    """Deletes the rest of a run."""
     while hidden.is_dir():
         try:
             shutil.rmtree(hidden)

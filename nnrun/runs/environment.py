@@ -31,14 +31,18 @@ def describe() -> dict[str, object]:
     for package in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-    has_affinity = hasattr(os, "sched_getaffinity")
     return {
         "versions": versions,
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count(),
+        "cores": cores(),
         **describe_machine(),
         "commit": _commit(),
     }
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, object]:

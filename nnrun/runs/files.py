@@ -29,11 +29,7 @@ CHECKSUM_KEY = "seal"
 
 
 def read(path: Path) -> bytes:
-    """The content of a file.
-
-    Raises:
-        OSError: it cannot be read, is no regular file, or is too large for its name.
-    """
+    """The content of a file."""
     limit = _MAX_BY_NAME.get(path.name, _MAX_BY_SUFFIX.get(path.suffix, MAX_BYTES))
     with opened(path) as file:
         if os.fstat(file.fileno()).st_size > limit:
@@ -68,11 +64,7 @@ def checksum(content: bytes) -> str:
 
 
 def file_checksum(path: Path) -> str:
-    """The SHA-256 of a file.
-
-    Raises:
-        OSError: it cannot be read, or is no regular file.
-    """
+    """The SHA-256 of a file."""
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

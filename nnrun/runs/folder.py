@@ -48,17 +48,12 @@ class Lock:
     """
 
     def __init__(self, descriptor: int | None) -> None:
-        self._descriptor = descriptor
-
-    @property
-    def is_real(self) -> bool:
-        """Whether the file system has locks."""
-        return self._descriptor is not None
+        self.descriptor = descriptor
 
     def release(self) -> None:
         """Releases the lock."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
+        if self.descriptor is not None:
+            descriptor, self.descriptor = self.descriptor, None
             with suppress(OSError):
                 os.close(descriptor)
 
@@ -67,11 +62,7 @@ class Lock:
 
 
 def take(folder: Path) -> Lock | None:
-    """Locks a folder; None if it is locked already, also by this process.
-
-    Raises:
-        OSError: the folder is missing, or cannot be opened.
-    """
+    """Locks a folder; None if it is locked already, also by this process."""
     for _ in range(_ATTEMPTS):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -123,7 +114,6 @@ class Folder:
     there is no `run.json`.
 
     Args:
-        path: the folder.
         lock: held by the process that works on the run.
     """
 
@@ -139,7 +129,6 @@ class Folder:
         file; one that was listed already is listed again at once.
 
         Args:
-            name: from `layout`.
             save: is given the temporary name, which has the same suffix.
         """
         self._check_exists()

@@ -50,9 +50,6 @@ def next_line(path: Path, history: History) -> str | None:
     """The last epoch of a history as a line to append to a growing table.
 
     None if the table must be rewritten: it has other columns, or ends in half a line.
-
-    Raises:
-        OSError: the table cannot be read.
     """
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, io.SEEK_END) - _TAIL_BYTES))

@@ -21,12 +21,6 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, object]
 
     Args:
         root: the folder of all runs; created if it is missing.
-        name: the experiment's.
-        now: part of the folder's name.
-        record: more keys of `run.json`.
-
-    Raises:
-        RunError: the folder cannot be created.
     """
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     try:
@@ -46,16 +40,7 @@ def create(root: Path, name: str, *, now: datetime, record: Mapping[str, object]
 def create_part(
     whole: Run, part: str, name: str, *, now: datetime, record: Mapping[str, object]
 ) -> Run:
-    """Creates a run folder inside another, such as a fold's; replaces one that is there.
-
-    Args:
-        whole: the run that it is a part of.
-        part: the folder's name, from `layout`.
-        name, now, record: as of `create`.
-
-    Raises:
-        RunError: the folder cannot be created.
-    """
+    """Creates a run folder inside another, such as a fold's; replaces one that is there."""
     path = whole.path / part
     try:
         if path.exists():
@@ -93,19 +78,15 @@ def _start(path: Path, name: str, now: datetime, record: Mapping[str, object]) -
 
 
 def reopen(path: Path) -> Run:
-    """Locks an existing run, to resume it.
-
-    Raises:
-        NotARun: the folder holds no run.
-        RunError: another process works on it.
-    """
+    """Locks an existing run, to resume it, unless another process works on it."""
     record = Run(path).record()
     try:
         lock = take(path)
     except OSError as error:
         raise RunError(f"{path}: cannot be opened: {reason(error)}") from error
     # Without locks in the file system, the process number must do.
-    if lock is None or (not lock.is_real and Run(path).status() == layout.RUNNING):
+    has_no_locks = lock and lock.descriptor is None
+    if lock is None or (has_no_locks and Run(path).status() == layout.RUNNING):
         raise RunError(f"{path} is still running, as process {record.pid}")
     return Run(path, lock)
 

@@ -60,7 +60,6 @@ class GateResult(_Model):
 
     Args:
         name: of the measured value.
-        expected: the condition as written in the spec.
         got: the measured value; None if the run has no such value.
         passed: whether the condition holds.
     """

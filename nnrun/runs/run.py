@@ -203,7 +203,6 @@ def differences(record: RunRecord, now: Mapping[str, Any]) -> Iterator[str]:
     """Reasons why resuming a run would not be bit-identical.
 
     Args:
-        record: its record.
         now: the record that a new run would begin with.
     """
     if record.spec_digest != now["spec_digest"]:
@@ -227,15 +226,7 @@ def is_same(record: RunRecord, now: Mapping[str, Any]) -> bool:
 
 
 def reopen_record(run: Run, now: Mapping[str, object]) -> None:
-    """Marks a run that has ended, or was killed, as running.
-
-    Args:
-        run: locked by this process.
-        now: its new record.
-
-    Raises:
-        RunError: its record is damaged, or cannot be written.
-    """
+    """Marks a run that has ended, or was killed, as running."""
     run.sweep()
     record = run.record()
     changes = {

@@ -18,8 +18,7 @@ from nnrun.spec.tree import Node, mapping, sequence
 
 KEY = "blocks"
 PARAMETERS, LAYERS = "parameters", "layers"
-NAME = r"[a-z][A-Za-z0-9_]*"
-"""Pattern of a block's name, which no Keras layer matches."""
+NAME = r"[a-z][A-Za-z0-9_]*"  # pattern of a block's name, which no Keras layer matches
 _SIGN = "$"  # before the name of a parameter in a layer
 
 
@@ -44,8 +43,6 @@ def expand_blocks(root: Node) -> tuple[Node, list[Fault]]:
 
 
 class _Expansion:
-    """The blocks of a spec, and the faults of their uses."""
-
     def __init__(self, blocks: Node) -> None:
         self.faults: list[Fault] = []
         self._left = source.MOST_VALUES
@@ -136,7 +133,6 @@ class _Expansion:
     def _expand_stacks(
         self, name: str, arguments: Mapping[str, Node], chain: tuple[str, ...]
     ) -> dict[str, Node]:
-        """The arguments of a composite layer."""
         expanded = dict(arguments)
         for key, node in arguments.items():
             kind = catalogue.argument_kind("layers", name, key)
@@ -149,7 +145,6 @@ class _Expansion:
     def _expand_use(
         self, name: str, arguments: Node, place: Place, chain: tuple[str, ...]
     ) -> tuple[Node, ...]:
-        """The layers of a used block; empty if the use is faulty."""
         block = self._blocks[name]
         if name in chain:
             self._fault("model", f"{name} uses itself: {' → '.join((*chain, name))}", place)
@@ -169,7 +164,6 @@ class _Expansion:
     def _parameter_values(
         self, name: str, parameters: Mapping[str, Node | None], arguments: Node, place: Place
     ) -> dict[str, Node] | None:
-        """The value of each parameter; None if the use is faulty."""
         names = list(parameters)
         match arguments.value:
             case None:
@@ -197,7 +191,6 @@ class _Expansion:
         return {key: value for key, value in values.items() if value is not None}
 
     def _substitute(self, node: Node, name: str, values: Mapping[str, Node]) -> Node:
-        """A part of a block with its parameters replaced by values."""
         match node.value:
             case str(text) if text.startswith(_SIGN):
                 parameter = text.removeprefix(_SIGN)

@@ -94,7 +94,6 @@ def _replace(path: Path, text: str) -> None:
 
 @cache
 def _data() -> Catalogue:
-    """Keras's components and the composite layers."""
     data = load_catalogue()
     return {**data, "layers": {**data["layers"], **COMPOSITES, **APPLICATIONS}}
 
@@ -125,21 +124,15 @@ def entry(kind: str, name: str) -> Entry | None:
     if data is None or isinstance(data, Entry):
         return data
     own, inherited = (
-        {
-            argument: Argument(
-                argument,
-                "default" not in values,
-                values.get("default"),
-                values.get("kind"),
-                values.get("doc", ""),
-                tuple(values.get("types", ())),
-                tuple(values.get("choices", ())),
-            )
-            for argument, values in data.get(key, {}).items()
-        }
+        {argument: _argument(argument, values) for argument, values in data.get(key, {}).items()}
         for key in ("arguments", "inherited")
     )
     return Entry(name, data["doc"], own, inherited)
+
+
+def _argument(name: str, values: dict[str, Any]) -> Argument:
+    lists = {key: tuple(values.get(key, ())) for key in ("types", "choices")}
+    return Argument(name, required="default" not in values, **(values | lists))
 
 
 def arguments(kind: str, name: str) -> dict[str, Argument]:

@@ -87,14 +87,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Entry:
-    """One Keras class, or an activation.
-
-    Args:
-        name: canonical.
-        doc: the first sentence of its documentation.
-        arguments: its own, in order; a single value is the first.
-        inherited: those of its base classes, by name only.
-    """
+    """One Keras class, or an activation, with its own and inherited arguments."""
 
     name: str
     doc: str
@@ -116,8 +109,7 @@ def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
     return Entry(name, doc, {argument.name: argument for argument in arguments}, {})
 
 
-STACKS = "stacks"
-"""The kind of an argument with a list of stacks."""
+STACKS = "stacks"  # the kind of an argument with a list of stacks
 # Keras has a layer for each, such as `Concatenate`.
 MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
 _STACK = "A list of layers, from the input on."

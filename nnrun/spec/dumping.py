@@ -27,7 +27,6 @@ class _Dumper(yaml.SafeDumper):
     """Writes YAML that versions 1.1 and 1.2 read alike."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Writes no aliases."""
         return True
 
 
@@ -70,7 +69,6 @@ def dump(experiment: Experiment) -> str:
 
 
 def _component(value: object) -> object:
-    """`Dense: {units: 16}` on one line."""
     return {k: _Inline(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
@@ -100,8 +98,7 @@ def digest(experiment: Experiment) -> str:
 COLUMN = 36  # of comments after short lines
 INDENT = "  "
 
-Line = tuple[str, str]
-"""The text of a line, and its comment."""
+Line = tuple[str, str]  # the text of a line, and its comment
 
 
 def dump_commented(experiment: Experiment) -> str:
@@ -113,7 +110,6 @@ def dump_commented(experiment: Experiment) -> str:
 
 
 def _part(part: Spec) -> Iterator[Line]:
-    """The keys of one mapping."""
     fields, written = type(part).model_fields, part.model_dump(exclude_unset=True)
     # Steps come after the dataset's arguments.
     for name in sorted(fields, key=lambda name: name == "prepare"):
@@ -127,11 +123,17 @@ def _part(part: Spec) -> Iterator[Line]:
 
 
 def _used(name: str, value: object, written: object, comment: str) -> Iterator[Line]:
-    """A key that is set."""
     if isinstance(value, Spec) and not isinstance(value, Component):
         yield f"{name}:", comment
         yield from _indented(INDENT, _part(value))
-    elif isinstance(value, tuple) and isinstance(written, tuple) and any(map(_is_long, value)):
+    elif (
+        isinstance(value, tuple)
+        and isinstance(written, tuple)
+        and any(
+            item.arguments if isinstance(item, Component) else isinstance(item, Spec)
+            for item in value
+        )
+    ):
         yield f"{name}:", comment
         yield from _indented(f"{INDENT}- ", map(_item, value, written))
     else:
@@ -139,7 +141,6 @@ def _used(name: str, value: object, written: object, comment: str) -> Iterator[L
 
 
 def _unused(name: str, field: FieldInfo) -> Iterator[Line]:
-    """An unset key with its default, or with the defaults of a mapping."""
     is_needed = field.is_required()
     default = None if is_needed else field.get_default(call_default_factory=True)
     below = [model for model in models(field.annotation) if not issubclass(model, Component)]
@@ -156,13 +157,7 @@ def _indented(start: str, lines: Iterable[Line]) -> Iterator[Line]:
     return ((start + text, comment) for text, comment in lines)
 
 
-def _is_long(item: object) -> bool:
-    """Whether an item of a list needs a line of its own."""
-    return bool(item.arguments) if isinstance(item, Component) else isinstance(item, Spec)
-
-
 def _item(value: object, written: object) -> Line:
-    """A list's item, such as `Dense: {units: 16}`."""
     if isinstance(value, Step):
         arguments = {key: v for key, v in value if key in value.model_fields_set - {"step"}}
         return _named(value.step, arguments), summary(type(value))

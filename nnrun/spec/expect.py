@@ -23,12 +23,7 @@ _NUMBER = re.compile(r"(.*?)\s*([a-z]{0,2})\Z", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition on a number.
-
-    Args:
-        text: such as `>= 0.85`, `0.8 to 0.9` or `160305`.
-        conditions: comparisons, each an operator and a number; all must hold.
-    """
+    """A condition on a number: comparisons, each an operator and a number, that must all hold."""
 
     text: str
     conditions: tuple[tuple[str, float], ...]
@@ -39,12 +34,9 @@ class Gate:
 
 
 def parse_gate(value: object) -> Gate:
-    """Parses a condition.
+    """Parses a condition, or raises a ValueError.
 
     A number alone means equality. Sizes can have a unit: `kB`, `MB` or `GB`.
-
-    Raises:
-        ValueError: it is not a condition.
 
     Example:
         >>> parse_gate("0.8 to 0.9").holds(0.85), parse_gate("<= 2 MB").holds(2_100_000)

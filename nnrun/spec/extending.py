@@ -77,17 +77,15 @@ class Override:
         offset = len(address) + 1
         document = source.read(value, source=self.source)
         for fault in document.faults:
-            place = fault.place and self._place(fault.place.column + offset, fault.place.length)
-            self.faults.append(
-                Fault("NN009", address, fault.message, place or self._place(1), fault.suggestion)
-            )
+            assert fault.place
+            place = self._place(fault.place.column + offset, fault.place.length)
+            self.faults.append(Fault("NN009", address, fault.message, place, fault.suggestion))
         if document.faults:
             return root
         node = document.root or Node(None, self._place(1))
         return expand(self._set(root, keys, self._moved(node, offset), ()))
 
     def _set(self, node: Node, keys: Sequence[str], new: Node, path: KeyPath) -> Node:
-        """The node at a path with the value at `keys` below it replaced."""
         if not keys:
             return new
         key, *rest = keys
@@ -132,7 +130,6 @@ class Override:
         return Place(self.source, 1, column, max(length, 1), self.text)
 
     def _moved(self, node: Node, offset: int) -> Node:
-        """The node with places in the override."""
         key = node.key and self._place(node.key.column + offset, node.key.length)
         moved = Node(node.value, self._place(node.place.column + offset, node.place.length), key)
         match node.value:
@@ -149,7 +146,6 @@ class Override:
 
 
 def _component_kind(path: KeyPath) -> str | None:
-    """The kind of the component at a path, if there is one."""
     match path:
         case ("model", int()):
             return "layers"
@@ -158,8 +154,7 @@ def _component_kind(path: KeyPath) -> str | None:
     return _COMPONENTS.get(path)
 
 
-MOST_FILES = 20
-"""Maximum number of files that extend each other."""
+MOST_FILES = 20  # maximum number of files that extend each other
 
 # Keys that identify a spec, even in invalid YAML.
 _SPEC_KEYS = ("dataset", "model", "training", "validation", "extends")
@@ -197,7 +192,6 @@ class SpecReader:
         return self._extend(own, extends, path, (*above, path.resolve())) if extends else own
 
     def _extend(self, own: Node, extends: Node, path: Path, chain: tuple[Path, ...]) -> Node | None:
-        """The spec merged into the file named by `extends`."""
         message, suggestion = _extends_problem(extends.value, path, chain)
         if message:
             self.faults.append(Fault("NN008", "extends", message, extends.place, suggestion))
@@ -206,9 +200,8 @@ class SpecReader:
         document = source.read_file(base_path, most=self._left)
         if document.text and not _is_spec(document):
             keys = join_words(_SPEC_KEYS, "or")
-            message = (
-                f"'{extends.value}' is not a spec: it has no key {keys}; its content is not shown"
-            )
+            message = f"'{extends.value}' is not a spec: it has no key {keys}"
+            message += "; its content is not shown"
             self.faults.append(Fault("NN008", "extends", message, extends.place))
             return own
         base = self._read(document, base_path, chain)

@@ -13,15 +13,6 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from nnrun.spec import catalogue, codes, component, language, suggest
 from nnrun.spec.component import LARGEST, STACKS, Argument, Entry
-from nnrun.spec.suggest import (
-    advice,
-    arguments_as_list,
-    inline_component,
-    list_choices,
-    nearest,
-    rewrite_assignment,
-    rewrite_call,
-)
 from nnrun.spec.text import join_words, quote, with_article
 from nnrun.spec.tree import KeyPath, Problem, scalar
 
@@ -58,6 +49,7 @@ ABSENT = {
 }
 # Keys of a mapping from which Keras would create any object.
 _CONFIGURATION = frozenset(("class_name", "registered_name", "module", "custom_objects"))
+Problems = Iterator[Problem]
 NEVER_CODE = "a spec only names Keras objects and never runs code"
 # Input shapes, which a spec takes from the data.
 _SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
@@ -145,14 +137,13 @@ def _json_type(value: object) -> str:
 
 
 def _describe_types(argument: Argument) -> str:
-    types = [name for name in TYPES if name in argument.types]
-    if "number" in types and "integer" in types:
-        types.remove("integer")
     words = {**TYPES, "string": ", ".join(argument.choices) or TYPES["string"]}
-    return join_words([words[name] for name in types], "or")
+    if "number" in argument.types:
+        del words["integer"]
+    return join_words([words[name] for name in words if name in argument.types], "or")
 
 
-def check(spec: Mapping[str, object]) -> Iterator[Problem]:
+def check(spec: Mapping[str, object]) -> Problems:
     """Checks the components of a spec whose short forms are expanded."""
     yield from _check_list("layers", spec.get("model"), ("model",))
     if (layers := component.count_layers(spec.get("model"))) > component.MOST_LAYERS:
@@ -168,7 +159,7 @@ def check(spec: Mapping[str, object]) -> Iterator[Problem]:
         yield from _check_list(kind, training.get(kind), ("training", kind))
 
 
-def _check_list(kind: str, values: object, path: KeyPath) -> Iterator[Problem]:
+def _check_list(kind: str, values: object, path: KeyPath) -> Problems:
     previous: object = None
     for index, value in enumerate(values if isinstance(values, list) else ()):
         at = (*path, index)
@@ -182,17 +173,16 @@ def _check_list(kind: str, values: object, path: KeyPath) -> Iterator[Problem]:
 def _misplaced_argument(
     kind: str, previous: object, value: object, path: KeyPath
 ) -> Problem | None:
-    """The problem of a list item that is an argument of the component above it."""
     if not isinstance(value, dict) or len(value) != 1 or not isinstance(previous, dict):
         return None
     [key], [name] = value, list(previous)[-1:] or [""]
     if catalogue.is_known(kind, key) or key not in catalogue.arguments(kind, name):
         return None
-    message = f"is an argument of {name} above; write '{inline_component(name, value)}'"
+    message = f"is an argument of {name} above; write '{suggest.inline_component(name, value)}'"
     return Problem("NN115", path, message, at=(*path, key), key=True)
 
 
-def check_component(kind: str, value: object, path: KeyPath) -> Iterator[Problem]:
+def check_component(kind: str, value: object, path: KeyPath) -> Problems:
     """Checks one component."""
     match value:
         case str(name) if name:
@@ -205,14 +195,11 @@ def check_component(kind: str, value: object, path: KeyPath) -> Iterator[Problem
             message = f"must be {with_article(noun)} such as {example}, got {quote(value)}"
             if isinstance(value, dict):
                 never = f"{message}; {NEVER_CODE}" if _CONFIGURATION & value.keys() else message
-                message = advice(noun, value, partial(catalogue.is_known, kind)) or never
+                message = suggest.advice(noun, value, partial(catalogue.is_known, kind)) or never
             yield Problem("NN115", path, message)
 
 
-def _check_named(
-    kind: str, name: str, arguments: object, path: KeyPath, at: KeyPath
-) -> Iterator[Problem]:
-    """Checks a component at `path`, whose name is at `at`."""
+def _check_named(kind: str, name: str, arguments: object, path: KeyPath, at: KeyPath) -> Problems:
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
     if not catalogue.is_known(kind, name):
         yield _unknown_name(kind, name, path, at)
@@ -221,9 +208,9 @@ def _check_named(
         yield Problem("NN115", path, message)
     elif isinstance(arguments, dict):
         yield from _check_arguments(kind, entry, arguments, at)
-    elif isinstance(arguments, list) and arguments_as_list(arguments, entry.accepted):
+    elif isinstance(arguments, list) and suggest.arguments_as_list(arguments, entry.accepted):
         merged = {key: value for item in arguments for key, value in item.items()}
-        given = inline_component(name, merged)
+        given = suggest.inline_component(name, merged)
         message = f"must have its arguments in a mapping, not in a list: write '{given}'"
         yield Problem("NN115", at, message)
     else:
@@ -244,19 +231,17 @@ def _unknown_name(kind: str, name: str, path: KeyPath, at: KeyPath) -> Problem:
         return entry.first if entry else None
 
     names = catalogue.names(kind)
-    call = rewrite_call(name, partial(catalogue.is_known, kind), first_argument)
-    suggestion = call or nearest(name, names)
+    call = suggest.rewrite_call(name, partial(catalogue.is_known, kind), first_argument)
+    suggestion = call or suggest.nearest(name, names)
     if not suggestion:
         canonical = [word for word in names if catalogue.canonical_name(kind, word) == word]
-        message += f"; there are {list_choices(name, canonical, kind)}"
+        message += f"; there are {suggest.list_choices(name, canonical, kind)}"
         if name in _CONFIGURATION or not name.isidentifier() or name[:2] == "__":
             message += f"; {NEVER_CODE}"
     return Problem(code, path, message, suggestion, at=at, key=key)
 
 
-def _check_arguments(
-    kind: str, entry: Entry, given: dict[str, object], path: KeyPath
-) -> Iterator[Problem]:
+def _check_arguments(kind: str, entry: Entry, given: dict[str, object], path: KeyPath) -> Problems:
     accepted = entry.accepted
     for key, value in given.items():
         if key in accepted:
@@ -286,16 +271,16 @@ def _unknown_argument(entry: Entry, key: str, path: KeyPath) -> Problem:
     elif not accepted:
         message = f"{entry.name} takes no arguments, got {quote(key)}"
     else:
-        suggestion = rewrite_assignment(key, accepted) or nearest(key, accepted)
+        suggestion = suggest.rewrite_assignment(key, accepted) or suggest.nearest(key, accepted)
         if suggestion is None:
             names = list(entry.arguments or accepted)
-            message += f"; it takes {list_choices(key, names, entry.name)}"
+            message += f"; it takes {suggest.list_choices(key, names, entry.name)}"
     return Problem("NN112", (*path, key), message, suggestion, key=True)
 
 
 def _check_value(
     kind: str, entry: Entry, argument: Argument, value: object, path: KeyPath
-) -> Iterator[Problem]:
+) -> Problems:
     if value is None and may_be_null(argument):
         return
     if _has_configuration(value) and argument.kind is None:
@@ -320,7 +305,7 @@ def _check_value(
 
 def _check_plain(
     kind: str, entry: Entry, argument: Argument, value: object, path: KeyPath
-) -> Iterator[Problem]:
+) -> Problems:
     expected = expected_value(kind, entry, argument, value)
     if not expected:
         return
@@ -330,13 +315,12 @@ def _check_plain(
         if not expected_value(kind, entry, argument, scalar(value)):
             message += "; leave out the quotes"
         suggestion = suggest.as_list(value) if "array" in argument.types else None
-        suggestion = suggestion or nearest(value, argument.choices)
+        suggestion = suggestion or suggest.nearest(value, argument.choices)
         suggestion = suggestion or suggest.suggest_value(value, expected)
     yield Problem("NN114", path, message, suggestion)
 
 
-def _check_file_name(value: object, path: KeyPath) -> Iterator[Problem]:
-    """Checks that a callback's file is inside the run folder."""
+def _check_file_name(value: object, path: KeyPath) -> Problems:
     if not isinstance(value, str) or not value:
         yield Problem("NN114", path, f"must be a file name, got {quote(value)}")
         return
@@ -350,7 +334,7 @@ def _check_file_name(value: object, path: KeyPath) -> Iterator[Problem]:
         yield Problem("NN116", path, message)
 
 
-def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Iterator[Problem]:
+def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Problems:
     example, number = _KINDS["schedules"][1], suggest.NUMBER
     valid = _json_type(value) in ("integer", "number") and value == value  # noqa: PLR0124 - NaN
     if isinstance(value, dict):
@@ -364,7 +348,7 @@ def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Iterato
         yield Problem("NN114", path, message, suggest.suggest_value(value, number))
 
 
-def _check_stacks(value: object, path: KeyPath) -> Iterator[Problem]:
+def _check_stacks(value: object, path: KeyPath) -> Problems:
     if not isinstance(value, list) or len(value) < 2:
         got = "one" if isinstance(value, list) and value else quote(value)
         message = f"must be a list of two stacks of layers or more, got {got}"

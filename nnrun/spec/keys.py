@@ -151,7 +151,6 @@ def spec_classes(above: type[Spec]) -> Iterator[type[Spec]]:
 
 @cache
 def _docstrings(module: str) -> dict[str, dict[str, str]]:
-    """The strings below the fields of each class of a module."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
     except OSError:
@@ -183,12 +182,7 @@ _HUGE = 10**9
 
 
 def kind(annotation: object, metadata: Sequence[object] = ()) -> str:
-    """A type in words.
-
-    Example:
-        >>> [kind(a) for a in (int | None, tuple[str, ...], Literal["first", "last"])]
-        ['whole number', 'list', '`first` or `last`']
-    """
+    """A type in words."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return kind(inner[0], inner[1:])
@@ -230,11 +224,7 @@ def everything() -> tuple[Section, ...]:
 
 
 def look_up(word: str) -> tuple[Section, ...]:
-    """All meanings of a word.
-
-    Args:
-        word: a group such as `steps`, a kind such as `layers`, a section such as `training`, or
-            the name of a key, dataset, step or Keras class.
+    """All meanings of the name of a group, kind, section, key, dataset, step or Keras class.
 
     Raises:
         CommandError: it is unknown; with the nearest known word.
@@ -247,9 +237,7 @@ def look_up(word: str) -> tuple[Section, ...]:
     sections = _part(word) or (*named, *_keras(word), *_single(word))
     if not sections:
         first = [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
-        words = [
-            name for part in everything() for name in (part.title, *(k.name for k in part.keys))
-        ]
+        words = [w for part in everything() for w in (part.title, *(k.name for k in part.keys))]
         words += [name for kind in NOUNS for name in catalogue.names(kind)]
         near = nearest(word, [*first, *words])
         hint = f"did you mean '{near}'?" if near else f"there are {join_words(first, 'and')}"
@@ -279,7 +267,6 @@ def _part(word: str) -> tuple[Section, ...]:
 
 
 def _single(word: str) -> Iterator[Section]:
-    """Sections with only the key of that name, such as `epochs` or `training.epochs`."""
     for section in everything():
         for key in section.keys:
             if word in (key.name, f"{section.title}.{key.name}"):
@@ -297,7 +284,6 @@ def _keras(word: str) -> Iterator[Section]:
 
 
 def _value(argument: Argument) -> str:
-    """The type of an argument in words, if known."""
     if argument.kind:
         return _VALUES[argument.kind]
     words = [f"`{choice}`" for choice in argument.choices]

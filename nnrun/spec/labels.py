@@ -113,9 +113,8 @@ def metric_problems(training: Training, labels: Labels, units: int) -> Iterator[
         path, name = ("training", "metrics", index), metric.arguments.get("name")
         accepted = accepted_labels(metric.name)
         if labels not in accepted:
-            needs = (
-                f"needs {' or '.join(accepted)}" if accepted else "cannot judge a model's output"
-            )
+            needs = f"needs {' or '.join(accepted)}"
+            needs = needs if accepted else "cannot judge a model's output"
             message = f"{metric.name} {needs}; with {training.loss.name} the labels are {labels}"
             yield IncompatibleSpec("NN125", path, message)
         elif objection := _objection(metric, training, labels, units):
@@ -344,11 +343,9 @@ def _wrong_units(
     dataset: Labelled, spec: Experiment, units: int, allowed: tuple[int, ...]
 ) -> IncompatibleSpec:
     classes = len(dataset.classes)
-    has = f"{classes} classes" if classes else "1 value"
-    expected = " or ".join(map(str, allowed))
-    message = (
-        f"the model has {units} outputs, but {dataset.name} has {has}: units must be {expected}"
-    )
+    expected = f"{classes} classes" if classes else "1 value"
+    expected += f": units must be {' or '.join(map(str, allowed))}"
+    message = f"the model has {units} outputs, but {dataset.name} has {expected}"
     if classes == 2 and units == 1:
         message += ", or the loss binary_crossentropy"
     return IncompatibleSpec("NN121", ("model", last_with_units(spec.model)), message)

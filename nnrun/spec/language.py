@@ -20,8 +20,7 @@ FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz":
 UNREADABLE = frozenset("json jsonl xls xlsx npy h5 hdf5 tfrecord zip".split())
 """Endings of common files that no dataset reads."""
 
-EARLIER = ("extends", "blocks")
-"""Keys that are replaced before a spec is validated."""
+EARLIER = ("extends", "blocks")  # keys that are replaced before a spec is validated
 
 
 def key_names(loc: tuple[str | int, ...]) -> list[str]:
@@ -60,7 +59,6 @@ def models(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _tag(model: type[BaseModel]) -> str | None:
-    """The name of a dataset or step."""
     field = model.model_fields.get("step") or model.model_fields.get("name")
     choices = get_args(field.annotation) if field else ()
     return choices[0] if choices and isinstance(choices[0], str) else None

@@ -21,35 +21,21 @@ MOST_FAULTS = 100  # each suggestion takes a millisecond
 
 @dataclass(frozen=True)
 class Loaded:
-    """An experiment and its source.
-
-    Args:
-        overrides: of `--set`, in order.
-        root: every value with its place.
-    """
+    """An experiment, its overrides in order, and the source with every place."""
 
     experiment: Experiment
     overrides: tuple[str, ...]
     root: Node
 
-    def fault(
-        self,
-        code: str,
-        path: KeyPath,
-        message: str,
-        *,
-        suggestion: str | None = None,
-        key: bool = False,
-    ) -> Fault:
+    def fault(self, code: str, path: KeyPath, message: str, *, key: bool = False) -> Fault:
         """A fault with the place of the path or of its nearest parent."""
-        return Problem(code, path, message, suggestion, key=key).fault(self.root)
+        return Problem(code, path, message, key=key).fault(self.root)
 
 
 def load(path: Path, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()) -> Loaded:
     """Reads and validates a spec.
 
     Args:
-        path: the file, as given by the user.
         overrides: such as `training.epochs=3`, applied in order.
         gates: overrides of `expect`, from `--expect`.
 
@@ -112,11 +98,9 @@ def _drop_consequences(
 
 
 def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
-    """At most `MOST_FAULTS` faults by file, line and column; the last tells if there are more.
+    """At most `MOST_FAULTS` faults by file, line and column, once each; overrides come last.
 
-    Args:
-        faults: in any order; those of overrides come last, and each is kept once.
-        first: the first file.
+    The last one tells if there are more.
     """
     ordered = _without_repeats(faults)
     sources = [first, *(fault.place.source for fault in faults if fault.place)]
@@ -149,11 +133,6 @@ def _without_repeats(faults: Sequence[Fault]) -> list[Fault]:
 
 
 def name_of(path: Path) -> str:
-    """The default name of an experiment: the file's stem, made fit for a folder.
-
-    Example:
-        >>> name_of(Path("configs/my net.yaml"))
-        'my-net'
-    """
+    """The default name of an experiment: the file's stem, made fit for a folder."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip(".-")
     return name[:80].rstrip(".") or "experiment"

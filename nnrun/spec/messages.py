@@ -8,23 +8,10 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nnrun.spec import catalogue, codes, expect
+from nnrun.spec import catalogue, codes, expect, suggest
 from nnrun.spec.dataset import DATASETS, DatasetBase
 from nnrun.spec.language import FILES, UNREADABLE, homes, key_names
 from nnrun.spec.prepare import STEPS
-from nnrun.spec.suggest import (
-    LIST,
-    MAPPING,
-    NUMBER,
-    TRUTH,
-    WHOLE,
-    advice,
-    edit_distance,
-    hint,
-    list_choices,
-    nearest,
-    suggest_value,
-)
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Problem, dotted
 
@@ -42,12 +29,12 @@ _SENTENCES: dict[KeyPath, str] = {
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
 }
 _TYPES = {
-    **dict.fromkeys(("int_type", "int_from_float"), WHOLE),
-    "float_type": NUMBER,
-    "bool_type": TRUTH,
+    **dict.fromkeys(("int_type", "int_from_float"), suggest.WHOLE),
+    "float_type": suggest.NUMBER,
+    "bool_type": suggest.TRUTH,
     "string_type": "text",
-    **dict.fromkeys(("tuple_type", "list_type"), LIST),
-    **dict.fromkeys(("model_type", "dict_type"), MAPPING),
+    **dict.fromkeys(("tuple_type", "list_type"), suggest.LIST),
+    **dict.fromkeys(("model_type", "dict_type"), suggest.MAPPING),
 }
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -120,7 +107,7 @@ def _dataset_name(dataset: object) -> str | None:
     name = dataset.get("name") if isinstance(dataset, dict) else None
     if not isinstance(name, str):
         return None
-    return name if name in DATASETS else nearest(name, DATASETS)
+    return name if name in DATASETS else suggest.nearest(name, DATASETS)
 
 
 def _problem(path: KeyPath, details: ErrorDetails) -> Problem:
@@ -148,7 +135,7 @@ def _other(path: KeyPath, details: ErrorDetails) -> Problem:
         case "literal_error":
             choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             message = f"must be {join_words(choices, 'or')}, got {quote(value)}"
-            suggestion = nearest(value, choices) if isinstance(value, str) else None
+            suggestion = suggest.nearest(value, choices) if isinstance(value, str) else None
             return Problem("NN111", path, message, suggestion)
         case "too_short":
             message = f"needs at least {context['min_length']} entry, got none"
@@ -171,21 +158,21 @@ def _described(path: KeyPath, value: object) -> Problem:
     is_size = path == ("validation", "holdout", "size")
     is_word = isinstance(value, str) and not is_size
     code = "NN110" if is_number and is_size else "NN111" if is_word else "NN103"
-    suggestion = suggest_value(value, NUMBER) if is_size else None
+    suggestion = suggest.suggest_value(value, suggest.NUMBER) if is_size else None
     return Problem(code, path, f"must be {_SENTENCES[path]}, got {quote(value)}", suggestion)
 
 
 def _wrong_type(path: KeyPath, details: ErrorDetails, wanted: str) -> Problem:
     value, expected = details["input"], wanted
-    if wanted == MAPPING and (keys := key_names(details["loc"])):
+    if wanted == suggest.MAPPING and (keys := key_names(details["loc"])):
         plural = "s" if len(keys) > 1 else ""
-        expected += f" with the key{plural} {list_choices('', keys, dotted(path))}"
+        expected += f" with the key{plural} {suggest.list_choices('', keys, dotted(path))}"
     elif path == ("expect",):
         expected += " such as 'test_accuracy: 0.9 to 1'"
-    message = f"must be {expected}, got {quote(value)}{hint(value, wanted)}"
-    if wanted == LIST and isinstance(value, dict):
+    message = f"must be {expected}, got {quote(value)}{suggest.hint(value, wanted)}"
+    if wanted == suggest.LIST and isinstance(value, dict):
         message += _as_list(str(path[-1]), value)
-    suggestion = suggest_value(value, wanted)
+    suggestion = suggest.suggest_value(value, wanted)
     if path[-1:] == ("divisor",) and suggestion and "/" in value:
         # `1/255` is a factor, but `rescale` divides.
         suggestion = value.rpartition("/")[2].strip(" .")
@@ -193,7 +180,6 @@ def _wrong_type(path: KeyPath, details: ErrorDetails, wanted: str) -> Problem:
 
 
 def _as_list(key: str, value: Mapping[str, object]) -> str:
-    """How to correct a mapping that should be a list."""
     if len(value) == 1 and isinstance(next(iter(value.values())), list):
         return f"; put the list directly below {key}, without {quote(next(iter(value)))}"
     names = catalogue.names(_LISTS[key]) if key in _LISTS else STEPS if key == "prepare" else ()
@@ -211,19 +197,18 @@ def _out_of_range(path: KeyPath, details: ErrorDetails) -> Problem:
 
 
 def _without_tag(path: KeyPath, value: object) -> Problem:
-    """A dataset or a step without a name."""
     if "prepare" in path:
         message = f"must be a step such as 'flatten' or 'multi_hot: 10000', got {quote(value)}"
-        several = advice("step", value, STEPS.__contains__) if isinstance(value, dict) else None
-        return Problem("NN103", path, several or message)
+        if isinstance(value, dict):
+            message = suggest.advice("step", value, STEPS.__contains__) or message
+        return Problem("NN103", path, message)
     if isinstance(value, dict):
         return Problem("NN102", (*path, "name"), "is missing", at=path, key=True)
     message = f"must be the name of a dataset, or a mapping with a name, got {quote(value)}"
-    return Problem("NN103", path, message + hint(value, MAPPING))
+    return Problem("NN103", path, message + suggest.hint(value, suggest.MAPPING))
 
 
 def _unknown_tag(path: KeyPath, word: str) -> Problem:
-    """An unknown step or dataset."""
     message, names = f"unknown step {quote(word)}", list(STEPS)
     code, at, is_step = "NN118", (*path, word), "prepare" in path
     if not is_step:
@@ -235,15 +220,16 @@ def _unknown_tag(path: KeyPath, word: str) -> Problem:
         message += f"; {ending} files cannot be read: save it as csv, parquet or npz"
     elif not is_step and ending in FILES:
         message += f"; for a file write 'name: {FILES[ending]}', and where it is as 'path'"
-    elif (suggestion := nearest(word, names)) is None:
-        message += f"; there are {list_choices(word, names, 'steps' if is_step else 'datasets')}"
+    elif (suggestion := suggest.nearest(word, names)) is None:
+        part = "steps" if is_step else "datasets"
+        message += f"; there are {suggest.list_choices(word, names, part)}"
     return Problem(code, path, message, suggestion, at=at, key=is_step)
 
 
 def _unknown_warning(path: KeyPath, code: str) -> Problem:
     if code in codes.all_rules():
         return Problem("NN111", path, f"{code} is an error, not a warning, and cannot be ignored")
-    near = (other for other in codes.warnings() if edit_distance(code, other, most=1) is not None)
+    near = (w for w in codes.warnings() if suggest.edit_distance(code, w, most=1) is not None)
     return Problem("NN111", path, f"there is no warning {quote(code)}", next(near, None))
 
 
@@ -258,7 +244,9 @@ def _unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: object) -> Pr
     if meant:
         names = join_words([dotted(name) for name in meant], "and")
         message += f"; take {names} out of it, to the top level"
-    elif (parent != ("dataset",) or key not in FILES) and (suggestion := nearest(key, allowed)):
+    elif (parent != ("dataset",) or key not in FILES) and (
+        suggestion := suggest.nearest(key, allowed)
+    ):
         meant = ((*parent, suggestion),)
         if letter := next((letter for letter in key if not letter.isascii()), None):
             message += f", in which {letter!r} is the letter U+{ord(letter):04X}"
@@ -267,7 +255,7 @@ def _unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: object) -> Pr
     elif allowed:
         # Datasets and steps are in the location, but not in the path.
         part = str(loc[-1]) if "dataset" in parent else dotted(parent)
-        message += f"; the keys here are {list_choices(key, allowed, part)}"
+        message += f"; the keys here are {suggest.list_choices(key, allowed, part)}"
     else:
         message += "; there are no keys here"
     return Problem("NN101", path, message, suggestion, key=True, meant=meant)
@@ -282,7 +270,6 @@ def _nested_sections(parent: KeyPath, value: object) -> tuple[KeyPath, ...]:
 
 
 def _right_place(key: str, parent: KeyPath) -> tuple[str, tuple[KeyPath, ...]] | None:
-    """Where a misplaced key belongs."""
     if parent == ("dataset",):
         if key in DATASETS:
             return f"; write 'name: {key}', and its arguments below", (("dataset", "name"),)
@@ -291,9 +278,8 @@ def _right_place(key: str, parent: KeyPath) -> tuple[str, tuple[KeyPath, ...]] |
     elif "prepare" not in parent:
         if sections := homes(key):
             places = [f"under {dotted(s)}" if s else "at the top level" for s in sections]
-            return f"; it belongs {join_words(places, 'or')}", tuple(
-                (*section, key) for section in sections
-            )
+            meant = tuple((*section, key) for section in sections)
+            return f"; it belongs {join_words(places, 'or')}", meant
         if parent == ("training",) and key in _OF_FIT:
             return f"; {_OF_FIT[key]}", ()
         if parent == ("training",) and key in catalogue.arguments("optimizers", "SGD"):

@@ -203,7 +203,6 @@ def first_argument(name: str) -> str:
 
 
 def _parse(value: object) -> object:
-    """A step such as `flatten`, `multi_hot: 10000` or `pad: {maxlen: 256}` for pydantic."""
     if isinstance(value, str):
         return {_TAG: value}
     if not isinstance(value, dict) or len(value) != 1:

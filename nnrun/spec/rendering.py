@@ -65,7 +65,6 @@ def _safe(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
 

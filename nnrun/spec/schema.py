@@ -17,8 +17,7 @@ from nnrun.spec.component import Argument, Entry, Spec
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS, first_argument
 
-FILE = "nnrun.schema.json"
-"""Name of the shipped file, beside the shipped specs."""
+FILE = "nnrun.schema.json"  # name of the shipped file, beside the shipped specs
 # Kinds of Keras components by key.
 _KINDS = {
     "model": "layers",
@@ -64,11 +63,7 @@ def text() -> str:
 
 
 def header(address: str = FILE) -> tuple[str, str]:
-    """The first lines of a spec, with which editors find the schema.
-
-    Args:
-        address: the schema's file, relative to the spec.
-    """
+    """The first lines of a spec: the address of the schema, relative to the spec, for editors."""
     # The first for the YAML language server of VS Code, Neovim and others, the second for PyCharm.
     return f"# yaml-language-server: $schema={address}", f"# $schema: {address}"
 
@@ -104,7 +99,6 @@ def _types(schema: Schema) -> list[str]:
 
 
 def _nullable(schema: Schema) -> Schema:
-    """The same, or `null`."""
     if not schema:
         return schema
     if "enum" in schema:
@@ -116,7 +110,6 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _either(*schemas: Schema) -> Schema:
-    """One of several schemas, flattened."""
     flat: list[Schema] = []
     for schema in schemas:
         alternatives = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
@@ -144,14 +137,12 @@ def _reference(name: str) -> Schema:
 
 
 def _mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
-    """A mapping with only these keys."""
     needed = {"required": list(required)} if required else {}
     keys = {"properties": dict(properties), **needed}
     return {"type": "object", **keys, "additionalProperties": False}
 
 
 def _word(words: Mapping[str, str]) -> Schema:
-    """One of some words, with descriptions."""
     descriptions = list(words.values())
     return {"type": "string", "enum": list(words), "markdownEnumDescriptions": descriptions}
 
@@ -183,7 +174,6 @@ def _pydantic_schema() -> Schema:
 
 
 def _spec_definitions() -> Iterator[tuple[str, Schema]]:
-    """A spec, and a spec that extends another."""
     spec = _draft07(_pydantic_schema())
     extends = {"type": "string", "minLength": 1, "description": keys.EXTENDS.meaning}
     spec["properties"] = {"extends": extends, "blocks": _blocks(), **spec["properties"]}
@@ -195,7 +185,6 @@ def _spec_definitions() -> Iterator[tuple[str, Schema]]:
 
 
 def _step_definitions() -> Iterator[tuple[str, Schema]]:
-    """A step of `prepare`, and the arguments of each."""
     models = _pydantic_schema()["$defs"]
     steps = {name: _draft07(models[cls.__name__]) for name, cls in STEPS.items()}
     alone = {name: s["description"] for name, s in steps.items() if "required" not in s}
@@ -240,7 +229,6 @@ def _any_of(alternatives: list[Schema], key: str) -> Schema:
 
 
 def _referenced(schema: Schema, key: str) -> Schema:
-    """The definition of a reference, or of one of several models."""
     match schema:
         case {"discriminator": {"propertyName": "name"}, "oneOf": alternatives}:
             return _datasets([_draft07(alternative, key) for alternative in alternatives])
@@ -253,7 +241,6 @@ def _referenced(schema: Schema, key: str) -> Schema:
 
 
 def _datasets(mappings: list[Schema]) -> Schema:
-    """One of several mappings, selected by `name`; or the name alone."""
     docs = {}
     for mapping in mappings:
         properties, text = mapping["properties"], mapping["description"]
@@ -284,7 +271,6 @@ def _loosened(schema: Schema) -> Schema:
 
 
 def _keras_definitions() -> Iterator[tuple[str, Schema]]:
-    """Each kind, and each of its classes with arguments."""
     for kind in keras_names.NOUNS:
         names = {name: catalogue.canonical_name(kind, name) for name in catalogue.names(kind)}
         yield kind, _described(_kind(kind, names), f"A Keras {keras_names.NOUNS[kind]}.")
@@ -305,7 +291,6 @@ def _needed(kind: str, entry: Entry) -> list[str]:
 
 
 def _kind(kind: str, names: Mapping[str, str]) -> Schema:
-    """A component of a kind, alone or with its arguments."""
     alone = _reference(f"{kind}.alone")
     if kind == "activations":
         return alone
@@ -320,7 +305,6 @@ def _kind(kind: str, names: Mapping[str, str]) -> Schema:
 
 
 def _arguments(kind: str, entry: Entry) -> Schema:
-    """The value of a class: arguments, nothing, or a single value."""
     needed = _needed(kind, entry)
     properties = {key: _argument(kind, entry, a) for key, a in entry.accepted.items()}
     lone = _lone(kind, entry) if {*needed} <= {entry.first} else None

@@ -105,12 +105,7 @@ def _indentation(lines: Sequence[str], line: int, column: int) -> tuple[int, int
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML document.
-
-    Args:
-        root: None if it is empty or cannot be read.
-        text: of a file, if it could be read.
-    """
+    """A YAML document; without a root if it is empty or cannot be read."""
 
     root: Node | None
     faults: tuple[Fault, ...] = ()
@@ -118,12 +113,7 @@ class Document:
 
 
 def read_file(path: Path, *, most: int = MOST_VALUES) -> Document:
-    """Reads a file.
-
-    Args:
-        path: as given by the user.
-        most: maximum number of values.
-    """
+    """Reads a file of at most `most` values."""
     place = Place(str(path), 1, 1, 1, "")
     try:
         data = _read_bytes(path)
@@ -177,17 +167,11 @@ def _undecodable(start: Place, data: bytes, position: int) -> Fault:
     return Fault("NN001", "", message, Place(start.source, number, column, 1, line))
 
 
-def read(text: str, *, source: str, root: KeyPath = (), most: int = MOST_VALUES) -> Document:
-    """Reads the YAML text of one document.
-
-    Args:
-        source: of every place.
-        root: the path of the text's root, if it is part of a spec.
-        most: maximum number of values.
-    """
+def read(text: str, *, source: str, most: int = MOST_VALUES) -> Document:
+    """Reads the YAML text of one document; `source` is that of every place."""
     reader = _Reader(text, source, most)
     try:
-        node = reader.document(root)
+        node = reader.document()
     except _StopError:
         node = None
     return Document(node, tuple(reader.faults))
@@ -198,8 +182,6 @@ class _StopError(Exception):
 
 
 class _Reader:
-    """Reads one text and collects faults."""
-
     def __init__(self, text: str, source: str, most: int) -> None:
         self.text = text
         self.source = source
@@ -209,7 +191,7 @@ class _Reader:
         self.anchors: dict[str, Node] = {}
         self.values = 0
 
-    def document(self, root: KeyPath) -> Node | None:
+    def document(self) -> Node | None:
         """The only document of the text; None if it is empty."""
         if match := _UNPRINTABLE.search(self.text):
             message = f"contains the character U+{ord(match[0]):04X}; remove it"
@@ -220,7 +202,7 @@ class _Reader:
             self.next()
             if not isinstance(self.next(), yaml.DocumentStartEvent):
                 return None
-            node = self.node(self.next(), root, 1)
+            node = self.node(self.next(), (), 1)
             self.next()
             if isinstance(event := self.next(), yaml.DocumentStartEvent):
                 message = "has several documents; a spec is one mapping"
@@ -232,12 +214,10 @@ class _Reader:
             raise self.stop(code, message, self.place(line, column)) from None
 
     def next(self) -> yaml.Event:
-        """The next event."""
         event: yaml.Event = self.parser.get_event()
         return event
 
     def node(self, event: yaml.Event, path: KeyPath, depth: int) -> Node:
-        """The value that begins with an event."""
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
@@ -264,7 +244,6 @@ class _Reader:
         return node
 
     def sequence(self, start: yaml.Event, path: KeyPath, depth: int) -> Node:
-        """The items up to the end of a list."""
         items: list[Node] = []
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             items.append(self.node(event, (*path, len(items)), depth + 1))
@@ -272,7 +251,6 @@ class _Reader:
         return Node(tuple(items), self.span(start, event), size=size)
 
     def mapping(self, start: yaml.Event, path: KeyPath, depth: int) -> Node:
-        """The keys and values up to the end of a mapping."""
         nodes: dict[str, Node] = {}
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             place = self.span(event)
@@ -314,7 +292,6 @@ class _Reader:
         return None
 
     def alias(self, event: yaml.AliasEvent, path: KeyPath) -> Node:
-        """The value of an anchor."""
         if event.anchor not in self.anchors:
             message = f"'*{event.anchor}' is undefined: there is no '&{event.anchor}' before it"
             raise self.stop("NN002", message, self.span(event), path)
@@ -323,14 +300,12 @@ class _Reader:
         return node
 
     def count(self, values: int, event: yaml.Event, path: KeyPath) -> None:
-        """Limits the number of values."""
         self.values += values
         if self.values > self.most:
             message = f"more than {MOST_VALUES:,} values once aliases are expanded"
             raise self.stop("NN007", message, self.span(event), path)
 
     def span(self, start: yaml.Event, end: yaml.Event | None = None) -> Place:
-        """The first line between two events."""
         first, last = start.start_mark, (end or start).end_mark
         assert first is not None
         assert last is not None
@@ -343,10 +318,8 @@ class _Reader:
         return Place(self.source, line + 1, column + 1, max(length, 1), _line(self.lines, line))
 
     def fault(self, code: str, message: str, place: Place, path: KeyPath = ()) -> None:
-        """Adds a fault."""
         self.faults.append(Fault(code, dotted(path), message, place))
 
     def stop(self, code: str, message: str, place: Place, path: KeyPath = ()) -> _StopError:
-        """Adds a fault after which reading stops."""
         self.fault(code, message, place, path)
         return _StopError()

@@ -48,29 +48,17 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
 
 
 def most_similar(word: str, allowed: Iterable[str]) -> list[str]:
-    """The allowed words most similar to a word, best first; one spelling of each.
-
-    Example:
-        >>> most_similar("pooling", ["Dense", "MaxPooling1D", "max_pooling_1d", "Pool"])
-        ['MaxPooling1D', 'Pool', 'Dense']
-    """
+    """The allowed words most similar to a word, best first; one spelling of each."""
     folded = _by_folded(allowed)
     # Cut to the longest name: comparing a long word could take long.
     wanted = _fold(word)[: max(map(len, folded), default=0)]
-
-    def similarity(name: str) -> float:
-        return difflib.SequenceMatcher(None, name, wanted, autojunk=False).ratio()
-
-    return [folded[name] for name in sorted(folded, key=similarity, reverse=True)[:FEW]]
+    matchers = {n: difflib.SequenceMatcher(None, n, wanted, autojunk=False) for n in folded}
+    best = sorted(folded, key=lambda name: matchers[name].ratio(), reverse=True)
+    return [folded[name] for name in best[:FEW]]
 
 
 def edit_distance(one: str, other: str, *, most: int = EDITS) -> int | None:
-    """The fewest edits from one word to another; None for more than `most`.
-
-    Example:
-        >>> edit_distance("epcohs", "epochs"), edit_distance("epoch", "batch_size")
-        (1, None)
-    """
+    """The fewest edits from one word to another; None for more than `most`."""
     if abs(len(one) - len(other)) > most:
         return None
     return next((edits for edits in range(most + 1) if _are_enough(edits, one, other)), None)
@@ -89,7 +77,6 @@ def _are_enough(edits: int, one: str, other: str) -> bool:
 
 
 def _mistyped(word: str, names: Sequence[str]) -> str | None:
-    """The name with the fewest edits from the word."""
     wanted = _fold(word)
     ranked: list[tuple[tuple[int, bool, int, int, bool], str]] = []
     for name in names:
@@ -123,7 +110,6 @@ def _related(word: str, names: Sequence[str]) -> str | None:
 
 
 def _common(one: str, other: str) -> int:
-    """The length of the common beginning."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
@@ -144,36 +130,19 @@ def _by_folded(names: Iterable[str]) -> dict[str, str]:
 
 
 def list_choices(word: object, names: Sequence[str], part: str) -> str:
-    """The names most similar to a word, and the command that lists them all.
-
-    Args:
-        part: the argument of `nnrun keys`; may be empty.
-
-    Example:
-        >>> list_choices("x", ["first", "last", "random"], "validation.holdout")
-        'first, last and random'
-    """
+    """The names most similar to a word, and `nnrun keys PART`, which lists them all."""
     return list_nearest(word, names, f"see '{f'nnrun keys {part}'.strip()}'")
 
 
 def list_nearest(word: object, names: Sequence[str], more: str) -> str:
-    """The names most similar to a word.
-
-    Args:
-        more: where the others can be seen, if there are others.
-    """
+    """The names most similar to a word; `more` is where to see others, if there are others."""
     if len(names) <= FEW + 1:
         return join_words(names, "and")
     return f"{', '.join(most_similar(str(word), names))} and {len(names) - FEW} more ({more})"
 
 
 def hint(value: object, wanted: str) -> str:
-    """How to correct the type of a value; begins with a semicolon, or is empty.
-
-    Example:
-        >>> hint("20", WHOLE), hint("twenty", WHOLE)
-        ('; leave out the quotes', '')
-    """
+    """How to correct the type of a value; begins with a semicolon, or is empty."""
     if isinstance(value, str) and wanted in (NUMBER, TRUTH, WHOLE):
         given = type(scalar(value))
         fits = {TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}[wanted]
@@ -218,12 +187,7 @@ def as_list(value: object) -> str | None:
 
 
 def advice(noun: str, value: Mapping[str, object], is_name: Predicate) -> str | None:
-    """The fault of a mapping with several keys where one component was expected.
-
-    Args:
-        noun: the kind of component, such as `layer`.
-        is_name: whether a word is the name of one.
-    """
+    """The fault of a mapping with several keys where one component, a `noun`, was expected."""
     names = [key for key in value if is_name(key)]
     if len(names) > 1:
         return f"holds {join_words(names, 'and')}, but one {noun} is expected; put '- ' before each"
@@ -250,10 +214,6 @@ def inline_component(name: str, arguments: Mapping[str, object]) -> str:
 
 def rewrite_call(text: str, is_name: Predicate, first: Callable[[str], str | None]) -> str | None:
     """A Python call or dotted name, rewritten as a spec has it.
-
-    Args:
-        is_name: whether a word is a name.
-        first: the name of a component's first argument.
 
     Example:
         >>> is_name, first = {"Dense": "units"}.__contains__, {"Dense": "units"}.get

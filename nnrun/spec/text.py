@@ -131,12 +131,7 @@ def escape_markdown(foreign: str) -> str:
 
 
 def escape_cell(foreign: str) -> str:
-    """Text for a table cell; a leading quote keeps spreadsheets from running it as a formula.
-
-    Example:
-        >>> escape_cell("=1+1")
-        "'=1+1"
-    """
+    """Text for a table cell; a leading quote keeps spreadsheets from running it as a formula."""
     safe = escape_text(foreign)
     return f"'{safe}" if safe.startswith(("=", "+", "-", "@", "\t", "\r")) else safe
 

@@ -70,7 +70,6 @@ class Training(Spec):
     @model_validator(mode="before")
     @classmethod
     def _add_up_stages(cls, value: object) -> object:
-        """Sets `epochs` to the sum of the stages, if it is missing."""
         if not isinstance(value, Mapping) or "epochs" in value or not value.get("stages"):
             return value
         stages = value["stages"] if isinstance(value["stages"], list | tuple) else ()

@@ -9,8 +9,7 @@ from typing import Any
 
 from nnrun.errors import Fault, Place
 
-KeyPath = tuple[str | int, ...]
-"""Keys and list positions from the root of a spec."""
+KeyPath = tuple[str | int, ...]  # keys and list positions from the root of a spec
 
 Scalar = str | int | float | bool | None
 
@@ -21,7 +20,6 @@ class Node:
 
     Args:
         value: a scalar, a tuple of nodes for a list, or nodes by key for a mapping.
-        place: of the value.
         key: place of its key, for a value in a mapping.
         size: number of values in it, including itself.
     """
@@ -92,8 +90,7 @@ def dotted(path: KeyPath) -> str:
     return "".join(parts).removeprefix(".")
 
 
-USED = "; the block "
-"""Begins the part of a message about the use of a block with the fault."""
+USED = "; the block "  # begins the part of a message about the use of a block with the fault
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,6 @@ class Problem:
     """A fault before its place in a file is known.
 
     Args:
-        path: of the wrong value, as shown.
         at: the path whose place is shown, if not `path`.
         key: show the place of the key, not of the value.
         meant: keys probably meant by this one, which are not reported as missing.
@@ -152,12 +148,7 @@ LONGEST_NUMBER = 400
 
 
 def scalar(text: str) -> Scalar:
-    """Parses a plain word as YAML 1.2 does: `no`, `1:30` and dates are text, `1e-4` is a number.
-
-    Example:
-        >>> [scalar(text) for text in ("1e-4", "10_000", "no", "~")]
-        [0.0001, 10000, 'no', None]
-    """
+    """Parses a plain word as YAML 1.2 does: `no`, `1:30` and dates are text, `1e-4` is a number."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > LONGEST_NUMBER:

@@ -130,11 +130,7 @@ class Noise:
         self._file.close()
 
     def move_to(self, log: Path) -> None:
-        """Writes to `log` from now on, beginning with the messages so far.
-
-        Raises:
-            RunError: it cannot be written.
-        """
+        """Writes to `log` from now on, beginning with the messages so far."""
         self._flush()
         self._file.seek(0)
         before = self._file.read()
@@ -228,7 +224,6 @@ def keep_run(
         save_model: writes the model so far, after an interrupt.
         outcome: status and error of a run that was not stopped.
         clear: removes files that only an unfinished run needs.
-        clock: the local time.
     """
 
     def close(status: str, error: str | None = None) -> None:

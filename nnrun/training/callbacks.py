@@ -20,10 +20,6 @@ from nnrun.spec.component import Component
 def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:
     """The callbacks of a spec, in its order.
 
-    Args:
-        components: checked against the catalogue.
-        folder: the run folder.
-
     Raises:
         IncompatibleSpec: Keras refuses an argument, or a callback's package is not installed.
     """
@@ -115,9 +111,6 @@ def resume_callbacks(
 
     Args:
         sizes: of `appended_files` at the end of the last epoch to keep, in bytes.
-
-    Raises:
-        OSError: a file cannot be changed.
     """
     for name, size in sizes.items():
         path = folder / name
@@ -133,10 +126,3 @@ def resume_callbacks(
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             # Its backup is of another epoch than the checkpoint.
             shutil.rmtree(callback.backup_dir, ignore_errors=True)
-
-
-def make_folders(components: Sequence[Component], folder: Path) -> None:
-    """Makes the folders in the run folder that callbacks expect."""
-    for component in components:
-        for value in files(component).values():
-            (folder / value).parent.mkdir(parents=True, exist_ok=True)

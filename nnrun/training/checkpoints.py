@@ -1,12 +1,14 @@
-"""Checkpoints of a running training, from which it resumes with identical results."""
+"""Checkpoints of a running training, from which it resumes with identical results.
+
+A file that cannot be read or written is a RunError.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,28 +73,20 @@ class CheckpointSchedule:
         self._began = time.perf_counter()
         self._total = self._last = 0.0
 
-    @property
-    def is_due(self) -> bool:
-        """Whether to write one now."""
-        return self._total + self._last <= SHARE * (time.perf_counter() - self._began)
-
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Measures the time of writing one."""
+    def call_if_due(self, write: Callable[[], None]) -> None:
+        """Calls a function that writes one, if it is due."""
         began = time.perf_counter()
+        if self._total + self._last > SHARE * (began - self._began):
+            return
         try:
-            yield
+            write()
         finally:
             self._last = time.perf_counter() - began
             self._total += self._last
 
 
 def write(run: Run, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint, and deletes all but the last `KEPT`.
-
-    Raises:
-        RunError: the disk is full, or the folder is missing or not writable.
-    """
+    """Writes a checkpoint, and deletes all but the last `KEPT`."""
     state = checkpoint.state
     values = {f"variable-{index}": variable for index, variable in enumerate(state.variables)}
     header = _Header(
@@ -121,11 +115,7 @@ def write(run: Run, checkpoint: Checkpoint) -> None:
 
 
 def appended_files(run: Run, names: Iterable[str]) -> dict[str, AppendedFile]:
-    """The files to which callbacks append, flushed to the disk.
-
-    Raises:
-        RunError: one of them cannot be read.
-    """
+    """The files to which callbacks append, flushed to the disk."""
     contents = {name: run.settled(name) for name in names}
     return {
         name: AppendedFile(size=len(content), digest=files.checksum(content))
@@ -166,19 +156,10 @@ def _changed_file(run: Run, checkpoint: Checkpoint) -> str:
 
 
 def delete_after(run: Run, epoch: int) -> None:
-    """Deletes the checkpoints of later epochs.
-
-    Raises:
-        RunError: one cannot be deleted.
-    """
+    """Deletes the checkpoints of later epochs."""
     for epochs, path in run.checkpoints():
         if epochs > epoch:
             run.remove(path)
-
-
-def delete_all(run: Run) -> None:
-    """Deletes all checkpoints, as far as possible."""
-    shutil.rmtree(run.path / layout.CHECKPOINT, ignore_errors=True)
 
 
 def _packed(value: object, name: str, values: dict[str, Array]) -> object:

@@ -105,7 +105,6 @@ class CompiledLoop:
 
         Args:
             order: the row numbers of an epoch, int32, of equal length for all epochs.
-            epochs: at least one.
             validation: rows to validate on after each epoch; None for no validation.
             report: called with the number of steps done, a few times per second.
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Literal
 
 import keras
@@ -49,9 +50,7 @@ XLA_LAYERS = (
 
 # Callbacks that run after some batches if this argument is not `epoch`.
 _FREQUENCIES = {
-    "ModelCheckpoint": "save_freq",
-    "BackupAndRestore": "save_freq",
-    "OrbaxCheckpoint": "save_freq",
+    **dict.fromkeys(("ModelCheckpoint", "BackupAndRestore", "OrbaxCheckpoint"), "save_freq"),
     "TensorBoard": "update_freq",
 }
 
@@ -135,8 +134,6 @@ class Trainer:
     """Trains one compiled model, on any number of folds.
 
     Args:
-        preparation: expands stored rows.
-        engine: from `choose`.
         stages: of the same training, if it has any.
     """
 
@@ -186,8 +183,6 @@ class Trainer:
 
         Args:
             rows: all training rows, on the device.
-            seed: of the order of the rows.
-            observer: receives every epoch.
             start: the state to resume from.
             save_state: called after an epoch with a function that captures the state; short epochs
                 that are trained in one call have one state.
@@ -245,12 +240,8 @@ class Trainer:
         """Calls `model.fit` once for each stage."""
         schedule = reporter.schedule
         preparation, validation = self.preparation, schedule.fold.validation
-
-        def expand(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return batch(preparation, rows.tensors, indices)
-
-        def expand_weighted(indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            return weighted_batch(preparation, (rows.tensors, rows.weights), indices)
+        expand = partial(batch, preparation, rows.tensors)
+        expand_weighted = partial(weighted_batch, preparation, (rows.tensors, rows.weights))
 
         def batches() -> Iterator[Array]:
             for epoch in epochs:

@@ -46,7 +46,6 @@ class State:
     """The state of training after an epoch.
 
     Args:
-        epochs: number of finished epochs.
         stopped: whether a callback has ended the training.
         variables: weights, seeds of layers and the optimizer's state, in the model's order.
         callbacks: the attributes of each callback that are numbers, None, arrays or lists of

@@ -111,15 +111,6 @@ def test_all_faults_are_shown_at_once_with_their_lines(here: Any, tmp_path: Path
     ]
 
 
-def test_a_wrong_override_is_an_error(here: Any, tmp_path: Path) -> None:
-    (tmp_path / "good.yaml").write_text(GOOD)
-    answer = here("train", "good.yaml", "--set", "training.epoch=3", cwd=tmp_path)
-
-    assert "did you mean 'epochs'?" in answer.stderr
-    assert answer.returncode == 2
-    assert names(tmp_path) == ["good.yaml"]
-
-
 def test_all_specs_are_checked_before_the_first_is_trained(here: Any, tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "bad.yaml").write_text(GOOD.replace("Dense", "Dens"))

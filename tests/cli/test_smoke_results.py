@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from nnrun.cli import console, smoke
-from nnrun.cli.smoke import SmokeProgress, SmokeResult, Trials
+from nnrun.cli.smoke import SmokeProgress, SmokeResult, run_one
 from nnrun.errors import RunError
 from nnrun.runs import Run
 from nnrun.spec.loading import load
@@ -47,7 +47,7 @@ def attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sm
         monkeypatch.setattr("nnrun.experiment.smoke.run_trial", run_trial)
         result = SmokeResult("iris.yaml", "iris")
         with SmokeProgress(1) as progress, Interrupts() as interrupts:
-            Trials(tmp_path, False, 0.0, progress, interrupts).attempt(load(IRIS), result)
+            run_one(load(IRIS), result, tmp_path, 0.0, progress, interrupts, synthetic=False)
         return result
 
     return attempt

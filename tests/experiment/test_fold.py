@@ -53,22 +53,6 @@ def test_each_model_is_built_with_default_keras_settings(trained: tuple[Any, Pat
     assert keras.config.image_data_format() == "channels_last"
 
 
-@pytest.mark.slow
-def test_the_users_keras_settings_change_nothing(
-    trained: tuple[Any, Path], nnrun: Callable[..., Any], tmp_path: Path
-) -> None:
-    """Keras reads `keras.json`, and a run must not depend on it."""
-    (tmp_path / "keras.json").write_text(
-        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
-    )
-    spec, runs = trained[1] / layout.SPEC, tmp_path / "runs"
-    answer = nnrun("train", spec, "--runs", runs, env={"KERAS_HOME": str(tmp_path)}, anew=True)
-    [again] = runs.iterdir()
-
-    assert answer.returncode == 0, answer.stderr
-    assert (again / layout.HISTORY).read_bytes() == (trained[1] / layout.HISTORY).read_bytes()
-
-
 def test_each_experiment_of_a_command_has_fresh_layer_names(three: tuple[Any, Path]) -> None:
     summaries = [(run / layout.SUMMARY).read_text() for run in three[1].iterdir()]
 

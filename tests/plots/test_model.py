@@ -48,7 +48,7 @@ structures = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(structures)
 def test_boxes_edges_and_frames_do_not_overlap(structure: Structure) -> None:
     """Edges go down beside the boxes between; a frame contains exactly its boxes."""
@@ -90,7 +90,7 @@ def all_layers(parts: Parts) -> list[Layer]:
     return layers
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(structures)
 def test_every_layer_is_drawn_once_and_every_parameter_counted(structure: Structure) -> None:
     boxes, layers = Placement(structure).boxes, all_layers(structure.parts)

@@ -32,15 +32,6 @@ def test_both_axes_have_the_same_scale_and_the_diagonal():
     assert axes.lines[0].get_slope() == 1
 
 
-def test_labels_are_drawn_literally():
-    """A dollar is not the beginning of a formula."""
-    axes = draw(TRUE, TRUE)
-
-    assert axes.get_xlabel() == "true price in 1000 $"
-    assert axes.get_ylabel() == "predicted price in 1000 $"
-    assert not axes.xaxis.label.get_parse_math()
-
-
 def test_many_points_are_fainter_than_few():
     few, many = np.arange(50.0), np.arange(5000.0)
 

@@ -270,7 +270,7 @@ def test_a_half_deleted_run_is_a_leftover_and_no_run(run: Run, root: Path, tmp_p
 def test_concurrent_processes_may_delete_the_same_run(root: Path) -> None:
     hidden = root / f"{HIDDEN}a"
     hidden.mkdir(parents=True)
-    for number in range(3000):
+    for number in range(1000):
         (hidden / str(number)).touch()
     program = (
         "import sys; from pathlib import Path; from nnrun.runs import cleaning\n"

@@ -125,9 +125,3 @@ def test_a_lone_value_is_the_first_argument():
     lone = Component(name="Dense", arguments={"": 16})
 
     assert catalogue.name_lone_argument("layers", lone).arguments == {"units": 16}
-
-
-def test_an_argument_has_a_kind():
-    assert catalogue.argument_kind("layers", "Dense", "kernel_regularizer") == "regularizers"
-    assert catalogue.argument_kind("layers", "Dense", "units") is None
-    assert catalogue.argument_kind("layers", "Dens", "units") is None

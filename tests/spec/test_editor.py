@@ -182,9 +182,7 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
 DENSE = catalogue.arguments("layers", "Dense").keys()
 OF_KINDS = {
     "model:\n  - ▮": "layers",
-    "model:\n  - Den▮": "layers",
     "model:\n  - Bidirectional:\n      layer:\n        ▮": "layers",
-    "model:\n  - Dense: {units: 1, activation: ▮}": "activations",
     "model:\n  - Dense:\n      units: 1\n      activation: ▮": "activations",
     "model:\n  - Dense:\n      units: 1\n      kernel_initializer: ▮": "initializers",
     "model:\n  - Dense:\n      units: 1\n      kernel_regularizer:\n        ▮": "regularizers",
@@ -218,10 +216,6 @@ def test_every_allowed_word_is_proposed(editor: Editor, text: str) -> None:
     ("text", "words"),
     [
         (DIGITS + CURSOR, {"dataset"}),
-        (
-            "model:\n  - Dense:\n      units: 3\n      use_bias: false\n      ▮",
-            {"units", "use_bias"},
-        ),
         ("dataset:\n  name: imdb\n  ▮", {"test_split"}),
     ],
 )
@@ -250,16 +244,13 @@ def test_defaults_are_inserted(editor: Editor) -> None:
     ("old", "new", "text"),
     [
         ("epochs: 2", "epochs: 2\n  batch_s▮ize: 3", "Rows per gradient step. Default: 32."),
-        ("training:", "trai▮ning:", "How the model is trained."),
         (
             "Dense",
             "De▮nse",
             "Just your regular densely-connected NN layer.\n\nArguments: `units` (required), ",
         ),
         ("units", "un▮its", "Positive integer, dimensionality of the output space."),
-        ("activation", "activ▮ation", "Activation function to use."),
         ("softmax", "soft▮max", "`softmax`: Softmax converts a vector of values"),
-        ("Flatten", "Flat▮ten", "`Flatten`: Flattens the input."),
         ("digits", "dig▮its", "`digits`: 1,797 handwritten digits"),
     ],
 )
@@ -279,18 +270,11 @@ def test_nothing_is_marked_in_a_shipped_spec(editor: Editor, name: str) -> None:
         ("name:", "nmae:", {(1, "Property nmae is not allowed.")}),
         ("  epochs", "  epoch: 3\n  epochs", {(9, "Property epoch is not allowed.")}),
         ("dataset: digits\n", "", {(1, 'Missing property "dataset".')}),
-        ("- Dense", "- Dens", {(5, "Property Dens is not allowed.")}),
         ("units: 10,", "units: 10, unit: 3,", {(5, "Property unit is not allowed.")}),
         ("units: 10", "units: ten", {(5, "must be a whole number")}),
         ("epochs: 2", "epochs: 0", {(9, "Value is below the exclusive minimum of 0.")}),
-        ("epochs: 2", "epochs: 10_000", set()),
         ("adam", "{Adam: {learning_rate: 1e-4}}", set()),
         ("adam", "{Adam: {learning_rate: fast}}", {(7, "must be a number")}),
-        (
-            "dataset: digits",
-            "dataset: {name: iris, num_words: 3}",
-            {(2, "Property num_words is not allowed.")},
-        ),
     ],
 )
 def test_a_mistake_is_marked_in_its_line(
@@ -299,15 +283,7 @@ def test_a_mistake_is_marked_in_its_line(
     assert set(editor.marked(DIGITS.replace(old, new, 1))) == marks
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "line"),
-    [
-        ("softmax", "sofmax", 5),
-        ("Flatten", "Flaten", 4),
-        ("adam", "adma", 7),
-        ("digits", "digit", 2),
-    ],
-)
+@pytest.mark.parametrize(("old", "new", "line"), [("softmax", "sofmax", 5), ("adam", "adma", 7)])
 def test_a_misspelt_name_is_marked_with_the_valid_names(
     editor: Editor, old: str, new: str, line: int
 ) -> None:

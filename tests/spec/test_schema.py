@@ -1,8 +1,10 @@
-"""The schema accepts every spec that nnrun accepts, and refuses what a schema can."""
+"""The schema accepts every spec that nnrun accepts, and refuses what a schema can.
+
+`tools/faults/fuzzing.py` checks it with changed specs.
+"""
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import re
@@ -16,8 +18,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from nnrun.errors import Place, SpecError
@@ -181,36 +181,6 @@ BROKEN = [
     ("epochs: 2", "epochs: 2\nvalidation: {holdout: {take: first}}", "$.validation"),
     ("epochs: 2", "epochs: 2\nextends: 3", "$.extends"),
 ]
-SHORT = [
-    ("layers", "Flatten"),
-    ("layers", "Flatten:"),
-    ("layers", "Dense: 16"),
-    ("layers", "Dense: {units: 16, name: first, dtype: float32, activity_regularizer: l2}"),
-    (
-        "layers",
-        "Dense: {units: 1, kernel_initializer: {HeNormal: {seed: 1}}, bias_initializer: Ones}",
-    ),
-    ("layers", "Dense: {units: 1, kernel_regularizer: {L2: 0.01}, activation: null}"),
-    ("layers", "Bidirectional: {layer: {LSTM: 32}}"),
-    ("layers", "TimeDistributed: Flatten"),
-    ("layers", "RNN: {cell: {StackedRNNCells: [LSTMCell: 3, GRUCell: 4]}}"),
-    ("layers", "RNN: {cell: [LSTMCell: 3, GRUCell: 4]}"),
-    ("layers", "Reshape: [28, 28, 1]"),
-    ("layers", "Activation: relu"),
-    ("optimizers", "rmsprop"),
-    ("optimizers", "SGD: 1e-2"),
-    ("optimizers", "LossScaleOptimizer: adam"),
-    ("losses", "mse"),
-    ("losses", "mse: {reduction: sum}"),
-    ("metrics", "accuracy"),
-    ("metrics", "accuracy:"),
-    ("metrics", "AUC: {num_thresholds: 10}"),
-    ("callbacks", "ModelCheckpoint: best.keras"),
-    ("steps", "flatten"),
-    ("steps", "standardize:"),
-    ("steps", "multi_hot: 10_000"),
-    ("steps", "pad: {maxlen: 10}"),
-]
 
 
 def check_jsonschema(*paths: Path) -> tuple[int, dict[str, Any]]:
@@ -239,12 +209,6 @@ def test_a_checker_reports_each_broken_spec_at_its_path_and_no_shipped_one(tmp_p
 
     assert code == 1
     assert {(Path(each["filename"]).name, each["path"]) for each in report["errors"]} == expected
-
-
-@pytest.mark.parametrize(("kind", "text"), SHORT)
-@pytest.mark.parametrize("read", [plain, yaml.safe_load], ids=["nnrun", "YAML 1.1"])
-def test_every_short_form_passes(kind: str, text: str, read: Callable[[str], Any]) -> None:
-    assert list(of(kind).iter_errors(read(text))) == []
 
 
 VALUES = [
@@ -320,77 +284,6 @@ def test_a_lone_value_is_accepted_if_nnrun_accepts_it(kind: str) -> None:
             refused.append((name, value))
 
     assert refused == []
-
-
-def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every place in a document."""
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value if isinstance(value, list) else ())
-    )
-    for key, each in items:
-        yield (*path, key)
-        yield from paths(each, (*path, key))
-
-
-KEYS = sorted(
-    {
-        key
-        for piece in every_piece(SCHEMA["definitions"]["spec"])
-        for key in piece.get("properties", {})
-    }
-)
-# Written without quotes, the last two are numbers to nnrun.
-WORDS = ["imdb", "iris", "1e-4", "0o17"]
-PIECES = [*VALUES, *(plain(text) for _, text in SHORT), *WORDS, ["flatten"], {"name": "wine"}]
-
-
-@st.composite
-def changed(draw: st.DrawFn) -> Any:
-    """A shipped spec with some values removed, replaced or added."""
-    spec = plain(draw(st.sampled_from(SPECS)).read_text(encoding="utf-8"))
-    for _ in range(draw(st.integers(1, 3))):
-        *above, last = draw(st.sampled_from(sorted(paths(spec), key=str)))
-        holder = spec
-        for key in above:
-            holder = holder[key]
-        change = draw(st.sampled_from(["remove", "replace", "add"]))
-        if change == "remove":
-            del holder[last]
-        elif change == "replace" or isinstance(holder, list):
-            holder[last] = copy.deepcopy(draw(st.sampled_from(PIECES)))
-        else:
-            holder[draw(st.sampled_from(KEYS))] = copy.deepcopy(draw(st.sampled_from(PIECES)))
-        if not spec:
-            break
-    return spec
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped specs, for others to extend."""
-    folder = tmp_path_factory.mktemp("specs")
-    for path in SPECS:
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
-@settings(max_examples=150, deadline=None)
-@given(spec=changed(), extends=st.sampled_from([None, *(path.name for path in SPECS)]))
-def test_what_nnrun_accepts_passes(spec: Any, extends: str | None, folder: Path) -> None:
-    """Also a spec that extends another."""
-    spec = {**spec, **({"extends": extends} if extends else {})}
-    text = yaml.safe_dump(spec)
-    path = folder / "changed.yaml"
-    path.write_text(text, encoding="utf-8")
-    try:
-        load(path)
-    except SpecError:
-        return
-
-    assert [error.message for error in VALIDATOR.iter_errors(plain(text))] == []
-    assert [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))] == []
 
 
 def _whole_numbers(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -44,6 +44,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+each_engine = pytest.mark.parametrize(
+    "engine", ["graph", pytest.param("fit", marks=pytest.mark.slow)]
+)
+
+
 def spec(*named: dict[str, Any], epochs: int = 3, **more: Any) -> Training:
     defaults = {"optimizer": {"SGD": {"learning_rate": 0.1}}, "loss": "mse", "epochs": epochs}
     rest = {"batch_size": 8, "shuffle": False, "callbacks": named}
@@ -90,23 +95,38 @@ def test_all_callbacks_of_keras_are_tested() -> None:
     assert set(ARGUMENTS) == set(catalogue.names("callbacks"))
 
 
-@pytest.mark.parametrize("engine", ["graph", pytest.param("fit", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - set(PACKAGES)))
-def test_every_callback_trains(name: str, engine: Engine, tmp_path: Path) -> None:
-    """Built from a spec; its files are in the run folder."""
-    averaged = {"SGD": {"learning_rate": 0.1, "use_ema": True}}
-    history, _ = trained(spec({name: ARGUMENTS[name]}, optimizer=averaged), tmp_path, engine)
-
-    assert [len(values) for values in history.values()] == [3] * len(history)
-    assert np.isfinite(list(history.values())).all()
-    assert files(tmp_path) == FILES.get(name, set())
-
-
+BUILT_IN = sorted(set(ARGUMENTS) - set(PACKAGES))
 FILES = {
     "CSVLogger": {"log.csv"},
     "ModelCheckpoint": {"best.keras"},
     "BackupAndRestore": {"backup/latest.weights.h5", "backup/training_metadata.json"},
 }
+
+
+@pytest.mark.parametrize(
+    ("names", "engine"),
+    [
+        (BUILT_IN, "graph"),
+        *(
+            pytest.param([name], engine, marks=pytest.mark.slow)
+            for name in BUILT_IN
+            for engine in ("graph", "fit")
+        ),
+    ],
+)
+def test_every_callback_trains(names: list[str], engine: Engine, tmp_path: Path) -> None:
+    """Built from a spec; its files are in the run folder, and the CSV log equals the history."""
+    averaged = {"SGD": {"learning_rate": 0.1, "use_ema": True}}
+    training = spec(*({name: ARGUMENTS[name]} for name in names), optimizer=averaged)
+    history, _ = trained(training, tmp_path, engine)
+
+    assert [len(values) for values in history.values()] == [3] * len(history)
+    assert np.isfinite(list(history.values())).all()
+    assert files(tmp_path) == {file for name in names for file in FILES.get(name, ())}
+    if "CSVLogger" in names:
+        with (tmp_path / "log.csv").open() as file:
+            logged = [float(row["val_loss"]) for row in csv.DictReader(file)]
+        assert logged == pytest.approx(history["val_loss"])
 
 
 @pytest.mark.parametrize("name", MISSING)
@@ -151,7 +171,7 @@ def test_averaged_weights_validate_as_in_model_fit(tmp_path: Path) -> None:
     assert model.get_weights()[0] == pytest.approx(reference.get_weights()[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("engine", ["graph", "fit"])
+@each_engine
 @pytest.mark.parametrize(
     ("callback", "rates"),
     [
@@ -184,14 +204,6 @@ def test_tensorboard_writes_into_the_run_folder(tmp_path: Path) -> None:
     trained(spec({"TensorBoard": {}}), tmp_path)
 
     assert {name.split("/")[0] for name in files(tmp_path)} == {"tensorboard"}
-
-
-def test_the_csv_log_equals_the_history(tmp_path: Path) -> None:
-    history, _ = trained(spec({"CSVLogger": ARGUMENTS["CSVLogger"]}), tmp_path)
-    with (tmp_path / "log.csv").open() as file:
-        rows = list(csv.DictReader(file))
-
-    assert [float(row["val_loss"]) for row in rows] == pytest.approx(history["val_loss"])
 
 
 def test_a_model_checkpoint_has_the_weights_of_its_epoch(tmp_path: Path) -> None:
@@ -229,7 +241,7 @@ def test_a_checkpoint_every_two_steps_is_written_by_fit(tmp_path: Path) -> None:
     assert files(tmp_path) == {"1-2.keras", "1-4.keras"}
 
 
-@pytest.mark.parametrize("engine", ["graph", "fit"])
+@each_engine
 def test_terminate_on_nan_fails_the_run(engine: Engine, tmp_path: Path) -> None:
     training = spec({"TerminateOnNaN": {}}, optimizer={"SGD": {"learning_rate": 1e30}})
     with pytest.raises(TrainingError, match=r"^the loss became (nan|inf) in epoch 1; "):
@@ -246,7 +258,7 @@ def test_a_remote_monitor_gets_each_epoch(tmp_path: Path, monkeypatch: pytest.Mo
     assert [epoch["loss"] for epoch in posted] == pytest.approx(history["loss"])
 
 
-@pytest.mark.parametrize("engine", ["graph", "fit"])
+@each_engine
 def test_a_metric_of_several_values_is_reported_as_their_mean(
     engine: Engine, tmp_path: Path
 ) -> None:

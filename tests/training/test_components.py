@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import keras
@@ -86,30 +87,30 @@ def names_with_entry(kind: str) -> set[str]:
     return {name for name in names if catalogue.entry(kind, name)}
 
 
-def cases(kind: str, quick: set[str], without: frozenset[str] | set[str] = frozenset()) -> Any:
-    """Every name with both engines; by default only the quick ones, without XLA."""
-    return [
-        pytest.param(
-            name,
-            engine,
-            marks=() if name in quick and engine == "graph" else pytest.mark.slow,
-        )
-        for name in sorted(names_with_entry(kind) - without)
-        for engine in ("graph", "xla")
-    ]
+def cases(kind: str, without: frozenset[str] | set[str] = frozenset()) -> Any:
+    """Every name with both engines."""
+    return list(product(sorted(names_with_entry(kind) - without), ("graph", "xla")))
 
 
-@pytest.mark.parametrize(("name", "engine"), cases("optimizers", {"Muon"}))
+def test_an_unusual_optimizer_loss_and_metric_train_together() -> None:
+    """The slow tests train each one alone."""
+    metric = {"SparseTopKCategoricalAccuracy": {"k": 2}}
+    logs = trained("sparse", "graph", optimizer="Muon", loss="Circle", metrics=[metric])
+
+    assert len(logs) == 4
+    assert np.isfinite(list(logs.values())).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "engine"), cases("optimizers"))
 def test_every_optimizer_trains(name: str, engine: Engine) -> None:
     logs = trained("regression", engine, optimizer=with_required("optimizers", name))
 
     assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "engine"),
-    cases("losses", {"Circle"}, SEQUENCE_LOSSES),
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "engine"), cases("losses", SEQUENCE_LOSSES))
 def test_every_loss_trains(name: str, engine: Engine) -> None:
     """On labels encoded as it needs them."""
     logs = trained(task(name), engine, loss=with_required("losses", name))
@@ -117,7 +118,8 @@ def test_every_loss_trains(name: str, engine: Engine) -> None:
     assert np.isfinite([logs["loss"], logs["val_loss"]]).all()
 
 
-@pytest.mark.parametrize(("name", "engine"), cases("metrics", {"MeanIoU"}, ONE_VALUE_METRICS))
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "engine"), cases("metrics", ONE_VALUE_METRICS))
 def test_every_metric_is_computed(name: str, engine: Engine) -> None:
     logs = trained(task(name), engine, metrics=[with_required("metrics", name)])
 

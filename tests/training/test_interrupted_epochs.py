@@ -87,12 +87,13 @@ def train() -> Train:
     return train
 
 
-def test_no_epoch_is_lost_at_any_line(train: Train, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_epoch_is_lost_at_any_line(step: int, train: Train, tmp_path: Path) -> None:
     """Once a call is over all of its epochs are trained, so all of them must be kept."""
     whole = train(tmp_path / "whole", Interrupter(line=10**9)).history.epochs
     assert len(set(whole["loss"])) == EPOCHS
 
-    for line in itertools.count(1):
+    for line in itertools.count(1, step):
         recorder = train(tmp_path / str(line), observer := Interrupter(line))
         run = Run(recorder.run.path)
 

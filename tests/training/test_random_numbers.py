@@ -6,37 +6,36 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
 from nnrun.training.compiled import _RANDOM_FUNCTIONS, use_philox
 
-LAYERS: dict[str, Callable[[], keras.Layer]] = {
-    "Dropout": lambda: layers.Dropout(0.3),
-    "GaussianNoise": lambda: layers.GaussianNoise(0.3),
-    "GaussianDropout": lambda: layers.GaussianDropout(0.3),
-    "AlphaDropout": lambda: layers.AlphaDropout(0.3),
-    "SpatialDropout1D": lambda: layers.SpatialDropout1D(0.3),
-}
+LAYERS: tuple[Callable[[float], keras.Layer], ...] = (
+    *(layers.Dropout, layers.GaussianNoise, layers.GaussianDropout, layers.AlphaDropout),
+    layers.SpatialDropout1D,
+)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_named_algorithm_draws_the_same_numbers(name: str) -> None:
+def test_a_named_algorithm_draws_the_same_numbers() -> None:
     """So runs of earlier versions can be repeated to the bit."""
     outputs = []
     for context in (nullcontext(), use_philox()):
         keras.utils.set_random_seed(0)
-        layer = LAYERS[name]()
+        random = [layer(0.3) for layer in LAYERS]
         call = tf.function(
-            lambda x, layer=layer: layer(x, training=True), jit_compile=True, autograph=False
+            lambda x, random=random: [layer(x, training=True) for layer in random],
+            jit_compile=True,
+            autograph=False,
         )
         with context:
-            outputs.append(call(tf.ones((8, 5, 3))).numpy())
+            outputs.append([output.numpy() for output in call(tf.ones((8, 5, 3)))])
 
-    assert outputs[0].std() > 0
-    np.testing.assert_array_equal(*outputs)
+    assert min(output.std() for output in outputs[0]) > 0
+    assert [output.tobytes() for output in outputs[0]] == [
+        output.tobytes() for output in outputs[1]
+    ]
 
 
 def test_tensorflow_is_restored() -> None:

@@ -29,11 +29,10 @@ dataset:
   prepare: [rescale, standardize]
 model:
   - RandomTranslation: {{height_factor: 0.1, width_factor: 0.1}}
-  - Conv2D: {{filters: 4, kernel_size: 3, activation: relu}}
   - Flatten
   - Dropout: 0.2
   - Dense: {{units: 10, activation: softmax}}
-training: {{optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}}
+training: {{optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 1}}
 validation: {{holdout: {{size: 0.2, take: random}}, kfold: {{folds: 2, shuffle: true}}}}
 """
 LIMIT = {"in memory": 2**30, "streamed": 0}

@@ -23,15 +23,19 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft7Validator
 
 from nnrun import check
 from nnrun.errors import SpecError
 from nnrun.runs import layout
+from nnrun.spec import schema, source
 from nnrun.spec.dumping import dump
+from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import load
 from nnrun.spec.rendering import render
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+VALIDATOR = Draft7Validator(schema.schema())
 LONGEST = 1.0  # seconds of this process that one spec may take
 KEYS = (
     "dataset model training validation holdout kfold prepare optimizer loss metrics epochs seed name "
@@ -205,7 +209,10 @@ SHIPPED = [path.read_text("utf-8") for path in sorted(CONFIGS.glob("*.yaml"))]
 
 
 def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
-    """Whether a spec loads; if it does, it can be checked, dumped and loaded again."""
+    """Whether a spec loads; if it does, it can be checked, dumped and loaded again.
+
+    The schema accepts it too, and the loaded experiment is the same.
+    """
     path.write_bytes(data)
     try:
         loaded = load(path, overrides=overrides)
@@ -215,8 +222,14 @@ def outcome(path: Path, data: bytes, overrides: list[str]) -> str:
         return "refused"
     if not all(map(render, check.faults(loaded, own=layout.OWN))):
         raise ValueError("a fault without a message")
-    path.write_text(dump(loaded.experiment), "utf-8")
-    load(path)
+    if not overrides and (root := source.read(data.decode("utf-8-sig"), source="").root):
+        VALIDATOR.validate(root.plain())
+    text = dump(loaded.experiment)
+    path.write_text(text, "utf-8")
+    # Other tools read YAML 1.1.
+    again = (load(path).experiment, Experiment.model_validate(yaml.safe_load(text)))
+    if repr(again) != repr((loaded.experiment,) * 2):
+        raise ValueError("the dumped spec differs")
     return "loaded"
 
 

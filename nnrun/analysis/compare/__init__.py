@@ -1,4 +1,7 @@
-"""Ranks runs and tests which differences are significant. Loads no TensorFlow."""
+"""Ranks runs and tests which differences are significant. Loads no TensorFlow.
+
+A damaged file is a RunError; an option that names nothing is a CommandError.
+"""
 
 from nnrun.analysis.compare.entries import Entry, experiments, grouped
 from nnrun.analysis.compare.facts import Facts, read

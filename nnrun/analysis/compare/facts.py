@@ -144,19 +144,9 @@ class Facts:
             return {}
         return {key: value for key, value in _flat(spec, "") if not key.startswith(unused)}
 
-    @property
-    def seconds(self) -> float | None:
-        """Its total time."""
-        return self.metrics.seconds.get("total")
-
 
 def read(run: Run) -> Facts:
-    """Reads the small files of a run.
-
-    Raises:
-        NotARun: the folder holds no run.
-        RunError: one of them is damaged.
-    """
+    """Reads the small files of a run."""
     spec = run.spec()
     try:
         check_depth(spec)
@@ -193,9 +183,6 @@ def holds(facts: Facts, condition: str) -> bool | None:
     Args:
         condition: a key of the spec, dotted or its last word, or `name`, `status` or `verb`; the
             value may contain `*` and `?`.
-
-    Raises:
-        CommandError: there is no `=` in it.
     """
     key, equals, pattern = condition.partition("=")
     if not equals:

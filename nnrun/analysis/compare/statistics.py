@@ -15,7 +15,7 @@ from nnrun.data.labels import predicted_classes
 from nnrun.errors import RunError
 from nnrun.runs import layout
 from nnrun.spec import labels
-from nnrun.types import Array
+from nnrun.types import Array, Interval
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
@@ -34,9 +34,6 @@ class Estimate:
     Args:
         effect: first minus second, in the unit of the metric.
         low, high: the 95 % interval of the effect.
-        p: p-value of the test.
-        test: name of the test.
-        level: significance level.
     """
 
     effect: float
@@ -45,11 +42,6 @@ class Estimate:
     p: float
     test: str
     level: float = LEVEL
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
 
 
 def of_rows(first: Array, second: Array) -> Estimate | None:
@@ -238,12 +230,6 @@ def of_run(facts: Facts, metric: str) -> Scores | None:
     A metric without a value per row, such as AUC, is replaced by the share of right answers, or for
     regression by the absolute error. The score is compared with the reported metric, because a loss
     may include penalties, and an accuracy may use another threshold.
-
-    Args:
-        metric: as named in the history.
-
-    Raises:
-        RunError: the predictions cannot be read.
     """
     if not facts.run.holds(layout.PREDICTIONS):
         return None
@@ -286,23 +272,11 @@ def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[st
     return RIGHT, (guess == target).astype(float)
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A metric with its 95 % interval, if it has one."""
-
-    mean: float
-    low: float | None
-    high: float | None
-
-
 def interval(entry: Entry, metric: str) -> Interval | None:
     """The interval over seeds, over folds, or over the test rows of one model by a bootstrap.
 
     Returns:
         None if the entry does not have the metric.
-
-    Raises:
-        RunError: predictions cannot be read.
     """
     spread = entry.spread(entry.first.judged, metric)
     mean = spread["mean"]

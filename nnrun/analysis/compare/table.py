@@ -60,7 +60,6 @@ class Comparison:
         metric: by which they are ranked; empty if they have none.
         shared: keys that are the same in all specs.
         columns: `name` and `status` first.
-        verdicts: of the finished entries.
         seeds: all runs as one entry, if they differ only in their seed.
         repeated: runs left out because another one has the same spec and seed.
     """
@@ -107,12 +106,8 @@ def compare(
     """Compares runs, the best first.
 
     Args:
-        runs: in any order.
         metric: to rank them by; by default the first that the specs name.
         sort: the column to sort by; by default the rank.
-
-    Raises:
-        CommandError: no run has the metric, or there is no such column.
     """
     entries = grouped(runs)
     chosen = _metric(entries, metric)
@@ -223,7 +218,7 @@ def _columns(
             if any(spread["mean"] is not None for spread in spreads):
                 cells = [s if s.get("std") is not None else s["mean"] for s in spreads]
                 columns.append(Column(f"{prefix}_{name}", tuple(cells), upwards))
-    seconds = _means([run.seconds for run in entry.runs] for entry in entries)
+    seconds = _means([run.metrics.seconds.get("total") for run in e.runs] for e in entries)
     parameters = tuple(entry.first.metrics.parameters for entry in entries)
     columns.append(Column("seconds", seconds, upwards=False))
     return *columns, Column("parameters", parameters, upwards=False)

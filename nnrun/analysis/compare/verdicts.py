@@ -56,10 +56,9 @@ class Verdict:
         if self.estimate is None or self.adjusted is None:
             return ""
         estimate = self.estimate
+        verdict = f"no difference shown between {self.first} and {self.second}"
         if self.verdict == BETTER:
             verdict = f"{self.first} is better than {self.second}"
-        else:
-            verdict = f"no difference shown between {self.first} and {self.second}"
         correction = f", Holm over {self.comparisons}" if self.comparisons > 1 else ""
         p = "p < 0.001" if self.adjusted < 0.001 else f"p = {self.adjusted:.3f}"
         return (
@@ -74,12 +73,7 @@ class Verdict:
 
 
 def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) -> list[Verdict]:
-    """Compares every finished entry with the best of those it is comparable with.
-
-    Args:
-        entries: the best first.
-        metric: as named in the history.
-        label: the label of an entry.
+    """Compares every finished entry, given best first, with the best comparable one.
 
     Returns:
         For each class of comparable entries the verdicts against its best entry, then for each
@@ -103,7 +97,6 @@ def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) 
 
 
 def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Entry], str]) -> str:
-    """Why two entries cannot be compared."""
     one, other = first.first, second.first
     for entry in (second, first):
         if entry.score(metric) is None:
@@ -140,7 +133,10 @@ def _against_best(
     verdicts = [
         replace(
             verdict,
-            verdict=BETTER if p < estimate.level and estimate.excludes_zero else SAME,
+            # Zero must be outside of the interval too.
+            verdict=BETTER
+            if p < estimate.level and max(estimate.low, -estimate.high) > 0
+            else SAME,
             adjusted=p,
             comparisons=pairs,
         )
@@ -185,11 +181,7 @@ def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
     ratio = float(np.mean([fold.validation / fold.train for fold in folds]))
     one, other = zip(*both, strict=True)
     estimate = statistics.of_folds(one, other, ratio=ratio)
-    return (
-        (f"validation {metric}", estimate)
-        if estimate
-        else "the difference is the same in every fold"
-    )
+    return (f"validation {metric}", estimate) if estimate else "all folds differ by the same"
 
 
 def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:

@@ -5,16 +5,16 @@ The workers train; this process needs no TensorFlow.
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nnrun.data import checks, splits
-from nnrun.errors import RunError
+from nnrun.errors import NnrunError, RunError
 from nnrun.executors.local import Worker, WorkerDied, WorkerPool
 from nnrun.experiment import inputs, predictions
 from nnrun.experiment.crossval.messages import (
@@ -30,7 +30,7 @@ from nnrun.experiment.crossval.messages import (
 from nnrun.experiment.crossval.record import CrossValidationRun, first_record
 from nnrun.experiment.fold import Folder
 from nnrun.experiment.inputs import RawData
-from nnrun.runs import Run, layout
+from nnrun.runs import Run, environment, layout
 from nnrun.spec import catalogue
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.validation import Validation
@@ -52,27 +52,18 @@ def cross_validate(
     began: float,
     check_interrupt: Callable[[], None],
 ) -> Run:
-    """Trains and records every fold, and their mean.
+    """Trains and records every fold, and their mean; the run is `failed` if a fold has failed.
 
     Args:
         spec: with a `validation.kfold`.
         pool: with one worker that already loads TensorFlow while the rows are read.
         folder: makes the run folder, or opens the one to resume.
-        observer: receives the progress.
-        overrides: as given with `--set`.
         workers: number of processes; None lets the program decide.
-        began: start time, by `time.perf_counter`.
-        check_interrupt: raises KeyboardInterrupt if an interrupt was lost.
-
-    Returns:
-        The run; `failed` if a fold has failed.
 
     Raises:
         DataError: the data are missing, or differ from those of the folder to resume.
         IncompatibleSpec: spec and data do not fit together, or the model cannot be built; no folder
             is made.
-        RunError: the folder cannot be written.
-        KeyboardInterrupt: after the workers have written their results so far.
     """
     observer.stage(f"reading {spec.dataset.name}")
     raw = inputs.load_data(spec)
@@ -135,7 +126,6 @@ def final_spec(spec: Experiment, epochs: int) -> Experiment:
 
 
 def _notices(raw: RawData, folds: Sequence[Fold]) -> list[str]:
-    """Warnings about spec, rows and folds."""
     spec, dataset = raw.spec, raw.dataset
     warnings = [*inputs.spec_warnings(spec, dataset), *checks.fold_notices(dataset, folds)]
     notices = list(inputs.notice_lines(warnings, spec))
@@ -192,11 +182,7 @@ class _Scheduler:
         worker.send(WorkerInput(self.raw, first, self.overrides, worker.number))
 
     def run(self, kfold: CrossValidationRun, jobs: Sequence[Job]) -> None:
-        """Runs every job; a job that fails is recorded, and the others continue.
-
-        Raises:
-            KeyboardInterrupt: after the workers have written their results so far.
-        """
+        """Runs every job; a job that fails is recorded, and the others continue."""
         waiting = deque(jobs)
         try:
             while waiting or self.running:
@@ -214,11 +200,7 @@ class _Scheduler:
             raise
 
     def _needs_worker(self, waiting: Sequence[Job]) -> bool:
-        """Whether to start one more worker; this changes only the time, never a result.
-
-        `--workers` starts all of them, and replaces one that died. By default there is one, and up
-        to one per GPU or core if the waiting folds take longer than a start.
-        """
+        """Whether to start one more worker; this changes only the time, never a result."""
         workers = self.pool.workers
         starting = len(set(workers) - self.ready)
         if starting >= len(waiting):
@@ -227,7 +209,11 @@ class _Scheduler:
             return not workers
         if self.max_workers is not None:
             return len(workers) < self.max_workers
-        if starting or len(self.epoch_seconds) < 3 or len(workers) >= (self.gpus or _cores()):
+        if (
+            starting
+            or len(self.epoch_seconds) < 3
+            or len(workers) >= (self.gpus or environment.cores())
+        ):
             return False
         fold_seconds = statistics.median(self.epoch_seconds) * waiting[0].spec.training.epochs
         return fold_seconds * len(waiting) / len(workers) > START_SECONDS
@@ -246,7 +232,9 @@ class _Scheduler:
             case JobDone(error=error) if job:
                 self._end(worker, error, kfold)
             case WorkerDied() if job:
-                kfold.record_failure(job.part, message.reason)
+                # Into the record of the part, if its worker made one.
+                with suppress(NnrunError):
+                    kfold.part(job.part).update(status=layout.FAILED, error=message.reason)
                 self._end(worker, message.reason, kfold)
             case BuildFailed(error=error):
                 self._stop_growing(f"{error}")
@@ -254,11 +242,7 @@ class _Scheduler:
                 self._stop_growing(message.reason)
 
     def _stop_growing(self, reason: str) -> None:
-        """Continues with the present workers when a further one could not be started.
-
-        Raises:
-            RunError: there is none.
-        """
+        """Continues with the present workers, if any, when a further one could not be started."""
         if not self.ready & set(self.pool.workers):
             raise RunError(f"no further worker could be started: {reason}")
         if self.may_grow:
@@ -270,7 +254,3 @@ class _Scheduler:
         if error:
             kfold.failed[job.part] = error
         self.observer.part_ended(job.part, error)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -33,7 +33,6 @@ class WorkerInput:
     Args:
         raw: the rows that all jobs share.
         first: a job whose model is built at once, but not trained yet.
-        overrides: as given with `--set`.
         number: of the worker, which selects its GPU.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -66,7 +66,6 @@ class CrossValidationRun:
     """A cross-validation with its folder.
 
     Args:
-        began: start time, by `time.perf_counter`.
         failed: the error of each part that failed.
         before: seconds spent before the run was resumed.
     """
@@ -94,7 +93,6 @@ class CrossValidationRun:
         """Whether a part is finished and complete.
 
         Args:
-            name: from `layout`.
             spec: its experiment, by default the one that is cross-validated.
         """
         spec = spec or self.raw.spec
@@ -114,11 +112,6 @@ class CrossValidationRun:
         """The finished folds, each with its run."""
         names = [(fold, layout.fold(fold.number)) for fold in self.folds]
         return [(fold, self.part(name)) for fold, name in names if self.has(name)]
-
-    def record_failure(self, name: str, reason: str) -> None:
-        """Writes the failure of a part whose worker died into its record."""
-        with suppress(NnrunError):
-            self.part(name).update(status=layout.FAILED, error=reason)
 
     def describe(self, model: ModelReady) -> None:
         """Writes spec, summary and drawing of the model, before the first fold."""
@@ -153,7 +146,9 @@ class CrossValidationRun:
         self.run.write_json(layout.HISTORY, mean.epochs)
         self.run.write_table(layout.JOURNAL, history_table.table(mean))
         self._write_predictions()
-        rule = _smoothing(self.raw.spec, mean)
+        kfold = self.raw.spec.validation.kfold
+        # Not smoothed if the mean curve is too short.
+        rule = kfold.smooth if kfold and kfold.smooth and kfold.smooth.skip < len(mean) else None
         minima = _smoothed_minima(mean, rule) if rule else {}
         method, best = _best_epoch(list(metrics.values()), mean, minima)
         in_curve = best if best and best <= len(mean) else None
@@ -254,12 +249,6 @@ class CrossValidationRun:
             metrics["seconds"]["total"] = round(self.seconds, 4)
             metrics |= {"test": final.test, "final": {"epochs": final.epochs}}
             self.run.write_json(layout.METRICS, metrics)
-
-
-def _smoothing(spec: Experiment, mean: History) -> Smooth | None:
-    """How the mean curve is smoothed; None also if it is too short."""
-    rule = spec.validation.kfold and spec.validation.kfold.smooth
-    return rule if rule and rule.skip < len(mean) else None
 
 
 def _smoothed_minima(mean: History, rule: Smooth) -> dict[str, dict[str, float | None]]:

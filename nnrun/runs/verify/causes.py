@@ -41,27 +41,19 @@ class Cause:
     text: str
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """A run, its repetition and their comparison."""
-
-    judged: Judged
-    kept: UnverifiedRun
-    repeated: UnverifiedRun
-
-
-def find(evidence: Evidence) -> list[Cause]:
+def find(judged: Judged, kept_run: UnverifiedRun, repeated_run: UnverifiedRun) -> list[Cause]:
     """All likely causes; `unknown` if there is none."""
-    kept: Record = evidence.kept.read_json(layout.RUN)
-    repeated: Record = evidence.repeated.read_json(layout.RUN)
-    causes = [
-        Cause("files", f"{damage.file} {damage.reason}") for damage in evidence.judged.damaged
-    ]
+    kept: Record = kept_run.read_json(layout.RUN)
+    repeated: Record = repeated_run.read_json(layout.RUN)
+    causes = [Cause("files", f"{damage.file} {damage.reason}") for damage in judged.damaged]
     if _differ("data_digest", kept, repeated):
         digests = " → ".join(str(record["data_digest"])[:12] for record in (kept, repeated))
         causes.append(Cause("data", f"the data differ: digest {digests}"))
     # A difference in the data changes more than the spec, so it is not looked for then.
-    elif changes := _spec_changes(evidence, kept, repeated):
+    elif changes := [
+        *_record_changes(judged, kept, repeated),
+        *_config_changes(kept_run, repeated_run, other_keras=_differ("versions", kept, repeated)),
+    ]:
         more = [f"and {len(changes) - MAX_NAMED} more"] if len(changes) > MAX_NAMED else []
         text = "; ".join([*changes[:MAX_NAMED], *more])
         causes.append(Cause("spec", f"the spec differs: {text}"))
@@ -70,9 +62,9 @@ def find(evidence: Evidence) -> list[Cause]:
     for kind, keys in (("device", _DEVICE), ("machine", _MACHINE)):
         if changes := _changes(keys, kept, repeated):
             causes.append(Cause(kind, f"another {kind}: {'; '.join(changes)}"))
-    record = evidence.repeated.record()
     if not causes:
-        causes = list(_resealed(evidence.judged))
+        causes = list(_resealed(judged))
+    record = repeated_run.record()
     if not causes and (record.device or "").startswith("gpu") and record.engine == "xla":
         text = "XLA may choose its kernels on a GPU by timing; `engine: graph` does not"
         causes.append(Cause("setting", text))
@@ -115,23 +107,25 @@ def _version_changes(kept: Record, repeated: Record) -> list[str]:
     ]
 
 
-def _spec_changes(evidence: Evidence, kept: Record, repeated: Record) -> list[str]:
+def _record_changes(judged: Judged, kept: Record, repeated: Record) -> list[str]:
     """Traces of the spec in other files, because the spec itself may have been edited."""
     changes = _changes(("seed", "parameters", "rows"), kept, repeated)
     if not changes and _differ("split_digest", kept, repeated):
         changes = ["the rows are split differently"]
     # Every optimizer counts its steps in its first variable.
-    for comparison in evidence.judged.of(judging.OPTIMIZER):
+    for comparison in judged.of(judging.OPTIMIZER):
         first = comparison.first
         if first and first.name == "optimizer/vars/0" and not first.index:
             changes.append(_change("training steps", first.kept, first.repeated))
             break
-    return changes + _config_changes(evidence, other_keras=_differ("versions", kept, repeated))
+    return changes
 
 
-def _config_changes(evidence: Evidence, *, other_keras: bool) -> list[str]:
+def _config_changes(
+    kept_run: UnverifiedRun, repeated_run: UnverifiedRun, *, other_keras: bool
+) -> list[str]:
     """Differences between the configurations of the first saved model of each."""
-    for pair in judging.pairs(evidence.kept.path, evidence.repeated.path):
+    for pair in judging.pairs(kept_run.path, repeated_run.path):
         if pair.is_whole and pair.kept.holds(layout.MODEL) and pair.repeated.holds(layout.MODEL):
             break
     else:
@@ -144,7 +138,7 @@ def _config_changes(evidence: Evidence, *, other_keras: bool) -> list[str]:
         return []
     # Another version of Keras saves more or fewer keys of the same model.
     keys = [key for key in kept if key in repeated] if other_keras else [*kept, *repeated]
-    rate_changes = any(name in str(evidence.repeated.spec()) for name in _CHANGES_RATE)
+    rate_changes = any(name in str(repeated_run.spec()) for name in _CHANGES_RATE)
     changes = {}
     for key in keys:
         is_noise = key.endswith(_OBJECT_ID) or (rate_changes and key == _RATE)

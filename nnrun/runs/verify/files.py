@@ -25,7 +25,6 @@ class Damage:
 
     Args:
         part: the folder inside the run, such as `fold-1`; empty for the run itself.
-        name: from `layout`.
         reason: a sentence that begins with the verb.
     """
 
@@ -53,9 +52,6 @@ def check(run: Run) -> Checked:
     """Compares every listed file of a run, and of each fold, with its digest.
 
     The log has no digest, because it is still written to after the end of a run.
-
-    Raises:
-        NotARun: the folder holds no run.
     """
     if not (run.path / layout.RUN).exists():
         raise NotARun(f"{run.path} is no run: it has no {layout.RUN}")
@@ -128,11 +124,7 @@ class UnverifiedRun(Run):
         return self._bytes(name)
 
     def history(self) -> History:
-        """All epochs of the table.
-
-        Raises:
-            RunError: it cannot be read.
-        """
+        """All epochs of the table."""
         if not self.holds(layout.JOURNAL):
             return History()
         text = self._bytes(layout.JOURNAL).decode("utf-8", errors="replace")
@@ -146,11 +138,7 @@ class UnverifiedRun(Run):
         """Everything to compare in a file, by its path inside the file.
 
         Args:
-            name: from `layout`.
             epochs: how many epochs of a history count; None for all.
-
-        Raises:
-            RunError: the file cannot be read, or has another form.
         """
         match name:
             case layout.PREDICTIONS:
@@ -202,7 +190,6 @@ class VerifyTarget:
     Args:
         status: `crashed` if its process is gone.
         epochs: number of epochs; for a cross-validation that of its longest fold.
-        damaged: its damaged files.
     """
 
     run: UnverifiedRun
@@ -231,12 +218,7 @@ class VerifyTarget:
 
 
 def verify_target(path: Path) -> VerifyTarget:
-    """Reads a run before it is repeated.
-
-    Raises:
-        NotARun: the folder holds no run.
-        CommandError: it is a fold, or is running, or there is nothing to repeat or compare.
-    """
+    """Reads a run before it is repeated; refuses folds, running runs and those without epochs."""
     run = UnverifiedRun(path)
     try:
         record, status = run.record(), run.status()

@@ -89,14 +89,10 @@ class Comparison:
     Args:
         part: the folder inside the run, such as `fold-1`; empty for the run itself.
         what: the kind, such as `weights`.
-        file: from `layout`.
         extent: how much was compared, such as `2 epochs × 4 metrics`.
-        values: how many were compared.
         differing: how many of them are not bit-identical.
         largest: the largest relative difference; infinite if something is missing, has another
             shape, or is not finite.
-        first: the first difference.
-        error: why the file cannot be read, if so.
     """
 
     part: str
@@ -157,9 +153,6 @@ def judge(
     """Compares a run with its repetition.
 
     Args:
-        kept: the folder of the run.
-        repeated: that of the repetition, finished or ended as the run did.
-        damaged: the result of `files.check`.
         tolerance: the largest relative difference that counts as equal.
     """
     comparisons = tuple(each for pair in pairs(kept, repeated) for each in _compare(pair))
@@ -247,14 +240,9 @@ def compare_values(kept: Leaves, repeated: Leaves, *, by_value: bool) -> Differe
     """Compares value by value.
 
     Args:
-        kept: of the run.
-        repeated: of its repetition.
         by_value: whether a difference is relative to the value itself; otherwise to the largest
             value of the array, because for a weight near zero the error matters only in proportion
             to the other weights.
-
-    Raises:
-        RunError: an array cannot be read.
     """
     names = dict.fromkeys((*kept, *repeated))
     all_of_them = [_difference(name, kept, repeated, by_value=by_value) for name in names]
@@ -359,11 +347,7 @@ def _datasets(file: h5py.File) -> Mapping[str, h5py.Dataset]:
 
 
 def config(path: Path) -> dict[str, object]:
-    """The configuration of a model (layers, optimizer, loss), each value under its path.
-
-    Raises:
-        RunError: it is not a Keras file.
-    """
+    """The configuration of a model (layers, optimizer, loss), each value under its path."""
     try:
         with opened(path) as file, zipfile.ZipFile(file) as archive:
             return dict(flat(json.load(_open_member(archive, CONFIG_FILE))))

@@ -376,14 +376,6 @@ def test_seeds_and_a_run_with_another_metric(make: Any, answers: Answers) -> Non
     assert [formatted(comparison) for formatted in FORMATS.values()]
 
 
-def test_runs_without_the_metric_are_not_tested(make: Any, answers: Answers) -> None:
-    runs = [make.regression(name, [1.0], training={"metrics": []}) for name in "bc"]
-    runs = [with_metrics(run, train={"loss": 1.0}, test={"loss": 1.0}) for run in runs]
-    comparison = compare([make.classifier("a", answers(150)), *runs])
-
-    assert [verdict.verdict for verdict in comparison.verdicts] == ["not comparable"]
-
-
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04"])
 def test_unreadable_predictions_only_prevent_the_test(
     make: Any, answers: Answers, content: bytes | None

@@ -26,13 +26,6 @@ def test_the_order_is_that_of_compare(make: Any, answers: Callable[[int], Any]) 
     assert standings(facts)[paths[0]] == Standing(1, 3, comparison.metric)
 
 
-def test_a_smaller_error_is_better(make: Any) -> None:
-    facts = [make.regression("boston", [off, -off, off]) for off in (2.0, 1.0, 3.0)]
-
-    assert places(*facts) == [2, 1, 3]
-    assert standings(facts)[facts[0].run.path] == Standing(2, 3, "mae")
-
-
 def test_each_seed_is_ranked(make: Any, answers: Callable[[int], Any]) -> None:
     """`compare` shows them as one row, but each is a folder that may be deleted."""
     facts = [make.classifier("iris", answers(100 + seed), seed=seed) for seed in range(3)]
@@ -40,36 +33,26 @@ def test_each_seed_is_ranked(make: Any, answers: Callable[[int], Any]) -> None:
     assert places(*facts) == [3, 2, 1]
 
 
-def test_each_name_has_its_own_best(make: Any, answers: Callable[[int], Any]) -> None:
-    facts = [make.classifier(name, answers(right)) for name, right in (("a", 9), ("b", 5))]
-
-    assert places(*facts) == [1, 1]
-
-
-def test_a_cross_validation_is_not_ranked_among_trainings(
-    make: Any, answers: Callable[[int], Any]
-) -> None:
-    facts = [make.classifier("a", answers(100)), make.folds("a", [0.7, 0.8])]
-
-    assert places(*facts) == [1, 1]
-
-
-def test_an_unfinished_run_has_no_place(make: Any, answers: Callable[[int], Any]) -> None:
-    good = make.classifier("a", answers(199), status=layout.INTERRUPTED)
-    poor = make.classifier("a", answers(100))
-    none = compare.read(make.run("a", {}, {}))
-
-    assert places(good, poor, none) == [None, 1, None]
-
-
-def test_a_run_without_a_value_has_no_place(make: Any) -> None:
-    split = {"loss": None, "accuracy": None}
-    facts = compare.read(make.run("a", {}, {"train": split, "test": split}))
-
-    assert places(facts) == [None]
-
-
 def test_of_two_equal_runs_the_later_comes_first(make: Any, answers: Callable[[int], Any]) -> None:
     facts = [make.classifier("a", answers(100)) for _ in range(2)]
 
     assert places(*facts) == [2, 1]
+
+
+def test_names_and_cross_validations_are_ranked_among_themselves(
+    make: Any, answers: Callable[[int], Any]
+) -> None:
+    facts = [make.classifier("a", answers(9)), make.classifier("b", answers(5))]
+
+    assert places(*facts, make.folds("a", [0.7, 0.8])) == [1, 1, 1]
+
+
+def test_an_unfinished_run_or_one_without_a_value_has_no_place(
+    make: Any, answers: Callable[[int], Any]
+) -> None:
+    good = make.classifier("a", answers(199), status=layout.INTERRUPTED)
+    poor = make.classifier("a", answers(100))
+    split = {"loss": None, "accuracy": None}
+    others = [make.run("a", {}, {}), make.run("a", {}, {"train": split, "test": split})]
+
+    assert places(good, poor, *map(compare.read, others)) == [None, 1, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,15 @@ def one_scale_per_block() -> Dataset:
 
 
 def accuracy(study: Any) -> float:
-    """Mean validation accuracy over folds."""
-    return float(np.mean([run.metrics().validation["accuracy"] for run in study.runs()]))
+    """Mean validation accuracy over the first two folds."""
+    runs = islice(study.runs(), 2)
+    return float(np.mean([run.metrics().validation["accuracy"] for run in runs]))
 
 
 def test_scaling_learns_nothing_from_held_out_rows(study: Make) -> None:
-    assert accuracy(study(one_scale_per_block())) == pytest.approx(CHANCE, abs=0.03)
+    leakless = study(one_scale_per_block(), training={"engine": "graph"})
+
+    assert accuracy(leakless) == pytest.approx(CHANCE, abs=0.03)
 
 
 @pytest.mark.slow

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
-from nnrun.errors import NotARun
 from nnrun.runs import Run, layout
 from nnrun.runs.verify.files import EDITED, GONE, check
 
@@ -45,13 +43,6 @@ def test_a_missing_file_is_found(name: str, kept: Run) -> None:
     (kept.path / name).unlink()
 
     assert damages(kept) == [(name, GONE)]
-
-
-def test_every_damaged_file_is_named(kept: Run) -> None:
-    (kept.path / layout.SPEC).write_text("name: x\n")
-    (kept.path / layout.MODEL).unlink()
-
-    assert sorted(damages(kept)) == [(layout.MODEL, GONE), (layout.SPEC, EDITED)]
 
 
 def test_with_an_edited_record_nothing_else_is_checked(kept: Run) -> None:
@@ -99,8 +90,3 @@ def test_an_unreadable_file_is_found(kept: Run) -> None:
     (kept.path / layout.SPEC).chmod(0)
 
     assert damages(kept) == [(layout.SPEC, "cannot be read: Permission denied")]
-
-
-def test_a_folder_without_a_record_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(NotARun, match=r"is no run: it has no run.json"):
-        check(Run(tmp_path))

@@ -27,10 +27,8 @@ def judged(kept: Run, repeated: Path) -> Judged:
 
 
 def reasons(kept: Run, repeated: Path) -> list[tuple[str, str]]:
-    evidence = causes.Evidence(
-        judged(kept, repeated), UnverifiedRun(kept.path), UnverifiedRun(repeated)
-    )
-    return [(cause.kind, cause.text) for cause in causes.find(evidence)]
+    runs = UnverifiedRun(kept.path), UnverifiedRun(repeated)
+    return [(cause.kind, cause.text) for cause in causes.find(judged(kept, repeated), *runs)]
 
 
 def differing(result: Judged) -> set[str]:
