@@ -45,9 +45,7 @@ def test_a_profile_agrees_with_the_rows(value):
     dataset = datasets.load(parse(value))
     x = dataset.train.x
 
-    assert profile.open == (value["name"] == "parquet")
-    if profile.open:
-        return
+    assert not profile.open
     assert len(profile.classes) == len(dataset.classes)
     assert profile.target == dataset.target
     assert profile.train in (None, len(dataset.train))
@@ -59,10 +57,11 @@ def test_a_profile_agrees_with_the_rows(value):
         assert profile.highest == highest or "maxlen" in value or "path" in value
         return
     assert profile.shape == x.shape[1:]
-    assert profile.kind == ("images" if x.ndim > 2 else "table")
-    if x.ndim > 2:
+    # Whether arrays of a user are pixels is not known.
+    assert profile.kind == ("images" if x.ndim > 2 and value["name"] != "npz" else "table")
+    if profile.kind == "images":
         assert profile.highest == dataset.highest or profile.highest == x.max()
-    else:
+    elif x.ndim == 2:
         assert profile.uneven == (np.ptp(x.std(axis=0)) > 9 * x.std(axis=0).min())
 
 
