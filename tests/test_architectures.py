@@ -94,7 +94,8 @@ def weights(network: keras.Model) -> list[np.ndarray]:
 
 
 @pytest.mark.usefixtures("freed")
-@pytest.mark.parametrize("network", ["ResNet50", pytest.param("VGG16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["ResNet50", "VGG16"])
 def test_outputs_equal_those_of_keras_for_the_same_weights(network: str) -> None:
     spec = load(specs.shipped_folder() / "architectures" / f"{network.lower()}.yaml").experiment
     ours = build(spec.model, (224, 224, 3))

@@ -64,7 +64,7 @@ def imbalanced(path: Path, positive: str, negative: str) -> None:
     frame.assign(y=np.where(rare, positive, negative)).to_csv(path, index=False)
 
 
-def tested(folder: Path) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+def scored(folder: Path) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
     """The metrics of the test rows, and whether each is of class 1 and predicted so."""
     arrays = predictions(folder)
     metrics = json.loads((folder / "metrics.json").read_text())["test"]
@@ -78,7 +78,7 @@ def test_f1_of_one_unit_is_that_of_the_class(run, nnrun, tmp_path) -> None:
     training = {**BINARY, "metrics": metrics, "optimizer": optimizer, "epochs": 8}
     folder = run("train", spec(tmp_path, {}, [HIDDEN, SIGMOID], training))
 
-    found, target, guess = tested(folder)
+    found, target, guess = scored(folder)
 
     assert 0 < guess.mean() < 0.5
     assert found["f1_score"] == pytest.approx(sk.f1_score(target, guess), abs=1e-4)
@@ -97,7 +97,7 @@ def test_the_positive_class_is_chosen_and_named(run, nnrun, tmp_path, output, lo
     )
     folder = run("train", path)
 
-    found, target, guess = tested(folder)
+    found, target, guess = scored(folder)
     report = json.loads((folder / "classification_report.json").read_text())
 
     assert target.mean() < 0.5
@@ -155,7 +155,7 @@ def days(tmp_path: Path) -> Path:
 
 def test_a_time_series_never_trains_on_the_future(days: Path, run) -> None:
     """Each fold validates rows of the file after all rows that it trains on."""
-    validation = {"kfold": {"folds": 4, "time_series": True}}
+    validation = {"kfold": {"folds": 3, "time_series": True}}
     path = spec(days, {"prepare": ["standardize"]}, [{"Dense": 1}], REGRESSION, validation)
 
     folder = run("kfold", path)
@@ -227,7 +227,7 @@ def test_groups_are_kept_together_and_are_no_feature(run, tmp_path) -> None:
         patient=[f"P{at:02d}" for at in patients], y=np.where(patients % 2, "sick", "well")
     )
     frame.to_csv(tmp_path / "d.csv", index=False)
-    validation = {"kfold": {"folds": 3, "groups": "patient"}}
+    validation = {"kfold": {"folds": 2, "groups": "patient"}}
     path = spec(tmp_path, {"prepare": ["standardize"]}, [HIDDEN, SIGMOID], BINARY, validation)
 
     folder = run("kfold", path, "--final")

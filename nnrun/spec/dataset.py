@@ -77,7 +77,7 @@ class UserData(PerhapsTwoClasses):
     test_split: Fraction = 0.2
     """Fraction of the rows drawn for testing, stratified by class."""
     seed: Seed = 113
-    """Order of the rows."""
+    """Seed that draws the test rows."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -241,7 +241,7 @@ def _are_shares(values: Array | None) -> bool:
     return values is not None and bool(len(values)) and 0 <= values.min() <= values.max() <= 1
 
 
-class Csv(Table, CsvFormat):
+class Csv(CsvFormat, Table):
     """Your own table in a CSV file with a header."""
 
     name: Literal["csv"]
@@ -311,7 +311,7 @@ class Npz(UserData):
         )
 
 
-class Text(TableFile, CsvFormat):
+class Text(CsvFormat, TableFile):
     """Your own texts: a column of a CSV file, or .txt files in one folder per class."""
 
     loader = "texts"

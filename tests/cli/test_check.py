@@ -143,6 +143,7 @@ def test_other_specs_are_checked_after_one_with_errors(here: Any, folder: Path) 
     assert "good.yaml: fine" in answer.stdout
 
 
+@pytest.mark.slow
 def test_build_prints_the_summary_and_the_errors_of_keras(nnrun: Any, folder: Path) -> None:
     answer = nnrun("check", "--build", "good.yaml", "deep.yaml", cwd=folder)
 

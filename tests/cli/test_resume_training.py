@@ -223,6 +223,7 @@ def test_fewer_epochs_than_trained_are_refused(whole: Run, nnrun: Any) -> None:
     assert "has 60 epochs already; --epochs must be larger" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_a_callback_ended_says_why_more_epochs_change_nothing(
     nnrun: Any, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ def test_an_unwritable_folder_of_runs_is_an_error(
     assert answer.stderr == f"error: {root}: cannot create a run folder: Not a directory\n"
 
 
+@pytest.mark.slow  # tools/faults fails every single write
 def test_a_full_disk_fails_the_run_and_leaves_no_incomplete_file(
     configs: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -83,7 +83,6 @@ QUICK = {
     ("residual", Format.onnx),
     ("sequences", Format.tflite),
 }
-SLOW_FOR_TEXTS = [Format.saved_model, Format.tflite]
 
 
 @pytest.fixture(scope="module")
@@ -191,11 +190,10 @@ def test_an_export_has_the_recorded_outputs(
     assert description["input"]["shape"][0] == (1 if (kind, format_) in ONE_AT_A_TIME else None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_data")
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize(
-    "format_", [Format.onnx, *(pytest.param(f, marks=pytest.mark.slow) for f in SLOW_FOR_TEXTS)]
-)
+@pytest.mark.parametrize("format_", [*Format])
 def test_texts_are_exported_with_their_words(
     format_: Format, invoke: Invoke, run_of: RunOf, tmp_path: Path
 ) -> None:
