@@ -1,4 +1,4 @@
-"""All errors and warnings of an experiment, in the order of its file."""
+"""All errors and warnings of an experiment, and the layers that a stack cannot have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from nnrun.check import lint, model, training
+from nnrun.check import lint, training
 from nnrun.check.context import (
     SpecContext,
     check_codes,
@@ -18,11 +18,93 @@ from nnrun.check.context import (
 )
 from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
-from nnrun.spec import labels
+from nnrun.spec import catalogue, component, labels
+from nnrun.spec.component import Component
 from nnrun.spec.dataset import UserData
+from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load
 from nnrun.spec.prepare import check_steps
-from nnrun.spec.tree import Problem
+from nnrun.spec.suggest import list_nearest, nearest
+from nnrun.spec.text import quote
+from nnrun.spec.tree import KeyPath, Problem
+
+SEVERAL_INPUTS = frozenset(
+    "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention AdditiveAttention "
+    "MultiHeadAttention GroupQueryAttention HashedCrossing".split()
+)
+CELLS = frozenset("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split())
+NOT_STACKABLE = {
+    **dict.fromkeys(SEVERAL_INPUTS, "takes several inputs, and a stack has one"),
+    **dict.fromkeys(CELLS, "is one step of a recurrent layer; use it as the cell of an RNN"),
+    **dict.fromkeys(
+        ("StringLookup", "TextVectorization"),
+        "takes texts, but the input of a stack is numbers",
+    ),
+    "Equalization": "would be left out of the model by Keras without a warning",
+    "MaxNumBoundingBoxes": "takes boxes by name, and a row is one array",
+}
+"""Layers that cannot be part of a stack, and why."""
+RECURRENT = frozenset("LSTM GRU SimpleRNN RNN ConvLSTM1D ConvLSTM2D ConvLSTM3D".split())
+
+
+def model_problems(model: Sequence[Component]) -> Iterator[IncompatibleSpec]:
+    """Layers that need several inputs, have several outputs, or share a name."""
+    names: dict[str, int] = {}
+    for index, layer in enumerate(model):
+        yield from _layer_problems(layer, ("model", index))
+        name = layer.arguments.get("name")
+        if isinstance(name, str) and names.setdefault(name, index) != index:
+            message = f"the name '{name}' is taken by model[{names[name]}]"
+            yield IncompatibleSpec("NN124", ("model", index, layer.name, "name"), message)
+
+
+def _layer_problems(layer: Component, path: KeyPath) -> Iterator[IncompatibleSpec]:
+    """Problems of a layer and of the layers inside a composite."""
+    if reason := _refusal(layer):
+        yield IncompatibleSpec("NN124", path, f"{layer.name} {reason}")
+    for inner_path, stack in _inner_stacks(layer):
+        for index, value in enumerate(component.as_stack(stack)):
+            position = [index] if isinstance(stack, list) else []
+            inner = catalogue.parse_component("layers", value)
+            yield from _layer_problems(inner, (*path, layer.name, *inner_path, *position))
+
+
+def _inner_stacks(layer: Component) -> Iterator[tuple[KeyPath, object]]:
+    if layer.name not in component.COMPOSITES:
+        return
+    for name, value in layer.arguments.items():
+        kind = catalogue.argument_kind("layers", layer.name, name)
+        if kind == "layers":
+            yield (name,), value
+        elif kind == component.STACKS:
+            yield from (((name, index), stack) for index, stack in enumerate(value))
+
+
+def _refusal(layer: Component) -> str | None:
+    if layer.name not in RECURRENT:
+        return NOT_STACKABLE.get(layer.name)
+    if layer.arguments.get("return_state") is True:
+        return "puts out its state too, and a stack has one output; leave out return_state"
+    if layer.arguments.get("stateful") is True:
+        return (
+            "cannot keep its state between batches, because rows are shuffled; leave out stateful"
+        )
+    return None
+
+
+def freeze_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Layers to freeze that the model does not have."""
+    layers = component.walk_layers([*spec.model])
+    names = sorted({name for layer in layers for name in component.layer_names(layer)} - {"Block"})
+    for number, stage in enumerate(spec.training.stages):
+        for position, name in enumerate(stage.freeze):
+            if name not in names:
+                path = ("training", "stages", number, "freeze", position)
+                guess = nearest(name, names)
+                listed = f"there are {list_nearest(name, names, 'in the model')}"
+                hint = f"did you mean {quote(guess)}?" if guess else listed
+                message = f"the model has no layer {quote(name)}; {hint}"
+                yield IncompatibleSpec("NN104", path, message)
 
 
 def read(
@@ -75,7 +157,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
         return
     yield from split_problems(spec, context.profile)
     yield from _prepare_errors(context)
-    layers = [*model.model_problems(spec.model)]
+    layers = [*model_problems(spec.model)]
     yield from layers
     if context.trace and not layers:
         yield from context.trace.problems
@@ -85,7 +167,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     yield from training.optimizer_problems(spec.training)
     yield from training.monitor_problems(spec)
     yield from _class_errors(context)
-    yield from model.freeze_problems(spec)
+    yield from freeze_problems(spec)
 
 
 def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:

@@ -4,9 +4,8 @@ Figures are made without pyplot: there is no global state and no display. Equal 
 pixels.
 """
 
-from nnrun.plots.comparison import MAX_RUNS, RunCurves, comparison
 from nnrun.plots.confusion import confusion
-from nnrun.plots.curves import curve, folds, smoothed
+from nnrun.plots.curves import MAX_RUNS, RunCurves, comparison, curve, folds, smoothed
 from nnrun.plots.gallery import MAX_IMAGES, MAX_TEXTS, image_gallery, text_gallery
 from nnrun.plots.model import model
 from nnrun.plots.regression import predicted_against_true

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nnrun.check.model import CELLS, NOT_STACKABLE, RECURRENT, SEVERAL_INPUTS, model_problems
+from nnrun.check.faults import CELLS, NOT_STACKABLE, RECURRENT, SEVERAL_INPUTS, model_problems
 from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import build
 from nnrun.spec import catalogue

@@ -109,6 +109,7 @@ def test_an_interrupted_cross_validation_keeps_its_folds(
     assert "Traceback" not in end.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*SIGNALS, "SIGKILL"])
 def test_workers_end_with_the_main_process(
     name: str, halted: Callable[[str], Halted], wait_for: Any

@@ -81,7 +81,6 @@ QUICK = {
     ("table", Format.onnx),
     ("pictures", Format.onnx),
     ("residual", Format.onnx),
-    ("sequences", Format.tflite),
 }
 
 
