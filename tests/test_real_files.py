@@ -291,7 +291,7 @@ def test_a_column_that_numbers_the_rows_is_warned_of(nnrun, tmp_path) -> None:
         answer = nnrun(verb, path, cwd=tmp_path)
         text = answer.stdout + answer.stderr
         assert "NN229" in text
-        assert "types: {Unnamed: 0: drop}" in text
+        assert "types: {'Unnamed: 0': drop}" in text
 
 
 @pytest.mark.parametrize(
@@ -339,6 +339,7 @@ def test_a_category_per_row_is_refused(nnrun, tmp_path) -> None:
         answer = nnrun(verb, path, cwd=tmp_path)
         assert answer.returncode == 2
         assert "different words in" in answer.stdout + answer.stderr
+        assert "types: {id: drop}" in answer.stdout + answer.stderr
 
 
 def test_parquet_types_are_read_or_refused_by_name(nnrun, run, tmp_path) -> None:

@@ -16,7 +16,7 @@ from nnrun.spec import catalogue, component, labels, profile
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import PATHS, Images, Table
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.text import quote
+from nnrun.spec.text import quote, type_hint
 from nnrun.spec.tree import KeyPath, Problem
 
 # Layers that bring their input to a scale of about 1.
@@ -367,7 +367,7 @@ def _columns_that_number_rows(context: SpecContext) -> Warnings:
         for name in dataset.feature_names(table):
             if table.columns[name].counts:
                 message = f"column {quote(name)} numbers the rows, so new rows have other values"
-                yield ("dataset", "path"), f"{message}; leave it out with types: {{{name}: drop}}"
+                yield ("dataset", "path"), f"{message}; leave it out with {type_hint(name, 'drop')}"
 
 
 @rule("NN228")

@@ -257,7 +257,11 @@ def _adapted_to_table(table: Table, target: str, data: Path, path: Path) -> Draf
     notes = [f"target: {quote(target)}, {kind}; --target selects another column"]
     if ignored:
         raw["dataset"]["features"] = features
-        notes += [f"ignored: {quote(name)} {reason}" for name, reason in ignored.items()]
+        notes += [
+            # What to write in a spec follows a semicolon; here it is written already.
+            f"ignored: {quote(name)} {reason.partition(';')[0]}"
+            for name, reason in ignored.items()
+        ]
     return _draft(raw, f"{target}, from {data.name}", path, *notes)
 
 

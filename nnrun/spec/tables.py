@@ -32,7 +32,7 @@ import pandas as pd  # noqa: TID253 - this module loads where a table is read
 
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.files import check_memory
-from nnrun.spec.text import number_name, quote
+from nnrun.spec.text import number_name, quote, type_hint
 from nnrun.types import Array
 
 if TYPE_CHECKING:
@@ -446,7 +446,7 @@ class _Inference:
             return Column(
                 problem=f"is {quote(words[0].text)} on {self._place(at)}, and a number in other "
                 f"rows, such as {example}; write na_values: [{quote(words[0].text)}] if it stands "
-                f"for no value, or types: {{{self.name}: category}}"
+                f"for no value, or {type_hint(self.name, 'category')}"
             )
         return self.categories()
 
@@ -487,7 +487,8 @@ class _Inference:
                 return f"is {cell} on {self._place(matches[0])}, {reason}"
         rows = int((self.codes >= 0).sum())
         if rows >= MIN_ROWS and len(names) > NAME_SHARE * rows:
-            return f"has {len(names):,} different words in {rows:,} rows, as names and ids have"
+            words = f"has {len(names):,} different words in {rows:,} rows, as names and ids have"
+            return f"{words}; leave it out with {type_hint(self.name, 'drop')}"
         return ""
 
     def _place(self, code: int) -> str:

@@ -147,3 +147,14 @@ def number_name(text: str) -> str:
         return str(int(text))
     number = float(text)
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def type_hint(name: str, kind: str) -> str:
+    """What to write in a spec to give a column a type.
+
+    Example:
+        >>> type_hint("zip", "category"), type_hint("Unnamed: 0", "drop")
+        ('types: {zip: category}', "types: {'Unnamed: 0': drop}")
+    """
+    key = name if re.fullmatch(r"[A-Za-z_][\w-]*", name) else quote(name)
+    return f"types: {{{key}: {kind}}}"
