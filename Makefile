@@ -31,7 +31,7 @@ coverage: $(VENV)/developing ## Run the tests, and show which lines and branches
 faults-quick: $(VENV)/developing ## Run the short forms of the fault tests: minutes.
 	$(BIN)/python -m pytest tools/faults
 
-faults: $(VENV)/developing ## Fail every write, kill runs, change run folders: hours.
+faults: $(VENV)/developing ## Fail every write, kill runs, damage run folders, specs and data files: hours.
 	$(BIN)/python tools/faults/starts.py --count 20
 	$(BIN)/python tools/faults/writes.py --subject digits callbacks boston kfold resumed resumed-kfold
 	$(BIN)/python tools/faults/kills.py --verb train --kills 100
@@ -41,7 +41,7 @@ faults: $(VENV)/developing ## Fail every write, kill runs, change run folders: h
 	$(BIN)/python tools/faults/data_files.py --count 10000 --train 500
 	$(BIN)/python tools/faults/foreign.py --count 1000
 
-soak: $(VENV)/developing ## Train for half an hour: memory and open files must not grow.
+soak: $(VENV)/developing ## Train for 40 minutes: memory and open files must not grow.
 	$(BIN)/python tools/faults/soak.py --minutes 10
 
 lint: $(VENV)/developing ## Check format, style, types, layers and documentation.

@@ -22,6 +22,11 @@ WORKFLOWS = [
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 
+def test_there_is_a_workflow_of_the_project() -> None:
+    """A source distribution has it, too."""
+    assert len(WORKFLOWS) > 1
+
+
 @every_workflow
 def test_a_workflow_is_one_that_github_takes(path: Path) -> None:
     """By the schema that check-jsonschema carries."""

@@ -33,7 +33,7 @@ VERBS = {
     "predict": ("predict:predict", "Predict with a trained run: rows, texts, images, tables."),
     "evaluate": ("evaluate:evaluate", "Evaluate a trained run on its test set or on a file."),
     "export": ("export:export", "Export a trained model to SavedModel, LiteRT or ONNX."),
-    "check": ("check:check", "Check specs without data and without TensorFlow."),
+    "check": ("check:check", "Check specs and the files they name, without training."),
     "compare": ("compare:compare", "Compare runs and test which differences are significant."),
     "smoke": ("smoke:smoke", "Smoke-test each experiment: one epoch on a few rows."),
     "list": ("list:list_runs", "List all runs with status, size and metrics."),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
 
 
-MOST_COLUMNS = 20  # that are listed
 Format = StrEnum("Format", ["text", "json", "github"])
 
 
@@ -67,7 +64,7 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check specs without data and without TensorFlow.
+    """Check specs and the files they name, without training.
 
     Example: nnrun check configs/*.yaml
     """
@@ -104,7 +101,7 @@ def _print(results: list[Checked], form: Format | None) -> None:
                 console.print_fault(fault, out)
             if not result.errors:
                 out.print(f"{console.relative_path(result.path)}: {_verdict(result)}")
-                for line in _table_lines(result):
+                for line in _notes(result):
                     out.print(f"  {line}")
         if len(results) > 1 or results[0].faults:
             out.print(_total(results))
@@ -124,8 +121,8 @@ def _verdict(result: Checked) -> str:
     return f"{word}, {trace.parameters:,} parameters"
 
 
-def _table_lines(result: Checked) -> Iterator[str]:
-    """The columns of a user table, as training will read them."""
+def _notes(result: Checked) -> Iterator[str]:
+    """The columns of a user table, as training will read them, and what was not read."""
     from nnrun.spec.dataset import Images, Table, Text
 
     dataset = result.loaded.experiment.dataset if result.loaded else None
@@ -133,19 +130,18 @@ def _table_lines(result: Checked) -> Iterator[str]:
         yield "the files in the folder were not opened"
     if not isinstance(dataset, Table):
         return
-    with suppress(ImportError, OSError, ValueError, KeyError):
+    from nnrun.data.columns import described
+
+    try:
         table = dataset.sample(Path(dataset.path))
-        features = {name: table.columns[name] for name in dataset.feature_names(table)}
-        kinds = [
-            f"{name} {f'{len(column.categories)} words' if column.categories else 'numbers'}"
-            for name, column in islice(features.items(), MOST_COLUMNS)
-        ]
-        more = f", and {len(features) - MOST_COLUMNS} more" if len(features) > MOST_COLUMNS else ""
-        classes = len(dataset.class_names(table.columns[dataset.target]))
-        target = f"{dataset.target} {f'{classes} classes' if classes else 'numbers'}"
-        yield f"columns: {', '.join(kinds)}{more}; target: {target}"
-        if table.is_sample:
-            yield f"only the first {table.rows:,} rows were read"
+        columns = {name: table.columns[name] for name in dataset.feature_names(table)}
+        target = table.columns[dataset.target]
+    except (ImportError, OSError, ValueError, KeyError):
+        return  # a fault, or `shapes not checked`, says so
+    counts = {name: len(column.categories or ()) for name, column in columns.items()}
+    yield described(counts, dataset.target, len(dataset.class_names(target)))
+    if table.is_sample:
+        yield f"only the first {table.rows:,} rows were read"
 
 
 def _total(results: list[Checked]) -> str:
@@ -167,6 +163,7 @@ def _as_json(result: Checked) -> dict[str, object]:
         "path": str(result.path),
         "valid": not result.errors,
         "parameters": trace.parameters if trace else None,
+        "notes": [] if result.errors else list(_notes(result)),
         "layers": [
             {"name": layer.name, "shape": list(output.shape), "parameters": output.parameters}
             for layer, output in (result.context.layers if result.context else ())

@@ -22,14 +22,15 @@ def evaluate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Labelled rows: .csv, .npz or a folder; default: the test set."
+            metavar="[FILE]",
+            help="Labelled rows: a table, .npz or a folder; default: the test set.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Evaluate a trained run on its test set or on a file.
 
-    A CSV file has the labels in a column with the target's name, an npz file has arrays x and y,
+    A table has the labels in a column with the target's name, an npz file has arrays x and y,
     and images are in one folder per class.
 
     Example: nnrun evaluate runs/20260101-120000-iris flowers.csv
@@ -64,7 +65,7 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
     raw = files.read([file], subject, invert=False) if file else files.all_test_rows(subject)
     if raw.y is None:
         raise CommandError(
-            f"{file}: the rows have no labels; a CSV file needs a column `{subject.target}`, an "
+            f"{file}: the rows have no labels; a table needs a column `{subject.target}`, an "
             "npz file an array `y`, and images one folder per class"
         )
     return raw

@@ -36,7 +36,9 @@ def predict(
     path: RunFolder,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Images or a folder of them; or one CSV or npz."),
+        typer.Argument(
+            metavar="[FILE]...", help="Images or a folder of them; or one table, .npz or .npy."
+        ),
     ] = None,
     rows: Annotated[
         str | None, typer.Option(metavar="A:B", help="Rows of the test set; by default 0:10.")

@@ -5,15 +5,18 @@ The categories belong to the format of a table, as column names do; nothing is f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnrun.types import Array, Column, Dataset
+from nnrun.types import Array, Column
 
 if TYPE_CHECKING:
     from nnrun.spec import tables
+
+MOST_LISTED = 20  # columns in a description
 
 
 def names(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -44,14 +47,22 @@ def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
     return [(column, range(*ends[at : at + 2])) for at, column in enumerate(columns)]
 
 
-def described(dataset: Dataset) -> str:
-    """The content of each column, in one line."""
-    contents = [
-        f"{column.name} {f'{len(column.categories)} words' if column.categories else 'numbers'}"
-        for column in dataset.columns
-    ]
-    classes = f"{len(dataset.classes)} classes" if dataset.classes else "numbers"
-    return f"columns: {', '.join(contents)}; target: {dataset.target} {classes}"
+def described(categories: Mapping[str, int], target: str, classes: int) -> str:
+    """The content of each column, in one line.
+
+    Args:
+        categories: their number by column; 0 for numbers. Only the first columns are listed.
+        target: its name.
+        classes: their number; 0 for a regression.
+    """
+    contents = [f"{name} {_kind(count)}" for name, count in islice(categories.items(), MOST_LISTED)]
+    more = f", and {len(categories) - MOST_LISTED} more" if len(categories) > MOST_LISTED else ""
+    kind = f"{classes} classes" if classes else "numbers"
+    return f"columns: {', '.join(contents)}{more}; target: {target} {kind}"
+
+
+def _kind(categories: int) -> str:
+    return f"{categories} word{'s' if categories > 1 else ''}" if categories else "numbers"
 
 
 def encode(column: Column, content: tables.Column) -> tuple[Array, Array]:

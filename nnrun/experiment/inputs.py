@@ -145,7 +145,9 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     # The process that cross-validates reports what concerns all folds.
     if not fold.number:
         warnings = [*spec_warnings(spec, dataset), *warnings]
-        table = [columns.described(dataset)] if dataset.columns else []
+        counts = {column.name: len(column.categories or ()) for column in dataset.columns}
+        described = columns.described(counts, dataset.target, len(dataset.classes))
+        table = [described] if dataset.columns else []
     return PreparedData(
         spec=spec,
         dataset=dataset,

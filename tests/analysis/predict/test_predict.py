@@ -649,7 +649,7 @@ def test_a_file_of_the_test_rows_gives_the_metrics_of_the_run(
     refused = invoke("evaluate", run.path, tmp_path / "a.npz")
     assert refused.exit_code == 2
     assert refused.stderr == (
-        f"error: {tmp_path}/a.npz: the rows have no labels; a CSV file needs a column `species`, "
+        f"error: {tmp_path}/a.npz: the rows have no labels; a table needs a column `species`, "
         "an npz file an array `y`, and images one folder per class\n"
     )
 
