@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnrun.cli import console, specs
-from nnrun.cli.verb import Json, exit_codes
+from nnrun.cli.verb import Json
 from nnrun.errors import CommandError
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
@@ -57,26 +57,25 @@ def new(
 
     Example: nnrun new my-net --from mnist
     """
-    with exit_codes():
-        from nnrun.spec import schema
-        from nnrun.spec.dataset import DATASETS
-        from nnrun.spec.dumping import dump_commented
+    from nnrun.spec import schema
+    from nnrun.spec.dataset import DATASETS
+    from nnrun.spec.dumping import dump_commented
 
-        path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
-        is_name = source in specs.shipped_names() or source in DATASETS
-        draft = None if is_name else _from_user_data(source, target, path)
-        if target is not None and not (draft and "target" in draft.raw["dataset"]):
-            raise CommandError("--target: only a table has a column to predict")
-        draft = draft or _from_shipped(source, path)
-        experiment = _validated(draft, path.stem)
-        command = next(line for line in draft.header if line.startswith("#   "))[4:]
-        first = schema.header() if (path.parent / schema.FILE).is_file() else ()
-        _write(path, "\n".join((*first, *draft.header, HINT, "", dump_commented(experiment))))
-        if json:
-            console.print_json({"schema_version": 1, "path": str(path), "command": command})
-            return
-        for line in (*draft.notes, f"wrote {path}; now run\n  {command}"):
-            console.stderr().print(line)
+    path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml")
+    is_name = source in specs.shipped_names() or source in DATASETS
+    draft = None if is_name else _from_user_data(source, target, path)
+    if target is not None and not (draft and "target" in draft.raw["dataset"]):
+        raise CommandError("--target: only a table has a column to predict")
+    draft = draft or _from_shipped(source, path)
+    experiment = _validated(draft, path.stem)
+    command = next(line for line in draft.header if line.startswith("#   "))[4:]
+    first = schema.header() if (path.parent / schema.FILE).is_file() else ()
+    _write(path, "\n".join((*first, *draft.header, HINT, "", dump_commented(experiment))))
+    if json:
+        console.print_json({"schema_version": 1, "path": str(path), "command": command})
+        return
+    for line in (*draft.notes, f"wrote {path}; now run\n  {command}"):
+        console.stderr().print(line)
 
 
 def _validated(draft: Draft, name: str) -> Experiment:
@@ -137,6 +136,7 @@ def _shipped_spec(source: str) -> Path:
 
 def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None:
     """A shipped spec adapted to a file or a folder; None for a name that is neither."""
+    from nnrun.spec.csv_format import has_csv_name
     from nnrun.spec.language import FILES, UNREADABLE
 
     data = Path(source).expanduser()
@@ -146,11 +146,12 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
     if suffix in UNREADABLE:
         reason = f"{suffix} is not supported; save it as csv, parquet or npz"
         raise CommandError(f"{quote(source)}: {reason}")
-    if suffix not in FILES:
+    is_csv = has_csv_name(data)
+    if suffix not in FILES and not is_csv:
         return None
     if not data.is_file():
         raise CommandError(f"file {quote(source)} does not exist")
-    if FILES[suffix] != "npz":
+    if is_csv or FILES[suffix] != "npz":
         return _from_table(data, target, path)
     raw = _adapted("arrays", data, path)
     raw["validation"] = _holdout(stratify=False)
@@ -198,12 +199,13 @@ def _from_table(data: Path, target: str | None, path: Path) -> Draft:
     from nnrun.spec import tables
     from nnrun.spec.csv_format import CsvFormat
 
-    separator = _separator(data)
+    form = CsvFormat()
     try:
         if data.suffix.lower() == ".parquet":
             table = tables.read_parquet(data)
         else:
-            table = tables.read_csv(data, CsvFormat(separator=separator))
+            form = tables.guess_format(data)
+            table = tables.read_csv(data, form)
     except (ImportError, OSError, ValueError) as error:
         raise CommandError(f"{quote(str(data))} cannot be read: {error}") from None
     if target is None:
@@ -214,8 +216,7 @@ def _from_table(data: Path, target: str | None, path: Path) -> Draft:
     draft = _adapted_to_table(table, target, data, path)
     if data.suffix.lower() == ".parquet":
         draft.raw["dataset"]["name"] = "parquet"
-    elif separator != ",":
-        draft.raw["dataset"]["separator"] = separator
+    draft.raw["dataset"] |= form.model_dump(exclude_defaults=True)
     return draft
 
 
@@ -239,14 +240,14 @@ def _adapted_to_table(table: Table, target: str, data: Path, path: Path) -> Draf
         note = f"{quote(target)} is predicted from {quote(text)}"
         return _draft(raw, f"{target}, by {text}, from {data.name}", path, note)
     if not features:
-        raise CommandError(f"{data.name} has no column to predict {quote(target)} from")
+        reasons = "".join(f"; {quote(name)} {reason}" for name, reason in ignored.items())
+        raise CommandError(f"{data.name} has no column to predict {quote(target)} from{reasons}")
     outputs = 2 if is_binary else len(classes) or 1
     raw = _adapted("cars" if outputs == 1 else "flowers", data, path, outputs=outputs)
     if (values := column.numbers) is not None and outputs == 1:
         scale = float((values**2).mean()) ** 0.5
-        raw["model"] += (
-            [{"Rescaling": {"scale": power_of_ten(scale)}}] if scale >= LARGE_TARGET else []
-        )
+        if scale >= LARGE_TARGET:
+            raw["model"].append({"Rescaling": {"scale": power_of_ten(scale)}})
     has_gaps = any(len(others[name].missing) for name in features)
     raw["dataset"]["target"] = target
     if is_binary:
@@ -258,8 +259,8 @@ def _adapted_to_table(table: Table, target: str, data: Path, path: Path) -> Draf
     if ignored:
         raw["dataset"]["features"] = features
         notes += [
-            # What to write in a spec follows a semicolon; here it is written already.
-            f"ignored: {quote(name)} {reason.partition(';')[0]}"
+            # The spec leaves the column out already.
+            f"ignored: {quote(name)} {reason.partition('; leave it out')[0]}"
             for name, reason in ignored.items()
         ]
     return _draft(raw, f"{target}, from {data.name}", path, *notes)
@@ -277,16 +278,6 @@ def _reason(name: str, column: Column) -> str:
     if column.counts or name.startswith(UNNAMED):
         return "numbers the rows"
     return column.problem
-
-
-def _separator(data: Path) -> str:
-    """The most frequent one of comma, semicolon and tab in the first line."""
-    try:
-        with data.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-    except (OSError, UnicodeDecodeError):
-        return ","
-    return max(",;\t", key=header.count)
 
 
 def _holdout(*, stratify: bool) -> dict[str, object]:

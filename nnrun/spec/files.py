@@ -24,13 +24,26 @@ def opened(path: Path) -> BufferedReader:
     # Without O_NONBLOCK, opening a pipe waits until a process writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+    try:
+        _check_regular(os.fstat(descriptor).st_mode, path)
+    except OSError:
         os.close(descriptor)
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        raise OSError(errno.EINVAL, "it is a pipe or a device", str(path))
+        raise
     return os.fdopen(descriptor, "rb")
+
+
+def regular_size(path: Path) -> int:
+    """The size of a file for a library that opens it by its path; errors as of `opened`."""
+    status = path.stat()
+    _check_regular(status.st_mode, path)
+    return status.st_size
+
+
+def _check_regular(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device", str(path))
 
 
 def content(path: Path) -> bytes:

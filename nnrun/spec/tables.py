@@ -14,7 +14,6 @@ import gzip
 import lzma
 import math
 import re
-import stat
 import warnings
 import zlib
 from collections import Counter
@@ -31,7 +30,7 @@ import numpy as np
 import pandas as pd  # noqa: TID253 - this module loads where a table is read
 
 from nnrun.spec.csv_format import CsvFormat
-from nnrun.spec.files import check_memory
+from nnrun.spec.files import check_memory, regular_size
 from nnrun.spec.text import number_name, quote, type_hint
 from nnrun.types import Array
 
@@ -42,15 +41,14 @@ UNNAMED = "Unnamed: "
 """Beginning of the name that pandas gives to a column without one."""
 SAMPLE = 4_000_000
 """Bytes of a table that are read where a sample is enough."""
-MAX_NUMBERS = 1000
-"""More distinct numbers are not classes."""
 MIN_ROWS = 20
 """In a shorter table, a word of its own in every row is no sign of an identifier."""
 NAME_SHARE = 0.5
 """A column with a word of its own in more than this share of the rows identifies the rows."""
 
+DECIMAL_COMMA = "a number with a decimal comma; write decimal: ','"
+
 Kind = Literal["number", "category"]
-Type = Literal["number", "category", "drop"]
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,6 @@ class Column:
         assert self.codes is not None
         names = [*self.categories, None]
         return [names[code] for code in self.codes]
-
-    @property
-    def kind(self) -> Kind:
-        """The type of its cells."""
-        return "number" if self.categories is None else "category"
 
     @cached_property
     def missing(self) -> Array:
@@ -137,6 +130,10 @@ class Table:
         line = self.place(row).removeprefix("line ")
         return f"{self.path}:{line}" if self.format else f"{self.path}: {line}"
 
+    def first_position(self, rows: Array) -> str:
+        """The position of the first of some rows."""
+        return self.position(int(rows[0]))
+
     def places(self) -> list[str]:
         """The position of every row, such as `flowers.csv:7`."""
         lines = [*_lines(self)][self.format.header :] if self.format else range(1, self.rows + 1)
@@ -161,12 +158,10 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is not a regular file, not CSV, or has another encoding.
+        ValueError: it is not CSV, has another encoding, or is larger than the memory.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("is not a regular file")
     # A file of zeros is one line, which Python reads at once.
-    check_memory(path.stat().st_size)
+    check_memory(regular_size(path))
     csv.field_size_limit(2**31 - 1)
     opener = _OPENERS.get(path.suffix.lower(), open)
     reader = None
@@ -244,6 +239,23 @@ def has_no_header(path: Path, format: CsvFormat) -> bool:
     return bool(first) and all(_number(cell.strip(), format) is not None for cell in first)
 
 
+def guess_format(path: Path) -> CsvFormat:
+    """How a CSV file is probably written: by its first line, and by what its cells look like.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not a table.
+    """
+    with _reader(path, CsvFormat(separator="\x1f")) as reader:
+        header = "".join(next(reader, []))
+    form = CsvFormat(separator=max(",;\t", key=header.count))
+    if form.separator == ",":
+        return form
+    commas = form.model_copy(update={"decimal": ","})
+    columns = read_csv(path, form, sample=True).columns.values()
+    return commas if any(DECIMAL_COMMA in column.problem for column in columns) else form
+
+
 def read_csv(
     path: Path,
     format: CsvFormat,
@@ -312,8 +324,7 @@ def read_parquet(
     import pyarrow  # noqa: PLC0415 - an extra
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415
 
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("is not a regular file")
+    regular_size(path)
     try:
         file = ParquetFile(path)
         if sample:
@@ -365,14 +376,12 @@ def _column(table: Table, values: pd.Series[Any], kind: Kind | None, *, is_class
     Raises:
         ValueError: a cell is not of the given type.
     """
-    import pandas as pd
-
     try:
         codes, uniques = pd.factorize(values)
     except TypeError:
         return Column(problem=f"holds {type(values.iloc[0]).__name__}s instead of single values")
     cells = [_Cell.of(value, table.format) for value in uniques]
-    if not any(not cell.is_missing for cell in cells):
+    if all(cell.is_missing for cell in cells):
         return Column(np.full(len(values), np.nan), problem="has no value at all")
     inference = _Inference(table, str(values.name), cells, codes)
     if is_class or kind == "category":
@@ -387,7 +396,6 @@ class _Cell:
     Args:
         text: without white space around it.
         number: its value; None if it is not a number.
-        is_text: whether it was written as text, and not as a number, truth value or date.
     """
 
     text: str
@@ -465,14 +473,15 @@ class _Inference:
     def categories(self, *, exact: bool = False, given: bool = False) -> Column:
         """The category of each row; with `exact`, equal numbers are one category."""
         texts = [None if cell.is_missing else cell.text for cell in self.cells]
-        known = {text for text in texts if text is not None}
-        if {*map(str.casefold, known)} <= {"true", "false"}:
+        present = [cell for cell in self.cells if not cell.is_missing]
+        are_numbers = exact and all(cell.number is not None for cell in present)
+        if {cell.text.casefold() for cell in present} <= {"true", "false"}:
             texts = [text and text.capitalize() for text in texts]
-        elif exact and all(cell.number is not None for cell in self.cells if not cell.is_missing):
+        elif are_numbers:
             texts = [text and number_name(text) for text in texts]
         names = sorted({text for text in texts if text is not None})
-        if exact and all(cell.number is not None for cell in self.cells if not cell.is_missing):
-            names.sort(key=float)
+        if are_numbers:
+            names.sort(key=float)  # long numbers that are the same float stay in order
         index = {name: at for at, name in enumerate(names)}
         places = np.array([-1 if text is None else index[text] for text in texts] + [-1])
         problem = "" if given else self._problem(names)
@@ -505,6 +514,6 @@ _LOOKS = (
         re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?"),
         "a number with commas; write thousands: ',' or decimal: ','",
     ),
-    (re.compile(r"[+-]?\d*,\d+"), "a number with a decimal comma; write decimal: ','"),
+    (re.compile(r"[+-]?\d*,\d+"), DECIMAL_COMMA),
     (re.compile(r"[€$£] ?\d.*|\d.* ?[€$£]"), "an amount of money; remove the currency"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -268,3 +269,18 @@ def test_no_heavy_package_is_loaded(probed: Any, folder: Path) -> None:
     answer, loaded = probed("new", "mine", "--from", "mnist_5k", cwd=folder)
 
     assert (answer.returncode, loaded) == (0, set())
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv"])
+def test_a_file_is_described_as_it_is_written(name: str) -> None:
+    """Its separator, its decimal mark and its compression."""
+    separator = "\t" if "tsv" in name else ";"
+    rows = "".join(f"{at},5{separator}{'ab'[at % 2]}\n" for at in range(30))
+    content = f"size{separator}kind\n{rows}".encode()
+    Path(name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+
+    new("mine", "--from", name)
+    dataset = load(Path("mine.yaml")).experiment.dataset
+
+    assert (dataset.separator, dataset.decimal) == (separator, ",")
+    assert dataset.profile().shape == (1,)

@@ -82,12 +82,13 @@ def _read_images(
     if images.mode(schema.shape) is None:
         raise CommandError(f"the run takes {schema.shape[2]} channels, and images have 1, 3 or 4")
     reader = images.Reader(tuple(paths), schema.shape)
-    if reader.is_large and schema.highest == _LARGEST_PIXEL and not invert:
+    may_invert = invert is None and (len(schema.shape) == 2 or schema.shape[-1] == 1)
+    if reader.is_large and schema.highest == _LARGEST_PIXEL and not invert and not may_invert:
         return Raw(names, reader.streamed, y)
     x = reader(np.arange(len(paths)))
     notices = []
     swapped = np.full(len(x), bool(invert))
-    if invert is None and (x.ndim == 3 or x.shape[-1] == 1):
+    if may_invert:
         swapped = np.array([_is_opposite(schema.edge, edge(image[None])) for image in x])
         if swapped.any():
             which = [names[row] for row in np.flatnonzero(swapped)]

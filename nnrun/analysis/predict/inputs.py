@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,25 +90,20 @@ def parse_labels(
     *,
     numbered: bool = True,
 ) -> Array:
-    """Labels as numbers.
+    """Labels as numbers of classes.
 
     Args:
-        cells: a class by its name, or by its number if no name is a number; or a value.
-        classes: their names; empty for a regression.
+        cells: a class by its name, or by its number if no name is a number.
+        classes: their names.
         place: the position of a row, for messages.
         numbered: whether numbers of classes are known to users.
 
     Returns:
-        Ints or floats of shape `(rows,)`.
+        Ints of shape `(rows,)`.
 
     Raises:
         CommandError: a cell is no label.
     """
-    if not classes:
-        for row, cell in enumerate(cells):
-            if not _is_number(cell):
-                raise CommandError(f"{place(row)}: {quote(cell)} is no number")
-        return np.array([float(cell) for cell in cells])
     # Cells have no surrounding spaces.
     numbers = {name.strip(): number for number, name in enumerate(classes)}
     if numbered and not are_numbers(classes):
@@ -119,10 +113,3 @@ def parse_labels(
             names = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
             raise CommandError(f"{place(row)}: {quote(cell)} is none of the classes: {names}")
     return np.array([numbers[cell] for cell in cells], dtype=np.int64)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False

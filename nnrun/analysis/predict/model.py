@@ -15,8 +15,7 @@ from nnrun.errors import IncompatibleSpec, RunError
 from nnrun.models import components, saved
 from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS
 from nnrun.runs import layout
-from nnrun.spec.labels import check_output
-from nnrun.training.compile import outputs_logits
+from nnrun.spec.labels import check_output, outputs_logits
 from nnrun.training.evaluate import Evaluator, probabilities
 from nnrun.training.rows import resident
 from nnrun.types import Array

@@ -14,6 +14,7 @@ from nnrun.analysis.predict import inputs
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.data.columns import encode as encode_column
+from nnrun.data.datasets.tables import reading
 from nnrun.data.datasets.texts import TOKENIZERS, encode
 from nnrun.errors import CommandError
 from nnrun.spec.csv_format import CsvFormat
@@ -59,7 +60,8 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
     for them, else taken in order; texts are in the column `text`, or in the one that the spec names.
 
     Raises:
-        CommandError: the file is not a table, a column is missing, or a cell does not fit its column.
+        CommandError: a column is missing, or a cell does not fit its column.
+        DataError: the file is not a table.
     """
     table = _read(path, subject)
     schema, dataset = subject.schema, subject.spec.dataset
@@ -101,20 +103,13 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
     classes = {subject.target} if subject.classes else set()
     if not subject.classes:
         kinds[subject.target] = "number"
-    try:
+    with reading(path):
         if path.suffix.lower() == ".parquet":
             return tables.read_parquet(path, kinds=kinds, classes=classes)
         form = dataset.csv_format if isinstance(dataset, CsvFormat) else CsvFormat()
         if not schema.features and tables.has_no_header(path, form):
             form = form.model_copy(update={"header": False})
         return tables.read_csv(path, form, kinds=kinds, classes=classes)
-    except ImportError as error:
-        message = "Parquet files need the extra `parquet`: pip install 'nnrun[parquet]'"
-        raise CommandError(message) from error
-    except OSError as error:
-        raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CommandError(f"{path}: {error}") from error
 
 
 def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
@@ -147,17 +142,17 @@ def _encode(table: tables.Table, column: Column, subject: TrainedRun) -> tuple[A
         raise CommandError(f"{table.path}: {name} {content.problem}")
     is_filled = any(fitted.step.fills_missing for fitted in subject.steps)
     if len(content.missing) and not is_filled:
-        raise CommandError(f"{_place(table, content.missing)}: {name} is missing")
+        raise CommandError(f"{table.first_position(content.missing)}: {name} is missing")
     values, unknown = encode_column(column, content)
     if len(infinite := np.flatnonzero(np.isinf(values).any(axis=1))):
-        raise CommandError(f"{_place(table, infinite)}: {name} is not a finite number")
+        raise CommandError(f"{table.first_position(infinite)}: {name} is not a finite number")
     if not len(unknown):
         return values, ""
     word = quote(content.words()[unknown[0]])
     if column.first is not None:
         known = join_words([quote(category) for category in (column.categories or ())[:5]], "or")
         message = f"{name} is {word}, and was {known} in training"
-        raise CommandError(f"{_place(table, unknown)}: {message}")
+        raise CommandError(f"{table.first_position(unknown)}: {message}")
     rows = f"{len(unknown):,} row{'' if len(unknown) == 1 else 's'}"
     return values, f"{table.path}: {name} has values that training did not know, in {rows}: {word}"
 
@@ -167,7 +162,7 @@ def _labels(table: tables.Table, subject: TrainedRun) -> Array:
     column, classes = table.columns[subject.target], subject.classes
     name = quote(subject.target)
     if len(column.missing):
-        raise CommandError(f"{_place(table, column.missing)}: {name} is missing")
+        raise CommandError(f"{table.first_position(column.missing)}: {name} is missing")
     if not classes:
         if column.numbers is None:
             raise CommandError(f"{table.path}: {name} {column.problem or 'holds words'}")
@@ -175,7 +170,3 @@ def _labels(table: tables.Table, subject: TrainedRun) -> Array:
     labels = [word or "" for word in column.words()]
     numbered = subject.spec.dataset.positive_class is None
     return inputs.parse_labels(labels, classes, table.position, numbered=numbered)
-
-
-def _place(table: tables.Table, rows: Array) -> str:
-    return table.position(int(rows[0]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnrun.data.datasets.tables import reading
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import arrays
@@ -20,14 +21,9 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     Whole numbers from 0 are classes, other numbers are values to predict.
     """
     path = Path(spec.path)
-    try:
+    with reading(path):
         parts = [(_floats(rows.read("x")), rows.read("y")) for rows in spec.parts()]
         count = arrays.class_count(parts[0][1], spec.task)
-    except OSError as error:
-        location = error.filename or path
-        raise DataError(f"{location}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
     classes = tuple(map(str, range(count)))
     orders = [np.arange(len(y)) for _, y in parts]
     if len(parts) == 1:

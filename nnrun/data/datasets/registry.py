@@ -84,7 +84,8 @@ def digest(dataset: Dataset) -> str:
         return total.hexdigest()
     for split in (dataset.train, dataset.test):
         parts = (split.x.values, split.x.offsets) if isinstance(split.x, Sequences) else (split.x,)
-        for array in (*parts, split.y):
+        weights = () if split.weights is None else (split.weights,)
+        for array in (*parts, split.y, *weights):
             total.update(f"{array.dtype.str}{array.shape}".encode())
             total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()

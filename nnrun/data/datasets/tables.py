@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
     Raises:
         DataError: a file cannot be read, or a cell does not fit its column.
     """
-    table = _read(spec, Path(spec.path))
+    table = _read(spec, spec.path)
     columns = _columns(spec, table)
     classes = spec.class_names(_column(table, spec.target))
     rows = _split(spec, table, columns, classes)
@@ -46,7 +47,7 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         test_split = rows.select(x[test], test)
     else:
         train = np.arange(len(rows))
-        test_split = _split(spec, _read(spec, Path(spec.test)), columns, classes)
+        test_split = _split(spec, _read(spec, spec.test), columns, classes)
     return Dataset(
         spec.name,
         rows.select(x[train], train),
@@ -61,16 +62,25 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
 parquet = csv
 
 
-def _read(spec: Table, path: Path) -> tables.Table:
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns the errors of reading a table into a DataError with its path."""
     try:
-        return spec.read(path)
+        yield
     except ImportError as error:
         message = "Parquet files need the extra `parquet`: pip install 'nnrun[parquet]'"
         raise DataError(message) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        place = error.filename or path
+        raise DataError(f"{place}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _read(spec: Table, name: str) -> tables.Table:
+    path = Path(name)
+    with reading(path):
+        return spec.read(path)
 
 
 def _column(table: tables.Table, name: str) -> tables.Column:
@@ -104,7 +114,7 @@ def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Ar
             raise DataError(f"{table.path}: {message}")
         if len(content.missing) and not is_filled:
             raise DataError(
-                f"{_place(table, content.missing)}: {name} is missing, there and in "
+                f"{table.first_position(content.missing)}: {name} is missing, there and in "
                 f"{len(content.missing) - 1:,} other rows; fill it with prepare: [impute: median], "
                 "or leave the column out of features"
             )
@@ -112,9 +122,9 @@ def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Ar
         if len(unknown):
             word = quote(content.words()[unknown[0]])
             message = f"{name} is {word}, which the training file does not hold"
-            raise DataError(f"{_place(table, unknown)}: {message}")
+            raise DataError(f"{table.first_position(unknown)}: {message}")
         if len(infinite := np.flatnonzero(np.isinf(values).any(axis=1))):
-            raise DataError(f"{_place(table, infinite)}: {name} is no finite number")
+            raise DataError(f"{table.first_position(infinite)}: {name} is no finite number")
         parts.append(values)
     return np.concatenate(parts, axis=1)
 
@@ -132,7 +142,7 @@ def _check_memory(table: tables.Table, columns: Sequence[Column]) -> None:
 def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array:
     column, name = _column(table, spec.target), quote(spec.target)
     if len(column.missing):
-        raise DataError(f"{_place(table, column.missing)}: {name}, the target, is missing")
+        raise DataError(f"{table.first_position(column.missing)}: {name}, the target, is missing")
     if column.categories is None:
         if column.problem or classes or column.numbers is None:
             reason = column.problem or "holds numbers, and classes in the training file"
@@ -145,7 +155,7 @@ def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array
     values, unknown = coding.encode(Column(spec.target, classes, 0), column)
     if len(unknown):
         word = quote(column.words()[unknown[0]])
-        raise DataError(f"{_place(table, unknown)}: {word} is no class of the training file")
+        raise DataError(f"{table.first_position(unknown)}: {word} is no class of the training file")
     return values[:, 0].astype(np.int64)
 
 
@@ -170,7 +180,9 @@ def _weights(table: tables.Table, name: str) -> Array:
     if weights is None:
         raise DataError(f"{table.path}: {quote(name)}, the weight, must hold numbers")
     if len(wrong := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
-        raise DataError(f"{_place(table, wrong)}: {quote(name)}, the weight, must be at least 0")
+        raise DataError(
+            f"{table.first_position(wrong)}: {quote(name)}, the weight, must be at least 0"
+        )
     return weights.astype(np.float32)
 
 
@@ -180,10 +192,6 @@ def _parts(table: tables.Table, name: str) -> Array:
     words = [word or "" for word in (column.words() if column.categories else [])]
     parts = np.array([word.lower() for word in words])
     if len(wrong := np.flatnonzero(~np.isin(parts, PARTS))) or column.categories is None:
-        place = _place(table, wrong) if len(wrong) else str(table.path)
+        place = table.first_position(wrong) if len(wrong) else str(table.path)
         raise DataError(f"{place}: {quote(name)}, the split, must be {', '.join(PARTS)}")
     return parts
-
-
-def _place(table: tables.Table, rows: Array) -> str:
-    return table.position(int(rows[0]))

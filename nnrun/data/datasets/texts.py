@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from nnrun.data.datasets.tables import reading
 from nnrun.data.splits import draw
 from nnrun.errors import DataError
 from nnrun.spec import profile
@@ -136,24 +137,19 @@ def _class_numbers(path: Path, labels: Sequence[str], classes: Sequence[str]) ->
 
 def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
     """The texts, and the class name of each."""
-    try:
+    with reading(path):
         if path.is_dir():
             if path == Path(spec.path) and (problem := profile.class_folders_problem(path)):
                 raise ValueError(problem)
             return _read_folder(path)
         table = spec.read(path)
-    except OSError as error:
-        location = error.filename or path
-        raise DataError(f"{location}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
     cells = []
     for name in (spec.text, spec.target):
         if name not in table.columns:
             raise DataError(f"{path}: has no column {quote(name)}")
         column = table.columns[name]
         if len(column.missing):
-            place = table.position(int(column.missing[0]))
+            place = table.first_position(column.missing)
             raise DataError(f"{place}: {quote(name)} is missing")
         cells.append([word or "" for word in column.words()])
     return cells[0], cells[1]

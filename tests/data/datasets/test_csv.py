@@ -199,3 +199,14 @@ def test_categories_beyond_the_memory_are_refused(
         datasets.load(dataset)
 
     assert datasets.load(spec(file, categories="codes")).features == ("word",)
+
+
+def test_another_weight_is_another_data_set(file: Path) -> None:
+    """A run must not continue with it."""
+    one, other = (
+        datasets.load(spec(file, COMPLETE.replace("1.5,red", f"{weight},red"), weight="size"))
+        for weight in (1.5, 2.5)
+    )
+
+    assert np.array_equal(np.asarray(one.train.x), np.asarray(other.train.x))
+    assert datasets.digest(one) != datasets.digest(other)
