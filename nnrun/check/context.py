@@ -14,7 +14,7 @@ from nnrun.spec.dataset import Embedded
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import prepared_dtype
 from nnrun.spec.profile import Profile
-from nnrun.spec.text import quote
+from nnrun.spec.text import quote, type_hint
 from nnrun.spec.validation import Holdout, KFold
 
 # Layers that pass values on as they are.
@@ -209,7 +209,7 @@ def embedding_problems(spec: Experiment, numbers: Sequence[str]) -> Iterator[Inc
     for name in (name for name in numbers if name not in getattr(spec.dataset, "types", {})):
         message = (
             f"the Embedding looks up codes, and column {quote(name)} holds numbers: leave it out of "
-            f"features, or write types: {{{name}: category}}, or number to look it up as it is"
+            f"features, or write {type_hint(name, 'category')}, or number to look it up as it is"
         )
         yield IncompatibleSpec("NN123", ("model", index), message)
 

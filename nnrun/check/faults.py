@@ -16,6 +16,7 @@ from nnrun.check.context import (
     spec_context,
     split_problems,
 )
+from nnrun.check.shapes import Trace
 from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import catalogue, component, labels
@@ -161,7 +162,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     yield from layers
     if context.trace and not layers:
         yield from context.trace.problems
-        yield from _output_errors(context)
+        yield from _output_errors(context, context.trace)
     yield from training.file_problems(spec.training.callbacks, own)
     yield from training.package_problems(spec.training.callbacks)
     yield from training.optimizer_problems(spec.training)
@@ -187,8 +188,8 @@ def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
     yield from embedding_problems(context.spec, profile.numbers)
 
 
-def _output_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
-    shape = context.trace.shape if context.trace else None
+def _output_errors(context: SpecContext, trace: Trace) -> Iterator[IncompatibleSpec]:
+    shape = trace.shape
     units = labels.output_units(context.spec.model)
     if shape is not None:
         yield from labels.output_problems(context.profile, context.spec, shape)

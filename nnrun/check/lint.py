@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise, starmap
+from itertools import pairwise
 from pathlib import Path
 
 from nnrun.check import user_data
@@ -320,7 +320,7 @@ def _choosing_by_training_metric(context: SpecContext) -> Warnings:
     for path, callback in _callbacks(context):
         monitor = catalogue.monitored_metric(callback) or "val_loss"
         chooses = callback.name in CHOOSING_CALLBACKS and validated(context.spec)
-        if chooses and not monitor.startswith("val_") and monitor != "learning_rate":
+        if chooses and not monitor.startswith("val_"):
             direction = "rises" if better_mode(monitor, context.spec.training) == "max" else "falls"
             message = f"watches {monitor}, which also {direction} while overfitting"
             yield path, f"{callback.name} {message}; use val_{monitor}"
@@ -328,14 +328,18 @@ def _choosing_by_training_metric(context: SpecContext) -> Warnings:
 
 @rule("NN224")
 def _impossible_gates(context: SpecContext) -> Warnings:
+    bounds = labels.all_bounds(context.spec.training)
     for name, gate in context.spec.expect.items():
         sign, number = gate.conditions[0]
         if len(gate.conditions) == 1 and sign == "==" and name not in COUNTS:
             message = f"{name} is hardly ever {number:g} exactly; write '>= {number:g}' or a range"
             yield ("expect", name), message
-        elif _is_share(name, context.spec) and any(starmap(_excludes_shares, gate.conditions)):
-            message = f"{name} lies between 0 and 1, so '{gate.text}' is never met"
-            yield ("expect", name), message
+            continue
+        measured = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
+        low, high = bounds.get(measured, (-math.inf, math.inf))
+        if any(_is_never_met(sign, limit, low, high) for sign, limit in gate.conditions):
+            ends = f"between {low:g} and {high:g}" if high < math.inf else f"at least {low:g}"
+            yield ("expect", name), f"{name} is {ends}, so '{gate.text}' is never met"
 
 
 @rule("NN225")
@@ -418,15 +422,17 @@ def _other_pixels_than_augmented(context: SpecContext) -> Warnings:
         accepted = catalogue.arguments("layers", layer.name)
         if "value_range" not in accepted:
             continue
-        limits = layer.arguments.get("value_range", accepted["value_range"].default)
+        match layer.arguments.get("value_range", accepted["value_range"].default):
+            case [int() | float(), int() | float() as most]:
+                pass
+            case _:
+                continue
         largest = STANDARDIZED if standardized else _largest_pixel(context, until=index)
-        if not isinstance(limits, list | tuple) or (
-            limits[-1] <= PIXEL_FACTOR * largest and largest <= PIXEL_FACTOR * limits[-1]
-        ):
+        if most <= PIXEL_FACTOR * largest and largest <= PIXEL_FACTOR * most:
             continue
         shifted = [x for x in context.spec.model[:index] if x.arguments.get("offset")]
         lowest = -largest if standardized or shifted else 0
-        message = f"takes pixels up to {limits[-1]:g}, but gets numbers up to {largest:.3g}; write"
+        message = f"takes pixels up to {most:g}, but gets numbers up to {largest:.3g}; write"
         fix = f"value_range: [{lowest:.3g}, {largest:.3g}]"
         yield ("model", index), f"{layer.name} {message} {fix}"
 
@@ -476,7 +482,8 @@ def _largest_pixel(context: SpecContext, until: int | None = None) -> float:
     for layer in context.spec.model[:until]:
         if layer.name == "Rescaling":
             scale, offset = (layer.arguments.get(name, 0) for name in ("scale", "offset"))
-            largest = abs(largest * scale + offset) if isinstance(scale, int | float) else 1.0
+            ends = (offset, largest * scale + offset) if isinstance(scale, int | float) else (1.0,)
+            largest = max(map(abs, ends))
         elif layer.name not in SCALE_KEEPING:
             break
     return largest
@@ -496,15 +503,7 @@ def _prepare_path(context: SpecContext) -> KeyPath:
     return ("dataset", "prepare") if context.spec.dataset.prepare else ("dataset",)
 
 
-def _is_share(name: str, spec: Experiment) -> bool:
-    """Whether a gate is about a metric between 0 and 1."""
-    base = re.sub(r"\A(best_|last_|test_)?(val_)?", "", name)
-    reported = any(base in labels.logged_names(metric) for metric in spec.training.metrics)
-    shares = "accuracy|^acc$|precision|recall|^auc$"
-    return reported and bool(re.search(shares, base, re.IGNORECASE))
-
-
-def _excludes_shares(sign: str, limit: float) -> bool:
-    """Whether no number from 0 to 1 meets a condition."""
-    never = {">=": limit > 1, ">": limit >= 1, "<=": limit < 0, "<": limit <= 0}
+def _is_never_met(sign: str, limit: float, low: float, high: float) -> bool:
+    """Whether no number from `low` to `high` meets a condition."""
+    never = {">=": limit > high, ">": limit >= high, "<=": limit < low, "<": limit <= low}
     return never.get(sign, False)

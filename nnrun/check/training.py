@@ -36,7 +36,9 @@ _PACKAGES = {
 def package_problems(callbacks: Sequence[Component]) -> Iterator[IncompatibleSpec]:
     """Callbacks whose package is not installed."""
     for index, callback in enumerate(callbacks):
-        module, requirement = _PACKAGES.get(callback.name, ("nnrun", ""))
+        if callback.name not in _PACKAGES:
+            continue
+        module, requirement = _PACKAGES[callback.name]
         if find_spec(module) is None:
             reason = f"needs a package that is not installed: pip install {requirement}"
             yield IncompatibleSpec("NN114", (*CALLBACKS, index), f"{callback.name}: {reason}")

@@ -73,7 +73,9 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         if key == PATHS[0]:
-            arrays.class_count(dataset.parts()[0].read("y"), dataset.task)
+            arrays.class_count(arrays.rows(path)[0].read("y"), dataset.task)
+        elif profile.path_exists(Path(dataset.path)):
+            dataset.parts()
     elif isinstance(dataset, Table):
         try:
             yield from _table_problems(dataset, key, path)
@@ -135,7 +137,8 @@ def _missing_columns(names: Mapping[KeyPath, str], table: tables.Table) -> Messa
         if name not in table.columns:
             guess = nearest(name, columns)
             listed = join_words([quote(column) for column in columns[:MAX_NAMES]], "and")
-            hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}"
+            more = f" and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
+            hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}{more}"
             yield path, f"there is no column {quote(name)}; {hint}"
 
 

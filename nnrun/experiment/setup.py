@@ -23,11 +23,11 @@ from nnrun.models import components
 from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS, Wired, reset_keras, summary, wire
 from nnrun.models.structure import Structure
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.labels import check_output
+from nnrun.spec.labels import check_output, outputs_logits
 from nnrun.spec.text import format_size
 from nnrun.training import callbacks, devices, loop
 from nnrun.training.checkpoints import Checkpoint
-from nnrun.training.compile import Stages, outputs_logits
+from nnrun.training.compile import Stages
 from nnrun.training.evaluate import Evaluator, probabilities
 from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import Rows, enable_sparse, resident, sparse_layers

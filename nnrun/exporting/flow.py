@@ -28,7 +28,7 @@ from nnrun.errors import DataError, RunError
 from nnrun.exporting.formats import INPUT, Format, check_free, description_path, name
 from nnrun.models import components
 from nnrun.runs import layout
-from nnrun.spec.labels import are_probabilities
+from nnrun.spec.labels import are_probabilities, outputs_logits
 from nnrun.spec.text import escape_json
 from nnrun.types import Array, Inputs, Sequences
 
@@ -133,7 +133,7 @@ def _description(
     """The JSON description of an export: input, output and preparation of rows."""
     prepared = subject.run.read_json(layout.PREPARATION)
     x, training = exported.compared.x, subject.spec.training
-    from_logits = training.loss.arguments.get("from_logits") is True
+    from_logits = outputs_logits(training)
     are_scores = from_logits or not are_probabilities(training)
     content: dict[str, object] = {
         "schema_version": layout.SCHEMA_VERSION,

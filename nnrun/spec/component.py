@@ -190,7 +190,8 @@ def count_layers(value: object) -> int:
     stacks = given if isinstance(given, dict) else {}
     times = stacks.get("times", 1)
     count = sum(count_layers(stacks[key]) for key in _STACK_KEYS & stacks.keys())
-    return max(1, count * (times if isinstance(times, int) else 1))
+    # Building an empty stack many times takes as long as building one layer.
+    return max(1, max(1, count) * (times if isinstance(times, int) else 1))
 
 
 APPLICATION = "Application"

@@ -18,6 +18,7 @@ from nnrun.spec.component import LARGEST, Count, Spec
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
 from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in_order
+from nnrun.spec.text import number_name
 from nnrun.spec.tree import Node, mapping
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 def _as_class_name(value: object) -> object:
     """YAML reads the names of some classes as numbers, or as true and false."""
-    return str(value) if isinstance(value, int | float) else value
+    if isinstance(value, bool):
+        return str(value)
+    return number_name(str(value)) if isinstance(value, int | float) else value
 
 
 class DatasetBase(Spec):
@@ -48,7 +51,7 @@ class DatasetBase(Spec):
     @property
     def positive_class(self) -> str | None:
         """The class that is to be number 1, if the spec names one."""
-        return getattr(self, "positive", None)
+        return None
 
     def profile(self) -> Profile:
         """Facts about the rows, available before they are read."""
@@ -60,6 +63,11 @@ class PerhapsTwoClasses(DatasetBase):
 
     positive: Annotated[str, BeforeValidator(_as_class_name)] | None = None
     """Class that counts as positive in precision, recall and F1; by default the second of two."""
+
+    @property
+    def positive_class(self) -> str | None:
+        """As the spec names it."""
+        return self.positive
 
 
 PATHS = ("path", "test")
@@ -137,7 +145,9 @@ class TableFile(UserData):
         key = (self.model_dump_json(), path, status.st_mtime_ns, status.st_size)
         if key not in _SAMPLES:
             table = self.read(path, sample=True)
-            _SAMPLES.clear()
+            # The file to train on and the one to test on.
+            while len(_SAMPLES) > 1:
+                del _SAMPLES[next(iter(_SAMPLES))]
             _SAMPLES[key] = table
         return _SAMPLES[key]
 
@@ -196,8 +206,8 @@ class Table(TableFile):
         try:
             table = self.sample(Path(self.path))
             target = table.columns[self.target]
-            names = self.feature_names(table)
-            columns = [table.columns[name] for name in names]
+            features = self.feature_names(table)
+            columns = [table.columns[name] for name in features]
         except (ImportError, OSError, ValueError, KeyError):
             return unknown
         if table.is_sample:
@@ -211,18 +221,18 @@ class Table(TableFile):
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
-        has_codes = not one_hot and any(column.categories for column in columns)
-        numbers = [name for name in names if not table.columns[name].categories]
+        numbers = [name for name in features if not table.columns[name].categories]
+        names = self.class_names(target)
         codes = 0 if one_hot else sum(len(column.categories or ()) for column in columns)
         return replace(
             unknown,
             train=train,
             test=test,
             shape=(width,),
-            classes=range(len(self.class_names(target))),
-            names=self.class_names(target),
-            numbers=tuple(numbers) if has_codes else (),
-            scale=0.0 if self.class_names(target) else _root_mean_square(target.numbers),
+            classes=range(len(names)),
+            names=names,
+            numbers=tuple(numbers) if codes else (),
+            scale=0.0 if names else _root_mean_square(target.numbers),
             highest=codes - 1 if codes else unknown.highest,
             shares=_are_shares(target.numbers),
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),

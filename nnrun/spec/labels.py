@@ -180,10 +180,14 @@ def _objection(metric: Component, training: Training, labels: Labels, units: int
     return next((text for text, applies in objections.items() if applies), "")
 
 
+def outputs_logits(training: Training) -> bool:
+    """Whether the loss itself turns the model's output into probabilities."""
+    return training.loss.arguments.get("from_logits") is True
+
+
 def is_signed(training: Training, units: int) -> bool:
     """Whether the output of one unit is positive for class 1 and negative for class 0."""
-    logits = training.loss.arguments.get("from_logits") is True
-    return units == 1 and (logits or threshold(training.loss.name) == 0)
+    return units == 1 and (outputs_logits(training) or threshold(training.loss.name) == 0)
 
 
 def adapted(metric: Component, training: Training, units: int) -> Component:

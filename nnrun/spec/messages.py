@@ -229,7 +229,9 @@ def _unknown_tag(path: KeyPath, word: str) -> Problem:
 def _unknown_warning(path: KeyPath, code: str) -> Problem:
     if code in codes.all_rules():
         return Problem("NN111", path, f"{code} is an error, not a warning, and cannot be ignored")
-    near = (w for w in codes.warnings() if suggest.edit_distance(code, w, most=1) is not None)
+    near = (
+        w for w in codes.warnings() if suggest.edit_distance(code.upper(), w, most=1) is not None
+    )
     return Problem("NN111", path, f"there is no warning {quote(code)}", next(near, None))
 
 

@@ -149,12 +149,17 @@ def number_name(text: str) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
+# YAML reads some of these as other values, in one version or another.
+_YAML_WORDS = frozenset("null true false yes no on off y n".split())
+
+
 def type_hint(name: str, kind: str) -> str:
     """What to write in a spec to give a column a type.
 
     Example:
-        >>> type_hint("zip", "category"), type_hint("Unnamed: 0", "drop")
-        ('types: {zip: category}', "types: {'Unnamed: 0': drop}")
+        >>> type_hint("zip", "category"), type_hint("Unnamed: 0", "drop"), type_hint("no", "drop")
+        ('types: {zip: category}', "types: {'Unnamed: 0': drop}", "types: {'no': drop}")
     """
-    key = name if re.fullmatch(r"[A-Za-z_][\w-]*", name) else quote(name)
+    is_plain = re.fullmatch(r"[A-Za-z_][\w-]*", name) and name.lower() not in _YAML_WORDS
+    key = name if is_plain else "'" + name.replace("'", "''") + "'"
     return f"types: {{{key}: {kind}}}"

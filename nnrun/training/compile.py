@@ -34,11 +34,6 @@ def compile_model(model: keras.Model, training: Training) -> None:
     model.optimizer.build(model.trainable_variables)
 
 
-def outputs_logits(training: Training) -> bool:
-    """Whether the loss itself turns the model's output into probabilities."""
-    return training.loss.arguments.get("from_logits") is True
-
-
 def _instantiate(kind: str, component: Component, *path: str | int) -> object:
     try:
         return components.instantiate(kind, component)

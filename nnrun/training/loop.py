@@ -254,7 +254,9 @@ class Trainer:
         held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
         held_out = held_out.batch(rows_at_once(preparation.shape)).map(expand)
         while True:
-            self.enter(begin)
+            # A training that a callback ended stays in its stage.
+            if begin < schedule.epochs:
+                self.enter(begin)
             end = self.stages.end(begin) if self.stages else schedule.epochs
             listeners.last = end >= schedule.epochs
             epochs = range(begin, end)

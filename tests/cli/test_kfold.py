@@ -65,6 +65,7 @@ def test_a_cross_validation_writes_a_run_folder_per_fold(boston: tuple[Any, Run]
     own = set(layout.MEANING) - of_classes - {layout.MODEL, layout.PREPARATION}
 
     assert names(run.path) == {*own, layout.FOLDS, "fold-1", "fold-2", "fold-3", "fold-4", "final"}
+    assert len(folds(run)) == 4
     assert all(names(fold.path) == set(layout.MEANING) - of_classes for fold in folds(run))
     assert names(run.path / layout.PLOTS) == {
         "predicted.png",
@@ -88,6 +89,7 @@ def test_a_classifier_is_evaluated_on_out_of_fold_predictions(
     with (run.path / layout.CONFUSION).open() as file:
         counts = [[int(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]]
     assert counts == sk.confusion_matrix(predictions["target"], classes).tolist()
+    assert len(folds(run)) == 3
     for number, fold in enumerate(folds(run), start=1):
         own = fold.read_arrays(layout.PREDICTIONS)
         assert set(predictions["row"][predictions["fold"] == number]) == set(own["row"])

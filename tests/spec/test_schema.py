@@ -321,6 +321,7 @@ def test_every_whole_number_has_a_maximum() -> None:
             "has 99,001 layers with all repeats, and nnrun builds at most 1,000",
         ),
         ("model", str(["ReLU"] * 1500), "has 1,500 layers"),
+        ("model.1", "{Repeat: {times: 30000000, layers: []}}", "has 30,000,001 layers"),
     ],
 )
 def test_too_large_numbers_are_refused_before_anything_is_built(

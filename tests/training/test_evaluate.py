@@ -19,9 +19,10 @@ from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import build
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import Digits
+from nnrun.spec.labels import outputs_logits
 from nnrun.spec.training import Training
 from nnrun.training import devices, evaluate
-from nnrun.training.compile import compile_model, outputs_logits
+from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import Rows, resident
 

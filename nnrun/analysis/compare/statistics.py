@@ -154,17 +154,15 @@ def of_seeds(first: Sequence[float], second: Sequence[float]) -> Estimate | None
         error = float(np.std(several, ddof=1)) * math.sqrt(1 + 1 / len(several))
         return _by_t(effect, error, len(several) - 1, "t-test of one seed against several")
     variances = [float(np.var(values, ddof=1)) / len(values) for values in (first, second)]
-    if _is_zero(math.sqrt(sum(variances)), effect):
-        return _by_t(effect, 0.0, 1, "Welch's t-test over seeds")
-    from scipy import stats  # noqa: PLC0415 - takes half a second to load, and few need it
-
-    result = stats.ttest_ind(first, second, equal_var=False)
-    low, high = result.confidence_interval(CONFIDENCE)
-    p = float(result.pvalue)
-    return Estimate(effect, float(low), float(high), p, "Welch's t-test over seeds")
+    parts = [
+        variance**2 / (len(values) - 1)
+        for variance, values in zip(variances, (first, second), strict=True)
+    ]
+    freedom = sum(variances) ** 2 / sum(parts) if sum(parts) else 1
+    return _by_t(effect, math.sqrt(sum(variances)), freedom, "Welch's t-test over seeds")
 
 
-def _by_t(effect: float, error: float, freedom: int, test: str) -> Estimate | None:
+def _by_t(effect: float, error: float, freedom: float, test: str) -> Estimate | None:
     if _is_zero(error, effect):
         return None if effect else Estimate(0.0, 0.0, 0.0, 1.0, test)
     half = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error

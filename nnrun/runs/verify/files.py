@@ -59,8 +59,9 @@ def check(run: Run) -> Checked:
     damaged: list[Damage] = []
     for folder in (run.path, *parts(run)):
         part = "" if folder == run.path else folder.name
+        listed = Run(folder)
         try:
-            names = [layout.RUN, *Run(folder).record().files]
+            names = [layout.RUN, *listed.record().files]
         except NotARun:
             damaged.append(Damage(part, layout.RUN, GONE))
             continue
@@ -70,7 +71,7 @@ def check(run: Run) -> Checked:
             continue
         paths += [folder / name for name in names if (folder / name).is_file()]
         checked = dict.fromkeys([*names, layout.JOURNAL])
-        reasons = ((name, _damage(Run(folder), name)) for name in checked)
+        reasons = ((name, _damage(listed, name)) for name in checked)
         damaged += [Damage(part, name, reason) for name, reason in reasons if reason]
     return Checked(run.path, len(paths), sum(path.stat().st_size for path in paths), tuple(damaged))
 
@@ -90,8 +91,7 @@ def _damage(run: Run, name: str) -> str:
         elif name != layout.RUN:
             run.whole(name)
     except RunError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        return reason if is_growing or "read" in reason else EDITED
+        return str(error).removeprefix(f"{path}: ")
     return ""
 
 
