@@ -141,7 +141,7 @@ class Split:
 
     Args:
         x: inputs as loaded, compact: bytes stay bytes.
-        y: class numbers, ints of shape `(rows,)`; or values, floats of shape `(rows,)`.
+        y: class numbers, ints of shape `(rows,)`; or values, floats of shape `(rows, ...)`.
         rows: the number of each row in the file that it comes from; None for rows in order.
         groups: the group of each row, ints; rows of one group stay together in every split.
         weights: how much each row counts in the training loss, floats.
@@ -211,6 +211,38 @@ class Column:
     first: int | None = None
 
 
+TargetKind = Literal["class", "labels", "value", "inputs"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a label means.
+
+    Args:
+        name: such as `digit` or `price in 1000 $`.
+        kind: `class` for one of several classes, `labels` for any number of them, `value` for
+            numbers, `inputs` for the prepared inputs themselves.
+        names: of the classes or labels, or of several values; a range of numbers where the names
+            are not known before the rows are read.
+        shape: of the label of one row; empty for one number.
+    """
+
+    name: str = "class"
+    kind: TargetKind = "value"
+    names: tuple[str, ...] | range = ()
+    shape: tuple[int, ...] = ()
+
+    @classmethod
+    def one_of(cls, name: str, classes: tuple[str, ...] | range) -> Target:
+        """One of some classes per row; a value if there are none."""
+        return cls(name, "class" if classes else "value", classes)
+
+    @property
+    def classes(self) -> tuple[str, ...] | range:
+        """The names of the classes if each row has one class; else empty."""
+        return self.names if self.kind == "class" and not self.shape else ()
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A loaded data set.
@@ -218,8 +250,7 @@ class Dataset:
     Args:
         name: its name in the spec.
         train, test: its rows, in the order of its source.
-        classes: one name per class; empty for a regression.
-        target: the meaning of a label, such as `digit` or `price in 1000 $`.
+        target: the meaning of a label.
         features: one name per column of a table, else empty.
         columns: of a user's table, the source of its features.
         vocabulary: for texts, a function that reads the word of each index.
@@ -231,14 +262,18 @@ class Dataset:
     name: str
     train: Split
     test: Split
-    classes: tuple[str, ...] = ()
-    target: str = "class"
+    target: Target = Target()
     features: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     vocabulary: Callable[[], Mapping[int, str]] | None = None
     words: Callable[[], Vocabulary] | None = None
     highest: float | None = None
     source: str | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes if each row has one class; else empty."""
+        return tuple(map(str, self.target.classes))
 
 
 @dataclass(frozen=True)

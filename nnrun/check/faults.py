@@ -199,9 +199,9 @@ def _output_errors(context: SpecContext, trace: Trace) -> Iterator[IncompatibleS
 
 def _class_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
     dataset, profile = context.spec.dataset, context.profile
-    weight, classes = context.spec.training.class_weight, profile.names or profile.classes
+    weight, classes = context.spec.training.class_weight, profile.classes
     # The names of classes in some user data are unknown before the rows are read.
-    unnamed = isinstance(dataset, UserData) and bool(classes) and not profile.names
+    unnamed = isinstance(dataset, UserData) and bool(classes) and isinstance(classes, range)
     if profile.open or unnamed:
         return
     yield from training.class_weight_problems(weight, classes)

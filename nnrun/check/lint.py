@@ -173,7 +173,7 @@ def _batch_normalization_of_single_rows(context: SpecContext) -> Warnings:
 
 @rule("NN216")
 def _bounded_output_for_regression(context: SpecContext) -> Warnings:
-    output, target = _output_activation(context.spec.model), context.profile.target
+    output, target = _output_activation(context.spec.model), context.profile.target.name
     bounded = output and output[1] in BOUNDED_ACTIVATIONS
     if output and bounded and not (context.profile.classes or context.profile.shares):
         message = f"{output[1]} is at most 1, but the model predicts the {target}; leave it out"

@@ -65,7 +65,7 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
     raw = files.read([file], subject, invert=False) if file else files.all_test_rows(subject)
     if raw.y is None:
         raise CommandError(
-            f"{file}: the rows have no labels; a table needs a column `{subject.target}`, an "
+            f"{file}: the rows have no labels; a table needs a column `{subject.target.name}`, an "
             "npz file an array `y`, and images one folder per class"
         )
     return raw

@@ -166,7 +166,7 @@ def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
         }
         rows.append([escape_line(cells[heading]) for heading in headings])
         styles.append("red" if is_wrong else "")
-    title = escape_line(f"{subject.name}: {subject.target}")
+    title = escape_line(f"{subject.name}: {subject.target.name}")
     right = ["probability", *([] if subject.classes else ["label", "prediction"])]
     return console.make_table(headings, rows, title=title, right=right, row_styles=styles)
 
@@ -185,7 +185,7 @@ def _as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> di
         "schema_version": 1,
         "path": str(subject.run.path),
         "dataset": subject.name,
-        "target": subject.target,
+        "target": subject.target.name,
         "classes": list(subject.classes),
         "notices": [*subject.notices, *raw.notices, *_missing(answers)],
         "rows": [answer.as_json() for answer in answers],

@@ -23,7 +23,7 @@ class InputSchema:
         kind: `texts`, `images` or `table`.
         shape: of one row; empty for texts.
         features: one name per column of a table, where it has names.
-        target: the meaning of a label.
+        target: the name of the target.
         highest: for images, the largest pixel.
         columns: for user tables, the columns before encoding.
         edge: for images, the median border pixel as a share of `highest`; 0 is black.
@@ -42,15 +42,17 @@ def of(dataset: Dataset) -> InputSchema:
     """The format of the training rows."""
     x = dataset.train.x
     if isinstance(x, Sequences):
-        return InputSchema("texts", (), (), dataset.target)
+        return InputSchema("texts", (), (), dataset.target.name)
     if x.ndim < 3:
         return InputSchema(
-            "table", x.shape[1:], dataset.features, dataset.target, columns=dataset.columns
+            "table", x.shape[1:], dataset.features, dataset.target.name, columns=dataset.columns
         )
     highest = dataset.highest or float(x[:].max()) or 1.0
     rows = max(1, min(_MAX_ROWS, _MAX_BYTES // math.prod(x.shape[1:])))
     sample = x[:: max(1, len(x) // rows)]
-    return InputSchema("images", x.shape[1:], (), dataset.target, highest, edge(sample) / highest)
+    return InputSchema(
+        "images", x.shape[1:], (), dataset.target.name, highest, edge(sample) / highest
+    )
 
 
 def edge(images: Array) -> float:

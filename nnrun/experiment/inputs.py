@@ -146,7 +146,7 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     if not fold.number:
         warnings = [*spec_warnings(spec, dataset), *warnings]
         counts = {column.name: len(column.categories or ()) for column in dataset.columns}
-        described = columns.described(counts, dataset.target, len(dataset.classes))
+        described = columns.described(counts, dataset.target.name, len(dataset.classes))
         table = [described] if dataset.columns else []
     return PreparedData(
         spec=spec,

@@ -74,7 +74,9 @@ def write(run: Run, predicted: Predictions, training: Training) -> None:
         layout.PREDICTIONS, row=numbers, target=target, output=output, **predicted.more
     )
     if not names:
-        figure = plots.predicted_against_true(target, output[:, 0], name=predicted.dataset.target)
+        figure = plots.predicted_against_true(
+            target, output[:, 0], name=predicted.dataset.target.name
+        )
         run.write_figure("predicted", figure)
         return
     classes = predicted_classes(output, threshold=threshold(training.loss.name))

@@ -221,6 +221,7 @@ def _describe_preparation(prepared: PreparedData) -> dict[str, object]:
         "shape": list(prepared.preparation.shape),
         "dtype": prepared.preparation.dtype,
         "classes": prepared.dataset.classes,
+        "target": asdict(prepared.dataset.target),
         "rows": asdict(input_schema.of(prepared.dataset)),
         "steps": [
             {

@@ -209,12 +209,14 @@ def draw_rows(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset
     def split(rows: int) -> Split:
         x = _draw_inputs(spec, profile, rows, rng)
         if profile.classes:
-            y = np.asarray(rng.permutation(np.resize(profile.classes, rows)), dtype=np.int64)
+            numbers = np.resize(np.arange(len(profile.classes)), rows)
+            y = np.asarray(rng.permutation(numbers), dtype=np.int64)
             return Split(x, y)
         return Split(x, rng.uniform(1, 50, rows))
 
-    classes = tuple(str(number) for number in profile.classes)
-    return Dataset(spec.name, split(train), split(test), classes=classes, target=profile.target)
+    numbers = tuple(map(str, range(len(profile.classes))))
+    target = replace(profile.target, names=numbers)
+    return Dataset(spec.name, split(train), split(test), target)
 
 
 def _draw_inputs(

@@ -147,7 +147,7 @@ def _description(
             "holds": (
                 "values" if not subject.classes else "scores" if are_scores else "probabilities"
             ),
-            "target": subject.target,
+            "target": subject.target.name,
             "classes": list(subject.classes),
         },
         "rows": prepared["rows"],

@@ -20,6 +20,7 @@ from nnrun.spec.prepare import Index, Prepare
 from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in_order
 from nnrun.spec.text import number_name
 from nnrun.spec.tree import Node, mapping
+from nnrun.types import Target
 
 if TYPE_CHECKING:
     from nnrun.spec import arrays, tables
@@ -115,8 +116,8 @@ class Images(UserData):
         names: tuple[str, ...] = ()
         with suppress(OSError):
             names = class_folders(Path(self.path))
-        classes = self.classes or len(names)
-        return Profile("images", "images", None, None, shape, range(classes), names=names)
+        target = Target("class", "class", names or range(self.classes or 0))
+        return Profile("images", "images", None, None, shape, target)
 
 
 _SAMPLES: dict[tuple[str, Path, int, int], tables.Table] = {}
@@ -202,7 +203,7 @@ class Table(TableFile):
 
     def profile(self) -> Profile:
         """From the file; open if only a sample of it is read, or it cannot be read."""
-        unknown = Profile(self.name, "table", None, None, None, target=self.target, open=True)
+        unknown = Profile(self.name, "table", None, None, None, Target(self.target), open=True)
         try:
             table = self.sample(Path(self.path))
             target = table.columns[self.target]
@@ -229,8 +230,7 @@ class Table(TableFile):
             train=train,
             test=test,
             shape=(width,),
-            classes=range(len(names)),
-            names=names,
+            target=Target.one_of(self.target, names),
             numbers=tuple(numbers) if codes else (),
             scale=0.0 if names else _root_mean_square(target.numbers),
             highest=codes - 1 if codes else unknown.highest,
@@ -314,11 +314,11 @@ class Npz(UserData):
             return unknown
         rows = [part.x.shape[0] for part in parts]
         train, test = rows if len(rows) > 1 else split_at_random(rows[0], self.test_split)
-        shape, names = parts[0].x.shape[1:], tuple(map(str, range(classes)))
-        profile = Profile("npz", "table", train, test, shape, range(classes), names=names)
-        return replace(
-            profile, scale=0.0 if classes else _root_mean_square(y), shares=_are_shares(y)
-        )
+        profile = Profile("npz", "table", train, test, parts[0].x.shape[1:])
+        if classes:
+            names = tuple(map(str, range(classes)))
+            return replace(profile, target=Target.one_of("class", names))
+        return replace(profile, scale=_root_mean_square(y), shares=_are_shares(y))
 
 
 class Text(CsvFormat, TableFile):
@@ -349,9 +349,8 @@ class Text(CsvFormat, TableFile):
             else:
                 table = self.sample(path)
                 names = () if table.is_sample else table.columns[self.target].categories or ()
-        target = "class" if path.is_dir() else self.target
-        profile = Profile("text", "texts", None, None, None, range(len(names)), target)
-        return replace(profile, names=names, open=not names)
+        target = Target("class" if path.is_dir() else self.target, "class", names)
+        return Profile("text", "texts", None, None, None, target, open=not names)
 
 
 def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
@@ -416,7 +415,7 @@ class Words(DatasetBase):
 class Imdb(Words, PerhapsTwoClasses):
     """50,000 film reviews, positive or negative."""
 
-    facts = Profile("imdb", "texts", 25_000, 25_000, None, range(2), "sentiment")
+    facts = Profile("imdb", "texts", 25_000, 25_000, None, Target.one_of("sentiment", range(2)))
     name: Literal["imdb"]
     _rarest = 88_584
 
@@ -424,7 +423,7 @@ class Imdb(Words, PerhapsTwoClasses):
 class Reuters(Words):
     """11,228 newswires in 46 topics."""
 
-    facts = Profile("reuters", "texts", None, None, None, range(46), "topic")
+    facts = Profile("reuters", "texts", None, None, None, Target.one_of("topic", range(46)))
     name: Literal["reuters"]
     test_split: Fraction = 0.2
     """Fraction of the rows kept for testing."""
@@ -456,8 +455,8 @@ class BostonHousing(DatasetBase):
     def profile(self) -> Profile:
         """The published numbers."""
         train, test = split_in_order(506, self.test_split)
-        target = "median price in 1000 $"
-        return Profile(self.name, "table", train, test, (13,), target=target, uneven=True)
+        target = Target("median price in 1000 $")
+        return Profile(self.name, "table", train, test, (13,), target, uneven=True)
 
 
 class CaliforniaHousing(DatasetBase):
@@ -476,8 +475,8 @@ class CaliforniaHousing(DatasetBase):
         """The published numbers."""
         rows = 20_640 if self.version == "large" else 600
         train, test = split_in_order(rows, self.test_split)
-        target = "median price in $"
-        facts = Profile(self.name, "table", train, test, (8,), target=target, uneven=True)
+        target = Target("median price in $")
+        facts = Profile(self.name, "table", train, test, (8,), target, uneven=True)
         return replace(facts, scale=200_000.0)
 
 
@@ -485,7 +484,7 @@ class Mnist(DatasetBase):
     """70,000 handwritten digits, 28 x 28 grey."""
 
     loader = "mnist"
-    facts = Profile("mnist", "images", 60_000, 10_000, (28, 28), range(10), "digit")
+    facts = Profile("mnist", "images", 60_000, 10_000, (28, 28), Target.one_of("digit", range(10)))
     name: Literal["mnist"]
 
 
@@ -494,7 +493,12 @@ class FashionMnist(DatasetBase):
 
     loader = "mnist"
     facts = Profile(
-        "fashion_mnist", "images", 60_000, 10_000, (28, 28), range(10), "kind of clothing"
+        "fashion_mnist",
+        "images",
+        60_000,
+        10_000,
+        (28, 28),
+        Target.one_of("kind of clothing", range(10)),
     )
     name: Literal["fashion_mnist"]
 
@@ -503,7 +507,9 @@ class Cifar10(DatasetBase):
     """60,000 photographs in 10 kinds, 32 x 32 in colour."""
 
     loader = "cifar"
-    facts = Profile("cifar10", "images", 50_000, 10_000, (32, 32, 3), range(10), "kind")
+    facts = Profile(
+        "cifar10", "images", 50_000, 10_000, (32, 32, 3), Target.one_of("kind", range(10))
+    )
     name: Literal["cifar10"]
 
 
@@ -517,8 +523,9 @@ class Cifar100(DatasetBase):
 
     def profile(self) -> Profile:
         """The published numbers."""
-        classes, target = (100, "kind") if self.label_mode == "fine" else (20, "group")
-        return Profile(self.name, "images", 50_000, 10_000, (32, 32, 3), range(classes), target)
+        classes, name = (100, "kind") if self.label_mode == "fine" else (20, "group")
+        target = Target.one_of(name, range(classes))
+        return Profile(self.name, "images", 50_000, 10_000, (32, 32, 3), target)
 
 
 class Embedded(DatasetBase):
@@ -539,28 +546,40 @@ class Embedded(DatasetBase):
 class Digits(Embedded):
     """1,797 handwritten digits, 8 x 8 grey from 0 to 16. No download."""
 
-    facts = Profile("digits", "images", 1_797, None, (8, 8), range(10), "digit", highest=16)
+    facts = Profile(
+        "digits", "images", 1_797, None, (8, 8), Target.one_of("digit", range(10)), highest=16
+    )
     name: Literal["digits"]
 
 
 class Iris(Embedded):
     """150 flowers of 3 species with 4 measures. No download."""
 
-    facts = Profile("iris", "table", 150, None, (4,), range(3), "species")
+    facts = Profile("iris", "table", 150, None, (4,), Target.one_of("species", range(3)))
     name: Literal["iris"]
 
 
 class Wine(Embedded):
     """178 wines of 3 growers with 13 measures. No download."""
 
-    facts = Profile("wine", "table", 178, None, (13,), range(3), "grower", uneven=True)
+    facts = Profile(
+        "wine", "table", 178, None, (13,), Target.one_of("grower", range(3)), uneven=True
+    )
     name: Literal["wine"]
 
 
 class BreastCancer(Embedded, PerhapsTwoClasses):
     """569 tumours, malignant or benign, with 30 measures. No download."""
 
-    facts = Profile("breast_cancer", "table", 569, None, (30,), range(2), "diagnosis", uneven=True)
+    facts = Profile(
+        "breast_cancer",
+        "table",
+        569,
+        None,
+        (30,),
+        Target.one_of("diagnosis", range(2)),
+        uneven=True,
+    )
     name: Literal["breast_cancer"]
 
 
@@ -569,7 +588,7 @@ class Diabetes(Embedded):
 
     facts = Profile(
         *("diabetes", "table", 442, None, (10,)),
-        target="disease progression after one year",
+        target=Target("disease progression after one year"),
         uneven=True,
     )
     name: Literal["diabetes"]
@@ -579,7 +598,7 @@ class Mnist5k(Embedded):
     """5,000 of MNIST's training images, 500 of each digit, 28 x 28 grey. No download."""
 
     loader = "mnist"
-    facts = Profile("mnist_5k", "images", 5_000, None, (28, 28), range(10), "digit")
+    facts = Profile("mnist_5k", "images", 5_000, None, (28, 28), Target.one_of("digit", range(10)))
     name: Literal["mnist_5k"]
 
 

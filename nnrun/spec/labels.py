@@ -15,6 +15,7 @@ from nnrun.spec import catalogue
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.training import Training
+from nnrun.types import Target
 
 Labels = Literal["class numbers", "one column per class", "one column of 0 and 1", "values"]
 
@@ -88,11 +89,7 @@ class Labelled(Protocol):
         """Name in the spec."""
 
     @property
-    def classes(self) -> Sequence[object]:
-        """One entry per class; empty for a regression."""
-
-    @property
-    def target(self) -> str:
+    def target(self) -> Target:
         """Meaning of a label."""
 
 
@@ -304,7 +301,7 @@ def last_with_units(model: Sequence[Component]) -> int:
 def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[IncompatibleSpec]:
     """Why the loss, the output's width (`units`) or a metric does not fit the labels."""
     training, last = spec.training, spec.model[-1]
-    loss, classes = training.loss, len(dataset.classes)
+    loss, classes = training.loss, len(dataset.target.classes)
     family = loss_family(loss.name)
     if not classes and family != "other":
         # `task` is an argument of user data.
@@ -312,7 +309,7 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
         hint = "write task: classification in dataset, or " if may_have_classes else ""
         message = (
             f"{loss.name} needs classes, but {dataset.name} has a number per row "
-            f"({dataset.target}); {hint}use a loss such as mse"
+            f"({dataset.target.name}); {hint}use a loss such as mse"
         )
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
         return
@@ -346,7 +343,7 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
 def _wrong_units(
     dataset: Labelled, spec: Experiment, units: int, allowed: tuple[int, ...]
 ) -> IncompatibleSpec:
-    classes = len(dataset.classes)
+    classes = len(dataset.target.classes)
     expected = f"{classes} classes" if classes else "1 value"
     expected += f": units must be {' or '.join(map(str, allowed))}"
     message = f"the model has {units} outputs, but {dataset.name} has {expected}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from nnrun.spec.prepare import Step, check_steps
 from nnrun.spec.text import join_words
+from nnrun.types import Target
 
 IMAGE_ENDINGS = frozenset(".png .jpg .jpeg .jfif .bmp .gif .webp".split())
 """Endings of image files."""
@@ -118,9 +119,7 @@ class Profile:
         name: of the dataset.
         train, test: numbers of rows; None where they depend on the rows.
         shape: of one row; None for texts, which differ in length.
-        classes: their numbers; empty for a regression.
-        names: of the classes; empty where they are not known before the rows are read.
-        target: meaning of a label.
+        target: the meaning of a label.
         highest: the largest pixel, or the largest word index of a dataset of words.
         numbers: the columns of numbers beside columns of codes.
         scale: root mean square of the values to predict.
@@ -134,15 +133,18 @@ class Profile:
     train: int | None
     test: int | None
     shape: tuple[int, ...] | None
-    classes: Sequence[int] = range(0)
-    target: str = "class"
+    target: Target = field(default_factory=Target)
     highest: int = 255
     numbers: tuple[str, ...] = ()
     scale: float = 0.0
     shares: bool = False
     uneven: bool = False
     open: bool = False
-    names: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...] | range:
+        """The names of the classes, or their numbers; empty unless each row has one class."""
+        return self.target.classes
 
     @property
     def is_regression(self) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from nnrun.data import checks
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset, Fold, Sequences, Split
+from nnrun.types import Dataset, Fold, Sequences, Split, Target
 
 TRAIN = Fold(np.arange(4), np.arange(4, 5))
 ROWS = [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [4.0, 5.0], [5.0, 6.0]]
@@ -20,7 +20,9 @@ OTHER = [9.0, 9.0]
 def table(x: list[list[float]], y: list[int], *test: list[float]) -> Dataset:
     split = Split(np.array(x), np.array(y))
     held_out = Split(np.array(test), np.zeros(len(test), dtype=int))
-    return Dataset("toy", split, held_out, classes=("no", "yes"), features=("a", "b"))
+    return Dataset(
+        "toy", split, held_out, Target.one_of("class", ("no", "yes")), features=("a", "b")
+    )
 
 
 def notices(dataset: Dataset, fold: Fold) -> list[str]:

@@ -13,7 +13,7 @@ from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset, Split
+from nnrun.types import Dataset, Split, Target
 
 FAMILIES = {
     "SparseCategoricalCrossentropy": "sparse",
@@ -33,7 +33,7 @@ def dataset(classes: int) -> Dataset:
     split = Split(np.zeros((4, 2)), np.arange(4) % max(classes, 1))
     names = tuple(f"kind {number}" for number in range(classes))
     target = "class" if classes else "price in 1000 $"
-    return Dataset("shop", split, split, classes=names, target=target)
+    return Dataset("shop", split, split, Target.one_of(target, names))
 
 
 def spec(loss: Any, model: list[Any]) -> Experiment:

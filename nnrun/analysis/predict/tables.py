@@ -66,7 +66,7 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
     table = _read(path, subject)
     schema, dataset = subject.schema, subject.spec.dataset
     y = None
-    if subject.target in table.columns:
+    if subject.target.name in table.columns:
         y = _labels(table, subject)
     if schema.kind == "texts":
         name = dataset.text if isinstance(dataset, Text) else TEXT
@@ -75,7 +75,7 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
         texts = [word or "" for word in table.columns[name].words()]
         return replace(encode_texts(texts, subject), y=y)
     used = _columns(table, subject)
-    others = [name for name in table.columns if name not in (*used, subject.target)]
+    others = [name for name in table.columns if name not in (*used, subject.target.name)]
     notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if others else []
     columns = schema.columns or tuple(map(Column, used))
     parts = []
@@ -100,9 +100,9 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
     }
     if schema.kind == "texts":
         kinds[dataset.text if isinstance(dataset, Text) else TEXT] = "category"
-    classes = {subject.target} if subject.classes else set()
+    classes = {subject.target.name} if subject.classes else set()
     if not subject.classes:
-        kinds[subject.target] = "number"
+        kinds[subject.target.name] = "number"
     with reading(path):
         if path.suffix.lower() == ".parquet":
             return tables.read_parquet(path, kinds=kinds, classes=classes)
@@ -122,12 +122,12 @@ def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise CommandError(f"{table.path}: lacks the column {names}{more}")
         return features
-    others = [name for name in table.columns if name != subject.target]
+    others = [name for name in table.columns if name != subject.target.name]
     expected = math.prod(schema.shape)
     if len(others) != expected:
         raise CommandError(
             f"{table.path}: has {len(others)} columns, and the run takes rows of {expected} "
-            f"numbers; labels belong in a column {quote(subject.target)}"
+            f"numbers; labels belong in a column {quote(subject.target.name)}"
         )
     return others
 
@@ -159,8 +159,8 @@ def _encode(table: tables.Table, column: Column, subject: TrainedRun) -> tuple[A
 
 def _labels(table: tables.Table, subject: TrainedRun) -> Array:
     """Labels as numbers: a class by its name, or by its number if no class has that name."""
-    column, classes = table.columns[subject.target], subject.classes
-    name = quote(subject.target)
+    column, classes = table.columns[subject.target.name], subject.classes
+    name = quote(subject.target.name)
     if len(column.missing):
         raise CommandError(f"{table.first_position(column.missing)}: {name} is missing")
     if not classes:

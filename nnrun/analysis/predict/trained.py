@@ -22,7 +22,7 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.loading import load
 from nnrun.spec.prepare import Index, Prepare, check_steps
-from nnrun.types import Array, Inputs, Tokenizer, Vocabulary
+from nnrun.types import Array, Inputs, Target, TargetKind, Tokenizer, Vocabulary
 
 # Limits for a preparation from a file, which may come from somebody else.
 _MAX_NUMBERS = 75_000_000  # in a row: 5,000 x 5,000 pixels in colour
@@ -41,10 +41,24 @@ class _Step(_File):
     state: dict[str, object]
 
 
+class _Target(_File):
+    name: str
+    kind: TargetKind
+    names: _Names
+    shape: tuple[int, ...]
+
+
 class _Preparation(_File):
     classes: _Names
+    target: _Target | None = None  # not recorded before version 0.3
     rows: InputSchema
     steps: tuple[_Step, ...]
+
+    def meaning(self) -> Target:
+        """What a label means."""
+        if self.target is None:
+            return Target.one_of(self.rows.target, self.classes)
+        return Target(**self.target.model_dump())
 
 
 class _Vocabulary(_File):
@@ -61,14 +75,14 @@ class TrainedRun:
     Args:
         run: its folder.
         spec: the experiment, as recorded.
-        classes: one name per class; empty for a regression.
+        target: the meaning of a label.
         schema: the format of rows before they are prepared.
         steps: fitted.
     """
 
     run: Run
     spec: Experiment
-    classes: tuple[str, ...]
+    target: Target
     schema: InputSchema
     steps: tuple[FittedStep, ...]
 
@@ -78,9 +92,9 @@ class TrainedRun:
         return self.spec.dataset.name
 
     @property
-    def target(self) -> str:
-        """The meaning of a label."""
-        return self.schema.target
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes if each row has one class; else empty."""
+        return tuple(map(str, self.target.classes))
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -136,7 +150,7 @@ def trained_run(path: Path) -> TrainedRun:
         steps = _fitted_steps(preparation)
     except (ValidationError, IncompatibleSpec, ValueError, TypeError, OverflowError) as error:
         raise RunError(f"{file}: {_reason(error)}") from error
-    return TrainedRun(run, spec, preparation.classes, preparation.rows, steps)
+    return TrainedRun(run, spec, preparation.meaning(), preparation.rows, steps)
 
 
 def _with_model(path: Path) -> Run:

@@ -12,7 +12,7 @@ import numpy as np
 from nnrun.data.cache import fetch_bytes
 from nnrun.data.published import CIFAR10, CIFAR100
 from nnrun.spec.dataset import Cifar10, Cifar100
-from nnrun.types import Array, Dataset, Split
+from nnrun.types import Array, Dataset, Split, Target
 
 # Pixels, labels or names of labels.
 Batch = Mapping[bytes, Array | Sequence[int] | Sequence[bytes]]
@@ -31,8 +31,7 @@ def cifar10(spec: Cifar10) -> Dataset:
         spec.name,
         _split([batches[name] for name in trains], b"labels"),
         _split([batches["test_batch"]], b"labels"),
-        classes=_names(batches["batches.meta"], b"label_names"),
-        target="kind",
+        Target.one_of("kind", _names(batches["batches.meta"], b"label_names")),
     )
 
 
@@ -49,8 +48,10 @@ def cifar100(spec: Cifar100) -> Dataset:
         spec.name,
         _split([batches["train"]], labels),
         _split([batches["test"]], labels),
-        classes=_names(batches["meta"], f"{spec.label_mode}_label_names".encode()),
-        target="kind" if spec.label_mode == "fine" else "group",
+        Target.one_of(
+            "kind" if spec.label_mode == "fine" else "group",
+            _names(batches["meta"], f"{spec.label_mode}_label_names".encode()),
+        ),
     )
 
 

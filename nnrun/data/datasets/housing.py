@@ -9,7 +9,7 @@ from nnrun.data.cache import fetch
 from nnrun.data.published import CALIFORNIA_HOUSING
 from nnrun.spec.dataset import BostonHousing, CaliforniaHousing
 from nnrun.spec.profile import split_index
-from nnrun.types import Array, Dataset, Split
+from nnrun.types import Array, Dataset, Split, Target
 
 COLUMNS = tuple("CRIM ZN INDUS CHAS NOX RM AGE DIS RAD TAX PTRATIO B LSTAT".split())
 _SMALL_ROWS = 600  # of the small version, the first ones of the file
@@ -28,7 +28,7 @@ def boston_housing(spec: BostonHousing) -> Dataset:
     # These rows equal those of Keras's file, to the last bit, so nothing has to be downloaded.
     x, y = boston_housing_data()
     train, test = _split(x, y, spec)
-    return Dataset(spec.name, train, test, target="median price in 1000 $", features=COLUMNS)
+    return Dataset(spec.name, train, test, Target("median price in 1000 $"), features=COLUMNS)
 
 
 def california_housing(spec: CaliforniaHousing) -> Dataset:
@@ -43,7 +43,7 @@ def california_housing(spec: CaliforniaHousing) -> Dataset:
     with np.load(fetch(CALIFORNIA_HOUSING), allow_pickle=False) as file:
         x, y = (file[name][:rows].astype(np.float64) for name in "xy")
     train, test = _split(x, y, spec)
-    return Dataset(spec.name, train, test, target="median price in $")
+    return Dataset(spec.name, train, test, Target("median price in $"))
 
 
 def _split(x: Array, y: Array, spec: BostonHousing | CaliforniaHousing) -> tuple[Split, Split]:

@@ -30,7 +30,7 @@ from nnrun.spec.files import check_memory, content
 from nnrun.spec.profile import IMAGE_ENDINGS, IMAGE_FORMATS
 from nnrun.spec.text import format_size
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Split, Streamed
+from nnrun.types import Array, Dataset, Split, Streamed, Target
 
 IN_MEMORY = 512 * 2**20
 """Bytes of pixels up to which all rows are kept in memory; more are streamed."""
@@ -85,7 +85,8 @@ def images(spec: Images, _validation: Validation | None = None) -> Dataset:
         for reader, (_, labels), order in zip(readers, parts, orders, strict=True)
     )
     source = digest.hexdigest()
-    return Dataset(spec.name, train, test_split, classes=classes, highest=255.0, source=source)
+    target = Target.one_of("class", classes)
+    return Dataset(spec.name, train, test_split, target, highest=255.0, source=source)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from nnrun.data.cache import fetch, fetch_bytes
 from nnrun.data.published import IMDB, IMDB_WORDS, REUTERS, REUTERS_WORDS, File
 from nnrun.spec.dataset import Imdb, Reuters, Words
 from nnrun.spec.profile import split_index
-from nnrun.types import Array, Dataset, Sequences, Split, Vocabulary
+from nnrun.types import Array, Dataset, Sequences, Split, Target, Vocabulary
 
 _BUFFER_BYTES = 2**20
 
@@ -47,8 +47,7 @@ def imdb(spec: Imdb) -> Dataset:
         spec.name,
         Split(x_train, y_train),
         Split(x_test, y_test),
-        classes=("negative", "positive"),
-        target="sentiment",
+        Target.one_of("sentiment", ("negative", "positive")),
         vocabulary=partial(read_words, IMDB_WORDS, spec),
         words=partial(_read_vocabulary, IMDB_WORDS, spec, _index_limit(spec, x_train, x_test)),
     )
@@ -69,8 +68,7 @@ def reuters(spec: Reuters) -> Dataset:
         spec.name,
         Split(Sequences(x.values[:start], x.offsets[: row + 1]), y[:row]),
         Split(Sequences(x.values[start:], x.offsets[row:] - start), y[row:]),
-        classes=TOPICS,
-        target="topic",
+        Target.one_of("topic", TOPICS),
         vocabulary=partial(read_words, REUTERS_WORDS, spec),
         words=partial(_read_vocabulary, REUTERS_WORDS, spec, _index_limit(spec, x)),
     )

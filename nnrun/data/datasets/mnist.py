@@ -18,7 +18,7 @@ from nnrun.data.published import (
 )
 from nnrun.data.splits import draw
 from nnrun.spec.dataset import FashionMnist, Mnist, Mnist5k
-from nnrun.types import Dataset, Split
+from nnrun.types import Dataset, Split, Target
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -37,7 +37,7 @@ def mnist(spec: Mnist) -> Dataset:
     with np.load(fetch(MNIST), allow_pickle=False) as file:
         train = Split(file["x_train"], file["y_train"].astype(np.int64))
         test = Split(file["x_test"], file["y_test"].astype(np.int64))
-    return Dataset(spec.name, train, test, classes=DIGITS, target="digit")
+    return Dataset(spec.name, train, test, Target.one_of("digit", DIGITS))
 
 
 def mnist_5k(spec: Mnist5k) -> Dataset:
@@ -56,7 +56,7 @@ def mnist_5k(spec: Mnist5k) -> Dataset:
         table = np.loadtxt(path, np.uint8, delimiter=",")  # 784 pixels, then the digit
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
     train, test = (Split(images[rows], labels[rows]) for rows in draw(labels, spec, classes=DIGITS))
-    return Dataset(spec.name, train, test, classes=DIGITS, target="digit")
+    return Dataset(spec.name, train, test, Target.one_of("digit", DIGITS))
 
 
 def fashion_mnist(spec: FashionMnist) -> Dataset:
@@ -68,7 +68,7 @@ def fashion_mnist(spec: FashionMnist) -> Dataset:
     """
     train = _read_idx(FASHION_TRAIN_IMAGES, FASHION_TRAIN_LABELS)
     test = _read_idx(FASHION_TEST_IMAGES, FASHION_TEST_LABELS)
-    return Dataset(spec.name, train, test, classes=CLOTHES, target="kind of clothing")
+    return Dataset(spec.name, train, test, Target.one_of("kind of clothing", CLOTHES))
 
 
 def _read_idx(images: File, labels: File) -> Split:

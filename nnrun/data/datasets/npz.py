@@ -12,7 +12,7 @@ from nnrun.errors import DataError
 from nnrun.spec import arrays
 from nnrun.spec.dataset import Npz
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Split
+from nnrun.types import Array, Dataset, Split, Target
 
 
 def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
@@ -36,7 +36,7 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     dtype = np.int64 if classes else np.float64
     train = Split(x_train, y_train.astype(dtype), orders[0])
     test = Split(x_test, y_test.astype(dtype), orders[1])
-    return Dataset(spec.name, train, test, classes=classes)
+    return Dataset(spec.name, train, test, Target.one_of("class", classes))
 
 
 def _floats(x: Array) -> Array:

@@ -49,7 +49,8 @@ def _with_positive(spec: DatasetBase, dataset: Dataset) -> Dataset:
     if positive is None or training.number(positive, dataset.classes) == 1:
         return dataset
     train, test = (replace(split, y=1 - split.y) for split in (dataset.train, dataset.test))
-    return replace(dataset, train=train, test=test, classes=dataset.classes[::-1])
+    target = replace(dataset.target, names=dataset.classes[::-1])
+    return replace(dataset, train=train, test=test, target=target)
 
 
 def check_filled(spec: DatasetBase, dataset: Dataset) -> None:

@@ -9,7 +9,7 @@ from sklearn import datasets
 
 from nnrun.data.splits import draw
 from nnrun.spec.dataset import BreastCancer, Diabetes, Digits, Embedded, Iris, Wine
-from nnrun.types import Dataset, Split
+from nnrun.types import Dataset, Split, Target
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -22,7 +22,7 @@ def digits(spec: Digits) -> Dataset:
     train, test = (
         Split(images[rows], labels[rows]) for rows in draw(labels, spec, classes=classes)
     )
-    return Dataset(spec.name, train, test, classes=classes, target="digit")
+    return Dataset(spec.name, train, test, Target.one_of("digit", classes))
 
 
 def iris(spec: Iris) -> Dataset:
@@ -51,4 +51,4 @@ def _table(bunch: Bunch, spec: Embedded, target: str) -> Dataset:
     y = bunch.target.astype(np.int64 if classes else np.float64)
     train, test = (Split(bunch.data[rows], y[rows]) for rows in draw(y, spec, classes=classes))
     features = tuple(map(str, bunch.feature_names))
-    return Dataset(spec.name, train, test, classes=classes, target=target, features=features)
+    return Dataset(spec.name, train, test, Target.one_of(target, classes), features)

@@ -17,7 +17,7 @@ from nnrun.spec.dataset import Table
 from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Column, Dataset, Split
+from nnrun.types import Array, Column, Dataset, Split, Target
 
 if TYPE_CHECKING:
     from nnrun.spec import tables
@@ -52,8 +52,7 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         spec.name,
         rows.select(x[train], train),
         test_split,
-        classes=classes,
-        target=spec.target,
+        Target.one_of(spec.target, classes),
         features=coding.names(columns),
         columns=columns,
     )

@@ -20,7 +20,7 @@ from nnrun.spec.dataset import Text
 from nnrun.spec.files import content
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Sequences, Split, Tokenizer, Vocabulary
+from nnrun.types import Array, Dataset, Sequences, Split, Target, Tokenizer, Vocabulary
 
 T = TypeVar("T")
 
@@ -109,8 +109,7 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
         spec.name,
         train,
         test,
-        classes=classes,
-        target="class" if path.is_dir() else spec.target,
+        Target.one_of("class" if path.is_dir() else spec.target, classes),
         vocabulary=partial(_same, {index: word for word, index in vocabulary.words.items()}),
         words=partial(_same, vocabulary),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.types import Array, Dataset, Split
+from nnrun.types import Array, Dataset, Split, Target
 
 FOLDS, SIZE = 4, 40
 ROWS = FOLDS * SIZE
@@ -23,7 +23,7 @@ def table(x: Array, y: Array) -> Dataset:
     split = Split(x.astype(np.float64), y)
     features = tuple(f"x{column}" for column in range(x.shape[1]))
     test = Split(split.x[:1], y[:1])
-    return Dataset("planted", split, test, classes=("no", "yes"), features=features)
+    return Dataset("planted", split, test, Target.one_of("class", ("no", "yes")), features)
 
 
 def noise() -> Dataset:
