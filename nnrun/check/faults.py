@@ -25,7 +25,7 @@ from nnrun.spec.dataset import UserData
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load
 from nnrun.spec.prepare import check_steps
-from nnrun.spec.suggest import list_nearest, nearest
+from nnrun.spec.suggest import known_names
 from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath, Problem
 
@@ -63,22 +63,11 @@ def _layer_problems(layer: Component, path: KeyPath) -> Iterator[IncompatibleSpe
     """Problems of a layer and of the layers inside a composite."""
     if reason := _refusal(layer):
         yield IncompatibleSpec("NN124", path, f"{layer.name} {reason}")
-    for inner_path, stack in _inner_stacks(layer):
+    for inner_path, stack in component.inner_stacks(layer.name, layer.arguments):
         for index, value in enumerate(component.as_stack(stack)):
             position = [index] if isinstance(stack, list) else []
             inner = catalogue.parse_component("layers", value)
             yield from _layer_problems(inner, (*path, layer.name, *inner_path, *position))
-
-
-def _inner_stacks(layer: Component) -> Iterator[tuple[KeyPath, object]]:
-    if layer.name not in component.COMPOSITES:
-        return
-    for name, value in layer.arguments.items():
-        kind = catalogue.argument_kind("layers", layer.name, name)
-        if kind == "layers":
-            yield (name,), value
-        elif kind == component.STACKS:
-            yield from (((name, index), stack) for index, stack in enumerate(value))
 
 
 def _refusal(layer: Component) -> str | None:
@@ -101,10 +90,7 @@ def freeze_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
         for position, name in enumerate(stage.freeze):
             if name not in names:
                 path = ("training", "stages", number, "freeze", position)
-                guess = nearest(name, names)
-                listed = f"there are {list_nearest(name, names, 'in the model')}"
-                hint = f"did you mean {quote(guess)}?" if guess else listed
-                message = f"the model has no layer {quote(name)}; {hint}"
+                message = f"the model has no layer {quote(name)}; {known_names(name, names)}"
                 yield IncompatibleSpec("NN104", path, message)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -366,12 +365,11 @@ def _columns_that_number_rows(context: SpecContext) -> Warnings:
     dataset = context.spec.dataset
     if not isinstance(dataset, Table):
         return
-    with suppress(ImportError, OSError, ValueError):
-        table = dataset.sample(Path(dataset.path))
-        for name in dataset.feature_names(table):
-            if table.columns[name].counts:
-                message = f"column {quote(name)} numbers the rows, so new rows have other values"
-                yield ("dataset", "path"), f"{message}; leave it out with {type_hint(name, 'drop')}"
+    table = dataset.sample(Path(dataset.path))
+    for name in dataset.feature_names(table):
+        if table.columns[name].counts:
+            message = f"column {quote(name)} numbers the rows, so new rows have other values"
+            yield ("dataset", "path"), f"{message}; leave it out with {type_hint(name, 'drop')}"
 
 
 @rule("NN228")

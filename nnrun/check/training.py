@@ -11,7 +11,7 @@ from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.suggest import nearest
+from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.training import ClassWeight, Training
 from nnrun.spec.tree import Problem
@@ -22,7 +22,6 @@ CLASS_WEIGHT = ("training", "class_weight")
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 # Gates that are not metrics.
 RUN_FACTS = ("seconds", "epochs", "best_epoch", "parameters", "model_bytes")
-MAX_CLASSES = 6  # class names that a message lists
 
 
 # Packages that some callbacks import only when called, with the name to install.
@@ -220,11 +219,7 @@ def _unknown_class(name: str, classes: Sequence[object]) -> str:
     if name.isdecimal() and not labels.are_numbers(classes):
         return f"there is no class {name}; they are numbered from 0 to {len(classes) - 1}"
     names = [str(known) for known in classes]
-    guess = nearest(name, names)
-    listed = join_words([quote(known) for known in names[:MAX_CLASSES]], "and")
-    more = f" and {len(names) - MAX_CLASSES} more" if len(names) > MAX_CLASSES else ""
-    hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}{more}"
-    return f"there is no class {quote(name)}; {hint}"
+    return f"there is no class {quote(name)}; {known_names(name, names)}"
 
 
 def validated(spec: Experiment) -> bool:

@@ -13,7 +13,7 @@ from nnrun.errors import IncompatibleSpec
 from nnrun.spec import profile
 from nnrun.spec.csv_format import ENDINGS, has_csv_name
 from nnrun.spec.dataset import PATHS, Csv, DatasetBase, Images, Npz, Table, Text, UserData
-from nnrun.spec.suggest import nearest
+from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nnrun.spec import tables
 
 TEXT_KEYS: tuple[KeyPath, ...] = (("dataset", "text"), ("dataset", "target"))
-MAX_NAMES = 10  # columns that a message lists
 MAX_PATH = 300  # characters of a path in a message
 
 Messages = Iterator[tuple[KeyPath, str]]
@@ -132,14 +131,9 @@ def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
 
 
 def _missing_columns(names: Mapping[KeyPath, str], table: tables.Table) -> Messages:
-    columns = [*table.columns]
     for path, name in names.items():
         if name not in table.columns:
-            guess = nearest(name, columns)
-            listed = join_words([quote(column) for column in columns[:MAX_NAMES]], "and")
-            more = f" and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
-            hint = f"did you mean {quote(guess)}?" if guess else f"there are {listed}{more}"
-            yield path, f"there is no column {quote(name)}; {hint}"
+            yield path, f"there is no column {quote(name)}; {known_names(name, [*table.columns])}"
 
 
 def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:

@@ -134,17 +134,14 @@ def registered() -> dict[str, type[DatasetBase]]:
 
 
 def _check_names(names: Sequence[str]) -> None:
-    from nnrun.spec.suggest import nearest
-    from nnrun.spec.text import join_words
+    from nnrun.spec.suggest import known_names
 
     allowed = list(registered())
-    errors = []
-    for name in names:
-        if name not in allowed:
-            guess, every = nearest(name, allowed), join_words(allowed, "and")
-            hint = f"did you mean '{guess}'?" if guess else f"there are {every}"
-            errors.append(f"there is no data set '{name}'; {hint}")
-    if errors:
+    if errors := [
+        f"there is no data set '{name}'; {known_names(name, allowed, most=len(allowed))}"
+        for name in names
+        if name not in allowed
+    ]:
         raise CommandError("\n".join(errors))
 
 

@@ -14,7 +14,7 @@ import typer
 from nnrun.cli import console, specs
 from nnrun.cli.verb import Json
 from nnrun.errors import CommandError
-from nnrun.spec.suggest import nearest
+from nnrun.spec.suggest import known_names
 from nnrun.spec.text import join_words, quote
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ def _shipped_spec(source: str) -> Path:
         if source in DATASETS and load(paths[name]).experiment.dataset.name == source:
             return paths[name]
     words = sorted({*paths, *DATASETS})
-    guess = nearest(source, words)
-    hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(words)}"
+    hint = known_names(source, words, most=len(words))
     raise CommandError(f"there is no spec or data set '{source}'; {hint}")
 
 

@@ -24,6 +24,16 @@ Catalogue = dict[str, Any]
 """The JSON of a catalogue: by kind and name, the documentation and arguments of each class."""
 
 
+KINDS = {
+    "model": "layers",
+    "optimizer": "optimizers",
+    "loss": "losses",
+    "metrics": "metrics",
+    "callbacks": "callbacks",
+}
+"""The kind of the components under a key of a spec."""
+
+
 def load_catalogue() -> Catalogue:
     """The catalogue of the installed Keras; of the shipped version if it is not installed.
 
@@ -128,6 +138,11 @@ def entry(kind: str, name: str) -> Entry | None:
         for key in ("arguments", "inherited")
     )
     return Entry(name, data["doc"], own, inherited)
+
+
+def described(kind: str, name: str) -> Entry:
+    """The class for a known name, or the name alone if its class depends on the labels."""
+    return entry(kind, name) or Entry(name, "Chosen according to the labels.", {}, {})
 
 
 def _argument(name: str, values: dict[str, Any]) -> Argument:

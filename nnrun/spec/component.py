@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -164,15 +164,21 @@ def walk_layers(layers: object) -> Iterator[Component]:
     """Every layer of a stack and of the stacks inside it."""
     for component in map(_parse, as_stack(layers)):
         yield component
-        if component.name in COMPOSITES:
-            accepted = COMPOSITES[component.name].arguments
-            for name, value in component.arguments.items():
-                kind = accepted[name].kind if name in accepted else None
-                for stack in {"layers": [value], STACKS: value}.get(kind or "", []):
-                    yield from walk_layers(stack)
+        for _, stack in inner_stacks(component.name, component.arguments):
+            yield from walk_layers(stack)
 
 
-_STACK_KEYS = frozenset(("layers", "main", "shortcut", "paths"))
+def inner_stacks(
+    name: str, arguments: Mapping[str, object]
+) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """The stacks inside a layer, each with its path in the arguments."""
+    accepted = COMPOSITES[name].arguments if name in COMPOSITES else {}
+    for key, value in arguments.items():
+        kind = accepted[key].kind if key in accepted else None
+        if kind == "layers":
+            yield (key,), value
+        elif kind == STACKS and isinstance(value, list):
+            yield from (((key, index), stack) for index, stack in enumerate(value))
 
 
 def count_layers(value: object) -> int:
@@ -184,12 +190,12 @@ def count_layers(value: object) -> int:
     """
     if isinstance(value, list):
         return sum(map(count_layers, value))
-    if not isinstance(value, dict) or not {*value} <= COMPOSITES.keys():
+    if not isinstance(value, dict) or len(value) != 1:
         return 1
-    [given] = [*value.values()] if len(value) == 1 else [None]
-    stacks = given if isinstance(given, dict) else {}
-    times = stacks.get("times", 1)
-    count = sum(count_layers(stacks[key]) for key in _STACK_KEYS & stacks.keys())
+    [(name, given)] = value.items()
+    arguments = given if isinstance(given, dict) else {}
+    times = arguments.get("times", 1)
+    count = sum(count_layers(stack) for _, stack in inner_stacks(name, arguments))
     # Building an empty stack many times takes as long as building one layer.
     return max(1, max(1, count) * (times if isinstance(times, int) else 1))
 

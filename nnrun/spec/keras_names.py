@@ -61,12 +61,12 @@ _ADAPTED = {
 }
 # JSON's types in words.
 TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
+    "integer": suggest.WHOLE,
+    "number": suggest.NUMBER,
+    "boolean": suggest.TRUTH,
     "string": "a word",
-    "array": "a list",
-    "object": "a mapping",
+    "array": suggest.LIST,
+    "object": suggest.MAPPING,
     "null": "null",
 }
 # Required arguments of layers that are counts.
@@ -152,11 +152,10 @@ def check(spec: Mapping[str, object]) -> Problems:
     training = spec.get("training")
     if not isinstance(training, dict):
         return
-    for key, kind in (("optimizer", "optimizers"), ("loss", "losses")):
-        if key in training:
-            yield from check_component(kind, training[key], ("training", key))
-    for kind in ("metrics", "callbacks"):
-        yield from _check_list(kind, training.get(kind), ("training", kind))
+    for key, kind in catalogue.KINDS.items():
+        if key in training and key != "model":
+            check_value = _check_list if key == kind else check_component
+            yield from check_value(kind, training[key], ("training", key))
 
 
 def _check_list(kind: str, values: object, path: KeyPath) -> Problems:
@@ -316,7 +315,9 @@ def _check_plain(
             message += "; leave out the quotes"
         suggestion = suggest.as_list(value) if "array" in argument.types else None
         suggestion = suggestion or suggest.nearest(value, argument.choices)
-        suggestion = suggestion or suggest.suggest_value(value, expected)
+        likely = suggest.suggest_value(value, expected)
+        if likely and not expected_value(kind, entry, argument, scalar(likely)):
+            suggestion = likely
     yield Problem("NN114", path, message, suggestion)
 
 

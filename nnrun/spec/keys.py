@@ -21,7 +21,7 @@ from nnrun.spec.dataset import DATASETS, DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES
 from nnrun.spec.prepare import STEPS
-from nnrun.spec.suggest import nearest
+from nnrun.spec.suggest import known_names
 from nnrun.spec.text import join_words
 from nnrun.spec.tree import dotted
 
@@ -239,8 +239,7 @@ def look_up(word: str) -> tuple[Section, ...]:
         first = [*GROUPS, *NOUNS, *(part.title for part in parts()[1:])]
         words = [w for part in everything() for w in (part.title, *(k.name for k in part.keys))]
         words += [name for kind in NOUNS for name in catalogue.names(kind)]
-        near = nearest(word, [*first, *words])
-        hint = f"did you mean '{near}'?" if near else f"there are {join_words(first, 'and')}"
+        hint = known_names(word, [*first, *words], most=len(first))
         raise CommandError(f"there is no key or name '{word}'; {hint}")
     return sections
 
@@ -252,8 +251,7 @@ def of_kind(kind: str) -> Section:
         others.setdefault(catalogue.canonical_name(kind, word), []).append(word)
     keys = []
     for name, words in others.items():
-        entry = catalogue.entry(kind, name)
-        sentence = entry.doc if entry else "Chosen according to the labels."
+        sentence = catalogue.described(kind, name).doc
         also = [f"`{word}`" for word in words if word != name]
         keys.append(Key(name, f"{sentence} Also {join_words(also, 'or')}." if also else sentence))
     return Section(kind, f"Names of a {NOUNS[kind]}.", tuple(keys))
@@ -275,7 +273,8 @@ def _single(word: str) -> Iterator[Section]:
 
 def _keras(word: str) -> Iterator[Section]:
     for kind, noun in NOUNS.items():
-        if entry := catalogue.entry(kind, word):
+        if catalogue.is_known(kind, word):
+            entry = catalogue.described(kind, word)
             keys = (
                 Key(a.name, a.doc, _value(a), required=a.required, default=a.default)
                 for a in entry.accepted.values()

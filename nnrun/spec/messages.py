@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -42,8 +43,6 @@ _BOUNDS = {
     "less_than": ("below", "lt"),
     "less_than_equal": ("at most", "le"),
 }
-# The kind of component in a list, by its key.
-_LISTS = {"model": "layers", "metrics": "metrics", "callbacks": "callbacks"}
 # Arguments of Keras's `fit`, and their equivalents.
 _OF_FIT = {
     "validation_split": "it is the size under validation.holdout",
@@ -182,8 +181,9 @@ def _wrong_type(path: KeyPath, details: ErrorDetails, wanted: str) -> Problem:
 def _as_list(key: str, value: Mapping[str, object]) -> str:
     if len(value) == 1 and isinstance(next(iter(value.values())), list):
         return f"; put the list directly below {key}, without {quote(next(iter(value)))}"
-    names = catalogue.names(_LISTS[key]) if key in _LISTS else STEPS if key == "prepare" else ()
-    return "; put '- ' before each name" if any(name in names for name in value) else ""
+    kind = catalogue.KINDS.get(key, "")
+    is_name = partial(catalogue.is_known, kind) if kind else STEPS.__contains__
+    return "; put '- ' before each name" if any(map(is_name, value)) else ""
 
 
 def _out_of_range(path: KeyPath, details: ErrorDetails) -> Problem:

@@ -18,14 +18,6 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS, first_argument
 
 FILE = "nnrun.schema.json"  # name of the shipped file, beside the shipped specs
-# Kinds of Keras components by key.
-_KINDS = {
-    "model": "layers",
-    "optimizer": "optimizers",
-    "loss": "losses",
-    "metrics": "metrics",
-    "callbacks": "callbacks",
-}
 # These can be partial in a spec that extends another. Others are in lists, which are not merged.
 _MERGED = frozenset(("optimizers", "losses", "schedules"))
 _ANYTHING = ("string", "number", "boolean", "array")
@@ -236,7 +228,7 @@ def _referenced(schema: Schema, key: str) -> Schema:
             return _reference("steps")
     name = schema["$ref"].rpartition("/")[2]
     if name == "Component":
-        return _reference(_KINDS[key])
+        return _reference(catalogue.KINDS[key])
     return _draft07(_pydantic_schema()["$defs"][name])
 
 
@@ -274,16 +266,12 @@ def _keras_definitions() -> Iterator[tuple[str, Schema]]:
     for kind in keras_names.NOUNS:
         names = {name: catalogue.canonical_name(kind, name) for name in catalogue.names(kind)}
         yield kind, _described(_kind(kind, names), f"A Keras {keras_names.NOUNS[kind]}.")
-        entries = {name: _entry(kind, name) for name in names}
+        entries = {name: catalogue.described(kind, name) for name in names}
         alone = {name: entry.doc for name, entry in entries.items() if not _needed(kind, entry)}
         yield f"{kind}.alone", _word(alone)
         if kind != "activations":
             for name in dict.fromkeys(names.values()):
-                yield f"{kind}.{name}", _arguments(kind, _entry(kind, name))
-
-
-def _entry(kind: str, name: str) -> Entry:
-    return catalogue.entry(kind, name) or Entry(name, "Depends on the labels.", {}, {})
+                yield f"{kind}.{name}", _arguments(kind, catalogue.described(kind, name))
 
 
 def _needed(kind: str, entry: Entry) -> list[str]:

@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, takewhile
 
-from nnrun.spec.text import LONGEST, join_words
+from nnrun.spec.text import LONGEST, join_first, join_words, quote
 from nnrun.spec.tree import scalar
 
 EDITS = 2  # letters inserted, deleted, replaced or swapped with their neighbour
 CLOSE = 0.7  # minimum difflib ratio of any word
 OPENING, RELATED = 3, 0.6  # minimum ratio of a word that begins with the same letters
 FEW = 5
+MOST_NAMES = 10  # that a message lists
 
+# What a value must be, in the words of a message.
 LIST, MAPPING, NUMBER = "a list", "a mapping", "a number"
 TRUTH, WHOLE = "true or false", "a whole number"
 _TRUTHS = dict.fromkeys(("yes", "on", "y"), "true") | dict.fromkeys(("no", "off", "n"), "false")
@@ -45,6 +47,18 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """
     names = list(allowed) if _fold(word) else []
     return _mistyped(word, names) or _related(word, names)
+
+
+def known_names(word: str, names: Sequence[str], *, most: int = MOST_NAMES) -> str:
+    """What to write for an unknown name: the name that was meant, or else the first names.
+
+    Example:
+        >>> known_names("hight", ["width", "height"]), known_names("x", ["width", "height"])
+        ("did you mean 'height'?", "there are 'width' and 'height'")
+    """
+    if near := nearest(word, names):
+        return f"did you mean {quote(near)}?"
+    return f"there are {join_first([quote(name) for name in names], most)}"
 
 
 def most_similar(word: str, allowed: Iterable[str]) -> list[str]:
@@ -154,7 +168,7 @@ def hint(value: object, wanted: str) -> str:
 
 
 def suggest_value(value: object, wanted: str) -> str | None:
-    """The correct way to write a value, if it can be guessed.
+    """The correct way to write a value, if it can be guessed; `wanted` begins with its type.
 
     Example:
         >>> suggest_value("10,000", WHOLE), suggest_value("20%", NUMBER)
@@ -166,9 +180,9 @@ def suggest_value(value: object, wanted: str) -> str | None:
         return _TRUTHS.get(value.lower())
     if wanted == LIST and _WORD.match(value):
         return f"[{value}]"
-    if wanted in (NUMBER, WHOLE) and _THOUSANDS.match(value):
+    if wanted.startswith((NUMBER, WHOLE)) and _THOUSANDS.match(value):
         return re.sub("[ ,']", "", value)
-    return _fraction(value) if wanted == NUMBER else None
+    return _fraction(value) if wanted.startswith(NUMBER) else None
 
 
 def _fraction(text: str) -> str | None:

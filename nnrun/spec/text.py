@@ -24,8 +24,12 @@ def quote(value: object) -> str:
             return "a list"
         case dict():
             return "a mapping"
-    text = f"'{escape_unprintable(value)}'" if isinstance(value, str) else str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return cut(f"'{escape_unprintable(value)}'" if isinstance(value, str) else str(value))
+
+
+def cut(text: str, limit: int = LONGEST) -> str:
+    """The beginning of a text that is longer than `limit`."""
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
 def escape_unprintable(text: str) -> str:
@@ -43,6 +47,28 @@ def join_words(words: Sequence[str], conjunction: str) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
+
+
+def join_first(words: Sequence[str], most: int, conjunction: str = "and") -> str:
+    """As `join_words`, but words after the first `most` are only counted.
+
+    Example:
+        >>> join_first(["red", "green", "blue", "black"], 2)
+        'red, green and 2 more'
+    """
+    if len(words) <= most:
+        return join_words(words, conjunction)
+    return f"{', '.join(words[:most])} and {len(words) - most:,} more"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> count(1, "run"), count(2000, "run")
+        ('1 run', '2,000 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def with_article(noun: str) -> str:

@@ -223,7 +223,7 @@ def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | Non
             "folders",
         ),
         ("minst", "there is no spec or data set 'minst'; did you mean 'mnist'?"),
-        ("qqqqqq", "there is no spec or data set 'qqqqqq'; there are architectures/alexnet, "),
+        ("qqqqqq", "there is no spec or data set 'qqqqqq'; there are 'architectures/alexnet', "),
     ],
 )
 def test_an_unusable_source_is_refused(source: str, message: str) -> None:

@@ -142,6 +142,7 @@ def test_a_word_with_two_meanings_gives_both() -> None:
         ("training.epochs", ["training"]),
         ("num_words", ["imdb", "reuters"]),
         ("losses", ["losses"]),
+        ("accuracy", ["accuracy"]),
     ],
 )
 def test_a_word_gives_its_sections(word: str, titles: list[str]) -> None:
@@ -166,5 +167,5 @@ def test_an_unknown_word_gets_the_nearest(word: str, nearest: str) -> None:
 
 
 def test_a_word_near_to_none_gets_groups_and_sections() -> None:
-    with pytest.raises(CommandError, match=r"; there are spec, steps, .* training, "):
+    with pytest.raises(CommandError, match=r"; there are 'spec', 'steps', .* 'training', "):
         keys.look_up("qqq")
