@@ -136,6 +136,7 @@ def _shipped_spec(source: str) -> Path:
 def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None:
     """A shipped spec adapted to a file or a folder; None for a name that is neither."""
     from nnrun.spec.csv_format import has_csv_name
+    from nnrun.spec.files import regular_size
     from nnrun.spec.language import FILES, UNREADABLE
 
     data = Path(source).expanduser()
@@ -148,8 +149,12 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
     is_csv = has_csv_name(data)
     if suffix not in FILES and not is_csv:
         return None
-    if not data.is_file():
-        raise CommandError(f"file {quote(source)} does not exist")
+    try:
+        regular_size(data)
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        message = "does not exist" if is_missing else f"cannot be read: {error.strerror}"
+        raise CommandError(f"file {quote(source)} {message}") from None
     if is_csv or FILES[suffix] != "npz":
         return _from_table(data, target, path)
     raw = _adapted("arrays", data, path)

@@ -13,6 +13,13 @@ from nnrun.spec.text import quote
 
 ENDINGS = (".csv", ".tsv", ".txt")
 COMPRESSIONS = (".gz", ".bz2", ".xz")
+MISSING = frozenset(
+    [
+        *("", "#N/A N/A", *"#N/A #NA <NA> N/A NA NULL NaN None n/a nan null -NaN -nan".split()),
+        *(f"{sign}1.#{name}" for sign in ("", "-") for name in ("IND", "QNAN")),
+    ]
+)
+"""Cells without a value, as pandas knows them."""
 
 
 def has_csv_name(path: Path) -> bool:

@@ -1,8 +1,8 @@
 """Reads tables of users: one reader and one inference of column types for all commands.
 
-pandas finds numbers; other columns are inferred here, one distinct cell at a time. White space
-around a cell does not count. pandas takes half a second to load, so import this module where a
-table is read.
+Rows are counted and checked here. Whole tables are read by pandas, which takes half a second to
+load, and samples without it: both find the same numbers, and other columns are inferred here, one
+distinct cell at a time. White space around a cell does not count.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
-from itertools import islice
+from functools import cache, cached_property
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import numpy as np
-import pandas as pd  # noqa: TID253 - this module loads where a table is read
 
-from nnrun.spec.csv_format import CsvFormat
+from nnrun.spec.csv_format import MISSING, CsvFormat
 from nnrun.spec.files import check_memory, regular_size
 from nnrun.spec.text import number_name, quote, type_hint
 from nnrun.types import Array
@@ -37,10 +36,21 @@ from nnrun.types import Array
 if TYPE_CHECKING:
     from _csv import Reader
 
+    import pandas as pd
+    from pyarrow import Array as Cells
+    from pyarrow import Schema
+    from pyarrow.parquet import ParquetFile
+
 UNNAMED = "Unnamed: "
 """Beginning of the name that pandas gives to a column without one."""
 SAMPLE = 4_000_000
-"""Bytes of a table that are read where a sample is enough."""
+"""Bytes up to which a table is read as a whole where a sample is enough."""
+SAMPLE_OF_LARGE = SAMPLE // 4
+"""Bytes that are read of a larger table, if they are enough rows."""
+SAMPLED_COLUMNS = 1000
+"""Columns of a Parquet file after which no numbers are sampled: their types are in its schema."""
+LONGEST_LINE = 100_000_000
+"""Characters of a line in a compressed file, of which a small one can hold an endless line."""
 MIN_ROWS = 20
 """In a shorter table, a word of its own in every row is no sign of an identifier."""
 NAME_SHARE = 0.5
@@ -79,7 +89,8 @@ class Column:
         """The rows without a value."""
         if self.codes is not None:
             return np.flatnonzero(self.codes < 0)
-        return np.flatnonzero(np.isnan(self.numbers)) if self.numbers is not None else np.arange(0)
+        # `np.flatnonzero` takes four times as long for a few rows of 20,000 columns.
+        return np.isnan(self.numbers).nonzero()[0] if self.numbers is not None else np.arange(0)
 
     @cached_property
     def range(self) -> float:
@@ -163,11 +174,12 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
     # A file of zeros is one line, which Python reads at once.
     check_memory(regular_size(path))
     csv.field_size_limit(2**31 - 1)
-    opener = _OPENERS.get(path.suffix.lower(), open)
+    opener = _OPENERS.get(path.suffix.lower())
     reader = None
     try:
-        with opener(path, "rt", encoding=_encoding(format), newline="") as file:
-            reader = csv.reader(file, delimiter=format.separator, strict=True)
+        with (opener or open)(path, "rt", encoding=_encoding(format), newline="") as file:
+            lines = _bounded(file) if opener else file
+            reader = csv.reader(lines, delimiter=format.separator, strict=True)
             yield reader
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num if reader else 1} is not CSV: {error}") from error
@@ -179,6 +191,17 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"cannot be decompressed: {error}") from error
+
+
+def _bounded(file: TextIO) -> Iterator[str]:
+    """The lines of a compressed file, which may unpack to more than the memory."""
+    size = 0
+    while line := file.readline(LONGEST_LINE):
+        size += len(line)
+        check_memory(size)
+        if len(line) == LONGEST_LINE:
+            raise ValueError(f"has a line of more than {LONGEST_LINE:,} characters")
+        yield line
 
 
 _OPENERS: dict[str, Callable[..., TextIO]] = {
@@ -193,8 +216,25 @@ def _encoding(format: CsvFormat) -> str:
     return "utf-8-sig" if codecs.lookup(format.encoding).name == "utf-8" else format.encoding
 
 
-def _shape(path: Path, format: CsvFormat, *, sample: bool) -> tuple[list[str], int, bool]:
-    """The names of the columns, the number of rows, and whether these are all.
+@dataclass(frozen=True)
+class _Rows:
+    """The checked rows of a CSV file.
+
+    Args:
+        names: of the columns.
+        count: how many there are.
+        is_sample: whether there may be more.
+        cells: of each row, in a sample.
+    """
+
+    names: list[str]
+    count: int
+    is_sample: bool
+    cells: list[list[str]]
+
+
+def _rows(path: Path, format: CsvFormat, *, sample: bool) -> _Rows:
+    """Checks the rows of a CSV file.
 
     pandas would fill short rows, rename the second of two equal names, and take the first cells
     for an index where all rows end in a separator.
@@ -202,26 +242,27 @@ def _shape(path: Path, format: CsvFormat, *, sample: bool) -> tuple[list[str], i
     Raises:
         ValueError: it is not a table; with the reason and the line.
     """
-    rows = size = 0
+    size, count, cells = 0, 0, list[list[str]]()
+    enough = SAMPLE_OF_LARGE if regular_size(path) > SAMPLE else SAMPLE
     with _reader(path, format) as reader:
         filled = (row for row in reader if not _is_blank(row))
         first = next(filled, None)
         if first is None:
             raise ValueError("is empty; a table begins with its column names")
         names = _names(first) if format.header else [str(at) for at in range(len(first))]
-        rows = 0 if format.header else 1
-        for row in filled:
+        for row in filled if format.header else chain([first], filled):
             if len(row) != len(names):
                 wanted = f"but the header has {len(names)}"
                 raise ValueError(f"line {reader.line_num} has {len(row)} cells, {wanted}")
-            rows += 1
+            count += 1
             if sample:
+                cells.append(row)
                 size += sum(map(len, row)) + len(row)
-                if size > SAMPLE:
-                    return names, rows, True
-    if not rows:
+                if size > (enough if count >= MIN_ROWS else SAMPLE):
+                    return _Rows(names, count, is_sample=True, cells=cells)
+    if not count:
         raise ValueError("holds no rows")
-    return names, rows, False
+    return _Rows(names, count, is_sample=False, cells=cells)
 
 
 def _names(header: Sequence[str]) -> list[str]:
@@ -278,8 +319,32 @@ def read_csv(
         ValueError: it is not such a table; with the reason and the line.
     """
     kinds = kinds or {}
-    names, rows, is_sample = _shape(path, format, sample=sample)
-    words = {name: str for name in names if kinds.get(name) == "category" or name in classes}
+    words = {name for name, kind in kinds.items() if kind == "category"} | {*classes}
+    rows = _rows(path, format, sample=sample)
+    table = Table(path, {}, rows.count, rows.is_sample, format)
+    if sample:
+        contents = zip(rows.names, map(list, zip(*rows.cells, strict=True)), strict=True)
+        values: Contents = (
+            (name, cells if name in words else _parsed(cells, format)) for name, cells in contents
+        )
+    else:
+        values = _of_frame(_frame(path, format, rows, words), words)
+    return _with_columns(table, values, kinds, classes)
+
+
+def _parsed(cells: list[str], format: CsvFormat) -> list[str] | Array:
+    """The numbers of a column without gaps and words; for others, its cells."""
+    written, is_plain = "".join(cells), format.decimal == "." and not format.thousands
+    if is_plain and not format.na_values and written.isascii() and "_" not in written:
+        with suppress(ValueError):
+            return np.array([*map(float, cells)])
+    return cells
+
+
+def _frame(path: Path, format: CsvFormat, rows: _Rows, words: Collection[str]) -> pd.DataFrame:
+    """All rows, with columns of `words` as text; errors as of `read_csv`."""
+    import pandas as pd
+
     with warnings.catch_warnings():
         # pandas 3 reads floats exactly by default and deprecates the argument that pandas 2 needs.
         warnings.simplefilter("ignore")
@@ -290,21 +355,21 @@ def read_csv(
                 decimal=format.decimal,
                 thousands=format.thousands,
                 encoding=_encoding(format),
-                na_values=list(format.na_values),
+                na_values=[*MISSING, *format.na_values],
+                keep_default_na=False,
                 header=0 if format.header else None,
-                names=names,
-                dtype=words,
+                names=rows.names,
+                dtype={name: str for name in rows.names if name in words},
                 index_col=False,
                 low_memory=False,
                 float_precision="round_trip",
-                nrows=rows,
+                nrows=rows.count,
             )
         except UnicodeError:
             raise ValueError(f"is not {format.encoding} text") from None
-    table = Table(path, {}, rows, is_sample, format)
-    if len(frame) != rows:
-        raise ValueError(f"has {rows:,} rows for Python and {len(frame):,} for pandas")
-    return _with_columns(table, frame, kinds, classes)
+    if len(frame) != rows.count:
+        raise ValueError(f"has {rows.count:,} rows for Python and {len(frame):,} for pandas")
+    return frame
 
 
 def read_parquet(
@@ -325,68 +390,151 @@ def read_parquet(
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415
 
     regular_size(path)
+    kinds = kinds or {}
+    words = {name for name, kind in kinds.items() if kind == "category"} | {*classes}
     try:
         file = ParquetFile(path)
+        schema = file.schema_arrow
+        _names(schema.names)
+        if not file.metadata.num_rows:
+            raise ValueError("holds no rows")
         if sample:
-            width = max(1, len(file.schema_arrow.names))
-            content = next(file.iter_batches(max(1, SAMPLE // (8 * width))), None)
+            table, values = _sample_of_parquet(path, file, schema, words)
         else:
             # Equal cells take no place in the file.
-            check_memory(8 * file.metadata.num_rows * len(file.schema_arrow.names))
-            content = file.read()
-        if content is None or not len(content):
-            raise ValueError("holds no rows")
-        frame = content.to_pandas()
+            check_memory(8 * file.metadata.num_rows * file.metadata.num_columns)
+            frame = file.read().to_pandas()
+            table = Table(path, {}, len(frame), is_sample=False, format=None)
+            values = _of_frame(frame, words)
     except (pyarrow.ArrowException, OSError, LookupError, TypeError, AttributeError) as error:
         if getattr(error, "errno", None) is not None:
             raise
         reason = next(iter(str(error).splitlines()), "damaged")
         raise ValueError(f"is not a Parquet file: {reason}") from error
-    table = Table(path, {}, len(frame), len(frame) < file.metadata.num_rows, None)
-    return _with_columns(table, frame, kinds or {}, classes)
+    return _with_columns(table, values, kinds, classes)
 
 
-def _with_columns(
-    table: Table, frame: pd.DataFrame, kinds: Mapping[str, Kind], classes: Collection[str]
-) -> Table:
+def _sample_of_parquet(
+    path: Path, file: ParquetFile, schema: Schema, words: Collection[str]
+) -> tuple[Table, Contents]:
+    """The first rows, without pandas; of most columns of a wide table only the type."""
+    from pyarrow import types  # noqa: PLC0415 - an extra
+
+    # pandas makes these columns the index of a frame, which holds no features.
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    fields = [field for field in schema if field.name not in index]
+    numbers = {
+        field.name
+        for field in fields
+        if (types.is_integer(field.type) or types.is_floating(field.type))
+        and field.name not in words
+    }
+    rows = max(1, SAMPLE // (8 * max(1, len(fields))))
+    is_sample = rows < file.metadata.num_rows
+    late = fields[SAMPLED_COLUMNS:] if is_sample else []
+    unread = {field.name for field in late} & numbers
+    columns = [field.name for field in fields if field.name not in unread] if unread else None
+    batch = next(file.iter_batches(rows, columns=columns), None)
+    if not batch:
+        raise ValueError("holds no rows")
+    values = {
+        name: _numbers_of_batch(cells) if name in numbers else cells.to_pylist()
+        for name, cells in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    table = Table(path, {}, len(batch), is_sample, None)
+    return table, [(field.name, values.get(field.name, np.empty(0))) for field in fields]
+
+
+def _numbers_of_batch(cells: Cells) -> Array:
+    # `to_numpy` would load pandas.
+    values = cells.to_pylist() if cells.null_count else np.from_dlpack(cells)
+    return np.asarray(values, np.float64)
+
+
+Contents = Iterable[tuple[str, "Array | list[str] | list[object] | pd.Series[Any]"]]
+"""Of each column, its numbers, or what is to be inferred."""
+
+
+def _of_frame(frame: pd.DataFrame, words: Collection[str]) -> Contents:
     # All at once, because pandas takes 0.1 ms for each column.
-    numeric = [name for name, dtype in frame.dtypes.items() if dtype.kind in "iuf"]
+    numeric = [
+        name
+        for name, dtype in frame.dtypes.items()
+        if dtype.kind in "iuf" and str(name) not in words
+    ]
     values = frame[numeric].to_numpy(np.float64, na_value=np.nan)
     numbers = dict(zip(numeric, values.T, strict=True))
     for name in frame.columns:
-        kind, is_class = kinds.get(str(name)), name in classes
+        yield str(name), numbers[name] if name in numbers else frame[name]
+
+
+def _with_columns(
+    table: Table, contents: Contents, kinds: Mapping[str, Kind], classes: Collection[str]
+) -> Table:
+    for name, values in contents:
         try:
-            if name in numbers and kind != "category" and not is_class:
-                column = _number_column(numbers[name])
+            if isinstance(values, np.ndarray):
+                column = _number_column(values, table.format)
             else:
-                column = _column(table, frame[name], kind, is_class=is_class)
+                column = _column(table, name, values, kinds.get(name), is_class=name in classes)
         except ValueError as error:
-            raise ValueError(f"{quote(str(name))} {error}") from None
-        table.columns[str(name)] = column
+            raise ValueError(f"{quote(name)} {error}") from None
+        table.columns[name] = column
     return table
 
 
-def _number_column(numbers: Array) -> Column:
-    return Column(numbers, problem="has no value at all" if np.isnan(numbers).all() else "")
+def _number_column(numbers: Array, format: CsvFormat | None) -> Column:
+    if format and (missing := _numbers_of(format.na_values)):
+        # pandas compares cells with the spaces around them.
+        numbers = np.where(np.isin(numbers, [*missing]), np.nan, numbers)
+    # A sample of a wide file has columns of which no row was read.
+    is_empty = len(numbers) > 0 and bool(np.isnan(numbers).all())
+    return Column(numbers, problem="has no value at all" if is_empty else "")
 
 
-def _column(table: Table, values: pd.Series[Any], kind: Kind | None, *, is_class: bool) -> Column:
+def _column(
+    table: Table,
+    name: str,
+    values: list[str] | list[object] | pd.Series[Any],
+    kind: Kind | None,
+    *,
+    is_class: bool,
+) -> Column:
     """Infers the type of a column.
 
     Raises:
         ValueError: a cell is not of the given type.
     """
     try:
-        codes, uniques = pd.factorize(values)
+        codes, uniques = _factorized(values)
     except TypeError:
-        return Column(problem=f"holds {type(values.iloc[0]).__name__}s instead of single values")
+        return Column(problem="holds lists or records instead of single values")
     cells = [_Cell.of(value, table.format) for value in uniques]
     if all(cell.is_missing for cell in cells):
         return Column(np.full(len(values), np.nan), problem="has no value at all")
-    inference = _Inference(table, str(values.name), cells, codes)
+    inference = _Inference(table, name, cells, codes)
     if is_class or kind == "category":
         return inference.categories(exact=is_class, given=True)
     return inference.numbers(strict=True) if kind == "number" else inference.infer()
+
+
+def _factorized(
+    values: list[str] | list[object] | pd.Series[Any],
+) -> tuple[Array, Iterable[object]]:
+    """The number of the distinct cell in each row, -1 without one; and the distinct cells.
+
+    Raises:
+        TypeError: a cell is not a single value.
+    """
+    if not isinstance(values, list):
+        return values.factorize()
+    index: dict[object, int] = {}
+    # Only NaN differs from itself.
+    codes = [
+        -1 if cell is None or cell != cell else index.setdefault(cell, len(index))  # noqa: PLR0124
+        for cell in values
+    ]
+    return np.array(codes, np.int64), index
 
 
 @dataclass(frozen=True)
@@ -407,14 +555,32 @@ class _Cell:
         """A value as pandas reads it."""
         text = str(value).strip()
         if isinstance(value, str):
-            is_missing = format is not None and (not text or text in format.na_values)
-            return _Cell(text, None if format is None else _number(text, format), is_missing)
+            if format is None:
+                return _Cell(text, None, is_missing=False)
+            number = _number(text, format)
+            if (
+                text in MISSING
+                or text in format.na_values
+                or number in _numbers_of(format.na_values)
+            ):
+                return _Cell(text, None, is_missing=True)
+            return _Cell(text, number, is_missing=False)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return _Cell(text, None, is_missing=False)
         try:
             return _Cell(text, float(value), is_missing=False)
         except OverflowError:
             return _Cell(text, math.inf, is_missing=False)
+
+
+@cache
+def _numbers_of(na_values: tuple[str, ...]) -> frozenset[float]:
+    """The numbers that stand for no value, however they are written."""
+    numbers = set[float]()
+    for text in na_values:
+        with suppress(ValueError):
+            numbers.add(float(text))
+    return frozenset(numbers)
 
 
 def _number(text: str, format: CsvFormat) -> float | None:

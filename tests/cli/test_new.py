@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,8 @@ def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | Non
     ("source", "message"),
     [
         ("data.csv", "file 'data.csv' does not exist"),
+        ("pipe.csv", "file 'pipe.csv' cannot be read: it is a pipe or a device"),
+        ("pipe.npz", "file 'pipe.npz' cannot be read: it is a pipe or a device"),
         ("Prices.XLSX", "'Prices.XLSX': xlsx is not supported; save it as csv, parquet or npz"),
         ("empty.csv", "'empty.csv' cannot be read: is empty; a table begins with its column names"),
         ("names.csv", "names.csv has no column to predict 'y' from"),
@@ -228,6 +231,8 @@ def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | Non
 )
 def test_an_unusable_source_is_refused(source: str, message: str) -> None:
     Path("empty.csv").touch()
+    for name in ("pipe.csv", "pipe.npz"):
+        os.mkfifo(name)
     names = "".join(f"{row},n{row},m{row}\n" for row in range(20))
     Path("names.csv").write_text(f",b,y\n{names}".replace("m1", "m"), "utf-8")
     Path("same.csv").write_text("x,y\n" + "1,a\n" * 20, "utf-8")
