@@ -48,10 +48,15 @@ class History:
         """The loss that selects the best epoch."""
         return "val_loss" if "val_loss" in self.epochs else "loss"
 
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch of the lowest monitored loss, counted from 1; None if no value is finite."""
-        return lowest_epoch(self.epochs.get(self.monitor, []))
+    def best_epoch(self, monitor: str | None = None, *, highest: bool = False) -> int | None:
+        """The epoch of the lowest monitored loss, counted from 1; None if no value is finite.
+
+        Args:
+            monitor: another metric.
+            highest: whether its highest value is the best.
+        """
+        values = self.epochs.get(monitor or self.monitor, [])
+        return lowest_epoch([-value for value in values] if highest else values)
 
     def row(self, epoch: int) -> dict[str, float]:
         """The metrics of one epoch, counted from 0."""

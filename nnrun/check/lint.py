@@ -244,7 +244,7 @@ def _callbacks(context: SpecContext) -> Iterator[tuple[KeyPath, Component]]:
 
 @rule("NN207")
 def _early_stopping_without_best_weights(context: SpecContext) -> Warnings:
-    if any(
+    if context.spec.training.restored_by or any(
         callback.name == "ModelCheckpoint" and callback.arguments.get("save_best_only")
         for _, callback in _callbacks(context)
     ):
@@ -252,7 +252,10 @@ def _early_stopping_without_best_weights(context: SpecContext) -> Warnings:
     for path, callback in _callbacks(context):
         restores = callback.arguments.get("restore_best_weights") is True
         if callback.name == "EarlyStopping" and not restores:
-            yield path, "keeps the weights of the last epoch; add restore_best_weights: true"
+            yield (
+                path,
+                "keeps the weights of the last epoch; add restore_best_weights: true, or training.restore: best",
+            )
 
 
 @rule("NN208")
@@ -323,6 +326,11 @@ def _choosing_by_training_metric(context: SpecContext) -> Warnings:
             direction = "rises" if better_mode(monitor, context.spec.training) == "max" else "falls"
             message = f"watches {monitor}, which also {direction} while overfitting"
             yield path, f"{callback.name} {message}; use val_{monitor}"
+    metric, training = context.spec.training.restored_by, context.spec.training
+    if metric and not metric.startswith("val_") and validated(context.spec):
+        direction = "rises" if better_mode(metric, training) == "max" else "falls"
+        message = f"restore watches {metric}, which also {direction} while overfitting"
+        yield ("training", "restore"), f"{message}; use val_{metric}"
 
 
 @rule("NN224")

@@ -14,7 +14,7 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.training import ClassWeight, Training
-from nnrun.spec.tree import Problem
+from nnrun.spec.tree import KeyPath, Problem
 
 CALLBACKS = ("training", "callbacks")
 CLASS_WEIGHT = ("training", "class_weight")
@@ -102,44 +102,48 @@ def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
             yield IncompatibleSpec("NN114", (*CALLBACKS, index), message)
 
 
-def check_monitors(callbacks: Sequence[Component], names: Sequence[str]) -> None:
+def check_monitors(training: Training, names: Sequence[str]) -> None:
     """Refuses callbacks that monitor an unknown metric; Keras would only warn in each epoch.
 
     Args:
-        callbacks: of the spec.
+        training: with the callbacks, and maybe the best epoch to restore.
         names: the metrics of the history.
 
     Raises:
         IncompatibleSpec: with the known names.
     """
-    for problem in _monitor_problems(callbacks, names):
+    for problem in _monitor_problems(training, names):
         raise problem
 
 
 def monitor_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
     """Callbacks that monitor a metric that no epoch reports."""
-    callbacks = spec.training.callbacks
-    monitors = [catalogue.monitored_metric(callback) for callback in callbacks]
-    possible = [name for name in monitors if name and _may_be_logged(name, spec)]
+    monitors = [monitor for _, _, monitor in _monitors(spec.training)]
+    possible = [name for name in monitors if _may_be_logged(name, spec)]
     names = ["loss", *map(_expected_name, spec.training.metrics)]
     validation = [f"val_{name}" for name in names if validated(spec)]
-    return _monitor_problems(callbacks, [*names, *validation], possible)
+    return _monitor_problems(spec.training, [*names, *validation], possible)
+
+
+def _monitors(training: Training) -> Iterator[tuple[KeyPath, str, str]]:
+    """What chooses by a metric: its path, its name, and the metric."""
+    for index, callback in enumerate(training.callbacks):
+        if monitor := catalogue.monitored_metric(callback):
+            yield (*CALLBACKS, index), callback.name, monitor
+    if training.restored_by:
+        yield ("training", "restore"), "restore: best", training.restored_by
 
 
 def _monitor_problems(
-    callbacks: Sequence[Component], names: Sequence[str], possible: Collection[str] = ()
+    training: Training, names: Sequence[str], possible: Collection[str] = ()
 ) -> Iterator[IncompatibleSpec]:
-    for index, callback in enumerate(callbacks):
-        monitor = catalogue.monitored_metric(callback)
-        if monitor is None or monitor in names or monitor in possible:
+    for path, name, monitor in _monitors(training):
+        if monitor in names or monitor in possible:
             continue
-        message = (
-            f"{callback.name} watches '{monitor}', but the history will hold only "
-            f"{', '.join(names)}"
-        )
+        message = f"{name} watches '{monitor}', but the history will hold only {', '.join(names)}"
         if monitor.startswith("val_") and not any(name.startswith("val_") for name in names):
             message += "; `nnrun train` validates by validation.holdout alone"
-        yield IncompatibleSpec("NN125", (*CALLBACKS, index), message)
+        yield IncompatibleSpec("NN125", path, message)
 
 
 def better_mode(monitor: str, training: Training) -> str | None:

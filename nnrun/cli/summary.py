@@ -125,13 +125,15 @@ def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
     lines = [f"{run.status()} after {epochs} {_epochs(epochs)}: {_seconds(run)}", _engine(run)]
     if best:
         value = format_number(metrics.best[metrics.monitor])
-        lines.append(f"best epoch {best} of {epochs}: {metrics.monitor} {value}")
+        restored = "; its weights were tested and kept" if metrics.restored_epoch else ""
+        lines.append(f"best epoch {best} of {epochs}: {metrics.monitor} {value}{restored}")
     if error:
         lines.append(f"stopped: {escape_line(error)}")
     warning = overfitting(run.history(), metrics.train.get("loss"))
     last, lowest = metrics.validation.get("loss"), metrics.best.get("val_loss")
-    # A callback may have restored the best weights; then the model is not overfitted.
+    # The best weights may have been restored; then the model is not overfitted.
     is_best = last is not None and lowest is not None and math.isclose(last, lowest, rel_tol=1e-4)
+    is_best |= metrics.restored_epoch is not None
     if warning and not is_best:
         lines.append(warning)
     return [*lines, f"files in {console.relative_path(run.path)}"]
@@ -242,7 +244,7 @@ def _folds_sentences(run: Run, metrics: KFoldMetrics) -> list[str]:
 def _best_epoch_by(metrics: KFoldMetrics) -> str:
     by, name = metrics.best_epoch_by, metrics.monitor
     if by == "median of folds":
-        return f"{by}, which were stopped at different epochs"
+        return f"{by}, each with its own best epoch"
     smoothed = metrics.smoothed.get(name)
     lowest = smoothed.lowest if isinstance(smoothed, SmoothedCurve) else None
     return f"{by}: {name} {format_number(metrics.best[name] if lowest is None else lowest)}"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from nnrun import plots
+from nnrun.check.training import better_mode
 from nnrun.data import input_schema, splits
 from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
@@ -174,7 +175,10 @@ class Recorder(Observer):
         run, history = self.run, self.run.history()
         if not len(history):
             return
-        best = history.best_epoch
+        training = self.setup.prepared.spec.training
+        restored_by = training.restored_by
+        monitor = restored_by or history.monitor
+        best = history.best_epoch(monitor, highest=better_mode(monitor, training) == "max")
         run.end_journal()
         run.write_json(layout.HISTORY, history.epochs)
         spent = {
@@ -188,8 +192,9 @@ class Recorder(Observer):
         metrics = {
             "schema_version": layout.SCHEMA_VERSION,
             "epochs": len(history),
-            "monitor": history.monitor,
+            "monitor": monitor,
             "best_epoch": best,
+            **({"restored_epoch": best} if restored_by and evaluations else {}),
             "initial": self.setup.initial,
             "last": history.row(len(history) - 1),
             "best": history.row(best - 1) if best else {},

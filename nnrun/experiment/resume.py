@@ -21,15 +21,15 @@ STATELESS = frozenset(("CSVLogger", "LearningRateScheduler", "RemoteMonitor", "T
 def extend(run: Run, training: Training, record: Mapping[str, object]) -> None:
     """Reopens a run so that it can train on.
 
-    A finished run continues from its model if no other state passes from epoch to epoch; else it
-    restarts, with the same result.
+    A finished run continues from its model if that has the last weights, and no other state passes
+    from epoch to epoch; else it restarts, with the same result.
 
     Args:
         training: with the new number of epochs.
     """
-    averaged = training.optimizer.arguments.get("use_ema")
+    replaced = training.optimizer.arguments.get("use_ema") or training.restored_by
     is_stateless = all(callback.name in STATELESS for callback in training.callbacks)
-    if run.record().status == layout.FINISHED and is_stateless and not averaged:
+    if run.record().status == layout.FINISHED and is_stateless and not replaced:
         _keep_model_as_checkpoint(run, training)
     reopen_record(run, record)
 

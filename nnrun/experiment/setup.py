@@ -96,6 +96,8 @@ class TrainingSetup:
             if start:
                 sizes = {name: file.size for name, file in start.appended_files.items()}
                 callbacks.resume_callbacks(moved, folder, sizes)
+            # After those that change weights or metrics.
+            moved += callbacks.restore_best(prepared.spec.training)
             self.trainer.trace(self.train, prepared.fold)
             # Only now: tracing and loading both run Python and would slow each other down.
             with predictions.preload(prepared.dataset):
@@ -232,7 +234,7 @@ def _initial_metrics(evaluator: Evaluator, rows: Rows, prepared: PreparedData) -
         message = f"loss or metrics do not take the model's output: {components.reason(error)}"
         raise IncompatibleSpec("NN122", ("training", "loss"), message) from error
     held_out = [f"val_{name}" for name in initial] if len(prepared.fold.validation) else []
-    check_monitors(prepared.spec.training.callbacks, [*initial, *held_out])
+    check_monitors(prepared.spec.training, [*initial, *held_out])
     return initial
 
 

@@ -167,6 +167,7 @@ class TrainMetrics(Metrics):
     initial: Numbers = {}
     train: Numbers = {}
     validation: Numbers = {}
+    restored_epoch: Count | None = None
 
 
 class KFoldMetrics(Metrics):

@@ -18,6 +18,19 @@ ClassWeight = Annotated[
 ]
 
 
+class Best(Spec):
+    """The epoch whose weights are kept."""
+
+    best: str
+    """The metric that selects it, such as `val_accuracy`."""
+
+
+Restore = Annotated[
+    Annotated[Literal["last", "best"], Tag("(word)")] | Annotated[Best, Tag("(metric)")],
+    Discriminator(lambda value: "(word)" if isinstance(value, str) else "(metric)"),
+]
+
+
 class Stage(Spec):
     """A part of the training, with a new optimizer."""
 
@@ -60,12 +73,22 @@ class Training(Spec):
     """Consecutive parts of the training, such as `{epochs: 5, freeze: [Application]}`."""
     callbacks: tuple[Named, ...] = Field((), strict=False)
     """Keras callbacks, such as `{EarlyStopping: {monitor: val_loss, patience: 3}}`."""
+    restore: Restore = "last"
+    """Weights to test and keep: of the `last` epoch, or of the `best` by `val_loss` or another
+    metric, as in `{best: val_accuracy}`."""
     engine: Literal["auto", "xla", "graph", "fit"] = "auto"
     """Training loop: compiled with XLA, as a TensorFlow graph, or Keras's `model.fit`."""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """Keras's dtype policy."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|gpu:\d+)$")] = "auto"
     """`auto` is the first GPU, or the CPU if there is none."""
+
+    @property
+    def restored_by(self) -> str | None:
+        """The metric that selects the epoch to restore; None if the last epoch is kept."""
+        if isinstance(self.restore, Best):
+            return self.restore.best
+        return "val_loss" if self.restore == "best" else None
 
     @model_validator(mode="before")
     @classmethod

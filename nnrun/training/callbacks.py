@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import keras
 
-from nnrun.check.training import files, is_file, package_problems
+from nnrun.check.training import better_mode, files, is_file, package_problems
 from nnrun.errors import IncompatibleSpec
 from nnrun.models.components import instantiate, reason
 from nnrun.spec.component import Component
+from nnrun.spec.training import Training
+from nnrun.types import Array
 
 
 def build(components: Sequence[Component], folder: Path) -> list[keras.callbacks.Callback]:
@@ -48,6 +51,41 @@ def _build(index: int, component: Component, folder: Path) -> keras.callbacks.Ca
         set_model = callback.set_model
         callback.set_model = lambda model: set_model(_AtomicModel(model))
     return callback
+
+
+class RestoreBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Keeps the weights of the best epoch, and restores them when the training ends.
+
+    Args:
+        monitor: the metric that selects the epoch.
+        highest: whether the highest value is the best.
+    """
+
+    def __init__(self, monitor: str, *, highest: bool) -> None:
+        super().__init__()
+        self._monitor, self._sign = monitor, -1 if highest else 1
+        # The names of attributes are those of the state in checkpoints.
+        self.lowest = math.inf
+        self.weights: list[Array] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keeps the weights if the epoch is the best so far; NaN never is."""
+        value = self._sign * (logs or {})[self._monitor]
+        if self.weights is None or value < self.lowest:
+            self.lowest = math.inf if math.isnan(value) else value
+            self.weights = self.model.get_weights()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Restores the weights."""
+        self.model.set_weights(self.weights)
+
+
+def restore_best(training: Training) -> list[keras.callbacks.Callback]:
+    """The callback of `restore: best`, if the spec has it."""
+    monitor = training.restored_by
+    if monitor is None:
+        return []
+    return [RestoreBest(monitor, highest=better_mode(monitor, training) == "max")]
 
 
 class _AtomicModel:

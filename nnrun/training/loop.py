@@ -165,7 +165,8 @@ class Trainer:
     def trace(self, rows: Rows, fold: Fold) -> None:
         """Traces the first stage for a fold of the rows, unless Keras's `fit` trains."""
         if self._loop:
-            validates = bool(len(fold.validation)) and not self.training.callbacks
+            has_callbacks = self.training.callbacks or self.training.restored_by
+            validates = bool(len(fold.validation)) and not has_callbacks
             self._loop.trace(rows, len(fold.train), validates=validates)
 
     def train(

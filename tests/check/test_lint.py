@@ -89,7 +89,10 @@ CASES = {
         replaced(DIGITS, ("batch_size: 32", "batch_size: 1151")),
         replaced(DIGITS, ("batch_size: 32", "batch_size: 1150")),
     ),
-    "NN207": (with_callback("EarlyStopping"), with_callback(f"EarlyStopping: {{{BEST}}}")),
+    "NN207": (
+        with_callback("EarlyStopping"),
+        replaced(with_callback("EarlyStopping"), ("epochs: 20", "epochs: 20\n  restore: best")),
+    ),
     "NN208": (
         with_callback("ReduceLROnPlateau: {patience: 20}"),
         with_callback(f"EarlyStopping: {{patience: 20, {BEST}}}"),

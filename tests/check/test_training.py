@@ -21,6 +21,11 @@ def callback(name: str, **arguments: object) -> Component:
     return Component(name=name, arguments=arguments)
 
 
+def training(**options: object) -> Training:
+    needed = {"optimizer": "adam", "loss": "mse", "metrics": [], "epochs": 1}
+    return Training.model_validate({**needed, **options})
+
+
 @pytest.mark.parametrize(
     ("monitoring", "names", "message"),
     [
@@ -42,14 +47,24 @@ def test_a_monitor_that_is_not_logged_is_refused(
 ) -> None:
     """Keras only warns after each epoch. Default monitors count too."""
     with pytest.raises(IncompatibleSpec, match=re.escape(message)):
-        check_monitors([monitoring], names)
+        check_monitors(training(callbacks=[monitoring]), names)
+
+
+def test_an_epoch_cannot_be_the_best_by_what_is_not_logged() -> None:
+    message = "restore: best watches 'val_loss', but the history will hold only loss"
+    with pytest.raises(IncompatibleSpec, match=message) as caught:
+        check_monitors(training(restore="best"), ["loss"])
+
+    assert caught.value.path == ("training", "restore")
 
 
 def test_callbacks_without_a_monitor_are_accepted() -> None:
     """`ModelCheckpoint` uses its monitor only with `save_best_only`."""
     checkpoint = callback("ModelCheckpoint", filepath="a.keras")
 
-    check_monitors([callback("TerminateOnNaN"), callback("CSVLogger"), checkpoint], ["loss"])
+    callbacks = [callback("TerminateOnNaN"), callback("CSVLogger"), checkpoint]
+
+    check_monitors(training(callbacks=callbacks), ["loss"])
 
 
 NAMES = ("ham", "spam")
@@ -104,19 +119,11 @@ def test_a_weight_of_an_unknown_class_is_refused(
 )
 def test_a_callback_gets_the_mode_of_its_metric(monitor, metric, mode):
     """Keras knows no direction of counts, and stops after the first epoch."""
-    training = Training.model_validate(
-        {
-            "optimizer": "adam",
-            "loss": "mse",
-            "metrics": [metric],
-            "epochs": 1,
-            "callbacks": [{"EarlyStopping": {"monitor": monitor}}, "TerminateOnNaN"],
-        }
-    )
-    first, second = with_modes(training)
+    callbacks = [{"EarlyStopping": {"monitor": monitor}}, "TerminateOnNaN"]
+    first, second = with_modes(training(metrics=[metric], callbacks=callbacks))
 
     assert first.arguments.get("mode") == mode
-    assert second == training.callbacks[1]
+    assert second == callback("TerminateOnNaN")
 
 
 @pytest.mark.parametrize(

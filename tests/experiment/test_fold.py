@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import keras
 import numpy as np
 import pytest
 
+from nnrun import runs
 from nnrun.experiment import fold
+from nnrun.experiment.recorder import RunContext
 from nnrun.runs import Run, layout
 from nnrun.spec.loading import load
 from nnrun.types import Observer
@@ -68,6 +71,65 @@ def test_logits_are_stored_as_probabilities(three: tuple[Any, Path]) -> None:
     np.testing.assert_allclose(output.sum(axis=1), 1, atol=1e-5)
     accuracy = (output.argmax(axis=1) == target).mean()
     assert accuracy == pytest.approx(run.metrics().test["accuracy"])
+
+
+OVERFITTED = """\
+name: best
+dataset: {name: iris, prepare: [standardize]}
+model: [Dense: {units: 32, activation: relu}, Dense: {units: 3, activation: softmax}]
+training:
+  optimizer: {Adam: 0.3}
+  loss: sparse_categorical_crossentropy
+  metrics: [accuracy]
+  epochs: 12
+  restore: RESTORE
+validation: {holdout: {size: 0.4}, kfold: {folds: 2, shuffle: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("restore", "metric", "best"),
+    [("best", "loss", min), ("{best: val_accuracy}", "accuracy", max)],
+)
+def test_the_weights_of_the_best_epoch_are_tested(
+    restore: str, metric: str, best: Callable[[list[float]], float], tmp_path: Path
+) -> None:
+    """And are those of the saved model; the record names the epoch."""
+    path = tmp_path / "best.yaml"
+    path.write_text(OVERFITTED.replace("RESTORE", restore))
+    loaded = load(path).experiment
+    setup = fold.build(fold.load_and_prepare(loaded), Observer())
+    context = RunContext((), 0.0, 0.0)
+    run = fold.train(
+        setup,
+        lambda record: runs.create(tmp_path, "best", now=datetime(2026, 1, 1), record=record),
+        context=context,
+        observer=Observer(),
+    )
+    values, metrics = run.history().epochs[f"val_{metric}"], run.metrics()
+    rows = setup.prepared.fold.validation
+    setup.model.load_weights(run.path / layout.MODEL)
+
+    assert metrics.monitor == f"val_{metric}"
+    assert values[metrics.best_epoch - 1] == best(values) != values[-1]
+    assert metrics.restored_epoch == metrics.best_epoch
+    assert metrics.validation[metric] == pytest.approx(best(values), rel=1e-5)
+    assert setup.evaluator.metrics(setup.train, rows) == metrics.validation
+
+
+@pytest.mark.slow
+def test_each_fold_restores_its_best_epoch(nnrun: Callable[..., Any], tmp_path: Path) -> None:
+    """The final model has no validation rows, and trains for the median of their epochs."""
+    path = tmp_path / "best.yaml"
+    path.write_text(OVERFITTED.replace("RESTORE", "best"))
+    answer = nnrun("kfold", path, "--final", "--runs", tmp_path / "runs")
+    run = Run(next((tmp_path / "runs").iterdir()))
+    folds = [Run(run.path / layout.fold(number)).metrics() for number in (1, 2)]
+
+    assert [each.restored_epoch for each in folds] == [each.best_epoch for each in folds]
+    assert run.metrics().final.epochs == round(np.median([each.best_epoch for each in folds]))
+    assert "note: restore: best chooses each fold's epoch by the rows that judge" in answer.stderr
+    assert "final model: restore: best disabled: there are no validation rows" in answer.stderr
 
 
 @pytest.mark.slow

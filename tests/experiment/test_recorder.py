@@ -134,16 +134,17 @@ def test_without_validation_the_training_loss_is_monitored(boston: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "best"),
+    ("epochs", "options", "best"),
     [
-        ({"loss": [float("nan"), float("inf")]}, None),
-        ({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]}, 3),
+        ({"loss": [float("nan"), float("inf")]}, {}, None),
+        ({"loss": [1.0, 1.0, 1.0], "val_loss": [0.5, float("nan"), 0.4]}, {}, 3),
+        ({"val_loss": [3.0, 2.0], "f1": [0.5, 0.4]}, {"monitor": "f1", "highest": True}, 1),
     ],
 )
-def test_an_epoch_without_a_finite_loss_is_not_the_best(
-    epochs: dict[str, list[float]], best: int | None
+def test_an_epoch_without_a_finite_value_is_not_the_best(
+    epochs: dict[str, list[float]], options: dict[str, Any], best: int | None
 ) -> None:
-    assert History(epochs).best_epoch == best
+    assert History(epochs).best_epoch(**options) == best
 
 
 def test_predictions_reproduce_the_test_metrics(
@@ -217,6 +218,7 @@ def test_the_spec_holds_every_default(run: Run) -> None:
         "class_weight": None,
         "stages": [],
         "callbacks": [],
+        "restore": "last",
         "engine": "auto",
         "precision": "float32",
         "device": "auto",

@@ -81,6 +81,7 @@ training:
   class_weight: null
   stages: []
   callbacks: []
+  restore: last
   engine: auto
   precision: float32
   device: auto

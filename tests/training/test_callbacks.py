@@ -64,6 +64,7 @@ def trained(
 ) -> tuple[dict[str, list[float]], keras.Model]:
     """History and model of a regression with the callbacks of a spec."""
     model, built = dense(), callbacks.build(training.callbacks, folder)
+    built += callbacks.restore_best(training)
     return train(model, training, engine=engine, callbacks=built).history.epochs, model
 
 
@@ -158,6 +159,37 @@ def test_early_stopping_restores_the_same_weights_as_in_model_fit(tmp_path: Path
     assert history["val_loss"] == pytest.approx(expected["val_loss"], rel=1e-4)
     assert model.get_weights()[0] == pytest.approx(reference.get_weights()[0], rel=1e-5)
     assert np.argmin(history["val_loss"]) == len(history["loss"]) - 3
+
+
+@pytest.mark.parametrize("restore", ["best", {"best": "val_r2"}], ids=str)
+def test_the_weights_of_the_best_epoch_are_those_of_early_stopping(
+    restore: object, tmp_path: Path
+) -> None:
+    """Keras restores them, too, but only where patience ends the training or it ends anyway."""
+    growing = {
+        "ExponentialDecay": {"initial_learning_rate": 0.05, "decay_steps": 4, "decay_rate": 2.0}
+    }
+    optimizer, metrics = {"SGD": {"learning_rate": growing}}, [{"R2Score": {"name": "r2"}}]
+    training = spec(epochs=7, optimizer=optimizer, metrics=metrics, restore=restore)
+    history, model = trained(training, tmp_path)
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, 4, 2.0)
+    callback = keras.callbacks.EarlyStopping("val_loss", patience=99, restore_best_weights=True)
+    _, reference = by_keras(keras.optimizers.SGD(rate), callback, 7)
+
+    assert np.argmin(history["val_loss"]) == np.argmax(history["val_r2"]) < 6
+    assert model.get_weights()[0] == pytest.approx(reference.get_weights()[0], rel=1e-5)
+
+
+def test_no_epoch_without_a_number_is_the_best() -> None:
+    model = dense()
+    restore = callbacks.RestoreBest("val_loss", highest=False)
+    restore.set_model(model)
+    for value in (np.nan, 2.0, 1.0, np.nan, 1.0):
+        model.set_weights([np.full((3, 1), len(str(value))), np.full(1, value)])
+        restore.on_epoch_end(0, {"val_loss": value})
+    restore.on_train_end()
+
+    assert model.get_weights()[1] == 1
 
 
 def test_averaged_weights_validate_as_in_model_fit(tmp_path: Path) -> None:

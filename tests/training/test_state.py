@@ -87,7 +87,7 @@ def trained(
         names = callbacks.appended_files(training.callbacks)
         sizes[captured.epochs] = {name: (folder / name).stat().st_size for name in names}
 
-    built = callbacks.build(training.callbacks, folder)
+    built = callbacks.build(training.callbacks, folder) + callbacks.restore_best(training)
     log = train(model, training, engine=engine, callbacks=built, start=start, save_state=save_state)
     keras.config.set_dtype_policy("float32")
     end = [np.asarray(keras.ops.convert_to_numpy(value)).tobytes() for value in variables(model)]
@@ -139,6 +139,21 @@ def test_the_state_of_every_callback_is_restored(
     averaging = {"optimizer": {"SGD": {"learning_rate": 0.1, "use_ema": True}}}
     more = averaging if "SwapEMAWeights" in names else {}
     check_resumes(spec(*({name: CALLBACKS[name]} for name in names), **more), engine, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "engine", ["graph", *(pytest.param(name, marks=pytest.mark.slow) for name in ("xla", "fit"))]
+)
+def test_the_weights_to_restore_survive_a_stop(engine: Engine, tmp_path: Path) -> None:
+    """The best epoch is before the stop."""
+    growing = {
+        "ExponentialDecay": {"initial_learning_rate": 0.2, "decay_steps": 4, "decay_rate": 1.1}
+    }
+    training = spec(optimizer={"SGD": {"learning_rate": growing}}, restore="best")
+    check_resumes(training, engine, tmp_path)
+    losses = trained(training, engine, tmp_path).history.epochs["val_loss"]
+
+    assert np.argmin(losses) < STOP
 
 
 def test_a_training_that_a_callback_has_ended_is_not_continued(tmp_path: Path) -> None:

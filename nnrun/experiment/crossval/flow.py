@@ -100,8 +100,9 @@ def _train_final(kfold: CrossValidationRun, scheduler: _Scheduler, observer: Obs
         return
     rows = np.arange(len(kfold.raw.dataset.train))
     spec = final_spec(kfold.raw.spec, epochs)
-    kept = spec.training.callbacks
-    if disabled := [c.name for c in kfold.raw.spec.training.callbacks if c not in kept]:
+    wanted, kept = kfold.raw.spec.training, spec.training
+    disabled = [c.name for c in wanted.callbacks if c not in kept.callbacks]
+    if disabled := disabled + ["restore: best"] * (wanted.restored_by != kept.restored_by):
         observer.notice(
             f"final model: {', '.join(disabled)} disabled: there are no validation rows"
         )
@@ -113,7 +114,7 @@ def _train_final(kfold: CrossValidationRun, scheduler: _Scheduler, observer: Obs
 def final_spec(spec: Experiment, epochs: int) -> Experiment:
     """The experiment on all training rows, for the best number of epochs.
 
-    Callbacks that need validation rows are removed, and so is early stopping.
+    Callbacks that need validation rows are removed, and so is what chooses an epoch by them.
     """
     callbacks = tuple(
         callback
@@ -121,7 +122,8 @@ def final_spec(spec: Experiment, epochs: int) -> Experiment:
         if callback.name != "EarlyStopping"
         and not (catalogue.monitored_metric(callback) or "").startswith("val_")
     )
-    training = spec.training.model_copy(update={"epochs": epochs, "callbacks": callbacks})
+    changes = {"epochs": epochs, "callbacks": callbacks, "restore": "last"}
+    training = spec.training.model_copy(update=changes)
     return spec.model_copy(update={"training": training, "validation": Validation()})
 
 
@@ -129,11 +131,15 @@ def _notices(raw: RawData, folds: Sequence[Fold]) -> list[str]:
     spec, dataset = raw.spec, raw.dataset
     warnings = [*inputs.spec_warnings(spec, dataset), *checks.fold_notices(dataset, folds)]
     notices = list(inputs.notice_lines(warnings, spec))
-    for callback in spec.training.callbacks:
-        monitor = catalogue.monitored_metric(callback) or ""
-        if callback.name == "EarlyStopping" and monitor.startswith("val_"):
+    monitors = [
+        (callback.name, catalogue.monitored_metric(callback))
+        for callback in spec.training.callbacks
+        if callback.name == "EarlyStopping"
+    ]
+    for name, monitor in (*monitors, ("restore: best", spec.training.restored_by)):
+        if (monitor or "").startswith("val_"):
             notices.append(
-                "EarlyStopping chooses each fold's epoch by the rows that judge the fold, "
+                f"{name} chooses each fold's epoch by the rows that judge the fold, "
                 "so validation looks a little better than it is"
             )
     rule, epochs = spec.validation.kfold, spec.training.epochs

@@ -150,7 +150,7 @@ class CrossValidationRun:
         # Not smoothed if the mean curve is too short.
         rule = kfold.smooth if kfold and kfold.smooth and kfold.smooth.skip < len(mean) else None
         minima = _smoothed_minima(mean, rule) if rule else {}
-        method, best = _best_epoch(list(metrics.values()), mean, minima)
+        method, best = self._best_epoch(list(metrics.values()), mean, minima)
         in_curve = best if best and best <= len(mean) else None
         folds = [metrics.get(fold.number, TrainMetrics()) for fold in self.folds]
         seconds = [values.seconds for values in metrics.values()]
@@ -170,7 +170,7 @@ class CrossValidationRun:
                 "schema_version": layout.SCHEMA_VERSION,
                 "epochs": len(mean),
                 "fold_epochs": [None if fold.is_empty else fold.epochs for fold in folds],
-                "monitor": mean.monitor,
+                "monitor": self.raw.spec.training.restored_by or mean.monitor,
                 "best_epoch": best,
                 "best_epoch_by": method,
                 "ddof": averages.DDOF,
@@ -185,6 +185,27 @@ class CrossValidationRun:
                 "seconds": {name: round(value, 4) for name, value in spent.items()},
             },
         )
+
+    def _best_epoch(
+        self,
+        metrics: Sequence[TrainMetrics],
+        mean: History,
+        minima: dict[str, dict[str, float | None]],
+    ) -> tuple[str, int | None]:
+        """The best epoch, and the method that chose it.
+
+        It is the epoch of the lowest mean validation loss, smoothed if the spec asks for it. If the
+        folds stopped at different epochs, the mean curve ends too early, and if each restored its
+        own best epoch, the curve is not of their models; then it is the median of the best epochs
+        of the folds.
+        """
+        if self.raw.spec.training.restored_by or len({fold.epochs for fold in metrics}) > 1:
+            epochs = [fold.best_epoch for fold in metrics if fold.best_epoch]
+            return "median of folds", round(statistics.median(epochs)) if epochs else None
+        if minima:
+            epoch = minima.get(mean.monitor, {}).get("lowest_epoch")
+            return "smoothed mean curve", None if epoch is None else int(epoch)
+        return "mean curve", mean.best_epoch()
 
     def _fold_table(self) -> list[list[object]]:
         """A row per fold, also for failed ones."""
@@ -263,21 +284,3 @@ def _smoothed_minima(mean: History, rule: Smooth) -> dict[str, dict[str, float |
                 "lowest": epoch and points[epoch - 1],
             }
     return minima
-
-
-def _best_epoch(
-    metrics: Sequence[TrainMetrics], mean: History, minima: dict[str, dict[str, float | None]]
-) -> tuple[str, int | None]:
-    """The best epoch, and the method that chose it.
-
-    It is the epoch of the lowest mean validation loss, smoothed if the spec asks for it. If the
-    folds stopped at different epochs, the mean curve ends too early; then it is the median of the
-    best epochs of the folds.
-    """
-    if len({fold.epochs for fold in metrics}) > 1:
-        epochs = [fold.best_epoch for fold in metrics if fold.best_epoch]
-        return "median of folds", round(statistics.median(epochs)) if epochs else None
-    if minima:
-        epoch = minima.get(mean.monitor, {}).get("lowest_epoch")
-        return "smoothed mean curve", None if epoch is None else int(epoch)
-    return "mean curve", mean.best_epoch
