@@ -260,6 +260,8 @@ def gate_problems(spec: Experiment) -> Iterator[Problem]:
             continue
         if name.startswith("test_"):
             reported = _may_be_metric(name.removeprefix("test_"), spec)
+        elif name.startswith("ensemble_") and spec.validation.kfold:
+            reported = _may_be_metric(name.removeprefix("ensemble_"), spec)
         else:
             reported = _may_be_logged(re.sub(r"\A(best_|last_)", "", name), spec)
         if not reported:
@@ -274,6 +276,7 @@ def gates(spec: Experiment) -> list[str]:
     logged = (*validation, *training)
     return [
         *(f"test_{name}" for name in training),
+        *(f"ensemble_{name}" for name in training if spec.validation.kfold),
         *logged,
         *RUN_FACTS,
         *(f"best_{name}" for name in logged),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, predict
-from nnrun.cli.verb import Json, RunFolder
+from nnrun.cli.verb import Folds, Json, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_line, format_number
 
 if TYPE_CHECKING:
-    from nnrun.analysis.predict import Raw, TrainedRun
+    from nnrun.analysis.predict import Ensemble, Raw, TrainedRun
 
 
 def evaluate(
@@ -26,32 +26,37 @@ def evaluate(
             help="Labelled rows: a table, .npz or a folder; default: the test set.",
         ),
     ] = None,
+    folds: Folds = False,
     json: Json = False,
 ) -> None:
     """Evaluate a trained run on its test set or on a file.
+
+    For k-fold runs without a final model, and for a folder of runs with several seeds, the mean
+    output of the models is evaluated.
 
     A table has the labels in a column with the target's name, an npz file has arrays x and y,
     and images are in one folder per class.
 
     Example: nnrun evaluate runs/20260101-120000-iris flowers.csv
     """
-    from nnrun.analysis.predict import trained_run
+    from nnrun.analysis.predict import ensemble
     from nnrun.spec.labels import positive_class
 
-    subject = trained_run(path)
+    models = ensemble(path, folds=folds)
+    subject = models.first
     raw = _labelled_rows(subject, file)
-    notices = [*subject.notices, *raw.notices]
+    notices = [*models.notices, *raw.notices]
     console.print_notes(notices)
     with predict.tensorflow():
-        metrics = _metrics(subject, raw)
+        metrics = _metrics(models, raw)
     source = str(file) if file else "test set"
     if json:
-        document = {"schema_version": 1, "path": str(subject.run.path), "dataset": subject.name}
+        document = {"schema_version": 1, **predict.described(models)}
         facts = {"source": source, "rows": len(raw), "notices": notices, "metrics": metrics}
         console.print_json(document | facts)
         return
     rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
-    title = f"{source}, {len(raw):,} rows"
+    title = ", ".join(filter(None, (source, f"{len(raw):,} rows", models.description)))
     for name in positive_class(subject.spec.training, subject.classes).values():
         title += f", positive class: {escape_line(name)}"
     table = console.make_table(("metric", "value"), rows, title=title, right=["value"])
@@ -71,10 +76,10 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
     return raw
 
 
-def _metrics(subject: TrainedRun, raw: Raw) -> dict[str, float | None]:
+def _metrics(models: Ensemble, raw: Raw) -> dict[str, float | None]:
     from nnrun.analysis.predict import model
 
-    metrics = model.metrics(subject, raw)
+    metrics = model.metrics(models, raw)
     if math.isnan(metrics["loss"]):
         # An output is not a number; Keras counts it as a class all the same.
         return dict.fromkeys(metrics)

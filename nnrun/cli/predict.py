@@ -15,14 +15,14 @@ import typer
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.verb import Json, Output, RunFolder
+from nnrun.cli.verb import Folds, Json, Output, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_cell, escape_line, format_number
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
 
 if TYPE_CHECKING:
-    from nnrun.analysis.predict import Raw, TrainedRun
+    from nnrun.analysis.predict import Ensemble, Raw
     from nnrun.analysis.predict.trained import Prediction
 
 DEFAULT_ROWS = "0:10"
@@ -56,6 +56,7 @@ def predict(
             help="Swap light and dark in images; by default decided by their edges.",
         ),
     ] = None,
+    folds: Folds = False,
     format_: Annotated[
         Format | None, typer.Option("--format", help="Default: the suffix of FILE, or a table.")
     ] = None,
@@ -65,7 +66,8 @@ def predict(
     """Predict with a trained run: rows, texts, images, tables.
 
     The run folder contains the model and the preparation of its input. For k-fold runs, predictions
-    come from the `--final` model.
+    come from the `--final` model, or are the mean over the models of the folds. For a folder of runs
+    with several seeds they are the mean over seeds.
 
     Example: nnrun predict runs/20260101-120000-imdb --text "A film of beauty."
     """
@@ -76,10 +78,11 @@ def predict(
     if invert is not None and not files:
         raise CommandError("--invert is for images, and no image is given")
 
+    from nnrun.analysis.predict import ensemble, tables
     from nnrun.analysis.predict import files as inputs
-    from nnrun.analysis.predict import tables, trained_run
 
-    subject = trained_run(path)
+    models = ensemble(path, folds=folds)
+    subject = models.first
     if files:
         raw = inputs.read(files, subject, invert=invert)
     elif texts or text_file:
@@ -87,14 +90,14 @@ def predict(
     else:
         wanted = inputs.parse_range(DEFAULT_ROWS if rows is None else rows)
         raw = inputs.read_test_rows(subject, wanted)
-    console.print_notes((*subject.notices, *raw.notices))
+    console.print_notes((*models.notices, *raw.notices))
     with tensorflow():
         from nnrun.analysis.predict import model, trained
 
-        answers = trained.predictions(subject, raw, model.outputs(subject, raw))
+        answers = trained.predictions(subject, raw, model.outputs(models, raw))
     console.print_notes(_missing(answers))
     format_ = Format.json if json else format_ or console.format_of(output, Format)
-    _write(subject, raw, answers, format_, output)
+    _write(models, raw, answers, format_, output)
 
 
 def _lines(path: Path | None) -> list[str]:
@@ -125,32 +128,32 @@ def _missing(answers: Sequence[Prediction]) -> list[str]:
 
 
 def _write(
-    subject: TrainedRun,
+    models: Ensemble,
     raw: Raw,
     answers: Sequence[Prediction],
     format_: Format,
     output: Path | None,
 ) -> None:
     if format_ is Format.json:
-        text = console.as_json(_as_json(subject, raw, answers))
+        text = console.as_json(_as_json(models, raw, answers))
     elif format_ is Format.csv:
-        text = _as_csv(subject, answers)
+        text = _as_csv(models, answers)
     elif output is None:
-        console.stdout().print(_as_table(subject, answers))
+        console.stdout().print(_as_table(models, answers))
         return
     else:
         file = io.StringIO()
-        console.stderr(file).print(_as_table(subject, answers))
+        console.stderr(file).print(_as_table(models, answers))
         text = file.getvalue()
     console.write_result(text, output)
 
 
-def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
+def _as_table(models: Ensemble, answers: Sequence[Prediction]) -> Table:
     """A line per row; a wrong class is red and marked with a cross."""
-    optional = ("text", "label", "probability")
+    subject, optional = models.first, ("text", "label", "probability", "std")
     headings = [
         heading
-        for heading in ("row", "text", "label", "prediction", "probability")
+        for heading in ("row", "text", "label", "prediction", "probability", "std")
         if heading not in optional or any(getattr(a, heading) is not None for a in answers)
     ]
     rows, styles = [], []
@@ -163,12 +166,15 @@ def _as_table(subject: TrainedRun, answers: Sequence[Prediction]) -> Table:
             "label": _formatted(answer.label),
             "prediction": f"{_formatted(answer.prediction)}{' ✗' if is_wrong else ''}",
             "probability": format_number(answer.probability),
+            "std": format_number(answer.std),
         }
         rows.append([escape_line(cells[heading]) for heading in headings])
         styles.append("red" if is_wrong else "")
-    title = escape_line(f"{subject.name}: {subject.target.name}")
-    right = ["probability", *([] if subject.classes else ["label", "prediction"])]
-    return console.make_table(headings, rows, title=title, right=right, row_styles=styles)
+    title = ", ".join(filter(None, (f"{subject.name}: {subject.target.name}", models.description)))
+    right = ["probability", "std", *([] if subject.classes else ["label", "prediction"])]
+    return console.make_table(
+        headings, rows, title=escape_line(title), right=right, row_styles=styles
+    )
 
 
 def _excerpt(text: str) -> str:
@@ -180,27 +186,36 @@ def _formatted(value: str | float | None) -> str:
     return value if isinstance(value, str) else format_number(value)
 
 
-def _as_json(subject: TrainedRun, raw: Raw, answers: Sequence[Prediction]) -> dict[str, object]:
+def _as_json(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> dict[str, object]:
     return {
         "schema_version": 1,
-        "path": str(subject.run.path),
-        "dataset": subject.name,
-        "target": subject.target.name,
-        "classes": list(subject.classes),
-        "notices": [*subject.notices, *raw.notices, *_missing(answers)],
+        **described(models),
+        "target": models.first.target.name,
+        "classes": list(models.first.classes),
+        "notices": [*models.notices, *raw.notices, *_missing(answers)],
         "rows": [answer.as_json() for answer in answers],
     }
 
 
-def _as_csv(subject: TrainedRun, answers: Sequence[Prediction]) -> str:
+def described(models: Ensemble) -> dict[str, object]:
+    """The models in a JSON document."""
+    is_one = len(models.members) == 1
+    path = models.first.run.path if is_one else models.path
+    number = {} if is_one else {"models": len(models.members)}
+    return {"path": str(path), **number, "dataset": models.first.name}
+
+
+def _as_csv(models: Ensemble, answers: Sequence[Prediction]) -> str:
     """A line per row, with a column per class where the model returns probabilities."""
-    names = [f"p({name})" for name in subject.classes] if answers[0].probabilities else []
+    names = [f"p({name})" for name in models.first.classes] if answers[0].probabilities else []
+    std = ["std"] if len(models.members) > 1 else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    header = ["row", "text", "label", "prediction", "probability", *names]
+    header = ["row", "text", "label", "prediction", "probability", *std, *names]
     writer.writerow(map(escape_cell, header))
     for answer in answers:
         cells = [answer.name, answer.text, answer.label, answer.prediction, answer.probability]
+        cells += [answer.std for _ in std]
         cells += (answer.probabilities or {}).values()
         writer.writerow(escape_cell(cell) if isinstance(cell, str) else cell for cell in cells)
     return file.getvalue()

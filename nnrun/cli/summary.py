@@ -202,6 +202,11 @@ def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
     rows.append(("validation", *map(mean, validation.values())))
     rows.append(("95 % interval", *map(_interval, validation.values())))
     rows.append(("training", *(mean(metrics.train[name]) for name in validation)))
+    if tested := metrics.ensemble:
+        mean_of_models = f"test, mean of {tested.models} models"
+        rows.append(
+            (mean_of_models, *(format_number(tested.test.get(name)) for name in validation))
+        )
     if metrics.test:
         rows.append(("test", *(format_number(metrics.test[name]) for name in validation)))
     headings = [name.replace("_", " ") for name in validation]
@@ -235,6 +240,9 @@ def _folds_sentences(run: Run, metrics: KFoldMetrics) -> list[str]:
         lines.append("± is the standard deviation (ddof 1); the interval allows for shared rows")
     if best := metrics.best_epoch:
         lines.append(f"best epoch {best} of {longest} by the {_best_epoch_by(metrics)}")
+    if tested := metrics.ensemble:
+        mean_output = f"the mean output of {tested.models} models"
+        lines.append(f"{mean_output} was tested on {tested.rows:,} rows that no fold used")
     if metrics.final:
         final = metrics.final.epochs
         lines.append(f"test: one model, trained on all training rows for {final} {_epochs(final)}")

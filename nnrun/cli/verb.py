@@ -46,6 +46,9 @@ Workers = Annotated[
         help="Folds trained in parallel; by default 1, or more for long folds.",
     ),
 ]
+Folds = Annotated[
+    bool, typer.Option("--folds", help="Average the models of the folds, not the final model.")
+]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write the result to a file.")
 ]

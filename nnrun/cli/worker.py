@@ -77,8 +77,11 @@ class _Worker:
         )
         self._line.send(ready)
         while True:
-            message: messages.RunJob = self._line.recv()
-            self._line.send(messages.JobDone(self._run(message.job, Run(message.whole))))
+            match self._line.recv():
+                case messages.RunJob(job=job, whole=whole):
+                    self._line.send(messages.JobDone(self._run(job, Run(whole))))
+                case messages.TestFolds(whole=whole):
+                    self._line.send(self._test(whole))
 
     def _prepare(self, job: messages.Job) -> TrainingSetup:
         """Builds the model of a job; the previous model is reused for the same experiment."""
@@ -124,6 +127,19 @@ class _Worker:
                 summary.log(part)
             self._import_seconds = 0.0
         return None
+
+    def _test(self, whole: Path) -> messages.FoldsTested:
+        """Tests the mean output of all folds."""
+        from nnrun.analysis.predict import ensemble, files, model
+
+        setup = self._previous or self._first
+        assert setup
+        try:
+            with setup.on_device(), setup.check_memory():
+                rows = files.of_split(self._input.raw.dataset.test)
+                return messages.FoldsTested(model.metrics(ensemble(whole, folds=True), rows))
+        except NnrunError as error:
+            return messages.FoldsTested({}, str(error))
 
 
 def _folder(whole: Run, job: messages.Job, record: dict[str, object]) -> Run:

@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -43,9 +44,16 @@ def read(path: Path) -> keras.Model:
     Raises:
         RunError: the file is not a model, or needs its own code.
     """
-    try:
+    with _errors(path):
         _check(path)
         return keras.models.load_model(path, safe_mode=True)
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    """Turns the errors of Keras for a damaged or foreign file into a RunError."""
+    try:
+        yield
     except RecursionError as error:
         raise RunError(f"{path}: is nested too deep for a model") from error
     except BadZipFile as error:
@@ -57,6 +65,24 @@ def read(path: Path) -> keras.Model:
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[: _LONGEST_REASON - 1]}…"
         raise RunError(f"{path}: cannot be read: {reason}") from error
+
+
+def read_alike(path: Path, model: keras.Model, of: Path) -> keras.Model:
+    """A saved model; `model`, which was read `of` another file, with new weights if it is alike.
+
+    So traced functions of the model can be used again. Errors as of `read`.
+    """
+    if _config(path) != _config(of):
+        return read(path)
+    with _errors(path):
+        _check(path)
+        model.load_weights(path)
+        return model
+
+
+def _config(path: Path) -> bytes:
+    with _errors(path), ZipFile(path) as archive:
+        return archive.read(_CONFIG)
 
 
 def _check(path: Path) -> None:

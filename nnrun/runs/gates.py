@@ -28,6 +28,7 @@ def numbers(run: Run) -> dict[str, float]:
 
     `loss` and metrics without a prefix are those of the saved model on the training rows, with
     `val_` on the validation rows, with `test_` on the test rows; for k-fold runs means over folds.
+    `ensemble_` means the averaged models of all folds on the test rows.
     `best_` and `last_` mean the best and the last epoch of the history.
     """
     metrics = run.metrics()
@@ -35,6 +36,7 @@ def numbers(run: Run) -> dict[str, float]:
         "": metrics.train,
         "val_": metrics.validation,
         "test_": metrics.test,
+        "ensemble_": metrics.ensemble.test if metrics.ensemble else {},
         "best_": metrics.best,
         "last_": metrics.last,
     }

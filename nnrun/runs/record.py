@@ -143,6 +143,19 @@ class SmoothedCurve(_Model):
     lowest: Number = None
 
 
+class EnsembleTest(_Model):
+    """The test of the mean output of all folds.
+
+    Args:
+        models: their number.
+        rows: number of test rows, which no fold uses.
+    """
+
+    models: Count
+    rows: Count
+    test: Numbers
+
+
 class Metrics(_Model):
     """The content of `metrics.json`; empty while there is none."""
 
@@ -153,6 +166,7 @@ class Metrics(_Model):
     best: Numbers = {}
     test: Numbers = {}
     parameters: Count | None = None
+    ensemble: EnsembleTest | None = None
     seconds: dict[Text, int | float] = {}
 
     @property

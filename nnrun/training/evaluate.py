@@ -11,7 +11,10 @@ import tensorflow as tf
 from tensorflow.types.experimental import PolymorphicFunction
 
 from nnrun.data.preprocessing import Preparation
-from nnrun.training.rows import INDICES, Rows, RowTensors, batch, inputs
+from nnrun.spec.labels import outputs_logits
+from nnrun.spec.training import Training
+from nnrun.training.compile import compile_model
+from nnrun.training.rows import INDICES, Rows, RowTensors, batch, inputs, resident
 from nnrun.types import Array
 
 # Large enough for speed, small enough for the activations of a deep model.
@@ -103,3 +106,28 @@ def probabilities(logits: Array) -> Array:
     """Softmax over the classes, or the sigmoid where there is one unit; same shape."""
     scale = keras.ops.sigmoid if logits.shape[-1] == 1 else keras.ops.softmax
     return np.asarray(scale(logits))
+
+
+def metrics_of_outputs(output: Array, y: Array, training: Training) -> dict[str, float]:
+    """Loss and metrics of outputs that come from several models, under Keras's names.
+
+    Args:
+        output: averaged probabilities or values, of shape `(rows, units)`.
+        y: labels as the loss needs them.
+        training: names the loss and the metrics.
+    """
+    if outputs_logits(training):
+        output = logits(output)
+    same = keras.layers.Activation("linear", dtype="float32")
+    model = keras.Sequential([keras.Input(output.shape[1:]), same])
+    compile_model(model, training)
+    preparation = Preparation((), output.shape[1:], "float32", stored_expanded=True)
+    return Evaluator(model, preparation).metrics(resident(output, y), np.arange(len(y)))
+
+
+def logits(shares: Array) -> Array:
+    """Outputs of which `probabilities` makes these probabilities; same shape."""
+    smallest = np.finfo(np.float32).tiny if shares.shape[-1] > 1 else np.finfo(np.float32).eps
+    shares = shares.clip(smallest, 1 - np.finfo(np.float32).epsneg)
+    rest = 1 - shares if shares.shape[-1] == 1 else 1
+    return np.log(shares / rest).astype(np.float32)

@@ -8,13 +8,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from nnrun.data import datasets
 from nnrun.runs import Run, layout
-from nnrun.spec.dataset import Iris
+from nnrun.spec.dataset import BostonHousing, Iris
 
 
 def only(root: Path) -> Run:
@@ -157,6 +158,32 @@ def test_the_final_model_is_trained_on_all_rows_for_the_best_number_of_epochs(
     assert only(tmp_path).read_json(layout.HISTORY) == final.read_json(layout.HISTORY)
 
 
+def test_the_mean_output_of_all_folds_is_tested(
+    boston: tuple[Any, Run], nnrun: Any, here: Any
+) -> None:
+    """On the test rows, which no fold has seen; each model with the preparation of its fold."""
+    run = boston[1]
+    test = datasets.load(BostonHousing(name="boston_housing")).test
+    outputs = []
+    for fold in folds(run):
+        [step] = fold.read_json(layout.PREPARATION)["steps"]
+        model = keras.models.load_model(fold.path / layout.MODEL)
+        x = (test.x - step["state"]["mean"]) / step["state"]["std"]
+        outputs.append(model(x.astype("float32")).numpy())
+    mean = np.mean(outputs, axis=0)[:, 0]
+    tested = run.metrics().ensemble
+    evaluated = json.loads(nnrun("evaluate", run.path, "--folds", "--json").stdout)
+
+    assert (tested.models, tested.rows) == (4, 102)
+    assert tested.test["loss"] == pytest.approx(sk.mean_squared_error(test.y, mean), rel=1e-5)
+    assert tested.test["mae"] == pytest.approx(sk.mean_absolute_error(test.y, mean), rel=1e-5)
+    assert evaluated["models"] == 4
+    assert evaluated["metrics"] == pytest.approx(tested.test, rel=1e-6)
+    assert json.loads(nnrun("evaluate", run.path, "--json").stdout)["metrics"] == pytest.approx(
+        run.metrics().test, rel=1e-6
+    )
+
+
 def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run], here: Any) -> None:
     answer, run = boston
     metrics = run.metrics()
@@ -171,8 +198,10 @@ def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run], here: 
         **{f"fold {n}": f"{value:.4f}" for n, value in enumerate(mae.folds, start=1)},
         "validation": f"{mae.mean:.4f} ± {mae.std:.4f}",
         "95 % interval": f"{mae.low:.4f} to {mae.high:.4f}",
+        "test, mean of 4 models": f"{metrics.ensemble.test['mae']:.4f}",
         "test": f"{metrics.test['mae']:.4f}",
     }
+    assert "the mean output of 4 models was tested on 102 rows that no fold used" in answer.stdout
     assert "± is the standard deviation (ddof 1)" in answer.stdout
     assert f"best epoch {metrics.best_epoch} of 12 by the smoothed mean curve" in answer.stdout
     listed = here("list", "--runs", run.path.parent).stdout

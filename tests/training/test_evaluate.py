@@ -157,3 +157,23 @@ def test_an_argument_that_keras_refuses_is_reported_with_its_place(
 
     assert (caught.value.code, caught.value.path) == ("NN114", path)
     assert "no_such" in caught.value.message
+
+
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_metrics_of_averaged_outputs_equal_those_of_a_model(units: int, from_logits: bool) -> None:
+    """Probabilities are judged as such, also if the loss takes logits."""
+    rng = np.random.default_rng(0)
+    output = rng.normal(size=(50, units)).astype("float32")
+    y = rng.integers(0, max(2, units), 50)
+    name = "BinaryCrossentropy" if units == 1 else "SparseCategoricalCrossentropy"
+    loss = getattr(keras.losses, name)(from_logits=True)(y.reshape(-1, 1), output)
+    right = (output[:, 0] > 0) == y if units == 1 else output.argmax(axis=1) == y
+    arguments = {"from_logits": True} if from_logits else {}
+    training = Training(optimizer="sgd", loss={name: arguments}, metrics=("accuracy",), epochs=1)
+    shares = evaluate.probabilities(output)
+    metrics = evaluate.metrics_of_outputs(shares, y, training)
+
+    np.testing.assert_allclose(evaluate.probabilities(evaluate.logits(shares)), shares, atol=1e-6)
+    assert metrics["loss"] == pytest.approx(float(loss), rel=1e-4)
+    assert metrics["accuracy"] == pytest.approx(right.mean(), rel=1e-6)

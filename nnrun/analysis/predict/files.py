@@ -23,7 +23,7 @@ from nnrun.spec.csv_format import has_csv_name
 from nnrun.spec.labels import are_numbers
 from nnrun.spec.profile import IMAGE_ENDINGS
 from nnrun.spec.text import number_name
-from nnrun.types import Array, Dataset, Sequences
+from nnrun.types import Array, Dataset, Sequences, Split
 
 # Brightness of an edge as a share of the largest pixel, below or above which it is dark or light.
 _DARK, _LIGHT = 0.25, 0.75
@@ -211,8 +211,12 @@ def read_test_rows(subject: TrainedRun, rows: slice) -> Raw:
 
 def all_test_rows(subject: TrainedRun) -> Raw:
     """The whole test set; errors as for `read_test_rows`."""
-    test = _dataset(subject).test
-    return Raw(tuple(map(str, range(len(test)))), test.x, test.y)
+    return of_split(_dataset(subject).test)
+
+
+def of_split(split: Split) -> Raw:
+    """All rows of a split, with their labels."""
+    return Raw(tuple(map(str, range(len(split)))), split.x, split.y)
 
 
 def _dataset(subject: TrainedRun) -> Dataset:

@@ -1,4 +1,4 @@
-"""Applies the trained model to rows. Loads TensorFlow."""
+"""Applies trained models to rows. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,54 +9,90 @@ from typing import Any
 import numpy as np
 
 from nnrun.analysis.predict.inputs import Raw
-from nnrun.analysis.predict.trained import TrainedRun
+from nnrun.analysis.predict.trained import Ensemble, Output, TrainedRun
 from nnrun.data import labels
 from nnrun.errors import IncompatibleSpec, RunError
+from nnrun.experiment.crossval.averages import DDOF
 from nnrun.models import components, saved
 from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS
 from nnrun.runs import layout
 from nnrun.spec.labels import check_output, outputs_logits
-from nnrun.training.evaluate import Evaluator, probabilities
+from nnrun.training.evaluate import Evaluator, metrics_of_outputs, probabilities
 from nnrun.training.rows import resident
 from nnrun.types import Array
 
 
-def outputs(subject: TrainedRun, raw: Raw) -> Array:
-    """The output of the model: probabilities or values, of shape `(rows, units)`.
+def outputs(models: Ensemble, raw: Raw) -> Output:
+    """The mean output of the models, and its spread.
 
     Raises:
-        RunError: the model cannot be read, or does not belong to this run.
+        RunError: a model cannot be read, or does not belong to its run.
     """
-    preparation = subject.preparation(raw.x)
-    model, _ = read(subject, preparation.shape)
+    each = _outputs(models, raw)
+    first = next(each)
+    count, mean, squares = 1, first.astype(np.float64), np.zeros(first.shape)
+    # Welford's sums: the outputs of all models need not be kept.
+    for count, output in enumerate(each, start=2):
+        delta = output - mean
+        mean += delta / count
+        squares += delta * (output - mean)
+    if count == 1:
+        return Output(first)
+    return Output(mean.astype(np.float32), np.sqrt(squares / (count - DDOF)))
+
+
+def _outputs(models: Ensemble, raw: Raw) -> Iterator[Array]:
+    """The output of each model: probabilities or values, of shape `(rows, units)`."""
     unlabelled = np.zeros(len(raw), np.float32)
-    with _errors_of_keras(subject):
-        rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
-        output = Evaluator(model, preparation).outputs(rows, np.arange(len(raw)))
-        return probabilities(output) if outputs_logits(subject.spec.training) else output
+    evaluator: Evaluator | None = None
+    for subject in models.members:
+        preparation = subject.preparation(raw.x)
+        alike = (evaluator.model, models.first) if evaluator else None
+        model, _ = read(subject, preparation.shape, alike)
+        with _errors_of_keras(subject):
+            rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
+            if evaluator is None or evaluator.model is not model:
+                evaluator = Evaluator(model, preparation)
+            output = evaluator.outputs(rows, np.arange(len(raw)))
+            yield probabilities(output) if outputs_logits(subject.spec.training) else output
 
 
-def metrics(subject: TrainedRun, raw: Raw) -> dict[str, float]:
-    """Loss and metrics over labelled rows, under Keras's names; errors as for `outputs`."""
+def metrics(models: Ensemble, raw: Raw) -> dict[str, float]:
+    """Loss and metrics over labelled rows, under Keras's names; errors as for `outputs`.
+
+    Several models are judged by their mean output, without penalties of their weights.
+    """
     assert raw.y is not None
+    subject, classes = models.first, len(models.first.classes)
+    training = subject.spec.training
+    if len(models.members) > 1:
+        output = outputs(models, raw).mean
+        with _errors_of_keras(subject):
+            y = labels.encode(raw.y, training, classes=classes, units=output.shape[-1])
+            return metrics_of_outputs(output, y, training)
     preparation = subject.preparation(raw.x)
     model, units = read(subject, preparation.shape)
     with _errors_of_keras(subject):
-        classes = len(subject.classes)
-        y = labels.encode(raw.y, subject.spec.training, classes=classes, units=units)
+        y = labels.encode(raw.y, training, classes=classes, units=units)
         rows = resident(preparation.store(raw.x), y, preparation.state)
         return Evaluator(model, preparation).metrics(rows, np.arange(len(raw)))
 
 
-def read(subject: TrainedRun, shape: tuple[int, ...]) -> tuple[Any, int]:
+def read(
+    subject: TrainedRun, shape: tuple[int, ...], alike: tuple[Any, TrainedRun] | None = None
+) -> tuple[Any, int]:
     """The model, and the width of its output; errors as for `outputs`.
 
     Args:
         subject: the run.
         shape: of a prepared row.
+        alike: the model of another run, which gets the weights if its layers are the same.
     """
     path = subject.run.whole(layout.MODEL)
-    model = saved.read(path)
+    if alike:
+        model = saved.read_alike(path, alike[0], alike[1].run.path / layout.MODEL)
+    else:
+        model = saved.read(path)
     with _errors_of_keras(subject):
         input_shape, output_shape = model.input_shape, model.output_shape
     if input_shape != (None, *shape) or not isinstance(output_shape, tuple):

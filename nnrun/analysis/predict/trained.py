@@ -1,4 +1,4 @@
-"""A run used for prediction: its spec, its preparation of rows, and its predictions."""
+"""Runs used for prediction: their specs, their preparation of rows, and their predictions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nnrun.analysis.compare import experiments
+from nnrun.analysis.compare import read as read_facts
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
 from nnrun.data.labels import confidence, predicted_classes
 from nnrun.data.preprocessing import FITTED, FittedStep, Preparation
 from nnrun.errors import CommandError, IncompatibleSpec, RunError
-from nnrun.runs import Run, layout
+from nnrun.runs import Run, find, layout
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.loading import load
@@ -70,7 +72,7 @@ class _Vocabulary(_File):
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run with a model; for a cross-validation, its model on all training rows.
+    """A run with a model.
 
     Args:
         run: its folder.
@@ -130,8 +132,76 @@ class TrainedRun:
         return Vocabulary(content.words, start, unknown, content.tokenizer)
 
 
+@dataclass(frozen=True)
+class Ensemble:
+    """The trained models that predict together: one, or several whose outputs are averaged.
+
+    Args:
+        path: of the run, of the cross-validation, or of the folder of several seeds.
+        members: with the same rows and classes, in order.
+        notices: remarks about the models for the user.
+    """
+
+    path: Path
+    members: tuple[TrainedRun, ...]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> TrainedRun:
+        """For everything that all models have in common."""
+        return self.members[0]
+
+    @property
+    def description(self) -> str:
+        """The models in words, if they are several: `mean of 5 models`."""
+        return f"mean of {len(self.members)} models" if len(self.members) > 1 else ""
+
+
+def ensemble(path: Path, *, folds: bool = False) -> Ensemble:
+    """Reads all of a run, of a cross-validation or of several seeds but their models.
+
+    Args:
+        path: a run folder, or a folder of runs that differ only in their seed.
+        folds: whether the models of the folds are averaged even if there is a final model.
+
+    Raises:
+        CommandError: there is no model, or the runs in the folder are of several experiments.
+        Errors as of `trained_run`.
+    """
+    runs, notices = [Run(path)], list[str]()
+    if not runs[0].holds(layout.RUN) and find(path):
+        runs, notices = _seeds(path)
+    parts = [part for run in runs for part in _with_models(run, notices, folds=folds)]
+    members = tuple(map(_read, parts))
+    for member in members[1:]:
+        if (member.target, member.schema) != (members[0].target, members[0].schema):
+            file = member.run.path / layout.PREPARATION
+            raise RunError(f"{file}: takes other rows than {members[0].run.path}")
+    remarks = [notice for member in members for notice in member.notices]
+    return Ensemble(path, members, (*notices, *remarks))
+
+
+def _seeds(path: Path) -> tuple[list[Run], list[str]]:
+    """The finished runs in a folder, one per seed, and a notice about the others."""
+    facts = [read_facts(run) for run in find(path)]
+    groups = experiments([run for run in facts if run.is_finished])
+    if not groups:
+        raise CommandError(f"{path} has no finished run")
+    if len(groups) > 1:
+        names = ", ".join(sorted({run.name for group in groups for run in group.runs})[:5])
+        raise CommandError(
+            f"{path} has runs of several experiments or specs ({names}), and only seeds of one are "
+            "averaged; give one run, or train into a folder: nnrun train SPEC --seeds 5 --runs DIR"
+        )
+    runs = [run.run for run in groups[0].runs]
+    left_out = len(facts) - len(runs)
+    what = "1 run is" if left_out == 1 else f"{left_out} runs are"
+    notice = f"{path}: {what} left out, which did not finish or has the seed of another one"
+    return runs, [notice] if left_out else []
+
+
 def trained_run(path: Path) -> TrainedRun:
-    """Reads all of a run but its model.
+    """Reads all of a run but its model; for a cross-validation, of its final model.
 
     Raises:
         NotARun: the folder holds no run.
@@ -139,7 +209,17 @@ def trained_run(path: Path) -> TrainedRun:
         RunError: one of its files is damaged.
         SpecError: its spec is invalid.
     """
-    run = _with_model(path)
+    run = Run(path)
+    if run.record().kind == "kfold" and not _final(run).holds(layout.MODEL):
+        raise CommandError(
+            f"{path} has a model per fold and none on all training rows; "
+            f"`nnrun kfold {path / layout.SPEC} --final` trains one"
+        )
+    [part] = _with_models(run, [], folds=False)
+    return _read(part)
+
+
+def _read(run: Run) -> TrainedRun:
     spec = load(run.whole(layout.SPEC)).experiment
     file, content = run.path / layout.PREPARATION, run.read_json(layout.PREPARATION)
     if isinstance(content, dict) and "rows" not in content:
@@ -153,28 +233,45 @@ def trained_run(path: Path) -> TrainedRun:
     return TrainedRun(run, spec, preparation.meaning(), preparation.rows, steps)
 
 
-def _with_model(path: Path) -> Run:
-    """The run that has the model: the given one, or the final one of a cross-validation."""
-    run = Run(path)
-    record = run.record()
+def _final(run: Run) -> Run:
+    return Run(run.path / layout.FINAL)
+
+
+def _with_models(run: Run, notices: list[str], *, folds: bool) -> list[Run]:
+    """The parts of a run whose models predict; adds remarks to `notices`.
+
+    For a cross-validation that is the final one, or else every fold.
+    """
+    path, record = run.path, run.record()
     if record.kind == "fold":
         raise CommandError(
             f"{path} is a fold, whose model is trained on a part of the training rows; "
-            f"`nnrun kfold {path.resolve().parent / layout.SPEC} --final` trains one on all"
+            f"`nnrun predict {path.resolve().parent}` averages the models of all folds"
         )
     if record.kind == "kfold":
-        final = Run(path / layout.FINAL)
-        if not final.holds(layout.MODEL):
-            raise CommandError(
-                f"{path} has a model per fold and none on all training rows; "
-                f"`nnrun kfold {path / layout.SPEC} --final` trains one"
-            )
-        return final
+        if not folds and _final(run).holds(layout.MODEL):
+            return [_final(run)]
+        return _folds(run, notices)
     if not run.holds(layout.MODEL):
         status = run.status()
         remedy = "wait" if status == layout.RUNNING else f"`nnrun resume {path}` continues it"
         raise CommandError(f"{path} is {status} and has no model yet; {remedy}")
-    return run
+    return [run]
+
+
+def _folds(run: Run, notices: list[str]) -> list[Run]:
+    """The finished folds of a cross-validation that have a model."""
+    numbers = [fold.number for fold in run.record().folds or []]
+    parts = [Run(run.path / layout.fold(number)) for number in numbers]
+    kept = [part for part in parts if part.holds(layout.MODEL) and part.holds(layout.METRICS)]
+    if not kept:
+        remedy = f"`nnrun kfold {run.path / layout.SPEC}` trains it again and keeps them"
+        if run.status() != layout.FINISHED:
+            remedy = f"`nnrun resume {run.path}` trains the missing folds"
+        raise CommandError(f"{run.path}: none of its {len(parts)} folds has a model; {remedy}")
+    if len(kept) < len(parts):
+        notices.append(f"{run.path}: {len(kept)} of {len(parts)} folds have a model")
+    return kept
 
 
 def _reason(error: Exception) -> str:
@@ -219,6 +316,19 @@ def _check_schema(schema: InputSchema) -> None:
 
 
 @dataclass(frozen=True)
+class Output:
+    """The averaged output of the models of an ensemble.
+
+    Args:
+        mean: probabilities or values, of shape `(rows, units)`.
+        std: standard deviation over models (ddof 1), of the same shape; None for one model.
+    """
+
+    mean: Array
+    std: Array | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """The prediction for one row.
 
@@ -229,6 +339,7 @@ class Prediction:
         prediction: the predicted one; None if it is not finite.
         probability: of the predicted class, if the model returns probabilities.
         probabilities: of each class by its name, likewise.
+        std: standard deviation over models of the probability, or of the predicted value.
     """
 
     name: str
@@ -237,6 +348,7 @@ class Prediction:
     prediction: str | float | None
     probability: float | None = None
     probabilities: dict[str, float | None] | None = None
+    std: float | None = None
 
     def as_json(self) -> dict[str, object]:
         """The known fields by name, and the prediction, which is null if there is none."""
@@ -244,37 +356,41 @@ class Prediction:
         return {**known, "prediction": self.prediction}
 
 
-def predictions(subject: TrainedRun, raw: Raw, output: Array) -> list[Prediction]:
-    """A prediction per row.
-
-    Args:
-        subject: the run.
-        raw: the rows.
-        output: probabilities or values, of shape `(rows, units)`.
-    """
-    names, training = subject.classes, subject.spec.training
+def predictions(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
+    """A prediction per row."""
+    names, training, mean = subject.classes, subject.spec.training, output.mean
     texts: Sequence[str | None] = raw.texts or [None] * len(raw)
     labels = [None] * len(raw) if raw.y is None else raw.y.tolist()
+    stds: Sequence[float | None] = [None] * len(raw)
     if not names:
-        values = map(_finite, output[:, 0].tolist())
-        return [Prediction(*row) for row in zip(raw.names, texts, labels, values, strict=True)]
-    guesses = predicted_classes(output, threshold=threshold(training.loss.name)).tolist()
+        if output.std is not None:
+            stds = [_finite(std) for std in output.std[:, 0].tolist()]
+        values = map(_finite, mean[:, 0].tolist())
+        every = zip(raw.names, texts, labels, values, stds, strict=True)
+        return [
+            Prediction(name, text, label, value, std=std) for name, text, label, value, std in every
+        ]
+    guesses = predicted_classes(mean, threshold=threshold(training.loss.name))
     rows = [
         Prediction(
             *(name, text, None if label is None else names[label]),
             None if guess < 0 else names[guess],
         )
-        for name, text, label, guess in zip(raw.names, texts, labels, guesses, strict=True)
+        for name, text, label, guess in zip(raw.names, texts, labels, guesses.tolist(), strict=True)
     ]
     if not are_probabilities(training):
         return rows
     # A column per class, also if one unit stands for two classes.
-    columns = np.hstack([1 - output, output]) if output.shape[-1] == 1 else output
+    columns = np.hstack([1 - mean, mean]) if mean.shape[-1] == 1 else mean
     by_class = [dict(zip(names, map(_finite, row), strict=True)) for row in columns.tolist()]
-    certain = map(_finite, confidence(output).tolist())
+    certain = map(_finite, confidence(mean).tolist())
+    if output.std is not None:
+        # One unit has the same spread for both classes.
+        place = np.zeros_like(guesses) if mean.shape[-1] == 1 else guesses.clip(0)
+        stds = [_finite(std) for std in output.std[np.arange(len(raw)), place].tolist()]
     return [
-        replace(row, probability=probability, probabilities=probabilities)
-        for row, probability, probabilities in zip(rows, certain, by_class, strict=True)
+        replace(row, probability=probability, probabilities=probabilities, std=std)
+        for row, probability, probabilities, std in zip(rows, certain, by_class, stds, strict=True)
     ]
 
 

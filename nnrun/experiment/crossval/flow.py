@@ -19,12 +19,14 @@ from nnrun.executors.local import Worker, WorkerDied, WorkerPool
 from nnrun.experiment import inputs, predictions
 from nnrun.experiment.crossval.messages import (
     BuildFailed,
+    FoldsTested,
     Job,
     JobDone,
     ModelReady,
     ObserverCall,
     RunJob,
     Started,
+    TestFolds,
     WorkerInput,
 )
 from nnrun.experiment.crossval.record import CrossValidationRun, first_record
@@ -87,6 +89,13 @@ def cross_validate(
         observer.stage("drawing")
         kfold.summarize()
         run.update()
+        if not kfold.failed:
+            observer.stage("testing the mean of all folds")
+            tested = scheduler.test_folds(run)
+            if tested.error:
+                observer.notice(f"the mean of all folds was not tested: {tested.error}")
+            else:
+                kfold.add_ensemble(tested.metrics)
         if rule.final:
             _train_final(kfold, scheduler, observer)
     return run
@@ -201,9 +210,32 @@ class _Scheduler:
                 for worker, message in self.pool.receive(TICK_SECONDS):
                     self._handle(worker, message, kfold)
         except KeyboardInterrupt:
-            self.observer.stage("stopping")
-            self.pool.stop()
+            self._stop()
             raise
+
+    def test_folds(self, run: Run) -> FoldsTested:
+        """Lets a worker test the mean output of all folds."""
+        tester = next(worker for worker in self.pool.workers if worker in self.ready)
+        tester.send(TestFolds(run.path))
+        try:
+            while True:
+                for worker, message in self.pool.receive(TICK_SECONDS):
+                    match message:
+                        case FoldsTested():
+                            return message
+                        case WorkerDied(reason=reason) if worker is tester:
+                            return FoldsTested({}, reason)
+                        case Started():
+                            self._send_input(worker)
+                        case ModelReady():
+                            self.ready.add(worker)
+        except KeyboardInterrupt:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        self.observer.stage("stopping")
+        self.pool.stop()
 
     def _needs_worker(self, waiting: Sequence[Job]) -> bool:
         """Whether to start one more worker; this changes only the time, never a result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,21 @@ class RunJob:
 
     job: Job
     whole: Path
+
+
+@dataclass(frozen=True)
+class TestFolds:
+    """To a worker: test the mean output of all folds, which are trained."""
+
+    whole: Path
+
+
+@dataclass(frozen=True)
+class FoldsTested:
+    """From a worker: the metrics on the test rows; `error` tells why there are none."""
+
+    metrics: Mapping[str, float]
+    error: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -261,6 +261,14 @@ class CrossValidationRun:
                 points = averages.smoothed(mean.epochs[name], rule)
                 figure = plots.smoothed(points, name, skip=rule.skip, best_epoch=best)
                 self.run.write_figure(f"{metric}-smoothed", figure)
+
+    def add_ensemble(self, test: Mapping[str, float]) -> None:
+        """Adds the test of the mean output of all folds."""
+        metrics = self.run.read_json(layout.METRICS)
+        metrics["seconds"]["total"] = round(self.seconds, 4)
+        rows = len(self.raw.dataset.test)
+        metrics["ensemble"] = {"models": len(self.folds), "rows": rows, "test": dict(test)}
+        self.run.write_json(layout.METRICS, metrics)
 
     def add_final(self) -> None:
         """Adds the test of the final model, if it was trained."""

@@ -189,6 +189,8 @@ def _compare_file(pair: Pair, name: str, epochs: int | None) -> Iterator[Compari
     what = _KINDS[name]
     try:
         kept, repeated = pair.kept.leaves(name, epochs), pair.repeated.leaves(name, epochs)
+        if not any(map(_is_later, kept)):
+            repeated = {path: leaf for path, leaf in repeated.items() if not _is_later(path)}
         difference = compare_values(kept, repeated, by_value=name != layout.PREDICTIONS)
     except NnrunError as error:
         yield _unreadable(pair, what, name, error)
@@ -201,6 +203,11 @@ def _compare_file(pair: Pair, name: str, epochs: int | None) -> Iterator[Compari
     else:
         extent = _count(len(repeated), "value")
     yield Comparison(pair.part, what, name, extent, *difference)
+
+
+def _is_later(path: str) -> bool:
+    """Whether a value is one that older versions did not write."""
+    return path.startswith("ensemble.")
 
 
 def _unreadable(pair: Pair, what: str, name: str, error: NnrunError) -> Comparison:

@@ -403,24 +403,93 @@ def test_a_cross_validation_predicts_with_its_final_model(
     assert "is a fold" in invoke("predict", run / "fold-1").stderr
 
 
-@pytest.mark.parametrize("verb", ["predict", "evaluate"])
-def test_a_cross_validation_needs_a_final_model(
-    verb: str, run_of: RunOf, invoke: Invoke, tmp_path: Path
-) -> None:
-    """The error explains how to get one."""
-    parts = {"folds": [{"number": 1, "train": 8, "validation": 2}]}
-    whole = begun(tmp_path, {"verb": "kfold", **parts})
-    fold = begun(tmp_path, {"verb": "kfold", "fold": 1})
-    result = invoke(verb, whole.path)
+@pytest.fixture(scope="module")
+def seeds(run_of: RunOf, invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Two runs of one experiment, in a folder of their own."""
+    first, root = run_of("iris").path, tmp_path_factory.mktemp("seeds")
+    options = ("--set", "seed=7", "--set", "training.epochs=30")
+    assert invoke("train", "iris", *options, "--runs", root).exit_code == 0
+    shutil.copytree(first, root / f"{first.name}-1")
+    return [Run(path) for path in sorted(root.iterdir())]
 
-    assert result.exit_code == 2
-    assert result.stderr == (
-        f"error: {whole.path} has a model per fold and none on all training rows; "
-        f"`nnrun kfold {whole.path}/spec.yaml --final` trains one\n"
+
+def cross_validation(root: Path, runs: list[Run]) -> Path:
+    """A cross-validation with these folds."""
+    numbers = range(1, len(runs) + 1)
+    folds = [{"number": number, "train": 8, "validation": 2} for number in numbers]
+    whole = begun(root, {"verb": "kfold", "folds": folds})
+    for number, run in zip(numbers, runs, strict=True):
+        shutil.copytree(run.path, whole.path / layout.fold(number))
+    whole.update(status="finished")
+    return whole.path
+
+
+def test_several_seeds_are_averaged(
+    seeds: list[Run], flowers: Dataset, invoke: Invoke, predict: Predict, evaluate: Evaluate
+) -> None:
+    """Probabilities with their standard deviation; the class is that of the mean."""
+    root = seeds[0].path.parent
+    each = np.array([probabilities(predict(run.path, "--rows", "0:30")) for run in seeds])
+    rows = predict(root, "--rows", "0:30")
+    mean, y = each.mean(axis=0), flowers.test.y
+    classes = mean.argmax(axis=1)
+
+    np.testing.assert_allclose(probabilities(rows), mean, atol=1e-6)
+    assert [row["prediction"] for row in rows] == [flowers.classes[number] for number in classes]
+    std = each.std(axis=0, ddof=1)[range(30), classes]
+    np.testing.assert_allclose([row["std"] for row in rows], std, atol=1e-6)
+    evaluation = evaluate(root)
+    assert (evaluation["path"], evaluation["models"]) == (str(root), 2)
+    expected = {"loss": -np.log(mean[range(30), y]).mean(), "accuracy": np.mean(classes == y)}
+    assert evaluation["metrics"] == pytest.approx(expected, rel=1e-5)
+    shown = invoke("predict", root, "--rows", "3", "--format", "table").stdout
+    assert shown.startswith("iris: species, mean of 2 models")
+    header, line = invoke("predict", root, "--rows", "3", "--format", "csv").stdout.splitlines()
+    assert (
+        float(dict(zip(header.split(","), line.split(","), strict=True))["std"]) == rows[3]["std"]
     )
-    assert f"error: {fold.path} is a fold, whose model is trained" in invoke(verb, fold.path).stderr
-    shutil.copytree(run_of("iris").path, whole.path / layout.FINAL)
-    assert invoke(verb, whole.path).stdout == invoke(verb, run_of("iris").path).stdout
+
+
+def test_a_cross_validation_averages_its_folds_or_asks_the_final_model(
+    seeds: list[Run], invoke: Invoke, predict: Predict, tmp_path: Path
+) -> None:
+    whole = cross_validation(tmp_path, seeds)
+    mean = predict(seeds[0].path.parent)
+
+    assert predict(whole) == mean
+    refused = invoke("export", whole, "--format", "tflite").stderr
+    assert refused == (
+        f"error: {whole} has a model per fold and none on all training rows; "
+        f"`nnrun kfold {whole}/spec.yaml --final` trains one\n"
+    )
+    shutil.copytree(seeds[0].path, whole / layout.FINAL)
+    assert predict(whole) == predict(seeds[0].path)
+    assert predict(whole, "--folds") == mean
+
+
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+def test_models_that_cannot_be_averaged_are_refused(
+    verb: str, seeds: list[Run], run_of: RunOf, invoke: Invoke, tmp_path: Path
+) -> None:
+    whole = cross_validation(tmp_path, seeds)
+    fold = begun(tmp_path, {"verb": "kfold", "fold": 1}).path
+    assert invoke(verb, fold).stderr == (
+        f"error: {fold} is a fold, whose model is trained on a part of the training rows; "
+        f"`nnrun predict {tmp_path}` averages the models of all folds\n"
+    )
+    shutil.rmtree(whole / "fold-2")
+    assert f"note: {whole}: 1 of 2 folds have a model\n" in invoke(verb, whole).stderr
+    shutil.rmtree(whole / "fold-1")
+    assert invoke(verb, whole).stderr == (
+        f"error: {whole}: none of its 2 folds has a model; `nnrun kfold {whole}/spec.yaml` trains "
+        "it again and keeps them\n"
+    )
+    shutil.copytree(run_of("boston").path, tmp_path / "mixed" / "boston")
+    shutil.copytree(seeds[0].path, tmp_path / "mixed" / "iris")
+    assert (
+        "has runs of several experiments or specs (boston, iris)"
+        in invoke(verb, tmp_path / "mixed").stderr
+    )
 
 
 def test_a_run_without_a_model_is_refused(invoke: Invoke, tmp_path: Path) -> None:

@@ -93,6 +93,15 @@ def test_an_edited_number_is_found_even_with_a_new_digest(
     ]
 
 
+def test_metrics_that_older_versions_did_not_write_are_not_missed(
+    kept: Run, repeated: Path, changed_json: Any
+) -> None:
+    changed_json(kept, layout.METRICS, lambda content: content.update(ensemble={"models": 2}))
+
+    assert judged(Run(repeated), kept.path).verdict == IDENTICAL
+    assert judged(kept, repeated).verdict == DIFFERENT
+
+
 def test_an_edited_table_of_epochs_is_found(kept: Run, repeated: Path) -> None:
     path = kept.path / layout.JOURNAL
     path.write_text(path.read_text().replace("\n3,0.", "\n3,1."))
