@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
+import itertools
+import json
 import multiprocessing.util
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -135,12 +139,30 @@ def configs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(
-    nnrun: Callable[..., Answer], configs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Answer, Path]:
+def run_once(
+    nnrun: Callable[..., Answer], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., tuple[Answer, Path]]:
+    """Runs a command once for all processes of this session, which must not change its runs."""
+    base = tmp_path_factory.getbasetemp()
+    # Every worker of pytest-xdist has a folder of its own in that of the session.
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def run(name: str, *arguments: object) -> tuple[Answer, Path]:
+        root, kept = base / name, base / f"{name}.pickle"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(nnrun(*arguments, "--runs", root)))
+        return pickle.loads(kept.read_bytes()), root
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(run_once: Callable[..., tuple[Answer, Path]], configs: Path) -> tuple[Answer, Path]:
     """The digits experiment, three epochs: what the command answered, and the run folder."""
-    root = tmp_path_factory.mktemp("trained")
-    answer = nnrun("train", configs / "digits.yaml", "--set", "training.epochs=3", "--runs", root)
+    spec = configs / "digits.yaml"
+    answer, root = run_once("trained", "train", spec, "--set", "training.epochs=3")
     return answer, next(root.iterdir())
 
 
@@ -159,7 +181,7 @@ training:
 
 @pytest.fixture(scope="session")
 def three(
-    nnrun: Callable[..., Answer],
+    run_once: Callable[..., tuple[Answer, Path]],
     configs: Path,
     trained: tuple[Answer, Path],
     tmp_path_factory: pytest.TempPathFactory,
@@ -168,49 +190,71 @@ def three(
 
     They are the spec that the digits run left behind, one with logits, and boston.
     """
-    root = tmp_path_factory.mktemp("three")
-    logits = root.with_name("logits.yaml")
+    logits = tmp_path_factory.mktemp("specs") / "logits.yaml"
     logits.write_text(LOGITS)
     specs = (trained[1] / "spec.yaml", logits, configs / "boston.yaml")
-    answer = nnrun("train", *specs, "--json", "--set", "training.epochs=3", "--runs", root)
-    return answer, root
+    return run_once("three", "train", *specs, "--json", "--set", "training.epochs=3")
 
 
 PROBE = """
-import sys
+import json, os, sys, traceback
 from nnrun.cli.app import app
-sys.argv[0] = "nnrun"
-asked = sys.argv.pop(1).split()
-try:
-    app()
-except SystemExit as end:
-    heavy = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn", *asked}
-    print("\\nloaded:", *sorted(heavy & set(sys.modules)), file=sys.stderr)
-    raise
+
+for line in sys.stdin:
+    arguments, folder, stem, asked = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    code = 1
+    try:
+        os.chdir(folder)
+        for number, name in enumerate(("in", "out", "err")):
+            os.dup2(os.open(f"{stem}.{name}", os.O_RDWR | os.O_CREAT), number)
+        sys.argv = ["nnrun", *arguments]
+        app()
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        heavy = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn", *asked.split()}
+        with open(f"{stem}.loaded", "w") as file:
+            json.dump(sorted(heavy & set(sys.modules)), file)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 """
 
 
 @pytest.fixture(scope="session")
-def probed(environment: dict[str, str]) -> Callable[..., tuple[Answer, set[str]]]:
+def probed(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., tuple[Answer, set[str]]]]:
     """Runs the command and says which of the heavy packages were loaded when it ended.
 
-    Those `also` asked for are reported as well.
+    Those `also` asked for are reported as well. Each command is a fork of a process that has loaded
+    no more than the list of verbs.
     """
+    stems = (tmp_path_factory.mktemp("probed") / str(number) for number in itertools.count())
+    command, pipe = [sys.executable, "-c", PROBE], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as server:
+        to, of = server.stdin, server.stdout
+        assert to
+        assert of
 
-    def run(*arguments: object, cwd: Path, also: str = "") -> tuple[Answer, set[str]]:
-        answer = subprocess.run(
-            [sys.executable, "-c", PROBE, also, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env=environment,
-            timeout=300,
-            check=False,
-        )
-        answer.stderr, _, loaded = answer.stderr.rpartition("\nloaded:")
-        return answer, set(loaded.split())
+        def run(*arguments: object, cwd: Path, also: str = "") -> tuple[Answer, set[str]]:
+            stem = next(stems)
+            words = [str(argument) for argument in arguments]
+            to.write(json.dumps([words, str(cwd), str(stem), also]) + "\n")
+            to.flush()
+            code = int(of.readline())
+            out, err, loaded = (
+                stem.with_suffix(f".{name}").read_text() for name in ("out", "err", "loaded")
+            )
+            return Answer(arguments, code, out, err), set(json.loads(loaded))
 
-    return run
+        yield run
+        to.close()
 
 
 class Server:

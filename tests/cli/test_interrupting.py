@@ -38,12 +38,17 @@ def endless(root: Path) -> tuple[object, ...]:
     return "train", DIGITS, "--runs", root, "--set", "training.epochs=100000"
 
 
-def stop(process: subprocess.Popen[str], root: Path, *signals: int) -> Stopped:
+def stop(process: subprocess.Popen[str], *signals: int) -> float:
+    """Sends the signals, and returns when the first was sent."""
     since = time.perf_counter()
     for number in signals:
         process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
+    return since
+
+
+def end_of(process: subprocess.Popen[str], root: Path, since: float) -> Stopped:
     _, err = process.communicate(timeout=TIMEOUT)
     return Stopped(process.returncode, err, time.perf_counter() - since, root)
 
@@ -54,7 +59,7 @@ def has_epochs(root: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def stopped(started: Any, wait_for: Any, tmp_path_factory: Any) -> dict[str, Stopped]:
-    """Five runs that began together, each stopped by other signals after some epochs."""
+    """Five runs that began together, each stopped by other signals after its first epochs."""
     signals = {
         "SIGINT": [signal.SIGINT],
         "SIGTERM": [signal.SIGTERM],
@@ -64,9 +69,11 @@ def stopped(started: Any, wait_for: Any, tmp_path_factory: Any) -> dict[str, Sto
     }
     roots = {name: tmp_path_factory.mktemp(name) for name in signals}
     processes = {name: started(*endless(root)) for name, root in roots.items()}
-    for root in roots.values():
+    since = {}
+    for name, root in roots.items():
         wait_for(lambda root=root: has_epochs(root))
-    return {name: stop(processes[name], roots[name], *signals[name]) for name in signals}
+        since[name] = stop(processes[name], *signals[name])
+    return {name: end_of(processes[name], roots[name], since[name]) for name in signals}
 
 
 def printed(err: str) -> list[int]:
@@ -133,7 +140,7 @@ def test_an_interrupt_while_tensorflow_loads_leaves_no_run(
 ) -> None:
     process = started_anew(*endless(tmp_path / "runs"))
     wait_for(lambda: loads_tensorflow(process))
-    end = stop(process, tmp_path, signal.SIGINT)
+    end = end_of(process, tmp_path, stop(process, signal.SIGINT))
 
     assert (end.code, end.err) == (130, "")
     assert list(tmp_path.iterdir()) == []
