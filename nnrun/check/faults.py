@@ -16,10 +16,11 @@ from nnrun.check.context import (
     spec_context,
     split_problems,
 )
+from nnrun.check.graph import graph_problems
 from nnrun.check.shapes import Trace
 from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
-from nnrun.spec import catalogue, component, labels
+from nnrun.spec import component, graph, labels
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import UserData
 from nnrun.spec.experiment import Experiment
@@ -30,12 +31,15 @@ from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath, Problem
 
 SEVERAL_INPUTS = frozenset(
-    "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention AdditiveAttention "
-    "MultiHeadAttention GroupQueryAttention HashedCrossing".split()
+    "Add Average Concatenate Dot Maximum Minimum Multiply Subtract HashedCrossing".split()
 )
 CELLS = frozenset("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split())
 NOT_STACKABLE = {
     **dict.fromkeys(SEVERAL_INPUTS, "takes several inputs, and a stack has one"),
+    **{
+        name.capitalize(): f"takes several inputs; write Branches: {{paths: […], merge: {name}}}"
+        for name in component.MERGES
+    },
     **dict.fromkeys(CELLS, "is one step of a recurrent layer; use it as the cell of an RNN"),
     **dict.fromkeys(
         ("StringLookup", "TextVectorization"),
@@ -45,29 +49,30 @@ NOT_STACKABLE = {
     "MaxNumBoundingBoxes": "takes boxes by name, and a row is one array",
 }
 """Layers that cannot be part of a stack, and why."""
+_OF_STACKS = frozenset((*component.COMPOSITES, *component.SOURCES, component.APPLICATION))
 RECURRENT = frozenset("LSTM GRU SimpleRNN RNN ConvLSTM1D ConvLSTM2D ConvLSTM3D".split())
 
 
 def model_problems(model: Sequence[Component]) -> Iterator[IncompatibleSpec]:
-    """Layers that need several inputs, have several outputs, or share a name."""
-    names: dict[str, int] = {}
-    for index, layer in enumerate(model):
-        yield from _layer_problems(layer, ("model", index))
-        name = layer.arguments.get("name")
-        if isinstance(name, str) and names.setdefault(name, index) != index:
-            message = f"the name '{name}' is taken by model[{names[name]}]"
-            yield IncompatibleSpec("NN124", ("model", index, layer.name, "name"), message)
+    """Layers that need several inputs or have several outputs, and faults of names."""
+    refused = [*_stack_problems([*model], ("model",))]
+    yield from refused
+    if not refused:
+        yield from graph_problems(model)
 
 
-def _layer_problems(layer: Component, path: KeyPath) -> Iterator[IncompatibleSpec]:
-    """Problems of a layer and of the layers inside a composite."""
-    if reason := _refusal(layer):
-        yield IncompatibleSpec("NN124", path, f"{layer.name} {reason}")
-    for inner_path, stack in component.inner_stacks(layer.name, layer.arguments):
-        for index, value in enumerate(component.as_stack(stack)):
-            position = [index] if isinstance(stack, list) else []
-            inner = catalogue.parse_component("layers", value)
-            yield from _layer_problems(inner, (*path, layer.name, *inner_path, *position))
+def _stack_problems(stack: object, path: KeyPath) -> Iterator[IncompatibleSpec]:
+    """Problems of layers in a stack and in the stacks inside them."""
+    for at, layer in graph.positions(stack, path):
+        if reason := _refusal(layer):
+            yield IncompatibleSpec("NN124", at, f"{layer.name} {reason}")
+        for inner, layers in component.inner_stacks(layer.name, layer.arguments):
+            yield from _stack_problems(layers, (*at, layer.name, *inner))
+        for key, inner_layer in graph.wrapped(layer):
+            if inner_layer.name in _OF_STACKS or "shared" in inner_layer.arguments:
+                what = inner_layer.name if inner_layer.name in _OF_STACKS else "a shared layer"
+                message = f"{what} cannot be inside {layer.name}, which takes one layer of Keras"
+                yield IncompatibleSpec("NN124", (*at, layer.name, key), message)
 
 
 def _refusal(layer: Component) -> str | None:
@@ -85,7 +90,9 @@ def _refusal(layer: Component) -> str | None:
 def freeze_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
     """Layers to freeze that the model does not have."""
     layers = component.walk_layers([*spec.model])
-    names = sorted({name for layer in layers for name in component.layer_names(layer)} - {"Block"})
+    names = sorted(
+        {name for layer in layers for name in component.layer_names(layer)} - {"Block", "from"}
+    )
     for number, stage in enumerate(spec.training.stages):
         for position, name in enumerate(stage.freeze):
             if name not in names:

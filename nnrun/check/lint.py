@@ -11,7 +11,7 @@ from pathlib import Path
 from nnrun.check import user_data
 from nnrun.check.context import SpecContext, embedded, held_out
 from nnrun.check.training import CALLBACKS, better_mode, validated
-from nnrun.spec import catalogue, component, labels, profile
+from nnrun.spec import catalogue, component, graph, labels, profile
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import PATHS, Images, Table
 from nnrun.spec.experiment import Experiment
@@ -146,9 +146,11 @@ def _columns_of_different_scale(context: SpecContext) -> Warnings:
 @rule("NN210")
 def _linear_dense_before_dense(context: SpecContext) -> Warnings:
     skipped = DROPOUTS | {"Flatten"}
+    sources = graph.used_names(context.spec.model)
     layers = [pair for pair in enumerate(context.spec.model) if pair[1].name not in skipped]
     for (index, layer), (_, following) in pairwise(layers):
         linear = layer.arguments.get("activation") in NO_ACTIVATION
+        linear = linear and graph.output_name(layer) not in sources
         if layer.name == following.name == "Dense" and linear:
             message = "a Dense without activation before another Dense adds nothing; use relu"
             yield ("model", index), message

@@ -16,8 +16,18 @@ from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.models import components, structure
 from nnrun.models.components import Named
 from nnrun.models.structure import LayerSize, Structure
-from nnrun.spec import catalogue
-from nnrun.spec.component import APPLICATION, COMPOSITES, MERGES, Component, as_stack, layer_names
+from nnrun.spec import catalogue, graph
+from nnrun.spec.component import (
+    APPLICATION,
+    ATTENTION,
+    COMPOSITES,
+    INPUT,
+    SOURCE,
+    Component,
+    layer_names,
+)
+from nnrun.spec.graph import NamedOutputs
+from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath
 
 # What Keras and TensorFlow raise when a layer does not fit its input. Not all errors of operations:
@@ -81,36 +91,86 @@ def wire(
         IncompatibleSpec: a layer does not accept its arguments or its input.
         DataError: pretrained weights cannot be downloaded.
     """
-    inputs = keras.Input(input_shape, dtype=dtype, name="input")
-    builder, outputs = _Builder([]), inputs
-    for index, layer in enumerate(layers):
-        outputs = builder.apply(layer, outputs, ("model", index))
-    sizes = [LayerSize(named.shape, named.layer.count_params()) for named in builder.layers]
+    inputs = keras.Input(input_shape, dtype=dtype, name=INPUT)
+    wiring = _Wiring(inputs)
+    outputs = _Builder(wiring).apply_stack([*layers], inputs, ("model",))
     try:
         model = keras.Model(inputs, outputs)
     except ValueError as error:
         raise IncompatibleSpec("NN124", ("model",), components.reason(error)) from error
-    return Wired(model, builder.layers, structure.of(layers, sizes, input_shape))
+    return Wired(model, wiring.layers, structure.of(layers, wiring.sizes, input_shape))
+
+
+class _Wiring:
+    """What is built so far.
+
+    Attributes:
+        named: outputs by name.
+        layers: each once, with its names in the spec.
+        sizes: of the outputs, in the order in which layers were applied.
+        shared: layers by the name of their weights.
+    """
+
+    def __init__(self, inputs: KerasTensor) -> None:
+        self.named = NamedOutputs(inputs)
+        self.layers: list[Named] = []
+        self.sizes: list[LayerSize] = []
+        self.shared: dict[str, keras.Layer] = {}
+        self._taken = {INPUT}
+
+    def unique(self, name: str) -> str:
+        """The name for Keras of a layer that is repeated: `h`, `h_1`, `h_2`."""
+        names = (name, *(f"{name}_{number}" for number in range(1, len(self._taken) + 1)))
+        return next(each for each in names if each not in self._taken)
+
+    def add(
+        self,
+        layer: keras.Layer,
+        outputs: KerasTensor,
+        names: frozenset[str],
+        frozen: Sequence[keras.Layer] = (),
+    ) -> None:
+        """Adds a layer that was applied; the weights of a shared one count at its first use."""
+        parameters = 0
+        if not any(named.layer is layer for named in self.layers):
+            named = Named(layer, names, layer.trainable, frozen)
+            named.set_frozen(frozen=False)
+            self.layers.append(named)
+            self._taken.add(layer.name)
+            parameters = layer.count_params()
+        self.sizes.append(LayerSize(tuple(outputs.shape[1:]), parameters))
 
 
 @dataclass(frozen=True)
 class _Builder:
-    """Applies layers to tensors and collects them, with the names of the composites around them."""
+    """Applies layers to tensors, with the names of the composites around them."""
 
-    layers: list[Named]
+    wiring: _Wiring
     names: frozenset[str] = frozenset()
+
+    def apply_stack(self, layers: object, inputs: KerasTensor, path: KeyPath) -> KerasTensor:
+        """The output of a stack."""
+        for at, layer in graph.positions(layers, path):
+            inputs = self.apply(layer, inputs, at)
+            self.wiring.named.add(layer, inputs)
+        return inputs
 
     def apply(self, component: Component, inputs: KerasTensor, path: KeyPath) -> KerasTensor:
         """The output of a layer or composite at a path of the spec."""
         name = component.name
-        inside = _Builder(self.layers, self.names | layer_names(component))
+        if name == SOURCE:
+            outputs = self.source(component, path)
+            self.wiring.sizes.append(LayerSize(tuple(outputs.shape[1:])))
+            return outputs
+        inside = _Builder(self.wiring, self.names | layer_names(component))
+        more = {key: self.source(s, path) for key, s in graph.sources(component).items()}
         try:
             if name in COMPOSITES:
                 return inside.apply_composite(component, inputs, (*path, name))
             if name == APPLICATION:
                 return inside.apply_network(component, inputs)
-            layer = components.instantiate("layers", component)
-            outputs = layer(inputs)
+            layer = inside.layer(component)
+            outputs = _call(layer, component, inputs, more)
         except LAYER_ERRORS as error:
             shape, reason = tuple(inputs.shape[1:]), components.reason(error)
             message = f"{name} cannot follow an output of shape {shape}: {reason}"
@@ -123,21 +183,38 @@ class _Builder:
             raise IncompatibleSpec("NN124", path, message)
         return inside.add(layer, outputs)
 
+    def source(self, source: Component, path: KeyPath) -> KerasTensor:
+        """A named output."""
+        outputs = self.wiring.named.of(source)
+        if outputs is None:
+            name = quote(graph.source_name(source))
+            raise IncompatibleSpec("NN124", path, f"no layer before it has the name {name}")
+        return outputs
+
+    def layer(self, component: Component) -> keras.Layer:
+        """The layer of a component; shared layers are made once."""
+        shared = graph.shared_name(component)
+        if shared in self.wiring.shared:
+            return self.wiring.shared[shared]
+        arguments = dict(component.arguments)
+        name = graph.output_name(component)
+        if shared:
+            arguments["name"] = shared
+        elif name and self.names & {"Block", "Repeat"}:
+            arguments["name"] = self.wiring.unique(name)
+        layer = components.instantiate(
+            "layers", Component(name=component.name, arguments=arguments)
+        )
+        if shared:
+            self.wiring.shared[shared] = layer
+        return layer
+
     def add(
         self, layer: keras.Layer, outputs: KerasTensor, frozen: Sequence[keras.Layer] = ()
     ) -> KerasTensor:
         """Adds a layer that was applied, and returns its output."""
-        named = Named(layer, self.names, layer.trainable, frozen)
-        named.set_frozen(frozen=False)
-        self.layers.append(named)
+        self.wiring.add(layer, outputs, self.names, frozen)
         return outputs
-
-    def apply_stack(self, layers: object, inputs: KerasTensor, path: KeyPath) -> KerasTensor:
-        """The output of a stack inside a composite."""
-        for index, value in enumerate(as_stack(layers)):
-            at = (*path, index) if isinstance(layers, list) else path
-            inputs = self.apply(catalogue.parse_component("layers", value), inputs, at)
-        return inputs
 
     def apply_composite(
         self, component: Component, inputs: KerasTensor, path: KeyPath
@@ -154,14 +231,20 @@ class _Builder:
             case "Residual":
                 stacks = {"main": arguments["main"], "shortcut": arguments.get("shortcut", [])}
                 outputs = [self.apply_stack(stacks[k], inputs, (*path, k)) for k in stacks]
-                merge = keras.layers.Add()
+                merge = Component(name="add")
             case _:
                 outputs = [
                     self.apply_stack(stack, inputs, (*path, "paths", index))
                     for index, stack in enumerate(arguments["paths"])
                 ]
-                merge = getattr(keras.layers, arguments.get("merge", MERGES[0]).capitalize())()
-        return self.add(merge, merge(outputs))
+                merge = catalogue.merge_of(arguments)
+        layer = self.layer(
+            Component(
+                name=merge.name.capitalize(),
+                arguments={**merge.arguments, "name": arguments.get("name")},
+            )
+        )
+        return self.add(layer, layer(outputs))
 
     def apply_network(self, component: Component, inputs: KerasTensor) -> KerasTensor:
         """The output of a network of `keras.applications`."""
@@ -194,6 +277,22 @@ class _Builder:
         # effect in Keras 3: a model in training sets the mode of all its parts.
         frozen = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
         return self.add(network, network(images), frozen if options["weights"] else ())
+
+
+def _call(
+    layer: keras.Layer, component: Component, inputs: KerasTensor, more: dict[str, KerasTensor]
+) -> KerasTensor:
+    """The output of a layer; an attention attends to its input, or to other outputs."""
+    if component.name not in ATTENTION:
+        return layer(inputs)
+    causal = bool(component.arguments.get("use_causal_mask"))
+    tensors = {"query": inputs, "value": inputs, **more}
+    if component.name.endswith(("HeadAttention", "QueryAttention")):
+        return layer(**tensors, use_causal_mask=causal)
+    return layer(
+        [tensors[name] for name in ("query", "value", "key") if name in tensors],
+        use_causal_mask=causal,
+    )
 
 
 def summary(model: keras.Model) -> str:

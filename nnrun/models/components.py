@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import Component
+from nnrun.spec.component import Component, wiring
 
 # Lines of a traceback, which Keras and TensorFlow put into their messages.
 _FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
@@ -41,11 +41,6 @@ class Named:
         for layer in self.frozen:
             layer.trainable = False
 
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        """Shape of its output, without the batch."""
-        return tuple(self.layer.output.shape[1:])
-
 
 def instantiate(kind: str, component: Component) -> Any:
     """The Keras object of a component.
@@ -62,9 +57,11 @@ def instantiate(kind: str, component: Component) -> Any:
     target = getattr(module, component.name, None)
     if not isinstance(target, type):
         return component.name
+    left_out = wiring(component.name) if kind == "layers" else {}
     arguments = {
         name: _argument(catalogue.argument_kind(kind, component.name, name), value)
         for name, value in component.arguments.items()
+        if name not in left_out
     }
     return target(**arguments)
 

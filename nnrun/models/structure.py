@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 
-from nnrun.spec import catalogue
-from nnrun.spec.component import APPLICATION, MERGES, Component, as_stack
+from nnrun.spec import catalogue, graph
+from nnrun.spec.component import APPLICATION, SOURCE, Component
 
 _LONGEST = 24  # characters of an argument's value
 
@@ -64,7 +65,15 @@ class Branches:
     merge: Layer
 
 
-Part = Layer | Group | Branches
+@dataclass(frozen=True)
+class Source:
+    """The output of a layer further above, by its name."""
+
+    name: str
+    size: LayerSize
+
+
+Part = Layer | Group | Branches | Source
 Parts = tuple[Part, ...]
 
 
@@ -81,37 +90,62 @@ def of(model: Sequence[Component], sizes: Sequence[LayerSize], shape: tuple[int,
 
     Args:
         model: the layers of the spec.
-        sizes: of every Keras layer, in the order in which they were built.
+        sizes: of the outputs of every layer and source, in the order in which they were applied.
         shape: of the input, without the batch.
     """
-    return Structure(shape, _parts([*model], iter(sizes)))
+    return Structure(shape, _Parts(iter(sizes), graph.used_names(model)).of([*model]))
 
 
-def _parts(layers: object, sizes: Iterator[LayerSize]) -> Parts:
-    parts: list[Part] = []
-    for value in as_stack(layers):
-        layer = catalogue.parse_component("layers", value)
+@dataclass(frozen=True)
+class _Parts:
+    """Makes the parts of stacks.
+
+    Args:
+        sizes: of the outputs that are still to come.
+        named: the names that sources use, which are shown.
+    """
+
+    sizes: Iterator[LayerSize]
+    named: AbstractSet[str]
+
+    def of(self, layers: object) -> Parts:
+        """The parts of a stack."""
+        parts: list[Part] = []
+        for _, layer in graph.positions(layers):
+            if layer.name == "Repeat":
+                times = range(layer.arguments["times"])
+                rounds = [self.of(layer.arguments["layers"]) for _ in times]
+                # A first repetition with another shape is drawn separately.
+                parts += [_repeated(stack, len([*equal])) for stack, equal in groupby(rounds)]
+            else:
+                parts.append(self._part(layer))
+        return tuple(parts)
+
+    def _part(self, layer: Component) -> Part:
         arguments = layer.arguments
         match layer.name:
             case "Block":
-                stack = _parts(arguments["layers"], sizes)
-                parts.append(Group(arguments.get("block") or "", 1, stack))
-            case "Repeat":
-                rounds = [_parts(arguments["layers"], sizes) for _ in range(arguments["times"])]
-                # A first repetition with another shape is drawn separately.
-                parts += [_repeated(stack, len([*equal])) for stack, equal in groupby(rounds)]
+                return Group(arguments.get("block") or "", 1, self.of(arguments["layers"]))
             case "Residual":
-                main = _parts(arguments["main"], sizes)
-                shortcut = _parts(arguments.get("shortcut", []), sizes)
-                merge = Layer("add", "", next(sizes))
-                parts.append(Branches("Residual", (main, shortcut), merge))
+                stacks = (arguments["main"], arguments.get("shortcut", []))
+                return self._branches(layer, stacks, Component(name="add"))
             case "Branches":
-                stacks = tuple(_parts(stack, sizes) for stack in arguments["paths"])
-                merge = Layer(arguments.get("merge", MERGES[0]), "", next(sizes))
-                parts.append(Branches("Branches", stacks, merge))
-            case _:
-                parts.append(Layer(layer.name, _short_arguments(layer), next(sizes)))
-    return tuple(parts)
+                return self._branches(layer, arguments["paths"], catalogue.merge_of(arguments))
+            case name if name == SOURCE:
+                return Source(graph.source_name(layer), next(self.sizes))
+        return Layer(layer.name, self._text(layer, _short_arguments(layer)), next(self.sizes))
+
+    def _branches(self, layer: Component, stacks: Iterable[object], merge: Component) -> Branches:
+        parts = tuple(map(self.of, stacks))
+        text = ", ".join(f"{name} {_short_value(v)}" for name, v in merge.arguments.items())
+        return Branches(
+            layer.name, parts, Layer(merge.name, self._text(layer, text), next(self.sizes))
+        )
+
+    def _text(self, layer: Component, arguments: str) -> str:
+        """The arguments, with the name if a source uses it."""
+        name = graph.output_name(layer)
+        return ", ".join(filter(None, [arguments, f"name {name}" if name in self.named else ""]))
 
 
 def _repeated(parts: Parts, times: int) -> Group:
@@ -137,7 +171,11 @@ def _short_arguments(layer: Component) -> str:
     if layer.name == APPLICATION:
         arguments = {"name": arguments["name"], **arguments}
     else:
-        arguments = {k: v for k, v in arguments.items() if k not in ("name", "block")}
+        sources = {
+            key: f"{SOURCE} {graph.source_name(source)}"
+            for key, source in graph.sources(layer).items()
+        }
+        arguments = {k: v for k, v in arguments.items() if k not in ("name", "block")} | sources
     return ", ".join(
         _short_value(value) if name == first else f"{name} {_short_value(value)}"
         for name, value in arguments.items()

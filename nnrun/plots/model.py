@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from nnrun.models.structure import Branches, Group, Layer, Part, Parts, Structure
+from nnrun.models.structure import Branches, Group, Layer, Part, Parts, Source, Structure
 from nnrun.plots import style
 
 LINE, PAD = 0.15, 0.08
@@ -45,6 +45,7 @@ class Box:
         lines: names and arguments of the layers.
         column: of its center, in units of a strip.
         inputs: edges that end in it.
+        source: whether it only names the output of another box; then its input is not drawn.
     """
 
     lines: list[str]
@@ -52,6 +53,7 @@ class Box:
     column: float
     inputs: Sequence[Edge]
     parameters: int = 0
+    source: bool = False
 
     @property
     def summary(self) -> str:
@@ -88,6 +90,11 @@ class Graph:
             match part:
                 case Layer():
                     edge = self._add_layer(part, [edge], edge.column, joins=joins)
+                case Source(name=name, size=size):
+                    self.boxes.append(
+                        Box([f"from {name}"], size.shape, edge.column, [edge], source=True)
+                    )
+                    edge = Edge(len(self.boxes) - 1, edge.column)
                 case Group(title=""):
                     edge = self._add(part.parts, edge, joins=joins)
                 case Group():
@@ -160,7 +167,8 @@ class Placement:
     def __init__(self, structure: Structure) -> None:
         graph = Graph(structure)
         self.boxes, self.frames = graph.boxes, graph.frames
-        self.edges = [(edge, end) for end, box in enumerate(self.boxes) for edge in box.inputs]
+        drawn = [(end, box) for end, box in enumerate(self.boxes) if not box.source]
+        self.edges = [(edge, end) for end, box in drawn for edge in box.inputs]
         texts = (text for box in self.boxes for text in (*box.lines, box.summary))
         self.width = style.width(texts, style.SMALL) + 2 * PAD
         # The depth of a box is the length of the longest path to it.
@@ -207,8 +215,8 @@ class Placement:
         columns = [self._x(edge.column) for edge, end in self.edges if end in frame.boxes]
         corners = [self.corners[index] for index in frame.boxes]
         bottom = max(self.corners[index][1] + self.boxes[index].height for index in frame.boxes)
-        left = min(*columns, *(x for x, _ in corners)) - _FRAME * frame.level
-        right = max(*columns, *(x + self.width for x, _ in corners)) + _FRAME * frame.level
+        left = min([*columns, *(x for x, _ in corners)]) - _FRAME * frame.level
+        right = max([*columns, *(x + self.width for x, _ in corners)]) + _FRAME * frame.level
         top = min(y for _, y in corners) - _TITLE * frame.level
         return (left, top), (right, bottom + _FRAME * frame.level)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nnrun.errors import Fault, Place
 from nnrun.spec import catalogue, source
-from nnrun.spec.component import COMPOSITES, STACKS
+from nnrun.spec.component import COMPOSITES, SOURCE, STACKS
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import Node, mapping, sequence
@@ -58,7 +58,10 @@ class _Expansion:
             self._fault(KEY, message, blocks.place)
             return
         for name, node in blocks.value.items():
-            if not re.fullmatch(NAME, name):
+            if name == SOURCE:
+                message = f"{SOURCE} names the output of a layer; choose another name"
+                self._fault(f"{KEY}.{name}", message, node.key or node.place)
+            elif not re.fullmatch(NAME, name):
                 message = f"a block's name begins with a small letter, got {quote(name)}"
                 self._fault(f"{KEY}.{name}", message, node.key or node.place)
             elif block := self._read_block(f"{KEY}.{name}", node):

@@ -1,7 +1,8 @@
 """Names and arguments of the installed Keras, read from a file.
 
 Kinds are modules of Keras: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
-`initializers`, `regularizers`, `constraints`, `activations`, `schedules`.
+`initializers`, `regularizers`, `constraints`, `activations`, `schedules`. Two are nnrun's own:
+`merges`, the ways to merge outputs, and `sources`, the outputs of named layers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata, resources
@@ -18,7 +20,17 @@ from typing import Any
 
 import platformdirs
 
-from nnrun.spec.component import APPLICATIONS, COMPOSITES, Argument, Component, Entry, as_arguments
+from nnrun.spec.component import (
+    APPLICATIONS,
+    COMPOSITES,
+    MERGES,
+    SOURCES,
+    Argument,
+    Component,
+    Entry,
+    as_arguments,
+    wiring,
+)
 
 Catalogue = dict[str, Any]
 """The JSON of a catalogue: by kind and name, the documentation and arguments of each class."""
@@ -105,7 +117,17 @@ def _replace(path: Path, text: str) -> None:
 @cache
 def _data() -> Catalogue:
     data = load_catalogue()
-    return {**data, "layers": {**data["layers"], **COMPOSITES, **APPLICATIONS}}
+    layers = data["layers"]
+    classes = {name: name.capitalize() for name in MERGES}
+    merges = {name: {**layers[cls], "inherited": {}} for name, cls in classes.items()}
+    aliases = {"merges": {cls: name for name, cls in classes.items()}, "sources": {}}
+    return {
+        **data,
+        "layers": {**layers, **COMPOSITES, **SOURCES, **APPLICATIONS},
+        "merges": merges,
+        "sources": SOURCES,
+        "aliases": {**data["aliases"], **aliases},
+    }
 
 
 def names(kind: str) -> list[str]:
@@ -137,7 +159,7 @@ def entry(kind: str, name: str) -> Entry | None:
         {argument: _argument(argument, values) for argument, values in data.get(key, {}).items()}
         for key in ("arguments", "inherited")
     )
-    return Entry(name, data["doc"], own, inherited)
+    return Entry(name, data["doc"], own, inherited | (wiring(name) if kind == "layers" else {}))
 
 
 def described(kind: str, name: str) -> Entry:
@@ -187,3 +209,8 @@ def parse_component(kind: str, value: object) -> Component:
     name, given = next(iter(value.items())) if isinstance(value, dict) else (str(value), None)
     name = canonical_name(kind, name)
     return name_lone_argument(kind, Component(name=name, arguments=as_arguments(given)))
+
+
+def merge_of(arguments: Mapping[str, object]) -> Component:
+    """How the paths of `Branches` are merged."""
+    return parse_component("merges", arguments.get("merge") or MERGES[0])

@@ -110,12 +110,16 @@ def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
 
 
 STACKS = "stacks"  # the kind of an argument with a list of stacks
-# Keras has a layer for each, such as `Concatenate`.
-MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply")
+MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply", "subtract", "dot")
+"""Ways to merge outputs; Keras has a layer for each, such as `Concatenate`."""
+INPUT = "input"
+"""The name of the model's input, in Keras and as a source."""
+SOURCE = "from"
 _STACK = "A list of layers, from the input on."
 _SHORTCUT = "Layers for the input before it is added; by default none."
 _PATHS = "A list of stacks; an empty one returns its input."
-_MERGE = "How outputs are merged: along the last axis, or elementwise."
+_MERGE = "How outputs are merged, as by the Keras layer: a word, or `concatenate: {axis: 1}`."
+_NAME = "A name for the output, for `from`."
 
 COMPOSITES = {
     entry.name: entry
@@ -125,12 +129,14 @@ COMPOSITES = {
             "Adds the output of a stack of layers to its input: a skip connection.",
             Argument("main", required=True, kind="layers", doc=_STACK),
             Argument("shortcut", default=[], kind="layers", doc=_SHORTCUT),
+            Argument("name", doc=_NAME, types=("string", "null")),
         ),
         _entry(
             "Branches",
             "Passes its input to several stacks of layers and merges their outputs.",
             Argument("paths", required=True, kind=STACKS, doc=_PATHS),
-            Argument("merge", default=MERGES[0], doc=_MERGE, types=("string",), choices=MERGES),
+            Argument("merge", default=MERGES[0], kind="merges", doc=_MERGE),
+            Argument("name", doc=_NAME, types=("string", "null")),
         ),
         _entry(
             "Repeat",
@@ -147,6 +153,40 @@ COMPOSITES = {
     )
 }
 """Layers that are not classes of Keras."""
+
+SOURCES = {
+    SOURCE: _entry(
+        SOURCE,
+        "Continues from the output of an earlier layer with this name, or from the `input`.",
+        Argument("layer", required=True, doc="A layer's name.", types=("string",)),
+    )
+}
+"""What stands in a stack, or in an argument, for the output of a named layer."""
+
+_SHARED = Argument(
+    "shared",
+    doc="A name for its weights: layers with the same name are one layer with one set of weights.",
+    types=("string", "null"),
+)
+_OF_ATTENTION = (
+    Argument("value", kind="sources", doc="What it attends to; by default its own input."),
+    Argument("key", kind="sources", doc="The key; by default the value."),
+    Argument(
+        "use_causal_mask",
+        default=False,
+        doc="Whether each position attends only to itself and those before it.",
+        types=("boolean",),
+    ),
+)
+ATTENTION = frozenset(
+    ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention")
+)
+
+
+def wiring(name: str) -> dict[str, Argument]:
+    """Arguments of a Keras layer that say how it is connected; Keras does not get them."""
+    arguments = (_SHARED, *(_OF_ATTENTION if name in ATTENTION else ()))
+    return {argument.name: argument for argument in arguments}
 
 
 def as_stack(value: object) -> list[object]:

@@ -19,6 +19,8 @@ from nnrun.spec.tree import KeyPath, Problem, scalar
 # Each kind in a message, and an example.
 _KINDS = {
     "layers": ("layer", "'Dense: {units: 16}'"),
+    "merges": ("merge", "'add'"),
+    "sources": ("source", "'from: x0'"),
     "optimizers": ("optimizer", "'RMSprop: {learning_rate: 0.001}'"),
     "losses": ("loss", "'binary_crossentropy'"),
     "metrics": ("metric", "'accuracy'"),
@@ -184,7 +186,7 @@ def _misplaced_argument(
 def check_component(kind: str, value: object, path: KeyPath) -> Problems:
     """Checks one component."""
     match value:
-        case str(name) if name:
+        case str(name) if name and (kind != "sources" or catalogue.is_known(kind, name)):
             yield from _check_named(kind, name, {}, path, path)
         case dict() if len(value) == 1:
             [(name, arguments)] = value.items()

@@ -268,7 +268,8 @@ def _keras_definitions() -> Iterator[tuple[str, Schema]]:
         yield kind, _described(_kind(kind, names), f"A Keras {keras_names.NOUNS[kind]}.")
         entries = {name: catalogue.described(kind, name) for name in names}
         alone = {name: entry.doc for name, entry in entries.items() if not _needed(kind, entry)}
-        yield f"{kind}.alone", _word(alone)
+        if alone:
+            yield f"{kind}.alone", _word(alone)
         if kind != "activations":
             for name in dict.fromkeys(names.values()):
                 yield f"{kind}.{name}", _arguments(kind, catalogue.described(kind, name))
@@ -283,7 +284,7 @@ def _kind(kind: str, names: Mapping[str, str]) -> Schema:
     if kind == "activations":
         return alone
     words = {name: _reference(f"{kind}.{own}") for name, own in names.items()}
-    schema = _single(words, None if kind == "schedules" else alone)
+    schema = _single(words, None if kind in ("schedules", "sources") else alone)
     if kind != "layers":
         return schema
     # Or any name of a block, alone or with its parameters.

@@ -163,7 +163,8 @@ def test_a_target_of_0_and_1_may_be_classes(task, hint, faults, tmp_path):
         (SPEC, "units: 64,", "units: 64}\n  - Dropout: {rate: 0.5, name: x}\n  - Dense: {name: x, "
          "units: 8,", "NN124 model[2].Dense.name: the name 'x' is taken by model[1]"),
         (SPEC, "units: 64,", "units: 64}\n  - Concatenate\n  - Dense: {units: 8,",
-         "NN124 model[1]: Concatenate takes several inputs, and a stack has one"),
+         "NN124 model[1]: Concatenate takes several inputs; write Branches: {paths: […], merge: "
+         "concatenate}"),
         (IMDB, "multi_hot: 1000", "multi_hot: 999", "NN123 dataset.prepare[0]: multi_hot is 999, "
          "but word indices go up to 999; raise it, or set dataset.num_words"),
         (IMDB, "[multi_hot: 1000]", "[]", "NN123 dataset.prepare: the rows differ in length; "

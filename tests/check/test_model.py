@@ -31,7 +31,7 @@ def test_a_layer_is_refused_by_both(layers: list[Component]) -> None:
         build(layers, (4, 3))
 
 
-ADD = "Add takes several inputs, and a stack has one"
+ADD = "Add takes several inputs; write Branches: {paths: […], merge: add}"
 
 
 @pytest.mark.parametrize(

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import Component
+from nnrun.spec.component import ATTENTION, MERGES, SOURCES, Component
 
 VECTOR, SEQUENCE, IMAGE, VOLUME = (6,), (8, 3), (8, 8, 3), (6, 6, 6, 2)
 TOKENS, SIGNAL, WAVE = (5,), (64, 1), (64,)
 VIDEOS = {"1D": (3, 8, 2), "2D": (3, 6, 6, 2), "3D": (3, 4, 4, 4, 2)}
 DENSE = {"Dense": {"units": 3}}
 
-MERGE = "takes several inputs, and a stack has one"
+MERGE = "takes several inputs; write Branches: {paths: […], merge: "
 CELL = "is one step of a recurrent layer; use it as the cell of an RNN"
 TEXTS = "takes texts, but the input of a stack is numbers"
 NOT_IN_A_STACK = {
-    **dict.fromkeys(
-        "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention "
-        "AdditiveAttention MultiHeadAttention GroupQueryAttention HashedCrossing".split(),
-        MERGE,
-    ),
+    **{name.capitalize(): f"{MERGE}{name}}}" for name in MERGES},
+    "HashedCrossing": "takes several inputs, and a stack has one",
     **dict.fromkeys("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split(), CELL),
     **dict.fromkeys("StringLookup TextVectorization".split(), TEXTS),
     "Equalization": "would be left out of the model by Keras without a warning",
@@ -35,6 +32,7 @@ IMAGE_LAYERS = {
 WORDS = {"Embedding", "ReversibleEmbedding", "CategoryEncoding", "Hashing", "IntegerLookup"}
 SEQUENCE_LAYERS = {
     *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "Masking", "Permute"),
+    *ATTENTION,
 }
 # Values of required arguments.
 NEEDED: dict[str, Any] = {
@@ -91,7 +89,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
 # Keras crops only in training, so the next layer has to accept images of any size.
 FLATTEN = {"RandomCrop": "GlobalAveragePooling2D"}
 QUICK = {"Dense", "Embedding", "RandomFlip"}
-LAYERS = sorted({catalogue.canonical_name("layers", name) for name in catalogue.names("layers")})
+LAYERS = sorted(
+    {catalogue.canonical_name("layers", name) for name in catalogue.names("layers")}
+    - SOURCES.keys()
+)
 STACKABLE = [name for name in LAYERS if name not in NOT_IN_A_STACK]
 
 

@@ -73,7 +73,7 @@ def test_every_layer_is_built_and_trains(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(name for name, why in NOT_IN_A_STACK.items() if why in (MERGE, CELL))
+    "name", sorted(name for name, why in NOT_IN_A_STACK.items() if why.startswith((MERGE, CELL)))
 )
 def test_a_layer_with_several_inputs_is_refused(name: str) -> None:
     """With its place and Keras's reason on one line."""

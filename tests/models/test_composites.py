@@ -26,9 +26,9 @@ def residual(x: Any) -> Any:
     return keras.layers.Add()([dense()(dense(activation="relu")(x)), dense(use_bias=False)(x)])
 
 
-def branches(merge: str) -> Any:
-    return lambda x: getattr(keras.layers, merge.capitalize())()(
-        [dense(activation="tanh")(x), dense()(x), x]
+def branches(merge: str, paths: int = 3, **arguments: Any) -> Any:
+    return lambda x: getattr(keras.layers, merge.capitalize())(**arguments)(
+        [dense(activation="tanh")(x), dense()(x), x][:paths]
     )
 
 
@@ -54,8 +54,19 @@ BY_HAND: dict[str, tuple[Component, Any]] = {
             Component(name="Branches", arguments={"paths": PATHS, "merge": merge}),
             branches(merge),
         )
-        for merge in MERGES
+        for merge in MERGES[:-2]
     },
+    "Branches, subtract": (
+        Component(name="Branches", arguments={"paths": PATHS[:2], "merge": "subtract"}),
+        branches("subtract", paths=2),
+    ),
+    "Branches, dot": (
+        Component(
+            name="Branches",
+            arguments={"paths": PATHS[:2], "merge": {"dot": {"axes": 1, "normalize": True}}},
+        ),
+        branches("dot", paths=2, axes=1, normalize=True),
+    ),
 }  # fmt: skip
 
 

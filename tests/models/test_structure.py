@@ -72,6 +72,7 @@ def test_equal_repetitions_are_one_group() -> None:
         ("Bidirectional", {"layer": {"LSTM": 8}}, "LSTM"),
         ("Rescaling", {"scale": 2.0, "name": None}, "2.0"),
         ("Flatten", {}, ""),
+        ("Attention", {"value": {"from": "x0"}, "shared": "a"}, "value from x0, shared a"),
         ("Application", {"weights": None, "name": "VGG16"}, "VGG16, weights null"),
         ("IntegerLookup", {"vocabulary": [*range(100)]}, "vocabulary 0 x 1 x 2 x 3 x 4 x 5 x…"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import plots
-from nnrun.models.structure import Branches, Group, Layer, LayerSize, Parts, Structure
+from nnrun.models.structure import Branches, Group, Layer, LayerSize, Parts, Source, Structure
 from nnrun.plots.model import Placement
 
 shapes = st.lists(st.sampled_from([None, 1, 8, 224]), min_size=1, max_size=3).map(tuple)
@@ -19,12 +19,14 @@ layers = st.builds(
     st.sampled_from(["", "64", "64, kernel_size 3, strides 2, padding same, use_bias false"]),
     st.builds(LayerSize, shapes, st.sampled_from([0, 9_472])),
 )
+SOURCE = st.builds(Source, st.just("x0"), st.builds(LayerSize, shapes))
 MERGE = st.builds(Layer, st.just("add"), st.just(""), st.builds(LayerSize, shapes))
 
 
 def _around(parts: st.SearchStrategy[Parts]) -> st.SearchStrategy[Parts]:
     inner = st.one_of(
         layers,
+        SOURCE,
         st.builds(
             Group,
             st.sampled_from(["", "bottleneck"]),
@@ -67,6 +69,7 @@ def test_boxes_edges_and_frames_do_not_overlap(structure: Structure) -> None:
                 left < x < left + placement.width and top <= y <= top + box.height
                 for (left, top), box in boxes
             )
+    assert all(not placement.boxes[end].source for _, end in placement.edges)
     for frame in placement.frames:
         (left, top), (right, bottom) = placement.frame_corners(frame)
         assert min_x <= left

@@ -6,7 +6,7 @@ after it unchecked. A problem is reported only where Keras is certain to refuse 
 """
 
 # ruff: noqa: F401 - the modules register their rules
-from nnrun.check.shapes import core, spatial
+from nnrun.check.shapes import core, graph, spatial
 from nnrun.check.shapes.layer import RULES, LayerOutput, Shape, Trace, trace
 
 SUPPORTED = frozenset(RULES)

@@ -1,4 +1,4 @@
-"""Shape rules of all layers but spatial ones: from Dense to recurrent layers and composites."""
+"""Shape rules of all layers but spatial ones and composites: from Dense to recurrent layers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from nnrun.check.shapes.layer import (
     Shape,
     UnknownShape,
     combine,
-    integer,
     is_integer,
     known,
-    layer_output,
+    own_output,
     parse_arguments,
     parse_layer,
     rule,
 )
-from nnrun.spec.component import Component, as_stack
-from nnrun.spec.tree import KeyPath
+from nnrun.spec.component import Component
 
 RECURRENT = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 """Number of kernels by layer: one per gate, and one for the candidate state."""
@@ -206,7 +204,7 @@ def _bidirectional(arguments: Arguments, shape: Shape) -> LayerOutput:
         raise UnknownShape
     if parse_arguments(inner).flag("go_backwards"):
         raise UnknownShape
-    one = layer_output(inner, shape)
+    one = own_output(inner, shape)
     *length, units = one.shape
     width = 2 * known(units) if merge == "concat" else units
     return combine((*length, width), [one, one])
@@ -218,7 +216,7 @@ def _time_distributed(arguments: Arguments, shape: Shape) -> LayerOutput:
     if len(shape) < 2:
         raise IncompatibleShape("it takes rows of at least 2 dimensions")
     try:
-        output = layer_output(inner, shape[1:])
+        output = own_output(inner, shape[1:])
     except IncompatibleShape:
         # Keras checks the input of an inner layer less strictly.
         raise UnknownShape from None
@@ -229,68 +227,3 @@ def _inner_layer(arguments: Arguments) -> Component:
     if not arguments.trainable:
         raise UnknownShape  # Keras counts the inner weights differently for layer and model
     return parse_layer(arguments.values["layer"])
-
-
-@rule("Block")
-def _block(arguments: Arguments, shape: Shape) -> LayerOutput:
-    return _stack(arguments.values["layers"], shape, ("Block", "layers"))
-
-
-@rule("Repeat")
-def _repeat(arguments: Arguments, shape: Shape) -> LayerOutput:
-    output = LayerOutput(shape)
-    for _ in range(integer(arguments.values["times"])):
-        following = _stack(arguments.values["layers"], output.shape, ("Repeat", "layers"))
-        output = combine(following.shape, [output, following])
-    return output
-
-
-@rule("Residual")
-def _residual(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The sum of both stacks, whose outputs must have the same shape."""
-    main, shortcut = (
-        _stack(arguments.values[name], shape, ("Residual", name)) for name in ("main", "shortcut")
-    )
-    if main.shape != shortcut.shape:
-        if None in (*main.shape, *shortcut.shape):
-            raise UnknownShape
-        hint = "" if arguments.values["shortcut"] else "; put layers into shortcut"
-        raise IncompatibleShape(f"main puts out {main.shape} and shortcut {shortcut.shape}{hint}")
-    return combine(main.shape, [main, shortcut])
-
-
-@rule("Branches")
-def _branches(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """Several stacks, whose outputs are concatenated along the last axis or merged elementwise."""
-    outputs = [
-        _stack(layers, shape, ("Branches", "paths", index))
-        for index, layers in enumerate(as_stack(arguments.values["paths"]))
-    ]
-    shapes = [output.shape for output in outputs]
-    if any(None in shape for shape in shapes):
-        raise UnknownShape
-    concatenates = arguments.values["merge"] == "concatenate"
-    compared = {(len(shape), shape[:-1] if concatenates else shape) for shape in shapes}
-    if len(compared) > 1:
-        listed = ", ".join(map(str, shapes))
-        raise IncompatibleShape(f"the paths put out {listed}, which cannot be merged")
-    width = sum(shape[-1] or 0 for shape in shapes) if concatenates else shapes[0][-1]
-    return combine((*shapes[0][:-1], width), outputs)
-
-
-def _stack(layers: object, shape: Shape, path: KeyPath) -> LayerOutput:
-    """The output of an inner stack; `path` leads to it from the layer that contains it."""
-    outputs = [LayerOutput(shape)]
-    for index, value in enumerate(as_stack(layers)):
-        layer, before = parse_layer(value), outputs[-1].shape
-        try:
-            outputs.append(layer_output(layer, before))
-        except IncompatibleShape as error:
-            position = (*path, index) if isinstance(layers, list) else path
-            raise IncompatibleShape(
-                str(error),
-                path=(*position, *error.path),
-                layer=error.layer or layer.name,
-                shape=error.shape if error.layer else before,
-            ) from None
-    return combine(outputs[-1].shape, outputs)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import catalogue
+from nnrun.spec import catalogue, graph
 from nnrun.spec.component import Component, as_arguments
+from nnrun.spec.graph import NamedOutputs
+from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath
 
 Shape = tuple[int | None, ...]
@@ -74,14 +76,35 @@ def combine(shape: Shape, outputs: Iterable[LayerOutput]) -> LayerOutput:
     return LayerOutput(shape, *map(sum, zip(*counts, strict=True)))
 
 
+class Scope:
+    """What the layers before one have defined.
+
+    Args:
+        shape: of the input of the model.
+
+    Attributes:
+        named: shapes by name.
+        shared: outputs of shared layers at their first use, by name.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.named: NamedOutputs[Shape] = NamedOutputs(shape)
+        self.shared: dict[str, LayerOutput] = {}
+
+
 @dataclass(frozen=True)
 class Arguments:
     """All arguments of a layer by name, with Keras's defaults.
 
     Only the most common form of each argument is supported; others raise `UnknownShape`.
+
+    Args:
+        values: by name.
+        scope: of a layer in a stack; None for a layer inside one of Keras.
     """
 
     values: Mapping[str, object]
+    scope: Scope | None = None
 
     @property
     def trainable(self) -> bool:
@@ -173,14 +196,16 @@ def parse_layer(value: object) -> Component:
     return Component(name=str(name), arguments=as_arguments(arguments))
 
 
-def parse_arguments(layer: Component) -> Arguments:
-    """The arguments of a layer.
+def parse_arguments(
+    layer: Component, scope: Scope | None = None, *, kind: str = "layers"
+) -> Arguments:
+    """The arguments of a layer, or of another kind of component.
 
     Raises:
         UnknownShape: an argument is missing or unknown, or changes the weights or the shape.
     """
-    given = catalogue.name_lone_argument("layers", layer).arguments
-    accepted = catalogue.arguments("layers", layer.name)
+    given = catalogue.name_lone_argument(kind, layer).arguments
+    accepted = catalogue.arguments(kind, layer.name)
     required = {name for name, argument in accepted.items() if argument.required}
     if not required <= given.keys() <= accepted.keys():
         raise UnknownShape
@@ -194,19 +219,31 @@ def parse_arguments(layer: Component) -> Arguments:
     for name, argument in accepted.items():
         if argument.kind == "activations" and values[name] not in activations:
             raise UnknownShape
-    return Arguments(values)
+    return Arguments(values, scope)
 
 
-def layer_output(layer: Component, shape: Shape) -> LayerOutput:
-    """The output of a layer for an input row.
+def layer_output(layer: Component, shape: Shape, scope: Scope) -> LayerOutput:
+    """The output of a layer of a stack for an input row; its name and weights get into the scope.
 
     Raises:
         UnknownShape: no rule covers the layer with these arguments.
         IncompatibleShape: Keras is certain to refuse the input.
     """
+    output = own_output(layer, shape, scope)
+    if name := graph.shared_name(layer):
+        first = scope.shared.setdefault(name, output)
+        if first.parameters != output.parameters:
+            raise IncompatibleShape(f"the weights of {quote(name)} are for rows of another shape")
+        output = output if first is output else LayerOutput(output.shape)
+    scope.named.add(layer, output.shape)
+    return output
+
+
+def own_output(layer: Component, shape: Shape, scope: Scope | None = None) -> LayerOutput:
+    """The output of a layer by itself, such as one inside `Bidirectional`."""
     if layer.name not in RULES:
         raise UnknownShape
-    arguments = parse_arguments(layer)
+    arguments = parse_arguments(layer, scope)
     output = RULES[layer.name](arguments, shape)
     return output if arguments.trainable else LayerOutput(output.shape, 0, output.parameters)
 
@@ -249,9 +286,10 @@ def trace(layers: Sequence[Component], shape: Shape) -> Trace:
         ((16,), 80)
     """
     outputs: list[LayerOutput] = []
+    scope = Scope(shape)
     for index, layer in enumerate(layers):
         try:
-            outputs.append(layer_output(layer, shape))
+            outputs.append(layer_output(layer, shape, scope))
         except UnknownShape:
             return Trace(tuple(outputs), index)
         except IncompatibleShape as error:
