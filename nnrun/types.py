@@ -21,6 +21,10 @@ Logs = Mapping[str, float]
 """Keras's logs of one epoch: metric name to value."""
 
 
+Active = Literal["augment", "mc-dropout"]
+"""Random layers that are active in predictions, by the option that activates them."""
+
+
 @dataclass
 class History:
     """One value per metric and epoch, under Keras's names."""

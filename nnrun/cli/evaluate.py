@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, predict
-from nnrun.cli.verb import Folds, Json, RunFolder
+from nnrun.cli.verb import Augment, Folds, Json, McDropout, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_line, format_number
 
@@ -27,6 +27,8 @@ def evaluate(
         ),
     ] = None,
     folds: Folds = False,
+    augment: Augment = None,
+    mc_dropout: McDropout = None,
     json: Json = False,
 ) -> None:
     """Evaluate a trained run on its test set or on a file.
@@ -42,7 +44,7 @@ def evaluate(
     from nnrun.analysis.predict import ensemble
     from nnrun.spec.labels import positive_class
 
-    models = ensemble(path, folds=folds)
+    models = ensemble(path, folds=folds, augment=augment, mc_dropout=mc_dropout)
     subject = models.first
     raw = _labelled_rows(subject, file)
     notices = [*models.notices, *raw.notices]

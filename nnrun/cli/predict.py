@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from nnrun.cli import console
-from nnrun.cli.verb import Folds, Json, Output, RunFolder
+from nnrun.cli.verb import Augment, Folds, Json, McDropout, Output, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_cell, escape_line, format_number
 from nnrun.training import backend
@@ -57,6 +57,8 @@ def predict(
         ),
     ] = None,
     folds: Folds = False,
+    augment: Augment = None,
+    mc_dropout: McDropout = None,
     format_: Annotated[
         Format | None, typer.Option("--format", help="Default: the suffix of FILE, or a table.")
     ] = None,
@@ -81,7 +83,7 @@ def predict(
     from nnrun.analysis.predict import ensemble, tables
     from nnrun.analysis.predict import files as inputs
 
-    models = ensemble(path, folds=folds)
+    models = ensemble(path, folds=folds, augment=augment, mc_dropout=mc_dropout)
     subject = models.first
     if files:
         raw = inputs.read(files, subject, invert=invert)
@@ -202,13 +204,15 @@ def described(models: Ensemble) -> dict[str, object]:
     is_one = len(models.members) == 1
     path = models.first.run.path if is_one else models.path
     number = {} if is_one else {"models": len(models.members)}
+    if models.active:
+        number[models.active.replace("-", "_")] = models.passes
     return {"path": str(path), **number, "dataset": models.first.name}
 
 
 def _as_csv(models: Ensemble, answers: Sequence[Prediction]) -> str:
     """A line per row, with a column per class where the model returns probabilities."""
     names = [f"p({name})" for name in models.first.classes] if answers[0].probabilities else []
-    std = ["std"] if len(models.members) > 1 else []
+    std = ["std"] if models.is_averaged else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     header = ["row", "text", "label", "prediction", "probability", *std, *names]

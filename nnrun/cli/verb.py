@@ -49,6 +49,14 @@ Workers = Annotated[
 Folds = Annotated[
     bool, typer.Option("--folds", help="Average the models of the folds, not the final model.")
 ]
+Augment = Annotated[
+    int | None,
+    typer.Option("--augment", min=2, metavar="N", help="Average N passes with augmentation."),
+]
+McDropout = Annotated[
+    int | None,
+    typer.Option("--mc-dropout", min=2, metavar="N", help="Average N passes with dropout."),
+]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write the result to a file.")
 ]

@@ -15,7 +15,8 @@ from nnrun.spec.labels import outputs_logits
 from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
 from nnrun.training.rows import INDICES, Rows, RowTensors, batch, inputs, resident
-from nnrun.types import Array
+from nnrun.training.state import seeds
+from nnrun.types import Active, Array
 
 # Large enough for speed, small enough for the activations of a deep model.
 EVALUATION_ROWS = 1024
@@ -106,6 +107,43 @@ def probabilities(logits: Array) -> Array:
     """Softmax over the classes, or the sigmoid where there is one unit; same shape."""
     scale = keras.ops.sigmoid if logits.shape[-1] == 1 else keras.ops.softmax
     return np.asarray(scale(logits))
+
+
+def activate(model: keras.Model, kind: Active, seed: Sequence[int]) -> bool:
+    """Lets random layers do in predictions what they do in training; all others stay as they are.
+
+    Args:
+        model: its outputs are not traced yet.
+        kind: augmentation such as `RandomFlip`, or dropout, also that of recurrent layers.
+        seed: from which all layers draw.
+
+    Returns:
+        Whether the model has such layers.
+    """
+    layers = [layer for layer in model._flatten_layers() if _is_random(layer, kind)]
+    for layer in layers:
+        layer.call = _as_in_training(layer.call)
+    rng = np.random.default_rng(seed)
+    for variable in seeds(model):
+        variable.assign(rng.integers(0, 2**31, variable.shape))
+    return bool(layers)
+
+
+def _is_random(layer: keras.layers.Layer, kind: Active) -> bool:
+    name = type(layer).__name__
+    if kind == "augment":
+        # MixUp and CutMix would mix the rows.
+        return name.startswith("Random") or name in ("AugMix", "RandAugment")
+    rates = ["rate"] if "Dropout" in name else ["dropout", "recurrent_dropout"]
+    values = [getattr(layer, rate, 0) for rate in rates]
+    return any(isinstance(value, int | float) and value > 0 for value in values)
+
+
+def _as_in_training(call: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    def active(*arguments: object, **options: object) -> tf.Tensor:
+        return call(*arguments, **{**options, "training": True})
+
+    return active
 
 
 def metrics_of_outputs(output: Array, y: Array, training: Training) -> dict[str, float]:

@@ -159,6 +159,43 @@ def test_an_argument_that_keras_refuses_is_reported_with_its_place(
     assert "no_such" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("layers", "kind"),
+    [
+        ([keras.layers.RandomTranslation(0.3, 0.3)], "augment"),
+        ([keras.layers.RandAugment(value_range=(0, 1))], "augment"),
+        ([keras.layers.SpatialDropout2D(0.5)], "mc-dropout"),
+        ([keras.Sequential([keras.layers.Dropout(0.5)])], "mc-dropout"),
+        (
+            [
+                keras.layers.Reshape((8, 24)),
+                keras.layers.Bidirectional(keras.layers.LSTM(3, dropout=0.5)),
+            ],
+            "mc-dropout",
+        ),
+        ([keras.layers.GaussianNoise(1.0), keras.layers.Dropout(0.0)], None),
+    ],
+    ids=["random", "augment", "spatial", "nested", "recurrent", "none"],
+)
+def test_random_layers_are_active_in_predictions(
+    layers: list[keras.layers.Layer], kind: str | None
+) -> None:
+    """Those of the kind that is asked for; the same seed gives the same outputs."""
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layers, keras.layers.BatchNormalization()])
+    compile_model(model, TRAINING)
+    x = np.random.default_rng(0).random((5, 8, 8, 3)).astype("float32")
+    preparation = preprocessing.fit((), x, rows=np.arange(5))
+    rows = resident(preparation.store(x), np.zeros(5))
+    active = [name for name in ("augment", "mc-dropout") if evaluate.activate(model, name, [0, 0])]
+    evaluator = Evaluator(model, preparation)
+    first, second = (evaluator.outputs(rows, np.arange(5)) for _ in range(2))
+    evaluate.activate(model, "augment", [0, 0])
+
+    assert active == ([kind] if kind else [])
+    assert np.array_equal(first, second) == (kind is None)
+    np.testing.assert_array_equal(evaluator.outputs(rows, np.arange(5)), first)
+
+
 @pytest.mark.parametrize("units", [1, 3])
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_metrics_of_averaged_outputs_equal_those_of_a_model(units: int, from_logits: bool) -> None:

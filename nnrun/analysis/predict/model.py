@@ -11,13 +11,13 @@ import numpy as np
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import Ensemble, Output, TrainedRun
 from nnrun.data import labels
-from nnrun.errors import IncompatibleSpec, RunError
+from nnrun.errors import CommandError, IncompatibleSpec, RunError
 from nnrun.experiment.crossval.averages import DDOF
 from nnrun.models import components, saved
 from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS
 from nnrun.runs import layout
 from nnrun.spec.labels import check_output, outputs_logits
-from nnrun.training.evaluate import Evaluator, metrics_of_outputs, probabilities
+from nnrun.training.evaluate import Evaluator, activate, metrics_of_outputs, probabilities
 from nnrun.training.rows import resident
 from nnrun.types import Array
 
@@ -42,7 +42,7 @@ def outputs(models: Ensemble, raw: Raw) -> Output:
 
 
 def _outputs(models: Ensemble, raw: Raw) -> Iterator[Array]:
-    """The output of each model: probabilities or values, of shape `(rows, units)`."""
+    """The output of each model, and of each pass: probabilities or values, of shape `(rows, units)`."""
     unlabelled = np.zeros(len(raw), np.float32)
     evaluator: Evaluator | None = None
     for subject in models.members:
@@ -53,19 +53,32 @@ def _outputs(models: Ensemble, raw: Raw) -> Iterator[Array]:
             rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
             if evaluator is None or evaluator.model is not model:
                 evaluator = Evaluator(model, preparation)
-            output = evaluator.outputs(rows, np.arange(len(raw)))
-            yield probabilities(output) if outputs_logits(subject.spec.training) else output
+            _activate(models, subject, evaluator)
+            for _ in range(models.passes):
+                output = evaluator.outputs(rows, np.arange(len(raw)))
+                yield probabilities(output) if outputs_logits(subject.spec.training) else output
+
+
+def _activate(models: Ensemble, subject: TrainedRun, evaluator: Evaluator) -> None:
+    """Activates the random layers that the user asked for."""
+    if not models.active:
+        return
+    seed = [subject.run.record().seed or 0, models.members.index(subject)]
+    if not activate(evaluator.model, models.active, seed):
+        layers = {"augment": "augmentation layer such as RandomFlip", "mc-dropout": "dropout"}
+        reason = f"the model of {subject.run.path} has no {layers[models.active]}"
+        raise CommandError(f"--{models.active}: {reason}")
 
 
 def metrics(models: Ensemble, raw: Raw) -> dict[str, float]:
     """Loss and metrics over labelled rows, under Keras's names; errors as for `outputs`.
 
-    Several models are judged by their mean output, without penalties of their weights.
+    Several models or passes are judged by their mean output, without penalties of their weights.
     """
     assert raw.y is not None
     subject, classes = models.first, len(models.first.classes)
     training = subject.spec.training
-    if len(models.members) > 1:
+    if models.is_averaged:
         output = outputs(models, raw).mean
         with _errors_of_keras(subject):
             y = labels.encode(raw.y, training, classes=classes, units=output.shape[-1])

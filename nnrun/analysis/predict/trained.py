@@ -24,7 +24,7 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.loading import load
 from nnrun.spec.prepare import Index, Prepare, check_steps
-from nnrun.types import Array, Inputs, Target, TargetKind, Tokenizer, Vocabulary
+from nnrun.types import Active, Array, Inputs, Target, TargetKind, Tokenizer, Vocabulary
 
 # Limits for a preparation from a file, which may come from somebody else.
 _MAX_NUMBERS = 75_000_000  # in a row: 5,000 x 5,000 pixels in colour
@@ -140,11 +140,15 @@ class Ensemble:
         path: of the run, of the cross-validation, or of the folder of several seeds.
         members: with the same rows and classes, in order.
         notices: remarks about the models for the user.
+        active: the random layers that are active in predictions.
+        passes: outputs of each model that are averaged, if random layers are active.
     """
 
     path: Path
     members: tuple[TrainedRun, ...]
     notices: tuple[str, ...] = ()
+    active: Active | None = None
+    passes: int = 1
 
     @property
     def first(self) -> TrainedRun:
@@ -152,22 +156,37 @@ class Ensemble:
         return self.members[0]
 
     @property
+    def is_averaged(self) -> bool:
+        """Whether there are several models, or several passes."""
+        return len(self.members) * self.passes > 1
+
+    @property
     def description(self) -> str:
-        """The models in words, if they are several: `mean of 5 models`."""
-        return f"mean of {len(self.members)} models" if len(self.members) > 1 else ""
+        """What is averaged, in words: `mean of 5 models`; empty for one output."""
+        layers = "augmentation" if self.active == "augment" else "dropout"
+        passes = f"{self.passes} passes with {layers}"
+        if len(self.members) == 1:
+            return f"mean of {passes}" if self.active else ""
+        return f"mean of {len(self.members)} models" + (f", {passes} each" if self.active else "")
 
 
-def ensemble(path: Path, *, folds: bool = False) -> Ensemble:
+def ensemble(
+    path: Path, *, folds: bool = False, augment: int | None = None, mc_dropout: int | None = None
+) -> Ensemble:
     """Reads all of a run, of a cross-validation or of several seeds but their models.
 
     Args:
         path: a run folder, or a folder of runs that differ only in their seed.
         folds: whether the models of the folds are averaged even if there is a final model.
+        augment: passes with active augmentation.
+        mc_dropout: passes with active dropout.
 
     Raises:
-        CommandError: there is no model, or the runs in the folder are of several experiments.
+        CommandError: both kinds of passes are given, there is no model, or the runs in the folder are of several experiments.
         Errors as of `trained_run`.
     """
+    if augment and mc_dropout:
+        raise CommandError("--augment and --mc-dropout exclude each other")
     runs, notices = [Run(path)], list[str]()
     if not runs[0].holds(layout.RUN) and find(path):
         runs, notices = _seeds(path)
@@ -178,7 +197,8 @@ def ensemble(path: Path, *, folds: bool = False) -> Ensemble:
             file = member.run.path / layout.PREPARATION
             raise RunError(f"{file}: takes other rows than {members[0].run.path}")
     remarks = [notice for member in members for notice in member.notices]
-    return Ensemble(path, members, (*notices, *remarks))
+    active: Active | None = "augment" if augment else "mc-dropout" if mc_dropout else None
+    return Ensemble(path, members, (*notices, *remarks), active, augment or mc_dropout or 1)
 
 
 def _seeds(path: Path) -> tuple[list[Run], list[str]]:
@@ -321,7 +341,7 @@ class Output:
 
     Args:
         mean: probabilities or values, of shape `(rows, units)`.
-        std: standard deviation over models (ddof 1), of the same shape; None for one model.
+        std: standard deviation over models and passes (ddof 1), likewise; None for one output.
     """
 
     mean: Array
@@ -339,7 +359,7 @@ class Prediction:
         prediction: the predicted one; None if it is not finite.
         probability: of the predicted class, if the model returns probabilities.
         probabilities: of each class by its name, likewise.
-        std: standard deviation over models of the probability, or of the predicted value.
+        std: standard deviation over models and passes of the probability, or of the predicted value.
     """
 
     name: str

@@ -27,7 +27,23 @@ training:
   metrics: [accuracy]
   epochs: 2
 """
-EPOCHS = {"iris": 30, "mnist-5k": 6, "boston": 2, "reuters": 1, "logits": 2}
+RANDOM = """\
+name: random
+dataset: {name: digits, prepare: [{rescale: 16}]}
+model:
+  - Reshape: [8, 8, 1]
+  - RandomTranslation: {height_factor: 0.2, width_factor: 0.2}
+  - Flatten
+  - Dropout: 0.5
+  - Dense: {units: 10, activation: softmax}
+training:
+  optimizer: adam
+  loss: sparse_categorical_crossentropy
+  metrics: [accuracy]
+  epochs: 2
+"""
+SPECS = {"logits": LOGITS, "random": RANDOM}
+EPOCHS = {"iris": 30, "mnist-5k": 6, "boston": 2, "reuters": 1, "logits": 2, "random": 2}
 # Shipped specs of user data, with other options. A column of texts may have any name.
 OWN = {
     "cars": ("training.epochs=3",),
@@ -49,17 +65,18 @@ def invoke() -> Invoke:
 
 @pytest.fixture(scope="session")
 def run_of(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
-    """The run of a shipped spec, or of one with logits; trained once.
+    """The run of a shipped spec, or of one of `SPECS`; trained once.
 
     User data are deleted after the training, because predictions do not need them.
     """
     root = tmp_path_factory.mktemp("trained")
-    (root / "logits.yaml").write_text(LOGITS, "utf-8")
+    for name, text in SPECS.items():
+        (root / f"{name}.yaml").write_text(text, "utf-8")
     runs: dict[str, Run] = {}
 
     def trained(name: str) -> Run:
         if name not in runs:
-            spec: object = root / "logits.yaml" if name == "logits" else name
+            spec: object = root / f"{name}.yaml" if name in SPECS else name
             options = ["--set", f"training.epochs={EPOCHS.get(name)}"]
             if name in OWN:
                 own, spec = specs.shipped_folder() / "own", root / f"{name}.yaml"

@@ -28,7 +28,7 @@ from nnrun.cli import specs
 from nnrun.data import datasets
 from nnrun.data.splits import draw
 from nnrun.runs import Run, layout
-from nnrun.spec.dataset import Iris, Mnist5k, Reuters
+from nnrun.spec.dataset import Digits, Iris, Mnist5k, Reuters
 from nnrun.spec.loading import load
 from nnrun.types import Array, Dataset, Sequences
 
@@ -465,6 +465,52 @@ def test_a_cross_validation_averages_its_folds_or_asks_the_final_model(
     shutil.copytree(seeds[0].path, whole / layout.FINAL)
     assert predict(whole) == predict(seeds[0].path)
     assert predict(whole, "--folds") == mean
+
+
+@pytest.mark.parametrize(
+    ("option", "active"), [("--augment", "RandomTranslation"), ("--mc-dropout", "Dropout")]
+)
+def test_passes_with_active_random_layers_are_averaged(
+    option: str, active: str, run_of: RunOf, invoke: Invoke, predict: Predict, evaluate: Evaluate
+) -> None:
+    """Only the layers of that kind are active; the mean and the spread are those of Keras."""
+    run = run_of("random")
+    rows, usual = predict(run.path, option, "400"), predict(run.path)
+    model = keras.models.load_model(run.path / layout.MODEL)
+    test = datasets.load(Digits(name="digits")).test
+
+    def one_pass() -> Array:
+        x = keras.ops.convert_to_tensor(np.asarray(test.x[:10]) / 16, "float32")
+        for layer in model.layers[1:]:
+            name = type(layer).__name__
+            is_random = name in ("RandomTranslation", "Dropout")
+            x = layer(x, training=name == active) if is_random else layer(x)
+        return np.asarray(x)
+
+    each = np.array([one_pass() for _ in range(400)])
+    np.testing.assert_allclose(probabilities(rows), each.mean(axis=0), atol=0.03)
+    assert abs(probabilities(rows) - probabilities(usual)).max() > 0.001
+    place = each.mean(axis=0).argmax(axis=1)
+    stds = each.std(axis=0, ddof=1)[range(10), place]
+    is_same = [row["prediction"] == str(number) for row, number in zip(rows, place, strict=True)]
+    pairs = [(row["std"], std) for row, std, same in zip(rows, stds, is_same, strict=True) if same]
+    np.testing.assert_allclose(*zip(*pairs, strict=True), rtol=0.3)
+    assert predict(run.path, option, "400") == rows
+    assert evaluate(run.path, option, "3")["metrics"] != evaluate(run.path)["metrics"]
+
+
+def test_passes_need_random_layers(run_of: RunOf, invoke: Invoke) -> None:
+    path = run_of("iris").path
+    answers = [
+        invoke("predict", path, option, "3").stderr for option in ("--augment", "--mc-dropout")
+    ]
+
+    assert answers == [
+        f"error: --augment: the model of {path} has no augmentation layer such as RandomFlip\n",
+        f"error: --mc-dropout: the model of {path} has no dropout\n",
+    ]
+    both = invoke("predict", path, "--augment", "3", "--mc-dropout", "3")
+    assert both.stderr == "error: --augment and --mc-dropout exclude each other\n"
 
 
 @pytest.mark.parametrize("verb", ["predict", "evaluate"])
