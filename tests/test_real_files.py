@@ -378,3 +378,25 @@ def test_unknown_categories_are_counted_and_do_not_refuse_a_file(run, nnrun, tmp
         "'city' has values that training did not know, in 1 row: 'lima'"
         in answer.stdout + answer.stderr
     )
+
+
+def test_an_unknown_category_gets_a_code_of_its_own_if_there_is_a_row_for_it(
+    run, nnrun, tmp_path
+) -> None:
+    """Two columns of 3 and 2 categories have the codes 0 to 4; no row trains code 5."""
+    frame = noise(60).assign(city=["rome", "oslo", "bonn"] * 20, size=["S", "L"] * 30)
+    frame.assign(y=np.arange(60.0)).to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "new.csv").write_text("size,city\nS,lima\nXL,rome\nL,oslo\n", encoding="utf-8")
+    layers = ["Flatten", {"Dense": 1}]
+    for rows, code in ((5, 2), (6, 0)):
+        model = [{"Embedding": {"input_dim": rows, "output_dim": 2}}, *layers]
+        folder = run("train", spec(tmp_path, {"categories": "codes"}, model, REGRESSION))
+
+        answer = nnrun("predict", folder, tmp_path / "new.csv", cwd=tmp_path)
+
+        assert answer.returncode == code, answer.stderr
+        assert ("input_dim: 6 or more takes unknown values" in answer.stderr) is bool(code)
+    assert (
+        "training did not know, in 1 row: 'lima'; their code, 5, was not trained" in answer.stderr
+    )
+    assert "training did not know, in 1 row: 'XL'" in answer.stderr

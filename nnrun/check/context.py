@@ -225,12 +225,17 @@ def check_codes(spec: Experiment, highest: int) -> None:
         IncompatibleSpec: with the place and a fix.
     """
     codes = getattr(spec.dataset, "categories", None) == "codes"
-    index = embedded(spec) or 0
-    layer = spec.model[index]
-    rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
-    if codes and isinstance(rows, int) and rows <= highest:
+    rows = embedding_rows(spec)
+    if codes and rows is not None and rows <= highest:
         message = f"input_dim is {rows}, but the codes go up to {highest}; write {highest + 1}"
-        raise IncompatibleSpec("NN123", ("model", index), message)
+        raise IncompatibleSpec("NN123", ("model", embedded(spec) or 0), message)
+
+
+def embedding_rows(spec: Experiment) -> int | None:
+    """How many codes the first `Embedding` has a row for; None if the spec does not say."""
+    layer = spec.model[embedded(spec) or 0]
+    rows = layer.arguments.get("input_dim") if layer.name == "Embedding" else None
+    return rows if isinstance(rows, int) else None
 
 
 def check_words(spec: Experiment, highest: int) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnrun.check import user_data
 from nnrun.check.context import SpecContext, embedded, held_out
@@ -58,7 +60,17 @@ MAX_LEARNING_RATES = {
 COUNTS = frozenset(("epochs", "best_epoch", "parameters"))
 # Callbacks that choose an epoch by a metric.
 CHOOSING_CALLBACKS = frozenset(("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"))
+# Names of columns whose whole numbers are not amounts.
+CODE_NAME = re.compile(
+    r"(?<![A-Za-z])(?i:codes?|zip|(zip|post)_?codes?|postal|plz|fips|ids?|keys?|sku|categor(y|ies)"
+    r"|cluster|region|district)(?![A-Za-z])|(?<=[a-z])(Ids?|Code|Key|Zip)(?![a-z])"
+)
+# Warnings about the columns of a table, which a sample shows.
+OF_COLUMNS = ("NN229", "NN236")
 LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
+
+if TYPE_CHECKING:
+    from nnrun.spec.tables import Column
 
 Warnings = Iterator[tuple[KeyPath, str]]
 Rule = Callable[[SpecContext], Warnings]
@@ -84,10 +96,9 @@ def rule(code: str, *, key: bool = False, at: KeyPath | None = None) -> Callable
 
 
 def findings(context: SpecContext) -> list[Problem]:
-    """All warnings that the spec does not ignore; none while the classes are unknown."""
-    if context.profile.open:
-        return []
-    problems = [problem for check in RULES.values() for problem in check(context)]
+    """All warnings that the spec does not ignore; few while the classes are unknown."""
+    codes = OF_COLUMNS if context.profile.open else RULES
+    problems = [problem for code in codes for problem in RULES[code](context)]
     return without_ignored(problems, context.spec)
 
 
@@ -372,14 +383,33 @@ def _stages_that_never_begin(context: SpecContext) -> Warnings:
 
 @rule("NN229")
 def _columns_that_number_rows(context: SpecContext) -> Warnings:
-    dataset = context.spec.dataset
-    if not isinstance(dataset, Table):
-        return
-    table = dataset.sample(Path(dataset.path))
-    for name in dataset.feature_names(table):
-        if table.columns[name].counts:
+    for name, column in _features(context).items():
+        if column.counts:
             message = f"column {quote(name)} numbers the rows, so new rows have other values"
             yield ("dataset", "path"), f"{message}; leave it out with {type_hint(name, 'drop')}"
+
+
+@rule("NN236")
+def _codes_read_as_numbers(context: SpecContext) -> Warnings:
+    types = getattr(context.spec.dataset, "types", {})
+    for name, column in _features(context).items():
+        example = column.code_example(named=bool(CODE_NAME.search(name)))
+        if example and name not in types:
+            kind = "drop" if column.names_rows else "category"
+            message = f"column {quote(name)} holds numbers that look like codes, such as {example}"
+            fix = f"{type_hint(name, kind)}, or number if they are amounts"
+            yield ("dataset", "path"), f"{message}; write {fix}"
+
+
+def _features(context: SpecContext) -> dict[str, Column]:
+    """The columns of a user's table that are features, as far as a sample shows them."""
+    dataset = context.spec.dataset
+    if isinstance(dataset, Table):
+        # The sample of an open profile may be unreadable.
+        with suppress(ImportError, OSError, ValueError, KeyError):
+            table = dataset.sample(Path(dataset.path))
+            return {name: table.columns[name] for name in dataset.feature_names(table)}
+    return {}
 
 
 @rule("NN228")

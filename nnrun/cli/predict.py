@@ -139,7 +139,7 @@ def _write(
     if format_ is Format.json:
         text = console.as_json(_as_json(models, raw, answers))
     elif format_ is Format.csv:
-        text = _as_csv(models, answers)
+        text = _as_csv(models, raw, answers)
     elif output is None:
         console.stdout().print(_as_table(models, answers))
         return
@@ -195,7 +195,10 @@ def _as_json(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> dict[
         "target": models.first.target.name,
         "classes": list(models.first.classes),
         "notices": [*models.notices, *raw.notices, *_missing(answers)],
-        "rows": [answer.as_json() for answer in answers],
+        "rows": [
+            answer.as_json() | ({"others": others} if others else {})
+            for answer, others in zip(answers, _others(raw), strict=True)
+        ],
     }
 
 
@@ -209,17 +212,36 @@ def described(models: Ensemble) -> dict[str, object]:
     return {"path": str(path), **number, "dataset": models.first.name}
 
 
-def _as_csv(models: Ensemble, answers: Sequence[Prediction]) -> str:
-    """A line per row, with a column per class where the model returns probabilities."""
+def _as_csv(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> str:
+    """A line per row, with a column per class where the model returns probabilities.
+
+    Columns of a table that the model does not use, such as ids, stand ahead of the prediction.
+    """
     names = [f"p({name})" for name in models.first.classes] if answers[0].probabilities else []
     std = ["std"] if models.is_averaged else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    header = ["row", "text", "label", "prediction", "probability", *std, *names]
-    writer.writerow(map(escape_cell, header))
-    for answer in answers:
-        cells = [answer.name, answer.text, answer.label, answer.prediction, answer.probability]
+    known = ["text", "label", "prediction", "probability", *std, *names]
+    others = [f"{name} (input)" if name in ("row", *known) else name for name in raw.others]
+    writer.writerow(map(escape_cell, ["row", *others, *known]))
+    for answer, more in zip(answers, _others(raw), strict=True):
+        cells = [answer.text, answer.label, answer.prediction, answer.probability]
         cells += [answer.std for _ in std]
         cells += (answer.probabilities or {}).values()
-        writer.writerow(escape_cell(cell) if isinstance(cell, str) else cell for cell in cells)
+        writer.writerow([escape_cell(answer.name), *map(_cell, (*more.values(), *cells))])
     return file.getvalue()
+
+
+def _others(raw: Raw) -> list[dict[str, str | None]]:
+    """For each row, its cells of the columns that the model does not use."""
+    rows = zip(*raw.others.values(), strict=True)
+    return [dict(zip(raw.others, row, strict=True)) for row in rows] or [{} for _ in raw.names]
+
+
+def _cell(content: str | float | None) -> str | float | None:
+    """A cell of a CSV file; numbers stay as they are."""
+    from nnrun.spec.labels import are_numbers
+
+    if isinstance(content, str) and not are_numbers([content]):
+        return escape_cell(content)
+    return content

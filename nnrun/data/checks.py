@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nnrun.check.context import check_codes, check_words
+from nnrun.data import columns as coding
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.text import quote
 from nnrun.spec.tree import Problem
 from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Streamed
 
@@ -26,6 +28,7 @@ def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
         *_dark_images(dataset, fold.train),
         *_dominant_class(dataset, fold.train),
         *_repeated_rows(dataset, fold),
+        *_unknown_categories(dataset),
         *_unseen_in_holdout(dataset, fold),
     ]
 
@@ -38,6 +41,7 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
         *_dark_images(dataset, everything),
         *_dominant_class(dataset, everything),
         *_repeated_across(dataset, folds),
+        *_unknown_categories(dataset),
         *_unseen_classes(dataset, folds),
     ]
 
@@ -119,6 +123,18 @@ def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
         if repeated:
             message = f"{repeated:,} of {len(rows):,} {name} rows are training rows too"
             yield _notice("NN221", message)
+
+
+def _unknown_categories(dataset: Dataset) -> Iterator[Problem]:
+    """Test rows with a category that the training file does not hold."""
+    one_hot = [column for column in dataset.columns if column.first is None]
+    x = np.asarray(dataset.test.x) if len(one_hot) == len(dataset.columns) > 0 else np.empty((0, 0))
+    for columns in coding.groups(dataset.columns) if len(x) else []:
+        unknown = (x[:, columns.start : columns.stop] == 0).all(axis=1)
+        if unknown.any():
+            name = dataset.features[columns.start].partition("=")[0]
+            message = f"{unknown.sum():,} of {len(x):,} test rows have values of {quote(name)}"
+            yield _notice("NN237", f"{message} that the training file does not hold")
 
 
 def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, cached_property
 from itertools import chain, islice
@@ -70,12 +70,14 @@ class Column:
         categories: sorted names of categories.
         codes: the category of each row, ints of shape `(rows,)`; -1 without a value.
         problem: why it should not be a feature, with a cell and what to write; empty if it may.
+        padded: a whole number with zeros before it, as postcodes have; noticed in samples.
     """
 
     numbers: Array | None = None
     categories: tuple[str, ...] | None = None
     codes: Array | None = None
     problem: str = ""
+    padded: str = ""
 
     def words(self) -> list[str | None]:
         """The category of each row; None without a value."""
@@ -99,6 +101,27 @@ class Column:
             return 0.0
         finite = self.numbers[np.isfinite(self.numbers)]
         return float(np.ptp(finite)) if len(finite) else 0.0
+
+    def code_example(self, *, named: bool) -> str:
+        """A number that stands for a category, as postcodes do; empty if none seems to.
+
+        Args:
+            named: whether the name of the column says that it holds codes.
+        """
+        if self.numbers is None or self.counts or not (named or self.padded):
+            return ""
+        present = np.unique(self.numbers[np.isfinite(self.numbers)])
+        # Two numbers tell two categories apart.
+        if len(present) < 3 or (present != np.floor(present)).any() or present[0] < 0:
+            return ""
+        return self.padded or f"{present[0]:.0f}"
+
+    @cached_property
+    def names_rows(self) -> bool:
+        """Whether most rows have a number of their own."""
+        return self.numbers is not None and len(np.unique(self.numbers)) > NAME_SHARE * len(
+            self.numbers
+        )
 
     @cached_property
     def counts(self) -> bool:
@@ -302,6 +325,7 @@ def read_csv(
     format: CsvFormat,
     *,
     kinds: Mapping[str, Kind] | None = None,
+    others: Kind | None = None,
     classes: Collection[str] = (),
     sample: bool = False,
 ) -> Table:
@@ -311,6 +335,7 @@ def read_csv(
         path: of the file; compressed if it ends in `.gz`, `.bz2` or `.xz`.
         format: how it is written.
         kinds: the types of columns, as given in a spec or found in training.
+        others: the type of all other columns; by default inferred.
         classes: columns of classes; numbers are names there, of any length.
         sample: whether the first rows are enough.
 
@@ -318,18 +343,29 @@ def read_csv(
         OSError: the file cannot be read.
         ValueError: it is not such a table; with the reason and the line.
     """
-    kinds = kinds or {}
-    words = {name for name, kind in kinds.items() if kind == "category"} | {*classes}
     rows = _rows(path, format, sample=sample)
+    kinds = _kinds(rows.names, kinds, others)
+    words = {name for name, kind in kinds.items() if kind == "category"} | {*classes}
     table = Table(path, {}, rows.count, rows.is_sample, format)
-    if sample:
-        contents = zip(rows.names, map(list, zip(*rows.cells, strict=True)), strict=True)
-        values: Contents = (
-            (name, cells if name in words else _parsed(cells, format)) for name, cells in contents
-        )
-    else:
+    if not sample:
         values = _of_frame(_frame(path, format, rows, words), words)
-    return _with_columns(table, values, kinds, classes)
+        return _with_columns(table, values, kinds, classes)
+    cells = dict(zip(rows.names, map(list, zip(*rows.cells, strict=True)), strict=True))
+    parsed = [
+        (name, cells[name] if name in words else _parsed(cells[name], format)) for name in cells
+    ]
+    _with_columns(table, parsed, kinds, classes)
+    for name, column in table.columns.items():
+        if padded := column.numbers is not None and _padded(cells[name]):
+            table.columns[name] = replace(column, padded=padded)
+    return table
+
+
+def _kinds(
+    names: Sequence[str], given: Mapping[str, Kind] | None, others: Kind | None
+) -> dict[str, Kind]:
+    """The types of columns that are not inferred."""
+    return {**(dict.fromkeys(names, others) if others else {}), **(given or {})}
 
 
 def _parsed(cells: list[str], format: CsvFormat) -> list[str] | Array:
@@ -339,6 +375,12 @@ def _parsed(cells: list[str], format: CsvFormat) -> list[str] | Array:
         with suppress(ValueError):
             return np.array([*map(float, cells)])
     return cells
+
+
+def _padded(cells: Iterable[str]) -> str:
+    """The first whole number with zeros before it."""
+    stripped = map(str.strip, cells)
+    return next((cell for cell in stripped if cell[:1] == "0" and cell[1:].isdecimal()), "")
 
 
 def _frame(path: Path, format: CsvFormat, rows: _Rows, words: Collection[str]) -> pd.DataFrame:
@@ -376,6 +418,7 @@ def read_parquet(
     path: Path,
     *,
     kinds: Mapping[str, Kind] | None = None,
+    others: Kind | None = None,
     classes: Collection[str] = (),
     sample: bool = False,
 ) -> Table:
@@ -390,12 +433,11 @@ def read_parquet(
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415
 
     regular_size(path)
-    kinds = kinds or {}
-    words = {name for name, kind in kinds.items() if kind == "category"} | {*classes}
     try:
         file = ParquetFile(path)
         schema = file.schema_arrow
-        _names(schema.names)
+        kinds = _kinds(_names(schema.names), kinds, others)
+        words = {name for name, kind in kinds.items() if kind == "category"} | {*classes}
         if not file.metadata.num_rows:
             raise ValueError("holds no rows")
         if sample:

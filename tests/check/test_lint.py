@@ -152,6 +152,10 @@ CASES = {
         replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: numbered.csv, target: y,")),
         replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: numbered.csv, target: y, types: {id: drop},")),
     ),
+    "NN236": (
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: regions.csv, target: y,")),
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: regions.csv, target: y, types: {region: category},")),
+    ),
     "NN232": (
         replaced(BOSTON, ("boston_housing", "california_housing")),
         replaced(BOSTON, ("boston_housing", "california_housing"), ("Dense: 1\n", "Dense: 1\n  - Rescaling: 100000\n")),
@@ -160,7 +164,7 @@ CASES = {
     "NN234": (AUGMENTED % "MixUp", AUGMENTED % "{RandomFlip: {mode: horizontal}}"),
 }  # fmt: skip
 # Warnings about rows, which only training reads.
-OF_ROWS = {"NN206", "NN221", "NN222", "NN223", "NN231"}
+OF_ROWS = {"NN206", "NN221", "NN222", "NN223", "NN231", "NN237"}
 # Warnings about files that no shipped spec has.
 OF_FILES = {"NN230"}
 SPECS = sorted(specs.shipped_folder().glob("*.yaml"))
@@ -176,6 +180,8 @@ def test_a_spec_causes_exactly_one_warning_and_a_similar_one_none(code, faults, 
     """A spec can ignore its warnings."""
     rows = "".join(f"{at},{at % 7},{at % 5}.5\n" for at in range(60))
     (tmp_path / "numbered.csv").write_text(f"id,a,y\n{rows}", "utf-8")
+    regions = "".join(f"{at % 7},{at % 5}.5\n" for at in range(60))
+    (tmp_path / "regions.csv").write_text(f"region,y\n{regions}", "utf-8")
     text, similar = CASES[code]
     [fault] = faults(text)
 
@@ -302,3 +308,40 @@ def test_large_values_of_users_are_reported(is_open: bool, tmp_path: Path) -> No
     assert [problem.code for problem in found] == ["NN232"]
     assert found[0].message.startswith("the values to predict are about 3")
     assert "Rescaling: 100000" in found[0].message
+
+
+CODES_OR_NOT = [
+    ("zip", [f"{at % 20:05d}" for at in range(60)], "zip: category", "00000"),
+    ("a", [f"{at % 20:03d}" for at in range(60)], "a: category", "000"),
+    ("customer_id", [7 * at + 3 for at in range(60)], "customer_id: drop", "3"),
+    ("storeId", [at % 5 for at in range(60)], "storeId: category", "0"),
+    ("region code", [at % 5 for at in range(60)], "'region code': category", "0"),
+    ("humidity", [at % 5 for at in range(60)], "", ""),
+    ("encode", [at % 5 for at in range(60)], "", ""),
+    ("id", [at % 2 for at in range(60)], "", ""),
+    ("code", [at % 5 - 2 for at in range(60)], "", ""),
+    ("code", [at % 5 + 0.5 for at in range(60)], "", ""),
+    ("cylinders", [(4, 6, 8)[at % 3] for at in range(60)], "", ""),
+    ("model_year", [70 + at % 9 for at in range(60)], "", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "cells", "types", "example"), CODES_OR_NOT)
+@pytest.mark.parametrize("rows", [60, 1_200_000])
+def test_whole_numbers_that_look_like_codes(
+    name: str, cells: list, types: str, example: str, rows: int, faults, tmp_path: Path
+) -> None:
+    """By zeros before them or the name of the column; also where only a sample is read."""
+    lines = "".join(f"{cell},{at % 5}.5\n" for at, cell in enumerate(cells))
+    (tmp_path / "d.csv").write_text(f"{name},y\n{lines * (rows // 60)}", "utf-8")
+    dataset = "{name: csv, path: d.csv, target: y, prepare: [standardize]}"
+    found = faults(replaced(BOSTON, ("{name: boston_housing, prepare: [standardize]}", dataset)))
+
+    messages = [
+        f"column '{name}' holds numbers that look like codes, such as {example}; write "
+        f"types: {{{types}}}, or number if they are amounts"
+    ]
+    expected = messages if types else []
+    if rows > 60:
+        expected = [message.replace(": drop}", ": category}") for message in expected]
+    assert [fault.message for fault in found] == expected

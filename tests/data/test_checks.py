@@ -10,7 +10,7 @@ import pytest
 from nnrun.data import checks
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.experiment import Experiment
-from nnrun.types import Dataset, Fold, Sequences, Split, Target
+from nnrun.types import Column, Dataset, Fold, Sequences, Split, Target
 
 TRAIN = Fold(np.arange(4), np.arange(4, 5))
 ROWS = [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [4.0, 5.0], [5.0, 6.0]]
@@ -56,6 +56,17 @@ CASES = {
         [
             "NN231 the brightest pixel of all training images is 25 of 255; images of 16 bits are "
             "divided by 257"
+        ],
+    ),
+    "test rows with categories of their own": (
+        replace(
+            table([[1, 0], [0, 1], [1, 0], [0, 1], [1, 0]], [0, 1, 0, 1, 0], [0, 0], [np.nan] * 2),
+            features=("city=oslo", "city=rome"),
+            columns=(Column("city", ("oslo", "rome")),),
+        ),
+        [
+            "NN221 1 of 1 validation rows are training rows too",
+            "NN237 1 of 2 test rows have values of 'city' that the training file does not hold",
         ],
     ),
     "one class": (

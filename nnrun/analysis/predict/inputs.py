@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class Raw:
         y: class numbers or values, if the rows have labels.
         texts: of each row, for rows of texts.
         notices: remarks for the user.
+        others: cells of the columns of a table that the model does not use, by name.
     """
 
     names: tuple[str, ...]
@@ -38,6 +39,7 @@ class Raw:
     y: Array | None = None
     texts: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    others: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)

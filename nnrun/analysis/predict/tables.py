@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import numpy as np
 from nnrun.analysis.predict import inputs
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.analysis.predict.trained import TrainedRun
+from nnrun.check.context import embedding_rows
 from nnrun.data.columns import encode as encode_column
 from nnrun.data.datasets.tables import reading
 from nnrun.data.datasets.texts import TOKENIZERS, encode
@@ -73,9 +74,10 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
         if name not in table.columns:
             raise CommandError(f"{path}: the run takes texts, and there is no column `{name}`")
         texts = [word or "" for word in table.columns[name].words()]
-        return replace(encode_texts(texts, subject), y=y)
+        others = _unused(table, (name, subject.target.name))
+        return replace(encode_texts(texts, subject), y=y, others=others)
     used = _columns(table, subject)
-    others = [name for name in table.columns if name not in (*used, subject.target.name)]
+    others = _unused(table, (*used, subject.target.name))
     notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if others else []
     columns = schema.columns or tuple(map(Column, used))
     parts = []
@@ -85,7 +87,21 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
         notices += [notice] if notice else []
     x = np.concatenate(parts, axis=1)
     x = x if schema.columns else x.reshape(-1, *schema.shape)
-    return Raw(tuple(table.places()), x, y, notices=tuple(notices))
+    return Raw(tuple(table.places()), x, y, notices=tuple(notices), others=others)
+
+
+def _unused(table: tables.Table, used: Collection[str]) -> dict[str, list[str | None]]:
+    """The cells of the columns that the model does not use, such as ids."""
+    cells = {
+        name: column.words()
+        for name, column in table.columns.items()
+        if name not in used and column.categories is not None
+    }
+    if table.format is None:
+        # pandas makes floats of whole numbers beside a gap.
+        for words in cells.values():
+            words[:] = [word and word.removesuffix(".0") for word in words]
+    return cells
 
 
 def _read(path: Path, subject: TrainedRun) -> tables.Table:
@@ -103,13 +119,15 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
     classes = {subject.target.name} if subject.classes else set()
     if not subject.classes:
         kinds[subject.target.name] = "number"
+    # Columns without names in training are taken in order.
+    others: tables.Kind | None = "category" if columns or schema.kind == "texts" else None
     with reading(path):
         if path.suffix.lower() == ".parquet":
-            return tables.read_parquet(path, kinds=kinds, classes=classes)
+            return tables.read_parquet(path, kinds=kinds, others=others, classes=classes)
         form = dataset.csv_format if isinstance(dataset, CsvFormat) else CsvFormat()
         if not schema.features and tables.has_no_header(path, form):
             form = form.model_copy(update={"header": False})
-        return tables.read_csv(path, form, kinds=kinds, classes=classes)
+        return tables.read_csv(path, form, kinds=kinds, others=others, classes=classes)
 
 
 def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
@@ -135,7 +153,8 @@ def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
 def _encode(table: tables.Table, column: Column, subject: TrainedRun) -> tuple[Array, str]:
     """A column, encoded as in training; and a notice about unknown categories.
 
-    A category that training did not know has no column of its own, so all of them are 0.
+    A category that training did not know has no column of its own, so all of them are 0. As a code
+    it is the first that no category has, if the `Embedding` has a row for it.
     """
     content, name = table.columns[column.name], quote(column.name)
     if content.numbers is None and content.categories is None:
@@ -149,12 +168,19 @@ def _encode(table: tables.Table, column: Column, subject: TrainedRun) -> tuple[A
     if not len(unknown):
         return values, ""
     word = quote(content.words()[unknown[0]])
-    if column.first is not None:
-        known = join_words([quote(category) for category in (column.categories or ())[:5]], "or")
-        message = f"{name} is {word}, and was {known} in training"
-        raise CommandError(f"{table.first_position(unknown)}: {message}")
     rows = f"{len(unknown):,} row{'' if len(unknown) == 1 else 's'}"
-    return values, f"{table.path}: {name} has values that training did not know, in {rows}: {word}"
+    notice = f"{table.path}: {name} has values that training did not know, in {rows}: {word}"
+    if column.first is None:
+        return values, notice
+    code = max(len(c.categories or ()) + (c.first or 0) for c in subject.schema.columns)
+    if (embedding_rows(subject.spec) or 0) <= code:
+        known = join_words([quote(category) for category in (column.categories or ())[:5]], "or")
+        raise CommandError(
+            f"{table.first_position(unknown)}: {name} is {word}, and was {known} in training; an "
+            f"Embedding with input_dim: {code + 1} or more takes unknown values as the code {code}"
+        )
+    values[unknown] = code
+    return values, f"{notice}; their code, {code}, was not trained"
 
 
 def _labels(table: tables.Table, subject: TrainedRun) -> Array:

@@ -118,7 +118,7 @@ def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Ar
                 "or leave the column out of features"
             )
         values, unknown = coding.encode(column, content)
-        if len(unknown):
+        if len(unknown) and column.first is not None:
             word = quote(content.words()[unknown[0]])
             message = f"{name} is {word}, which the training file does not hold"
             raise DataError(f"{table.first_position(unknown)}: {message}")

@@ -19,6 +19,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import Result
@@ -161,6 +162,34 @@ def test_columns_are_found_by_name(
     np.testing.assert_allclose(probabilities(rows), probabilities(expected), atol=1e-6)
     assert [row["label"] for row in rows] == [row["label"] for row in expected]
     assert rows[0]["name"] == f"{path}:2"
+
+
+def test_columns_that_the_model_does_not_use_are_carried_into_the_answer(
+    run_of: RunOf, invoke: Invoke, predict: Predict, tmp_path: Path
+) -> None:
+    """As they are written, so that predictions can be joined with the file by its ids."""
+    header, rows = ["id", *FLOWERS.split(","), "prediction", "note"], tmp_path / "new.csv"
+    cells = [
+        ["007", 5, 3, 1, 0.2, "old", " TRUE"],
+        ["-1", 6, 3, 5, 2, "", "=2+2"],
+        ["", 6, 3, 5, 2, "true", "NA"],
+    ]
+    path, run = table(rows, header, cells), run_of("iris").path
+
+    lines = [*csv.reader(invoke("predict", run, path, "--format", "csv").stdout.splitlines())]
+
+    assert lines[0][:5] == ["row", "id", "prediction (input)", "note", "text"]
+    assert [line[1:4] for line in lines[1:]] == [
+        ["007", "old", "TRUE"],
+        ["-1", "", "'=2+2"],
+        ["", "true", ""],
+    ]
+    assert predict(run, path)[1]["others"] == {"id": "-1", "prediction": None, "note": "=2+2"}
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    frame = pd.DataFrame({name: [5.0, 6.0] for name in FLOWERS.split(",")})
+    frame.assign(id=pd.array([7, None], "Int64"), xs=[[1], [2]]).to_parquet(tmp_path / "n.parquet")
+    rows = predict(run, tmp_path / "n.parquet")
+    assert [row["others"] for row in rows] == [{"id": "7"}, {"id": None}]
 
 
 def test_columns_without_names_are_taken_in_order(

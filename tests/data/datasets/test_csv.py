@@ -113,8 +113,10 @@ def test_a_test_file_is_encoded_as_the_training_file(file: Path, held: Path) -> 
     assert dataset.test.y.tolist() == [1]
 
     held.write_text("size,colour,alive,kind\n1,green,True,a\n", encoding="utf-8")
+    unknown = datasets.load(spec(file, COMPLETE, test=str(held)))
+    np.testing.assert_array_equal(unknown.test.x, [[1, 0, 0, 0, 1]])  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"held.csv:2: 'colour' is 'green', which the training"):
-        datasets.load(spec(file, test=str(held)))
+        datasets.load(spec(file, COMPLETE, test=str(held), categories="codes"))
 
 
 @pytest.mark.parametrize(
