@@ -111,6 +111,9 @@ def split_problems(spec: Experiment, profile: Profile) -> Iterator[IncompatibleS
     if problem := _test_split_problem(spec, profile):
         yield problem
         return
+    if spec.validation.holdout and getattr(spec.dataset, "validation", None):
+        message = "`dataset.validation` names the validation rows; remove one of both"
+        yield IncompatibleSpec("NN120", HOLDOUT, message)
     for rule in (spec.validation.holdout, spec.validation.kfold):
         try:
             if rule:

@@ -228,7 +228,8 @@ def _unknown_class(name: str, classes: Sequence[object]) -> str:
 
 def validated(spec: Experiment) -> bool:
     """Whether there are validation rows."""
-    return spec.validation.holdout is not None or spec.validation.kfold is not None
+    rules = spec.validation.holdout, spec.validation.kfold
+    return any(rule is not None for rule in rules) or spec.dataset.names_validation
 
 
 def _expected_name(metric: Component) -> str:

@@ -14,7 +14,7 @@ from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData
 from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
-from nnrun.types import Array, Dataset, Fold, Split
+from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split
 
 if TYPE_CHECKING:
     from sklearn.model_selection import BaseCrossValidator
@@ -33,7 +33,7 @@ def holdout(validation: Validation, train: Split, *, seed: int) -> Fold:
     rule = validation.holdout
     if train.held_out is not None and train.held_out.any():
         if rule is not None:
-            message = "the column of `dataset.split` names the validation rows; remove holdout"
+            message = "`dataset` names the validation rows; remove holdout"
             raise IncompatibleSpec("NN120", HOLDOUT, message)
         return Fold(everything[~train.held_out], everything[train.held_out])
     if rule is None:
@@ -121,6 +121,35 @@ def _groups(name: str, dataset: Dataset) -> Array:
         message = f"{dataset.name} has no column '{name}'; there is {', '.join(names) or 'none'}"
         raise IncompatibleSpec("NN126", (*KFOLD, "groups"), message)
     return np.asarray(x[:, names.index(name)])
+
+
+def with_validation(train: Split, held: Split, *, first: int) -> Split:
+    """Training rows together with rows of another file, which validate.
+
+    Args:
+        train: rows of the training file.
+        held: rows of the other file.
+        first: the number of its first row; row numbers continue those of the training file.
+    """
+    numbers = [train.row_numbers(np.arange(len(train))), first + np.arange(len(held))]
+    more = {
+        name: np.concatenate([one, other])
+        for name in ("groups", "weights")
+        if (one := getattr(train, name)) is not None and (other := getattr(held, name)) is not None
+    }
+    held_out = np.repeat([False, True], [len(train), len(held)])
+    x, y = concatenate([train.x, held.x]), np.concatenate([train.y, held.y])
+    return Split(x, y, np.concatenate(numbers), held_out=held_out, **more)
+
+
+def concatenate(parts: Sequence[Inputs]) -> Inputs:
+    """Rows of several files, one after another; not for streamed ones."""
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if arrays:
+        return np.concatenate(arrays)
+    texts = [part for part in parts if isinstance(part, Sequences)]
+    lengths = np.concatenate([np.zeros(1, np.int64), *(text.lengths() for text in texts)])
+    return Sequences(np.concatenate([text.values for text in texts]), np.cumsum(lengths))
 
 
 def digest(folds: Iterable[Fold]) -> str:

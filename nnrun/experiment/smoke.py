@@ -107,6 +107,9 @@ def _load_synthetic(spec: Experiment) -> tuple[RawData, int]:
     if getattr(dataset, "groups", None) is not None:
         train_rows = replace(drawn.train, groups=np.arange(len(drawn.train)))
         drawn = replace(drawn, train=train_rows)
+    if dataset.names_validation:
+        held_out = np.arange(len(drawn.train)) % 5 == 0
+        drawn = replace(drawn, train=replace(drawn.train, held_out=held_out))
     return inputs.from_rows(spec, drawn, began=began), train
 
 

@@ -10,7 +10,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 _LONGEST = 200  # characters of a message
-_PARTS = ("_train", "_test")
+_PARTS = ("train", "val", "test")
 MOST_CLASSES = 1000
 """More classes than this must have a row each."""
 
@@ -128,12 +128,12 @@ class Rows:
         return values.reshape(-1) if name == "y" else values
 
 
-def rows(path: Path, *, test: bool = False) -> tuple[Rows, ...]:
-    """The rows in an archive: for training and for testing, or all.
+def rows(path: Path, *, single: bool = False) -> dict[str, Rows]:
+    """The rows in an archive: of `train`, and perhaps of `val` and `test`; or all as `train`.
 
     Args:
         path: of the file.
-        test: whether it is a file of test rows only.
+        single: whether it is a file of validation or test rows only.
 
     Raises:
         OSError: the file cannot be read.
@@ -149,22 +149,24 @@ def rows(path: Path, *, test: bool = False) -> tuple[Rows, ...]:
                 found = headers(members)
         except ValueError as error:
             raise ValueError(f"is no archive of plain arrays: {error}") from error
-    suffixes = _PARTS if {f"x{part}" for part in _PARTS} <= found.keys() and not test else ("",)
-    parts = tuple(_rows(path, found, suffix) for suffix in suffixes)
+    names = [part for part in _PARTS if f"x_{part}" in found and not single]
+    is_divided = "train" in names and len(names) > 1
+    suffixes = {name: f"_{name}" for name in names} if is_divided else {"train": ""}
+    parts = {name: _rows(path, found, suffix) for name, suffix in suffixes.items()}
     # As read, as float64, and once more when they are split.
-    check_memory(sum(part.x.bytes + 2 * 8 * math.prod(part.x.shape) for part in parts))
-    check_shapes(parts)
+    check_memory(sum(part.x.bytes + 2 * 8 * math.prod(part.x.shape) for part in parts.values()))
+    check_shapes(parts.values())
     return parts
 
 
-def check_shapes(parts: Sequence[Rows]) -> None:
-    """Refuses test rows of another shape than the training rows.
+def check_shapes(parts: Iterable[Rows]) -> None:
+    """Refuses validation or test rows of another shape than the training rows.
 
     Raises:
         ValueError: with the shapes.
     """
-    shapes = [str(part.x.shape[1:]) for part in parts]
-    if len({*shapes}) > 1:
+    shapes = dict.fromkeys(str(part.x.shape[1:]) for part in parts)
+    if len(shapes) > 1:
         raise ValueError(f"training rows and test rows differ in shape: {' and '.join(shapes)}")
 
 

@@ -54,6 +54,11 @@ class DatasetBase(Spec):
         """The class that is to be number 1, if the spec names one."""
         return None
 
+    @property
+    def names_validation(self) -> bool:
+        """Whether the data say which rows validate, or may say so."""
+        return False
+
     def profile(self) -> Profile:
         """Facts about the rows, available before they are read."""
         return self.facts
@@ -71,7 +76,7 @@ class PerhapsTwoClasses(DatasetBase):
         return self.positive
 
 
-PATHS = ("path", "test")
+PATHS = ("path", "validation", "test")
 """Arguments that are paths."""
 Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -81,6 +86,8 @@ class UserData(PerhapsTwoClasses):
 
     path: Location
     """File or folder of the data, relative to this spec."""
+    validation: Location | None = None
+    """File or folder of the validation rows, in place of `validation.holdout`."""
     test: Location | None = None
     """File or folder of the test rows; by default, some rows of `path` are drawn."""
     test_split: Fraction = 0.2
@@ -91,7 +98,12 @@ class UserData(PerhapsTwoClasses):
     @property
     def files(self) -> tuple[Path, ...]:
         """The files or folders that must exist."""
-        return tuple(Path(path) for path in (self.path, self.test) if path)
+        return tuple(Path(path) for path in (self.path, self.validation, self.test) if path)
+
+    @property
+    def names_validation(self) -> bool:
+        """As of every dataset."""
+        return self.validation is not None
 
 
 # Of an image file in most formats.
@@ -146,8 +158,8 @@ class TableFile(UserData):
         key = (self.model_dump_json(), path, status.st_mtime_ns, status.st_size)
         if key not in _SAMPLES:
             table = self.read(path, sample=True)
-            # The file to train on and the one to test on.
-            while len(_SAMPLES) > 1:
+            # The files to train, to validate and to test on.
+            while len(_SAMPLES) > 2:
                 del _SAMPLES[next(iter(_SAMPLES))]
             _SAMPLES[key] = table
         return _SAMPLES[key]
@@ -188,6 +200,11 @@ class Table(TableFile):
         names = {"groups": self.groups, "split": self.split, "weight": self.weight}
         return {key: name for key, name in names.items() if name is not None}
 
+    @property
+    def names_validation(self) -> bool:
+        """As of every dataset."""
+        return self.validation is not None or self.split is not None
+
     def class_names(self, target: tables.Column) -> tuple[str, ...]:
         """The names of the classes; none for a regression."""
         return () if self.task == "regression" else target.categories or ()
@@ -209,9 +226,10 @@ class Table(TableFile):
             target = table.columns[self.target]
             features = self.feature_names(table)
             columns = [table.columns[name] for name in features]
+            held = self.sample(Path(self.validation)) if self.validation else None
         except (ImportError, OSError, ValueError, KeyError):
             return unknown
-        if table.is_sample:
+        if table.is_sample or (held and held.is_sample):
             return unknown
         train: int | None = table.rows
         test: int | None = None
@@ -219,6 +237,7 @@ class Table(TableFile):
             # How many rows whole groups have is not known yet.
             drawn = split_at_random(table.rows, self.test_split)
             train, test = (None, None) if self.groups or self.split else drawn
+        train = train if train is None or held is None else train + held.rows
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
@@ -278,15 +297,27 @@ class Parquet(Table):
 
 
 class Npz(UserData):
-    """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`."""
+    """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`.
+
+    `x_val` and `y_val` validate.
+    """
 
     loader = "npz"
     name: Literal["npz"]
     task: Literal["classification", "regression"] | None = None
     """By default whole numbers are classes and others are values."""
 
-    def parts(self) -> tuple[arrays.Rows, ...]:
-        """The rows for training and for testing, or all; only the headers are read.
+    @property
+    def names_validation(self) -> bool:
+        """As of every dataset."""
+        if self.validation is not None:
+            return True
+        with suppress(OSError, ValueError):
+            return "val" in self.parts()
+        return False
+
+    def parts(self) -> dict[str, arrays.Rows]:
+        """The rows of `train`, and perhaps of `val` and `test`; only the headers are read.
 
         Raises:
             OSError: a file cannot be read.
@@ -295,10 +326,10 @@ class Npz(UserData):
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         parts = arrays.rows(Path(self.path))
-        if self.test is None:
-            return parts
-        parts = (parts[0], *arrays.rows(Path(self.test), test=True))
-        arrays.check_shapes(parts)
+        for name, path in (("val", self.validation), ("test", self.test)):
+            if path is not None:
+                parts[name] = arrays.rows(Path(path), single=True)["train"]
+        arrays.check_shapes(parts.values())
         return parts
 
     def profile(self) -> Profile:
@@ -308,13 +339,16 @@ class Npz(UserData):
         unknown = Profile("npz", "table", None, None, None, open=True)
         try:
             parts = self.parts()
-            y = parts[0].read("y")
+            y = parts["train"].read("y")
             classes = arrays.class_count(y, self.task)
         except (OSError, ValueError):
             return unknown
-        rows = [part.x.shape[0] for part in parts]
-        train, test = rows if len(rows) > 1 else split_at_random(rows[0], self.test_split)
-        profile = Profile("npz", "table", train, test, parts[0].x.shape[1:])
+        rows = {name: part.x.shape[0] for name, part in parts.items()}
+        train, test = rows["train"], rows.get("test")
+        if test is None:
+            train, test = split_at_random(train, self.test_split)
+        train += rows.get("val", 0)
+        profile = Profile("npz", "table", train, test, parts["train"].x.shape[1:])
         if classes:
             names = tuple(map(str, range(classes)))
             return replace(profile, target=Target.one_of("class", names))

@@ -25,6 +25,7 @@ _SENTENCES: dict[KeyPath, str] = {
     ("training", "class_weight"): "'balanced', or a number for each class such as {positive: 2}",
     ("training", "restore"): "'last', 'best', or a metric such as {best: val_accuracy}",
     ("dataset", "path"): "the path of a file or a folder",
+    ("dataset", "validation"): "the path of a file or a folder",
     ("dataset", "test"): "the path of a file or a folder",
     ("dataset", "separator"): "a single character, such as ';'",
     ("dataset", "image_size"): "two whole numbers, height and width, such as [64, 64]",

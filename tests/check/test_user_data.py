@@ -283,3 +283,33 @@ def test_class_weights_may_use_names_that_are_numbers(folder, faults):
     (folder / "c.csv").write_text(f"size,kind\n{rows}", "utf-8")
 
     assert all(fault.is_warning for fault in faults(spec))
+
+
+@pytest.mark.parametrize(
+    ("spec", "data", "expected"),
+    [
+        (TABLE, "path: cars.csv, validation: car.csv",
+         "NN127 dataset.validation: '{}/car.csv' is not there; did you mean 'cars.csv'?"),
+        (TABLE, "path: cars.csv, validation: unlabelled.csv",
+         "NN127 dataset.validation: 'mpg', the target, has no value on line 5"),
+        (TABLE, "path: cars.csv, validation: cars.csv",
+         "NN120 validation.holdout: `dataset.validation` names the validation rows; remove one of "
+         "both"),
+        (IMAGES, "path: pets, validation: strange",
+         "NN127 dataset.validation: holds 'horse', which {}/pets does not"),
+    ],
+)  # fmt: skip
+def test_validation_rows_of_another_file_are_checked(spec, data, expected, folder, faults):
+    old = "path: cars.csv" if spec is TABLE else "path: pets"
+    found = [fault for fault in faults(spec.replace(old, data)) if not fault.is_warning]
+
+    assert expected.format(folder) in [f"{f.code} {f.path}: {f.message}" for f in found]
+
+
+@pytest.mark.parametrize("key", ["validation: cars.csv", "split: context"])
+def test_named_validation_rows_are_watched(key, folder, faults):
+    """Callbacks may monitor them, and there is no warning that they are missing."""
+    text = TABLE.replace("path: cars.csv", f"path: cars.csv, {key}").partition("validation: {")[0]
+    text = text.replace("epochs: 2", "epochs: 2, callbacks: [EarlyStopping: {monitor: val_loss}]")
+
+    assert {"NN213", "NN125"}.isdisjoint(fault.code for fault in faults(text))

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -75,6 +75,13 @@ def images(spec: Images, _validation: Validation | None = None) -> Dataset:
         test_files, test_y = list_images(Path(spec.test), classes)
         orders = (order, np.arange(len(test_files)))
         parts = [([files[row] for row in order], y[order]), (test_files, test_y)]
+    held_out = None
+    if spec.validation is not None:
+        held_files, held_y = list_images(Path(spec.validation), classes)
+        held_out = np.repeat([False, True], [len(orders[0]), len(held_y)])
+        numbers = np.concatenate([orders[0], len(files) + np.arange(len(held_y))])
+        orders, (train_files, train_y) = (numbers, orders[1]), parts[0]
+        parts[0] = ([*train_files, *held_files], np.concatenate([train_y, held_y]))
     shape = (*spec.image_size, 3 if spec.color_mode == "rgb" else 1)
     readers = [Reader(tuple(paths), shape) for paths, _ in parts]
     # Both splits or none, because one traced function serves them.
@@ -84,6 +91,7 @@ def images(spec: Images, _validation: Validation | None = None) -> Dataset:
         Split(_read_all(reader, digest, streamed=streamed), labels, order)
         for reader, (_, labels), order in zip(readers, parts, orders, strict=True)
     )
+    train = replace(train, held_out=held_out)
     source = digest.hexdigest()
     target = Target.one_of("class", classes)
     return Dataset(spec.name, train, test_split, target, highest=255.0, source=source)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nnrun.data.datasets.tables import reading
-from nnrun.data.splits import draw
+from nnrun.data.splits import draw, with_validation
 from nnrun.errors import DataError
 from nnrun.spec import arrays
 from nnrun.spec.dataset import Npz
@@ -22,21 +22,27 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     """
     path = Path(spec.path)
     with reading(path):
-        parts = [(_floats(rows.read("x")), rows.read("y")) for rows in spec.parts()]
-        count = arrays.class_count(parts[0][1], spec.task)
+        parts = spec.parts()
+        y = {name: rows.read("y") for name, rows in parts.items()}
+        count = arrays.class_count(y["train"], spec.task)
+        dtype = np.int64 if count else np.float64
+        every = {
+            name: Split(_floats(rows.read("x")), y[name].astype(dtype), np.arange(len(y[name])))
+            for name, rows in parts.items()
+        }
     classes = tuple(map(str, range(count)))
-    orders = [np.arange(len(y)) for _, y in parts]
-    if len(parts) == 1:
-        [(x, y)] = parts
-        orders = [np.sort(rows) for rows in draw(y, spec, validation, classes=classes)]
-        parts = [(x[rows], y[rows]) for rows in orders]
-    (x_train, y_train), (x_test, y_test) = parts
-    if classes and not {*np.unique(y_test).tolist()} <= {*range(count)}:
-        raise DataError(f"{path}: the test rows have classes that the training rows lack")
-    dtype = np.int64 if classes else np.float64
-    train = Split(x_train, y_train.astype(dtype), orders[0])
-    test = Split(x_test, y_test.astype(dtype), orders[1])
-    return Dataset(spec.name, train, test, Target.one_of("class", classes))
+    for name, labels in y.items():
+        if classes and not {*np.unique(labels).tolist()} <= {*range(count)}:
+            kind = {"val": "validation"}.get(name, name)
+            raise DataError(f"{path}: the {kind} rows have classes that the training rows lack")
+    train, rows = every["train"], len(every["train"])
+    if "test" not in every:
+        drawn = draw(y["train"], spec, validation, classes=classes)
+        x = np.asarray(train.x)
+        train, every["test"] = (train.select(x[n], n) for n in map(np.sort, drawn))
+    if "val" in every:
+        train = with_validation(train, every["val"], first=rows)
+    return Dataset(spec.name, train, every["test"], Target.one_of("class", classes))
 
 
 def _floats(x: Array) -> Array:

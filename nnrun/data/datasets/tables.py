@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.data import columns as coding
-from nnrun.data.splits import draw
+from nnrun.data.splits import draw, with_validation
 from nnrun.errors import DataError
 from nnrun.spec.dataset import Table
 from nnrun.spec.files import check_memory
@@ -48,9 +48,18 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
     else:
         train = np.arange(len(rows))
         test_split = _split(spec, _read(spec, spec.test), columns, classes)
+    train_split = rows.select(x[train], train)
+    if spec.validation is not None:
+        held_table = _read(spec, spec.validation)
+        held = _split(spec, held_table, columns, classes)
+        if spec.groups is not None:
+            groups = _group_numbers([_column(each, spec.groups) for each in (table, held_table)])
+            train_split = replace(train_split, groups=groups[train])
+            held = replace(held, groups=groups[len(rows) :])
+        train_split = with_validation(train_split, held, first=len(rows))
     return Dataset(
         spec.name,
-        rows.select(x[train], train),
+        train_split,
         test_split,
         Target.one_of(spec.target, classes),
         features=coding.names(columns),
@@ -107,6 +116,8 @@ def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Ar
     parts = []
     for column in columns:
         content, name = _column(table, column.name), quote(column.name)
+        if content.categories is None and content.numbers is None:
+            raise DataError(f"{table.path}: column {name} {content.problem}")
         if (content.categories is None) != (column.categories is None):
             kinds = ("words", "numbers") if content.categories else ("numbers", "words")
             message = f"{name} holds {kinds[0]}, and {kinds[1]} in the training file"
@@ -163,15 +174,25 @@ def _split(
 ) -> Split:
     """All rows of a file, with what its other columns say of them."""
     x, y = _inputs(spec, table, columns), _labels(spec, table, classes)
-    groups = None if spec.groups is None else _group_numbers(_column(table, spec.groups))
+    groups = None if spec.groups is None else _group_numbers([_column(table, spec.groups)])
     weights = None if spec.weight is None else _weights(table, spec.weight)
     return Split(x, y, groups=groups, weights=weights)
 
 
-def _group_numbers(column: tables.Column) -> Array:
-    """One number per row, equal for equal cells; rows without a value form one group."""
-    values = column.codes if column.codes is not None else column.numbers
-    return np.unique(np.asarray(values), return_inverse=True)[1]
+def _group_numbers(columns: Sequence[tables.Column]) -> Array:
+    """One number per row of all files, equal for equal cells; rows without a value are one group."""
+    if len(columns) == 1:
+        [column] = columns
+        values = np.asarray(column.codes if column.codes is not None else column.numbers)
+    else:
+        values = np.array([cell for column in columns for cell in _cells(column)])
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _cells(column: tables.Column) -> list[str]:
+    if column.numbers is not None:
+        return [str(number) for number in column.numbers.tolist()]
+    return [word or "" for word in column.words()]
 
 
 def _weights(table: tables.Table, name: str) -> Array:

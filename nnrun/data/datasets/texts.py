@@ -6,14 +6,14 @@ import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from nnrun.data.datasets.tables import reading
-from nnrun.data.splits import draw
+from nnrun.data.splits import draw, with_validation
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import Text
@@ -85,7 +85,7 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
     classes = tuple(sorted(set(labels)))
     if len(classes) < 2:
         raise DataError(f"{path}: all texts are of one class")
-    y = _class_numbers(path, labels, classes)
+    y, rows = _class_numbers(path, labels, classes), len(texts)
     if spec.test is None:
         in_order = path.is_file()
         orders = draw(y, spec, validation if in_order else None, classes=classes)
@@ -100,11 +100,17 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
             order = np.random.default_rng(spec.seed).permutation(len(texts))
         orders = (order, np.arange(len(test_texts)))
         parts = [([texts[row] for row in order], y[order]), (test_texts, test_y)]
+    if spec.validation is not None:
+        held_texts, held_labels = _read(Path(spec.validation), spec)
+        held_y = _class_numbers(Path(spec.validation), held_labels, classes)
+        parts.append((held_texts, held_y))
     vocabulary = alphabetical([text for texts, _ in parts for text in texts])
-    train, test = (
-        Split(encode(texts, vocabulary), y, rows)
-        for (texts, y), rows in zip(parts, orders, strict=True)
+    train, test, *held = (
+        Split(encode(texts, vocabulary), y, numbers)
+        for (texts, y), numbers in zip_longest(parts, orders)
     )
+    for split in held:
+        train = with_validation(train, split, first=rows)
     return Dataset(
         spec.name,
         train,

@@ -567,6 +567,23 @@ def test_models_that_cannot_be_averaged_are_refused(
     )
 
 
+def test_a_validation_file_gives_the_validation_metrics(
+    invoke: Invoke, cars: list[dict[str, str]], evaluate: Evaluate, tmp_path: Path
+) -> None:
+    path = as_table(tmp_path / "val.csv", cars[:40])
+    text = (OWN / "cars.yaml").read_text("utf-8").partition("validation:")[0]
+    (tmp_path / "cars.yaml").write_text(
+        text.replace("data/cars.csv", f"{OWN}/data/cars.csv\n  validation: val.csv"), "utf-8"
+    )
+    options = ("--set", "training.epochs=2", "--runs", tmp_path / "runs")
+    assert invoke("train", tmp_path / "cars.yaml", *options).exit_code == 0
+    [run] = (tmp_path / "runs").iterdir()
+
+    assert Run(run).record().rows == {"train": 313, "validation": 40, "test": 79}
+    assert len(Run(run).history().epochs["val_loss"]) == 2
+    assert evaluate(run, path)["metrics"] == pytest.approx(Run(run).metrics().validation, rel=1e-5)
+
+
 def test_a_run_without_a_model_is_refused(invoke: Invoke, tmp_path: Path) -> None:
     run = runs.create(tmp_path, "begun", now=datetime(2026, 1, 2), record={"verb": "train"})
     reason = "has no model yet"

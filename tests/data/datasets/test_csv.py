@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from nnrun.data import columns, datasets, preprocessing, splits
-from nnrun.errors import DataError
+from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec import files
 from nnrun.spec.dataset import Csv, Parquet
 from nnrun.spec.prepare import Impute
-from nnrun.spec.validation import KFold
+from nnrun.spec.validation import Holdout, KFold, Validation
 from nnrun.types import Array, Dataset
 
 SHIPPED = Path(__file__).parents[3] / "configs" / "own" / "data"
@@ -212,3 +212,37 @@ def test_another_weight_is_another_data_set(file: Path) -> None:
 
     assert np.array_equal(np.asarray(one.train.x), np.asarray(other.train.x))
     assert datasets.digest(one) != datasets.digest(other)
+
+
+def test_rows_of_another_file_validate(file: Path, held: Path) -> None:
+    """They follow the training rows; a group in both files is one group."""
+    first, *lines = COMPLETE.splitlines()
+    file.write_text("\n".join([first, *lines[:7]]), encoding="utf-8")
+    held.write_text("\n".join([first, *lines[7:]]), encoding="utf-8")
+    arguments = {"groups": "colour", "features": ("size", "colour"), "test_split": 0.5}
+    dataset = datasets.load(spec(file, **arguments, validation=str(held)))
+    alone = datasets.load(spec(file, **arguments))
+    train, fold = dataset.train, splits.holdout(Validation(), dataset.train, seed=0)
+
+    assert len(fold.validation) == 3
+    np.testing.assert_array_equal(np.asarray(train.x)[fold.train], alone.train.x)
+    np.testing.assert_array_equal(np.asarray(train.x)[fold.validation, 0], [7.5, 8.5, 9.5])
+    assert train.row_numbers(fold.validation).tolist() == [7, 8, 9]
+    assert train.groups is not None
+    colours = np.asarray(train.x)[:, 1].tolist()
+    assert len({*zip(colours, train.groups.tolist(), strict=True)}) == len({*colours}) == 2
+    with pytest.raises(IncompatibleSpec, match="`dataset` names the validation rows"):
+        splits.holdout(Validation(holdout=Holdout(size=0.2)), train, seed=0)
+
+
+def test_validation_rows_have_the_types_and_classes_of_the_training_file(
+    file: Path, held: Path
+) -> None:
+    for old, new, message in (
+        ("red", "green", "'colour' is 'green', which the training file does not hold"),
+        ("9.5", "many", "column 'size' is 'many' on line 11, and a number in other rows"),
+        (",b\n", ",c\n", "'c' is no class of the training file"),
+    ):
+        held.write_text(COMPLETE.replace(old, new), encoding="utf-8")
+        with pytest.raises(DataError, match=message):
+            datasets.load(spec(file, COMPLETE, validation=str(held)))

@@ -53,7 +53,11 @@ def test_test_rows_are_the_pixels_in_the_order_of_names(pets: Path) -> None:
 
     np.testing.assert_array_equal(dataset.test.x[:], expected, strict=True)
     assert dataset.test.y.tolist() == [0] * 10 + [1] * 10
-    assert (dataset.classes, dataset.target, dataset.highest) == (("cat", "dog"), "class", 255.0)
+    assert (dataset.classes, dataset.target.name, dataset.highest) == (
+        ("cat", "dog"),
+        "class",
+        255.0,
+    )
 
 
 def test_training_rows_are_shuffled(pets: Path) -> None:
@@ -301,3 +305,18 @@ def test_sixteen_bits_become_eight(pets: Path) -> None:
     x = load(pets, color_mode="grayscale").train.x
     assert isinstance(x, np.ndarray)
     assert x[0, 0, :, 0].tolist() == [0, 0, 1, 2, 254, 255]
+
+
+def test_images_of_another_folder_validate(pets: Path, tmp_path_factory: Any) -> None:
+    held = tmp_path_factory.mktemp("held")
+    (held / "dog").mkdir()
+    for number in range(3):
+        noise().save(held / "dog" / f"{number}.png")
+    dataset = load(pets, test=str(pets), validation=str(held))
+    train = dataset.train
+
+    assert train.held_out is not None
+    assert train.held_out.tolist() == [False] * 20 + [True] * 3
+    np.testing.assert_array_equal(train.x[20:], load(pets, test=str(held)).test.x[:])
+    assert train.y[20:].tolist() == [1] * 3
+    assert train.row_numbers(np.arange(20, 23)).tolist() == [20, 21, 22]

@@ -105,3 +105,25 @@ def test_a_pipe_is_not_read(file: Path) -> None:
     os.mkfifo(file)
     with pytest.raises(DataError, match="cannot be read: it is a pipe or a device"):
         datasets.load(spec(file))
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_validation_arrays_are_held_out(inside: bool, file: Path, tmp_path: Path) -> None:
+    """In the same file as `x_val` and `y_val`, or in another one; test rows are drawn if missing."""
+    arrays = {"x_train": X, "y_train": Y}
+    if inside:
+        npz = spec(file, {**arrays, "x_val": X[:4] + 100, "y_val": Y[:4]})
+    else:
+        np.savez(tmp_path / "val.npz", x=X[:4] + 100, y=Y[:4])
+        npz = spec(file, {"x": X, "y": Y}, validation=str(tmp_path / "val.npz"))
+    dataset, profile = datasets.load(npz), npz.profile()
+    train = dataset.train
+
+    assert npz.names_validation
+    assert (len(train), len(dataset.test)) == (profile.train, profile.test) == (20, 4)
+    assert train.held_out is not None
+    assert train.held_out.tolist() == [False] * 16 + [True] * 4
+    np.testing.assert_array_equal(np.asarray(train.x)[16:], X[:4] + 100)
+    assert train.row_numbers(np.arange(16, 20)).tolist() == [20, 21, 22, 23]
+    tested = datasets.load(spec(file, {**arrays, "x_test": X[:5], "y_test": Y[:5]}))
+    assert (len(tested.train), len(tested.test)) == (20, 5)

@@ -120,7 +120,7 @@ def test_a_table_and_folders_give_the_same_texts(tmp_path: Path) -> None:
         for split in (data.train, data.test)
     ]
     assert contents[:2] == contents[2:]
-    assert (table.target, folders.target) == ("label", "class")
+    assert (table.target.name, folders.target.name) == ("label", "class")
     assert datasets.decoded(table, table.train.x, np.arange(1))[0].endswith("and more")
 
 
@@ -148,3 +148,17 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
         (tmp_path / name / "1.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"a/1.txt: is not UTF-8 text"):
         datasets.load(spec(tmp_path))
+
+
+def test_texts_of_another_file_validate(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "so good,yes\nso bad,no\n" * 10, "utf-8")
+    (tmp_path / "b.csv").write_text("text,label\nso new,yes\n", "utf-8")
+    paths = {"path": str(tmp_path / "a.csv"), "validation": str(tmp_path / "b.csv")}
+    dataset = datasets.load(Text(name="text", **paths))
+    train = dataset.train
+
+    assert train.held_out is not None
+    assert train.held_out.tolist() == [False] * 16 + [True]
+    assert isinstance(train.x, Sequences)
+    assert datasets.decoded(dataset, train.x, np.array([16])) == ["so new"]
+    assert train.row_numbers(np.array([16])).tolist() == [20]
