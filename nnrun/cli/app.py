@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from nnrun import __version__
-from nnrun.cli.verb import INTERRUPTED, exit_codes
+from nnrun.cli.verb import INTERRUPTED, TERMINATED, Terminated, exit_codes
 from nnrun.spec import text
 
 PLAIN: dict[str, Any] = {
@@ -143,7 +143,18 @@ def _run() -> None:
         # Errors of files have a file name; those of standard output have none.
         if error.errno not in full or error.filename:
             raise
-        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
         # The rest of the buffer would fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if _was_terminated(error):
+            # The terminal is closed.
+            os.dup2(1, 2)
+            raise SystemExit(TERMINATED) from None
+        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
         raise SystemExit(1) from None
+
+
+def _was_terminated(error: BaseException | None) -> bool:
+    """Whether an error occurred while SIGTERM or SIGHUP was handled."""
+    while error and not isinstance(error, Terminated):
+        error = error.__context__
+    return error is not None

@@ -86,6 +86,13 @@ def here(environment: dict[str, str]) -> Callable[..., Answer]:
 
 
 @pytest.fixture(scope="session")
+def seeds(run_once: Callable[..., tuple[subprocess.CompletedProcess[str], Path]]) -> object:
+    """What the command answers that trains three seeds of iris, from 5 on, and their folder."""
+    short = ("--set", "training.epochs=3", "--set", "validation.holdout=null")
+    return run_once("seeds", "train", "iris", *short, "--set", "seed=5", "--seeds", 3)
+
+
+@pytest.fixture(scope="session")
 def wait_for() -> Callable[[Callable[[], bool]], None]:
     """Waits until a condition holds."""
 

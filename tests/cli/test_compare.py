@@ -17,13 +17,12 @@ from nnrun.runs import Run, layout
 
 
 @pytest.fixture(scope="module")
-def root(nnrun: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seeds of iris without validation, and iris with a quarter of the epochs."""
-    root = tmp_path_factory.mktemp("runs")
-    common = ("--set", "validation.holdout=null", "--set", "training.epochs=12", "--runs", root)
-    short = ("--set", "training.epochs=3", "--set", "name=iris-short")
-    assert nnrun("train", "iris", *common, "--seeds", 2).returncode == 0
-    assert nnrun("train", "iris", *common, *short).returncode == 0
+def root(nnrun: Any, seeds: tuple[Any, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seeds of iris, and iris with a third of the epochs."""
+    root = Path(shutil.copytree(seeds[1], tmp_path_factory.mktemp("compared") / "runs"))
+    changes = ("validation.holdout=null", "training.epochs=1", "name=iris-short", "seed=5")
+    options = [word for change in changes for word in ("--set", change)]
+    assert nnrun("train", "iris", *options, "--runs", root).returncode == 0
     return root
 
 
@@ -49,7 +48,7 @@ def test_the_table_shows_differences_and_the_better_run(pair: tuple[Path, Path],
     assert {row[0] for row in cells(answer.stdout)} == {"iris", "iris-short"}
     assert {f"{accuracy(path):.4f}" for path in pair} <= shown
     assert " epochs " in answer.stdout
-    assert "in common: seed 0; dataset.name iris" in answer.stdout
+    assert "in common: seed 5; dataset.name iris" in answer.stdout
     assert re.search(r"^(no difference shown between|iris is better)", answer.stdout, re.MULTILINE)
 
 
@@ -67,10 +66,10 @@ def test_seeds_are_combined(root: Path, here: Any) -> None:
     answer = here("compare", *root.glob("*-iris"))
     rows = json.loads(here("compare", "--runs", root, "--json").stdout)["rows"]
 
-    assert f"2 seeds of iris: test accuracy {sum(values) / 2:.4f} ± " in answer.stdout
+    assert f"3 seeds of iris: test accuracy {sum(values) / 3:.4f} ± " in answer.stdout
     assert "(ddof 1), 95 % interval" in answer.stdout
-    assert {row["name"]: len(row["runs"]) for row in rows} == {"iris": 2, "iris-short": 1}
-    assert {row["status"] for row in rows} == {"2 seeds", "finished"}
+    assert {row["name"]: len(row["runs"]) for row in rows} == {"iris": 3, "iris-short": 1}
+    assert {row["status"] for row in rows} == {"3 seeds", "finished"}
 
 
 def test_json_is_one_document(pair: tuple[Path, Path], here: Any) -> None:
@@ -81,7 +80,7 @@ def test_json_is_one_document(pair: tuple[Path, Path], here: Any) -> None:
     assert document["schema_version"] == 1
     assert document["comparable"] is True
     assert document["shared"]["dataset.name"] == "iris"
-    assert {row["training.epochs"] for row in document["rows"]} == {12, 3}
+    assert {row["training.epochs"] for row in document["rows"]} == {3, 1}
     assert set(verdict["estimate"]) == {"effect", "low", "high", "p", "test", "level"}
 
 
@@ -181,9 +180,9 @@ def test_one_run_is_shown_without_a_comparison(pair: tuple[Path, Path], here: An
     ("options", "names"),
     [
         (["--where", "name=iris-*"], ["iris-short"]),
-        (["--where", "training.epochs=12"], ["iris", "iris"]),
-        (["--where", "epochs=12"], ["iris", "iris"]),
-        (["--where", "training.epochs=12", "--where", "seed=1"], ["iris"]),
+        (["--where", "training.epochs=3"], ["iris"] * 3),
+        (["--where", "epochs=3"], ["iris"] * 3),
+        (["--where", "training.epochs=3", "--where", "seed=6"], ["iris"]),
         (["--status", "finished", "--last", "1"], ["iris-short"]),
         (["--last", "2"], ["iris", "iris-short"]),
     ],

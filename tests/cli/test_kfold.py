@@ -25,21 +25,21 @@ def only(root: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def boston(nnrun: Any, configs: Path, tmp_path_factory: Any) -> tuple[Any, Run]:
-    """Twelve epochs of the tutorial's cross-validation, smoothed, with a final model."""
+    """Two folds and twelve epochs of the tutorial, smoothed, with a final model."""
     root = tmp_path_factory.mktemp("boston")
     smooth = ("--set", "validation.kfold.smooth={skip: 3}")
-    epochs = ("--set", "training.epochs=12")
-    answer = nnrun("kfold", configs / "boston.yaml", "--final", *smooth, *epochs, "--runs", root)
+    short = ("--set", "training.epochs=12", "--set", "validation.kfold.folds=2")
+    answer = nnrun("kfold", configs / "boston.yaml", "--final", *smooth, *short, "--runs", root)
     return answer, only(root)
 
 
 @pytest.fixture(scope="module")
 def iris(nnrun: Any, configs: Path, tmp_path_factory: Any) -> dict[int, tuple[Any, Run]]:
-    """Three stratified folds of a classifier, by one worker and by two."""
+    """Two stratified folds of a classifier, by one worker and by two."""
     results = {}
     for workers in (1, 2):
         root = tmp_path_factory.mktemp("iris")
-        short = ("--set", "training.epochs=4", "--set", "validation.kfold.folds=3")
+        short = ("--set", "training.epochs=4", "--set", "validation.kfold.folds=2")
         options = (*short, "--workers", workers, "--runs", root)
         answer = nnrun("kfold", configs / "iris.yaml", "--json", *options)
         results[workers] = answer, only(root)
@@ -65,8 +65,8 @@ def test_a_cross_validation_writes_a_run_folder_per_fold(boston: tuple[Any, Run]
     of_classes = {layout.CONFUSION, layout.REPORT}
     own = set(layout.MEANING) - of_classes - {layout.MODEL, layout.PREPARATION}
 
-    assert names(run.path) == {*own, layout.FOLDS, "fold-1", "fold-2", "fold-3", "fold-4", "final"}
-    assert len(folds(run)) == 4
+    assert names(run.path) == {*own, layout.FOLDS, "fold-1", "fold-2", "final"}
+    assert len(folds(run)) == 2
     assert all(names(fold.path) == set(layout.MEANING) - of_classes for fold in folds(run))
     assert names(run.path / layout.PLOTS) == {
         "predicted.png",
@@ -90,7 +90,7 @@ def test_a_classifier_is_evaluated_on_out_of_fold_predictions(
     with (run.path / layout.CONFUSION).open() as file:
         counts = [[int(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]]
     assert counts == sk.confusion_matrix(predictions["target"], classes).tolist()
-    assert len(folds(run)) == 3
+    assert len(folds(run)) == 2
     for number, fold in enumerate(folds(run), start=1):
         own = fold.read_arrays(layout.PREDICTIONS)
         assert set(predictions["row"][predictions["fold"] == number]) == set(own["row"])
@@ -101,7 +101,7 @@ def test_folds_are_ordinary_runs_without_test_metrics(boston: tuple[Any, Run], h
     """A model chosen by test metrics per fold would have seen the test rows."""
     for fold in folds(boston[1]):
         assert not fold.metrics().test
-        assert fold.record().rows == {"train": 303, "validation": 101, "test": 0}
+        assert fold.record().rows == {"train": 202, "validation": 202, "test": 0}
         assert f"{fold.metrics().validation['mae']:.4f}" in here("show", fold.path).stdout
 
 
@@ -137,9 +137,9 @@ def test_history_and_best_epoch_are_those_of_the_smoothed_mean_curve(
 def test_folds_csv_has_a_row_per_fold(boston: tuple[Any, Run]) -> None:
     rows = table(boston[1])
 
-    assert [row["fold"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["fold"] for row in rows] == ["1", "2"]
     assert {row["status"] for row in rows} == {"finished"}
-    assert {row["validation_rows"] for row in rows} == {"101"}
+    assert {row["validation_rows"] for row in rows} == {"202"}
     assert [float(row["val_mae"]) for row in rows] == boston[1].metrics().validation["mae"].folds
 
 
@@ -174,10 +174,10 @@ def test_the_mean_output_of_all_folds_is_tested(
     tested = run.metrics().ensemble
     evaluated = json.loads(nnrun("evaluate", run.path, "--folds", "--json").stdout)
 
-    assert (tested.models, tested.rows) == (4, 102)
+    assert (tested.models, tested.rows) == (2, 102)
     assert tested.test["loss"] == pytest.approx(sk.mean_squared_error(test.y, mean), rel=1e-5)
     assert tested.test["mae"] == pytest.approx(sk.mean_absolute_error(test.y, mean), rel=1e-5)
-    assert evaluated["models"] == 4
+    assert evaluated["models"] == 2
     assert evaluated["metrics"] == pytest.approx(tested.test, rel=1e-6)
     assert json.loads(nnrun("evaluate", run.path, "--json").stdout)["metrics"] == pytest.approx(
         run.metrics().test, rel=1e-6
@@ -198,10 +198,10 @@ def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run], here: 
         **{f"fold {n}": f"{value:.4f}" for n, value in enumerate(mae.folds, start=1)},
         "validation": f"{mae.mean:.4f} ± {mae.std:.4f}",
         "95 % interval": f"{mae.low:.4f} to {mae.high:.4f}",
-        "test, mean of 4 models": f"{metrics.ensemble.test['mae']:.4f}",
+        "test, mean of 2 models": f"{metrics.ensemble.test['mae']:.4f}",
         "test": f"{metrics.test['mae']:.4f}",
     }
-    assert "the mean output of 4 models was tested on 102 rows that no fold used" in answer.stdout
+    assert "the mean output of 2 models was tested on 102 rows that no fold used" in answer.stdout
     assert "± is the standard deviation (ddof 1)" in answer.stdout
     assert f"best epoch {metrics.best_epoch} of 12 by the smoothed mean curve" in answer.stdout
     listed = here("list", "--runs", run.path.parent).stdout
@@ -212,7 +212,8 @@ def test_off_a_terminal_there_is_a_line_per_fold_and_no_noise(boston: tuple[Any,
     answer = boston[0]
     parts = [line.split("  ")[0] for line in answer.stderr.splitlines() if line.startswith("f")]
 
-    assert parts == ["fold 1", "fold 2", "fold 3", "fold 4", "final"]
+    # A fold of more than ten seconds prints more lines.
+    assert [*dict.fromkeys(parts)] == ["fold 1", "fold 2", "final"]
     assert "\x1b" not in answer.stderr + answer.stdout
     assert not re.search(r"tensorflow|cuda|^[IWE]0000", answer.stderr, re.MULTILINE)
 
@@ -228,7 +229,7 @@ def test_json_is_one_document(iris: dict[int, tuple[Any, Run]]) -> None:
 
 def test_two_workers_give_the_same_bytes_as_one(iris: dict[int, tuple[Any, Run]]) -> None:
     """The records of the folds name two processes."""
-    for part in ("", *(layout.fold(number) for number in range(1, 4))):
+    for part in ("", *(layout.fold(number) for number in (1, 2))):
         for name in (layout.HISTORY, layout.SPEC, layout.CONFUSION, layout.REPORT):
             one, two = (run.path / part / name for _, run in iris.values())
             assert one.read_bytes() == two.read_bytes()

@@ -16,6 +16,7 @@ import pytest
 
 from nnrun.runs import Run, layout, process, reopen
 
+FOLDS = "validation.kfold.folds=3"
 EPOCHS = "training.epochs=600"  # a fold lasts a second after its first epochs are written
 
 
@@ -30,7 +31,8 @@ class Halted:
 
 def boston(configs: Path, root: Path) -> tuple[object, ...]:
     # One worker, so that folds are always missing.
-    return "kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 1, "--runs", root
+    spec = (configs / "boston.yaml", "--set", FOLDS, "--set", EPOCHS)
+    return "kfold", *spec, "--workers", 1, "--runs", root
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def has_epochs(root: Path, part: str) -> bool:
 
 
 def statuses(run: Run) -> list[str]:
-    parts = [Run(run.path / layout.fold(number)) for number in range(1, 5)]
+    parts = [Run(run.path / layout.fold(number)) for number in range(1, 4)]
     return [part.status() if part.holds(layout.RUN) else "missing" for part in parts]
 
 
@@ -102,10 +104,10 @@ def test_an_interrupted_cross_validation_keeps_its_folds(
 
     assert end.code == {"SIGINT": 130, "SIGTERM": 143}[name]
     assert end.run.status() == layout.INTERRUPTED
-    assert statuses(end.run) == ["finished", "interrupted", "missing", "missing"]
+    assert statuses(end.run) == ["finished", "interrupted", "missing"]
     assert len(Run(end.run.path / "fold-2").history()) > 0
     assert f"nnrun resume {end.run.path}" in end.err + end.run.path.joinpath("log.txt").read_text()
-    assert mae == [whole.metrics().validation["mae"].folds[0], None, None, None]
+    assert mae == [whole.metrics().validation["mae"].folds[0], None, None]
     assert "Traceback" not in end.err
 
 
@@ -127,7 +129,7 @@ def test_a_killed_cross_validation_is_listed_as_crashed(
 
     assert halted("SIGKILL").code == -signal.SIGKILL
     assert [entry["status"] for entry in json.loads(answer.stdout)["runs"]] == ["crashed"]
-    assert "1 of 4 folds finished" in here("list", "--runs", run.path.parent).stdout
+    assert "1 of 3 folds finished" in here("list", "--runs", run.path.parent).stdout
 
 
 @pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGKILL"])
@@ -140,13 +142,13 @@ def test_resume_trains_the_missing_folds_to_the_same_bytes(
 
     assert answer.returncode == 0
     assert run.status() == layout.FINISHED
-    assert statuses(run) == ["finished"] * 4
+    assert statuses(run) == ["finished"] * 3
     assert (run.path / "fold-1" / layout.RUN).read_bytes() == first
-    for part in ("", "fold-1", "fold-2", "fold-3", "fold-4"):
+    for part in ("", "fold-1", "fold-2", "fold-3"):
         for file in (Path(part, layout.HISTORY), Path(part, layout.SPEC)):
             assert (run.path / file).read_bytes() == (whole.path / file).read_bytes()
     assert run.metrics().validation == whole.metrics().validation
-    assert run.record().overrides == Run(run.path / "fold-4").record().overrides == [EPOCHS]
+    assert run.record().overrides == Run(run.path / "fold-3").record().overrides == [FOLDS, EPOCHS]
 
 
 def test_resume_changes_no_finished_run(whole: Run, nnrun: Any) -> None:
@@ -189,7 +191,7 @@ def test_resume_refuses_an_edited_spec(
 ) -> None:
     run = copy(halted("SIGINT").run, tmp_path)
     spec = run.path / layout.SPEC
-    spec.write_text(spec.read_text().replace("folds: 4", "folds: 5"))
+    spec.write_text(spec.read_text().replace("folds: 3", "folds: 4"))
     answer = nnrun("resume", run.path)
 
     assert answer.returncode == 1
@@ -210,15 +212,14 @@ def test_resume_of_a_fold_names_its_run(whole: Run, nnrun: Any) -> None:
 def test_a_second_worker_that_cannot_start_does_no_harm(
     started_anew: Any, wait_for: Any, configs: Path, tmp_path: Path
 ) -> None:
-    spec = ("kfold", configs / "boston.yaml", "--set", EPOCHS, "--workers", 2)
-    process = started_anew(*spec, "--runs", tmp_path)
+    process = started_anew(*boston(configs, tmp_path), "--workers", 2)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     wait_for(lambda: len(workers(children)) == 2)
     os.kill(workers(children)[1], signal.SIGKILL)
     _, err = process.communicate(timeout=120)
 
     assert process.returncode == 0, err
-    assert statuses(Run(next(tmp_path.iterdir()))) == ["finished"] * 4
+    assert statuses(Run(next(tmp_path.iterdir()))) == ["finished"] * 3
 
 
 def workers(children: Path) -> list[int]:
@@ -240,9 +241,9 @@ def test_a_killed_worker_fails_only_its_fold(
     reason = "its process was ended by SIGKILL"
 
     assert process.returncode == 1
-    assert statuses(run) == ["finished", "failed", "finished", "finished"]
+    assert statuses(run) == ["finished", "failed", "finished"]
     assert run.status() == layout.FAILED
     assert run.record().error.startswith(f"fold-2: {reason}")
     assert f"fold 2  failed: {reason}" in err
-    assert "3 of 4 folds" in answer
+    assert "2 of 3 folds" in answer
     assert run.metrics().validation["mae"].folds[1] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import re
 import resource
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -175,17 +177,29 @@ def test_a_full_disk_fails_the_run_and_leaves_no_incomplete_file(
     assert not list(root.rglob(".*"))
 
 
-def on_a_terminal(command: list[str], env: dict[str, str]) -> tuple[int, str]:
-    """Runs a command on a terminal of 100 columns."""
+def on_a_terminal(
+    command: list[str], env: dict[str, str], *, until: bytes = rb"\A\Z"
+) -> tuple[int, str]:
+    """Runs a command on a terminal of 100 columns, which is closed once it shows what is given."""
     ours, theirs = pty.openpty()
     size = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
-    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=env | size)
+    process = subprocess.Popen(
+        command,
+        stdout=theirs,
+        stderr=theirs,
+        stdin=theirs,
+        env=env | size,
+        start_new_session=True,
+        # It is the terminal of the new session, whose processes get SIGHUP when it is closed.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+    )
     os.close(theirs)
-    parts = []
-    while part := read(ours):
-        parts.append(part)
+    shown = part = read(ours)
+    while part and not re.search(until, shown):
+        part = read(ours)
+        shown += part
     os.close(ours)
-    return process.wait(), b"".join(parts).decode()
+    return process.wait(120), shown.decode(errors="replace")
 
 
 def read(terminal: int) -> bytes:
@@ -196,16 +210,21 @@ def read(terminal: int) -> bytes:
         return b""
 
 
-def test_on_a_terminal_there_is_only_a_progress_bar(
+def test_on_a_terminal_there_is_only_a_progress_bar_until_it_is_closed(
     configs: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Messages that TensorFlow writes from C++ would break the bar."""
-    command = [sys.executable, "-m", "nnrun", "train", str(configs / "digits.yaml")]
-    more = ["--runs", str(tmp_path), "--set", "training.epochs=200"]
-    code, shown = on_a_terminal([*command, *more], environment)
-    epochs = [int(epoch) for epoch in re.findall(r"epoch (\d+)/200", shown)]
+    """Messages that TensorFlow writes from C++ would break the bar.
 
-    assert code == 0
+    SIGHUP interrupts the run, which is kept although nothing can be printed any more.
+    """
+    command = [sys.executable, "-m", "nnrun", "train", str(configs / "digits.yaml")]
+    more = ["--runs", str(tmp_path), "--set", "training.epochs=90000"]
+    code, shown = on_a_terminal([*command, *more], environment, until=rb"epoch \d{3}/")
+    epochs = [int(epoch) for epoch in re.findall(r"epoch (\d+)/90000", shown)]
+    [run] = (Run(path) for path in tmp_path.iterdir())
+
+    assert (code, run.status()) == (143, layout.INTERRUPTED)
+    assert run.metrics().epochs == len(run.history())
     assert len(set(epochs)) > 2
     assert epochs == sorted(epochs)
     assert "━" in shown

@@ -310,8 +310,9 @@ def _set_up(request: Request) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", 1)  # noqa: SIM115
     sys.argv = ["nnrun", *request.arguments]
-    # A shell that runs the tests in the background ignores it, and a child inherits that.
+    # A shell that runs the tests in the background ignores both, and a child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # A spawned worker would run the main module again.
     sys.modules["__main__"] = types.ModuleType("__main__")
     if request.fork_workers:
