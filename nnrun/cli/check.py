@@ -17,6 +17,7 @@ from nnrun.cli.verb import Json, Overrides, Specs
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.runs import layout
 from nnrun.spec.rendering import place_of, render
+from nnrun.spec.text import count
 
 if TYPE_CHECKING:
     from nnrun.check import SpecContext
@@ -74,7 +75,7 @@ def check(
         results = _build_all(results, quiet=form in (Format.json, Format.github))
     if form is Format.json:
         documents = [_as_json(result) for result in results]
-        console.print_json({"schema_version": 1, "specs": documents})
+        console.print_json({"specs": documents})
     else:
         _print(results, form)
     is_wrong = any(result.errors or (strict and result.faults) for result in results)
@@ -113,7 +114,7 @@ def _print(results: list[Checked], form: Format | None) -> None:
 
 def _verdict(result: Checked) -> str:
     trace = result.context.trace if result.context else None
-    word = _count(len(result.faults), "warning") if result.faults else "fine"
+    word = count(len(result.faults), "warning") if result.faults else "fine"
     if trace is None:
         return f"{word}, shapes not checked"
     if trace.parameters is None:
@@ -147,14 +148,10 @@ def _notes(result: Checked) -> Iterator[str]:
 def _total(results: list[Checked]) -> str:
     errors = sum(result.errors for result in results)
     warnings = sum(len(result.faults) for result in results) - errors
-    counts = f"{_count(errors, 'fault')}, {_count(warnings, 'warning')}"
+    counts = f"{count(errors, 'error')}, {count(warnings, 'warning')}"
     first = next((fault.code for result in results for fault in result.faults), None)
     more = f"; for details: nnrun explain {first}" if first else ""
-    return f"{_count(len(results), 'spec')}: {counts}{more}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{count(len(results), 'spec')}: {counts}{more}"
 
 
 def _as_json(result: Checked) -> dict[str, object]:

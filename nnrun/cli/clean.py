@@ -205,7 +205,6 @@ def _as_json(
     sizes = {removal.subject.run.path: removal.subject.bytes for removal in plan.removals}
     sizes |= leftovers
     return {
-        "schema_version": 1,
         "runs": [
             {
                 "path": str(removal.subject.run.path),

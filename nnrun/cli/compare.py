@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,17 +108,11 @@ def _write(comparison: Comparison, format_: Format, output: Path | None) -> None
     from nnrun.analysis.compare import formats
 
     if format_ is Format.json:
-        text = console.as_json(formats.as_json(comparison))
-    elif format_ is not Format.table:
-        text = formats.FORMATS[format_](comparison)
-    elif output is None:
-        _show(comparison, console.stdout())
-        return
+        console.write_result(console.as_json(formats.as_json(comparison)), output)
+    elif format_ is Format.table:
+        console.write_result(partial(_show, comparison), output)
     else:
-        file = io.StringIO()
-        _show(comparison, console.stderr(file))
-        text = file.getvalue()
-    console.write_result(text, output)
+        console.write_result(formats.FORMATS[format_](comparison), output)
 
 
 def _plot(comparison: Comparison, path: Path) -> None:
@@ -127,8 +121,8 @@ def _plot(comparison: Comparison, path: Path) -> None:
 
     entries = comparison.entries[: plots.MAX_RUNS]
     series = [
-        plots.RunCurves(label, entry.history(), interval(entry, comparison.metric))
-        for label, entry in zip(comparison.labels, entries, strict=False)
+        plots.RunCurves(entry.label, entry.history(), interval(entry, comparison.metric))
+        for entry in entries
     ]
     judged = " or ".join(sorted({entry.first.judged for entry in entries}))
     figure = plots.comparison(series, comparison.metric, rows=judged)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from itertools import chain, repeat
@@ -93,14 +94,26 @@ def can_draw(out: Console) -> bool:
     return out.is_terminal and not out.is_dumb_terminal
 
 
-def print_json(value: object) -> None:
+def print_json(document: Mapping[str, object]) -> None:
     """Prints one JSON document on stdout."""
-    sys.stdout.write(as_json(value))
+    sys.stdout.write(as_json(document))
 
 
-def as_json(value: object) -> str:
-    """One JSON document that ends with a newline."""
-    return escape_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+def as_json(document: Mapping[str, object]) -> str:
+    """A JSON document with the version of its schema; ends with a newline."""
+    versioned = {"schema_version": 1, **document}
+    return escape_json(json.dumps(versioned, indent=2, ensure_ascii=False)) + "\n"
+
+
+@contextmanager
+def json_of_runs(*, wanted: bool) -> Iterator[list[dict[str, object]]]:
+    """A list of runs, printed as one JSON document at the end, also after an error."""
+    runs: list[dict[str, object]] = []
+    try:
+        yield runs
+    finally:
+        if wanted:
+            print_json({"runs": runs})
 
 
 def make_table(
@@ -190,12 +203,21 @@ def format_of(output: Path | None, formats: type[Format]) -> Format:
     return formats(suffix if suffix in set(formats) else "table")
 
 
-def write_result(text: str, output: Path | None) -> None:
-    """Writes text to a file, or to stdout without one."""
+def write_result(result: str | Callable[[Console], None], output: Path | None) -> None:
+    """Writes a text, or what a function prints, to a file, or to stdout without one."""
     if output:
+        text = result if isinstance(result, str) else _printed(result)
         save(output, lambda path: path.write_text(text, encoding="utf-8"))
+    elif isinstance(result, str):
+        sys.stdout.write(result)
     else:
-        sys.stdout.write(text)
+        result(stdout())
+
+
+def _printed(show: Callable[[Console], None]) -> str:
+    file = io.StringIO()
+    show(_console(file))
+    return file.getvalue()
 
 
 def save(path: Path, write: Callable[[Path], object]) -> None:

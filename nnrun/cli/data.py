@@ -36,7 +36,7 @@ def list_data(json: Json = False) -> None:
     if json:
         datasets = [_as_json(name, cls) for name, cls in registered().items()]
         folder = str(published.folder())
-        console.print_json({"schema_version": 1, "folder": folder, "datasets": datasets})
+        console.print_json({"folder": folder, "datasets": datasets})
         return
     headings = ("data set", "rows", "kind", "size", "where")
     rows = [_row(name, cls) for name, cls in registered().items()]
@@ -62,7 +62,7 @@ def fetch(
     _check_names(names or [])
     files = [file for name in names or registered() for file in _fetch(name, quiet=json)]
     if json:
-        console.print_json({"schema_version": 1, "files": files})
+        console.print_json({"files": files})
     raise typer.Exit(1 if any(file["state"] == "failed" for file in files) else 0)
 
 
@@ -89,7 +89,7 @@ def import_file(
     is_new = cache.import_file(path, file)
     if json:
         entry = _entry(file, state="imported" if is_new else "cached")
-        console.print_json({"schema_version": 1, "file": entry})
+        console.print_json({"file": entry})
         return
     state = "imported as" if is_new else "already cached, with the published hash:"
     console.stdout().print(f"{file.dataset}: {state} {file.path}")
@@ -116,7 +116,7 @@ def verify(
     files = [f for f in published.FILES if (f.dataset in names if names else f.exists)]
     entries = [_verify(file, quiet=json) for file in files]
     if json:
-        console.print_json({"schema_version": 1, "files": entries})
+        console.print_json({"files": entries})
     elif not names and not files:
         console.stderr().print(f"no data set has a file in {published.folder()}")
     else:

@@ -53,7 +53,7 @@ def evaluate(
         metrics = _metrics(models, raw)
     source = str(file) if file else "test set"
     if json:
-        document = {"schema_version": 1, **predict.described(models)}
+        document = predict.described(models)
         facts = {"source": source, "rows": len(raw), "notices": notices, "metrics": metrics}
         console.print_json(document | facts)
         return

@@ -65,7 +65,6 @@ def _description(exported: Exported) -> str:
 
 def _as_json(subject: TrainedRun, exported: Exported) -> dict[str, object]:
     return {
-        "schema_version": 1,
         "path": str(subject.run.path),
         "format": str(exported.format),
         "output": str(exported.path),

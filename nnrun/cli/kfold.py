@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnrun.cli import console, specs
-from nnrun.cli.train import folder_maker
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Workers
+from nnrun.cli.train import folder_maker, report
+from nnrun.cli.verb import Expect, Json, Overrides, Runs, Workers
 from nnrun.errors import SpecError
-from nnrun.runs import layout
 from nnrun.training.backend import Interrupts
 
 if TYPE_CHECKING:
@@ -40,14 +40,21 @@ def kfold(
     """
     more = ["validation.kfold.final=true"] if final else []
     loaded = specs.read_spec(spec, [*overrides, *more], expect)
-    kfold_and_report(loaded, folder_maker(loaded, root), workers=workers, json=json)
+    with console.json_of_runs(wanted=json) as entries:
+        code = kfold_and_report(loaded, folder_maker(loaded, root), entries, workers, quiet=json)
+    raise typer.Exit(code)
 
 
-def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, json: bool) -> None:
-    """Cross-validates, prints the summary, also after an error, and exits with 0, 1 or 3."""
-    from nnrun.cli import summary
+def kfold_and_report(
+    loaded: Loaded,
+    folder: Folder,
+    entries: list[dict[str, object]],
+    workers: int | None,
+    *,
+    quiet: bool,
+) -> int:
+    """Cross-validates, with a summary as `report` prints it; returns an exit code."""
     from nnrun.cli.progress import FoldProgress
-    from nnrun.runs.gates import judge_gates
 
     if loaded.experiment.validation.kfold is None:
         message = (
@@ -56,22 +63,8 @@ def kfold_and_report(loaded: Loaded, folder: Folder, *, workers: int | None, jso
         )
         raise SpecError((loaded.fault("NN102", ("validation", "kfold"), message, key=True),))
     progress = FoldProgress()
-    code = 1
-    try:
-        cross_validate_one(loaded, folder, workers, progress)
-        if progress.run and progress.run.status() == layout.FINISHED:
-            outcomes = judge_gates(progress.run, loaded.experiment.expect)
-            code = 0 if all(outcome.passed for outcome in outcomes) else MISSED
-    finally:
-        entries = []
-        if progress.run:
-            entries.append(summary.as_json(progress.run))
-            summary.log(progress.run)
-            if not json:
-                summary.show(progress.run, console.stdout())
-        if json:
-            console.print_json({"schema_version": 1, "runs": entries})
-    raise typer.Exit(code)
+    training = partial(cross_validate_one, loaded, folder, workers, progress)
+    return report(loaded, progress, training, entries, quiet=quiet)
 
 
 def cross_validate_one(

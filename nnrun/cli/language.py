@@ -48,7 +48,7 @@ def keys(
     sections = sections or list(everything())
     if json:
         documents = [asdict(section) for section in sections]
-        console.print_json({"schema_version": 1, "sections": documents})
+        console.print_json({"sections": documents})
     elif markdown:
         print("\n".join(map(markdown_tables, sections)))
     else:
@@ -114,7 +114,7 @@ def explain(
     rules = {code: all_rules()[code] for code in map(_code, codes or ())} or all_rules()
     if json:
         documents = [{"code": code, **asdict(rule)} for code, rule in rules.items()]
-        console.print_json({"schema_version": 1, "codes": documents})
+        console.print_json({"codes": documents})
         return
     out = console.stdout()
     for number, (code, rule) in enumerate(rules.items()):
@@ -183,7 +183,7 @@ def devices(json: Json = False) -> None:
 
         names, default = available(), choose("auto")
     if json:
-        console.print_json({"schema_version": 1, "devices": names, "auto": default})
+        console.print_json({"devices": names, "auto": default})
         return
     for name, description in names.items():
         mark = " (auto)" if name == default else ""

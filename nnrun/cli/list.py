@@ -10,7 +10,7 @@ from nnrun.errors import NnrunError
 from nnrun.runs import Run, find, layout
 from nnrun.runs.cleaning import disk_usage
 from nnrun.runs.record import KFoldMetrics
-from nnrun.spec.text import format_number, format_size
+from nnrun.spec.text import count, format_number, format_size
 
 COLUMNS = ("run", "status", "epochs", "best", "size", "metrics")
 
@@ -35,7 +35,7 @@ def list_runs(root: Runs = Path("runs"), json: Json = False) -> None:
             # A broken folder must not hide the other runs.
             console.print_error(error)
     if json:
-        console.print_json({"schema_version": 1, "runs": entries, "bytes": total})
+        console.print_json({"runs": entries, "bytes": total})
     elif not rows:
         console.stderr().print(f"no runs in {console.relative_path(root)}")
     else:
@@ -57,9 +57,9 @@ def _row(run: Run, size: int) -> list[str]:
         return [run.path.name, run.status(), epochs, best, format_size(size), words]
 
 
-def count_runs(count: int, size: int) -> str:
+def count_runs(runs: int, size: int) -> str:
     """Number of runs and their size on disk: `2 runs, 1.3 MB`."""
-    return f"{count:,} {'run' if count == 1 else 'runs'}, {format_size(size)}"
+    return f"{count(runs, 'run')}, {format_size(size)}"
 
 
 def show(path: RunFolder, json: Json = False) -> None:

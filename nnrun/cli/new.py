@@ -72,7 +72,7 @@ def new(
     first = schema.header() if (path.parent / schema.FILE).is_file() else ()
     _write(path, "\n".join((*first, *draft.header, HINT, "", dump_commented(experiment))))
     if json:
-        console.print_json({"schema_version": 1, "path": str(path), "command": command})
+        console.print_json({"path": str(path), "command": command})
         return
     for line in (*draft.notes, f"wrote {path}; now run\n  {command}"):
         console.stderr().print(line)

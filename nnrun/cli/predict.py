@@ -17,7 +17,7 @@ from rich.table import Table
 from nnrun.cli import console
 from nnrun.cli.verb import Augment, Folds, Json, McDropout, Output, RunFolder
 from nnrun.errors import CommandError
-from nnrun.spec.text import escape_cell, escape_line, format_number
+from nnrun.spec.text import cut, escape_cell, escape_line, format_number
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
 
@@ -137,17 +137,11 @@ def _write(
     output: Path | None,
 ) -> None:
     if format_ is Format.json:
-        text = console.as_json(_as_json(models, raw, answers))
+        console.write_result(console.as_json(_as_json(models, raw, answers)), output)
     elif format_ is Format.csv:
-        text = _as_csv(models, raw, answers)
-    elif output is None:
-        console.stdout().print(_as_table(models, answers))
-        return
+        console.write_result(_as_csv(models, raw, answers), output)
     else:
-        file = io.StringIO()
-        console.stderr(file).print(_as_table(models, answers))
-        text = file.getvalue()
-    console.write_result(text, output)
+        console.write_result(lambda out: out.print(_as_table(models, answers)), output)
 
 
 def _as_table(models: Ensemble, answers: Sequence[Prediction]) -> Table:
@@ -180,8 +174,7 @@ def _as_table(models: Ensemble, answers: Sequence[Prediction]) -> Table:
 
 
 def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1].rstrip()}…"
+    return cut(" ".join(text.split()), EXCERPT)
 
 
 def _formatted(value: str | float | None) -> str:
@@ -190,7 +183,6 @@ def _formatted(value: str | float | None) -> str:
 
 def _as_json(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> dict[str, object]:
     return {
-        "schema_version": 1,
         **described(models),
         "target": models.first.target.name,
         "classes": list(models.first.classes),

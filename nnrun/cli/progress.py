@@ -40,11 +40,9 @@ def _formatted(logs: Logs) -> list[str]:
 
 
 class _EpochBar(Observer):
+    _bar: Progress
+    task: TaskID
     _epoch, _epochs, _steps = 0, 1, 1
-
-    def _add_bar(self, bar: Progress, description: str) -> None:
-        self._bar = bar
-        self.task = bar.add_task(description, total=None, metrics="")
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         self._epoch, self._epochs, self._steps = epoch, epochs, steps
@@ -58,7 +56,7 @@ class _EpochBar(Observer):
         self._bar.update(self.task, completed=done, metrics=shorten_logs(logs))
 
 
-class _RunProgress(Observer):
+class RunProgress(Observer):
     """Shows a run, `run` once its folder exists: bars on a terminal, else lines; and a log."""
 
     task: TaskID
@@ -67,8 +65,8 @@ class _RunProgress(Observer):
         self._title = title
         self.run: Run | None = None
 
-    def _start_bar(self, out: Console, width: int, *columns: ProgressColumn) -> Progress:
-        self._console = out
+    def _start_bar(self, out: Console, width: int, *columns: ProgressColumn) -> None:
+        self.console = out
         self._bar = console.make_progress(
             out,
             TextColumn("{task.description}", markup=False),
@@ -76,39 +74,38 @@ class _RunProgress(Observer):
             TextColumn("{task.fields[metrics]}", markup=False),
             *columns,
         )
-        return self._bar
+        self.task = self._bar.add_task("starting", total=None, metrics="")
 
     def _log(self, line: str) -> None:
         raise NotImplementedError
 
     def stage(self, text: str) -> None:
+        """Shows the current step."""
         self._bar.update(self.task, description=text)
 
     def run_began(self, path: Path, parts: int = 1) -> None:
+        """Prints the title."""
         self.run = Run(path)
         self.print(self._title or f"run {console.relative_path(path)}")
 
     def notice(self, text: str) -> None:
+        """Logs and prints a notice."""
         self._log(f"note: {text}")
-        self._console.print(f"note: {text}")
+        self.console.print(f"note: {text}")
 
     def print(self, line: str) -> None:
+        """Logs a line, and prints it where there is no bar."""
         self._log(line)
-        if not console.can_draw(self._console):
-            self._console.print(line)
+        if not console.can_draw(self.console):
+            self.console.print(line)
 
 
-class TrainingProgress(_RunProgress, _EpochBar):
-    """Shows one training; while it is entered, messages of TensorFlow go to the log."""
-
-    def reading(self, dataset: str) -> None:
-        """Shows the data set that is read, before there is a bar; a download shows its own."""
-        console.print_status(f"reading {dataset}", console.stderr())
+class LoggedProgress(RunProgress):
+    """While it is entered, messages of TensorFlow go to the log of the run."""
 
     def __enter__(self) -> Self:
         self._noise = Noise().__enter__()
-        out = console.stderr(self._noise.terminal)
-        self._add_bar(self._start_bar(out, 24, Elapsed(), Remaining()), "starting")
+        self._start_bar(console.stderr(self._noise.terminal), 24, Elapsed(), Remaining())
         self._bar.start()
         return self
 
@@ -124,6 +121,14 @@ class TrainingProgress(_RunProgress, _EpochBar):
         self._noise.move_to(path / layout.LOG)
         super().run_began(path, parts)
 
+
+class TrainingProgress(LoggedProgress, _EpochBar):
+    """Shows one training."""
+
+    def reading(self, dataset: str) -> None:
+        """Shows the data set that is read, before there is a bar; a download shows its own."""
+        console.print_status(f"reading {dataset}", console.stderr())
+
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """Moves the bar."""
         super().epoch_began(epoch, epochs, steps)
@@ -135,13 +140,12 @@ class TrainingProgress(_RunProgress, _EpochBar):
         self.print(epoch_line(epoch, self._epochs, logs, seconds))
 
 
-class FoldProgress(_RunProgress):
+class FoldProgress(RunProgress):
     """Shows a cross-validation: a bar per fold on a terminal, lines elsewhere."""
 
     def __init__(self, title: str | None = None) -> None:
         super().__init__(title)
-        bar = self._start_bar(console.stderr(), 20, Elapsed())
-        self.task = bar.add_task("starting", total=None, metrics="")
+        self._start_bar(console.stderr(), 20, Elapsed())
         self._folds: dict[str, _FoldProgress] = {}
         self._ended: list[str] = []
         self._has_lost_log = False
@@ -182,7 +186,7 @@ class FoldProgress(_RunProgress):
         except OSError as error:
             # An incomplete log must not end the training.
             if not self._has_lost_log:
-                summary.print_lost_log(self.run, error, self._console)
+                summary.print_lost_log(self.run, error, self.console)
             self._has_lost_log = True
 
 
@@ -192,7 +196,8 @@ class _FoldProgress(_EpochBar):
         self._run = run
         self._began = self._printed = time.monotonic()
         self._last = self._metrics = ""
-        self._add_bar(bar, self._part)
+        self._bar = bar
+        self.task = bar.add_task(self._part, total=None, metrics="")
 
     def stage(self, text: str) -> None:
         self._bar.update(self.task, metrics=text)

@@ -53,7 +53,7 @@ def resume(
         is_complete = record.epochs == loaded.experiment.training.epochs
         if record.status == layout.FINISHED and (is_complete or (reason and not force)):
             if json:
-                console.print_json({"schema_version": 1, "runs": [summary.as_json(run)]})
+                console.print_json({"runs": [summary.as_json(run)]})
             console.stderr().print(f"{console.relative_path(run.path)} is finished{reason}")
         else:
             _resume(run, loaded, workers, force=force, json=json)
@@ -137,12 +137,9 @@ def _resume(run: Run, loaded: Loaded, workers: int | None, *, force: bool, json:
             extend(run, loaded.experiment.training, record)
         return run
 
-    if old.kind == "kfold":
-        kfold.kfold_and_report(loaded, folder, workers=workers, json=json)
-    entries: list[dict[str, object]] = []
-    try:
-        code = train.train_and_report(loaded, folder, entries, quiet=json)
-    finally:
-        if json:
-            console.print_json({"schema_version": 1, "runs": entries})
+    with console.json_of_runs(wanted=json) as entries:
+        if old.kind == "kfold":
+            code = kfold.kfold_and_report(loaded, folder, entries, workers, quiet=json)
+        else:
+            code = train.train_and_report(loaded, folder, entries, quiet=json)
     raise typer.Exit(code)

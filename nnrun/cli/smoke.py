@@ -11,23 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 from xml.etree import ElementTree
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from nnrun.cli import console, specs
-from nnrun.cli.progress import epoch_line
+from nnrun.cli.progress import LoggedProgress, epoch_line
 from nnrun.cli.train import folder_maker
 from nnrun.cli.verb import Json, Overrides, Specs, kept_or_temporary
 from nnrun.errors import Fault, NnrunError, SpecError
-from nnrun.runs import layout
+from nnrun.runs import Run, layout
 from nnrun.spec.text import escape_markdown, escape_text
 from nnrun.training import backend
-from nnrun.training.backend import Interrupts, Noise
-from nnrun.types import Logs, Observer
+from nnrun.training.backend import Interrupts
+from nnrun.types import Logs
 
 if TYPE_CHECKING:
     from nnrun.spec.loading import Loaded
@@ -127,7 +126,7 @@ def smoke(
         seconds = time.perf_counter() - start
         if json:
             runs = [_as_json(result) for result in results]
-            console.print_json({"schema_version": 1, "runs": runs})
+            console.print_json({"runs": runs})
         else:
             show(results, console.stdout(), seconds=seconds)
         if junit:
@@ -191,7 +190,7 @@ def run_all(
             try:
                 run_one(spec, result, root, seconds, progress, interrupts, synthetic=synthetic)
             finally:
-                result.path = progress.path if keep else None
+                result.path = progress.run.path if keep and progress.run else None
                 progress.ended(result)
 
 
@@ -236,44 +235,23 @@ def run_one(
         result.seconds = time.perf_counter() - start
 
 
-class SmokeProgress(Observer):
-    """Observes one trial after another: a bar on a terminal, a line per spec elsewhere.
-
-    While it is entered, messages of TensorFlow go to the log of the run.
-    """
+class SmokeProgress(LoggedProgress):
+    """Observes one trial after another: a bar on a terminal, a line per spec elsewhere."""
 
     def __init__(self, specs: int) -> None:
-        self.path: Path | None = None
-        self._specs = specs
-        self._epochs = 1
-
-    def __enter__(self) -> Self:
-        self._noise = Noise().__enter__()
-        self.console = console.stderr(self._noise.terminal)
-        self._bar = console.make_progress(
-            self.console,
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total}  {task.fields[stage]}", markup=False),
-            TimeElapsedColumn(),
-        )
-        self._task = self._bar.add_task("", total=self._specs, stage="")
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-        self._noise.__exit__()
+        super().__init__()
+        self._specs, self._ended, self._epochs = specs, 0, 1
 
     def began(self, spec: str) -> None:
         """Shows the name of the spec."""
-        self._bar.update(self._task, description=spec, stage="reading")
+        self._bar.update(self.task, description=spec, total=self._specs, completed=self._ended)
+        self.stage("reading")
 
     def ended(self, result: SmokeResult) -> None:
         """Prints the result of a trial and closes its log."""
         self._noise.leave_log()
-        self.path = None
-        self._bar.advance(self._task)
+        self.run = None
+        self._ended += 1
         if not console.can_draw(self.console):
             spec, rows, _, status = result.cells
             words = [status, spec, rows, f"{result.seconds:.2f} s"]
@@ -281,25 +259,25 @@ class SmokeProgress(Observer):
 
     def stage(self, text: str) -> None:
         """Shows the current step."""
-        self._bar.update(self._task, stage=text)
+        self._bar.update(self.task, metrics=f"{self._ended}/{self._specs}  {text}")
 
     def run_began(self, path: Path, parts: int = 1) -> None:
-        """Sends messages of TensorFlow to the log of the run."""
-        self.path = path
+        """Opens the log."""
+        self.run = Run(path)
         self._noise.move_to(path / layout.LOG)
         self.stage("training")
 
     def notice(self, text: str) -> None:
         """Logs a notice, which matters little for a few rows."""
-        self._noise.note(f"note: {text}")
+        self._log(f"note: {text}")
 
     def epoch_began(self, epoch: int, epochs: int, steps: int) -> None:
         """Remembers the number of epochs."""
         self._epochs = epochs
 
     def epoch_ended(self, epoch: int, logs: Logs, seconds: float) -> None:
-        """Logs the epoch."""
-        self._noise.note(epoch_line(epoch, self._epochs, logs, seconds))
+        """Logs the line of an epoch."""
+        self._log(epoch_line(epoch, self._epochs, logs, seconds))
 
 
 def show(results: Sequence[SmokeResult], out: Console, *, seconds: float) -> None:

@@ -14,7 +14,7 @@ from nnrun.cli import console
 from nnrun.errors import RunError
 from nnrun.runs import Run, layout
 from nnrun.runs.record import GateResult, KFoldMetrics, SmoothedCurve, Spread, TrainMetrics
-from nnrun.spec.text import escape_line, format_number
+from nnrun.spec.text import count, escape_line, format_number
 from nnrun.types import History
 
 MOST_FOLDS = 20  # with more folds, the table has no line per fold
@@ -122,7 +122,7 @@ def _title(run: Run) -> str:
 
 def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
     epochs, best, error = metrics.epochs, metrics.best_epoch, run.record().error
-    lines = [f"{run.status()} after {epochs} {_epochs(epochs)}: {_seconds(run)}", _engine(run)]
+    lines = [f"{run.status()} after {count(epochs, 'epoch')}: {_seconds(run)}", _engine(run)]
     if best:
         value = format_number(metrics.best[metrics.monitor])
         restored = "; its weights were tested and kept" if metrics.restored_epoch else ""
@@ -137,10 +137,6 @@ def _sentences(run: Run, metrics: TrainMetrics) -> list[str]:
     if warning and not is_best:
         lines.append(warning)
     return [*lines, f"files in {console.relative_path(run.path)}"]
-
-
-def _epochs(count: int) -> str:
-    return "epoch" if count == 1 else "epochs"
 
 
 def _seconds(run: Run) -> str:
@@ -231,10 +227,10 @@ def _interval(spread: Spread) -> str:
 def _folds_sentences(run: Run, metrics: KFoldMetrics) -> list[str]:
     trained = [epochs for epochs in metrics.fold_epochs if epochs is not None]
     folds = len(run.record().folds or [])
-    count = f"{folds}" if len(trained) == folds else f"{len(trained)} of {folds}"
+    finished = f"{folds}" if len(trained) == folds else f"{len(trained)} of {folds}"
     shortest, longest = min(trained), max(trained)
-    epochs = f"{shortest} to {longest}" if shortest < longest else str(longest)
-    state = f"{run.status()}, {count} folds of {epochs} {_epochs(longest)}"
+    epochs = f"{shortest} to " * (shortest < longest) + count(longest, "epoch")
+    state = f"{run.status()}, {finished} folds of {epochs}"
     lines = [f"{state}: {_seconds(run)}", _engine(run)]
     if len(trained) > 1:
         lines.append("± is the standard deviation (ddof 1); the interval allows for shared rows")
@@ -244,8 +240,8 @@ def _folds_sentences(run: Run, metrics: KFoldMetrics) -> list[str]:
         mean_output = f"the mean output of {tested.models} models"
         lines.append(f"{mean_output} was tested on {tested.rows:,} rows that no fold used")
     if metrics.final:
-        final = metrics.final.epochs
-        lines.append(f"test: one model, trained on all training rows for {final} {_epochs(final)}")
+        epochs = count(metrics.final.epochs, "epoch")
+        lines.append(f"test: one model, trained on all training rows for {epochs}")
     return [*lines, *_folds_end(run)]
 
 

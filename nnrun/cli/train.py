@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +16,11 @@ from nnrun import runs
 from nnrun.cli import console, specs
 from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs
 from nnrun.errors import NnrunError, SpecError
-from nnrun.runs import Run
+from nnrun.runs import Run, layout
 from nnrun.training.backend import Interrupts
 
 if TYPE_CHECKING:
-    from nnrun.cli.progress import TrainingProgress
+    from nnrun.cli.progress import RunProgress, TrainingProgress
     from nnrun.experiment.fold import Folder
     from nnrun.experiment.setup import TrainingSetup
     from nnrun.spec.loading import Loaded
@@ -48,8 +50,7 @@ def train(
 
     Example: nnrun train configs/digits.yaml --set training.epochs=5
     """
-    entries: list[dict[str, object]] = []
-    try:
+    with console.json_of_runs(wanted=json) as entries:
         # All specs are read before the first is trained, so that errors show at once.
         loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
         last = Last()
@@ -59,9 +60,6 @@ def train(
         ]
         if seeds and not json:
             _print_spreads(entries)
-    finally:
-        if json:
-            console.print_json({"schema_version": 1, "runs": entries})
     raise typer.Exit(max(codes))
 
 
@@ -102,18 +100,34 @@ def train_and_report(
     quiet: bool = False,
     last: Last | None = None,
 ) -> int:
-    """Trains one experiment and prints its summary, also after an error; returns an exit code.
+    """Trains one experiment, with a summary as `report` prints it; returns an exit code."""
+    from nnrun.cli.progress import TrainingProgress
+
+    progress = TrainingProgress()
+    training = partial(train_one, loaded, folder, progress, last)
+    return report(loaded, progress, training, entries, quiet=quiet)
+
+
+def report(
+    loaded: Loaded,
+    progress: RunProgress,
+    training: Callable[[], None],
+    entries: list[dict[str, object]],
+    *,
+    quiet: bool,
+) -> int:
+    """Trains and prints the summary of the run, also after an error; returns an exit code.
 
     The JSON document of the run is appended to `entries`.
     """
     from nnrun.cli import summary
-    from nnrun.cli.progress import TrainingProgress
     from nnrun.runs.gates import judge_gates
 
-    progress = TrainingProgress()
     try:
-        train_one(loaded, folder, progress, last)
+        training()
         assert progress.run
+        if progress.run.status() != layout.FINISHED:
+            return 1
         outcomes = judge_gates(progress.run, loaded.experiment.expect)
     except NnrunError as error:
         console.print_error(error)

@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from nnrun.cli import console, kfold, specs, train
-from nnrun.cli.list import count_runs
 from nnrun.cli.verb import MISSED, Json, Workers, kept_or_temporary
 from nnrun.errors import NnrunError, RunError, SpecError, TrainingError
 from nnrun.runs import Run, layout
+from nnrun.spec.text import count, format_size
 
 if TYPE_CHECKING:
     from nnrun.runs.verify.causes import Cause
@@ -106,7 +106,7 @@ def verify(
         entries.append(entry)
         codes.append(code)
     if json:
-        console.print_json({"schema_version": 1, "runs": entries})
+        console.print_json({"runs": entries})
     elif checks:
         _print_file_totals(checks)
     raise typer.Exit(max(codes))
@@ -132,8 +132,8 @@ def _print_file_totals(checks: Sequence[Checked]) -> None:
     files = sum(checked.files for checked in checks)
     damaged = sum(len(checked.damaged) for checked in checks)
     state = f"{damaged:,} damaged" if damaged else "all unchanged"
-    runs, size = count_runs(len(checks), sum(checked.bytes for checked in checks)).split(", ")
-    console.stdout().print(f"{runs}, {files:,} files, {size}: {state}")
+    size = format_size(sum(checked.bytes for checked in checks))
+    console.stdout().print(f"{count(len(checks), 'run')}, {files:,} files, {size}: {state}")
 
 
 def _verify(

@@ -11,13 +11,13 @@ from nnrun.check.context import check_codes, check_words
 from nnrun.data import columns as coding
 from nnrun.errors import DataError
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.profile import LARGEST_PIXEL
 from nnrun.spec.text import quote
 from nnrun.spec.tree import Problem
 from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Streamed
 
 MAX_NAMES = 5  # folds or classes that a notice lists
 DARKEST = 25  # brightest pixel at which images are as good as black
-_LARGEST_PIXEL = 255
 DOMINANT = 0.9  # share of a class at which a constant prediction looks good
 
 
@@ -93,7 +93,7 @@ def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:
 def _dark_images(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     """Images such as depth of 16 bits, of which few values are left."""
     x = dataset.train.x
-    if dataset.highest != _LARGEST_PIXEL or isinstance(x, Sequences | Streamed):
+    if dataset.highest != LARGEST_PIXEL or isinstance(x, Sequences | Streamed):
         return
     brightest = int(x[rows].max(initial=0))
     if brightest <= DARKEST:

@@ -6,11 +6,11 @@ The categories belong to the format of a table, as column names do; nothing is f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnrun.spec.text import count, shorten_list
 from nnrun.types import Array, Column
 
 if TYPE_CHECKING:
@@ -55,14 +55,13 @@ def described(categories: Mapping[str, int], target: str, classes: int) -> str:
         target: its name.
         classes: their number; 0 for a regression.
     """
-    contents = [f"{name} {_kind(count)}" for name, count in islice(categories.items(), MOST_LISTED)]
-    more = f", and {len(categories) - MOST_LISTED} more" if len(categories) > MOST_LISTED else ""
+    contents = [f"{name} {_kind(number)}" for name, number in categories.items()]
     kind = f"{classes} classes" if classes else "numbers"
-    return f"columns: {', '.join(contents)}{more}; target: {target} {kind}"
+    return f"columns: {', '.join(shorten_list(contents, MOST_LISTED))}; target: {target} {kind}"
 
 
 def _kind(categories: int) -> str:
-    return f"{categories} word{'s' if categories > 1 else ''}" if categories else "numbers"
+    return count(categories, "word") if categories else "numbers"
 
 
 def encode(column: Column, content: tables.Column) -> tuple[Array, Array]:

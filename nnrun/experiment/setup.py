@@ -58,7 +58,6 @@ class TrainingSetup:
     engine: Engine
     train: Rows
     test: Rows | None
-    evaluator: Evaluator
     trainer: Trainer
     callbacks: list[keras.callbacks.Callback]
     summary: str
@@ -121,7 +120,7 @@ class TrainingSetup:
 
     def evaluate(self) -> tuple[dict[str, dict[str, float]], Predictions]:
         """The metrics of the trained model on each split, and the predictions to record."""
-        prepared, evaluator = self.prepared, self.evaluator
+        prepared, evaluator = self.prepared, self.trainer.evaluator
         metrics = {"train": evaluator.metrics(self.train, prepared.fold.train)}
         if len(prepared.fold.validation):
             metrics["validation"] = evaluator.metrics(self.train, prepared.fold.validation)
@@ -196,7 +195,6 @@ def _build(
         engine=engine,
         train=train,
         test=None if prepared.fold.number else copy(dataset.test),
-        evaluator=trainer.evaluator,
         trainer=trainer,
         callbacks=built_callbacks,
         summary=text,

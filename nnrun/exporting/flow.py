@@ -29,7 +29,7 @@ from nnrun.exporting.formats import INPUT, Format, check_free, description_path,
 from nnrun.models import components
 from nnrun.runs import layout
 from nnrun.spec.labels import are_probabilities, outputs_logits
-from nnrun.spec.text import escape_json
+from nnrun.spec.text import cut, escape_json
 from nnrun.types import Array, Inputs, Sequences
 
 # Importing from `tensorflow.lite` replaces the public module of that name if it is loaded lazily.
@@ -254,8 +254,7 @@ def _reason(error: Exception, model: keras.Model) -> str:
         return f"{subject} needs {operation}, which the format lacks; try another one"
     if _LOST in text:
         return f"{subject} has numbers that the converter loses; try another format"
-    reason = components.reason(error)
-    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}…"
+    reason = cut(components.reason(error), _LONGEST)
     return f"{subject}: {reason}" if layer else reason
 
 

@@ -17,7 +17,7 @@ import keras
 from nnrun.errors import RunError
 from nnrun.models import components
 from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS
-from nnrun.spec.text import quote
+from nnrun.spec.text import cut, quote
 
 # What Keras raises for a file that is damaged or not from Keras.
 _READ_ERRORS = (
@@ -61,9 +61,7 @@ def _errors(path: Path) -> Iterator[None]:
     except _READ_ERRORS as error:
         # After its first sentence, Keras explains how to disable safe mode.
         message = components.reason(error).removeprefix("Exception encountered: ")
-        reason = message.partition(". ")[0].removesuffix(".")
-        if len(reason) > _LONGEST_REASON:
-            reason = f"{reason[: _LONGEST_REASON - 1]}…"
+        reason = cut(message.partition(". ")[0].removesuffix("."), _LONGEST_REASON)
         raise RunError(f"{path}: cannot be read: {reason}") from error
 
 

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from nnrun.spec import catalogue, graph
 from nnrun.spec.component import APPLICATION, SOURCE, Component
+from nnrun.spec.text import cut
 
 _LONGEST = 24  # characters of an argument's value
 
@@ -191,4 +192,4 @@ def _short_value(value: object) -> str:
         text = json.dumps(value)
     else:
         text = str(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return cut(text, _LONGEST)

@@ -16,8 +16,9 @@ from nnrun.errors import CommandError, NnrunError, RunError
 from nnrun.runs import layout
 from nnrun.runs.folder import reason, take
 from nnrun.runs.making import find
+from nnrun.runs.record import local_time
 from nnrun.runs.run import Run
-from nnrun.spec.text import format_size
+from nnrun.spec.text import count, format_size
 
 # Prefix of a run that is being deleted: hidden folders are never runs, so half of one is not taken
 # for a whole.
@@ -131,16 +132,8 @@ def bytes_of(text: str) -> int:
 def read(run: Run) -> RunInfo:
     """Reads the properties of a run."""
     record, status = run.record(), run.status()
-    ended = _time(record.ended) or _time(record.started)
+    ended = local_time(record.ended) or local_time(record.started)
     return RunInfo(run, layout.RUNNING if is_at_work(run) else status, ended, disk_usage(run.path))
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(str(text))
-        return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
-    except (ValueError, OverflowError):
-        return None
 
 
 def plan(
@@ -191,8 +184,8 @@ def _too_old(run: RunInfo, limit: timedelta, now: datetime) -> str | None:
     if run.ended is None or now - run.ended <= limit:
         return None
     days, rest = divmod(now - run.ended, timedelta(days=1))
-    amount, unit = (days, "day") if days else (rest // timedelta(hours=1), "hour")
-    return f"{amount} {unit}{'' if amount == 1 else 's'} old"
+    age = count(days, "day") if days else count(rest // timedelta(hours=1), "hour")
+    return f"{age} old"
 
 
 def _not_best(run: RunInfo, keep: int, standing: Standing | None) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError
@@ -118,6 +119,15 @@ class RunRecord(_Model):
     def pid(self) -> int | None:
         """The process that works, or worked, on the run."""
         return self.process.pid if self.process else None
+
+
+def local_time(text: str | None) -> datetime | None:
+    """A time of a record, in local time; None if it is missing, or no time."""
+    try:
+        time = datetime.fromisoformat(str(text))
+        return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):
+        return None
 
 
 class Spread(_Model):

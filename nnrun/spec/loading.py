@@ -118,7 +118,7 @@ def first_faults(faults: Sequence[Fault], first: str) -> tuple[Fault, ...]:
     if all(fault.is_warning for fault in ordered):
         more = f"{last.message}; there are more warnings, shown once these are resolved"
         return (*ordered[: MOST_FAULTS - 1], replace(last, message=more))
-    more = "there are more faults, shown once these are corrected"
+    more = "there are more errors, shown once these are corrected"
     return (*ordered[:MOST_FAULTS], Fault("NN007", "", more, last.place))
 
 

@@ -16,6 +16,7 @@ from nnrun.types import Target
 IMAGE_ENDINGS = frozenset(".png .jpg .jpeg .jfif .bmp .gif .webp".split())
 """Endings of image files."""
 IMAGE_FORMATS = "PNG, JPEG, BMP, GIF or WebP"
+LARGEST_PIXEL = 255
 
 
 def path_exists(path: Path) -> bool:
@@ -134,7 +135,7 @@ class Profile:
     test: int | None
     shape: tuple[int, ...] | None
     target: Target = field(default_factory=Target)
-    highest: int = 255
+    highest: int = LARGEST_PIXEL
     numbers: tuple[str, ...] = ()
     scale: float = 0.0
     shares: bool = False

@@ -61,6 +61,12 @@ def join_first(words: Sequence[str], most: int, conjunction: str = "and") -> str
     return f"{', '.join(words[:most])} and {len(words) - most:,} more"
 
 
+def shorten_list(words: Sequence[str], most: int) -> list[str]:
+    """The first words; others are counted in a last one, such as `and 2 more`."""
+    more = len(words) - most
+    return [*words[:most], f"and {more:,} more"] if more > 0 else [*words]
+
+
 def count(number: int, noun: str) -> str:
     """A number of things.
 

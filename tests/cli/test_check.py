@@ -67,7 +67,7 @@ def test_all_faults_of_all_specs_are_shown_with_their_lines(here: Any, folder: P
         "                            ^^^^^^^\n"
         "unscaled.yaml: 1 warning, 4,810 parameters\n"
         "good.yaml: fine, 4,810 parameters\n"
-        "3 specs: 1 fault, 1 warning; for details: nnrun explain NN112\n"
+        "3 specs: 1 error, 1 warning; for details: nnrun explain NN112\n"
     )
 
 

@@ -93,7 +93,7 @@ def test_control_characters_of_annotations_are_visible(
 
 def test_json_is_lossless_without_control_characters() -> None:
     assert console.as_json({"name": "\x1b\x9b\u202e\udcff"}) == (
-        '{\n  "name": "\\u001b\\u009b\\u202e\\udcff"\n}\n'
+        '{\n  "schema_version": 1,\n  "name": "\\u001b\\u009b\\u202e\\udcff"\n}\n'
     )
 
 

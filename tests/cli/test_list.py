@@ -89,6 +89,7 @@ def test_json_gives_the_run_and_its_record(here: Any, trained: tuple[Any, Path])
     answer = here("show", run.path, "--json")
 
     assert json.loads(answer.stdout) == {
+        "schema_version": 1,
         "path": str(run.path),
         "name": "digits",
         "status": "finished",

@@ -83,7 +83,7 @@ def test_at_most_a_hundred_faults_are_reported(folder):
     lines = faults(folder / "x.yaml")
 
     assert len(lines) == 101
-    assert lines[-1].endswith("NN007: there are more faults, shown once these are corrected")
+    assert lines[-1].endswith("NN007: there are more errors, shown once these are corrected")
 
 
 def test_arguments_of_a_misspelt_data_set_are_checked_too(folder):

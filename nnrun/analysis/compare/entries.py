@@ -17,9 +17,14 @@ from nnrun.types import History
 
 @dataclass(frozen=True)
 class Entry:
-    """One row: a run, or finished runs that differ only in their seed, one per seed."""
+    """One row: a run, or finished runs that differ only in their seed, one per seed.
+
+    Args:
+        label: unique in a comparison: the name of the experiment, or the folder of the first run.
+    """
 
     runs: tuple[Facts, ...]
+    label: str = ""
 
     @property
     def first(self) -> Facts:

@@ -20,6 +20,7 @@ from nnrun.runs.record import (
     Text,
     TrainMetrics,
     check_depth,
+    local_time,
     validated,
 )
 from nnrun.spec import catalogue
@@ -50,8 +51,6 @@ class _SpecForm(BaseModel):
 
     training: _Training = _Training()
     validation: dict[Text, dict[Text, object] | None] | None = None
-    dataset: dict[Text, object] = {}
-    model: list[_Component] = []
 
 
 @dataclass(frozen=True)
@@ -88,10 +87,7 @@ class Facts:
     @property
     def started(self) -> datetime:
         """When it started; the earliest time if unknown."""
-        try:
-            return datetime.fromisoformat(str(self.record.started)).replace(tzinfo=None)
-        except ValueError:
-            return datetime.min
+        return local_time(self.record.started) or datetime.min
 
     @property
     def judged(self) -> str:

@@ -13,7 +13,6 @@ from nnrun.analysis.compare.facts import SPLITS, abridged, plain
 from nnrun.analysis.compare.table import Column, Comparison, is_spread
 from nnrun.spec.text import escape_cell, escape_markdown, escape_text, format_number
 
-SCHEMA_VERSION = 1
 MARK = "*"
 
 
@@ -180,7 +179,6 @@ def as_json(comparison: Comparison) -> dict[str, object]:
     """Everything, with all digits."""
     seeds = comparison.seeds
     return {
-        "schema_version": SCHEMA_VERSION,
         "metric": comparison.metric,
         "comparable": comparison.is_comparable,
         "shared": comparison.shared,

@@ -13,11 +13,11 @@ from nnrun.analysis.compare.entries import Entry
 from nnrun.analysis.compare.facts import Facts
 from nnrun.data.labels import predicted_classes
 from nnrun.errors import RunError
+from nnrun.experiment.crossval.averages import CONFIDENCE
 from nnrun.runs import layout
 from nnrun.spec import labels
 from nnrun.types import Array, Interval
 
-CONFIDENCE = 0.95
 LEVEL = 0.05
 # A test over rows ignores the variance between trainings. If that is as large as the variance
 # between rows, a difference must be √2 times as large: 2.77 standard errors instead of 1.96, or p

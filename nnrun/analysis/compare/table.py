@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TypeGuard
 
@@ -84,8 +83,8 @@ class Comparison:
     def unfinished(self) -> tuple[str, ...]:
         """A sentence for each entry that is not ranked, because it is not finished."""
         return tuple(
-            f"{label} is {entry.status}, so it is not ranked"
-            for label, entry in zip(self.labels, self.entries, strict=True)
+            f"{entry.label} is {entry.status}, so it is not ranked"
+            for entry in self.entries
             if not entry.is_finished
         )
 
@@ -93,11 +92,6 @@ class Comparison:
     def is_comparable(self) -> bool:
         """Whether all entries can be compared with each other."""
         return all(verdict.verdict != NOT_COMPARABLE for verdict in self.verdicts)
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """A unique label for each entry: its name, or its folder if the name is not unique."""
-        return _labels(self.entries)
 
 
 def compare(
@@ -111,9 +105,8 @@ def compare(
     """
     entries = grouped(runs)
     chosen = _metric(entries, metric)
-    entries = _ranked(entries, chosen)
-    labels = dict(zip(map(id, entries), _labels(entries), strict=True))
-    verdicts = judge(entries, chosen, lambda entry: labels[id(entry)])
+    entries = _labelled(_ranked(entries, chosen))
+    verdicts = judge(entries, chosen)
     shared, keys = differing(entries)
     columns = _columns(entries, chosen, keys)
     if sort is not None:
@@ -190,7 +183,8 @@ def _order(columns: Sequence[Column], name: str) -> list[int]:
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def _labels(entries: Sequence[Entry]) -> tuple[str, ...]:
+def _labelled(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with their labels."""
     paths = [entry.first.run.path for entry in entries]
     labels = [entry.name for entry in entries]
     # Folds of several runs have the same folder names too.
@@ -198,14 +192,14 @@ def _labels(entries: Sequence[Entry]) -> tuple[str, ...]:
         count = Counter(labels)
         pairs = zip(labels, longer, strict=True)
         labels = [label if count[label] == 1 else other for label, other in pairs]
-    return tuple(labels)
+    return [replace(entry, label=label) for entry, label in zip(entries, labels, strict=True)]
 
 
 def _columns(
     entries: Sequence[Entry], metric: str, keys: Mapping[str, list[object]]
 ) -> tuple[Column, ...]:
     columns = [
-        Column("name", _labels(entries)),
+        Column("name", tuple(entry.label for entry in entries)),
         Column("status", tuple(entry.status for entry in entries)),
         *(Column(key, tuple(values)) for key, values in keys.items()),
         Column("best_epoch", _means([run.metrics.best_epoch for run in e.runs] for e in entries)),

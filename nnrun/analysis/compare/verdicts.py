@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from nnrun.analysis.compare import statistics
 from nnrun.analysis.compare.entries import Entry
 from nnrun.analysis.compare.statistics import Estimate
 from nnrun.errors import RunError
+from nnrun.spec.text import shorten_list
 
 TESTED = 20
 """Number of the best entries that are tested against the best one; a test reads predictions."""
@@ -72,7 +73,7 @@ class Verdict:
         return self.estimate is not None and self.estimate.level == statistics.LEVEL_OF_ROWS
 
 
-def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) -> list[Verdict]:
+def judge(entries: Sequence[Entry], metric: str) -> list[Verdict]:
     """Compares every finished entry, given best first, with the best comparable one.
 
     Returns:
@@ -86,22 +87,21 @@ def judge(entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]) 
             key = (has_metric, run.record.data_digest, run.has_folds, entry.split, run.judged)
             classes.setdefault(key, []).append(entry)
     groups = list(classes.values())
-    verdicts = [verdict for group in groups for verdict in _against_best(group, metric, label)]
+    verdicts = [verdict for group in groups for verdict in _against_best(group, metric)]
     for group in groups[1:]:
         best = groups[0][0]
-        reason = _incomparable(best, group[0], metric, label)
-        more = f" and {len(group) - LISTED} more" if len(group) > LISTED else ""
-        names = ", ".join(map(label, group[:LISTED])) + more
-        verdicts.append(Verdict(label(best), names, NOT_COMPARABLE, reason))
+        reason = _incomparable(best, group[0], metric)
+        names = ", ".join(shorten_list([entry.label for entry in group], LISTED))
+        verdicts.append(Verdict(best.label, names, NOT_COMPARABLE, reason))
     return verdicts
 
 
-def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Entry], str]) -> str:
+def _incomparable(first: Entry, second: Entry, metric: str) -> str:
     one, other = first.first, second.first
     for entry in (second, first):
         if entry.score(metric) is None:
             names = ", ".join(entry.first.reported) or "no metric"
-            return f"the metric differs: {label(entry)} reports {names}, not {metric}"
+            return f"the metric differs: {entry.label} reports {names}, not {metric}"
     if one.record.data_digest != other.record.data_digest:
         return "the data differ (data_digest)"
     if one.has_folds != other.has_folds:
@@ -112,16 +112,14 @@ def _incomparable(first: Entry, second: Entry, metric: str, label: Callable[[Ent
     return f"one is ranked by {one.judged} rows, the other by {other.judged} rows"
 
 
-def _against_best(
-    entries: Sequence[Entry], metric: str, label: Callable[[Entry], str]
-) -> list[Verdict]:
+def _against_best(entries: Sequence[Entry], metric: str) -> list[Verdict]:
     best, *others = entries
     if best.score(metric) is None:
         return []
     tested: list[tuple[Verdict, Estimate]] = []
     untested: list[Verdict] = []
     for other in others[: TESTED - 1]:
-        verdict = Verdict(label(best), label(other), SAME)
+        verdict = Verdict(best.label, other.label, SAME)
         match _estimate(best, other, metric):
             case str() as reason:
                 untested.append(replace(verdict, verdict=UNTESTED, reason=reason))
@@ -144,7 +142,7 @@ def _against_best(
     ]
     if len(entries) > TESTED:
         reason = f"only the best {TESTED} are"
-        untested.append(Verdict(label(best), f"{len(entries) - TESTED} more", UNTESTED, reason))
+        untested.append(Verdict(best.label, f"{len(entries) - TESTED} more", UNTESTED, reason))
     return [*verdicts, *untested]
 
 

@@ -21,13 +21,12 @@ from nnrun.runs import arrays
 from nnrun.spec import profile
 from nnrun.spec.csv_format import has_csv_name
 from nnrun.spec.labels import are_numbers
-from nnrun.spec.profile import IMAGE_ENDINGS
+from nnrun.spec.profile import IMAGE_ENDINGS, LARGEST_PIXEL
 from nnrun.spec.text import number_name
 from nnrun.types import Array, Dataset, Sequences, Split
 
 # Brightness of an edge as a share of the largest pixel, below or above which it is dark or light.
 _DARK, _LIGHT = 0.25, 0.75
-_LARGEST_PIXEL = 255
 _RANGE = re.compile(r"(\d{0,9})(:?)(\d{0,9})", re.ASCII)
 
 
@@ -83,7 +82,7 @@ def _read_images(
         raise CommandError(f"the run takes {schema.shape[2]} channels, and images have 1, 3 or 4")
     reader = images.Reader(tuple(paths), schema.shape)
     may_invert = invert is None and (len(schema.shape) == 2 or schema.shape[-1] == 1)
-    if reader.is_large and schema.highest == _LARGEST_PIXEL and not invert and not may_invert:
+    if reader.is_large and schema.highest == LARGEST_PIXEL and not invert and not may_invert:
         return Raw(names, reader.streamed, y)
     x = reader(np.arange(len(paths)))
     notices = []
@@ -98,15 +97,15 @@ def _read_images(
                 f"training images have {sides[0]} edges, not {sides[1]} ones; --no-invert "
                 "leaves images as they are"
             )
-    x[swapped] = _LARGEST_PIXEL - x[swapped]
-    if schema.highest != _LARGEST_PIXEL:
-        x = x * np.float32(schema.highest / _LARGEST_PIXEL)
+    x[swapped] = LARGEST_PIXEL - x[swapped]
+    if schema.highest != LARGEST_PIXEL:
+        x = x * np.float32(schema.highest / LARGEST_PIXEL)
     return Raw(names, x, y, notices=tuple(notices))
 
 
 def _is_opposite(training_edge: float, pixel: float) -> bool:
     """Whether one has dark edges and the other light ones."""
-    image_edge = pixel / _LARGEST_PIXEL
+    image_edge = pixel / LARGEST_PIXEL
     return (training_edge < _DARK and image_edge > _LIGHT) or (
         training_edge > _LIGHT and image_edge < _DARK
     )

@@ -24,6 +24,7 @@ from nnrun.runs.record import TrainMetrics
 from nnrun.spec import labels
 from nnrun.spec.dumping import digest, dump
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.text import shorten_list
 from nnrun.spec.validation import Smooth
 from nnrun.training import backend
 from nnrun.types import Fold, History, lowest_epoch
@@ -100,7 +101,7 @@ class CrossValidationRun:
         try:
             record = part.record()
             for file in (layout.METRICS, layout.JOURNAL, layout.PREDICTIONS):
-                part.read_bytes(file)
+                part.whole(file)
         except NnrunError:
             # Missing or damaged: it is trained again.
             return False
@@ -131,21 +132,20 @@ class CrossValidationRun:
         if not self.failed:
             return layout.FINISHED, None
         reasons = [f"{part}: {reason}" for part, reason in self.failed.items()]
-        if len(reasons) > MAX_REASONS:
-            reasons[MAX_REASONS:] = [f"and {len(reasons) - MAX_REASONS} more"]
-        return layout.FAILED, "; ".join(reasons)
+        return layout.FAILED, "; ".join(shorten_list(reasons, MAX_REASONS))
 
     def summarize(self) -> None:
         """Writes the results over all finished folds."""
         self.run.write_table(layout.FOLDS, self._fold_table())
-        metrics = {fold.number: run.train_metrics() for fold, run in self.finished}
-        histories = {fold.number: run.history() for fold, run in self.finished}
-        if not metrics:
+        finished = self.finished
+        if not finished:
             return
+        metrics = {fold.number: run.train_metrics() for fold, run in finished}
+        histories = {fold.number: run.history() for fold, run in finished}
         mean = averages.mean_curve(list(histories.values()))
         self.run.write_json(layout.HISTORY, mean.epochs)
         self.run.write_table(layout.JOURNAL, history_table.table(mean))
-        self._write_predictions()
+        self._write_predictions(finished)
         kfold = self.raw.spec.validation.kfold
         # Not smoothed if the mean curve is too short.
         rule = kfold.smooth if kfold and kfold.smooth and kfold.smooth.skip < len(mean) else None
@@ -230,10 +230,10 @@ class CrossValidationRun:
         header = list(dict.fromkeys(name for row in rows for name in row))
         return [[*header], *([row.get(name) for name in header] for row in rows)]
 
-    def _write_predictions(self) -> None:
+    def _write_predictions(self, finished: Sequence[tuple[Fold, Run]]) -> None:
         """Predictions for each row, by the model of the fold that held it out."""
         rows, outputs, numbers = [], [], []
-        for fold, run in self.finished:
+        for fold, run in finished:
             arrays = run.read_arrays(layout.PREDICTIONS)
             rows.append(self.raw.dataset.train.positions(arrays["row"]))
             outputs.append(arrays["output"])

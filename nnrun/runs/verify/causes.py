@@ -10,7 +10,7 @@ from nnrun.runs import layout
 from nnrun.runs.verify import judging
 from nnrun.runs.verify.files import UnverifiedRun
 from nnrun.runs.verify.judging import Judged
-from nnrun.spec.text import join_words
+from nnrun.spec.text import join_words, shorten_list
 
 MAX_NAMED = 4
 """Number of changed keys that are named; more are only counted."""
@@ -54,9 +54,9 @@ def find(judged: Judged, kept_run: UnverifiedRun, repeated_run: UnverifiedRun) -
         *_record_changes(judged, kept, repeated),
         *_config_changes(kept_run, repeated_run, other_keras=_differ("versions", kept, repeated)),
     ]:
-        more = [f"and {len(changes) - MAX_NAMED} more"] if len(changes) > MAX_NAMED else []
-        text = "; ".join([*changes[:MAX_NAMED], *more])
-        causes.append(Cause("spec", f"the spec differs: {text}"))
+        causes.append(
+            Cause("spec", f"the spec differs: {'; '.join(shorten_list(changes, MAX_NAMED))}")
+        )
     if changes := _version_changes(kept, repeated):
         causes.append(Cause("versions", f"other versions: {', '.join(changes)}"))
     for kind, keys in (("device", _DEVICE), ("machine", _MACHINE)):

@@ -21,6 +21,7 @@ from nnrun.runs import layout
 from nnrun.runs.verify import files
 from nnrun.runs.verify.files import Damage, Leaves, UnverifiedRun, flat
 from nnrun.spec.files import opened
+from nnrun.spec.text import count
 from nnrun.types import Array
 
 IDENTICAL = "identical"
@@ -197,11 +198,11 @@ def _compare_file(pair: Pair, name: str, epochs: int | None) -> Iterator[Compari
         return
     if what == HISTORY:
         rows = max((len(column) for column in repeated.values()), default=0)
-        extent = f"{_count(rows, 'epoch')} × {_count(len(repeated), 'metric')}"
+        extent = f"{count(rows, 'epoch')} × {count(len(repeated), 'metric')}"
     elif name == layout.PREDICTIONS and "output" in repeated:
         extent = f"{len(repeated['output']):,} rows"
     else:
-        extent = _count(len(repeated), "value")
+        extent = count(len(repeated), "value")
     yield Comparison(pair.part, what, name, extent, *difference)
 
 
@@ -213,10 +214,6 @@ def _is_later(path: str) -> bool:
 def _unreadable(pair: Pair, what: str, name: str, error: NnrunError) -> Comparison:
     reason = str(error).removeprefix(f"{pair.kept.path}/")
     return Comparison(pair.part, what, name, "-", 0, error=reason)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _compare_models(pair: Pair) -> Iterator[Comparison]:
@@ -237,7 +234,7 @@ def _compare_models(pair: Pair) -> Iterator[Comparison]:
                     for leaves in (kept, repeated)
                 )
                 difference = compare_values(old, new, by_value=False)
-                extent = f"{_count(len(new), 'array')}, {_count(difference.values, 'number')}"
+                extent = f"{count(len(new), 'array')}, {count(difference.values, 'number')}"
                 yield Comparison(pair.part, what, layout.MODEL, extent, *difference)
     except RunError as error:
         yield _unreadable(pair, WEIGHTS, layout.MODEL, error)
@@ -269,8 +266,8 @@ def _difference(name: str, kept: Leaves, repeated: Leaves, *, by_value: bool) ->
         return Difference(1, 1, math.inf, First(name, (), _shown(old), _shown(new)))
     # Before it is read: a file can claim an array larger than the memory.
     if old.shape != new.shape or old.dtype != new.dtype:
-        count = max(1, math.prod(new.shape))
-        return Difference(count, count, math.inf, First(name, (), _form(old), _form(new)))
+        size = max(1, math.prod(new.shape))
+        return Difference(size, size, math.inf, First(name, (), _form(old), _form(new)))
     old, new = np.asarray(old[()]), np.asarray(new[()])
     if old.tobytes() == new.tobytes():
         return Difference(old.size)

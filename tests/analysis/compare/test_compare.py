@@ -18,7 +18,7 @@ Answers = Callable[[int], Any]
 
 
 def names(comparison: Comparison) -> list[str]:
-    return list(comparison.labels)
+    return [entry.label for entry in comparison.entries]
 
 
 def column(comparison: Comparison, name: str) -> tuple[Any, ...]:

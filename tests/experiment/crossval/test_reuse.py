@@ -167,7 +167,7 @@ def test_functions_are_traced_once_for_all_folds(study: Make, engine: str) -> No
 
 def tracings(setup: Any) -> dict[str, int]:
     """How often each function that passes rows through the model was traced."""
-    loop, evaluator = setup.trainer._loop, setup.evaluator
+    loop, evaluator = setup.trainer._loop, setup.trainer.evaluator
     assert set(evaluator._traced) == {"metrics", "outputs"}
     return {
         name: function.experimental_get_tracing_count()
