@@ -23,11 +23,8 @@ from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import component, graph, labels
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import UserData
-from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load
 from nnrun.spec.prepare import check_steps
-from nnrun.spec.suggest import known_names
-from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath, Problem
 
 SEVERAL_INPUTS = frozenset(
@@ -85,20 +82,6 @@ def _refusal(layer: Component) -> str | None:
             "cannot keep its state between batches, because rows are shuffled; leave out stateful"
         )
     return None
-
-
-def freeze_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
-    """Layers to freeze that the model does not have."""
-    layers = component.walk_layers([*spec.model])
-    names = sorted(
-        {name for layer in layers for name in component.layer_names(layer)} - {"Block", "from"}
-    )
-    for number, stage in enumerate(spec.training.stages):
-        for position, name in enumerate(stage.freeze):
-            if name not in names:
-                path = ("training", "stages", number, "freeze", position)
-                message = f"the model has no layer {quote(name)}; {known_names(name, names)}"
-                yield IncompatibleSpec("NN104", path, message)
 
 
 def read(
@@ -161,7 +144,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     yield from training.optimizer_problems(spec.training)
     yield from training.monitor_problems(spec)
     yield from _class_errors(context)
-    yield from freeze_problems(spec)
+    yield from training.freeze_problems(spec)
 
 
 def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:

@@ -9,11 +9,18 @@ from pathlib import PurePath
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, labels
-from nnrun.spec.component import Component
+from nnrun.spec.component import (
+    APPLICATION,
+    Component,
+    count_layers,
+    layer_names,
+    matches,
+    walk_layers,
+)
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
-from nnrun.spec.training import ClassWeight, Training
+from nnrun.spec.training import ClassWeight, FrozenPart, Training
 from nnrun.spec.tree import KeyPath, Problem
 
 CALLBACKS = ("training", "callbacks")
@@ -85,14 +92,22 @@ def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
     Keras refuses a callback that changes a scheduled learning rate only when it first acts, maybe
     after hours.
     """
-    optimizer = training.optimizer
-    clips = [name for name in CLIPS if optimizer.arguments.get(name) is not None]
-    if len(clips) > 1:
-        message = f"{join_words(clips, 'and')} exclude each other; leave one"
-        path = ("training", "optimizer", optimizer.name, clips[1])
-        yield IncompatibleSpec("NN114", path, message)
-    scheduled = isinstance(optimizer.arguments.get("learning_rate"), dict)
-    averages = optimizer.arguments.get("use_ema") is True
+    optimizers: dict[KeyPath, Component] = {
+        ("training", "optimizer"): training.optimizer,
+        **{
+            ("training", "stages", number, "optimizer"): stage.optimizer
+            for number, stage in enumerate(training.stages)
+            if stage.optimizer
+        },
+    }
+    for path, optimizer in optimizers.items():
+        clips = [name for name in CLIPS if optimizer.arguments.get(name) is not None]
+        if len(clips) > 1:
+            message = f"{join_words(clips, 'and')} exclude each other; leave one"
+            yield IncompatibleSpec("NN114", (*path, optimizer.name, clips[1]), message)
+    given = optimizers.values()
+    scheduled = any(isinstance(each.arguments.get("learning_rate"), dict) for each in given)
+    averages = any(each.arguments.get("use_ema") is True for each in given)
     for index, callback in enumerate(training.callbacks):
         if callback.name == "SwapEMAWeights" and not averages:
             message = "SwapEMAWeights needs an optimizer with use_ema: true"
@@ -100,6 +115,46 @@ def optimizer_problems(training: Training) -> Iterator[IncompatibleSpec]:
         if callback.name in ("ReduceLROnPlateau", "LearningRateScheduler") and scheduled:
             message = f"{callback.name} cannot set the learning rate: the optimizer has a schedule"
             yield IncompatibleSpec("NN114", (*CALLBACKS, index), message)
+
+
+def freeze_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Layers to freeze that the model does not have, or that have no layers inside."""
+    for number, stage in enumerate(spec.training.stages):
+        for position, (pattern, part) in enumerate(stage.frozen.items()):
+            path = ("training", "stages", number, "freeze", position)
+            if message := unknown_layer(pattern, spec):
+                yield IncompatibleSpec("NN104", path, message)
+            elif part != FrozenPart() and not any(
+                matches(pattern, {*layer_names(layer), *_keras_names(layer, 1)})
+                for layer in walk_layers([*spec.model])
+                if layer.name == APPLICATION
+            ):
+                message = f"{pattern} has no layers inside; freeze part of an Application, or list "
+                yield IncompatibleSpec("NN104", path, f"{message}layers by name")
+
+
+def unknown_layer(pattern: str, spec: Experiment) -> str:
+    """Why no layer of the model has a name or matches a pattern; empty if one may."""
+    layers, count = [*walk_layers([*spec.model])], count_layers(_plain(spec.model))
+    names = sorted({name for layer in layers for name in layer_names(layer)} - {"Block", "from"})
+    known = {name for layer in layers for name in _keras_names(layer, count)}
+    if matches(pattern, {*names, *known}):
+        return ""
+    return f"the model has no layer {quote(pattern)}; {known_names(pattern, names)}"
+
+
+def _plain(model: Sequence[Component]) -> list[object]:
+    return [{layer.name: layer.arguments} for layer in model]
+
+
+def _keras_names(layer: Component, count: int) -> Iterator[str]:
+    """Names that Keras may give to a layer of a model with some layers, such as `conv2d_1`."""
+    if layer.name == APPLICATION:
+        yield str(layer.arguments.get("name")).lower()
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", layer.name)
+    name = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    yield name
+    yield from (f"{name}_{number}" for number in range(1, count))
 
 
 def check_monitors(training: Training, names: Sequence[str]) -> None:

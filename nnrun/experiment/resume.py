@@ -27,7 +27,9 @@ def extend(run: Run, training: Training, record: Mapping[str, object]) -> None:
     Args:
         training: with the new number of epochs.
     """
-    replaced = training.optimizer.arguments.get("use_ema") or training.restored_by
+    optimizers = (training.optimizer, *(stage.optimizer for stage in training.stages))
+    averaged = any(each.arguments.get("use_ema") for each in optimizers if each)
+    replaced = averaged or training.restored_by
     is_stateless = all(callback.name in STATELESS for callback in training.callbacks)
     if run.record().status == layout.FINISHED and is_stateless and not replaced:
         _keep_model_as_checkpoint(run, training)

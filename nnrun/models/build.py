@@ -134,7 +134,7 @@ class _Wiring:
         parameters = 0
         if not any(named.layer is layer for named in self.layers):
             named = Named(layer, names, layer.trainable, frozen)
-            named.set_frozen(frozen=False)
+            named.freeze({})
             self.layers.append(named)
             self._taken.add(layer.name)
             parameters = layer.count_params()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import Component, wiring
+from nnrun.spec.component import Component, matches, wiring
+from nnrun.spec.training import FrozenPart
 
 # Lines of a traceback, which Keras and TensorFlow put into their messages.
 _FROM_GRAPH = ("in user code:", "Graph execution error:", "Detected at node", "File ", "[[", "<")
@@ -35,11 +36,36 @@ class Named:
     trainable: bool
     frozen: Sequence[keras.Layer] = ()
 
-    def set_frozen(self, *, frozen: bool) -> None:
-        """Freezes the layer, or unfreezes it if the spec lets it train."""
-        self.layer.trainable = self.trainable and not frozen
+    def matches(self, pattern: str) -> bool:
+        """Whether a name or pattern is one of its names in the spec or in Keras."""
+        return matches(pattern, self.names | {self.layer.name})
+
+    def freeze(self, rules: Mapping[str, FrozenPart]) -> None:
+        """Freezes the layer, or a part of it, and lets the rest train if the spec does.
+
+        Args:
+            rules: parts to freeze, by name or pattern of a layer.
+        """
+        parts = [part for pattern, part in rules.items() if self.matches(pattern)]
+        self.layer.trainable = self.trainable and FrozenPart() not in parts
+        # Keras hands a value that a network has already to none of its layers.
+        for layer in getattr(self.layer, "layers", ()):
+            layer.trainable = self.layer.trainable
+        for part in parts if self.layer.trainable else ():
+            for layer in self.inner(part):
+                layer.trainable = False
         for layer in self.frozen:
             layer.trainable = False
+
+    def inner(self, part: FrozenPart) -> list[keras.Layer]:
+        """The layers inside it that a stage freezes; none if it has no layers inside."""
+        layers = list(getattr(self.layer, "layers", ()))
+        layers = layers[: max(0, len(layers) - part.except_last)]
+        return [
+            layer
+            for layer in layers
+            if any(matches(pattern, {layer.name}) for pattern in part.layers)
+        ]
 
 
 def instantiate(kind: str, component: Component) -> Any:

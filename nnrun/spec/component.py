@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -198,6 +199,16 @@ def layer_names(component: Component) -> frozenset[str]:
     """The names by which a layer can be frozen: its class, its `name`, its block."""
     names = (component.arguments.get(key) for key in ("name", "block"))
     return frozenset((component.name, *(name for name in names if isinstance(name, str))))
+
+
+def matches(pattern: str, names: Collection[str]) -> bool:
+    """Whether a name, or a pattern with `*`, `?` or `[…]`, is one of some names.
+
+    Example:
+        >>> matches("conv*", {"Conv2D", "conv2d_1"}), matches("conv", {"Conv2D", "conv2d_1"})
+        (True, False)
+    """
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 def walk_layers(layers: object) -> Iterator[Component]:

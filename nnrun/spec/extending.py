@@ -113,7 +113,7 @@ class Override:
             [name] = nodes
             if catalogue.canonical_name(kind, key) == catalogue.canonical_name(kind, name):
                 key = name
-            elif path in _COMPONENTS:
+            elif kind in _COMPONENTS.values():
                 nodes = {}
             else:
                 self._fault(path, f"is {name!r}, not {key!r}", place, name)
@@ -151,6 +151,8 @@ def _component_kind(path: KeyPath) -> str | None:
             return "layers"
         case ("training", ("metrics" | "callbacks") as kind, int()):
             return kind
+        case ("training", "stages", int(), "optimizer"):
+            return "optimizers"
     return _COMPONENTS.get(path)
 
 
@@ -273,7 +275,7 @@ def expand(node: Node, path: KeyPath = ()) -> Node:
             return mapping({"name": node.under(node.place)}, node)
         case ("dataset", "prepare", int()), _:
             return _expand_step(node)
-        case _, dict() as nodes if len(path) < 3:
+        case _, dict() as nodes if len(path) < 3 or path[1] == "stages":
             return mapping({key: expand(child, (*path, key)) for key, child in nodes.items()}, node)
         case _, tuple() as items if len(path) < 3:
             return sequence((expand(item, (*path, at)) for at, item in enumerate(items)), node)

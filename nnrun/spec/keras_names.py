@@ -158,6 +158,11 @@ def check(spec: Mapping[str, object]) -> Problems:
         if key in training and key != "model":
             check_value = _check_list if key == kind else check_component
             yield from check_value(kind, training[key], ("training", key))
+    stages = training.get("stages")
+    for number, stage in enumerate(stages if isinstance(stages, list) else ()):
+        if isinstance(stage, dict) and stage.get("optimizer") is not None:
+            path = ("training", "stages", number, "optimizer")
+            yield from check_component("optimizers", stage["optimizer"], path)
 
 
 def _check_list(kind: str, values: object, path: KeyPath) -> Problems:

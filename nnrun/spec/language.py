@@ -45,7 +45,13 @@ def homes(key: str) -> tuple[KeyPath, ...]:
         >>> homes("batch_size"), homes("seed")
         ((('training',),), ((), ('dataset',)))
     """
-    return tuple(section for section, names in sections().items() if key in names)
+    found = [section for section, names in sections().items() if key in names]
+    # `batch_size` belongs under training, although a stage may have its own.
+    return tuple(
+        section
+        for section in found
+        if not any(section != above and section[: len(above)] == above for above in found if above)
+    )
 
 
 def models(annotation: object) -> Iterator[type[BaseModel]]:

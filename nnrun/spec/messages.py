@@ -45,6 +45,8 @@ _BOUNDS = {
     "less_than": ("below", "lt"),
     "less_than_equal": ("at most", "le"),
 }
+# Keys of other tools, which also are keys elsewhere in a spec.
+_OTHER_WORDS: dict[KeyPath, str] = {("layers",): "model"}
 # Arguments of Keras's `fit`, and their equivalents.
 _OF_FIT = {
     "validation_split": "it is the size under validation.holdout",
@@ -249,7 +251,7 @@ def _unknown_key(path: KeyPath, loc: tuple[str | int, ...], value: object) -> Pr
         names = join_words([dotted(name) for name in meant], "and")
         message += f"; take {names} out of it, to the top level"
     elif (parent != ("dataset",) or key not in FILES) and (
-        suggestion := suggest.nearest(key, allowed)
+        suggestion := suggest.nearest(key, allowed) or _OTHER_WORDS.get(path)
     ):
         meant = ((*parent, suggestion),)
         if letter := next((letter for letter in key if not letter.isascii()), None):

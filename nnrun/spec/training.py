@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
-from nnrun.spec.component import Count, Named, Spec
+from nnrun.spec.component import LARGEST, Count, Named, Spec
 
 # By the name or number of a class. Tags have parentheses, because a class can have any name.
 ClassWeight = Annotated[
@@ -31,6 +31,25 @@ Restore = Annotated[
 ]
 
 
+class FrozenPart(Spec):
+    """The part of an `Application` to freeze; with neither key, all of it."""
+
+    except_last: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    """Number of its last layers that are trained."""
+    layers: tuple[str, ...] = Field(("*",), strict=False)
+    """Names of its layers in Keras, or patterns such as `block1_*`."""
+
+
+Freeze = Annotated[
+    Annotated[str, Tag("(word)")] | Annotated[dict[str, FrozenPart], Tag("(part)")],
+    Discriminator(lambda value: "(part)" if isinstance(value, dict) else "(word)"),
+]
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
 class Stage(Spec):
     """A part of the training, with a new optimizer."""
 
@@ -38,8 +57,24 @@ class Stage(Spec):
     """Number of epochs; the last stage ends with `training.epochs`."""
     learning_rate: Annotated[float, Field(gt=0, lt=1e6)] | None = None
     """Learning rate of this stage; by default that of the optimizer."""
-    freeze: tuple[str, ...] = Field((), strict=False)
-    """Layers to freeze, by Keras class such as `Application`, by block, or by `name`."""
+    optimizer: Named | None = None
+    """Optimizer of this stage; by default that of the training."""
+    batch_size: Count | None = None
+    """Rows per gradient step in this stage; by default that of the training."""
+    freeze: Annotated[
+        tuple[Freeze, ...],
+        BeforeValidator(
+            _as_list, json_schema_input_type=tuple[Freeze, ...] | dict[str, FrozenPart]
+        ),
+    ] = Field((), strict=False)
+    """Layers to freeze, by class such as `Application`, by block, `name` or a pattern such as
+    `conv*`; or a part of one, as in `{Application: {except_last: 20}}`."""
+
+    @property
+    def frozen(self) -> dict[str, FrozenPart]:
+        """The parts to freeze, by name or pattern."""
+        parts = (rule if isinstance(rule, dict) else {rule: FrozenPart()} for rule in self.freeze)
+        return {name: part for rule in parts for name, part in rule.items()}
 
 
 def _require_epochs_or_stages(schema: JsonDict) -> None:
@@ -89,6 +124,22 @@ class Training(Spec):
         if isinstance(self.restore, Best):
             return self.restore.best
         return "val_loss" if self.restore == "best" else None
+
+    def stage_of_epoch(self, epoch: int) -> int:
+        """The number of the stage of an epoch, both counted from 0; the last stage has no end.
+
+        Without stages, all epochs are in stage 0.
+        """
+        for number, stage in enumerate(self.stages):
+            epoch -= stage.epochs
+            if epoch < 0:
+                return number
+        return max(0, len(self.stages) - 1)
+
+    def batch_size_of(self, stage: int) -> int:
+        """Rows per gradient step in a stage, counted from 0."""
+        own = self.stages[stage].batch_size if self.stages else None
+        return own or self.batch_size
 
     @model_validator(mode="before")
     @classmethod

@@ -11,7 +11,8 @@ from nnrun.models import components
 from nnrun.models.components import Named
 from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
-from nnrun.spec.training import Stage, Training
+from nnrun.spec.text import join_words, quote
+from nnrun.spec.training import FrozenPart, Stage, Training
 
 
 def compile_model(model: keras.Model, training: Training) -> None:
@@ -53,6 +54,11 @@ class Stages:
         self._model, self._layers, self._training = model, layers, training
         self._current: int | None = None
 
+    @property
+    def batch_size(self) -> int:
+        """Rows per step of the current stage."""
+        return self._training.batch_size_of(self._current or 0)
+
     def enter(self, epoch: int) -> bool:
         """Puts the model into the stage of an epoch, counted from 0.
 
@@ -60,10 +66,11 @@ class Stages:
             Whether the stage is a new one, so that the model was compiled.
 
         Raises:
-            IncompatibleSpec: Keras refuses an argument of optimizer, loss or metrics.
+            IncompatibleSpec: Keras refuses an argument of optimizer, loss or metrics, or there is no
+                layer to freeze.
         """
         stages = self._training.stages
-        number = stage_of_epoch(stages, epoch)
+        number = self._training.stage_of_epoch(epoch)
         if number == self._current:
             return False
         if self._current is not None:
@@ -71,31 +78,31 @@ class Stages:
         self._current = number
         stage = stages[number] if stages else Stage(epochs=1)
         for layer in self._layers:
-            layer.set_frozen(frozen=not layer.names.isdisjoint(stage.freeze))
-        compile_model(self._model, _with_learning_rate(self._training, stage.learning_rate))
+            layer.freeze(stage.frozen)
+        self._check_frozen(number, stage)
+        compile_model(self._model, _in_stage(self._training, stage))
         return True
+
+    def _check_frozen(self, number: int, stage: Stage) -> None:
+        """Raises an error if there is nothing that a rule freezes."""
+        for position, (pattern, part) in enumerate(stage.frozen.items()):
+            path = ("training", "stages", number, "freeze", position)
+            named = [layer for layer in self._layers if layer.matches(pattern)]
+            if not named:
+                names = join_words([layer.layer.name for layer in self._layers], "and")
+                message = f"the model has no layer {quote(pattern)}; there are {names}"
+                raise IncompatibleSpec("NN104", path, message)
+            if part != FrozenPart() and not any(layer.inner(part) for layer in named):
+                message = f"freezes no layer inside {pattern}; see summary.txt, or Keras's summary"
+                raise IncompatibleSpec("NN104", path, message)
 
     def end(self, epoch: int) -> int:
         """The first epoch after the stage of an epoch."""
         stages = self._training.stages
-        number = stage_of_epoch(stages, epoch)
+        number = self._training.stage_of_epoch(epoch)
         if number + 1 >= len(stages):
             return self._training.epochs
         return min(self._training.epochs, sum(stage.epochs for stage in stages[: number + 1]))
-
-
-def stage_of_epoch(stages: Sequence[Stage], epoch: int) -> int:
-    """The number of the stage of an epoch, both counted from 0; the last stage has no end.
-
-    Example:
-        >>> [stage_of_epoch([Stage(epochs=2), Stage(epochs=1)], epoch) for epoch in range(4)]
-        [0, 0, 1, 1]
-    """
-    for number, stage in enumerate(stages):
-        epoch -= stage.epochs
-        if epoch < 0:
-            return number
-    return max(0, len(stages) - 1)
 
 
 def finalize(model: keras.Model) -> None:
@@ -103,11 +110,12 @@ def finalize(model: keras.Model) -> None:
     model.optimizer.finalize_variable_values(model.trainable_weights)
 
 
-def _with_learning_rate(training: Training, learning_rate: float | None) -> Training:
-    if learning_rate is None:
-        return training
-    given = training.optimizer
+def _in_stage(training: Training, stage: Stage) -> Training:
+    """The training with the optimizer and learning rate of a stage."""
+    given = stage.optimizer or training.optimizer
+    if stage.learning_rate is None:
+        return training.model_copy(update={"optimizer": given})
     parsed = catalogue.parse_component("optimizers", {given.name: given.arguments})
-    arguments = {**parsed.arguments, "learning_rate": learning_rate}
+    arguments = {**parsed.arguments, "learning_rate": stage.learning_rate}
     optimizer = parsed.model_copy(update={"arguments": arguments})
     return training.model_copy(update={"optimizer": optimizer})

@@ -84,9 +84,10 @@ def choose(
         return "graph"
     if not all(type(layer).__name__ in XLA_LAYERS for layer in model.layers):
         return "graph"
+    batch_size = max(map(training.batch_size_of, range(max(1, len(training.stages)))))
     is_small = (
-        step_flops(model, training.batch_size) <= XLA_FLOPS
-        and training.batch_size * sum(map(_random_numbers, model.layers)) <= XLA_RANDOM_NUMBERS
+        step_flops(model, batch_size) <= XLA_FLOPS
+        and batch_size * sum(map(_random_numbers, model.layers)) <= XLA_RANDOM_NUMBERS
         and max(math.prod(_row(tensor)) for tensor in model.inputs) <= XLA_ROW
     )
     return "xla" if is_small or device != "cpu" else "graph"
@@ -152,8 +153,8 @@ class Trainer:
     def _new_loop(self) -> CompiledLoop | None:
         if self.engine == "fit":
             return None
-        batch_size, xla = self.training.batch_size, self.engine == "xla"
-        return CompiledLoop(self.evaluator, batch_size=batch_size, xla=xla)
+        batch_size = self.stages.batch_size if self.stages else self.training.batch_size
+        return CompiledLoop(self.evaluator, batch_size=batch_size, xla=self.engine == "xla")
 
     def enter(self, epoch: int) -> None:
         """Puts the model into the stage of an epoch, counted from 0."""
@@ -222,7 +223,7 @@ class Trainer:
             [first, *callbacks, last],
             model=self.model,
             epochs=schedule.epochs,
-            steps=schedule.steps,
+            steps=schedule.steps(begin),
             # Keras returns its own history at the end of each `fit`.
             add_history=self._loop is None,
             verbose=0,
@@ -247,8 +248,9 @@ class Trainer:
         def batches() -> Iterator[Array]:
             for epoch in epochs:
                 order = schedule.order(epoch)
-                for start in range(0, len(order), schedule.batch_size):
-                    yield order[start : start + schedule.batch_size]
+                size = schedule.batch_size(epoch)
+                for start in range(0, len(order), size):
+                    yield order[start : start + size]
 
         signature = tf.TensorSpec((None,), tf.int32)
         training_data = tf.data.Dataset.from_generator(batches, output_signature=signature)
@@ -265,7 +267,7 @@ class Trainer:
                 training_data.map(expand_weighted).prefetch(2),
                 epochs=end,
                 initial_epoch=begin,
-                steps_per_epoch=schedule.steps,
+                steps_per_epoch=schedule.steps(begin),
                 validation_data=held_out if len(validation) else None,
                 callbacks=listeners,
                 verbose=0,
@@ -287,7 +289,7 @@ class Trainer:
             for number, result in enumerate(self._train_epochs(rows, epoch, listeners, reporter)):
                 if number:
                     listeners.on_epoch_begin(epoch)
-                reporter.observer.steps_done(schedule.steps)
+                reporter.observer.steps_done(schedule.steps(epoch))
                 logs = dict(result)
                 listeners.on_epoch_end(epoch, logs)
                 epoch += 1
@@ -351,7 +353,7 @@ class _EpochReporter:
 
     def begin(self, epoch: int) -> None:
         self._began = time.perf_counter()
-        self.observer.epoch_began(epoch, self.schedule.epochs, self.schedule.steps)
+        self.observer.epoch_began(epoch, self.schedule.epochs, self.schedule.steps(epoch))
 
     def add_all(self, epoch: int, logs: Sequence[Logs]) -> None:
         """Adds epochs that were trained in one call; they count as equally long."""

@@ -30,15 +30,14 @@ class Schedule:
         """Passes over the rows."""
         return self.training.epochs
 
-    @property
-    def batch_size(self) -> int:
-        """Rows per step, at most all of them."""
-        return min(self.training.batch_size, len(self.fold.train))
+    def batch_size(self, epoch: int) -> int:
+        """Rows per step in an epoch, counted from 0; at most all of them."""
+        size = self.training.batch_size_of(self.training.stage_of_epoch(epoch))
+        return min(size, len(self.fold.train))
 
-    @property
-    def steps(self) -> int:
-        """Steps per epoch; the last may have fewer rows."""
-        return -(-len(self.fold.train) // self.batch_size)
+    def steps(self, epoch: int) -> int:
+        """Steps of an epoch; the last may have fewer rows."""
+        return -(-len(self.fold.train) // self.batch_size(epoch))
 
     def order(self, epoch: int) -> Array:
         """The training rows in the order of one epoch, counted from 0; int32."""

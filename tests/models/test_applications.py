@@ -12,6 +12,7 @@ import pytest
 from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.models.build import Wired, wire
 from nnrun.spec.component import NETWORKS, Component
+from nnrun.spec.training import FrozenPart
 
 SIZE = (32, 32, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, *SIZE)).astype("float32")
@@ -66,7 +67,7 @@ def test_a_pretrained_network_keeps_its_statistics_in_training(weights: str) -> 
     wired = wire_network(weights=weights, pooling="avg")
     model = wired.model
     for frozen in (True, False):
-        wired.layers[0].set_frozen(frozen=frozen)
+        wired.layers[0].freeze({"Application": FrozenPart()} if frozen else {})
     before = [each.copy() for each in model.get_weights()]
 
     output = model(IMAGES, training=True)
@@ -91,6 +92,22 @@ def test_a_stage_can_freeze_it_by_either_name() -> None:
 
     assert named.names == {"Application", "VGG16"}
     assert named.shape == (1, 1, 512)
+
+
+def test_a_stage_can_freeze_a_part_of_it() -> None:
+    """The layers before the last ones, or those of some names."""
+    [named] = wire_network(name="VGG16").layers
+    for part, trained in (
+        (FrozenPart(except_last=3), ["block5_conv2", "block5_conv3", "block5_pool"]),
+        (
+            FrozenPart(layers=("input*", "block[1-4]_*", "*_pool")),
+            [f"block5_conv{n}" for n in (1, 2, 3)],
+        ),
+        (FrozenPart(), []),
+    ):
+        named.freeze({"VGG*": part})
+
+        assert [layer.name for layer in named.layer.layers if layer.trainable] == trained
 
 
 def test_images_that_are_too_small_are_refused() -> None:

@@ -29,6 +29,7 @@ OF_TYPE = {"NN008", "NN010", "NN103", "NN109", "NN110", "NN111", "NN115"}
 LATER = {*(f"NN{number}" for number in range(120, 200))}
 PREPARE = ("dataset", "prepare")
 LISTS = (PREPARE, ("training", "stages"))
+BY_LAYER = ("training", "stages", "freeze")
 STEP_NAMES = [(*PREPARE, name) for name in STEPS]
 ARGUMENTS = [(*PREPARE, name, key) for name, step in STEPS.items() for key in step.model_fields]
 PARTS = sections().items()
@@ -52,12 +53,14 @@ def faults_with(path: tuple[str, ...], written: str, **value: Any) -> tuple[Faul
     for depth, name in enumerate(section, 1):
         part = part.setdefault(name, [{}] if path[:depth] in LISTS else {})
         part = part[0] if path[:depth] in LISTS else part
+        part = part.setdefault("Dense", {}) if path[:depth] == BY_LAYER else part
     part[written] = value.get("value", part.pop(key, None))
     return faults_of(json.dumps(spec))
 
 
 def without_positions(path: str) -> str:
-    return "".join(part.split("]")[-1] for part in path.split("["))
+    path = "".join(part.split("]")[-1] for part in path.split("["))
+    return path.replace(f"{dotted(BY_LAYER)}.Dense.", f"{dotted(BY_LAYER)}.")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

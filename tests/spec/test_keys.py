@@ -137,7 +137,7 @@ def test_a_word_with_two_meanings_gives_both() -> None:
         ("kfold", ["validation.kfold", "validation.kfold.smooth"]),
         ("pad", ["pad"]),
         ("iris", ["iris"]),
-        ("batch_size", ["training"]),
+        ("class_weight", ["training"]),
         ("epochs", ["training", "training.stages"]),
         ("training.epochs", ["training"]),
         ("num_words", ["imdb", "reuters"]),
@@ -150,9 +150,9 @@ def test_a_word_gives_its_sections(word: str, titles: list[str]) -> None:
 
 
 def test_a_single_key_comes_alone() -> None:
-    [section] = keys.look_up("batch_size")
+    [section] = keys.look_up("shuffle")
 
-    assert [key.name for key in section.keys] == ["batch_size"]
+    assert [key.name for key in section.keys] == ["shuffle"]
 
 
 @pytest.mark.parametrize(

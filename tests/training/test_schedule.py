@@ -51,4 +51,19 @@ def test_the_last_batch_may_be_smaller(batch_size: int, used: int, steps: int) -
     """And no batch is larger than the number of rows."""
     limited = schedule(batch_size=batch_size)
 
-    assert (limited.batch_size, limited.steps) == (used, steps)
+    assert (limited.batch_size(0), limited.steps(0)) == (used, steps)
+
+
+def test_a_stage_has_its_own_batch_size() -> None:
+    stages = [{"epochs": 1}, {"epochs": 1, "batch_size": 10}, {"epochs": 1}]
+    given = schedule(batch_size=50, stages=stages)
+
+    assert [given.steps(epoch) for epoch in range(4)] == [2, 10, 2, 2]
+
+
+def test_the_last_stage_has_no_end() -> None:
+    stages = [{"epochs": 2}, {"epochs": 1}]
+    training = schedule(stages=stages).training
+
+    assert [training.stage_of_epoch(epoch) for epoch in range(5)] == [0, 0, 1, 1, 1]
+    assert schedule().training.stage_of_epoch(2) == 0

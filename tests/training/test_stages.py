@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nnrun.data import datasets, labels, preprocessing
+from nnrun.errors import IncompatibleSpec
 from nnrun.models.build import Wired, wire
 from nnrun.spec.catalogue import parse_component
 from nnrun.spec.dataset import Iris
@@ -36,8 +37,8 @@ STAGED = Training.model_validate(
         "loss": "sparse_categorical_crossentropy",
         "metrics": ["accuracy"],
         "stages": [
-            {"epochs": 2, "freeze": ["base", "Residual"]},
-            {"epochs": 1, "freeze": ["base"]},
+            {"epochs": 2, "freeze": ["b*", "Residual"]},
+            {"epochs": 1, "freeze": ["base"], "optimizer": "adam", "batch_size": 10},
             {"epochs": 2, "learning_rate": 0.01},
         ],
     }
@@ -96,17 +97,18 @@ def by_keras() -> tuple[list[float], list[Array]]:
     model, losses = wired.model, []
     base, other, head = (layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
     order = Schedule(FOLD, STAGED, 0).order
-    for rate, frozen, epochs in (
-        (0.1, (base, other), (0, 1)),
-        (0.1, (base,), (2,)),
-        (0.01, (), (3, 4)),
+    sgd = keras.optimizers.SGD
+    for optimizer, size, frozen, epochs in (
+        (sgd(0.1, momentum=0.9), 32, (base, other), (0, 1)),
+        (keras.optimizers.Adam(), 10, (base,), (2,)),
+        (sgd(0.01, momentum=0.9), 32, (), (3, 4)),
     ):
         for layer in (base, other, head):
             layer.trainable = layer not in frozen
-        model.compile(keras.optimizers.SGD(rate, momentum=0.9), STAGED.loss.name)
+        model.compile(optimizer, STAGED.loss.name)
         for epoch in epochs:
             x, y = rows[order(epoch)], targets[order(epoch)]
-            history = model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+            history = model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0)
             losses += history.history["loss"]
     return losses, model.get_weights()
 
@@ -160,6 +162,21 @@ def test_it_resumes_from_any_epoch_to_the_same_bits(engine: Engine, epochs: int)
     assert [weight.tobytes() for weight in rest.weights[-1]] == [
         weight.tobytes() for weight in whole(engine).weights[-1]
     ]
+
+
+def test_a_rule_that_freezes_nothing_is_refused() -> None:
+    """Names that only Keras knows are checked when the model is built."""
+    wired, *_ = prepared()
+    given = STAGED.model_dump()
+    training = Training.model_validate({**given, "stages": [{"epochs": 1, "freeze": ["dense_9"]}]})
+    with pytest.raises(IncompatibleSpec) as caught:
+        Stages(wired.model, wired.layers, training).enter(0)
+
+    assert caught.value.path == ("training", "stages", 0, "freeze", 0)
+    assert (
+        caught.value.message
+        == "the model has no layer 'dense_9'; there are base, dense, add and dense_1"
+    )
 
 
 def test_epochs_cut_the_stages_or_extend_the_last() -> None:
