@@ -91,7 +91,7 @@ def test_a_stage_can_freeze_it_by_either_name() -> None:
     [named] = wire_network(name="VGG16").layers
 
     assert named.names == {"Application", "VGG16"}
-    assert named.shape == (1, 1, 512)
+    assert named.layer.output_shape == (None, 1, 1, 512)
 
 
 def test_a_stage_can_freeze_a_part_of_it() -> None:
