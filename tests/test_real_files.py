@@ -85,7 +85,11 @@ def test_f1_of_one_unit_is_that_of_the_class(run, nnrun, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "loss"), [(SIGMOID, "binary_crossentropy"), (softmax(2), "categorical_crossentropy")]
+    ("output", "loss"),
+    [
+        (SIGMOID, "binary_crossentropy"),
+        pytest.param(softmax(2), "categorical_crossentropy", marks=pytest.mark.slow),
+    ],
 )
 def test_the_positive_class_is_chosen_and_named(run, nnrun, tmp_path, output, loss) -> None:
     imbalanced(tmp_path / "d.csv", "fraud", "legit")
@@ -130,7 +134,9 @@ def noise(rows: int, *names: str) -> pd.DataFrame:
     return pd.DataFrame(values, columns=list(names))
 
 
-@pytest.mark.parametrize("engine", ["auto", "xla", "graph", "fit"])
+@pytest.mark.parametrize(
+    "engine", ["auto", *(pytest.param(name, marks=pytest.mark.slow) for name in ("graph", "fit"))]
+)
 def test_fewer_rows_than_a_batch_are_one_step(engine: str, run, tmp_path) -> None:
     """In every engine: 15 rows train, and a batch has 32."""
     frame = noise(24, "a", "b", "c")

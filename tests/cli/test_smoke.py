@@ -69,7 +69,7 @@ def smoked(nnrun: Any, specs: dict[str, Path], tmp_path_factory: pytest.TempPath
     summary = folder / "summary.md"
     summary.write_text("Before.\n")
     answer = nnrun(
-        *("smoke", *specs.values(), "digits", "boston", "imdb", "--synthetic"),
+        *("smoke", *specs.values(), "boston", "imdb", "--synthetic"),
         *("--junit", folder / "junit.xml", "--keep", folder / "runs", "--set", "seed=5"),
         env={"KERAS_HOME": str(folder / "none"), "GITHUB_STEP_SUMMARY": str(summary)},
     )
@@ -87,7 +87,6 @@ def test_the_table_has_a_row_per_spec(smoked: Smoked) -> None:
         "broken": ["", "refused"],
         "misfit": ["", "refused"],
         "nowhere": ["", "refused"],
-        "digits": ["real rows", "passed"],
         "boston": ["real rows", "passed"],
         "imdb": ["synthetic rows", "passed"],
     }
@@ -104,7 +103,7 @@ def test_errors_are_below_the_table(smoked: Smoked, specs: dict[str, Path]) -> N
     ]
     assert reasons[0].startswith(f"{specs['lost']}: the loss became ")
     assert reasons[-1].startswith(f"{nowhere}: NN001: there is no file ")
-    assert re.fullmatch(r"4 of 8 passed in \d+\.\d s", last)
+    assert re.fullmatch(r"3 of 7 passed in \d+\.\d s", last)
 
 
 def test_stderr_has_the_faults_and_a_line_per_trial(smoked: Smoked, specs: dict[str, Path]) -> None:
@@ -119,7 +118,6 @@ def test_stderr_has_the_faults_and_a_line_per_trial(smoked: Smoked, specs: dict[
     assert [re.sub(r"\d+\.\d\d s$", "", line) for line in lines] == [
         f"passed, expect skipped  {specs['expects']}  real rows  ",
         f"failed  {specs['lost']}  real rows  ",
-        "passed  digits  real rows  ",
         "passed  boston  real rows  ",
         "passed  imdb  synthetic rows  ",
     ]
@@ -136,7 +134,7 @@ def test_junit_and_the_summary_of_github_are_written(smoked: Smoked) -> None:
         if element.tag != "system-out"
     }
 
-    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("8", "1", "3")
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("7", "1", "3")
     assert kinds == {"lost": "failure", "broken": "error", "misfit": "error", "nowhere": "error"}
     assert summary.startswith("Before.\n### nnrun smoke\n\n| spec | data | seconds | result |\n")
     assert "| imdb | synthetic rows | " in summary
@@ -147,7 +145,7 @@ def test_kept_runs_are_marked_as_smoke_tests(smoked: Smoked) -> None:
     records = {run.record().name: run.read_json(layout.RUN) for run in runs}
 
     assert {name: record["data"] for name, record in records.items()} == {
-        **dict.fromkeys(("expects", "lost", "digits", "boston"), "real"),
+        **dict.fromkeys(("expects", "lost", "boston"), "real"),
         "imdb": "synthetic",
     }
     assert {record["verb"] for record in records.values()} == {"smoke"}
