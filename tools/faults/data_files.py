@@ -1,28 +1,34 @@
-"""Changes data files at random and reads them: each is read or refused in one sentence.
+"""Changes data files at random and uses them: each is read or refused in one sentence.
 
-    python tools/faults/data_files.py --count 10000 --seed 0
+    python tools/faults/data_files.py --count 10000 --seed 0 --train 20
 
 Tables, arrays, images and texts are changed in bytes, encodings, sizes and types. Each file is
-checked, loaded and prepared in this process; `--train 500` also trains on every 500th for one
-epoch, predicts and evaluates, by the command line. Prints counts, the slowest file in seconds and
-the peak memory in megabytes as JSON. A file that ends with another exception, or takes too long,
-stays in the folder that is printed; `--only NUMBER` repeats a single one.
+checked, loaded and prepared, and given to `predict` and `evaluate` of a run that was trained on the
+unchanged file. Every `--train`-th is trained on for one epoch, and that run predicts and evaluates
+its test rows. All of it in this process, by the commands themselves. Prints counts, the slowest
+file in seconds, and the largest memory of a file as a share of what is fair, as JSON. A file that
+ends with another exception, takes too long or too much memory, stays in the folder that is printed;
+`--only NUMBER` repeats a single one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import io
 import json
+import logging
+import os
 import random
 import shutil
-import subprocess
-import sys
+import signal
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,15 +38,22 @@ import pandas as pd
 import yaml
 from fuzzing import megabytes
 from PIL import Image
+from typer.testing import CliRunner
 
 from nnrun import check
+from nnrun.cli.app import app
 from nnrun.errors import DataError, NnrunError
 from nnrun.experiment.fold import load_and_prepare
 from nnrun.runs import layout
 from nnrun.spec.loading import load
 
-LONGEST = 5.0  # seconds of this process that one file may take
+LONGEST = 5.0  # seconds of this process that one command may take with one file
+PATIENCE = 300  # seconds after which a command hangs
+FAIR = 40e6  # bytes of memory that any command may take with any file
+PER_BYTE = 60  # bytes of memory for each byte of an unpacked file: a cell of one digit is an object
+PER_PIXEL = 12  # bytes of memory for each pixel and core
 ROWS = 60
+TRAINING = {"optimizer": "sgd", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 ODD = (
     *("", " ", "?", "NA", "nan", "-inf", "1e999", "1,5", "45%", "TRUE", "true", "2026-01-01", "$3"),
     *("9" * 400, "9" * 5000, "1_000", "٣", "0x1f", '"', '"""', "'", "\\", ",", ";", "\t", "\n", "\r", "\r\n"),
@@ -57,11 +70,32 @@ class Subject:
         dataset: its arguments in a spec.
         content: its files by name.
         changed: the file to change.
+        classes: their number.
     """
 
     dataset: Mapping[str, Any]
     content: Mapping[str, bytes]
     changed: str
+    classes: int = 2
+
+    def write(self, folder: Path) -> Path:
+        """Writes its files, and returns the one to change."""
+        for name, data in self.content.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return folder / self.changed
+
+    def write_spec(self, folder: Path, steps: Sequence[object]) -> Path:
+        """Writes a spec with these prepare steps."""
+        spec = {
+            "dataset": {**self.dataset, "prepare": steps},
+            "model": ["Flatten", {"Dense": {"units": self.classes, "activation": "softmax"}}],
+            "training": {**TRAINING, "epochs": 1, "batch_size": 64},
+        }
+        path = folder / "s.yaml"
+        path.write_text(yaml.safe_dump(spec), "utf-8")
+        return path
 
 
 def _table(rng: np.random.Generator) -> pd.DataFrame:
@@ -101,10 +135,10 @@ def subjects() -> list[Subject]:
                 {"d.csv": rows}, "d.csv"),
         Subject({"name": "parquet", "path": "d.parquet", "target": "kind", "types": {"day": "drop"}},
                 {"d.parquet": parquet.getvalue()}, "d.parquet"),
-        Subject({"name": "text", "path": "d.csv"}, {"d.csv": texts.encode()}, "d.csv"),
+        Subject({"name": "text", "path": "d.csv"}, {"d.csv": texts.encode()}, "d.csv", 3),
         Subject({"name": "text", "path": "d"}, {f"d/{k}": v for k, v in files.items()}, "d/a/0.txt"),
         Subject({"name": "npz", "path": "d.npz"}, {"d.npz": _archive(np.savez, x=x, y=y)}, "d.npz"),
-        Subject({"name": "npz", "path": "d.npz"},
+        Subject({"name": "npz", "path": "d.npz", "task": "classification"},
                 {"d.npz": _archive(np.savez_compressed, x=x, y=y.astype(float))}, "d.npz"),
     ]  # fmt: skip
     for form, suffix in (("PNG", "png"), ("JPEG", "jpg"), ("BMP", "bmp"), ("GIF", "gif"), ("WEBP", "webp")):  # fmt: skip
@@ -219,15 +253,16 @@ OF_KIND: Mapping[str, tuple[Change, ...]] = {
 SUBJECTS = subjects()
 
 
-def write(folder: Path, seed: int, number: int) -> Path:
-    """Writes one changed file with its spec, the same for the same numbers."""
+def write(folder: Path, seed: int, number: int) -> tuple[Path, int]:
+    """Writes one changed file with its spec, the same for the same numbers.
+
+    Returns:
+        The path of the spec, and the number of its subject.
+    """
     rng = random.Random(f"{seed} {number}")
-    subject = rng.choice(SUBJECTS)
-    for name, data in subject.content.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    path = folder / subject.changed
+    chosen = rng.randrange(len(SUBJECTS))
+    subject = SUBJECTS[chosen]
+    path = subject.write(folder)
     data = path.read_bytes()
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         data = rng.choice(OF_KIND[str(subject.dataset["name"])])(rng, data)
@@ -236,14 +271,7 @@ def write(folder: Path, seed: int, number: int) -> Path:
     steps = (
         [{"vectorize": 30}] if texts else rng.choice(([], ["standardize"], [{"impute": "median"}]))
     )
-    spec = {
-        "dataset": {**subject.dataset, "prepare": steps},
-        "model": ["Flatten", {"Dense": {"units": 2, "activation": "softmax"}}],
-        "training": {"optimizer": "sgd", "loss": "sparse_categorical_crossentropy", "epochs": 1},
-    }
-    spec_path = folder / "s.yaml"
-    spec_path.write_text(yaml.safe_dump(spec), "utf-8")
-    return spec_path
+    return subject.write_spec(folder, steps), chosen
 
 
 def outcome(spec: Path) -> str:
@@ -261,68 +289,209 @@ def outcome(spec: Path) -> str:
     return "refused by check only" if refused else "read"
 
 
-def train(spec: Path, word: str) -> None:
-    """Trains one epoch on a spec, predicts and evaluates, each in a process of its own.
-
-    Args:
-        spec: its data are changed.
-        word: the outcome of reading them.
+def command(*arguments: object) -> int:
+    """Runs a command in this process, and returns its exit code.
 
     Raises:
-        ValueError: a command ends in a traceback, or refuses data that could be read.
+        RuntimeError: it ends in another exception.
+        ValueError: its message is a traceback, or no sentence.
     """
+    answer = CliRunner().invoke(app, [*map(str, arguments)])
+    if answer.exception and not isinstance(answer.exception, SystemExit):
+        raise RuntimeError(f"{arguments[0]}: {answer.exception!r}") from answer.exception
+    longest = max(map(len, answer.stderr.splitlines()), default=0)
+    if answer.exit_code not in (0, 1, 2) or "Traceback" in answer.stderr or longest > 3000:
+        raise ValueError(f"{arguments[0]}: {answer.exit_code} {answer.stderr[-2000:]}")
+    return answer.exit_code
+
+
+def train(spec: Path) -> Path | None:
+    """Trains one epoch and returns the run; None if the data are refused."""
     root = spec.parent / "runs"
-    commands = [["train", str(spec), "--runs", str(root)], ["predict"], ["evaluate"]]
-    for command in commands:
-        runs = [str(path) for path in root.glob("[!.]*")] if root.is_dir() else []
-        if command[0] != "train" and not runs:
-            return
-        words = command if command[0] == "train" else [*command, runs[0]]
-        answer = subprocess.run(
-            [sys.executable, "-m", "nnrun", *words], capture_output=True, text=True, check=False
-        )
-        codes = (0,) if word == "read" else (0, 1, 2)
-        if answer.returncode not in codes or "Traceback" in answer.stderr:
-            raise ValueError(f"{command[0]}: {answer.returncode} {answer.stderr[-2000:]}")
+    return next(root.glob("[!.]*")) if command("train", spec, "--runs", root) == 0 else None
+
+
+def trained(folder: Path) -> list[Path]:
+    """A run for each subject, trained on the unchanged files."""
+    steps = {"csv": [{"impute": "median"}, "standardize"], "images": ["rescale"]}
+    steps |= {"text": [{"vectorize": 30}], "npz": ["standardize"], "parquet": steps["csv"]}
+    found = []
+    for number, subject in enumerate(SUBJECTS):
+        subject.write(folder / str(number))
+        run = train(subject.write_spec(folder / str(number), steps[str(subject.dataset["name"])]))
+        assert run, subject
+        found.append(run)
+    return found
+
+
+def keep_models() -> None:
+    """Reads the model of each run once, and traces it once: a file is what changes."""
+    from nnrun.analysis.predict import model
+
+    read, evaluator = model.read, model.Evaluator
+    models, evaluators = dict[Path, Any](), dict[tuple[int, bool], Any]()
+
+    def kept_model(subject: Any, shape: Any, alike: Any = None) -> Any:
+        if subject.run.path not in models:
+            models[subject.run.path] = read(subject, shape, alike)
+        return models[subject.run.path]
+
+    def kept_evaluator(network: Any, preparation: Any) -> Any:
+        key = id(network), preparation.stored_expanded
+        return evaluators.setdefault(key, evaluator(network, preparation))
+
+    model.read, model.Evaluator = kept_model, kept_evaluator  # type: ignore[assignment,misc]
+
+
+def fair_memory(path: Path) -> float:
+    """Bytes of memory that a file may take."""
+    data = path.read_bytes()
+    size, pixels = len(data), 0
+    with contextlib.suppress(OSError, EOFError, ValueError, zlib.error):
+        size += len(gzip.decompress(data))
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as members:
+        size += sum(member.file_size for member in members.infolist())
+    with contextlib.suppress(Exception), Image.open(path) as image:
+        pixels = image.width * image.height
+    return FAIR + PER_BYTE * size + PER_PIXEL * pixels * (os.cpu_count() or 1)
+
+
+def resident_bytes() -> int:
+    """The memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_bytes(*, reset: bool = False) -> float:
+    """The largest memory of this process since it was reset."""
+    with contextlib.suppress(OSError):
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return megabytes() * 1e6
+
+
+@dataclass
+class Costs:
+    """What the files took."""
+
+    slowest: tuple[float, int, str] = (0.0, -1, "")
+    largest: tuple[float, int, str] = (0.0, -1, "")
+
+    @contextlib.contextmanager
+    def measured(self, verb: str, number: int, changed: Path, seconds: float) -> Iterator[None]:
+        """Measures a command.
+
+        Args:
+            verb: its name.
+            number: of the file.
+            changed: the file.
+            seconds: that it may take.
+
+        Raises:
+            ValueError: it took more, or more than twice the fair memory.
+        """
+        before, start = resident_bytes(), time.process_time()
+        peak_bytes(reset=True)
+        signal.alarm(PATIENCE)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+        took = time.process_time() - start
+        share = (peak_bytes() - before) / fair_memory(changed)
+        self.slowest = max(self.slowest, (round(took, 3), number, verb))
+        self.largest = max(self.largest, (round(share, 3), number, verb))
+        if took > seconds:
+            raise ValueError(f"{verb}: {took:.1f} s")
+        if share > 2:
+            raise ValueError(f"{verb}: {share:.1f} times its fair memory")
+
+
+def _hangs(*_: object) -> None:
+    raise TimeoutError(f"it hangs for {PATIENCE} seconds")
+
+
+@dataclass
+class Bench:
+    """Uses changed files.
+
+    Args:
+        seed: of the files.
+        every: how many files are read for one that is trained on; 0 for none.
+        runs: of each subject.
+        usual: seconds that training on an unchanged file takes.
+    """
+
+    seed: int
+    every: int
+    runs: Sequence[Path]
+    usual: float
+    costs: Costs
+
+    @classmethod
+    def start(cls, folder: Path, seed: int, every: int) -> Bench:
+        """Trains on the unchanged files."""
+        signal.signal(signal.SIGALRM, _hangs)
+        # Loggers of TensorFlow keep a standard error that is closed with its command.
+        logging.raiseExceptions = False
+        start = time.process_time()
+        runs = trained(folder / "trained")
+        keep_models()
+        return cls(seed, every, runs, (time.process_time() - start) / len(runs), Costs())
+
+    def use(self, case: Path, number: int) -> Iterator[str]:
+        """What becomes of a file; raises what else happens."""
+        spec, chosen = write(case, self.seed, number)
+        changed = case / SUBJECTS[chosen].changed
+        with self.costs.measured("check", number, changed, LONGEST):
+            word = outcome(spec)
+        yield word
+        data = case / str(SUBJECTS[chosen].dataset["path"])
+        for verb in ("predict", "evaluate"):
+            with self.costs.measured(verb, number, changed, LONGEST):
+                code = command(verb, self.runs[chosen], data, "--json")
+            yield f"{verb} {code}"
+        if self.every and number % self.every == 0:
+            with self.costs.measured("train", number, changed, LONGEST + self.usual):
+                new = train(spec)
+            if (new is not None) != (word == "read"):
+                raise ValueError(f"{word}, and training {'ends well' if new else 'refuses it'}")
+            yield "trained" if new else "not trained"
+            for verb in ("predict", "evaluate") if new else ():
+                yield f"{verb} test rows {command(verb, new)}"
 
 
 def run(seed: int, numbers: range, every: int) -> dict[str, Any]:
-    """Reads so many changed files.
+    """Uses so many changed files; arguments as of `Bench`.
 
     Raises:
-        SystemExit: one or more ended in another exception or took too long.
+        SystemExit: one or more ended in another exception, or took too long or too much memory.
     """
     counts: dict[str, int] = {}
-    slowest, failures, began = (0.0, -1), [], time.perf_counter()
+    failures, began = list[str](), time.perf_counter()
     folder = Path(tempfile.mkdtemp(prefix="nnrun-data-"))
+    bench = Bench.start(folder, seed, every)
     for number in numbers:
         case = folder / str(number)
-        spec, start = write(case, seed, number), time.process_time()
         try:
             # A warning is no answer that the user gets.
             with warnings.catch_warnings(action="ignore"):
-                word = outcome(spec)
-            if every and number % every == 0:
-                train(spec, word)
-        except Exception as error:  # noqa: BLE001 - any other exception is what is looked for
-            word = "failed"
-            failures.append(f"{case}: {error!r}"[:500])
-        counts[word] = counts.get(word, 0) + 1
-        seconds = time.process_time() - start
-        slowest = max(slowest, (seconds, number))
-        if seconds > LONGEST:
-            failures.append(f"{case}: {seconds:.1f} s")
-        elif word != "failed":
+                for word in bench.use(case, number):
+                    counts[word] = counts.get(word, 0) + 1
             shutil.rmtree(case)
-    report = counts | {
+        except Exception as error:  # noqa: BLE001 - any other exception is what is looked for
+            counts["failed"] = counts.get("failed", 0) + 1
+            failures.append(f"{case}: {error!r}"[:500])
+            print(failures[-1], flush=True)
+    report = dict(sorted(counts.items())) | {
         "seconds": round(time.perf_counter() - began, 1),
-        "slowest": round(slowest[0], 3),
-        "slowest_number": slowest[1],
+        "slowest": bench.costs.slowest,
+        "largest": bench.costs.largest,
         "megabytes": megabytes(),
     }
     if failures:
         raise SystemExit("\n".join([*failures, json.dumps(report)]))
-    folder.rmdir()
+    shutil.rmtree(folder)
     return report
 
 
@@ -331,10 +500,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER")
     parser.add_argument("--train", type=int, default=0, metavar="N")
     parser.add_argument("--only", type=int)
     arguments = parser.parse_args()
-    numbers = range(arguments.count)
+    numbers = range(arguments.first, arguments.first + arguments.count)
     if arguments.only is not None:
         numbers = range(arguments.only, arguments.only + 1)
     print(json.dumps(run(arguments.seed, numbers, arguments.train)))

@@ -88,4 +88,4 @@ def test_a_changed_data_file_is_read_or_refused() -> None:
     report = data_files.run(2, range(100), every=0)
 
     assert report["read"] > 10
-    assert report["slowest"] < data_files.LONGEST
+    assert report["predict 0"] > 10
