@@ -9,6 +9,7 @@ NnrunError            the user can fix it; printed without a traceback
     RunError          a run folder cannot be written or read
     NotARun           the given folder holds no run
     TrainingError     training began and had to stop; the run is kept as failed
+    CodeError         the user's own Python code raised an error
 """
 
 from __future__ import annotations
@@ -121,5 +122,11 @@ class NotARun(NnrunError):
 
 class TrainingError(NnrunError):
     """Training began and had to stop; its epochs are kept as a failed run."""
+
+    exit_code = 1
+
+
+class CodeError(NnrunError):
+    """The user's own Python code raised an error."""
 
     exit_code = 1

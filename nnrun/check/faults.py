@@ -23,7 +23,7 @@ from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import component, graph, labels
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import UserData
-from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load
+from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load, use_names
 from nnrun.spec.prepare import check_steps
 from nnrun.spec.tree import KeyPath, Problem
 
@@ -116,6 +116,7 @@ def faults(loaded: Loaded, *, own: Collection[str] = ()) -> tuple[Fault, ...]:
         loaded: without errors in single values.
         own: file names that nnrun itself uses in a run folder.
     """
+    use_names(loaded.experiment.code)
     context = spec_context(loaded.experiment)
     problems = [
         *(Problem(error.code, error.path, error.message) for error in _errors(context, own)),

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, labels
+from nnrun.spec.code import is_own
 from nnrun.spec.component import (
     APPLICATION,
     Component,
@@ -220,7 +221,8 @@ def with_modes(training: Training) -> list[Component]:
     for callback in training.callbacks:
         monitor = catalogue.monitored_metric(callback)
         mode = better_mode(monitor, training) if monitor else None
-        if mode and callback.arguments.get("mode", "auto") == "auto":
+        accepted = catalogue.arguments("callbacks", callback.name)
+        if mode and "mode" in accepted and callback.arguments.get("mode", "auto") == "auto":
             arguments = {**callback.arguments, "mode": mode}
             callbacks.append(Component(name=callback.name, arguments=arguments))
         else:
@@ -297,7 +299,12 @@ def _expected_name(metric: Component) -> str:
 
 
 def _may_be_metric(name: str, spec: Experiment) -> bool:
-    """Whether Keras may give a name to the loss or to a metric; it numbers equal names."""
+    """Whether Keras may give a name to the loss or to a metric; it numbers equal names.
+
+    The user's own metrics may have any name.
+    """
+    if any(is_own(metric.name) for metric in spec.training.metrics):
+        return True
     names = {name for metric in spec.training.metrics for name in labels.logged_names(metric)}
     return bool({name, re.sub(r"_\d+\Z", "", name)} & {"loss", *names})
 

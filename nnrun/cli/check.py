@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console
-from nnrun.cli.specs import find_spec
-from nnrun.cli.verb import Json, Overrides, Specs
+from nnrun.cli.specs import allow, find_spec
+from nnrun.cli.verb import AllowCode, Json, Overrides, Specs
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.runs import layout
 from nnrun.spec.rendering import place_of, render
@@ -63,6 +63,7 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 2 for warnings, too.")
     ] = False,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Check specs and the files they name, without training.
@@ -72,6 +73,7 @@ def check(
     form = Format.json if json else form
     results = [_check(spec, overrides) for spec in specs]
     if build:
+        results = [_allow(result, allow_code=allow_code) for result in results]
         results = _build_all(results, quiet=form in (Format.json, Format.github))
     if form is Format.json:
         documents = [_as_json(result) for result in results]
@@ -92,6 +94,17 @@ def _check(spec: Path, overrides: list[str]) -> Checked:
     except SpecError as error:
         return Checked(spec, None, error.faults)
     return Checked(path, loaded, check.faults(loaded, own=layout.OWN))
+
+
+def _allow(result: Checked, *, allow_code: bool) -> Checked:
+    """A spec with its Python files allowed, or with the fault that they are not."""
+    if result.loaded is None:
+        return result
+    try:
+        allow(result.loaded, allow_code=allow_code)
+    except SpecError as error:
+        return replace(result, faults=(*result.faults, *error.faults))
+    return result
 
 
 def _print(results: list[Checked], form: Format | None) -> None:
@@ -126,6 +139,9 @@ def _notes(result: Checked) -> Iterator[str]:
     """The columns of a user table, as training will read them, and what was not read."""
     from nnrun.spec.dataset import Images, Table, Text
 
+    files = result.loaded.experiment.code if result.loaded else ()
+    if files:
+        yield f"{', '.join(file.path.name for file in files)}: read, not run"
     dataset = result.loaded.experiment.dataset if result.loaded else None
     if isinstance(dataset, Images | Text) and Path(dataset.path).is_dir():
         yield "the files in the folder were not opened"
@@ -194,10 +210,12 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
     if context is None or context.input_shape is None or result.loaded is None:
         return result
     from nnrun.models.build import reset_keras, summary, wire
+    from nnrun.models.components import use_code
     from nnrun.training.compile import compile_model
 
     try:
         shape = tuple(size or 0 for size in context.input_shape)
+        use_code(context.spec.code)
         reset_keras(context.spec.training.precision)
         wired = wire(context.spec.model, shape, dtype=context.input_dtype)
         text = summary(wired.model)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, predict
-from nnrun.cli.verb import Augment, Folds, Json, McDropout, RunFolder
+from nnrun.cli.verb import AllowCode, Augment, Folds, Json, McDropout, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import escape_line, format_number
 
@@ -29,6 +29,7 @@ def evaluate(
     folds: Folds = False,
     augment: Augment = None,
     mc_dropout: McDropout = None,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Evaluate a trained run on its test set or on a file.
@@ -45,6 +46,7 @@ def evaluate(
     from nnrun.spec.labels import positive_class
 
     models = ensemble(path, folds=folds, augment=augment, mc_dropout=mc_dropout)
+    predict.allow(models.members, allow_code=allow_code)
     subject = models.first
     raw = _labelled_rows(subject, file)
     notices = [*models.notices, *raw.notices]

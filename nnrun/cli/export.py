@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, predict
-from nnrun.cli.verb import Json, RunFolder
+from nnrun.cli.verb import AllowCode, Json, RunFolder
 from nnrun.exporting.formats import Format, check_free, check_packages, ending, name
 from nnrun.spec.text import format_size
 
@@ -25,6 +25,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Default: the run's name, in this folder.")
     ] = None,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Export a trained model to SavedModel, LiteRT or ONNX.
@@ -38,6 +39,7 @@ def export(
     from nnrun.analysis.predict import trained_run
 
     subject = trained_run(path)
+    predict.allow([subject], allow_code=allow_code)
     target = output or Path(f"{name(subject)}{ending(format_)}")
     check_free(target, format_)
     console.print_notes(subject.notices)

@@ -11,7 +11,7 @@ import typer
 
 from nnrun.cli import console, specs
 from nnrun.cli.train import folder_maker, report
-from nnrun.cli.verb import Expect, Json, Overrides, Runs, Workers
+from nnrun.cli.verb import AllowCode, Expect, Json, Overrides, Runs, Workers
 from nnrun.errors import SpecError
 from nnrun.training.backend import Interrupts
 
@@ -32,6 +32,7 @@ def kfold(
     ] = False,
     workers: Workers = None,
     root: Runs = Path("runs"),
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Cross-validate an experiment: one run per fold, and a summary.
@@ -39,7 +40,7 @@ def kfold(
     Example: nnrun kfold configs/boston.yaml --set training.epochs=20
     """
     more = ["validation.kfold.final=true"] if final else []
-    loaded = specs.read_spec(spec, [*overrides, *more], expect)
+    loaded = specs.read_spec(spec, [*overrides, *more], expect, allow_code=allow_code)
     with console.json_of_runs(wanted=json) as entries:
         code = kfold_and_report(loaded, folder_maker(loaded, root), entries, workers, quiet=json)
     raise typer.Exit(code)

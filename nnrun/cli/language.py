@@ -32,7 +32,8 @@ def keys(
         list[str] | None,
         typer.Argument(
             metavar="[WORD]...",
-            help="A section (training), a group (layers, losses, …) or a name (Dense, epochs).",
+            help="A section (training), a group (layers, losses, …), a name (Dense, epochs), or a "
+            "Python file.",
         ),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,

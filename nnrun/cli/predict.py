@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from nnrun.cli import console
-from nnrun.cli.verb import Augment, Folds, Json, McDropout, Output, RunFolder
+from nnrun.cli import console, specs
+from nnrun.cli.verb import AllowCode, Augment, Folds, Json, McDropout, Output, RunFolder
 from nnrun.errors import CommandError
 from nnrun.spec.text import cut, escape_cell, escape_line, format_number
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
 
 if TYPE_CHECKING:
-    from nnrun.analysis.predict import Ensemble, Raw
+    from nnrun.analysis.predict import Ensemble, Raw, TrainedRun
     from nnrun.analysis.predict.trained import Prediction
 
 DEFAULT_ROWS = "0:10"
@@ -63,6 +63,7 @@ def predict(
         Format | None, typer.Option("--format", help="Default: the suffix of FILE, or a table.")
     ] = None,
     output: Output = None,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Predict with a trained run: rows, texts, images, tables.
@@ -84,6 +85,7 @@ def predict(
     from nnrun.analysis.predict import files as inputs
 
     models = ensemble(path, folds=folds, augment=augment, mc_dropout=mc_dropout)
+    allow(models.members, allow_code=allow_code)
     subject = models.first
     if files:
         raw = inputs.read(files, subject, invert=invert)
@@ -110,6 +112,12 @@ def _lines(path: Path | None) -> list[str]:
     content = sys.stdin.buffer.read(inputs.LARGEST_OTHER) if is_stdin else inputs.content(path)
     text = inputs.text(path, content).replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
+
+
+def allow(subjects: Sequence[TrainedRun], *, allow_code: bool) -> None:
+    """Allows the Python files of runs, or refuses them if they are not allowed yet."""
+    for subject in subjects:
+        specs.allow(subject.loaded, allow_code=allow_code)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnrun.cli import console, kfold, specs, train
-from nnrun.cli.verb import Json, RunFolder, Workers
+from nnrun.cli.verb import AllowCode, Json, RunFolder, Workers
 from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, layout, reopen
 from nnrun.runs.files import check_all
@@ -33,6 +33,7 @@ def resume(
         bool, typer.Option("--force", help="Resume even if spec, data or versions have changed.")
     ] = False,
     workers: Workers = None,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Resume a stopped or killed run, with bit-identical results.
@@ -48,7 +49,7 @@ def resume(
     run = reopen(path)
     try:
         _wait_for_workers(run)
-        loaded = _load(run, epochs, force=force)
+        loaded = _load(run, epochs, force=force, allow_code=allow_code)
         reason = _stopped_early(run, loaded.experiment.training)
         is_complete = record.epochs == loaded.experiment.training.epochs
         if record.status == layout.FINISHED and (is_complete or (reason and not force)):
@@ -96,14 +97,14 @@ def _stopped_early(run: Run, training: Training) -> str:
     )
 
 
-def _load(run: Run, epochs: int | None, *, force: bool) -> Loaded:
+def _load(run: Run, epochs: int | None, *, force: bool, allow_code: bool) -> Loaded:
     """The experiment of a run, with the overrides it was started with."""
     from nnrun.spec.dumping import digest
 
     record, path = run.record(), run.path / layout.SPEC
     if not path.is_file():
         raise RunError(f"{run.path} was stopped before its first step; train it again")
-    loaded = specs.read_spec(path, [])
+    loaded = specs.read_spec(path, [], allow_code=allow_code)
     same = digest(loaded.experiment) == record.spec_digest
     if not force and not (same and loaded.experiment.training.epochs == record.epochs):
         raise RunError(

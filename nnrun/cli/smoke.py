@@ -20,9 +20,10 @@ from rich.console import Console
 from nnrun.cli import console, specs
 from nnrun.cli.progress import LoggedProgress, epoch_line
 from nnrun.cli.train import folder_maker
-from nnrun.cli.verb import Json, Overrides, Specs, kept_or_temporary
+from nnrun.cli.verb import AllowCode, Json, Overrides, Specs, kept_or_temporary
 from nnrun.errors import Fault, NnrunError, SpecError
 from nnrun.runs import Run, layout
+from nnrun.spec import code
 from nnrun.spec.text import escape_markdown, escape_text
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts
@@ -110,6 +111,7 @@ def smoke(
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep the run folders in DIR.")
     ] = None,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Smoke-test each experiment: one epoch on a few rows.
@@ -119,7 +121,7 @@ def smoke(
     began, start = datetime.now(), time.perf_counter()
     results = [SmokeResult(str(path)) for path in paths]
     try:
-        loaded = _load(paths, overrides, results)
+        loaded = _load(paths, overrides, results, allow_code=allow_code)
         if loaded:
             run_all(loaded, keep, synthetic=synthetic)
     finally:
@@ -153,12 +155,16 @@ def _as_json(result: SmokeResult) -> dict[str, object]:
 
 
 def _load(
-    paths: Sequence[Path], overrides: list[str], results: Sequence[SmokeResult]
+    paths: Sequence[Path],
+    overrides: list[str],
+    results: Sequence[SmokeResult],
+    *,
+    allow_code: bool,
 ) -> list[tuple[Loaded, SmokeResult]]:
     loaded = []
     for path, result in zip(paths, results, strict=True):
         try:
-            spec = specs.read_spec(path, overrides)
+            spec = specs.read_spec(path, overrides, allow_code=allow_code)
         except SpecError as error:
             result.refuse(error)
             console.print_error(error)
@@ -224,12 +230,13 @@ def run_one(
         interrupts.check()
         result.refuse(error)
         console.print_error(error, progress.console)
-    except Exception as error:  # noqa: BLE001 - the other specs are tried all the same
+    except Exception as raised:  # noqa: BLE001 - the other specs are tried all the same
         interrupts.check()
-        is_bug = not isinstance(error, NnrunError)
-        result.status, result.errors = FAILED, (repr(error) if is_bug else str(error),)
+        cause = code.blame(raised) or raised
+        is_bug = not isinstance(cause, NnrunError)
+        result.status, result.errors = FAILED, (repr(cause) if is_bug else str(cause),)
         if is_bug:
-            result.trace = "".join(traceback.format_exception(error))
+            result.trace = "".join(traceback.format_exception(cause))
             progress.console.print(result.trace)
     finally:
         result.seconds = time.perf_counter() - start

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import nnrun
 from nnrun.errors import CommandError, Fault, IncompatibleSpec, SpecError
 from nnrun.runs import layout
+from nnrun.spec import code
 from nnrun.spec.suggest import list_nearest, nearest
 
 if TYPE_CHECKING:
@@ -49,12 +50,35 @@ def find_spec(spec: Path) -> Path:
     raise SpecError((Fault("NN001", "", message, None, suggestion),))
 
 
-def read_spec(spec: Path, overrides: Sequence[str], expect: Sequence[str] = ()) -> Loaded:
-    """Reads a spec, with values of `--set` and `--expect`, and checks it without data."""
+def read_spec(
+    spec: Path,
+    overrides: Sequence[str],
+    expect: Sequence[str] = (),
+    *,
+    allow_code: bool = False,
+) -> Loaded:
+    """Reads a spec, with values of `--set` and `--expect`, and checks it without data.
+
+    Args:
+        allow_code: whether its Python files may run from now on; else it is refused if they may not.
+    """
     from nnrun import check
 
     gates = expect_overrides(expect)
-    return check.read(find_spec(spec), overrides=overrides, gates=gates, own=layout.OWN)
+    loaded = check.read(find_spec(spec), overrides=overrides, gates=gates, own=layout.OWN)
+    allow(loaded, allow_code=allow_code)
+    return loaded
+
+
+def allow(loaded: Loaded, *, allow_code: bool) -> None:
+    """Allows the Python files of a spec, or refuses it if they are not allowed yet."""
+    from nnrun.cli import console
+
+    files = loaded.experiment.code
+    if allow_code and files and (reason := code.allow(files)):
+        console.print_notes([f"the permission is only for this command: {reason}"])
+    with located_errors(loaded):
+        code.check_allowed(files)
 
 
 def expect_overrides(expect: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 
 from nnrun import runs
 from nnrun.cli import console, specs
-from nnrun.cli.verb import MISSED, Expect, Json, Overrides, Runs, Specs
+from nnrun.cli.verb import MISSED, AllowCode, Expect, Json, Overrides, Runs, Specs
 from nnrun.errors import NnrunError, SpecError
 from nnrun.runs import Run, layout
 from nnrun.training.backend import Interrupts
@@ -44,6 +44,7 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Train N runs with consecutive seeds.")
     ] = None,
     root: Runs = Path("runs"),
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Train each experiment, test it and leave a run folder.
@@ -52,7 +53,8 @@ def train(
     """
     with console.json_of_runs(wanted=json) as entries:
         # All specs are read before the first is trained, so that errors show at once.
-        loaded = [spec for path in paths for spec in _load(path, overrides, expect, seeds)]
+        read = partial(specs.read_spec, allow_code=allow_code)
+        loaded = [spec for path in paths for spec in _load(read, path, overrides, expect, seeds)]
         last = Last()
         codes = [
             train_and_report(spec, folder_maker(spec, root), entries, quiet=json, last=last)
@@ -63,9 +65,15 @@ def train(
     raise typer.Exit(max(codes))
 
 
-def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None) -> list[Loaded]:
+def _load(
+    read: Callable[..., Loaded],
+    path: Path,
+    overrides: list[str],
+    expect: list[str],
+    seeds: int | None,
+) -> list[Loaded]:
     """The experiment; with `--seeds` once per seed, beginning with its own."""
-    loaded = specs.read_spec(path, overrides, expect)
+    loaded = read(path, overrides, expect)
     if seeds is None:
         return [loaded]
     first = loaded.experiment.seed
@@ -73,7 +81,7 @@ def _load(path: Path, overrides: list[str], expect: list[str], seeds: int | None
         message = "must be a number for --seeds, got null"
         raise SpecError((loaded.fault("NN103", ("seed",), message),))
     consecutive = (f"seed={seed}" for seed in range(first, first + seeds))
-    return [specs.read_spec(path, [*overrides, seed], expect) for seed in consecutive]
+    return [read(path, [*overrides, seed], expect) for seed in consecutive]
 
 
 def _print_spreads(entries: list[dict[str, object]]) -> None:

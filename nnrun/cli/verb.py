@@ -14,6 +14,7 @@ import typer
 
 from nnrun.cli import console
 from nnrun.errors import NnrunError
+from nnrun.spec import code
 
 MISSED = 3
 INTERRUPTED = 130
@@ -60,6 +61,12 @@ McDropout = Annotated[
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write the result to a file.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code", help="Run the Python files under `code`, now and later, as they are now."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
@@ -95,6 +102,11 @@ def exit_codes() -> Iterator[None]:
     except NnrunError as error:
         console.print_error(error)
         raise typer.Exit(error.exit_code) from None
+    except Exception as error:
+        if blamed := code.blame(error):
+            console.print_error(blamed)
+            raise typer.Exit(blamed.exit_code) from None
+        raise
     except Terminated:
         raise typer.Exit(TERMINATED) from None
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnrun.cli import console, kfold, specs, train
-from nnrun.cli.verb import MISSED, Json, Workers, kept_or_temporary
+from nnrun.cli.verb import MISSED, AllowCode, Json, Workers, kept_or_temporary
 from nnrun.errors import NnrunError, RunError, SpecError, TrainingError
 from nnrun.runs import Run, layout
 from nnrun.spec.text import count, format_size
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nnrun.runs.verify.causes import Cause
     from nnrun.runs.verify.files import Checked, VerifyTarget
     from nnrun.runs.verify.judging import Comparison, Judged
+    from nnrun.spec.loading import Loaded
 
 COLUMNS = ("compared", "extent", "differing", "by up to", "")
 COLORS = {"identical": "green", "within tolerance": "yellow", "different": "red"}
@@ -73,6 +74,7 @@ def verify(
         Path | None, typer.Option(metavar="DIR", help="Keep the repetitions in this folder.")
     ] = None,
     workers: Workers = None,
+    allow_code: AllowCode = False,
     json: Json = False,
 ) -> None:
     """Repeat runs and compare every file with the original.
@@ -91,7 +93,7 @@ def verify(
                 entry = _check_files(path, checks, quiet=json)
                 code = MISSED if checks[-1].damaged else 0
             else:
-                verified = _verify(path, tolerance, keep, workers)
+                verified = _verify(path, tolerance, keep, workers, allow_code=allow_code)
                 entry = _as_json(verified)
                 code = MISSED if verified.judged.verdict == "different" else 0
                 if not json:
@@ -137,7 +139,12 @@ def _print_file_totals(checks: Sequence[Checked]) -> None:
 
 
 def _verify(
-    path: Path, tolerance: float | None, keep: Path | None, workers: int | None
+    path: Path,
+    tolerance: float | None,
+    keep: Path | None,
+    workers: int | None,
+    *,
+    allow_code: bool,
 ) -> Verified:
     from nnrun.runs.verify import causes, judging
     from nnrun.runs.verify.files import UnverifiedRun, verify_target
@@ -145,7 +152,11 @@ def _verify(
     tolerance = judging.TOLERANCE if tolerance is None else tolerance
     with kept_or_temporary(keep) as root:
         subject = verify_target(path)
-        repeated = _repeat(subject, root, workers)
+        loaded = specs.read_spec(
+            subject.run.path / layout.SPEC, subject.overrides, allow_code=allow_code
+        )
+        subject.run.check_code(loaded.experiment.code)
+        repeated = _repeat(subject, loaded, root, workers)
         judged = judging.judge(path, repeated, subject.damaged, tolerance=tolerance)
         likely: list[Cause] = []
         second_verdict = None
@@ -153,16 +164,15 @@ def _verify(
             likely = causes.find(judged, subject.run, UnverifiedRun(repeated))
         if any(cause.kind == causes.UNKNOWN for cause in likely):
             # Without a cause, a second repetition shows whether the experiment repeats at all.
-            second = _repeat(subject, root, workers)
+            second = _repeat(subject, loaded, root, workers)
             second_verdict = judging.judge(repeated, second, (), tolerance=tolerance).verdict
         return Verified(subject, judged, likely, repeated if keep else None, second_verdict)
 
 
-def _repeat(subject: VerifyTarget, root: Path, workers: int | None) -> Path:
+def _repeat(subject: VerifyTarget, loaded: Loaded, root: Path, workers: int | None) -> Path:
     """Trains a run again, in a folder below `root`; if it failed, its repetition may fail too."""
     from nnrun.cli.progress import FoldProgress, TrainingProgress
 
-    loaded = specs.read_spec(subject.run.path / layout.SPEC, subject.overrides)
     training = loaded.experiment.training
     callbacks = tuple(spec for spec in training.callbacks if spec.name != SENDING_CALLBACK)
     training = training.model_copy(update={"callbacks": callbacks})

@@ -19,6 +19,7 @@ from nnrun.cli.entry import collect_seldom, show_warnings
 from nnrun.errors import NnrunError
 from nnrun.experiment.crossval import messages
 from nnrun.runs import Run, create_part, layout, reopen
+from nnrun.spec import code
 from nnrun.training import backend
 from nnrun.training.backend import Interrupts, Noise
 from nnrun.types import Logs, Observer
@@ -55,6 +56,8 @@ class _Worker:
         self._check_interrupt = interrupts.check
         line.send(messages.Started())
         self._input: messages.WorkerInput = line.recv()
+        # The main process has asked the user.
+        code.allow(self._input.raw.spec.code, remember=False)
         self._first: TrainingSetup | None = None
         self._previous: TrainingSetup | None = None
 
@@ -62,6 +65,7 @@ class _Worker:
         try:
             self._first = first = self._prepare(self._input.first)
         except Exception as error:  # noqa: BLE001 - sent to the main process
+            error = code.blame(error) or error
             if not isinstance(error, NnrunError):
                 # Other errors may not survive pickling.
                 error = RuntimeError("".join(traceback.format_exception(error)))
@@ -117,6 +121,8 @@ class _Worker:
             return str(error)
         except Exception as error:  # noqa: BLE001 - the other folds are trained
             check()
+            if blamed := code.blame(error):
+                return str(blamed)
             # A bug of nnrun: the log of the fold has the traceback, and the other folds continue.
             traceback.print_exc()
             return repr(error)

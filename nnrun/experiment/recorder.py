@@ -113,7 +113,7 @@ class Recorder(Observer):
         for notice in prepared.notices:
             self.observer.notice(notice)
         self._resume()
-        run.write_text(layout.SPEC, dump(prepared.spec))
+        run.write_spec(dump(prepared.spec), prepared.spec.code)
         run.write_text(layout.SUMMARY, self.setup.summary)
         run.write_json(layout.PREPARATION, _describe_preparation(prepared))
         if prepared.dataset.words:

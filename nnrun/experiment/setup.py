@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,6 +22,7 @@ from nnrun.experiment.predictions import Predictions
 from nnrun.models import components
 from nnrun.models.build import LAYER_ERRORS, MEMORY_ERRORS, Wired, reset_keras, summary, wire
 from nnrun.models.structure import Structure
+from nnrun.spec import code
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import check_output, outputs_logits
 from nnrun.spec.text import format_size
@@ -117,6 +118,8 @@ class TrainingSetup:
                 _failed_callback(error, prepared.spec) or f"training with the {self.engine} engine"
             )
             raise TrainingError(f"{part} failed: {components.reason(error)}") from error
+        except Exception as error:
+            raise code.blame(error) or error from error
 
     def evaluate(self) -> tuple[dict[str, dict[str, float]], Predictions]:
         """The metrics of the trained model on each split, and the predictions to record."""
@@ -137,9 +140,15 @@ def _failed_callback(error: BaseException, spec: Experiment) -> str | None:
     """The callback that an error comes from, if it is one."""
     files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
     for name in (component.name for component in spec.training.callbacks):
-        if inspect.getsourcefile(getattr(keras.callbacks, name)) in files:
+        cls = components.component_class("callbacks", name)
+        if isinstance(cls, type) and _source(cls) in files:
             return f"the callback {name}"
     return None
+
+
+def _source(cls: type) -> str | None:
+    module = sys.modules.get(cls.__module__)
+    return getattr(module, "__file__", None)
 
 
 def build(
@@ -214,6 +223,7 @@ def can_reuse(previous: TrainingSetup | None, spec: Experiment) -> bool:
 def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str]:
     """The untrained model of a fold in its first stage, and its summary."""
     spec, preparation = prepared.spec, prepared.preparation
+    components.use_code(spec.code)
     reset_keras(spec.training.precision)
     devices.seed_everything(devices.fold_seed(prepared.seed, prepared.fold))
     wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
@@ -231,6 +241,8 @@ def _initial_metrics(evaluator: Evaluator, rows: Rows, prepared: PreparedData) -
     except LAYER_ERRORS as error:
         message = f"loss or metrics do not take the model's output: {components.reason(error)}"
         raise IncompatibleSpec("NN122", ("training", "loss"), message) from error
+    except Exception as error:
+        raise code.blame(error) or error from error
     held_out = [f"val_{name}" for name in initial] if len(prepared.fold.validation) else []
     check_monitors(prepared.spec.training, [*initial, *held_out])
     return initial

@@ -16,7 +16,7 @@ from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.models import components, structure
 from nnrun.models.components import Named
 from nnrun.models.structure import LayerSize, Structure
-from nnrun.spec import catalogue, graph
+from nnrun.spec import catalogue, code, graph
 from nnrun.spec.component import (
     APPLICATION,
     ATTENTION,
@@ -175,6 +175,8 @@ class _Builder:
             shape, reason = tuple(inputs.shape[1:]), components.reason(error)
             message = f"{name} cannot follow an output of shape {shape}: {reason}"
             raise IncompatibleSpec("NN124", path, message) from error
+        except Exception as error:
+            raise code.blame(error) or error from error
         if isinstance(outputs, (tuple, list, dict)):
             message = f"{name} has {len(outputs)} outputs, but a stack needs one"
             raise IncompatibleSpec("NN124", path, message)

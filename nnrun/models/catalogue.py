@@ -17,13 +17,12 @@ from types import ModuleType
 
 import keras
 
+from nnrun.spec.signatures import argument_docs, argument_kind, first_sentence, short
+
 # Keras documents an argument as `units: Positive integer, dimensionality of the output space.`
 # Its types and choices come from the first words; if they are ambiguous, none are listed.
-LONGEST = 200  # characters of a sentence shown in an editor
 TYPE_CHARACTERS = 160  # of a description, in which types are searched
 
-_SECTION = re.compile(r"^(?:Args|Arguments):\n((?:[ \t]+.*\n|\s*\n)*)", re.MULTILINE)
-_ARGUMENT = re.compile(r"\s*\*{0,2}(\w+)(?:, \w+)*\s*(?:\([^)]*\))?\s*:\s*(.*)", re.DOTALL)
 _TYPES = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
@@ -46,8 +45,6 @@ _CHOICES = re.compile(
     r"((?:[\s,{}`()]|or\b|and\b|None\b|default\b|\"[\w]*\"|'[\w]*')+)",
     re.IGNORECASE,
 )
-# The end of a sentence, but not of an abbreviation.
-_END = re.compile(r"(?<=[.;])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\betc\.)(?<!\bal\.)\s|\s- ")
 _QUOTED = re.compile(r"[\"'](\w+)[\"']")
 
 # Base classes, functions, other frameworks, layers with code, and components that nnrun sets itself.
@@ -70,18 +67,6 @@ _SHORTHANDS = (
 )
 # `Model.compile` resolves these by the labels.
 _RESOLVED_BY_LABELS = ("acc", "accuracy")
-# Arguments that take a component or a file; in layers also those that end in a suffix.
-_KINDS = {
-    "layers": dict.fromkeys(
-        "layer forward_layer backward_layer layers cell cells".split(), "layers"
-    ),
-    "optimizers": {"learning_rate": "schedules", "inner_optimizer": "optimizers"},
-    "callbacks": {
-        "schedule": "schedules",
-        **dict.fromkeys("backup_dir directory filename filepath log_dir".split(), "file"),
-    },
-}
-_SUFFIXES = ("activation", "initializer", "regularizer", "constraint")
 
 
 def catalogue() -> dict[str, object]:
@@ -91,7 +76,7 @@ def catalogue() -> dict[str, object]:
         kind: {name: _entry(kind, cls) for name, cls in classes[kind].items()} for kind in classes
     }
     entries["activations"] = {
-        name: {"doc": _first_sentence(function.__doc__), "arguments": {}}
+        name: {"doc": first_sentence(function.__doc__), "arguments": {}}
         for name, function in sorted(vars(keras.activations).items())
         if inspect.isfunction(function) and name not in ("get", "serialize", "deserialize")
     }
@@ -118,7 +103,7 @@ def _entry(kind: str, cls: type) -> dict[str, object]:
     def arguments(parameters: list[inspect.Parameter]) -> dict[str, object]:
         return {p.name: _argument(kind, p, descriptions.get(p.name, "")) for p in parameters}
 
-    entry: dict[str, object] = {"doc": _first_sentence(cls.__doc__), "arguments": arguments(own)}
+    entry: dict[str, object] = {"doc": first_sentence(cls.__doc__), "arguments": arguments(own)}
     return {**entry, "inherited": arguments(inherited)} if inherited else entry
 
 
@@ -127,12 +112,8 @@ def _argument(kind: str, parameter: inspect.Parameter, description: str) -> dict
     if parameter.default is not inspect.Parameter.empty:
         argument["default"] = _as_json(parameter.default)
     if description:
-        doc = _END.split(description, maxsplit=1)[0].strip()
-        argument["doc"] = doc if len(doc) <= LONGEST else f"{doc[: LONGEST - 1].rstrip()}…"
-    suffix = parameter.name.rpartition("_")[2]
-    if kind == "layers" and suffix in _SUFFIXES:
-        return {**argument, "kind": f"{suffix}s"}
-    if component_kind := _KINDS.get(kind, {}).get(parameter.name):
+        argument["doc"] = short(description)
+    if component_kind := argument_kind(kind, parameter.name):
         return {**argument, "kind": component_kind}
     choices = _documented_choices(description, parameter.default)
     if types := _documented_types(description, parameter.default, choices):
@@ -153,17 +134,9 @@ def _descriptions(classes: Sequence[type]) -> dict[str, str]:
     """The description of each argument, from the first class that has one."""
     descriptions: dict[str, str] = {}
     for cls in classes:
-        section = _SECTION.search(inspect.cleandoc(cls.__doc__ or "") + "\n")
-        indented = inspect.cleandoc(section[1]) if section else ""
-        for part in re.split(r"\n(?=\S)", indented):
-            if match := _ARGUMENT.match(part):
-                descriptions.setdefault(match[1], " ".join(match[2].split()))
+        for name, description in argument_docs(cls.__doc__):
+            descriptions.setdefault(name, description)
     return descriptions
-
-
-def _first_sentence(doc: str | None) -> str:
-    paragraph = inspect.cleandoc(doc or "").split("\n\n")[0]
-    return _END.split(" ".join(paragraph.split()), maxsplit=1)[0]
 
 
 def _documented_types(description: str, default: object, choices: Sequence[str]) -> list[str]:

@@ -41,6 +41,8 @@ _CODE = frozenset(
 def read(path: Path) -> keras.Model:
     """A saved model with its optimizer, loss and metrics; code in the file is never run.
 
+    Classes and functions of the user come from the files in use, see `components.use_code`.
+
     Raises:
         RunError: the file is not a model, or needs its own code.
     """
@@ -130,8 +132,8 @@ def _is_asset(name: str) -> bool:
 
 
 def _foreign_code(config: object) -> Iterator[str]:
-    """Descriptions of the parts of a configuration that are not Keras's own."""
-    waiting = [config]
+    """Descriptions of the parts of a configuration that are neither Keras's nor of files in use."""
+    waiting, own = [config], components.registered_names()
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
@@ -142,6 +144,8 @@ def _foreign_code(config: object) -> Iterator[str]:
         name, module, registered = map(value.get, ("class_name", "module", "registered_name"))
         if isinstance(name, str) and name in _CODE:
             yield f"a {name.strip('_').capitalize() if name[0] == '_' else name}"
+        elif isinstance(registered, str) and registered in own:
+            continue
         elif "class_name" in value and not _is_of_keras(module, name):
             yield f"{quote(name)} of {quote(module)}"
         elif registered and ">" in str(registered):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nnrun.spec.code import FOLDER
+
 RUN = "run.json"
 SPEC = "spec.yaml"
 HISTORY = "history.json"
@@ -19,6 +21,7 @@ PLOTS = "plots"
 CHECKPOINT = "checkpoint"
 FOLDS = "folds.csv"
 FINAL = "final"
+CODE = FOLDER
 
 MEANING = {
     RUN: "status, command, times, seed, overrides, versions, commit, device, data digest, parameters",
@@ -30,7 +33,7 @@ MEANING = {
     PREDICTIONS: "predictions: `row`, `target`, `output` (probabilities or values)",
     CONFUSION: "confusion matrix: rows are true classes, columns predicted classes",
     REPORT: "precision, recall and F1 of each class",
-    MODEL: "the trained model in Keras format; loading it runs no code",
+    MODEL: "the trained model in Keras format; loading it runs no code but that of `code/`",
     SUMMARY: "layers of the model with shapes and parameters",
     LOG: "all output of the command, with messages of TensorFlow",
     PLOTS: "a curve per metric, confusion matrix, examples, the graph of the model",
@@ -48,12 +51,19 @@ MEANING_OF_TEXTS = {
 }
 """More files of a run on text."""
 
+MEANING_OF_CODE = {
+    CODE: "specs with `code`: the Python files, which run only if they are allowed",
+}
+"""More files of a run with the user's own code."""
+
 MEANING_OF_UNFINISHED = {
     CHECKPOINT: "unfinished runs: checkpoints for `nnrun resume`",
 }
 """More files of a run that is not finished."""
 
-OWN = frozenset((*MEANING, *MEANING_OF_TEXTS, *MEANING_OF_FOLDS, *MEANING_OF_UNFINISHED))
+OWN = frozenset(
+    (*MEANING, *MEANING_OF_TEXTS, *MEANING_OF_FOLDS, *MEANING_OF_CODE, *MEANING_OF_UNFINISHED)
+)
 """Names that callbacks may not write to."""
 
 SCHEMA_VERSION = 1

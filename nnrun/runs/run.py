@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from nnrun.errors import RunError
 from nnrun.runs import files, history_table, layout
 from nnrun.runs.folder import Folder, as_json, is_taken
 from nnrun.runs.record import KFoldMetrics, RunRecord, TrainMetrics
+from nnrun.spec.code import CodeFile
 from nnrun.types import History
 
 if TYPE_CHECKING:
@@ -28,6 +30,25 @@ class Run(Folder):
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file."""
         self.write(name, lambda path: path.write_text(text, encoding="utf-8", newline=""))
+
+    def write_spec(self, text: str, code: Sequence[CodeFile]) -> None:
+        """Writes the spec with the Python files that it names."""
+        self.write_text(layout.SPEC, text)
+        for file in code:
+            self.write(file.kept, partial(Path.write_bytes, data=file.content))
+
+    def check_code(self, code: Sequence[CodeFile]) -> None:
+        """Refuses Python files that are not those that the run wrote.
+
+        Raises:
+            RunError: with the file.
+        """
+        for file in code:
+            path = self.path / file.kept
+            if file.path.resolve() != path.resolve() or path.is_symlink():
+                raise RunError(f"{self.path / layout.SPEC}: {file.path} is not in the run folder")
+            if self.record().files.get(file.kept) != file.digest:
+                raise self._damaged(file.kept)
 
     def write_json(self, name: str, value: object) -> None:
         """Writes a JSON file; NaN and infinity become `null`."""

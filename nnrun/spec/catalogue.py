@@ -1,4 +1,4 @@
-"""Names and arguments of the installed Keras, read from a file.
+"""Names and arguments of the installed Keras, read from a file, and of the user's code.
 
 Kinds are modules of Keras: `layers`, `optimizers`, `losses`, `metrics`, `callbacks`,
 `initializers`, `regularizers`, `constraints`, `activations`, `schedules`. Two are nnrun's own:
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -130,13 +131,61 @@ def _data() -> Catalogue:
     }
 
 
+@dataclass(frozen=True)
+class OwnName:
+    """A function or class of the user's code.
+
+    Args:
+        kinds: that it can be; None for any, because it is not known.
+        entry: its arguments.
+        methods: of a class.
+    """
+
+    kinds: frozenset[str] | None
+    entry: Entry
+    methods: frozenset[str] = frozenset()
+    is_function: bool = False
+
+    def may_be(self, kind: str) -> bool:
+        """Whether it can be of a kind."""
+        return self.kinds is None or kind in self.kinds
+
+    def entry_as(self, kind: str) -> Entry:
+        """Its arguments as a kind; Keras calls a function, so a spec gives it none."""
+        if self.is_function and is_kind(kind):
+            return replace(self.entry, arguments={}, is_open=False)
+        return self.entry
+
+
+_OWN: dict[str, OwnName] = {}
+
+
+def use_own(own: Mapping[str, OwnName]) -> None:
+    """Adds the names of the user's code to the kinds, in place of earlier ones."""
+    _OWN.clear()
+    _OWN.update(own)
+
+
+def own_names() -> Mapping[str, OwnName]:
+    """The names of the user's code, such as `layers.Gate`."""
+    return _OWN
+
+
+def is_kind(kind: str) -> bool:
+    """Whether it is a kind of Keras component."""
+    return kind in _data()["aliases"]
+
+
 def names(kind: str) -> list[str]:
-    """All names of a kind: classes first, then aliases."""
-    return [*_data()[kind], *_data()["aliases"][kind]]
+    """All names of a kind: the user's, classes, then aliases."""
+    own = (name for name, owned in _OWN.items() if owned.may_be(kind))
+    return [*own, *_data()[kind], *_data()["aliases"][kind]]
 
 
 def is_known(kind: str, name: str) -> bool:
     """Whether a kind has a name."""
+    if name in _OWN:
+        return _OWN[name].may_be(kind)
     return name in _data()[kind] or name in _data()["aliases"][kind]
 
 
@@ -148,9 +197,15 @@ def canonical_name(kind: str, name: str) -> str:
     return name if name in _data()[kind] else (_data()["aliases"][kind].get(name) or name)
 
 
-@cache
 def entry(kind: str, name: str) -> Entry | None:
     """The class for a name; None if it is unknown, or depends on the labels."""
+    if name in _OWN:
+        return _OWN[name].entry_as(kind) if _OWN[name].may_be(kind) else None
+    return _keras_entry(kind, name)
+
+
+@cache
+def _keras_entry(kind: str, name: str) -> Entry | None:
     name = canonical_name(kind, name)
     data = _data()[kind].get(name)
     if data is None or isinstance(data, Entry):

@@ -88,12 +88,17 @@ class Argument:
 
 @dataclass(frozen=True)
 class Entry:
-    """One Keras class, or an activation, with its own and inherited arguments."""
+    """One Keras class, or an activation, with its own and inherited arguments.
+
+    Args:
+        is_open: whether it may take more arguments than these.
+    """
 
     name: str
     doc: str
     arguments: dict[str, Argument]
     inherited: dict[str, Argument]
+    is_open: bool = False
 
     @property
     def first(self) -> str | None:

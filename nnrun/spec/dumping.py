@@ -64,6 +64,10 @@ def dump(experiment: Experiment) -> str:
     lists = ((dataset, "prepare"), (value, "model"), (training, "metrics"), (training, "callbacks"))
     for holder, key in lists:
         holder[key] = [_component(component) for component in holder[key]]
+    if experiment.code:
+        value["code"] = list(value["code"])
+    else:
+        del value["code"]
     # PyYAML does not escape marks that reverse text; strings with one are in double quotes.
     return escape_json(_as_yaml(value))
 
@@ -92,7 +96,8 @@ def digest(experiment: Experiment) -> str:
     fields = type(experiment).model_fields
     rest = {key: fields[key].get_default(call_default_factory=True) for key in _NOT_TRAINED_BY}
     same = experiment.model_copy(update={"training": training, **rest})
-    return hashlib.sha256(dump(same).encode()).hexdigest()
+    code = "".join(file.digest for file in experiment.code)
+    return hashlib.sha256((dump(same) + code).encode()).hexdigest()
 
 
 COLUMN = 36  # of comments after short lines

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from nnrun.spec import codes
+from nnrun.spec.code import PythonFile
 from nnrun.spec.component import Named, Spec
 from nnrun.spec.dataset import Dataset, Seed, Table
 from nnrun.spec.expect import Condition
@@ -53,6 +54,8 @@ class Experiment(Spec):
     """Purpose of the experiment, in a sentence."""
     seed: Seed | None = 0
     """Seed of all random numbers; `null` draws and records one."""
+    code: Annotated[tuple[PythonFile, ...], Field(strict=False)] = ()
+    """Your Python files, such as `[layers.py]`; its names are then `layers.MyLayer`."""
     dataset: Dataset
     """The data, and how it is prepared."""
     model: Annotated[tuple[Named, ...], Field(min_length=1, strict=False)]

@@ -108,6 +108,9 @@ class Override:
         self, node: Node, nodes: dict[str, Node], keys: Sequence[str], new: Node, path: KeyPath
     ) -> Node:
         key, *rest = keys
+        if rest and key not in nodes and f"{key}.{rest[0]}" in nodes:
+            # A name of the user's code, such as `layers.Gate`.
+            key, rest = f"{key}.{rest[0]}", rest[1:]
         place, kind = self._key_place(path, key), _component_kind(path)
         if kind and len(nodes) == 1 and key not in nodes:
             [name] = nodes

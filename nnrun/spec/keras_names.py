@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 
-from nnrun.spec import catalogue, codes, component, language, suggest
+from nnrun.spec import catalogue, code, codes, component, language, signatures, suggest
 from nnrun.spec.component import LARGEST, STACKS, Argument, Entry
 from nnrun.spec.text import join_words, quote, with_article
 from nnrun.spec.tree import KeyPath, Problem, scalar
@@ -33,6 +33,18 @@ _KINDS = {
 }
 NOUNS = {kind: noun for kind, (noun, _) in _KINDS.items()}
 _NO_INPUT = "there is no Input layer here: the input shape comes from the data"
+# The base class of own components of each kind, in Keras.
+_BASES = {
+    "layers": "layers.Layer",
+    "optimizers": "optimizers.Optimizer",
+    "losses": "losses.Loss",
+    "metrics": "metrics.Metric",
+    "callbacks": "callbacks.Callback",
+    "initializers": "initializers.Initializer",
+    "regularizers": "regularizers.Regularizer",
+    "constraints": "constraints.Constraint",
+    "schedules": "optimizers.schedules.LearningRateSchedule",
+}
 # Names that a spec cannot have, or that Keras does not have.
 ABSENT = {
     "Input": _NO_INPUT,
@@ -52,7 +64,7 @@ ABSENT = {
 # Keys of a mapping from which Keras would create any object.
 _CONFIGURATION = frozenset(("class_name", "registered_name", "module", "custom_objects"))
 Problems = Iterator[Problem]
-NEVER_CODE = "a spec only names Keras objects and never runs code"
+NEVER_CODE = "a spec only names objects of Keras, or of its files under code"
 # Input shapes, which a spec takes from the data.
 _SHAPES = frozenset(("input_shape", "batch_input_shape", "batch_shape"))
 # Layers that Keras fits with `adapt`, and the arguments to set instead.
@@ -106,9 +118,9 @@ def may_be_null(argument: Argument) -> bool:
 
 def expected_value(kind: str, entry: Entry, argument: Argument, value: object) -> str | None:
     """The expected type or range, if the value is certainly wrong."""
-    json_type = _json_type(value)
+    json_type, own = _json_type(value), code.is_own(entry.name)
     number = value if isinstance(value, (int, float)) and json_type != "boolean" else None
-    if kind == "layers" and argument.required and argument.name in COUNTS:
+    if kind == "layers" and argument.required and argument.name in COUNTS and not own:
         if json_type != "integer" or number is None or number <= 0:
             return "a whole number above 0"
         return None if number <= LARGEST else f"at most {LARGEST:,}"
@@ -207,7 +219,9 @@ def check_component(kind: str, value: object, path: KeyPath) -> Problems:
 
 def _check_named(kind: str, name: str, arguments: object, path: KeyPath, at: KeyPath) -> Problems:
     entry = catalogue.entry(kind, name) or Entry(name, "", {}, {})
-    if not catalogue.is_known(kind, name):
+    if problem := _own_problem(kind, name, arguments):
+        yield Problem(codes.UNKNOWN.get(kind, "NN117"), path, *problem, at=at, key=at != path)
+    elif not catalogue.is_known(kind, name):
         yield _unknown_name(kind, name, path, at)
     elif kind == "activations" and at != path:
         message = "must be a word such as 'relu'; for arguments use a layer such as LeakyReLU"
@@ -221,6 +235,40 @@ def _check_named(kind: str, name: str, arguments: object, path: KeyPath, at: Key
         yield Problem("NN115", at, message)
     else:
         yield Problem("NN112", at, f"{name} takes no argument, got {quote(arguments)}")
+
+
+def _own_problem(kind: str, name: str, arguments: object) -> tuple[str, str | None] | None:
+    """Why a name cannot be of the user's code, and a suggestion; None if it can, or has no dot."""
+    own = catalogue.own_names()
+    module, _, rest = name.partition(".")
+    noun = with_article(NOUNS.get(kind, kind))
+    if name in own:
+        if not own[name].may_be(kind):
+            return f"{name} is not {noun}; {_expected_base(kind, own[name])}", None
+        if own[name].is_function and arguments and catalogue.is_kind(kind):
+            base = f"a subclass of keras.{_BASES[kind]}" if kind in _BASES else "a layer"
+            return f"{name} is a function, and takes no arguments here; make it {base}", None
+        return None
+    same = [other for other in own if other.startswith(f"{module}.")]
+    if same:
+        fitting = [other for other in same if own[other].may_be(kind)]
+        message = f"{module}.py has no {NOUNS.get(kind, kind)} {quote(rest)}"
+        suggestion = suggest.nearest(name, fitting)
+        if not suggestion and fitting:
+            message += f"; there are {suggest.list_choices(name, fitting, f'{module}.py')}"
+        return message, suggestion
+    if re.fullmatch(r"[^\W\d]\w*\.[^\W\d]\w*", name) and not catalogue.is_known(kind, rest):
+        message = f"unknown {NOUNS.get(kind, kind)} {quote(name)}; {NEVER_CODE}"
+        return f"{message}: for your own {module}.py write 'code: [{module}.py]'", None
+    return None
+
+
+def _expected_base(kind: str, own: catalogue.OwnName) -> str:
+    noun, count = with_article(NOUNS[kind]), signatures.CALLED.get(kind)
+    ways = [f"a subclass of keras.{_BASES[kind]}"] if kind in _BASES else []
+    if count and (own.is_function or not ways):
+        ways.append(f"a function that is called with {count} argument{'s' if count > 1 else ''}")
+    return f"{noun} is {' or '.join(ways)}"
 
 
 def _unknown_name(kind: str, name: str, path: KeyPath, at: KeyPath) -> Problem:
@@ -252,7 +300,7 @@ def _check_arguments(kind: str, entry: Entry, given: dict[str, object], path: Ke
     for key, value in given.items():
         if key in accepted:
             yield from _check_value(kind, entry, accepted[key], value, (*path, key))
-        else:
+        elif not entry.is_open:
             yield _unknown_argument(entry, key, path)
     needed = _ADAPTED.get(entry.name, ()) if kind == "layers" else ()
     if absent := [quote(name) for name in needed if given.get(name) is None]:
@@ -345,7 +393,7 @@ def _check_file_name(value: object, path: KeyPath) -> Problems:
 def _check_schedule(argument: Argument, value: object, path: KeyPath) -> Problems:
     example, number = _KINDS["schedules"][1], suggest.NUMBER
     valid = _json_type(value) in ("integer", "number") and value == value  # noqa: PLR0124 - NaN
-    if isinstance(value, dict):
+    if isinstance(value, dict) or (isinstance(value, str) and code.is_own(value)):
         yield from check_component("schedules", value, path)
     elif argument.required:
         message = f"must be a schedule such as {example}, got {quote(value)}"

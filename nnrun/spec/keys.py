@@ -8,15 +8,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from nnrun.errors import CommandError
-from nnrun.spec import catalogue, language
-from nnrun.spec.component import STACKS, Argument, Component, Spec
+from nnrun.errors import CommandError, SpecError
+from nnrun.spec import catalogue, code, language, signatures
+from nnrun.spec.catalogue import OwnName
+from nnrun.spec.component import STACKS, Argument, Component, Entry, Spec
 from nnrun.spec.dataset import DATASETS, DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES
@@ -231,6 +233,8 @@ def look_up(word: str) -> tuple[Section, ...]:
     """
     if word in GROUPS:
         return GROUPS[word]()
+    if own := _own(word):
+        return own
     if word in NOUNS:
         return (of_kind(word),)
     named = (section for section in (*steps(), *datasets()) if section.title == word)
@@ -242,6 +246,31 @@ def look_up(word: str) -> tuple[Section, ...]:
         hint = known_names(word, [*first, *words], most=len(first))
         raise CommandError(f"there is no key or name '{word}'; {hint}")
     return sections
+
+
+def _own(word: str) -> tuple[Section, ...]:
+    """The names in a Python file `layers.py`, or the one that is meant by `layers.Gate`."""
+    path, _, wanted = word.rpartition(".")
+    names = "." in word and wanted != "py"
+    file = code.on_its_own(Path(f"{path}.py" if names else word))
+    if file is None:
+        return ()
+    own, faults = signatures.read((file,))
+    if faults and not own:
+        raise SpecError(faults)
+    return tuple(
+        replace(_of_entry(found.entry, _kinds(found)), title=name)
+        for name, found in own.items()
+        if not names or name.endswith(f".{wanted}")
+    )
+
+
+def _kinds(own: OwnName) -> str:
+    if own.kinds is None:
+        return "class"
+    if own.is_function:
+        return "function"
+    return join_words([NOUNS.get(kind, "step") for kind in sorted(own.kinds)], "or") or "class"
 
 
 def of_kind(kind: str) -> Section:
@@ -274,12 +303,15 @@ def _single(word: str) -> Iterator[Section]:
 def _keras(word: str) -> Iterator[Section]:
     for kind, noun in NOUNS.items():
         if catalogue.is_known(kind, word):
-            entry = catalogue.described(kind, word)
-            keys = (
-                Key(a.name, a.doc, _value(a), required=a.required, default=a.default)
-                for a in entry.accepted.values()
-            )
-            yield Section(entry.name, entry.doc, tuple(keys), noun)
+            yield _of_entry(catalogue.described(kind, word), noun)
+
+
+def _of_entry(entry: Entry, noun: str) -> Section:
+    keys = (
+        Key(a.name, a.doc, _value(a), required=a.required, default=a.default)
+        for a in entry.accepted.values()
+    )
+    return Section(entry.name, entry.doc, tuple(keys), noun)
 
 
 def _value(argument: Argument) -> str:

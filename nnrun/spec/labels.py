@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue
+from nnrun.spec.code import is_own
 from nnrun.spec.component import Component
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.training import Training
@@ -73,6 +74,7 @@ _NAME = re.compile(r"(?!val_)[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _RESERVED = frozenset({"loss", "epoch", "learning_rate", "confusion", "gallery", "predicted"})
 # Errors and distances; for all others larger is better.
 _LOWER_IS_BETTER = re.compile(r"Error|Crossentropy|Hinge|Divergence|Poisson|^False")
+_OWN_LOWER_IS_BETTER = re.compile(f"(?i){_LOWER_IS_BETTER.pattern}|loss|distance|deviation")
 # Losses that take class numbers, though their names do not show it.
 _CLASS_NUMBERS = {"categoricalgeneralizedcrossentropy", "circle"}
 # Losses of classes whose outputs are not probabilities.
@@ -99,7 +101,9 @@ def are_numbers(classes: Sequence[object]) -> bool:
 
 
 def accepted_labels(metric: str) -> tuple[Labels, ...]:
-    """The labels that a metric accepts."""
+    """The labels that a metric accepts; what the user's own metrics accept is not known."""
+    if is_own(metric):
+        return (*_NUMBERS, *_VALUES)
     # All metrics that are not listed count true and false outputs per column.
     return _ACCEPTED.get(catalogue.canonical_name("metrics", metric), _CLASSES)
 
@@ -225,6 +229,8 @@ def positive_class(training: Training, classes: Sequence[str]) -> dict[str, str]
 
 def bounds(name: str) -> tuple[float, float]:
     """The lowest and highest possible value of a metric or loss; `name` is canonical."""
+    if is_own(name):
+        return -math.inf, math.inf
     if _SHARE.search(name):
         return 0.0, 1.0
     is_known = _LOWER_IS_BETTER.search(name) or name in _COUNTS
@@ -244,6 +250,8 @@ def all_bounds(training: Training) -> dict[str, tuple[float, float]]:
 
 def improves_upwards(name: str) -> bool:
     """Whether larger values of a metric or loss are better; `name` is canonical."""
+    if is_own(name):
+        return not _OWN_LOWER_IS_BETTER.search(name)
     return not _LOWER_IS_BETTER.search(name)
 
 
@@ -251,15 +259,16 @@ def logged_names(metric: Component) -> list[str]:
     """Names under which Keras may report a metric, most likely first."""
     argument = catalogue.arguments("metrics", metric.name).get("name")
     # Keras's default names, such as `mean_io_u`.
-    snake = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", metric.name)
+    name = metric.name.rpartition(".")[2]
+    snake = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
-    names = (metric.arguments.get("name"), metric.name, argument and argument.default, snake)
+    names = (metric.arguments.get("name"), name, argument and argument.default, snake)
     return [str(name) for name in names if name]
 
 
 def loss_family(loss: str) -> str:
-    """`sparse`, `categorical`, `binary`, `hinge` or `other`, by the name of a Keras loss."""
-    name = loss.replace("_", "").lower()
+    """`sparse`, `categorical`, `binary`, `hinge` or `other`, by the name of a loss."""
+    name = loss.rpartition(".")[2].replace("_", "").lower()
     if name.startswith("sparse") or name in _CLASS_NUMBERS:
         return "sparse"
     if name.startswith("categorical"):
@@ -273,7 +282,7 @@ def are_probabilities(training: Training) -> bool:
     """Whether the model's output is a probability, or a logit of one."""
     loss = training.loss.name
     classifies = loss_family(loss) in ("sparse", "categorical", "binary")
-    return classifies and loss.replace("_", "").lower() not in _NO_PROBABILITIES
+    return classifies and loss.rpartition(".")[2].replace("_", "").lower() not in _NO_PROBABILITIES
 
 
 def threshold(loss: str) -> float:
@@ -284,6 +293,8 @@ def threshold(loss: str) -> float:
 def output_units(model: Sequence[Component]) -> int | None:
     """Width of the model's output, if the spec alone shows it."""
     for layer in reversed(model):
+        if is_own(layer.name):
+            return None
         if "units" in layer.arguments:
             units = layer.arguments["units"]
             return units if isinstance(units, int) else None

@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nnrun.errors import GATE, OVERRIDE, Fault, Place, SpecError
-from nnrun.spec import blocks, dataset, keras_names, messages
+from nnrun.spec import blocks, catalogue, code, dataset, keras_names, messages, signatures
+from nnrun.spec.code import CodeFile
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Override, SpecReader, expand
 from nnrun.spec.tree import USED, KeyPath, Node, Problem, dotted
@@ -42,19 +43,33 @@ def load(path: Path, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     Raises:
         SpecError: with all faults, in the order of the file.
     """
+    use_names(())
     reader = SpecReader()
     root = reader.file(path)
     faults = reader.faults
     if root is None:
         raise SpecError(first_faults(faults, str(path)))
+    # With the names known, short forms of their arguments are expanded before they are overridden.
+    use_names(code.read(root, given=())[0])
+    root = expand(root)
     given = [*(Override(text) for text in overrides), *(Override(text, GATE) for text in gates)]
     for override in given:
         root = override.on(root)
         faults += override.faults
+    files, wrong = code.read(root, given=(OVERRIDE, GATE))
+    use_names(files)
+    faults += [*wrong, *signatures.read(files)[1]]
     root, wrong = blocks.expand_blocks(root)
     root = dataset.resolve_paths(expand(root), given=(OVERRIDE, GATE))
     experiment = _validate(root, path, [*faults, *wrong])
+    if files:
+        experiment = experiment.model_copy(update={"code": files})
     return Loaded(experiment, (*overrides, *gates), root)
+
+
+def use_names(files: Sequence[CodeFile]) -> None:
+    """Gives the names in the user's files their meaning, for checks; no file runs."""
+    catalogue.use_own(signatures.read(tuple(files))[0])
 
 
 def _validate(root: Node, path: Path, faults: Sequence[Fault]) -> Experiment:

@@ -151,6 +151,9 @@ def _other(path: KeyPath, details: ErrorDetails) -> Problem:
         case "gate":
             message = f"must be a comparison such as {expect.EXAMPLE}, got {quote(value)}"
             return Problem("NN119", path, message)
+        case "code_file":
+            message = f"must be the name of a Python file such as layers.py, got {quote(value)}"
+            return Problem("NN103", path, message)
         case "lint_code":
             return _unknown_warning(path, value)
     return Problem("NN103", path, details["msg"])

@@ -14,6 +14,9 @@ import tensorflow as tf
 
 from nnrun.data.preprocessing import Preparation
 from nnrun.errors import DataError, TrainingError
+from nnrun.models import components
+from nnrun.models.components import component_class
+from nnrun.spec.code import is_own
 from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training import state
@@ -55,6 +58,10 @@ _FREQUENCIES = {
 }
 
 
+# Of the user's callbacks; the compiled loop calls those of epochs and of the training.
+_BATCH_METHODS = [name for name in dir(keras.callbacks.Callback) if "_batch_" in name]
+
+
 def choose(
     training: Training, model: keras.Model, *, device: str, streamed: bool = False
 ) -> Engine:
@@ -62,7 +69,8 @@ def choose(
 
     1. The engine of the spec, if it names one.
     2. `fit` if a callback runs after every batch.
-    3. `graph` if rows are read when needed, which XLA cannot do.
+    3. `graph` if rows are read when needed, or the user's code computes in a step: XLA may not be
+       able to compile it.
     4. `xla` if every layer is in `XLA_LAYERS` and, on a CPU, a training step takes at most
        `XLA_FLOPS` floating-point operations and `XLA_RANDOM_NUMBERS` random numbers, and a row has
        at most `XLA_ROW` numbers.
@@ -80,7 +88,7 @@ def choose(
         return training.engine
     if any(map(_works_per_batch, training.callbacks)):
         return "fit"
-    if streamed:
+    if streamed or components.uses_code(model, training):
         return "graph"
     if not all(type(layer).__name__ in XLA_LAYERS for layer in model.layers):
         return "graph"
@@ -94,6 +102,9 @@ def choose(
 
 
 def _works_per_batch(callback: Component) -> bool:
+    if is_own(callback.name):
+        cls, base = component_class("callbacks", callback.name), keras.callbacks.Callback
+        return any(getattr(cls, name, None) != getattr(base, name) for name in _BATCH_METHODS)
     frequency = callback.arguments.get(_FREQUENCIES.get(callback.name, ""), "epoch")
     profiles = callback.name == "TensorBoard" and callback.arguments.get("profile_batch")
     return frequency != "epoch" or bool(profiles)

@@ -146,7 +146,7 @@ def test_a_layer_with_code_is_refused(name: str, tmp_path: Path) -> None:
     assert wrapped.endswith(message)
 
 
-@pytest.mark.parametrize("key", ["custom_objects", "plugins", "imports", "module", "code"])
+@pytest.mark.parametrize("key", ["custom_objects", "plugins", "imports", "module"])
 def test_no_key_names_code(key: str, tmp_path: Path) -> None:
     path = write(tmp_path)
     path.write_text(path.read_text() + f"{key}: [evil.py]\n")

@@ -144,6 +144,10 @@ class Facts:
 def read(run: Run) -> Facts:
     """Reads the small files of a run."""
     spec = run.spec()
+    if isinstance(files := spec.get("code"), list):
+        # Runs differ by the content of their Python files.
+        digests = run.record().files
+        spec["code"] = [f"{name} {digests.get(str(name), 'unknown')[:8]}" for name in files]
     try:
         check_depth(spec)
         if not _is_plain(spec):

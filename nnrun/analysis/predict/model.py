@@ -102,6 +102,7 @@ def read(
         alike: the model of another run, which gets the weights if its layers are the same.
     """
     path = subject.run.whole(layout.MODEL)
+    components.use_code(subject.spec.code)
     if alike:
         model = saved.read_alike(path, alike[0], alike[1].run.path / layout.MODEL)
     else:

@@ -22,7 +22,7 @@ from nnrun.errors import CommandError, IncompatibleSpec, RunError
 from nnrun.runs import Run, find, layout
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import are_probabilities, threshold
-from nnrun.spec.loading import load
+from nnrun.spec.loading import Loaded, load
 from nnrun.spec.prepare import Index, Prepare, check_steps
 from nnrun.types import Active, Array, Inputs, Target, TargetKind, Tokenizer, Vocabulary
 
@@ -76,17 +76,22 @@ class TrainedRun:
 
     Args:
         run: its folder.
-        spec: the experiment, as recorded.
+        loaded: the experiment, as recorded.
         target: the meaning of a label.
         schema: the format of rows before they are prepared.
         steps: fitted.
     """
 
     run: Run
-    spec: Experiment
+    loaded: Loaded
     target: Target
     schema: InputSchema
     steps: tuple[FittedStep, ...]
+
+    @property
+    def spec(self) -> Experiment:
+        """The experiment."""
+        return self.loaded.experiment
 
     @property
     def name(self) -> str:
@@ -240,7 +245,8 @@ def trained_run(path: Path) -> TrainedRun:
 
 
 def _read(run: Run) -> TrainedRun:
-    spec = load(run.whole(layout.SPEC)).experiment
+    loaded = load(run.whole(layout.SPEC))
+    run.check_code(loaded.experiment.code)
     file, content = run.path / layout.PREPARATION, run.read_json(layout.PREPARATION)
     if isinstance(content, dict) and "rows" not in content:
         message = "an older nnrun did not record the format of rows; train it again"
@@ -250,7 +256,7 @@ def _read(run: Run) -> TrainedRun:
         steps = _fitted_steps(preparation)
     except (ValidationError, IncompatibleSpec, ValueError, TypeError, OverflowError) as error:
         raise RunError(f"{file}: {_reason(error)}") from error
-    return TrainedRun(run, spec, preparation.meaning(), preparation.rows, steps)
+    return TrainedRun(run, loaded, preparation.meaning(), preparation.rows, steps)
 
 
 def _final(run: Run) -> Run:

@@ -116,7 +116,7 @@ class CrossValidationRun:
 
     def describe(self, model: ModelReady) -> None:
         """Writes spec, summary and drawing of the model, before the first fold."""
-        self.run.write_text(layout.SPEC, dump(self.raw.spec))
+        self.run.write_spec(dump(self.raw.spec), self.raw.spec.code)
         self.run.write_text(layout.SUMMARY, model.summary)
         self.run.write_drawing("model", plots.model(model.structure))
         self.run.update()
