@@ -28,29 +28,32 @@ def test_help_loads_nothing_heavy(
     assert (answer.returncode, loaded) == (0, set())
 
 
-@pytest.mark.parametrize("verb", ["list", "show", "clean"])
-@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-def test_reading_runs_loads_nothing_heavy(
-    verb: str,
-    form: list[str],
-    probed: Callable[..., Any],
-    trained: tuple[Any, Path],
-    tmp_path: Path,
+LIGHT = """\
+list --runs ROOT
+list --json --runs ROOT
+show RUN
+show RUN --json
+clean --keep-best 1 --runs ROOT
+clean --keep-best 1 --json --runs ROOT
+compare --runs ROOT
+check digits
+new mine --from mnist_5k
+schema
+keys training
+keys layers
+keys Dense
+explain NN104
+data list"""
+
+
+@pytest.mark.parametrize("command", LIGHT.splitlines())
+def test_what_trains_nothing_loads_nothing_heavy(
+    command: str, probed: Callable[..., Any], trained: tuple[Any, Path], tmp_path: Path
 ) -> None:
     """A thousand runs are listed while Keras would still load, and one while NumPy would."""
-    root = ["--runs", trained[1].parent]
-    # To say which runs are the best, `clean` compares them.
-    also = "" if verb == "clean" else "numpy nnrun.spec.experiment"
-    of = {"list": root, "show": [trained[1]], "clean": ["--keep-best", 1, *root]}[verb]
-    answer, loaded = probed(verb, *of, *form, cwd=tmp_path, also=also)
-
-    assert (answer.returncode, loaded) == (0, set())
-
-
-def test_the_schema_is_written_without_anything_heavy(
-    probed: Callable[..., Any], tmp_path: Path
-) -> None:
-    """Names and arguments are in the catalogue; Keras itself is not asked."""
-    answer, loaded = probed("schema", cwd=tmp_path)
+    places = {"ROOT": str(trained[1].parent), "RUN": str(trained[1])}
+    words = [places.get(word, word) for word in command.split()]
+    also = "numpy nnrun.spec.experiment" if words[0] in ("list", "show") else ""
+    answer, loaded = probed(*words, cwd=tmp_path, also=also)
 
     assert (answer.returncode, loaded) == (0, set())

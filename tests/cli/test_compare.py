@@ -232,12 +232,6 @@ def test_strict_fails_for_runs_that_cannot_be_compared(
     assert here("compare", *pair, "--strict").returncode == 0
 
 
-def test_no_heavy_package_is_loaded(root: Path, probed: Any, tmp_path: Path) -> None:
-    answer, loaded = probed("compare", "--runs", root, cwd=tmp_path)
-
-    assert (answer.returncode, loaded) == (0, set())
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_run_folders_may_be_read_only(pair: tuple[Path, Path], here: Any) -> None:
     modes = {path: path.stat().st_mode for path in pair}

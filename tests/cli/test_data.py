@@ -129,12 +129,6 @@ def test_the_list_as_json_has_every_file(data: Any, place: Any) -> None:
     }
 
 
-def test_the_list_loads_no_heavy_package(probed: Any, tmp_path: Path) -> None:
-    answer, loaded = probed("data", "list", cwd=tmp_path)
-
-    assert (answer.returncode, loaded) == (0, set())
-
-
 def test_missing_files_are_downloaded_once(data: Any, server: Any, home: Path) -> None:
     first, second = data("fetch", "mnist", "iris"), data("fetch", "mnist")
     path = f"{home}/datasets/mnist.npz"
@@ -174,25 +168,6 @@ def test_a_failed_download_does_not_stop_the_others(data: Any, server: Any, home
         ("imdb.npz", "failed"),
         ("reuters.npz", "failed"),
     ]
-
-
-def test_offline_every_error_names_the_address_and_the_remedy(data: Any, home: Path) -> None:
-    """No server listens at port 9."""
-    answer = data("fetch", "mnist", "cifar10", NNRUN_MIRROR="http://127.0.0.1:9")
-    error = answer.stderr.splitlines()[1]
-
-    assert (answer.returncode, answer.stdout, contents(home)) == (1, "", {})
-    assert error.startswith(f"error: cifar10: {home}/datasets/{CIFAR10.name} ")
-    assert "from http://127.0.0.1:9/cifar-10-python.tar.gz (ConnectionError)" in error
-    assert f"set KERAS_HOME to a folder that holds it as datasets/{CIFAR10.name}." in error
-
-
-def test_a_different_file_in_the_cache_is_kept(data: Any, place: Any) -> None:
-    path = place(MNIST, b"mine")
-    answer = data("fetch", "mnist")
-
-    assert (answer.returncode, path.read_bytes()) == (1, b"mine")
-    assert "It was left as it is. Move it away to have it downloaded" in answer.stderr
 
 
 def test_ctrl_c_during_a_download_leaves_nothing(

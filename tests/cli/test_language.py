@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> Any:
     return CliRunner(env={"COLUMNS": "120"}).invoke(app, [*arguments])
-
-
-@pytest.mark.parametrize(
-    "arguments", ["keys training", "keys layers", "keys Dense", "explain NN104"]
-)
-def test_no_heavy_package_is_loaded(
-    arguments: str, probed: Callable[..., Any], tmp_path: Path
-) -> None:
-    answer, loaded = probed(*arguments.split(), cwd=tmp_path)
-
-    assert (answer.returncode, loaded) == (0, set())
 
 
 def test_keys_without_a_word_lists_every_key() -> None:

@@ -270,12 +270,6 @@ def test_a_column_name_with_a_line_break_stays_in_the_comment() -> None:
     assert written().model
 
 
-def test_no_heavy_package_is_loaded(probed: Any, folder: Path) -> None:
-    answer, loaded = probed("new", "mine", "--from", "mnist_5k", cwd=folder)
-
-    assert (answer.returncode, loaded) == (0, set())
-
-
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv"])
 def test_a_file_is_described_as_it_is_written(name: str) -> None:
     """Its separator, its decimal mark and its compression."""

@@ -35,13 +35,6 @@ def deleted(rules: Rules, *infos: RunInfo, **standings: Standing) -> dict[str, t
     return {removal.subject.run.path.name: removal.reasons for removal in plan.removals}
 
 
-def test_filters_by_name_and_status() -> None:
-    failed = info("a", status=layout.FAILED)
-
-    assert deleted(Rules(named=frozenset({Path("a")})), failed, info("b")) == {"a": ("named",)}
-    assert deleted(Rules(statuses=frozenset({"failed"})), failed, info("b")) == {"a": ("failed",)}
-
-
 def test_filter_by_age_is_exact_to_the_second() -> None:
     infos = [info("new", days=30), info("old", days=30.5), info("unknown", days=None)]
 
