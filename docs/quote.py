@@ -107,8 +107,8 @@ def run_folder() -> None:
 
 def run_folder_of_folds() -> None:
     """The additional files of runs on texts, cross-validations and unfinished runs."""
-    others = layout.MEANING_OF_TEXTS | layout.MEANING_OF_FOLDS | layout.MEANING_OF_CODE
-    others |= layout.MEANING_OF_UNFINISHED
+    others = layout.MEANING_OF_TEXTS | layout.MEANING_OF_VALUES | layout.MEANING_OF_FOLDS
+    others |= layout.MEANING_OF_CODE | layout.MEANING_OF_UNFINISHED
     for name, meaning in others.items():
         print(f"| `{name}{'' if '.' in name else '/'}` | {meaning} |")
 

@@ -102,7 +102,7 @@ def check_stratified(*, classes: bool, kfold: bool) -> None:
     """
     if not classes:
         code, path = ("NN126", KFOLD) if kfold else ("NN120", HOLDOUT)
-        message = "stratify needs classes, but the labels are values"
+        message = "stratify needs one class per row; leave it out"
         raise IncompatibleSpec(code, (*path, "stratify"), message)
 
 

@@ -116,7 +116,8 @@ def _logits_for_loss(context: SpecContext) -> Warnings:
     if labels.are_probabilities(training) and activation not in PROBABILITY_ACTIVATIONS:
         without = activation in NO_ACTIVATION
         ends = "without softmax or sigmoid" if without else f"in {activation}"
-        fix = "softmax" if (context.units or 2) > 1 else "sigmoid"
+        is_alone = context.units == 1 or context.profile.target.kind == "labels"
+        fix = "sigmoid" if is_alone else "softmax"
         message = (
             f"{training.loss.name} expects probabilities, but the model ends {ends}, in logits: "
             f"training will stall; add activation: {fix}, or from_logits: true to the loss"
@@ -187,7 +188,8 @@ def _batch_normalization_of_single_rows(context: SpecContext) -> Warnings:
 def _bounded_output_for_regression(context: SpecContext) -> Warnings:
     output, target = _output_activation(context.spec.model), context.profile.target.name
     bounded = output and output[1] in BOUNDED_ACTIVATIONS
-    if output and bounded and not (context.profile.classes or context.profile.shares):
+    is_value = context.profile.target.kind == "value"
+    if output and bounded and is_value and not context.profile.shares:
         message = f"{output[1]} is at most 1, but the model predicts the {target}; leave it out"
         yield ("model", output[0]), message
 
@@ -204,7 +206,8 @@ def _binary_loss_for_exclusive_classes(context: SpecContext) -> Warnings:
 def _logits_for_metric(context: SpecContext) -> Warnings:
     training, output = context.spec.training, _output_activation(context.spec.model)
     # For a single logit nnrun moves the thresholds itself.
-    logits = training.loss.arguments.get("from_logits") and (context.units or 1) > 1
+    is_pooled = (context.units or 1) > 1 and context.profile.target.kind != "labels"
+    logits = training.loss.arguments.get("from_logits") and is_pooled
     linear = output is not None and output[1] in NO_ACTIVATION
     if not (logits and linear and labels.are_probabilities(training)):
         return

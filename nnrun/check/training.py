@@ -240,7 +240,7 @@ def class_weight_problems(
         classes: their names, or a range of numbers before the data are read; empty for regression.
     """
     if weight is not None and not classes:
-        message = "weighs classes, but the labels are values"
+        message = "needs one class per row; leave it out"
         yield IncompatibleSpec("NN122", CLASS_WEIGHT, message)
     elif isinstance(weight, dict):
         for name in weight:
@@ -256,7 +256,7 @@ def positive_problems(
         return
     message = _unknown_class(positive, classes)
     if len(classes) != 2:
-        found = f"there are {len(classes)}" if classes else "the labels are values"
+        found = f"there are {len(classes)}" if classes else "a row does not have one class"
         message = f"chooses one of two classes, but {found}"
     if message:
         yield IncompatibleSpec("NN122", ("dataset", "positive"), message)

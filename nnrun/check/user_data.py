@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnrun.errors import IncompatibleSpec
-from nnrun.spec import profile
+from nnrun.spec import profile, targets
 from nnrun.spec.csv_format import ENDINGS, has_csv_name
 from nnrun.spec.dataset import PATHS, Csv, DatasetBase, Images, Npz, Table, Text, UserData
 from nnrun.spec.suggest import known_names, nearest
@@ -20,7 +20,8 @@ from nnrun.spec.tree import KeyPath
 if TYPE_CHECKING:
     from nnrun.spec import tables
 
-TEXT_KEYS: tuple[KeyPath, ...] = (("dataset", "text"), ("dataset", "target"))
+TEXT_KEY: KeyPath = ("dataset", "text")
+TARGET_KEY: KeyPath = ("dataset", "target")
 MAX_PATH = 300  # characters of a path in a message
 
 Messages = Iterator[tuple[KeyPath, str]]
@@ -108,9 +109,11 @@ def _text_problems(dataset: Text, key: str, path: Path) -> Messages:
         yield ("dataset", key), f"must be a folder, or end in {join_words(ENDINGS, 'or')}"
     else:
         table = dataset.sample(path)
-        names = (dataset.text, dataset.target)
-        problems = [*_missing_columns(dict(zip(TEXT_KEYS, names, strict=True)), table)]
-        yield from problems or ((("dataset", key), text) for text in _gaps(table, names))
+        names = {TEXT_KEY: dataset.text, **_target_names(dataset.target)}
+        problems = [*_missing_columns(names, table)]
+        problems += [] if problems else _target_problems(dataset, table, key)
+        full = [dataset.text, *([dataset.target] if isinstance(dataset.target, str) else [])]
+        yield from problems or ((("dataset", key), text) for text in _gaps(table, full))
 
 
 def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
@@ -119,14 +122,15 @@ def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
         yield ("dataset", key), f"must end in {join_words(ENDINGS, 'or')}"
         return
     table, features = dataset.sample(path), dataset.features or ()
-    names: dict[KeyPath, str] = {("dataset", "target"): dataset.target}
+    names = _target_names(dataset.target)
     names |= {("dataset", "features", index): name for index, name in enumerate(features)}
     if key == PATHS[0]:
         names |= {("dataset", "types", name): name for name in dataset.types}
         names |= {("dataset", key): name for key, name in dataset.row_columns.items()}
     problems = [*_missing_columns(names, table)]
-    if dataset.target in features:
-        problems.append((("dataset", "features"), f"{quote(dataset.target)} is the target too"))
+    for name in dataset.target_columns:
+        if name in features:
+            problems.append((("dataset", "features"), f"{quote(name)} is the target too"))
     yield from problems or _cell_problems(dataset, table, key)
 
 
@@ -138,24 +142,50 @@ def _missing_columns(names: Mapping[KeyPath, str], table: tables.Table) -> Messa
 
 def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
     """Columns that make no good feature or target, and cells without a value."""
-    features, target = dataset.feature_names(table), table.columns[dataset.target]
+    features = dataset.feature_names(table)
     for name in features:
         if problem := table.columns[name].problem:
             yield ("dataset", key), f"column {quote(name)} {problem}"
-    if target.problem and not dataset.class_names(target):
-        yield ("dataset", key), f"{quote(dataset.target)}, the target, {target.problem}"
-    elif len(target.categories or ()) == 1 and not table.is_sample:
-        [only] = target.categories or ()
-        yield (
-            ("dataset", key),
-            f"{quote(dataset.target)}, the target, is {quote(only)} in every row",
-        )
+    yield from _target_problems(dataset, table, key)
     fills = any(step.fills_missing for step in dataset.prepare)
-    for message in _gaps(table, [dataset.target]):
+    single = [dataset.target] if isinstance(dataset.target, str) else []
+    for message in _gaps(table, single):
         yield ("dataset", key), message.replace(" has", ", the target, has", 1)
     for message in _gaps(table, [] if fills else features):
         fix = "fill it with prepare: [impute: median], or leave it out of features"
         yield ("dataset", key), f"{message}; {fix}"
+
+
+def _target_names(target: targets.AnyColumns) -> dict[KeyPath, str]:
+    """The columns of the target by the places of their names in the spec."""
+    match target:
+        case str():
+            return {TARGET_KEY: target}
+        case targets.LabelColumn():
+            return {(*TARGET_KEY, "column"): target.column}
+    return {(*TARGET_KEY, number): name for number, name in enumerate(target)}
+
+
+def _target_problems(dataset: Table | Text, table: tables.Table, key: str) -> Messages:
+    """Columns that cannot be the label."""
+    target = dataset.target
+    try:
+        meaning = dataset.meaning(table)
+        if not isinstance(target, str):
+            targets.encode(target, table, meaning)
+    except ValueError as error:
+        yield TARGET_KEY, str(error)
+        return
+    if not isinstance(target, str):
+        return
+    column = table.columns[target]
+    if column.problem and not meaning.classes:
+        yield ("dataset", key), f"{quote(target)}, the target, {column.problem}"
+    elif (
+        len(column.categories or ()) == 1 and not table.is_sample and not isinstance(dataset, Text)
+    ):
+        [only] = column.categories or ()
+        yield ("dataset", key), f"{quote(target)}, the target, is {quote(only)} in every row"
 
 
 def _gaps(table: tables.Table, names: Sequence[str]) -> Iterator[str]:

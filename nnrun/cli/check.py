@@ -152,11 +152,11 @@ def _notes(result: Checked) -> Iterator[str]:
     try:
         table = dataset.sample(Path(dataset.path))
         columns = {name: table.columns[name] for name in dataset.feature_names(table)}
-        target = table.columns[dataset.target]
+        target = dataset.meaning(table)
     except (ImportError, OSError, ValueError, KeyError):
         return  # a fault, or `shapes not checked`, says so
     counts = {name: len(column.categories or ()) for name, column in columns.items()}
-    yield described(counts, dataset.target, len(dataset.class_names(target)))
+    yield described(counts, target)
     if table.is_sample:
         yield f"only the first {table.rows:,} rows were read"
 
@@ -219,7 +219,7 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
         reset_keras(context.spec.training.precision)
         wired = wire(context.spec.model, shape, dtype=context.input_dtype)
         text = summary(wired.model)
-        compile_model(wired.model, context.spec.training)
+        compile_model(wired.model, context.spec.training, context.profile.target)
     except IncompatibleSpec as problem:
         fault = result.loaded.fault(problem.code, problem.path, problem.message)
         return replace(result, faults=(*result.faults, fault))

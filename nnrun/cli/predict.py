@@ -23,10 +23,11 @@ from nnrun.training.backend import Interrupts, Noise
 
 if TYPE_CHECKING:
     from nnrun.analysis.predict import Ensemble, Raw, TrainedRun
-    from nnrun.analysis.predict.trained import Prediction
+    from nnrun.analysis.predict.trained import Answer, Prediction
 
 DEFAULT_ROWS = "0:10"
 STDIN = "-"
+NO_LABELS = "-"
 EXCERPT = 60  # characters of a text that a table shows
 
 Format = StrEnum("Format", ["table", "json", "csv"])
@@ -163,19 +164,21 @@ def _as_table(models: Ensemble, answers: Sequence[Prediction]) -> Table:
     rows, styles = [], []
     for answer in answers:
         is_known = None not in (answer.label, answer.prediction)
-        is_wrong = subject.classes and is_known and answer.label != answer.prediction
+        is_exact = subject.target.kind != "value"
+        is_wrong = is_exact and is_known and answer.label != answer.prediction
         cells = {
             "row": answer.name,
             "text": _excerpt(answer.text or ""),
             "label": _formatted(answer.label),
-            "prediction": f"{_formatted(answer.prediction)}{' ✗' if is_wrong else ''}",
+            "prediction": f"{_shown(answer)}{' ✗' if is_wrong else ''}",
             "probability": format_number(answer.probability),
-            "std": format_number(answer.std),
+            "std": _formatted(answer.std),
         }
         rows.append([escape_line(cells[heading]) for heading in headings])
         styles.append("red" if is_wrong else "")
     title = ", ".join(filter(None, (f"{subject.name}: {subject.target.name}", models.description)))
-    right = ["probability", "std", *([] if subject.classes else ["label", "prediction"])]
+    are_numbers = subject.target.kind == "value" and not subject.target.shape
+    right = ["probability", "std", *(["label", "prediction"] if are_numbers else [])]
     return console.make_table(
         headings, rows, title=escape_line(title), right=right, row_styles=styles
     )
@@ -185,15 +188,31 @@ def _excerpt(text: str) -> str:
     return cut(" ".join(text.split()), EXCERPT)
 
 
-def _formatted(value: str | float | None) -> str:
-    return value if isinstance(value, str) else format_number(value)
+def _shown(answer: Prediction) -> str:
+    """The prediction, with the probability of each label."""
+    labels, known = answer.prediction, answer.probabilities
+    if not isinstance(labels, tuple) or not known:
+        return _formatted(labels)
+    return ", ".join(f"{label} {known[label]:.2f}" for label in labels) or NO_LABELS
+
+
+def _formatted(value: Answer) -> str:
+    match value:
+        case str():
+            return value
+        case tuple():
+            return ", ".join(value) or NO_LABELS
+        case dict():
+            return ", ".join(f"{name} {format_number(number)}" for name, number in value.items())
+    return format_number(value)
 
 
 def _as_json(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> dict[str, object]:
+    target = models.first.target
     return {
         **described(models),
-        "target": models.first.target.name,
-        "classes": list(models.first.classes),
+        "target": target.name,
+        "classes": [] if target.kind == "value" else list(target.names),
         "notices": [*models.notices, *raw.notices, *_missing(answers)],
         "rows": [
             answer.as_json() | ({"others": others} if others else {})
@@ -216,17 +235,24 @@ def _as_csv(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> str:
     """A line per row, with a column per class where the model returns probabilities.
 
     Columns of a table that the model does not use, such as ids, stand ahead of the prediction.
+    Labels are separated by semicolons, and several values have a column each.
     """
-    names = [f"p({name})" for name in models.first.classes] if answers[0].probabilities else []
-    std = ["std"] if models.is_averaged else []
+    target = models.first.target
+    names = [f"p({name})" for name in target.names] if answers[0].probabilities else []
+    values = target.names if target.kind == "value" else ()
+    of_each = [f"std({name})" for name in target.names] if target.shape else ["std"]
+    std = of_each if models.is_averaged else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    known = ["text", "label", "prediction", "probability", *std, *names]
+    both = ("label", "prediction")
+    columns = [f"{kind}({name})" for name in values for kind in both] or [*both]
+    known = ["text", *columns, "probability", *std, *names]
     others = [f"{name} (input)" if name in ("row", *known) else name for name in raw.others]
     writer.writerow(map(escape_cell, ["row", *others, *known]))
     for answer, more in zip(answers, _others(raw), strict=True):
-        cells = [answer.text, answer.label, answer.prediction, answer.probability]
-        cells += [answer.std for _ in std]
+        spread = answer.std.values() if isinstance(answer.std, dict) else [answer.std]
+        cells = [answer.text, *_cells(answer, values), answer.probability]
+        cells += spread if std else []
         cells += (answer.probabilities or {}).values()
         writer.writerow([escape_cell(answer.name), *map(_cell, (*more.values(), *cells))])
     return file.getvalue()
@@ -245,3 +271,16 @@ def _cell(content: str | float | None) -> str | float | None:
     if isinstance(content, str) and not are_numbers([content]):
         return escape_cell(content)
     return content
+
+
+def _cells(answer: Prediction, values: Sequence[object]) -> list[str | float | None]:
+    """Label and prediction, in two columns for each value."""
+    both = (answer.label, answer.prediction)
+    cells: list[str | float | None] = []
+    for each in both:
+        if isinstance(each, dict) or values:
+            continue
+        cells.append(";".join(each) if isinstance(each, tuple) else each)
+    for name in values:
+        cells += [each.get(str(name)) if isinstance(each, dict) else None for each in both]
+    return cells

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.spec.text import count, shorten_list
-from nnrun.types import Array, Column
+from nnrun.types import Array, Column, Target
 
 if TYPE_CHECKING:
     from nnrun.spec import tables
@@ -47,17 +47,18 @@ def _places(columns: Sequence[Column]) -> list[tuple[Column, range]]:
     return [(column, range(*ends[at : at + 2])) for at, column in enumerate(columns)]
 
 
-def described(categories: Mapping[str, int], target: str, classes: int) -> str:
+def described(categories: Mapping[str, int], target: Target) -> str:
     """The content of each column, in one line.
 
     Args:
         categories: their number by column; 0 for numbers. Only the first columns are listed.
-        target: its name.
-        classes: their number; 0 for a regression.
+        target: the meaning of a label.
     """
     contents = [f"{name} {_kind(number)}" for name, number in categories.items()]
-    kind = f"{classes} classes" if classes else "numbers"
-    return f"columns: {', '.join(shorten_list(contents, MOST_LISTED))}; target: {target} {kind}"
+    kind = {"class": "classes", "labels": "labels"}.get(target.kind)
+    labels = f"{len(target.names)} {kind}" if kind else "numbers"
+    listed = ", ".join(shorten_list(contents, MOST_LISTED))
+    return f"columns: {listed}; target: {target.name} {labels}"
 
 
 def _kind(categories: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,14 +19,17 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
     """Labels for the loss.
 
     Args:
-        y: class numbers or values, shape `(rows,)`.
+        y: class numbers or values, shape `(rows,)`; or several values or labels, `(rows, ...)`.
         classes: their number; 0 for regression.
         units: width of the model's output.
 
     Returns:
         int32 of shape `(rows,)` for a sparse loss; bytes of shape `(rows, classes)`, one-hot,
-        where the model has a unit per class; else float32 of shape `(rows, 1)`.
+        where the model has a unit per class; else float32 of shape `(rows, 1)`. Several values and
+        labels keep their shape, as float32 and bytes.
     """
+    if y.ndim > 1:
+        return y if y.dtype == np.uint8 else y.astype(np.float32)
     if loss_family(training.loss.name) == "sparse":
         return y.astype(np.int32)
     if classes and units > 1:
@@ -81,6 +85,21 @@ def predicted_classes(output: Array, *, threshold: float) -> Array:
     return np.where(np.isnan(output).any(axis=-1), -1, classes)
 
 
+def predicted_labels(output: Array, *, threshold: float) -> Array:
+    """Which labels each row has, 0 and 1 of the shape of the output; none where it is NaN."""
+    return np.asarray(output > threshold, np.uint8)
+
+
+def join_labels(names: Sequence[str], row: Array) -> str:
+    """The labels of a row in one line, `-` if it has none.
+
+    Example:
+        >>> join_labels(["music", "news", "sport"], np.array([1, 0, 1]))
+        'music, sport'
+    """
+    return ", ".join(name for name, has in zip(names, row.tolist(), strict=True) if has) or "-"
+
+
 def confidence(probabilities: Array) -> Array:
     """The probability of the predicted class, shape `(rows,)`, from probabilities of all classes."""
     if probabilities.shape[-1] == 1:
@@ -102,18 +121,64 @@ def confusion_matrix(target: Array, guess: Array, classes: Sequence[str]) -> Arr
     return np.asarray(metrics.confusion_matrix(target, guess, labels=range(len(classes))))
 
 
+def label_confusion(target: Array, guess: Array) -> Array:
+    """Counts of shape `(labels, 2, 2)`: per label, rows are true, columns predicted.
+
+    Args:
+        target, guess: 0 and 1 of shape `(rows, labels)`.
+    """
+    from sklearn import metrics  # noqa: PLC0415
+
+    if target.shape[-1] == 1:
+        return confusion_matrix(target[:, 0], guess[:, 0], ("0", "1"))[None]
+    return np.asarray(metrics.multilabel_confusion_matrix(target, guess))
+
+
+def value_report(
+    target: Array, output: Array, names: Sequence[str]
+) -> dict[str, dict[str, float | None]]:
+    """Mean absolute error, RMSE and R² of each value; None where an output is not finite.
+
+    Args:
+        target, output: floats of shape `(rows, values)`.
+        names: of the values.
+    """
+    report: dict[str, dict[str, float | None]] = {}
+    for column, name in enumerate(names):
+        true = target[:, column].astype(float)
+        error = output[:, column] - true
+        spread = float(np.mean(np.square(true - true.mean())))
+        squared = float(np.mean(np.square(error)))
+        found = {
+            "mae": float(np.mean(np.abs(error))),
+            "rmse": math.sqrt(squared),
+            "r2": 1 - squared / spread if spread else math.nan,
+        }
+        report[name] = {key: x if math.isfinite(x) else None for key, x in found.items()}
+    return report
+
+
 def classification_report(
     target: Array, guess: Array, classes: Sequence[str]
 ) -> dict[str, str | float | dict[str, float]]:
     """Precision, recall, F1 and number of rows per class, as scikit-learn reports them.
 
     Of two classes, the positive one is named as `positive class`.
+
+    Args:
+        target, guess: class numbers of shape `(rows,)`; or 0 and 1 of shape `(rows, labels)`.
+        classes: the names of the classes or labels.
     """
     from sklearn import metrics  # noqa: PLC0415
 
     names, numbers = list(classes), range(len(classes))
+    if target.ndim > 1 and len(names) == 1:
+        # scikit-learn takes a single column for classes.
+        report = classification_report(target[:, 0], guess[:, 0], ["0", *names])
+        return {name: report[name] for name in names}
     options = {"output_dict": True, "zero_division": 0.0}
     report = metrics.classification_report(
         target, guess, labels=numbers, target_names=names, **options
     )
-    return {**report, **({"positive class": names[1]} if len(names) == 2 else {})}
+    is_binary = len(names) == 2 and target.ndim == 1
+    return {**report, **({"positive class": names[1]} if is_binary else {})}

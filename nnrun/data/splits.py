@@ -49,7 +49,7 @@ def holdout(validation: Validation, train: Split, *, seed: int) -> Fold:
         # scikit-learn takes a second to load, and few rules need it.
         from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-        check_stratified(classes=y.dtype.kind != "f", kfold=False)
+        check_stratified(classes=_are_classes(y), kfold=False)
         try:
             trained, held_rows = train_test_split(
                 everything, test_size=held, random_state=seed, stratify=y
@@ -62,6 +62,11 @@ def holdout(validation: Validation, train: Split, *, seed: int) -> Fold:
     return Fold(np.sort(shuffled[held:]), np.sort(shuffled[:held]))
 
 
+def _are_classes(y: Array) -> bool:
+    """Whether each row has one class."""
+    return y.dtype.kind != "f" and y.ndim == 1
+
+
 def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
     """The folds of the training rows, as from scikit-learn's splitters, counted from 1.
 
@@ -71,7 +76,7 @@ def folds(rule: KFold, dataset: Dataset, *, seed: int) -> tuple[Fold, ...]:
     y = dataset.train.y
     check_folds(rule, len(y))
     if rule.stratify:
-        check_stratified(classes=y.dtype.kind != "f", kfold=True)
+        check_stratified(classes=_are_classes(y), kfold=True)
     groups = dataset.train.groups if rule.groups is None else _groups(rule.groups, dataset)
     # One state for all repeats, as in scikit-learn's repeated splitters.
     state = np.random.RandomState(seed) if rule.shuffle else None

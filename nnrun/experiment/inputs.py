@@ -146,7 +146,7 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     if not fold.number:
         warnings = [*spec_warnings(spec, dataset), *warnings]
         counts = {column.name: len(column.categories or ()) for column in dataset.columns}
-        described = columns.described(counts, dataset.target.name, len(dataset.classes))
+        described = columns.described(counts, dataset.target)
         table = [described] if dataset.columns else []
     return PreparedData(
         spec=spec,
@@ -163,7 +163,7 @@ def spec_warnings(spec: Experiment, dataset: Dataset) -> list[Problem]:
     """The warnings of a spec, and those that need the rows."""
     context = spec_context(spec)
     warnings = lint.findings(context)
-    if not (context.profile.scale or dataset.classes):
+    if not context.profile.scale and dataset.target.kind == "value":
         scale = float(np.sqrt(np.mean(np.square(dataset.train.y, dtype=np.float64))))
         warnings += lint.large_targets(context, scale)
     return warnings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,8 +13,12 @@ from nnrun.data.labels import (
     classification_report,
     confidence,
     confusion_matrix,
+    join_labels,
+    label_confusion,
     load_scikit_learn,
     predicted_classes,
+    predicted_labels,
+    value_report,
 )
 from nnrun.runs import Run, layout
 from nnrun.spec.labels import are_probabilities, threshold
@@ -60,46 +64,84 @@ def preload(dataset: Dataset) -> Iterator[None]:
 def load(dataset: Dataset) -> None:
     """Loads Matplotlib, and scikit-learn where there are classes."""
     plots.style.preload()
-    if dataset.classes:
+    if dataset.target.kind in ("class", "labels"):
         load_scikit_learn()
 
 
 def write(run: Run, predicted: Predictions, training: Training) -> None:
     """Writes predictions and their plots into a run folder."""
-    names, output = predicted.dataset.classes, predicted.output
     target = predicted.source.y[predicted.rows]
     # As the source numbers them, so that predictions can be joined with it.
     numbers = predicted.source.row_numbers(predicted.rows)
     run.write_arrays(
-        layout.PREDICTIONS, row=numbers, target=target, output=output, **predicted.more
+        layout.PREDICTIONS, row=numbers, target=target, output=predicted.output, **predicted.more
     )
+    match predicted.dataset.target.kind:
+        case "class":
+            _write_classes(run, predicted, target, training)
+        case "labels":
+            _write_labels(run, predicted, target, training)
+        case _:
+            _write_values(run, predicted, target)
+
+
+def _write_values(run: Run, predicted: Predictions, target: Array) -> None:
+    names, output = predicted.dataset.target.names, predicted.output
     if not names:
-        figure = plots.predicted_against_true(
-            target, output[:, 0], name=predicted.dataset.target.name
-        )
-        run.write_figure("predicted", figure)
-        return
+        figure = plots.predicted_against_true(target, output, name=predicted.dataset.target.name)
+    else:
+        listed = [*map(str, names)]
+        run.write_json(layout.VALUES, value_report(target, output, listed))
+        figure = plots.values_against_true(target, output, listed)
+    run.write_figure("predicted", figure)
+
+
+def _write_classes(run: Run, predicted: Predictions, target: Array, training: Training) -> None:
+    names, output = predicted.dataset.classes, predicted.output
     classes = predicted_classes(output, threshold=threshold(training.loss.name))
     counts = confusion_matrix(target, classes, names)
     rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]
     run.write_table(layout.CONFUSION, [["true \\ predicted", *names], *rows])
     run.write_json(layout.REPORT, classification_report(target, classes, names))
     run.write_figure("confusion", plots.confusion(counts, names))
-    _write_gallery(run, predicted, classes, probable=are_probabilities(training))
+    sure = confidence(output[: plots.MAX_IMAGES]).tolist() if are_probabilities(training) else None
+    labels = [names[number] for number in target[: plots.MAX_IMAGES]]
+    guesses = [names[number] if number >= 0 else "-" for number in classes[: plots.MAX_IMAGES]]
+    _write_gallery(run, predicted, labels, guesses, sure)
 
 
-def _write_gallery(run: Run, predicted: Predictions, classes: Array, *, probable: bool) -> None:
-    """Draws the first texts or images with their true and predicted classes."""
-    names, x = predicted.dataset.classes, predicted.source.x
-    is_text = isinstance(x, Sequences)
-    rows = predicted.rows[: plots.MAX_TEXTS if is_text else plots.MAX_IMAGES]
-    labels = [names[index] for index in predicted.source.y[rows]]
-    predictions = [names[index] if index >= 0 else "-" for index in classes[: len(rows)]]
-    sure = confidence(predicted.output[: len(rows)]).tolist() if probable else None
+def _write_labels(run: Run, predicted: Predictions, target: Array, training: Training) -> None:
+    names = [*map(str, predicted.dataset.target.names)]
+    guess = predicted_labels(predicted.output, threshold=threshold(training.loss.name))
+    counts = label_confusion(target, guess)
+    rows = [[name, *row] for name, row in zip(names, counts.reshape(-1, 4).tolist(), strict=True)]
+    header = ("label", "true negatives", "false positives", "false negatives", "true positives")
+    run.write_table(layout.CONFUSION, [header, *rows])
+    run.write_json(layout.REPORT, classification_report(target, guess, names))
+    run.write_figure("confusion", plots.label_confusions(counts, names))
+    shown, guesses = (
+        [join_labels(names, row) for row in rows[: plots.MAX_IMAGES]] for rows in (target, guess)
+    )
+    _write_gallery(run, predicted, shown, guesses, None)
+
+
+def _write_gallery(
+    run: Run,
+    predicted: Predictions,
+    labels: Sequence[str],
+    guesses: Sequence[str],
+    sure: Sequence[float] | None,
+) -> None:
+    """Draws the first texts or images with their true and predicted classes or labels."""
+    x = predicted.source.x
+    if not isinstance(x, Sequences) and x.ndim <= 2:
+        return
+    count = plots.MAX_TEXTS if isinstance(x, Sequences) else plots.MAX_IMAGES
+    rows, labels, guesses = predicted.rows[:count], labels[:count], guesses[:count]
+    sure = sure and sure[:count]
     if isinstance(x, Sequences):
         texts = decoded(predicted.dataset, x, rows)
-        figure = plots.text_gallery(texts, labels, predictions, confidence=sure)
-        run.write_figure("gallery", figure)
-    elif x.ndim > 2:
-        figure = plots.image_gallery(x[rows], labels, predictions, confidence=sure)
-        run.write_figure("gallery", figure)
+        figure = plots.text_gallery(texts, labels, guesses, confidence=sure)
+    else:
+        figure = plots.image_gallery(x[rows], labels, guesses, confidence=sure)
+    run.write_figure("gallery", figure)

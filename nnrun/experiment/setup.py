@@ -132,7 +132,7 @@ class TrainingSetup:
             metrics["test"] = evaluator.metrics(self.test, rows)
         output = evaluator.outputs(self.test or self.train, rows)
         if outputs_logits(prepared.spec.training):
-            output = probabilities(output)
+            output = probabilities(output, prepared.dataset.target)
         return metrics, Predictions(prepared.dataset, split, rows, output)
 
 
@@ -229,7 +229,7 @@ def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str]:
     wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
     # Before compiling: later Keras counts the optimizer's variables as parameters.
     text = summary(wired.model)
-    stages = Stages(wired.model, wired.layers, spec.training)
+    stages = Stages(wired.model, wired.layers, spec.training, prepared.dataset.target)
     stages.enter(0)
     return wired, stages, text
 

@@ -145,10 +145,14 @@ def _description(
             "shape": [exported.batch, *output],
             "dtype": "float32",
             "holds": (
-                "values" if not subject.classes else "scores" if are_scores else "probabilities"
+                "values"
+                if subject.target.kind == "value"
+                else "scores"
+                if are_scores
+                else "probabilities"
             ),
             "target": subject.target.name,
-            "classes": list(subject.classes),
+            "classes": [] if subject.target.kind == "value" else list(subject.target.names),
         },
         "rows": prepared["rows"],
         "prepare": prepared["steps"],

@@ -4,11 +4,11 @@ Figures are made without pyplot: there is no global state and no display. Equal 
 pixels.
 """
 
-from nnrun.plots.confusion import confusion
+from nnrun.plots.confusion import confusion, label_confusions
 from nnrun.plots.curves import MAX_RUNS, RunCurves, comparison, curve, folds, smoothed
 from nnrun.plots.gallery import MAX_IMAGES, MAX_TEXTS, image_gallery, text_gallery
 from nnrun.plots.model import model
-from nnrun.plots.regression import predicted_against_true
+from nnrun.plots.regression import predicted_against_true, values_against_true
 
 __all__ = [
     "MAX_IMAGES",
@@ -20,8 +20,10 @@ __all__ = [
     "curve",
     "folds",
     "image_gallery",
+    "label_confusions",
     "model",
     "predicted_against_true",
     "smoothed",
     "text_gallery",
+    "values_against_true",
 ]

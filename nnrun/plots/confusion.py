@@ -1,4 +1,4 @@
-"""The plot of a confusion matrix."""
+"""Plots of confusion matrices."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ MAX_NAME = 22  # characters of a class name
 MAX_NUMBERED = 100  # classes up to which cells have numbers; beyond it, cells are pixels
 DIGIT = 0.64  # width of a digit relative to the font size
 PAD = 0.1  # inches
+MAX_LABELS, COLUMNS = 30, 6
 PIXEL_SIDE = 12.0  # inches, of a matrix of pixels
 
 
@@ -51,6 +52,35 @@ def confusion(counts: Array, classes: Sequence[str]) -> Figure:
     correct, total = int(np.trace(counts)), int(counts.sum())
     percent = f" ({correct / total:.1%})" if total else ""
     style.title(axes, f"{correct:,} of {total:,} right{percent}")
+    return figure
+
+
+def label_confusions(counts: Array, names: Sequence[str]) -> Figure:
+    """Draws a matrix of two by two for each of the first 30 labels.
+
+    Args:
+        counts: ints of shape `(labels, 2, 2)`; rows are true, columns predicted.
+        names: of the labels.
+    """
+    shown = min(len(names), MAX_LABELS)
+    columns = min(shown, COLUMNS)
+    figure = style.blank(1.7 * columns + 0.6, 1.75 * -(-shown // columns) + 0.4)
+    for number, name in enumerate(names[:shown]):
+        axes = figure.add_subplot(-(-shown // columns), columns, number + 1, aspect="equal")
+        matrix = np.asarray(counts[number])
+        shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        mesh = _cells(axes, shares)
+        mesh.set_cmap("Blues")
+        mesh.set_norm(PowerNorm(0.5, vmin=0, vmax=1))
+        axes.spines[:].set(color=style.FAINT, linewidth=0.8)
+        _numbers(axes, matrix, mesh.to_rgba(shares), style.SMALL)
+        axes.set_xticks((0, 1), ("no", "yes"))
+        axes.set_yticks((0, 1), ("no", "yes"))
+        _ticks(axes, style.SMALL)
+        style.title(axes, style.shorten(name, 14))
+    figure.supxlabel("predicted", color=style.INK, fontsize=style.NORMAL)
+    figure.supylabel("true", color=style.INK, fontsize=style.NORMAL)
+    style.fix_layout(figure)
     return figure
 
 

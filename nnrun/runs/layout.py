@@ -14,6 +14,7 @@ WORDS = "words.json"
 PREDICTIONS = "predictions.npz"
 CONFUSION = "confusion.csv"
 REPORT = "classification_report.json"
+VALUES = "values.json"
 MODEL = "model.keras"
 SUMMARY = "summary.txt"
 LOG = "log.txt"
@@ -31,8 +32,8 @@ MEANING = {
     METRICS: "last and best epoch; training, validation and test metrics; times",
     PREPARATION: "prepare steps as fitted to the training rows; input shape and classes",
     PREDICTIONS: "predictions: `row`, `target`, `output` (probabilities or values)",
-    CONFUSION: "confusion matrix: rows are true classes, columns predicted classes",
-    REPORT: "precision, recall and F1 of each class",
+    CONFUSION: "confusion matrix: rows are true classes, columns predicted classes; or counts per label",
+    REPORT: "precision, recall and F1 of each class or label",
     MODEL: "the trained model in Keras format; loading it runs no code but that of `code/`",
     SUMMARY: "layers of the model with shapes and parameters",
     LOG: "all output of the command, with messages of TensorFlow",
@@ -56,13 +57,21 @@ MEANING_OF_CODE = {
 }
 """More files of a run with the user's own code."""
 
+MEANING_OF_VALUES = {
+    VALUES: "several values per row: mean absolute error, RMSE and R² of each",
+}
+"""More files of a run that predicts several values."""
+
 MEANING_OF_UNFINISHED = {
     CHECKPOINT: "unfinished runs: checkpoints for `nnrun resume`",
 }
 """More files of a run that is not finished."""
 
 OWN = frozenset(
-    (*MEANING, *MEANING_OF_TEXTS, *MEANING_OF_FOLDS, *MEANING_OF_CODE, *MEANING_OF_UNFINISHED)
+    (
+        *(*MEANING, *MEANING_OF_TEXTS, *MEANING_OF_VALUES, *MEANING_OF_FOLDS, *MEANING_OF_CODE),
+        *MEANING_OF_UNFINISHED,
+    )
 )
 """Names that callbacks may not write to."""
 

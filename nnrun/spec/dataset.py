@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
+from nnrun.spec import targets
 from nnrun.spec.component import LARGEST, Count, Spec
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
@@ -169,8 +170,9 @@ class Table(TableFile):
     """Arguments of all tables."""
 
     loader = "tables"
-    target: Annotated[str, Field(min_length=1)]
-    """Column to predict."""
+    target: targets.Columns
+    """Column to predict; a list of columns; or `{column: tags, separator: ";"}`, several labels in
+    a cell."""
     features: tuple[str, ...] | None = Field(None, strict=False)
     """Columns to predict from; by default all others."""
     types: dict[str, Literal["number", "category", "drop"]] = Field(default_factory=dict)
@@ -181,8 +183,8 @@ class Table(TableFile):
     """Column that says `train`, `validation` or `test` of each row."""
     weight: str | None = None
     """Column of how much each row counts in the training loss."""
-    task: Literal["classification", "regression"] | None = None
-    """By default words are classes and numbers are values."""
+    task: targets.Task | None = None
+    """By default words are classes and numbers are values; several columns of 0 and 1 are labels."""
     categories: Literal["one_hot", "codes"] = "one_hot"
     """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
 
@@ -191,7 +193,7 @@ class Table(TableFile):
         if self.features is not None:
             return list(self.features)
         dropped = {name for name, kind in self.types.items() if kind == "drop"}
-        dropped |= {self.target, *self.row_columns.values()}
+        dropped |= {*self.target_columns, *self.row_columns.values()}
         return [name for name in table.columns if name not in dropped]
 
     @property
@@ -205,25 +207,34 @@ class Table(TableFile):
         """As of every dataset."""
         return self.validation is not None or self.split is not None
 
-    def class_names(self, target: tables.Column) -> tuple[str, ...]:
-        """The names of the classes; none for a regression."""
-        return () if self.task == "regression" else target.categories or ()
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return targets.names(self.target)
+
+    def meaning(self, table: tables.Table) -> Target:
+        """The meaning of a label; errors as of `targets.meaning`."""
+        return targets.meaning(self.target, table, self.task)
 
     @property
     def _kinds(self) -> dict[str, tables.Kind]:
-        return {name: kind for name, kind in self.types.items() if kind != "drop"}
+        kinds = {name: kind for name, kind in self.types.items() if kind != "drop"}
+        return {**kinds, **targets.kinds(self.target)}
 
     @property
     def _exact(self) -> frozenset[str]:
         """The column in which numbers are names of classes."""
-        return frozenset((self.target,) if self.task == "classification" else ())
+        return frozenset(self.target_columns if self.task == "classification" else ())
 
     def profile(self) -> Profile:
         """From the file; open if only a sample of it is read, or it cannot be read."""
-        unknown = Profile(self.name, "table", None, None, None, Target(self.target), open=True)
+        name = ", ".join(self.target_columns)
+        unknown = Profile(self.name, "table", None, None, None, Target(name), open=True)
         try:
             table = self.sample(Path(self.path))
-            target = table.columns[self.target]
+            meaning = self.meaning(table)
+            is_value = meaning.kind == "value"
+            values = targets.encode(self.target, table, meaning) if is_value else None
             features = self.feature_names(table)
             columns = [table.columns[name] for name in features]
             held = self.sample(Path(self.validation)) if self.validation else None
@@ -242,18 +253,17 @@ class Table(TableFile):
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
         numbers = [name for name in features if not table.columns[name].categories]
-        names = self.class_names(target)
         codes = 0 if one_hot else sum(len(column.categories or ()) for column in columns)
         return replace(
             unknown,
             train=train,
             test=test,
             shape=(width,),
-            target=Target.one_of(self.target, names),
+            target=meaning,
             numbers=tuple(numbers) if codes else (),
-            scale=0.0 if names else _root_mean_square(target.numbers),
+            scale=_root_mean_square(values),
             highest=codes - 1 if codes else unknown.highest,
-            shares=_are_shares(target.numbers),
+            shares=_are_shares(values),
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
@@ -362,29 +372,31 @@ class Text(CsvFormat, TableFile):
     name: Literal["text"]
     text: Annotated[str, Field(min_length=1)] = "text"
     """Column of texts."""
-    target: Annotated[str, Field(min_length=1)] = "label"
-    """Column of classes."""
+    target: targets.Columns = "label"
+    """Column of classes; a list of columns; or `{column: tags, separator: ";"}`, several labels in
+    a cell."""
 
     def read(self, path: Path, *, sample: bool = False) -> tables.Table:
         """The columns of a file; errors as of `Table`."""
         from nnrun.spec import tables  # noqa: PLC0415 - NumPy takes 0.1 s
 
-        kinds: dict[str, tables.Kind] = {self.text: "category"}
-        return tables.read_csv(
-            path, self.csv_format, kinds=kinds, classes={self.target}, sample=sample
-        )
+        kinds: dict[str, tables.Kind] = {self.text: "category", **targets.kinds(self.target)}
+        classes = {self.target} if isinstance(self.target, str) else set[str]()
+        return tables.read_csv(path, self.csv_format, kinds=kinds, classes=classes, sample=sample)
+
+    def meaning(self, table: tables.Table) -> Target:
+        """The meaning of a label; errors as of `targets.meaning`."""
+        return targets.meaning(self.target, table)
 
     def profile(self) -> Profile:
         """The number of classes; open if it cannot be found out, which a check reports."""
-        path, names = Path(self.path), tuple[str, ...]()
+        path, target = Path(self.path), Target()
         with suppress(OSError, ValueError, KeyError):
             if path.is_dir():
-                names = class_folders(path)
-            else:
-                table = self.sample(path)
-                names = () if table.is_sample else table.columns[self.target].categories or ()
-        target = Target("class" if path.is_dir() else self.target, "class", names)
-        return Profile("text", "texts", None, None, None, target, open=not names)
+                target = Target.one_of("class", class_folders(path))
+            elif not (table := self.sample(path)).is_sample:
+                target = self.meaning(table)
+        return Profile("text", "texts", None, None, None, target, open=not target.names)
 
 
 def resolve_paths(root: Node, *, given: Collection[str]) -> Node:

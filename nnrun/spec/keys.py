@@ -75,21 +75,27 @@ BLOCKS = Key("blocks", _STACKS, "mapping", default={})
 
 
 def parts() -> tuple[Section, ...]:
-    """The top level and every mapping below it, except datasets and steps."""
+    """The top level and every mapping below it, except those of datasets and steps."""
     top, *below = (
         _section(dotted(path) or TOP, model)
         for path, model in language.walk_models(Experiment)
-        if not issubclass(model, DatasetBase)
+        if path[:1] != ("dataset",)
     )
     return (replace(top, keys=(EXTENDS, BLOCKS, *top.keys)), *below)
 
 
 def datasets() -> tuple[Section, ...]:
-    """Every dataset with its arguments, without `prepare`, which all datasets share."""
-    return tuple(
+    """Every dataset with its arguments, without `prepare`, and the mappings below them."""
+    own = (
         _section(name, cls, kind="dataset", hidden=("name", "prepare"))
         for name, cls in DATASETS.items()
     )
+    below = dict.fromkeys(
+        (dotted(path), model)
+        for path, model in language.walk_models(Experiment)
+        if path[:1] == ("dataset",) and not issubclass(model, DatasetBase)
+    )
+    return (*own, *(_section(title, model) for title, model in below))
 
 
 def steps() -> tuple[Section, ...]:

@@ -18,16 +18,24 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.training import Training
 from nnrun.types import Target
 
-Labels = Literal["class numbers", "one column per class", "one column of 0 and 1", "values"]
+Labels = Literal[
+    "class numbers",
+    "one column per class",
+    "one column of 0 and 1",
+    "a column of 0 and 1 per label",
+    "values",
+]
 
 _NUMBERS: tuple[Labels, ...] = ("class numbers",)
 _COLUMNS: tuple[Labels, ...] = ("one column per class",)
-_CLASSES: tuple[Labels, ...] = ("one column of 0 and 1", "one column per class")
+_SEVERAL: tuple[Labels, ...] = ("a column of 0 and 1 per label",)
+_SINGLE: tuple[Labels, ...] = ("one column of 0 and 1", "one column per class")
+_CLASSES: tuple[Labels, ...] = (*_SINGLE, *_SEVERAL)
 _VALUES: tuple[Labels, ...] = ("values", *_CLASSES)
 
 _METRICS: dict[tuple[Labels, ...], str] = {
     # Keras chooses the meaning of `accuracy` by the labels.
-    (*_NUMBERS, *_CLASSES): "accuracy acc",
+    (*_NUMBERS, *_SINGLE): "accuracy acc",
     # These test for equality, or use no labels.
     (): "Accuracy Mean Sum IoU MeanIoU",
     _NUMBERS: "SparseCategoricalAccuracy SparseCategoricalCrossentropy "
@@ -117,6 +125,8 @@ def metric_problems(training: Training, labels: Labels, units: int) -> Iterator[
             needs = f"needs {' or '.join(accepted)}"
             needs = needs if accepted else "cannot judge a model's output"
             message = f"{metric.name} {needs}; with {training.loss.name} the labels are {labels}"
+            if labels in _SEVERAL and metric.name in ("accuracy", "acc"):
+                message = f"{metric.name} compares one class per row; write binary_accuracy"
             yield IncompatibleSpec("NN125", path, message)
         elif objection := _objection(metric, training, labels, units):
             yield IncompatibleSpec("NN125", path, f"{metric.name} {objection}")
@@ -134,6 +144,7 @@ def _objection(metric: Component, training: Training, labels: Labels, units: int
     least, k, class_id = _OVER_OUTPUTS.get(name, 1), given.get("k", 5), given.get("class_id")
     chosen = given.get("threshold", given.get("thresholds"))
     is_f, is_counted = name in _F_SCORES, name in _COUNTS | {"AUC", "BinaryIoU"}
+    several = labels in _SEVERAL
     takes_threshold = name in _SIGNED and name != "AUC"
     of_all = "counts the outputs of both classes; use one unit with sigmoid and binary_crossentropy"
     objections = {
@@ -153,7 +164,7 @@ def _objection(metric: Component, training: Training, labels: Labels, units: int
             isinstance(given.get("top_k"), int) and given["top_k"] >= units
         ),
         "has no class_id to choose: one unit is of the positive class; leave class_id out": (
-            class_id is not None and units == 1
+            class_id is not None and units == 1 and not several
         ),
         f"must have a class_id from 0 to {units - 1}": (
             isinstance(class_id, int) and not 0 <= class_id < units
@@ -162,16 +173,18 @@ def _objection(metric: Component, training: Training, labels: Labels, units: int
             takes_threshold and isinstance(chosen, list) and len(chosen) > 1
         ),
         "has no classes to average: one unit is of the positive class; leave average out": (
-            is_f and units == 1 and given.get("average") is not None
+            is_f and units == 1 and given.get("average") is not None and not several
         ),
         "is a mean over both classes; write average: macro if that is meant, or use one unit with "
-        "sigmoid and binary_crossentropy": is_f and units == 2 and given.get("average") is None,
+        "sigmoid and binary_crossentropy": (
+            is_f and units == 2 and given.get("average") is None and not several
+        ),
         "needs probabilities; end the model with sigmoid, without from_logits": (
-            is_signed(training, units)
+            is_signed(training, units, several=several)
             and (is_f or name in _WITH_CLASS_ID - _SIGNED.keys() or (takes_threshold and chosen))
         ),
         of_all + (", or write multi_label: true" if name == "AUC" else ""): (
-            units == 2 and is_counted and not given.get("multi_label")
+            units == 2 and is_counted and not given.get("multi_label") and not several
         ),
         f"must have num_classes: {units}": given.get("num_classes", units) != units,
         "takes class numbers as outputs, which this model has not": (
@@ -186,29 +199,38 @@ def outputs_logits(training: Training) -> bool:
     return training.loss.arguments.get("from_logits") is True
 
 
-def is_signed(training: Training, units: int) -> bool:
+def is_signed(training: Training, units: int, *, several: bool) -> bool:
     """Whether the output of one unit is positive for class 1 and negative for class 0."""
-    return units == 1 and (outputs_logits(training) or threshold(training.loss.name) == 0)
+    is_logit = outputs_logits(training) or threshold(training.loss.name) == 0
+    return (units == 1 or several) and is_logit
 
 
-def adapted(metric: Component, training: Training, units: int) -> Component:
+def adapted(
+    metric: Component, training: Training, units: int, *, several: bool = False
+) -> Component:
     """A metric with the arguments that it needs to judge the output of a model.
 
-    Keras compares logits with 0.5, counts every output of one unit as positive for an F-score, and
-    pools two units, where precision and recall are of class 1.
+    Keras compares logits with 0.5, counts every output of one unit as positive for an F-score, or
+    the largest one of several, and pools two units, where precision and recall are of class 1.
+
+    Args:
+        metric: as in the spec.
+        training: with the loss.
+        units: width of the output.
+        several: whether each unit is of a label of its own.
     """
     alias, arguments = metric.name, dict[str, object]()
     is_accuracy = alias in ("accuracy", "acc")
     name = "BinaryAccuracy" if is_accuracy else catalogue.canonical_name("metrics", alias)
-    if is_signed(training, units):
+    if is_signed(training, units, several=several):
         arguments |= _SIGNED.get(name, {})
-    by_unit = name == "BinaryCrossentropy" and units > 1
+    by_unit = name == "BinaryCrossentropy" and units > 1 and not several
     is_entropy = name.endswith("Crossentropy") and not by_unit
     if is_entropy and training.loss.arguments.get("from_logits"):
         arguments["from_logits"] = True
-    if name in _F_SCORES and units == 1:
+    if name in _F_SCORES and (units == 1 or several):
         arguments["threshold"] = 0.5
-    if name in _WITH_CLASS_ID and units == 2:
+    if name in _WITH_CLASS_ID and units == 2 and not several:
         arguments["class_id"] = 1
     if not arguments:
         return metric
@@ -311,21 +333,14 @@ def last_with_units(model: Sequence[Component]) -> int:
 
 def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[IncompatibleSpec]:
     """Why the loss, the output's width (`units`) or a metric does not fit the labels."""
-    training, last = spec.training, spec.model[-1]
-    loss, classes = training.loss, len(dataset.target.classes)
+    training, last, target = spec.training, spec.model[-1], dataset.target
+    loss, classes = training.loss, len(target.classes)
     family = loss_family(loss.name)
-    if not classes and family != "other":
-        # `task` is an argument of user data.
-        may_have_classes = getattr(spec.dataset, "task", "regression") is None
-        hint = "write task: classification in dataset, or " if may_have_classes else ""
-        message = (
-            f"{loss.name} needs classes, but {dataset.name} has a number per row "
-            f"({dataset.target.name}); {hint}use a loss such as mse"
-        )
+    if message := _wrong_loss(dataset, spec):
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
         return
-    # One output for a value or for class 1, otherwise one per class.
-    allowed: tuple[int, ...] = (classes or 1,)
+    # One output for a value or for class 1, otherwise one per class, label or value.
+    allowed: tuple[int, ...] = (classes or math.prod(target.shape),)
     if classes == 2 and family not in ("sparse", "categorical"):
         allowed = (1, 2)
     if units not in allowed:
@@ -337,13 +352,17 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
             "remove either from_logits or the last activation"
         )
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
-    if units == 1 and units in allowed and activation == "softmax":
+    if activation == "softmax" and (target.kind == "labels" or (units == 1 and units in allowed)):
         message = "softmax over one unit always outputs 1; use sigmoid"
+        if target.kind == "labels":
+            message = "softmax chooses one label, and a row may have several; use sigmoid"
         yield IncompatibleSpec("NN121", ("model", len(spec.model) - 1), message)
     # Metrics are checked as if the width were right.
     width = units if units in allowed else allowed[-1]
-    if not classes:
-        labels: Labels = "values"
+    if target.kind == "labels":
+        labels: Labels = "a column of 0 and 1 per label"
+    elif not classes:
+        labels = "values"
     elif family == "sparse":
         labels = "class numbers"
     else:
@@ -351,11 +370,35 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
     yield from metric_problems(training, labels, width)
 
 
+def _wrong_loss(dataset: Labelled, spec: Experiment) -> str:
+    """Why the loss cannot take the labels; empty if it can."""
+    loss, target = spec.training.loss.name, dataset.target
+    family = loss_family(loss)
+    if target.kind == "labels" and family in ("sparse", "categorical"):
+        return (
+            f"{loss} needs one class per row, but a row of {dataset.name} has any number of "
+            f"{len(target.names)} labels ({target.name}); use binary_crossentropy"
+        )
+    if target.kind != "value" or family == "other":
+        return ""
+    # `task` is an argument of user data.
+    may_have_classes = getattr(spec.dataset, "task", "regression") is None and not target.shape
+    hint = "write task: classification in dataset, or " if may_have_classes else ""
+    held = f"{math.prod(target.shape)} numbers" if target.shape else "a number"
+    return (
+        f"{loss} needs classes, but {dataset.name} has {held} per row ({target.name}); {hint}use "
+        "a loss such as mse"
+    )
+
+
 def _wrong_units(
     dataset: Labelled, spec: Experiment, units: int, allowed: tuple[int, ...]
 ) -> IncompatibleSpec:
-    classes = len(dataset.target.classes)
-    expected = f"{classes} classes" if classes else "1 value"
+    target = dataset.target
+    classes, count = len(target.classes), math.prod(target.shape)
+    expected = f"{classes} classes" if classes else "1 value" if count == 1 else f"{count} values"
+    if target.kind == "labels":
+        expected = f"{count} label{'s' if count > 1 else ''}"
     expected += f": units must be {' or '.join(map(str, allowed))}"
     message = f"the model has {units} outputs, but {dataset.name} has {expected}"
     if classes == 2 and units == 1:

@@ -24,6 +24,7 @@ _SENTENCES: dict[KeyPath, str] = {
     ): "1 to 80 letters, digits, '_', '-' or '.', without '-' or '.' before or '.' after them",
     ("training", "class_weight"): "'balanced', or a number for each class such as {positive: 2}",
     ("training", "restore"): "'last', 'best', or a metric such as {best: val_accuracy}",
+    ("dataset", "target"): "a column, or a list of columns",
     ("dataset", "path"): "the path of a file or a folder",
     ("dataset", "validation"): "the path of a file or a folder",
     ("dataset", "test"): "the path of a file or a folder",

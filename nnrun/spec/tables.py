@@ -56,6 +56,7 @@ MIN_ROWS = 20
 NAME_SHARE = 0.5
 """A column with a word of its own in more than this share of the rows identifies the rows."""
 
+TRUTH = {"true": 1.0, "false": 0.0}
 DECIMAL_COMMA = "a number with a decimal comma; write decimal: ','"
 
 Kind = Literal["number", "category"]
@@ -667,11 +668,13 @@ class _Inference:
         return self.categories()
 
     def numbers(self, *, strict: bool = False) -> Column:
-        """The number of each row; with `strict`, every cell must be one."""
+        """The number of each row; with `strict`, every cell must be one, or true (1) or false (0)."""
         values = np.full(len(self.cells) + 1, np.nan)
         for at, cell in enumerate(self.cells):
-            if cell.number is not None:
-                values[at] = cell.number
+            truth = TRUTH.get(cell.text.casefold()) if strict else None
+            number = truth if cell.number is None else cell.number
+            if number is not None:
+                values[at] = number
             elif strict and not cell.is_missing:
                 raise ValueError(
                     f"is {quote(cell.text)} on {self._place(at)}, and must be a number"

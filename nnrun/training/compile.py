@@ -13,16 +13,25 @@ from nnrun.spec import catalogue, labels
 from nnrun.spec.component import Component
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.training import FrozenPart, Stage, Training
+from nnrun.types import Target
 
 
-def compile_model(model: keras.Model, training: Training) -> None:
+def compile_model(model: keras.Model, training: Training, target: Target | None = None) -> None:
     """Compiles a model without XLA: the training loop compiles whole epochs itself.
+
+    Args:
+        model: built.
+        training: with optimizer, loss and metrics.
+        target: the meaning of a label; by default, each row has one class or value.
 
     Raises:
         IncompatibleSpec: Keras refuses an argument.
     """
     units = model.output_shape[-1]
-    metrics = [labels.adapted(metric, training, units) for metric in training.metrics]
+    several = target is not None and target.kind == "labels"
+    metrics = [
+        labels.adapted(metric, training, units, several=several) for metric in training.metrics
+    ]
     model.compile(
         optimizer=_instantiate("optimizers", training.optimizer, "optimizer"),
         loss=_instantiate("losses", training.loss, "loss"),
@@ -50,8 +59,15 @@ class Stages:
     with a fresh optimizer.
     """
 
-    def __init__(self, model: keras.Model, layers: Sequence[Named], training: Training) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        layers: Sequence[Named],
+        training: Training,
+        target: Target | None = None,
+    ) -> None:
         self._model, self._layers, self._training = model, layers, training
+        self._target = target
         self._current: int | None = None
 
     @property
@@ -80,7 +96,7 @@ class Stages:
         for layer in self._layers:
             layer.freeze(stage.frozen)
         self._check_frozen(number, stage)
-        compile_model(self._model, _in_stage(self._training, stage))
+        compile_model(self._model, _in_stage(self._training, stage), self._target)
         return True
 
     def _check_frozen(self, number: int, stage: Stage) -> None:

@@ -16,7 +16,7 @@ from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
 from nnrun.training.rows import INDICES, Rows, RowTensors, batch, inputs, resident
 from nnrun.training.state import seeds
-from nnrun.types import Active, Array
+from nnrun.types import Active, Array, Target
 
 # Large enough for speed, small enough for the activations of a deep model.
 EVALUATION_ROWS = 1024
@@ -103,10 +103,15 @@ def as_logs(result: Mapping[str, Array | float | tf.Tensor]) -> dict[str, float]
     return {name: float(np.mean(value)) for name, value in result.items()}
 
 
-def probabilities(logits: Array) -> Array:
-    """Softmax over the classes, or the sigmoid where there is one unit; same shape."""
-    scale = keras.ops.sigmoid if logits.shape[-1] == 1 else keras.ops.softmax
+def probabilities(logits: Array, target: Target | None = None) -> Array:
+    """Softmax over the classes, or the sigmoid of one unit or of each label; same shape."""
+    scale = keras.ops.sigmoid if _is_alone(logits, target) else keras.ops.softmax
     return np.asarray(scale(logits))
+
+
+def _is_alone(output: Array, target: Target | None) -> bool:
+    """Whether each unit has a probability of its own."""
+    return output.shape[-1] == 1 or (target is not None and target.kind == "labels")
 
 
 def activate(model: keras.Model, kind: Active, seed: Sequence[int]) -> bool:
@@ -146,26 +151,30 @@ def _as_in_training(call: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     return active
 
 
-def metrics_of_outputs(output: Array, y: Array, training: Training) -> dict[str, float]:
+def metrics_of_outputs(
+    output: Array, y: Array, training: Training, target: Target | None = None
+) -> dict[str, float]:
     """Loss and metrics of outputs that come from several models, under Keras's names.
 
     Args:
         output: averaged probabilities or values, of shape `(rows, units)`.
         y: labels as the loss needs them.
         training: names the loss and the metrics.
+        target: the meaning of a label, as of `compile_model`.
     """
     if outputs_logits(training):
-        output = logits(output)
+        output = logits(output, target)
     same = keras.layers.Activation("linear", dtype="float32")
     model = keras.Sequential([keras.Input(output.shape[1:]), same])
-    compile_model(model, training)
+    compile_model(model, training, target)
     preparation = Preparation((), output.shape[1:], "float32", stored_expanded=True)
     return Evaluator(model, preparation).metrics(resident(output, y), np.arange(len(y)))
 
 
-def logits(shares: Array) -> Array:
+def logits(shares: Array, target: Target | None = None) -> Array:
     """Outputs of which `probabilities` makes these probabilities; same shape."""
-    smallest = np.finfo(np.float32).tiny if shares.shape[-1] > 1 else np.finfo(np.float32).eps
+    is_alone = _is_alone(shares, target)
+    smallest = np.finfo(np.float32).eps if is_alone else np.finfo(np.float32).tiny
     shares = shares.clip(smallest, 1 - np.finfo(np.float32).epsneg)
-    rest = 1 - shares if shares.shape[-1] == 1 else 1
+    rest = 1 - shares if is_alone else 1
     return np.log(shares / rest).astype(np.float32)

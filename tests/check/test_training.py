@@ -95,7 +95,7 @@ def test_classes_are_given_by_name_or_number(weight: object, classes: range) -> 
         ({"span": 1.0}, NAMES, "there is no class 'span'; did you mean 'spam'?"),
         ({"eggs": 1.0}, NAMES, "there is no class 'eggs'; there are 'ham' and 'spam'"),
         ({"1": 2.0}, NUMBERS, "there is no class '1'; there are '5' and '7'"),
-        ("balanced", (), "weighs classes, but the labels are values"),
+        ("balanced", (), "needs one class per row; leave it out"),
     ],
 )
 def test_a_weight_of_an_unknown_class_is_refused(
@@ -136,7 +136,7 @@ def test_a_callback_gets_the_mode_of_its_metric(monitor, metric, mode):
         ("1", NUMBERS, "there is no class '1'; there are '5' and '7'"),
         ("span", NAMES, "there is no class 'span'; did you mean 'spam'?"),
         ("a", ("a", "b", "c"), "chooses one of two classes, but there are 3"),
-        ("a", (), "chooses one of two classes, but the labels are values"),
+        ("a", (), "chooses one of two classes, but a row does not have one class"),
     ],
 )
 def test_the_positive_class_is_one_of_two(

@@ -274,7 +274,7 @@ def test_a_stratified_regression_is_refused_before_anything_is_written(
     )
 
     assert answer.returncode == 2
-    assert "NN126 validation.kfold.stratify: stratify needs classes" in answer.stderr
+    assert "NN126 validation.kfold.stratify: stratify needs one class per row" in answer.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -172,7 +172,7 @@ def test_without_shuffle_the_folds_are_the_blocks_of_the_keras_tutorial() -> Non
             {"folds": 5, "stratify": True},
             VALUES,
             "stratify",
-            "stratify needs classes, but the labels are values",
+            "stratify needs one class per row; leave it out",
         ),
         ({"groups": "persn"}, DATASET, "groups", "toy has no column 'persn'; there is x, person"),
         ({"groups": "person"}, TEXTS, "groups", "toy has no column 'person'; there is none"),

@@ -32,6 +32,12 @@ PLOTS: dict[str, Callable[[], Figure]] = {
     "comparison": lambda: plots.comparison(COMPARED, "mae", rows="validation"),
     "curve": lambda: plots.curve(History(NOISY), "mae", best_epoch=180),
     "confusion": lambda: plots.confusion(COUNTS, [f"topic {i}" for i in range(46)]),
+    "label_confusions": lambda: plots.label_confusions(
+        np.arange(28).reshape(7, 2, 2), [f"tag {i}" for i in range(7)]
+    ),
+    "values_against_true": lambda: plots.values_against_true(
+        np.stack([PRICES, PRICES / 2], 1), np.stack([PRICES, PRICES], 1), ["price", "rent in $"]
+    ),
     "image_gallery": lambda: plots.image_gallery(load_digits().images[:25], ["3"] * 25, ["8"] * 25),
     "text_gallery": lambda: plots.text_gallery(["costs $5"] * 8, ["good"] * 8, ["bad"] * 8),
     "predicted_against_true": lambda: plots.predicted_against_true(
@@ -99,6 +105,10 @@ def plots_with_name(name: str) -> dict[str, Callable[[], Figure]]:
         "comparison": lambda: plots.comparison(compared, name, rows=name),
         "curve": lambda: plots.curve(history, name, best_epoch=1),
         "confusion": lambda: plots.confusion(np.eye(2, dtype=int), [name, f"{name}2"]),
+        "label_confusions": lambda: plots.label_confusions(np.ones((1, 2, 2), int), [name]),
+        "values_against_true": lambda: plots.values_against_true(
+            np.ones((3, 1)), np.ones((3, 1)), [name]
+        ),
         "image_gallery": lambda: plots.image_gallery(np.zeros((1, 8, 8)), [name], [name]),
         "text_gallery": lambda: plots.text_gallery([name], [name], ["b"]),
         "predicted_against_true": lambda: plots.predicted_against_true(PRICES, PRICES, name=name),

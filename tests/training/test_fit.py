@@ -45,6 +45,9 @@ ROUNDING = {"rel": 2e-4, "abs": 2e-5}
 @cache
 def real(name: str) -> tuple[Array, Array, int]:
     """Inputs, labels and classes of 140 rows that come with a library."""
+    if name == "labels":
+        x, y, _ = real("iris")
+        return x, np.stack([y == 1, y > 0], axis=1).astype(np.uint8), 0
     data = datasets.load(DATASETS[name](name=name, test_split=0.05))
     x = np.asarray(data.train.x, np.float32)[: TRAINED + HELD_OUT]
     y = data.train.y[: TRAINED + HELD_OUT]
@@ -104,6 +107,9 @@ CASES = {
         ("accuracy", "binary_accuracy", "AUC"),
     ),
     "regression": Case(dense(1, None), "boston_housing", "mse", ("mae", "RootMeanSquaredError")),
+    "several labels": Case(
+        dense(2, "sigmoid"), "labels", "binary_focal_crossentropy", ("binary_accuracy", "mae")
+    ),
     "regularised": Case(dense(kernel_regularizer="l2", activity_regularizer=regularizers.L1(1e-3))),
     "batch norm": Case(
         lambda: [layers.Dense(8), layers.BatchNormalization(), layers.Dense(3, "softmax")]

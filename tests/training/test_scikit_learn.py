@@ -20,7 +20,7 @@ from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
 from nnrun.training.evaluate import Evaluator
 from nnrun.training.rows import Rows, resident
-from nnrun.types import Array
+from nnrun.types import Array, Target
 
 ROWS = 1500  # more than are evaluated at once
 RNG = np.random.default_rng(0)
@@ -34,6 +34,10 @@ VALUES = RNG.gamma(2, size=ROWS)
 GUESSES = np.abs(VALUES + RNG.normal(size=ROWS)).astype(np.float32)
 COLUMNS = np.eye(4)[CLASSES]
 
+TAGS = (RNG.random((ROWS, 3)) < [0.2, 0.4, 0.7]).astype(np.uint8)
+TAG_LOGITS = (RNG.normal(size=TAGS.shape) + 2.0 * TAGS - 1).astype(np.float32)
+TAG_SCORES = 1 / (1 + np.exp(-TAG_LOGITS))
+
 BINARY_LOGITS = {"BinaryCrossentropy": {"from_logits": True}}
 MANY_LOGITS = {"CategoricalCrossentropy": {"from_logits": True}}
 # Loss, number of classes, labels and outputs of each kind of model.
@@ -46,6 +50,8 @@ MODELS: dict[str, tuple[Any, int, Array, Array]] = {
     "logits": (MANY_LOGITS, 4, CLASSES, SCORES.astype(np.float32)),
     "numbers": ("sparse_categorical_crossentropy", 4, CLASSES, MANY),
     "values": ("mse", 0, VALUES, GUESSES[:, None]),
+    "labels": ("binary_crossentropy", 0, TAGS, TAG_SCORES),
+    "label logits": (BINARY_LOGITS, 0, TAGS, TAG_LOGITS),
 }
 
 Score = Callable[..., float]
@@ -77,6 +83,16 @@ def count(true: int, guess: int) -> Score:
 def of_columns(score: Score, **options: Any) -> Score:
     """A score over one column per class."""
     return lambda _, output, weights: score(COLUMNS, output, sample_weight=weights, **options)
+
+
+def of_labels(score: Score, **options: Any) -> Score:
+    """A score of the labels above 0.5."""
+    return lambda y, output, _: score(y, (output > 0.5).astype(int), **options)
+
+
+def of_scores(score: Score, **options: Any) -> Score:
+    """A score of the outputs of all labels."""
+    return lambda y, output, _: score(y, output, **options)
 
 
 def precision_of(column: int) -> Score:
@@ -186,8 +202,31 @@ CASES: list[tuple[str, str, dict[str, Any], Score]] = [
     ("values", "R2Score", {}, of_positive(sk.r2_score)),
     ("values", "LogCoshError", {}, mean(lambda y, p: np.log(np.cosh(y - p[:, 0])))),
 ]  # fmt: skip
+CASES += [
+    (model, name, given, score)
+    for model in ("labels", "label logits")
+    for name, given, score in (
+        ("BinaryAccuracy", {}, of_labels(lambda y, p: np.mean(y == p))),
+        ("Precision", {}, of_labels(sk.precision_score, average="micro")),
+        ("Recall", {}, of_labels(sk.recall_score, average="micro")),
+        ("Recall", {"class_id": 2}, of_labels(lambda y, p: sk.recall_score(y[:, 2], p[:, 2]))),
+        ("AUC", FINE, of_scores(sk.roc_auc_score, average="micro")),
+        ("AUC", {"multi_label": True, **FINE}, of_scores(sk.roc_auc_score, average="macro")),
+        ("BinaryCrossentropy", {}, of_scores(lambda y, p: sk.log_loss(y.ravel(), p.ravel()))),
+    )
+]
+CASES += [
+    ("labels", "F1Score", {}, of_labels(sk.f1_score, average="macro")),
+    ("labels", "F1Score", {"average": "micro"}, of_labels(sk.f1_score, average="micro")),
+    ("labels", "FBetaScore", {"beta": 2.0}, of_labels(sk.fbeta_score, beta=2, average="macro")),
+]
 # What scikit-learn is given: probabilities.
-PROBABILITIES = {"one logit": ONE[:, None], "logits": MANY, "one of hinge": None}
+PROBABILITIES = {
+    "label logits": TAG_SCORES,
+    "one logit": ONE[:, None],
+    "logits": MANY,
+    "one of hinge": None,
+}
 NAMES = [f"{model}: {name} {given or ''}" for model, name, given, _ in CASES]
 
 
@@ -198,9 +237,14 @@ def training(model: str) -> Training:
         for number, (place, name, given, _) in enumerate(CASES)
         if place == model and name != "accuracy"
     ]
-    chosen = [*metrics, *(["accuracy"] if model != "values" else [])]
+    is_class = model not in ("values", "labels", "label logits")
+    chosen = [*metrics, *(["accuracy"] if is_class else [])]
     content = {"optimizer": "sgd", "loss": MODELS[model][0], "metrics": chosen, "epochs": 1}
     return Training.model_validate(content)
+
+
+def target_of(model: str) -> Target:
+    return Target("tags", "labels", ("a", "b", "c"), (3,)) if "label" in model else Target()
 
 
 def evaluator(model: str, given: Training) -> tuple[Evaluator, Rows]:
@@ -208,7 +252,7 @@ def evaluator(model: str, given: Training) -> tuple[Evaluator, Rows]:
     _, classes, y, output = MODELS[model]
     units = output.shape[1]
     identity = build([Component(name="Activation", arguments={"activation": "linear"})], (units,))
-    compile_model(identity, given)
+    compile_model(identity, given, target_of(model))
     preparation = preprocessing.fit((), output, rows=np.arange(ROWS))
     encoded = encode(y, given, classes=classes, units=units)
     return Evaluator(identity, preparation), resident(preparation.store(output), encoded)
@@ -244,6 +288,7 @@ WEIGHTED = [
     number
     for number, (_, name, *_) in enumerate(CASES)
     if name not in ("accuracy", "f1_score") and not name.endswith("IoU")
+    if MODELS[CASES[number][0]][2] is not TAGS
 ]
 
 
@@ -262,9 +307,13 @@ def test_a_weighted_metric_equals_scikit_learns(number: int) -> None:
     assert value == pytest.approx(expected(number, WEIGHTS), rel=2e-3, abs=1e-6)
 
 
+EACH = "a column of 0 and 1 per label"
+OTHERS = {"values": "values", "labels": EACH, "label logits": EACH}
+
+
 def test_no_metric_of_these_cases_is_refused() -> None:
     for model, (_, _, _, output) in MODELS.items():
-        kind: labels.Labels = {"values": "values", "numbers": "class numbers"}.get(  # type: ignore[assignment]
+        kind: labels.Labels = {**OTHERS, "numbers": "class numbers"}.get(  # type: ignore[assignment]
             model, "one column per class" if output.shape[1] > 1 else "one column of 0 and 1"
         )
         assert [*labels.metric_problems(training(model), kind, output.shape[1])] == []

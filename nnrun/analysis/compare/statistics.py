@@ -11,7 +11,7 @@ from scipy import special
 
 from nnrun.analysis.compare.entries import Entry
 from nnrun.analysis.compare.facts import Facts
-from nnrun.data.labels import predicted_classes
+from nnrun.data.labels import predicted_classes, predicted_labels
 from nnrun.errors import RunError
 from nnrun.experiment.crossval.averages import CONFIDENCE
 from nnrun.runs import layout
@@ -242,24 +242,29 @@ def of_run(facts: Facts, metric: str) -> Scores | None:
 
 
 def _are_predictions(arrays: Mapping[str, Array]) -> bool:
-    """Whether the arrays have the same length, and each class has a column."""
+    """Whether the arrays have the same length, and each class, label or value has a column."""
     rows, target, output = arrays["row"], arrays["target"], arrays["output"]
     count = len(rows) if rows.ndim == 1 else 0
-    if not count or target.shape != (count,) or output.ndim != 2 or len(output) != count:
+    if not count or output.ndim < 2 or target.shape[:1] != (count,) or len(output) != count:
         return False
     kinds = (rows.dtype.kind, target.dtype.kind, output.dtype.kind)
     if kinds[0] not in "iu" or kinds[1] not in "iuf" or kinds[2] != "f" or not output.shape[1]:
         return False
+    if kinds[1] == "f" or target.ndim > 1:
+        return target.size == output.size
     classes = max(2, output.shape[1])
-    return kinds[1] == "f" or bool((target >= 0).all() and (target < classes).all())
+    return bool((target >= 0).all() and (target < classes).all())
 
 
 def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[str, Array]:
     keras_name = facts.reported.get(metric, "")
     if target.dtype.kind == "f":
+        error = (target - output.reshape(target.shape)).reshape(len(target), -1)
         if "Squared" in keras_name:
-            return "squared error", (target - output[:, 0]) ** 2
-        return "absolute error", np.abs(target - output[:, 0])
+            return "squared error", (error**2).mean(axis=1)
+        return "absolute error", np.abs(error).mean(axis=1)
+    if target.ndim > 1:
+        return _scored_labels(facts, keras_name, target, output)
     if "Crossentropy" in keras_name:
         if output.shape[1] == 1:
             probability = np.where(target == 1, output[:, 0], 1 - output[:, 0])
@@ -268,6 +273,18 @@ def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[st
         return "cross-entropy", -np.log(np.clip(probability, EPSILON, 1 - EPSILON))
     guess = predicted_classes(output, threshold=labels.threshold(facts.loss))
     return RIGHT, (guess == target).astype(float)
+
+
+def _scored_labels(
+    facts: Facts, keras_name: str, target: Array, output: Array
+) -> tuple[str, Array]:
+    """The mean over the labels of each row."""
+    if "Crossentropy" in keras_name:
+        probability = np.where(target == 1, output, 1 - output)
+        losses = -np.log(np.clip(probability, EPSILON, 1 - EPSILON))
+        return "cross-entropy", losses.mean(axis=1)
+    right = predicted_labels(output, threshold=labels.threshold(facts.loss)) == target
+    return RIGHT, right.mean(axis=1)
 
 
 def interval(entry: Entry, metric: str) -> Interval | None:

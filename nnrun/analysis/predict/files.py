@@ -144,13 +144,18 @@ def _as_archive(content: bytes) -> bytes:
 
 
 def _labels(path: Path, y: Array, rows: int, subject: TrainedRun) -> Array:
-    if y.shape not in ((rows,), (rows, 1)):
-        raise CommandError(f"{path}: y has the shape {y.shape}, and must have ({rows},)")
-    y = y.reshape(rows)
+    shape = (rows, *subject.target.shape)
+    if y.shape not in (shape, (*shape, 1)):
+        raise CommandError(f"{path}: y has the shape {y.shape}, and must have {shape}")
+    y = y.reshape(shape)
     if subject.classes and y.dtype.kind in "US":
         names = [str(name) for name in y.tolist()]
         return inputs.parse_labels(names, subject.classes, lambda row: f"{path}: y[{row}]")
     _check_numbers(path, "y", y)
+    if subject.target.kind == "labels":
+        if not ((y == 0) | (y == 1)).all():
+            raise CommandError(f"{path}: y must hold 0 and 1 only, one column per label")
+        return y.astype(np.uint8)
     if not subject.classes:
         return y.astype(np.float64)
     place = f"{path}: y"

@@ -56,7 +56,8 @@ def _outputs(models: Ensemble, raw: Raw) -> Iterator[Array]:
             _activate(models, subject, evaluator)
             for _ in range(models.passes):
                 output = evaluator.outputs(rows, np.arange(len(raw)))
-                yield probabilities(output) if outputs_logits(subject.spec.training) else output
+                are_logits = outputs_logits(subject.spec.training)
+                yield probabilities(output, subject.target) if are_logits else output
 
 
 def _activate(models: Ensemble, subject: TrainedRun, evaluator: Evaluator) -> None:
@@ -82,7 +83,7 @@ def metrics(models: Ensemble, raw: Raw) -> dict[str, float]:
         output = outputs(models, raw).mean
         with _errors_of_keras(subject):
             y = labels.encode(raw.y, training, classes=classes, units=output.shape[-1])
-            return metrics_of_outputs(output, y, training)
+            return metrics_of_outputs(output, y, training, subject.target)
     preparation = subject.preparation(raw.x)
     model, units = read(subject, preparation.shape)
     with _errors_of_keras(subject):

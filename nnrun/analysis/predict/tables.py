@@ -18,8 +18,9 @@ from nnrun.data.columns import encode as encode_column
 from nnrun.data.datasets.tables import reading
 from nnrun.data.datasets.texts import TOKENIZERS, encode
 from nnrun.errors import CommandError
+from nnrun.spec import targets
 from nnrun.spec.csv_format import CsvFormat
-from nnrun.spec.dataset import Text
+from nnrun.spec.dataset import Table, Text
 from nnrun.spec.text import join_words, quote
 from nnrun.types import Array, Column
 
@@ -66,18 +67,16 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
     """
     table = _read(path, subject)
     schema, dataset = subject.schema, subject.spec.dataset
-    y = None
-    if subject.target.name in table.columns:
-        y = _labels(table, subject)
+    y = _labels(table, subject)
     if schema.kind == "texts":
         name = dataset.text if isinstance(dataset, Text) else TEXT
         if name not in table.columns:
             raise CommandError(f"{path}: the run takes texts, and there is no column `{name}`")
         texts = [word or "" for word in table.columns[name].words()]
-        others = _unused(table, (name, subject.target.name))
+        others = _unused(table, (name, *targets.names(_target(subject))))
         return replace(encode_texts(texts, subject), y=y, others=others)
     used = _columns(table, subject)
-    others = _unused(table, (*used, subject.target.name))
+    others = _unused(table, (*used, *targets.names(_target(subject))))
     notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if others else []
     columns = schema.columns or tuple(map(Column, used))
     parts = []
@@ -116,9 +115,11 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
     }
     if schema.kind == "texts":
         kinds[dataset.text if isinstance(dataset, Text) else TEXT] = "category"
+    target = _target(subject)
     classes = {subject.target.name} if subject.classes else set()
-    if not subject.classes:
-        kinds[subject.target.name] = "number"
+    if isinstance(target, str) and not subject.classes:
+        kinds[target] = "number"
+    kinds |= targets.kinds(target)
     # Columns without names in training are taken in order.
     others: tables.Kind | None = "category" if columns or schema.kind == "texts" else None
     with reading(path):
@@ -140,7 +141,8 @@ def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise CommandError(f"{table.path}: lacks the column {names}{more}")
         return features
-    others = [name for name in table.columns if name != subject.target.name]
+    labels = targets.names(_target(subject))
+    others = [name for name in table.columns if name not in labels]
     expected = math.prod(schema.shape)
     if len(others) != expected:
         raise CommandError(
@@ -183,10 +185,32 @@ def _encode(table: tables.Table, column: Column, subject: TrainedRun) -> tuple[A
     return values, f"{notice}; their code, {code}, was not trained"
 
 
-def _labels(table: tables.Table, subject: TrainedRun) -> Array:
-    """Labels as numbers: a class by its name, or by its number if no class has that name."""
-    column, classes = table.columns[subject.target.name], subject.classes
-    name = quote(subject.target.name)
+def _labels(table: tables.Table, subject: TrainedRun) -> Array | None:
+    """Labels as numbers; None if the table has no column of them."""
+    target = _target(subject)
+    present = [name for name in targets.names(target) if name in table.columns]
+    if not present:
+        return None
+    if missing := [name for name in targets.names(target) if name not in present]:
+        raise CommandError(f"{table.path}: lacks the column {quote(missing[0])} of the labels")
+    if isinstance(target, str):
+        return _single_labels(table, target, subject)
+    with reading(table.path):
+        return targets.encode(target, table, subject.target)
+
+
+def _target(subject: TrainedRun) -> targets.AnyColumns:
+    """The columns of the labels."""
+    dataset = subject.spec.dataset
+    if isinstance(dataset, Table | Text) and subject.target.shape:
+        return dataset.target
+    return subject.target.name
+
+
+def _single_labels(table: tables.Table, target: str, subject: TrainedRun) -> Array:
+    """A class by its name, or by its number if no class has that name; or a value."""
+    column, classes = table.columns[target], subject.classes
+    name = quote(target)
     if len(column.missing):
         raise CommandError(f"{table.first_position(column.missing)}: {name} is missing")
     if not classes:

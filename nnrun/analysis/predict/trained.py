@@ -16,7 +16,7 @@ from nnrun.analysis.compare import read as read_facts
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
-from nnrun.data.labels import confidence, predicted_classes
+from nnrun.data.labels import confidence, predicted_classes, predicted_labels
 from nnrun.data.preprocessing import FITTED, FittedStep, Preparation
 from nnrun.errors import CommandError, IncompatibleSpec, RunError
 from nnrun.runs import Run, find, layout
@@ -341,6 +341,10 @@ def _check_schema(schema: InputSchema) -> None:
             raise ValueError(f"{schema.kind} with {name} {value}")
 
 
+Answer = str | float | tuple[str, ...] | dict[str, float | None] | None
+"""A class, a value, labels, or values by their names; None if it is not known or not finite."""
+
+
 @dataclass(frozen=True)
 class Output:
     """The averaged output of the models of an ensemble.
@@ -361,20 +365,21 @@ class Prediction:
     Args:
         name: of the row.
         text: of the row, for rows of texts.
-        label: the true class or value, if known.
+        label: the true class, value, labels, or values by their names, if known.
         prediction: the predicted one; None if it is not finite.
         probability: of the predicted class, if the model returns probabilities.
-        probabilities: of each class by its name, likewise.
-        std: standard deviation over models and passes of the probability, or of the predicted value.
+        probabilities: of each class or label by its name, likewise.
+        std: standard deviation over models and passes of the probability, or of the predicted
+            value; of several labels or values by their names.
     """
 
     name: str
     text: str | None
-    label: str | float | None
-    prediction: str | float | None
+    label: Answer
+    prediction: Answer
     probability: float | None = None
     probabilities: dict[str, float | None] | None = None
-    std: float | None = None
+    std: float | dict[str, float | None] | None = None
 
     def as_json(self) -> dict[str, object]:
         """The known fields by name, and the prediction, which is null if there is none."""
@@ -384,6 +389,8 @@ class Prediction:
 
 def predictions(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
     """A prediction per row."""
+    if subject.target.shape:
+        return _several(subject, raw, output)
     names, training, mean = subject.classes, subject.spec.training, output.mean
     texts: Sequence[str | None] = raw.texts or [None] * len(raw)
     labels = [None] * len(raw) if raw.y is None else raw.y.tolist()
@@ -418,6 +425,39 @@ def predictions(subject: TrainedRun, raw: Raw, output: Output) -> list[Predictio
         replace(row, probability=probability, probabilities=probabilities, std=std)
         for row, probability, probabilities, std in zip(rows, certain, by_class, stds, strict=True)
     ]
+
+
+def _several(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
+    """A prediction per row for several labels or values."""
+    names, training = [*map(str, subject.target.names)], subject.spec.training
+    texts: Sequence[str | None] = raw.texts or [None] * len(raw)
+    known = [None] * len(raw) if raw.y is None else [*raw.y]
+    stds = [None] * len(raw) if output.std is None else [*output.std]
+    chosen = predicted_labels(output.mean, threshold=threshold(training.loss.name))
+    rows = []
+    for at, values in enumerate(output.mean):
+        by_name = _by_name(names, values)
+        spread, truth = stds[at], known[at]
+        std = None if spread is None else _by_name(names, spread)
+        row = Prediction(raw.names[at], texts[at], None, None, std=std)
+        is_finite = None not in by_name.values()
+        if subject.target.kind == "labels":
+            true = None if truth is None else _chosen(names, truth)
+            row = replace(row, label=true, prediction=_chosen(names, chosen[at]))
+            row = replace(row, probabilities=by_name) if are_probabilities(training) else row
+        else:
+            true_values = None if truth is None else _by_name(names, truth)
+            row = replace(row, label=true_values, prediction=by_name)
+        rows.append(row if is_finite else replace(row, prediction=None))
+    return rows
+
+
+def _by_name(names: Sequence[str], values: Array) -> dict[str, float | None]:
+    return dict(zip(names, map(_finite, values.tolist()), strict=True))
+
+
+def _chosen(names: Sequence[str], row: Array) -> tuple[str, ...]:
+    return tuple(name for name, has in zip(names, row.tolist(), strict=True) if has)
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ import numpy as np
 from nnrun.data import columns as coding
 from nnrun.data.splits import draw, with_validation
 from nnrun.errors import DataError
+from nnrun.spec import targets
 from nnrun.spec.dataset import Table
 from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
@@ -33,8 +34,9 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
     """
     table = _read(spec, spec.path)
     columns = _columns(spec, table)
-    classes = spec.class_names(_column(table, spec.target))
-    rows = _split(spec, table, columns, classes)
+    target = _meaning(spec, table)
+    classes = tuple(map(str, target.classes))
+    rows = _split(spec, table, columns, target)
     x = np.asarray(rows.x)
     if spec.test is None:
         parts = None if spec.split is None else _parts(table, spec.split)
@@ -47,11 +49,11 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         test_split = rows.select(x[test], test)
     else:
         train = np.arange(len(rows))
-        test_split = _split(spec, _read(spec, spec.test), columns, classes)
+        test_split = _split(spec, _read(spec, spec.test), columns, target)
     train_split = rows.select(x[train], train)
     if spec.validation is not None:
         held_table = _read(spec, spec.validation)
-        held = _split(spec, held_table, columns, classes)
+        held = _split(spec, held_table, columns, target)
         if spec.groups is not None:
             groups = _group_numbers([_column(each, spec.groups) for each in (table, held_table)])
             train_split = replace(train_split, groups=groups[train])
@@ -61,7 +63,7 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         spec.name,
         train_split,
         test_split,
-        Target.one_of(spec.target, classes),
+        target,
         features=coding.names(columns),
         columns=columns,
     )
@@ -149,8 +151,24 @@ def _check_memory(table: tables.Table, columns: Sequence[Column]) -> None:
         raise DataError(f"{table.path}: {message}; write categories: codes") from error
 
 
-def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array:
-    column, name = _column(table, spec.target), quote(spec.target)
+def _meaning(spec: Table, table: tables.Table) -> Target:
+    for name in spec.target_columns:
+        _column(table, name)
+    with reading(table.path):
+        return spec.meaning(table)
+
+
+def _labels(spec: Table, table: tables.Table, target: Target) -> Array:
+    for name in spec.target_columns:
+        _column(table, name)
+    if isinstance(spec.target, str):
+        return _single_labels(table, spec.target, tuple(map(str, target.classes)))
+    with reading(table.path):
+        return targets.encode(spec.target, table, target)
+
+
+def _single_labels(table: tables.Table, target: str, classes: tuple[str, ...]) -> Array:
+    column, name = _column(table, target), quote(target)
     if len(column.missing):
         raise DataError(f"{table.first_position(column.missing)}: {name}, the target, is missing")
     if column.categories is None:
@@ -162,18 +180,16 @@ def _labels(spec: Table, table: tables.Table, classes: tuple[str, ...]) -> Array
         raise DataError(f"{table.path}: {name} holds words, which are no values to predict")
     if len(classes) == 1:
         raise DataError(f"{table.path}: {name}, the target, is {quote(classes[0])} in every row")
-    values, unknown = coding.encode(Column(spec.target, classes, 0), column)
+    values, unknown = coding.encode(Column(target, classes, 0), column)
     if len(unknown):
         word = quote(column.words()[unknown[0]])
         raise DataError(f"{table.first_position(unknown)}: {word} is no class of the training file")
     return values[:, 0].astype(np.int64)
 
 
-def _split(
-    spec: Table, table: tables.Table, columns: tuple[Column, ...], classes: tuple[str, ...]
-) -> Split:
+def _split(spec: Table, table: tables.Table, columns: tuple[Column, ...], target: Target) -> Split:
     """All rows of a file, with what its other columns say of them."""
-    x, y = _inputs(spec, table, columns), _labels(spec, table, classes)
+    x, y = _inputs(spec, table, columns), _labels(spec, table, target)
     groups = None if spec.groups is None else _group_numbers([_column(table, spec.groups)])
     weights = None if spec.weight is None else _weights(table, spec.weight)
     return Split(x, y, groups=groups, weights=weights)

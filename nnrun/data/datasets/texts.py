@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from nnrun.data.datasets.tables import reading
 from nnrun.data.splits import draw, with_validation
 from nnrun.errors import DataError
-from nnrun.spec import profile
+from nnrun.spec import profile, targets
 from nnrun.spec.dataset import Text
 from nnrun.spec.files import content
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Sequences, Split, Target, Tokenizer, Vocabulary
+
+if TYPE_CHECKING:
+    from nnrun.spec import tables
 
 T = TypeVar("T")
 
@@ -81,19 +84,18 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
     The step `vectorize` selects the words of the model from the training rows.
     """
     path = Path(spec.path)
-    texts, labels = _read(path, spec)
-    classes = tuple(sorted(set(labels)))
-    if len(classes) < 2:
+    texts, target, y = _read(path, spec)
+    classes = tuple(map(str, target.classes))
+    if len(classes) == 1:
         raise DataError(f"{path}: all texts are of one class")
-    y, rows = _class_numbers(path, labels, classes), len(texts)
+    rows = len(texts)
     if spec.test is None:
         in_order = path.is_file()
         orders = draw(y, spec, validation if in_order else None, classes=classes)
         orders = (np.sort(orders[0]), np.sort(orders[1])) if in_order else orders
         parts = [([texts[row] for row in rows], y[rows]) for rows in orders]
     else:
-        test_texts, test_labels = _read(Path(spec.test), spec)
-        test_y = _class_numbers(Path(spec.test), test_labels, classes)
+        test_texts, _, test_y = _read(Path(spec.test), spec, target)
         order = np.arange(len(texts))
         if path.is_dir():
             # Otherwise the rows would be sorted by class.
@@ -101,8 +103,7 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
         orders = (order, np.arange(len(test_texts)))
         parts = [([texts[row] for row in order], y[order]), (test_texts, test_y)]
     if spec.validation is not None:
-        held_texts, held_labels = _read(Path(spec.validation), spec)
-        held_y = _class_numbers(Path(spec.validation), held_labels, classes)
+        held_texts, _, held_y = _read(Path(spec.validation), spec, target)
         parts.append((held_texts, held_y))
     vocabulary = alphabetical([text for texts, _ in parts for text in texts])
     train, test, *held = (
@@ -115,7 +116,7 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
         spec.name,
         train,
         test,
-        Target.one_of("class" if path.is_dir() else spec.target, classes),
+        target,
         vocabulary=partial(_same, {index: word for word, index in vocabulary.words.items()}),
         words=partial(_same, vocabulary),
     )
@@ -140,24 +141,49 @@ def _class_numbers(path: Path, labels: Sequence[str], classes: Sequence[str]) ->
     return np.array([numbers[label] for label in labels], dtype=np.int64)
 
 
-def _read(path: Path, spec: Text) -> tuple[list[str], list[str]]:
-    """The texts, and the class name of each."""
+def _read(path: Path, spec: Text, target: Target | None = None) -> tuple[list[str], Target, Array]:
+    """The texts, the meaning of their labels, and the labels.
+
+    Args:
+        path: of the file or folder.
+        spec: names the columns.
+        target: the meaning in the training file.
+    """
     with reading(path):
         if path.is_dir():
             if path == Path(spec.path) and (problem := profile.class_folders_problem(path)):
                 raise ValueError(problem)
-            return _read_folder(path)
+            texts, words = _read_folder(path)
+            return texts, *_classes(path, words, target or Target.one_of("class", _sorted(words)))
         table = spec.read(path)
-    cells = []
-    for name in (spec.text, spec.target):
+    texts = _words(table, spec.text)
+    if isinstance(spec.target, str):
+        words = _words(table, spec.target)
+        return texts, *_classes(path, words, target or Target.one_of(spec.target, _sorted(words)))
+    for name in targets.names(spec.target):
         if name not in table.columns:
             raise DataError(f"{path}: has no column {quote(name)}")
-        column = table.columns[name]
-        if len(column.missing):
-            place = table.first_position(column.missing)
-            raise DataError(f"{place}: {quote(name)} is missing")
-        cells.append([word or "" for word in column.words()])
-    return cells[0], cells[1]
+    with reading(path):
+        target = target or spec.meaning(table)
+        return texts, target, targets.encode(spec.target, table, target)
+
+
+def _sorted(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(words)))
+
+
+def _classes(path: Path, words: Sequence[str], target: Target) -> tuple[Target, Array]:
+    return target, _class_numbers(path, words, tuple(map(str, target.names)))
+
+
+def _words(table: tables.Table, name: str) -> list[str]:
+    if name not in table.columns:
+        raise DataError(f"{table.path}: has no column {quote(name)}")
+    column = table.columns[name]
+    if len(column.missing):
+        place = table.first_position(column.missing)
+        raise DataError(f"{place}: {quote(name)} is missing")
+    return [word or "" for word in column.words()]
 
 
 def _read_folder(path: Path) -> tuple[list[str], list[str]]:

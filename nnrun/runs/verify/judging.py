@@ -50,6 +50,7 @@ _KINDS = {
     layout.PREDICTIONS: PREDICTIONS,
     layout.CONFUSION: PREDICTIONS,
     layout.REPORT: PREDICTIONS,
+    layout.VALUES: PREDICTIONS,
 }
 
 WEIGHTS_FILE = "model.weights.h5"
