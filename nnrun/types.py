@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,6 +98,15 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def __getitem__(self, rows: slice | Array) -> Sequences:
+        import numpy as np  # noqa: PLC0415 - NumPy loads where rows are read
+
+        numbers = np.arange(len(self))[rows]
+        lengths = self.lengths()[numbers]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Sequences(self.values[np.repeat(self.offsets[numbers], lengths) + within], offsets)
+
     def row(self, index: int) -> Array:
         """One row, a view of shape `(length,)`."""
         return self.values[self.offsets[index] : self.offsets[index + 1]]
@@ -140,8 +149,25 @@ class Streamed:
         return self.read(np.arange(len(self))[rows])
 
 
-Inputs = Array | Sequences | Streamed
-"""Rows as loaded: an array of shape `(rows, ...)`, sequences, or rows still to be read."""
+Input = Array | Sequences | Streamed
+"""Rows of one input: an array of shape `(rows, ...)`, sequences, or rows still to be read."""
+
+
+@dataclass(frozen=True)
+class NamedInputs:
+    """Rows of a model with several inputs, by the name of the input."""
+
+    parts: Mapping[str, Input]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.parts.values())))
+
+    def __getitem__(self, rows: slice | Array) -> NamedInputs:
+        return NamedInputs({name: x[rows] for name, x in self.parts.items()})
+
+
+Inputs = Input | NamedInputs
+"""Rows as loaded."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +190,22 @@ class Split:
     weights: Array | None = None
     held_out: Array | None = None
 
-    def select(self, x: Inputs, chosen: Array) -> Split:
-        """Some rows of this split, whose inputs are `x`."""
+    def select(self, chosen: Array) -> Split:
+        """Some rows of this split."""
         more = (self.groups, self.weights, self.held_out)
         selected = (None if values is None else values[chosen] for values in more)
-        return Split(x, self.y[chosen], self.row_numbers(chosen), *selected)
+        return Split(self.x[chosen], self.y[chosen], self.row_numbers(chosen), *selected)
+
+    def view(self, name: str) -> Split:
+        """The same rows with one of several inputs."""
+        assert isinstance(self.x, NamedInputs)
+        return replace(self, x=self.x.parts[name])
+
+    @property
+    def single(self) -> Input:
+        """The rows of the only input."""
+        assert not isinstance(self.x, NamedInputs)
+        return self.x
 
     def row_numbers(self, selected: Array) -> Array:
         """The numbers of some rows in the file that they come from."""
@@ -252,32 +289,54 @@ class Target:
         return self.names if self.kind == "class" and not self.shape else ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class InputFacts:
+    """Facts about one input of a data set.
+
+    Args:
+        features: one name per column of a table, else empty.
+        columns: of a user's table, the source of its features.
+        vocabulary: for texts, a function that reads the word of each index.
+        words: for texts, a function that reads how new texts are encoded.
+        highest: the largest possible pixel value; None if it is the largest one in the rows.
+    """
+
+    features: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    vocabulary: Callable[[], Mapping[int, str]] | None = None
+    words: Callable[[], Vocabulary] | None = None
+    highest: float | None = None
+
+
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(InputFacts):
     """A loaded data set.
 
     Args:
         name: its name in the spec.
         train, test: its rows, in the order of its source.
         target: the meaning of a label.
-        features: one name per column of a table, else empty.
-        columns: of a user's table, the source of its features.
-        vocabulary: for texts, a function that reads the word of each index.
-        words: for texts, a function that reads how new texts are encoded.
-        highest: the largest possible pixel value; None if it is the largest one in the rows.
         source: a digest of the files that the rows come from, if there are files.
+        inputs: the facts about each of several inputs, by name; empty if there is one.
     """
 
     name: str
     train: Split
     test: Split
     target: Target = Target()
-    features: tuple[str, ...] = ()
-    columns: tuple[Column, ...] = ()
-    vocabulary: Callable[[], Mapping[int, str]] | None = None
-    words: Callable[[], Vocabulary] | None = None
-    highest: float | None = None
     source: str | None = None
+    inputs: Mapping[str, InputFacts] = field(default_factory=dict)
+
+    @property
+    def views(self) -> dict[str, Dataset]:
+        """A data set with each input alone, by its name; the data set itself if it has one."""
+        if not self.inputs:
+            return {"": self}
+        return {name: self._view(name, facts) for name, facts in self.inputs.items()}
+
+    def _view(self, name: str, facts: InputFacts) -> Dataset:
+        train, test = (split.view(name) for split in (self.train, self.test))
+        return replace(self, train=train, test=test, inputs={}, **vars(facts))
 
     @property
     def classes(self) -> tuple[str, ...]:

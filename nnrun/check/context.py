@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nnrun.check.shapes import LayerOutput, Shape, Trace, trace
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import files
-from nnrun.spec.component import Component, walk_layers
-from nnrun.spec.dataset import Embedded
+from nnrun.spec.component import AUTO, Component, walk_layers
+from nnrun.spec.dataset import DatasetBase, Embedded, Words
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import prepared_dtype
 from nnrun.spec.profile import Profile
@@ -29,19 +29,31 @@ class SpecContext:
 
     Args:
         profile: of the dataset.
-        input_shape: of a prepared row; None if unknown, or if the steps do not fit the data.
+        input_shape: of a prepared row, or of each input of it by name; None if unknown, or if the
+            steps do not fit the data.
         trace: of the layers; None likewise.
     """
 
     spec: Experiment
     profile: Profile
-    input_shape: Shape | None = None
+    input_shape: Shape | Mapping[str, Shape] | None = None
     trace: Trace | None = None
 
     @property
-    def input_dtype(self) -> str:
-        """Dtype of a prepared row."""
-        return prepared_dtype(self.spec.dataset.prepare)
+    def input_dtype(self) -> str | Mapping[str, str]:
+        """Dtype of a prepared row, or of each input of it by name."""
+        dtypes: dict[str, str] = {
+            name: prepared_dtype(view.prepare) for name, view in self.spec.dataset.views.items()
+        }
+        return next(iter(dtypes.values())) if "" in dtypes else dtypes
+
+    @property
+    def views(self) -> dict[str, SpecContext]:
+        """The context of each of several inputs alone, by its name; itself if there is one."""
+        views = self.spec.views
+        if {*views} == {""}:
+            return {"": self}
+        return {name: spec_context(view) for name, view in views.items()}
 
     @property
     def layers(self) -> Iterator[tuple[Component, LayerOutput]]:
@@ -55,15 +67,54 @@ class SpecContext:
         return shape[0] if shape and len(shape) == 1 else None
 
 
+def needed_rows(dataset: DatasetBase, highest: int | None) -> int | None:
+    """The rows of an Embedding that looks up the input; None if unknown, or if it has no codes.
+
+    Args:
+        dataset: of one input.
+        highest: the largest word index or code; None if unknown.
+    """
+    first = dataset.prepare[0] if dataset.prepare else None
+    if first and first.takes_texts and (highest is not None or first.renumbers_words):
+        return first.embedding_rows(highest or 0)
+    is_coded = getattr(dataset, "categories", None) == "codes"
+    # The last row is that of unknown words.
+    return highest + 2 if is_coded and highest is not None else None
+
+
+def input_dim_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Embeddings whose `input_dim: auto` could not be replaced; of one input."""
+    for index, layer in enumerate(spec.model):
+        embeddings = (inner for inner in walk_layers([layer]) if inner.name == "Embedding")
+        if any(inner.arguments.get("input_dim") == AUTO for inner in embeddings):
+            message = "input_dim: auto counts words or codes: it needs texts, or categories: codes"
+            yield IncompatibleSpec("NN123", ("model", index), message)
+
+
+def _with_known_input_dims(spec: Experiment) -> Experiment:
+    """The experiment with each `input_dim: auto` that is known before the rows are read."""
+    rows: dict[str, int | None] = {}
+    for name, dataset in spec.dataset.views.items():
+        profile = dataset.profile()
+        is_unknown = profile.open or (profile.kind == "texts" and not isinstance(dataset, Words))
+        rows[name] = needed_rows(dataset, None if is_unknown else profile.highest)
+    return spec.with_input_dims(rows)
+
+
 def spec_context(spec: Experiment) -> SpecContext:
     """Profiles the dataset of a spec and traces its layers."""
+    spec = _with_known_input_dims(spec)
     profile = spec.dataset.profile()
     if profile.open:
         return SpecContext(spec, profile)
     try:
-        shape = profile.shape_after(spec.dataset.prepare) or ()
+        shapes = {
+            name: (view.profile() if name else profile).shape_after(view.prepare) or ()
+            for name, view in spec.dataset.views.items()
+        }
     except IncompatibleSpec:
         return SpecContext(spec, profile)
+    shape = next(iter(shapes.values())) if "" in shapes else shapes
     return SpecContext(spec, profile, shape, trace(spec.model, shape))
 
 

@@ -13,6 +13,7 @@ from nnrun.check.context import (
     check_memory,
     check_words,
     embedding_problems,
+    input_dim_problems,
     spec_context,
     split_problems,
 )
@@ -22,9 +23,12 @@ from nnrun.check.user_data import user_data_problems
 from nnrun.errors import Fault, IncompatibleSpec, SpecError
 from nnrun.spec import component, graph, labels
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import UserData
+from nnrun.spec.dataset import UserData, Words
+from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import MOST_FAULTS, Loaded, first_faults, load, use_names
 from nnrun.spec.prepare import check_steps
+from nnrun.spec.suggest import known_names
+from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Problem
 
 SEVERAL_INPUTS = frozenset(
@@ -50,12 +54,18 @@ _OF_STACKS = frozenset((*component.COMPOSITES, *component.SOURCES, component.APP
 RECURRENT = frozenset("LSTM GRU SimpleRNN RNN ConvLSTM1D ConvLSTM2D ConvLSTM3D".split())
 
 
-def model_problems(model: Sequence[Component]) -> Iterator[IncompatibleSpec]:
-    """Layers that need several inputs or have several outputs, and faults of names."""
+def model_problems(
+    model: Sequence[Component], inputs: Sequence[str] = ()
+) -> Iterator[IncompatibleSpec]:
+    """Layers that need several inputs or have several outputs, and faults of names.
+
+    Args:
+        inputs: the names of several inputs of the data.
+    """
     refused = [*_stack_problems([*model], ("model",))]
     yield from refused
     if not refused:
-        yield from graph_problems(model)
+        yield from graph_problems(model, inputs)
 
 
 def _stack_problems(stack: object, path: KeyPath) -> Iterator[IncompatibleSpec]:
@@ -134,8 +144,8 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
         yield from missing
         return
     yield from split_problems(spec, context.profile)
-    yield from _prepare_errors(context)
-    layers = [*model_problems(spec.model)]
+    yield from _input_errors(context)
+    layers = [*model_problems(spec.model, [name for name in spec.dataset.views if name])]
     yield from layers
     if context.trace and not layers:
         yield from context.trace.problems
@@ -148,6 +158,46 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     yield from training.freeze_problems(spec)
 
 
+def input_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Inputs that data and model do not share, and keys that belong to each of several inputs."""
+    names, first = [name for name in spec.dataset.views if name], spec.model[0]
+    for index, layer in enumerate(spec.model):
+        if layer.name == component.INPUTS and (index or not names):
+            reason = (
+                "must be the first layer" if index else "needs several inputs in dataset.inputs"
+            )
+            yield IncompatibleSpec("NN133", ("model", index), f"{layer.name} {reason}")
+    if not names:
+        return
+    for key in ("features", "prepare", "categories"):
+        if key in spec.dataset.model_fields_set:
+            message = f"belongs to each of several inputs: write it in dataset.inputs.{names[0]}"
+            yield IncompatibleSpec("NN133", ("dataset", key), message)
+    if first.name != component.INPUTS:
+        paths = ", ".join(f"{name}: []" for name in names)
+        message = f"the data have several inputs; begin the model with Inputs: {{{paths}}}"
+        yield IncompatibleSpec("NN133", ("model", 0), message)
+        return
+    path, stacks = ("model", 0, component.INPUTS, "paths"), first.arguments["paths"]
+    for name in stacks:
+        if name not in names:
+            message = f"the data have no input {quote(name)}; {known_names(name, names)}"
+            yield IncompatibleSpec("NN133", (*path, name), message)
+    if missing := [name for name in names if name not in stacks]:
+        message = f"has no path for the input {join_words([*map(quote, missing)], 'and')}"
+        yield IncompatibleSpec("NN133", path, f"{message}; an empty one, [], passes it on")
+
+
+def _input_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
+    """Errors in how each input is prepared, and inputs that data and model do not share."""
+    inputs = [*input_problems(context.spec)]
+    yield from inputs
+    for name, view in {} if inputs else context.views.items():
+        for error in _prepare_errors(view):
+            path = context.spec.path_in_whole(name, error.path)
+            yield IncompatibleSpec(error.code, path, error.message)
+
+
 def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
     steps, profile = context.spec.dataset.prepare, context.profile
     texts = profile.kind == "texts"
@@ -158,7 +208,10 @@ def _prepare_errors(context: SpecContext) -> Iterator[IncompatibleSpec]:
             check_words(context.spec, profile.highest)
         if not profile.open:
             check_codes(context.spec, profile.highest)
+            if texts == isinstance(context.spec.dataset, Words):
+                yield from input_dim_problems(context.spec)
         if profile.train is not None and context.input_shape is not None:
+            assert isinstance(context.input_shape, tuple)
             check_memory(context.spec, profile.train, context.input_shape)
     except IncompatibleSpec as problem:
         yield problem

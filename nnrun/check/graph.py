@@ -14,13 +14,19 @@ from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, dotted
 
 
-def graph_problems(model: Sequence[Component]) -> Iterator[IncompatibleSpec]:
-    """Names that are taken or unknown, shared layers that differ, and unused outputs."""
-    names = _Names()
+def graph_problems(
+    model: Sequence[Component], inputs: Sequence[str] = ()
+) -> Iterator[IncompatibleSpec]:
+    """Names that are taken or unknown, shared layers that differ, and unused outputs.
+
+    Args:
+        inputs: the names of several inputs.
+    """
+    names = _Names(inputs or (INPUT,))
     names.read([*model], ("model",), repeated=False)
     yield from names.problems
     if not names.problems:
-        walk = _Walk(names.paths)
+        walk = _Walk(names.paths, inputs)
         walk.end(walk.stack([*model], walk.input, ("model",)))
         # The rounds of a Repeat have the same problems.
         yield from {error.args: error for error in walk.problems}.values()
@@ -42,7 +48,8 @@ class _Names:
         paths: of the last layer with each name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[str]) -> None:
+        self._inputs = inputs
         self.paths: dict[str, KeyPath] = {}
         self.problems: list[IncompatibleSpec] = []
         self._uses: dict[str, _Use] = {}
@@ -63,8 +70,8 @@ class _Names:
 
     def _take(self, name: str, key: str, layer: Component, use: _Use) -> None:
         first = self._uses.setdefault(name, use)
-        if name == INPUT:
-            owner = "the input of the model"
+        if name in self._inputs:
+            owner = "an input of the model" if len(self._inputs) > 1 else "the input of the model"
         elif (
             first is use
             or (first.shares and use.shares)
@@ -109,11 +116,11 @@ class _Output:
 class _Walk:
     """Connects all layers in order, with all repeats, as building the model does."""
 
-    def __init__(self, paths: dict[str, KeyPath]) -> None:
+    def __init__(self, paths: dict[str, KeyPath], inputs: Sequence[str]) -> None:
         self.problems: list[IncompatibleSpec] = []
         self.input = _Output(("model",), used=True)
         self._paths = paths
-        self._named = NamedOutputs(self.input)
+        self._named = NamedOutputs(dict.fromkeys(inputs, self.input) if inputs else self.input)
         self._outputs: list[_Output] = []
 
     def end(self, last: _Output) -> None:

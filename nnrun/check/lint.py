@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,8 +99,13 @@ def rule(code: str, *, key: bool = False, at: KeyPath | None = None) -> Callable
 def findings(context: SpecContext) -> list[Problem]:
     """All warnings that the spec does not ignore; few while the classes are unknown."""
     codes = OF_COLUMNS if context.profile.open else RULES
-    problems = [problem for code in codes for problem in RULES[code](context)]
-    return without_ignored(problems, context.spec)
+    problems = {
+        replace(problem, path=context.spec.path_in_whole(name, problem.path)): None
+        for code in codes
+        for name, view in context.views.items()
+        for problem in RULES[code](view)
+    }
+    return without_ignored([*problems], context.spec)
 
 
 def without_ignored(problems: Sequence[Problem], spec: Experiment) -> list[Problem]:

@@ -121,16 +121,18 @@ def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
     if isinstance(dataset, Csv) and not has_csv_name(path):
         yield ("dataset", key), f"must end in {join_words(ENDINGS, 'or')}"
         return
-    table, features = dataset.sample(path), dataset.features or ()
+    table = dataset.sample(path)
     names = _target_names(dataset.target)
-    names |= {("dataset", "features", index): name for index, name in enumerate(features)}
+    for name, view in dataset.views.items():
+        at = ("dataset", "inputs", name, "columns") if name else ("dataset", "features")
+        features = view.features or ()
+        names |= {(*at, index): column for index, column in enumerate(features)}
+        for column in {*features} & {*dataset.target_columns}:
+            yield at, f"{quote(column)} is the target too"
     if key == PATHS[0]:
         names |= {("dataset", "types", name): name for name in dataset.types}
         names |= {("dataset", key): name for key, name in dataset.row_columns.items()}
     problems = [*_missing_columns(names, table)]
-    for name in dataset.target_columns:
-        if name in features:
-            problems.append((("dataset", "features"), f"{quote(name)} is the target too"))
     yield from problems or _cell_problems(dataset, table, key)
 
 
@@ -147,11 +149,13 @@ def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
         if problem := table.columns[name].problem:
             yield ("dataset", key), f"column {quote(name)} {problem}"
     yield from _target_problems(dataset, table, key)
-    fills = any(step.fills_missing for step in dataset.prepare)
     single = [dataset.target] if isinstance(dataset.target, str) else []
     for message in _gaps(table, single):
         yield ("dataset", key), message.replace(" has", ", the target, has", 1)
-    for message in _gaps(table, [] if fills else features):
+    views = dataset.views.values()
+    unfilled = (view for view in views if not any(step.fills_missing for step in view.prepare))
+    needed = (name for view in unfilled for name in view.feature_names(table))
+    for message in _gaps(table, [*dict.fromkeys(needed)]):
         fix = "fill it with prepare: [impute: median], or leave it out of features"
         yield ("dataset", key), f"{message}; {fix}"
 

@@ -156,6 +156,7 @@ def _notes(result: Checked) -> Iterator[str]:
     except (ImportError, OSError, ValueError, KeyError):
         return  # a fault, or `shapes not checked`, says so
     counts = {name: len(column.categories or ()) for name, column in columns.items()}
+    counts |= dict.fromkeys(dataset.texts, -1)
     yield described(counts, target)
     if table.is_sample:
         yield f"only the first {table.rows:,} rows were read"
@@ -214,10 +215,9 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
     from nnrun.training.compile import compile_model
 
     try:
-        shape = tuple(size or 0 for size in context.input_shape)
         use_code(context.spec.code)
         reset_keras(context.spec.training.precision)
-        wired = wire(context.spec.model, shape, dtype=context.input_dtype)
+        wired = wire(context.spec.model, context.input_shape, dtype=context.input_dtype)
         text = summary(wired.model)
         compile_model(wired.model, context.spec.training, context.profile.target)
     except IncompatibleSpec as problem:

@@ -14,7 +14,7 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import LARGEST_PIXEL
 from nnrun.spec.text import quote
 from nnrun.spec.tree import Problem
-from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Streamed
+from nnrun.types import Array, Dataset, Fold, Inputs, NamedInputs, Sequences, Streamed
 
 MAX_NAMES = 5  # folds or classes that a notice lists
 DARKEST = 25  # brightest pixel at which images are as good as black
@@ -24,8 +24,7 @@ DOMINANT = 0.9  # share of a class at which a constant prediction looks good
 def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
     """Notices about a dataset with one hold-out split."""
     return [
-        *_constant_columns(dataset, fold.train),
-        *_dark_images(dataset, fold.train),
+        *_input_notices(dataset, fold.train),
         *_dominant_class(dataset, fold.train),
         *_repeated_rows(dataset, fold),
         *_unknown_categories(dataset),
@@ -37,13 +36,18 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
     """Notices about a cross-validation as a whole."""
     everything = np.arange(len(dataset.train))
     return [
-        *_constant_columns(dataset, everything),
-        *_dark_images(dataset, everything),
+        *_input_notices(dataset, everything),
         *_dominant_class(dataset, everything),
         *_repeated_across(dataset, folds),
         *_unknown_categories(dataset),
         *_unseen_classes(dataset, folds),
     ]
+
+
+def _input_notices(dataset: Dataset, rows: Array) -> Iterator[Problem]:
+    for view in dataset.views.values():
+        yield from _constant_columns(view, rows)
+        yield from _dark_images(view, rows)
 
 
 def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
@@ -53,7 +57,7 @@ def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
         DataError: with the first row.
     """
     for split, name in ((dataset.train, "training"), (dataset.test, "test")):
-        for kind, values in (("inputs", split.x), ("labels", split.y)):
+        for kind, values in (("inputs", split.single), ("labels", split.y)):
             if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
                 continue
             values = np.nan_to_num(values, nan=0.0) if missing and kind == "inputs" else values
@@ -72,15 +76,24 @@ def check_word_indices(dataset: Dataset, spec: Experiment) -> None:
     Raises:
         IncompatibleSpec: with the place.
     """
-    texts = [x for x in (dataset.train.x, dataset.test.x) if isinstance(x, Sequences)]
-    if texts:
-        check_words(spec, max(int(x.values.max(initial=0)) for x in texts))
+    highest = highest_index(dataset)
+    if isinstance(dataset.train.single, Sequences) and highest is not None:
+        check_words(spec, highest)
+    else:
+        check_codes(spec, -1 if highest is None else highest)
+
+
+def highest_index(dataset: Dataset) -> int | None:
+    """The largest word index or code in the rows of an input; None if it holds neither."""
+    both = (dataset.train.single, dataset.test.single)
+    if texts := [x for x in both if isinstance(x, Sequences)]:
+        return max(int(x.values.max(initial=0)) for x in texts)
     codes = [len(c.categories or ()) + c.first for c in dataset.columns if c.first is not None]
-    check_codes(spec, max(codes, default=0) - 1)
+    return max(codes) - 1 if codes else None
 
 
 def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:
-    x = dataset.train.x
+    x = dataset.train.single
     # Border pixels of images are often constant.
     if isinstance(x, Sequences | Streamed) or x.ndim != 2:
         return
@@ -92,7 +105,7 @@ def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:
 
 def _dark_images(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     """Images such as depth of 16 bits, of which few values are left."""
-    x = dataset.train.x
+    x = dataset.train.single
     if dataset.highest != LARGEST_PIXEL or isinstance(x, Sequences | Streamed):
         return
     brightest = int(x[rows].max(initial=0))
@@ -186,6 +199,9 @@ def _fingerprints(x: Inputs, rows: Array) -> list[int]:
     if isinstance(x, Streamed):
         # Reading all of them again takes as long as an epoch.
         return []
+    if isinstance(x, NamedInputs):
+        parts = (_fingerprints(part, rows) for part in x.parts.values())
+        return [hash(row) for row in zip(*parts, strict=True)]
     return [hash((x.row(row) if isinstance(x, Sequences) else x[row]).tobytes()) for row in rows]
 
 

@@ -51,7 +51,7 @@ def described(categories: Mapping[str, int], target: Target) -> str:
     """The content of each column, in one line.
 
     Args:
-        categories: their number by column; 0 for numbers. Only the first columns are listed.
+        categories: their number by column; 0 for numbers, -1 for texts. Only the first are listed.
         target: the meaning of a label.
     """
     contents = [f"{name} {_kind(number)}" for name, number in categories.items()]
@@ -62,6 +62,8 @@ def described(categories: Mapping[str, int], target: Target) -> str:
 
 
 def _kind(categories: int) -> str:
+    if categories < 0:
+        return "texts"
     return count(categories, "word") if categories else "numbers"
 
 

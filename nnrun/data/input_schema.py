@@ -40,7 +40,7 @@ class InputSchema:
 
 def of(dataset: Dataset) -> InputSchema:
     """The format of the training rows."""
-    x = dataset.train.x
+    x = dataset.train.single
     if isinstance(x, Sequences):
         return InputSchema("texts", (), (), dataset.target.name)
     if x.ndim < 3:

@@ -29,7 +29,7 @@ from nnrun.spec.prepare import (
     check_steps,
     prepared_dtype,
 )
-from nnrun.types import Array, Inputs, Sequences, Streamed
+from nnrun.types import Array, Input, Inputs, NamedInputs, Sequences, Streamed
 
 # Rows up to this size are expanded once, larger ones batch by batch.
 EXPANDED_BYTES = 64 * 2**20
@@ -49,7 +49,7 @@ class TrainingRows:
     `groups` are ranges of columns that encode one category each.
     """
 
-    x: Inputs
+    x: Input
     rows: Array
     groups: Sequence[range] = ()
     before: tuple[FittedStep, ...] = ()
@@ -322,7 +322,7 @@ class Preparation:
 
     @classmethod
     def of(
-        cls, steps: tuple[FittedStep, ...], x: Inputs, input_shape: tuple[int, ...]
+        cls, steps: tuple[FittedStep, ...], x: Input, input_shape: tuple[int, ...]
     ) -> Preparation:
         """A preparation for rows like `x`, each of shape `input_shape` before the first step."""
         shape = steps[-1].shape if steps else input_shape
@@ -335,6 +335,7 @@ class Preparation:
 
     def store(self, x: Inputs) -> Array | Streamed:
         """Rows as they are kept in memory: an array of shape `(rows, ...)`."""
+        assert not isinstance(x, NamedInputs)
         compact = _compact(x, self.steps)
         if not self.stored_expanded:
             return compact
@@ -355,10 +356,16 @@ class Preparation:
         [only] = self.steps
         return only.is_multi_hot and 32 * len(x.values) <= len(x) * math.prod(only.shape)
 
-    def distinct(self, x: Sequences) -> Sequences:
+    def distinct(self, x: Inputs) -> Sequences:
         """Sparse rows as distinct word indices; used instead of `store`."""
         [only] = self.steps
+        assert isinstance(x, Sequences)
         return distinct(only.renumber(x), *only.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of values in one row of the model's input."""
+        return math.prod(self.shape)
 
     @property
     def state(self) -> tuple[State, ...]:
@@ -382,8 +389,51 @@ class Preparation:
         return prepared
 
 
+@dataclass(frozen=True)
+class NamedPreparation:
+    """The preparation of each of several inputs, by the name of the input."""
+
+    parts: Mapping[str, Preparation]
+
+    @property
+    def shape(self) -> dict[str, tuple[int, ...]]:
+        """Of one row of each input."""
+        return {name: part.shape for name, part in self.parts.items()}
+
+    @property
+    def dtype(self) -> dict[str, str]:
+        """Of each input."""
+        return {name: part.dtype for name, part in self.parts.items()}
+
+    @property
+    def size(self) -> int:
+        """The number of values in one row of all inputs."""
+        return sum(part.size for part in self.parts.values())
+
+    @property
+    def state(self) -> dict[str, tuple[State, ...]]:
+        """As of each input's preparation."""
+        return {name: part.state for name, part in self.parts.items()}
+
+    def is_sparse(self, x: Inputs) -> bool:
+        """Never: only a single input is kept so."""
+        return False
+
+    def distinct(self, x: Inputs) -> Sequences:
+        """Not used, because no rows are sparse."""
+        raise NotImplementedError
+
+    def store(self, x: Inputs) -> dict[str, Array | Streamed]:
+        """Rows as they are kept in memory, by input."""
+        assert isinstance(x, NamedInputs)
+        return {name: part.store(x.parts[name]) for name, part in self.parts.items()}
+
+
+AnyPreparation = Preparation | NamedPreparation
+
+
 def fit(
-    steps: Sequence[Step], x: Inputs, *, rows: Array, groups: Sequence[range] = ()
+    steps: Sequence[Step], x: Input, *, rows: Array, groups: Sequence[range] = ()
 ) -> Preparation:
     """Fits each step on training rows after the steps before it; arguments as for `TrainingRows`.
 
@@ -445,7 +495,7 @@ def _floats(values: Array, xp: ModuleType) -> Array:
     return floats
 
 
-def _compact(x: Inputs, steps: Sequence[FittedStep]) -> Array | Streamed:
+def _compact(x: Input, steps: Sequence[FittedStep]) -> Array | Streamed:
     return steps[0].encode(x) if isinstance(x, Sequences) else x
 
 

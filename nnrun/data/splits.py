@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData
 from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
-from nnrun.types import Array, Dataset, Fold, Inputs, Sequences, Split
+from nnrun.types import Array, Dataset, Fold, Input, Inputs, NamedInputs, Sequences, Split
 
 if TYPE_CHECKING:
     from sklearn.model_selection import BaseCrossValidator
@@ -149,6 +149,10 @@ def with_validation(train: Split, held: Split, *, first: int) -> Split:
 
 def concatenate(parts: Sequence[Inputs]) -> Inputs:
     """Rows of several files, one after another; not for streamed ones."""
+    named = [part.parts for part in parts if isinstance(part, NamedInputs)]
+    if named:
+        joined = {name: concatenate([rows[name] for rows in named]) for name in named[0]}
+        return NamedInputs(cast("dict[str, Input]", joined))
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if arrays:
         return np.concatenate(arrays)

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnrun.check import lint, spec_context, training
-from nnrun.check.context import check_memory, embedding_problems
+from nnrun.check.context import (
+    check_memory,
+    embedding_problems,
+    input_dim_problems,
+    needed_rows,
+)
+from nnrun.check.faults import input_problems
 from nnrun.data import checks, columns, datasets, preprocessing
 from nnrun.data.labels import encode, sample_weights
-from nnrun.data.preprocessing import Preparation
-from nnrun.errors import DataError
+from nnrun.data.preprocessing import AnyPreparation, NamedPreparation, Preparation
+from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec import labels
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.tree import Problem, dotted
@@ -70,7 +77,7 @@ class PreparedData(RawData):
     """
 
     fold: Fold
-    preparation: Preparation
+    preparation: AnyPreparation
     notices: tuple[str, ...]
 
     @property
@@ -108,13 +115,40 @@ def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
         labels.check(dataset, spec, units)
     for problem in training.class_weight_problems(spec.training.class_weight, dataset.classes):
         raise problem
+    for problem in input_problems(spec):
+        raise problem
+    views = dataset.views
+    rows = {
+        name: needed_rows(view, checks.highest_index(views[name]))
+        for name, view in spec.dataset.views.items()
+    }
+    spec = spec.with_input_dims(rows)
+    for name, view in spec.views.items():
+        with _in_whole(spec, name):
+            _check_input(view, views[name])
+    digest = datasets.digest(dataset)
+    seconds = time.perf_counter() - began
+    return RawData(spec=spec, dataset=dataset, digest=digest, seconds=seconds)
+
+
+def _check_input(spec: Experiment, dataset: Dataset) -> None:
+    """Checks the rows of one input; errors as of `from_rows`."""
     checks.check_numbers(dataset, missing=any(s.fills_missing for s in spec.dataset.prepare))
     checks.check_word_indices(dataset, spec)
     for problem in embedding_problems(spec, columns.numbers(dataset.columns)):
         raise problem
-    digest = datasets.digest(dataset)
-    seconds = time.perf_counter() - began
-    return RawData(spec=spec, dataset=dataset, digest=digest, seconds=seconds)
+    for problem in input_dim_problems(spec):
+        raise problem
+
+
+@contextmanager
+def _in_whole(spec: Experiment, name: str) -> Iterator[None]:
+    """Gives errors of a view of an experiment their place in the experiment."""
+    try:
+        yield
+    except IncompatibleSpec as error:
+        path = spec.path_in_whole(name, error.path)
+        raise IncompatibleSpec(error.code, path, error.message) from error
 
 
 def seeded(spec: Experiment) -> Experiment:
@@ -132,22 +166,21 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     """
     began = time.perf_counter()
     spec, dataset = raw.spec, raw.dataset
-    shape = () if isinstance(dataset.train.x, Sequences) else dataset.train.x.shape[1:]
-    for step in spec.dataset.prepare:
-        shape = step.shape_after(shape)
-    check_memory(spec, len(dataset.train) + len(dataset.test), shape)
-    groups = columns.groups(dataset.columns)
-    preparation = preprocessing.fit(
-        spec.dataset.prepare, dataset.train.x, rows=fold.train, groups=groups
-    )
+    parts = {}
+    for name, view in spec.views.items():
+        with _in_whole(spec, name):
+            parts[name] = _prepare_input(view, dataset.views[name], fold)
+    preparation = parts[""] if "" in parts else NamedPreparation(parts)
     warnings = checks.notices(dataset, fold)
     table: list[str] = []
     # The process that cross-validates reports what concerns all folds.
     if not fold.number:
         warnings = [*spec_warnings(spec, dataset), *warnings]
-        counts = {column.name: len(column.categories or ()) for column in dataset.columns}
+        found = [column for view in dataset.views.values() for column in view.columns]
+        counts = {column.name: len(column.categories or ()) for column in found}
+        counts |= dict.fromkeys(getattr(spec.dataset, "texts", ()), -1)
         described = columns.described(counts, dataset.target)
-        table = [described] if dataset.columns else []
+        table = [described] if found else []
     return PreparedData(
         spec=spec,
         dataset=dataset,
@@ -157,6 +190,17 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
         preparation=preparation,
         notices=(*table, *notice_lines(warnings, spec)),
     )
+
+
+def _prepare_input(spec: Experiment, dataset: Dataset, fold: Fold) -> Preparation:
+    """The fitted preparation of one input."""
+    x = dataset.train.single
+    shape = () if isinstance(x, Sequences) else x.shape[1:]
+    for step in spec.dataset.prepare:
+        shape = step.shape_after(shape)
+    check_memory(spec, len(dataset.train) + len(dataset.test), shape)
+    groups = columns.groups(dataset.columns)
+    return preprocessing.fit(spec.dataset.prepare, x, rows=fold.train, groups=groups)
 
 
 def spec_warnings(spec: Experiment, dataset: Dataset) -> list[Problem]:

@@ -133,14 +133,17 @@ def _write_gallery(
     sure: Sequence[float] | None,
 ) -> None:
     """Draws the first texts or images with their true and predicted classes or labels."""
-    x = predicted.source.x
-    if not isinstance(x, Sequences) and x.ndim <= 2:
+    for dataset in predicted.dataset.views.values():
+        x = (dataset.train if predicted.split == "train" else dataset.test).single
+        if isinstance(x, Sequences) or x.ndim > 2:
+            break
+    else:
         return
     count = plots.MAX_TEXTS if isinstance(x, Sequences) else plots.MAX_IMAGES
     rows, labels, guesses = predicted.rows[:count], labels[:count], guesses[:count]
     sure = sure and sure[:count]
     if isinstance(x, Sequences):
-        texts = decoded(predicted.dataset, x, rows)
+        texts = decoded(dataset, x, rows)
         figure = plots.text_gallery(texts, labels, guesses, confidence=sure)
     else:
         figure = plots.image_gallery(x[rows], labels, guesses, confidence=sure)

@@ -13,6 +13,7 @@ from datetime import datetime
 from nnrun import plots
 from nnrun.check.training import better_mode
 from nnrun.data import input_schema, splits
+from nnrun.data.preprocessing import Preparation
 from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
 from nnrun.experiment.predictions import Predictions
@@ -23,7 +24,7 @@ from nnrun.spec.dumping import digest, dump
 from nnrun.training import backend, callbacks, checkpoints
 from nnrun.training.checkpoints import Checkpoint, CheckpointSchedule
 from nnrun.training.state import State, seeds
-from nnrun.types import History, Logs, Observer
+from nnrun.types import Dataset, History, Logs, Observer
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,10 @@ class Recorder(Observer):
         run.write_spec(dump(prepared.spec), prepared.spec.code)
         run.write_text(layout.SUMMARY, self.setup.summary)
         run.write_json(layout.PREPARATION, _describe_preparation(prepared))
-        if prepared.dataset.words:
-            run.write_json(layout.WORDS, asdict(prepared.dataset.words()))
+        views = prepared.dataset.views
+        words = {name: asdict(view.words()) for name, view in views.items() if view.words}
+        if words:
+            run.write_json(layout.WORDS, words.get("", words))
         run.update()
 
     def _resume(self) -> None:
@@ -221,19 +224,26 @@ class Recorder(Observer):
 
 
 def _describe_preparation(prepared: PreparedData) -> dict[str, object]:
-    """The content of `prepare.json`: the fitted steps and the shape of a prepared row."""
+    """The content of `prepare.json`: the fitted steps and the shape of a prepared row, by input."""
+    dataset, preparation = prepared.dataset, prepared.preparation
+    labels = {"classes": dataset.classes, "target": asdict(dataset.target)}
+    if isinstance(preparation, Preparation):
+        return {**labels, **_describe_input(dataset, preparation)}
+    views, parts = dataset.views, preparation.parts
+    return {**labels, "inputs": {name: _describe_input(views[name], parts[name]) for name in parts}}
+
+
+def _describe_input(dataset: Dataset, preparation: Preparation) -> dict[str, object]:
     return {
-        "shape": list(prepared.preparation.shape),
-        "dtype": prepared.preparation.dtype,
-        "classes": prepared.dataset.classes,
-        "target": asdict(prepared.dataset.target),
-        "rows": asdict(input_schema.of(prepared.dataset)),
+        "shape": list(preparation.shape),
+        "dtype": preparation.dtype,
+        "rows": asdict(input_schema.of(dataset)),
         "steps": [
             {
                 "step": fitted.step.model_dump(),
                 "shape": fitted.shape,
                 "state": {name: value.tolist() for name, value in fitted.state.items()},
             }
-            for fitted in prepared.preparation.steps
+            for fitted in preparation.steps
         ],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 import traceback
@@ -181,7 +180,8 @@ def _build(
         model, engine = previous.model, previous.engine
         trainer = previous.trainer
     else:
-        streamed = isinstance(dataset.train.x, Streamed)
+        inputs = [view.train.x for view in dataset.views.values()]
+        streamed = any(isinstance(x, Streamed) for x in inputs)
         engine = loop.choose(spec.training, model, device=device, streamed=streamed)
         trainer = Trainer(model, preparation, spec.training, engine=engine, stages=stages)
     # Rows of words stay sparse. Not under XLA, which needs rows of equal length, nor on a GPU, where
@@ -192,8 +192,8 @@ def _build(
         enable_sparse(layer)
 
     def copy(split: Split, weights: Array | None = None) -> Rows:
-        x = split.x
-        x = preparation.distinct(x) if sparse and isinstance(x, Sequences) else preparation.store(x)
+        is_distinct = bool(sparse) and isinstance(split.x, Sequences)
+        x = preparation.distinct(split.x) if is_distinct else preparation.store(split.x)
         return resident(x, prepared.labels(split.y, units), preparation.state, weights=weights)
 
     train = copy(dataset.train, prepared.weights(prepared.fold))
@@ -253,9 +253,9 @@ def _check_memory(prepared: PreparedData) -> Iterator[None]:
     try:
         yield
     except MEMORY_ERRORS as error:
-        batch_size, shape = prepared.spec.training.batch_size, prepared.preparation.shape
+        batch_size = prepared.spec.training.batch_size
         rows = len(prepared.dataset.train) + len(prepared.dataset.test)
-        row = math.prod(shape) * FLOAT_BYTES
+        row = prepared.preparation.size * FLOAT_BYTES
         raise TrainingError(
             f"out of memory: {rows:,} rows, prepared {format_size(rows * row)} in all, and "
             f"batch_size {batch_size:,}, {format_size(min(batch_size, rows) * row)} a step before "

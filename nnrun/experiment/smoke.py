@@ -141,11 +141,7 @@ def _select(split: Split, rows: int, classes: Sized, *, per_class: int) -> Split
     needed = np.concatenate([np.arange(0), *some])
     others = np.setdiff1d(np.arange(min(len(split), rows + len(needed))), needed)
     chosen = np.sort(np.concatenate([needed, others[: max(0, rows - len(needed))]]))
-    if not isinstance(split.x, Sequences):
-        return split.select(split.x[chosen], chosen)
-    texts = [split.x.row(row) for row in chosen]
-    offsets = _offsets(np.array([len(text) for text in texts]))
-    return split.select(Sequences(np.concatenate(texts), offsets), chosen)
+    return split.select(chosen)
 
 
 def _offsets(lengths: Array) -> Array:

@@ -24,6 +24,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from nnrun.analysis.predict import Raw, TrainedRun, files
 from nnrun.analysis.predict import model as trained
 from nnrun.data import datasets
+from nnrun.data.preprocessing import Preparation
 from nnrun.errors import DataError, RunError
 from nnrun.exporting.formats import INPUT, Format, check_free, description_path, name
 from nnrun.models import components
@@ -87,6 +88,8 @@ def export(subject: TrainedRun, format_: Format, path: Path) -> Exported:
             be written; then nothing is left of it.
         CommandError: the path exists.
     """
+    if subject.inputs:
+        raise RunError(f"{subject.run.path}: a model with several inputs cannot be exported yet")
     check_free(path, format_)
     rows, tolerance = compared_rows(subject), TOLERANCE[subject.spec.training.precision]
     model, _ = trained.read(subject, rows.x.shape[1:])
@@ -192,6 +195,7 @@ def compared_rows(subject: TrainedRun) -> ComparedRows:
 
 def _prepare(subject: TrainedRun, raw: Raw, source: str) -> ComparedRows:
     preparation = subject.preparation(raw.x)
+    assert isinstance(preparation, Preparation)
     stored = preparation.store(raw.x)[:]
     x = preparation.expand(stored, np, preparation.state)
     return ComparedRows(np.asarray(x, dtype=preparation.dtype), source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -22,6 +22,7 @@ from nnrun.spec.component import (
     ATTENTION,
     COMPOSITES,
     INPUT,
+    INPUTS,
     SOURCE,
     Component,
     layer_names,
@@ -70,28 +71,34 @@ class Wired:
     structure: Structure
 
 
+Shape = tuple[int | None, ...]
+
+
 def build(
-    layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
+    layers: Sequence[Component], input_shape: Shape, *, dtype: str = "float32"
 ) -> keras.Model:
     """A stack of layers as an uncompiled model; arguments and errors as for `wire`."""
     return wire(layers, input_shape, dtype=dtype).model
 
 
 def wire(
-    layers: Sequence[Component], input_shape: tuple[int, ...], *, dtype: str = "float32"
+    layers: Sequence[Component],
+    input_shape: Shape | Mapping[str, Shape],
+    *,
+    dtype: str | Mapping[str, str] = "float32",
 ) -> Wired:
     """A stack of layers as an uncompiled model, with the names of its layers.
 
     Args:
         layers: from the input on.
-        input_shape: of one row, without the batch.
-        dtype: of the input; `int32` for word indices.
+        input_shape: of one row, without the batch; or of each of several inputs by name.
+        dtype: of the input, or of each; `int32` for word indices.
 
     Raises:
         IncompatibleSpec: a layer does not accept its arguments or its input.
         DataError: pretrained weights cannot be downloaded.
     """
-    inputs = keras.Input(input_shape, dtype=dtype, name=INPUT)
+    inputs = _inputs(input_shape, dtype)
     wiring = _Wiring(inputs)
     outputs = _Builder(wiring).apply_stack([*layers], inputs, ("model",))
     try:
@@ -99,6 +106,14 @@ def wire(
     except ValueError as error:
         raise IncompatibleSpec("NN124", ("model",), components.reason(error)) from error
     return Wired(model, wiring.layers, structure.of(layers, wiring.sizes, input_shape))
+
+
+def _inputs(
+    shape: Shape | Mapping[str, Shape], dtype: str | Mapping[str, str]
+) -> KerasTensor | dict[str, KerasTensor]:
+    if isinstance(shape, tuple) or isinstance(dtype, str):
+        return keras.Input(shape, dtype=dtype, name=INPUT)
+    return {name: keras.Input(one, dtype=dtype[name], name=name) for name, one in shape.items()}
 
 
 class _Wiring:
@@ -111,12 +126,12 @@ class _Wiring:
         shared: layers by the name of their weights.
     """
 
-    def __init__(self, inputs: KerasTensor) -> None:
+    def __init__(self, inputs: KerasTensor | dict[str, KerasTensor]) -> None:
         self.named = NamedOutputs(inputs)
         self.layers: list[Named] = []
         self.sizes: list[LayerSize] = []
         self.shared: dict[str, keras.Layer] = {}
-        self._taken = {INPUT}
+        self._taken = {*inputs} if isinstance(inputs, dict) else {INPUT}
 
     def unique(self, name: str) -> str:
         """The name for Keras of a layer that is repeated: `h`, `h_1`, `h_2`."""
@@ -172,7 +187,8 @@ class _Builder:
             layer = inside.layer(component)
             outputs = _call(layer, component, inputs, more)
         except LAYER_ERRORS as error:
-            shape, reason = tuple(inputs.shape[1:]), components.reason(error)
+            shape = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), inputs)
+            reason = components.reason(error)
             message = f"{name} cannot follow an output of shape {shape}: {reason}"
             raise IncompatibleSpec("NN124", path, message) from error
         except Exception as error:
@@ -234,6 +250,14 @@ class _Builder:
                 stacks = {"main": arguments["main"], "shortcut": arguments.get("shortcut", [])}
                 outputs = [self.apply_stack(stacks[k], inputs, (*path, k)) for k in stacks]
                 merge = Component(name="add")
+            case name if name == INPUTS:
+                outputs = [
+                    self.apply_stack(stack, self.wiring.named.input(key), (*path, "paths", key))
+                    for key, stack in arguments["paths"].items()
+                ]
+                if len(outputs) == 1:
+                    return outputs[0]
+                merge = catalogue.merge_of(arguments)
             case _:
                 outputs = [
                     self.apply_stack(stack, inputs, (*path, "paths", index))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 
 from nnrun.spec import catalogue, graph
-from nnrun.spec.component import APPLICATION, SOURCE, Component
+from nnrun.spec.component import APPLICATION, INPUTS, SOURCE, Component
 from nnrun.spec.text import cut
+
+Shape = tuple[int | None, ...]
 
 _LONGEST = 24  # characters of an argument's value
 
@@ -86,15 +88,21 @@ class Structure:
     parts: Parts
 
 
-def of(model: Sequence[Component], sizes: Sequence[LayerSize], shape: tuple[int, ...]) -> Structure:
+def of(
+    model: Sequence[Component],
+    sizes: Sequence[LayerSize],
+    shape: Shape | Mapping[str, Shape],
+) -> Structure:
     """The structure of a model.
 
     Args:
         model: the layers of the spec.
         sizes: of the outputs of every layer and source, in the order in which they were applied.
-        shape: of the input, without the batch.
+        shape: of the input, without the batch; or of each of several inputs by name.
     """
-    return Structure(shape, _Parts(iter(sizes), graph.used_names(model)).of([*model]))
+    inputs = shape if isinstance(shape, Mapping) else {}
+    parts = _Parts(iter(sizes), graph.used_names(model), inputs).of([*model])
+    return Structure(() if isinstance(shape, Mapping) else shape, parts)
 
 
 @dataclass(frozen=True)
@@ -104,10 +112,12 @@ class _Parts:
     Args:
         sizes: of the outputs that are still to come.
         named: the names that sources use, which are shown.
+        inputs: the shape of each of several inputs by name.
     """
 
     sizes: Iterator[LayerSize]
     named: AbstractSet[str]
+    inputs: Mapping[str, Shape]
 
     def of(self, layers: object) -> Parts:
         """The parts of a stack."""
@@ -118,9 +128,19 @@ class _Parts:
                 rounds = [self.of(layer.arguments["layers"]) for _ in times]
                 # A first repetition with another shape is drawn separately.
                 parts += [_repeated(stack, len([*equal])) for stack, equal in groupby(rounds)]
+            elif layer.name == INPUTS:
+                parts += self._inputs(layer)
             else:
                 parts.append(self._part(layer))
         return tuple(parts)
+
+    def _inputs(self, layer: Component) -> Parts:
+        """The path of each input below a box of the input."""
+        stacks = [
+            (Layer(name, "", LayerSize(self.inputs[name])), *self.of(stack))
+            for name, stack in layer.arguments["paths"].items()
+        ]
+        return stacks[0] if len(stacks) == 1 else (self._merged(layer, stacks),)
 
     def _part(self, layer: Component) -> Part:
         arguments = layer.arguments
@@ -137,11 +157,15 @@ class _Parts:
         return Layer(layer.name, self._text(layer, _short_arguments(layer)), next(self.sizes))
 
     def _branches(self, layer: Component, stacks: Iterable[object], merge: Component) -> Branches:
-        parts = tuple(map(self.of, stacks))
+        return self._merged(layer, [self.of(stack) for stack in stacks], merge)
+
+    def _merged(
+        self, layer: Component, parts: Sequence[Parts], merge: Component | None = None
+    ) -> Branches:
+        merge = merge or catalogue.merge_of(layer.arguments)
         text = ", ".join(f"{name} {_short_value(v)}" for name, v in merge.arguments.items())
-        return Branches(
-            layer.name, parts, Layer(merge.name, self._text(layer, text), next(self.sizes))
-        )
+        merged = Layer(merge.name, self._text(layer, text), next(self.sizes))
+        return Branches(layer.name, tuple(parts), merged)
 
     def _text(self, layer: Component, arguments: str) -> str:
         """The arguments, with the name if a source uses it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nnrun.errors import Fault, Place
 from nnrun.spec import catalogue, source
-from nnrun.spec.component import COMPOSITES, SOURCE, STACKS
+from nnrun.spec.component import COMPOSITES, NAMED_STACKS, SOURCE, STACKS
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import Node, mapping, sequence
@@ -143,6 +143,9 @@ class _Expansion:
                 expanded[key] = self.expand(node, chain)
             elif kind == STACKS and isinstance(node.value, tuple):
                 expanded[key] = sequence((self.expand(stack, chain) for stack in node.value), node)
+            elif kind == NAMED_STACKS and isinstance(node.value, dict):
+                stacks = {path: self.expand(stack, chain) for path, stack in node.value.items()}
+                expanded[key] = mapping(stacks, node)
         return expanded
 
     def _expand_use(

@@ -37,7 +37,8 @@ class Component(Spec):
     """By name. A single value has an empty name until the catalogue gives it one."""
 
 
-def _parse(value: object) -> Component:
+def parse_component(value: object) -> Component:
+    """A component from a name, or from one name with its arguments; errors are pydantic's."""
     match value:
         case Component():
             return value
@@ -63,7 +64,7 @@ def _serialize(component: Component) -> object:
     return {component.name: component.arguments} if component.arguments else component.name
 
 
-Named = Annotated[Component, BeforeValidator(_parse), PlainSerializer(_serialize)]
+Named = Annotated[Component, BeforeValidator(parse_component), PlainSerializer(_serialize)]
 
 
 @dataclass(frozen=True)
@@ -116,14 +117,18 @@ def _entry(name: str, doc: str, *arguments: Argument) -> Entry:
 
 
 STACKS = "stacks"  # the kind of an argument with a list of stacks
+NAMED_STACKS = "named stacks"  # with a stack for each input by its name
 MERGES = ("concatenate", "add", "average", "maximum", "minimum", "multiply", "subtract", "dot")
 """Ways to merge outputs; Keras has a layer for each, such as `Concatenate`."""
 INPUT = "input"
 """The name of the model's input, in Keras and as a source."""
+INPUTS = "Inputs"
+"""The first layer of a model with several inputs."""
 SOURCE = "from"
 _STACK = "A list of layers, from the input on."
 _SHORTCUT = "Layers for the input before it is added; by default none."
 _PATHS = "A list of stacks; an empty one returns its input."
+_INPUT_PATHS = "The layers of each input by its name; an empty stack passes it on."
 _MERGE = "How outputs are merged, as by the Keras layer: a word, or `concatenate: {axis: 1}`."
 _NAME = "A name for the output, for `from`."
 
@@ -141,6 +146,13 @@ COMPOSITES = {
             "Branches",
             "Passes its input to several stacks of layers and merges their outputs.",
             Argument("paths", required=True, kind=STACKS, doc=_PATHS),
+            Argument("merge", default=MERGES[0], kind="merges", doc=_MERGE),
+            Argument("name", doc=_NAME, types=("string", "null")),
+        ),
+        _entry(
+            INPUTS,
+            "Passes each input of the data to layers of its own, and merges their outputs.",
+            Argument("paths", required=True, kind=NAMED_STACKS, doc=_INPUT_PATHS),
             Argument("merge", default=MERGES[0], kind="merges", doc=_MERGE),
             Argument("name", doc=_NAME, types=("string", "null")),
         ),
@@ -218,7 +230,7 @@ def matches(pattern: str, names: Collection[str]) -> bool:
 
 def walk_layers(layers: object) -> Iterator[Component]:
     """Every layer of a stack and of the stacks inside it."""
-    for component in map(_parse, as_stack(layers)):
+    for component in map(parse_component, as_stack(layers)):
         yield component
         for _, stack in inner_stacks(component.name, component.arguments):
             yield from walk_layers(stack)
@@ -235,6 +247,8 @@ def inner_stacks(
             yield (key,), value
         elif kind == STACKS and isinstance(value, list):
             yield from (((key, index), stack) for index, stack in enumerate(value))
+        elif kind == NAMED_STACKS and isinstance(value, dict):
+            yield from (((key, path), stack) for path, stack in value.items())
 
 
 def count_layers(value: object) -> int:
@@ -254,6 +268,25 @@ def count_layers(value: object) -> int:
     count = sum(count_layers(stack) for _, stack in inner_stacks(name, arguments))
     # Building an empty stack many times takes as long as building one layer.
     return max(1, max(1, count) * (times if isinstance(times, int) else 1))
+
+
+AUTO = "auto"  # the `input_dim` of an Embedding that fits the data
+
+
+def with_input_dim(layers: object, rows: int) -> Any:
+    """A layer, or layers inside others, with the `input_dim: auto` of each Embedding replaced."""
+    match layers:
+        case Component():
+            arguments = with_input_dim(layers.arguments, rows)
+            return layers.model_copy(update={"arguments": arguments})
+        case dict():
+            return {
+                key: rows if (key, value) == ("input_dim", AUTO) else with_input_dim(value, rows)
+                for key, value in layers.items()
+            }
+        case list():
+            return [with_input_dim(layer, rows) for layer in layers]
+    return layers
 
 
 APPLICATION = "Application"

@@ -6,7 +6,7 @@ The numbers of published data are compared with the rows by a test.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +49,11 @@ class DatasetBase(Spec):
     name: str
     prepare: tuple[Prepare, ...] = Field((), strict=False)
     """Prepare steps in order, fitted on the training rows only."""
+
+    @property
+    def views(self) -> Mapping[str, DatasetBase]:
+        """The data set with each of several inputs alone, by its name; itself if it has one."""
+        return {"": self}
 
     @property
     def positive_class(self) -> str | None:
@@ -107,6 +112,7 @@ class UserData(PerhapsTwoClasses):
         return self.validation is not None
 
 
+InputName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 # Of an image file in most formats.
 Side = Annotated[int, Field(gt=0, lt=2**16)]
 
@@ -166,6 +172,34 @@ class TableFile(UserData):
         return _SAMPLES[key]
 
 
+Categories = Literal["one_hot", "codes"]
+
+
+class TableInput(Spec):
+    """Columns of a table that are one input of the model, with their own preparation."""
+
+    columns: Annotated[
+        tuple[str, ...],
+        Field(min_length=1, strict=False),
+        BeforeValidator(
+            lambda value: [value] if isinstance(value, str) else value,
+            json_schema_input_type=str | tuple[str, ...],
+        ),
+    ]
+    """Columns of this input; a column may be in several inputs."""
+    prepare: tuple[Prepare, ...] = Field((), strict=False)
+    """Prepare steps of this input; a column of texts begins with `vectorize`."""
+    categories: Categories = "one_hot"
+    """Encoding of words in this input."""
+
+
+# Columns alone are expanded to a mapping before.
+GivenInput = Annotated[
+    TableInput,
+    BeforeValidator(lambda value: value, json_schema_input_type=TableInput | str | tuple[str, ...]),
+]
+
+
 class Table(TableFile):
     """Arguments of all tables."""
 
@@ -175,6 +209,8 @@ class Table(TableFile):
     a cell."""
     features: tuple[str, ...] | None = Field(None, strict=False)
     """Columns to predict from; by default all others."""
+    inputs: dict[InputName, GivenInput] | None = None
+    """Several inputs by name, such as `{text: {columns: review, prepare: [{vectorize: 5000}]}}`."""
     types: dict[str, Literal["number", "category", "drop"]] = Field(default_factory=dict)
     """Types of columns that are not what they look like, such as `{zip: category, id: drop}`."""
     groups: str | None = None
@@ -185,11 +221,39 @@ class Table(TableFile):
     """Column of how much each row counts in the training loss."""
     task: targets.Task | None = None
     """By default words are classes and numbers are values; several columns of 0 and 1 are labels."""
-    categories: Literal["one_hot", "codes"] = "one_hot"
+    categories: Categories = "one_hot"
     """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
+
+    @property
+    def views(self) -> Mapping[str, Table]:
+        """A table with each input alone, by its name; the table itself if it has one input."""
+        if self.inputs is None:
+            return {"": self}
+        return {
+            name: self.model_copy(
+                update={
+                    "inputs": None,
+                    "features": given.columns,
+                    "prepare": given.prepare,
+                    "categories": given.categories,
+                }
+            )
+            for name, given in self.inputs.items()
+        }
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns that are read as texts."""
+        if self.inputs is not None:
+            return tuple(name for view in self.views.values() for name in view.texts)
+        takes_texts = bool(self.prepare) and self.prepare[0].takes_texts
+        return (self.features or ())[:1] if takes_texts else ()
 
     def feature_names(self, table: tables.Table) -> list[str]:
         """The columns to predict from."""
+        if self.inputs is not None:
+            given = (column for one in self.inputs.values() for column in one.columns)
+            return list(dict.fromkeys(given))
         if self.features is not None:
             return list(self.features)
         dropped = {name for name, kind in self.types.items() if kind == "drop"}
@@ -219,7 +283,8 @@ class Table(TableFile):
     @property
     def _kinds(self) -> dict[str, tables.Kind]:
         kinds = {name: kind for name, kind in self.types.items() if kind != "drop"}
-        return {**kinds, **targets.kinds(self.target)}
+        texts: dict[str, tables.Kind] = dict.fromkeys(self.texts, "category")
+        return {**kinds, **targets.kinds(self.target), **texts}
 
     @property
     def _exact(self) -> frozenset[str]:
@@ -249,6 +314,8 @@ class Table(TableFile):
             drawn = split_at_random(table.rows, self.test_split)
             train, test = (None, None) if self.groups or self.split else drawn
         train = train if train is None or held is None else train + held.rows
+        if self.texts:
+            columns, features = [], []
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
@@ -256,9 +323,10 @@ class Table(TableFile):
         codes = 0 if one_hot else sum(len(column.categories or ()) for column in columns)
         return replace(
             unknown,
+            kind="texts" if self.texts else "table",
             train=train,
             test=test,
-            shape=(width,),
+            shape=None if self.texts else (width,),
             target=meaning,
             numbers=tuple(numbers) if codes else (),
             scale=_root_mean_square(values),

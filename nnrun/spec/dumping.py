@@ -62,7 +62,8 @@ def dump(experiment: Experiment) -> str:
     for key in ("optimizer", "loss"):
         training[key] = _component(training[key])
     lists = ((dataset, "prepare"), (value, "model"), (training, "metrics"), (training, "callbacks"))
-    for holder, key in lists:
+    steps = ((given, "prepare") for given in (dataset.get("inputs") or {}).values())
+    for holder, key in (*lists, *steps):
         holder[key] = [_component(component) for component in holder[key]]
     if experiment.code:
         value["code"] = list(value["code"])

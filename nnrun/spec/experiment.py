@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
@@ -9,10 +10,19 @@ from pydantic_core import PydanticCustomError
 
 from nnrun.spec import codes
 from nnrun.spec.code import PythonFile
-from nnrun.spec.component import Named, Spec
+from nnrun.spec.component import (
+    INPUTS,
+    Component,
+    Named,
+    Spec,
+    as_stack,
+    parse_component,
+    with_input_dim,
+)
 from nnrun.spec.dataset import Dataset, Seed, Table
 from nnrun.spec.expect import Condition
 from nnrun.spec.training import Training
+from nnrun.spec.tree import KeyPath
 from nnrun.spec.validation import Validation
 
 
@@ -74,6 +84,64 @@ class Experiment(Spec):
     """Required results, such as `test_accuracy: '>= 0.9'`; otherwise the exit code is 3."""
     lint: Lint = Lint()
     """Which warnings are disabled."""
+
+    @property
+    def views(self) -> dict[str, Experiment]:
+        """The experiment with each of several inputs alone, by its name; itself if it has one.
+
+        The layers of a view are those of its input, then those after `Inputs`.
+        """
+        views = self.dataset.views
+        if {*views} == {""}:
+            return {"": self}
+        return {
+            name: self.model_copy(
+                update={"dataset": dataset, "model": (*self._stack(name), *self._trunk)}
+            )
+            for name, dataset in views.items()
+        }
+
+    @property
+    def _trunk(self) -> tuple[Component, ...]:
+        return self.model[1:] if self.model[0].name == INPUTS else self.model
+
+    def _stack(self, name: str) -> tuple[Component, ...]:
+        """The layers of one of several inputs."""
+        stacks = self.model[0].arguments.get("paths") if self.model[0].name == INPUTS else None
+        stack = stacks.get(name, []) if isinstance(stacks, dict) else []
+        return tuple(parse_component(layer) for layer in as_stack(stack))
+
+    def with_input_dims(self, rows: Mapping[str, int | None]) -> Experiment:
+        """The experiment with each `input_dim: auto` replaced by the rows that the input needs.
+
+        Args:
+            rows: by input, and without a name for the only one; None if unknown.
+        """
+        model = [*self.model]
+        for name, count in rows.items():
+            if count is not None and not name:
+                model = [with_input_dim(layer, count) for layer in model]
+            elif count is not None and model[0].name == INPUTS:
+                paths = {**model[0].arguments["paths"]}
+                if name in paths:
+                    paths[name] = with_input_dim(paths[name], count)
+                arguments = {**model[0].arguments, "paths": paths}
+                model[0] = model[0].model_copy(update={"arguments": arguments})
+        return self.model_copy(update={"model": tuple(model)})
+
+    def path_in_whole(self, name: str, path: KeyPath) -> KeyPath:
+        """Where a path of a view is in the whole experiment."""
+        match path:
+            case ("dataset", "features", *rest) if name:
+                return ("dataset", "inputs", name, "columns", *rest)
+            case ("dataset", ("prepare" | "categories") as key, *rest) if name:
+                return ("dataset", "inputs", name, key, *rest)
+            case ("model", int(index), *rest) if name and self.model[0].name == INPUTS:
+                count = len(self._stack(name))
+                if index < count:
+                    return ("model", 0, INPUTS, "paths", name, index, *rest)
+                return ("model", index - count + 1, *rest)
+        return path
 
     @model_validator(mode="after")
     def _share_groups(self) -> Self:

@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 
 from nnrun.errors import OVERRIDE, Fault, Place
 from nnrun.spec import catalogue, source, suggest
-from nnrun.spec.component import STACKS
+from nnrun.spec.component import INPUTS, NAMED_STACKS, STACKS
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
 from nnrun.spec.prepare import STEPS, first_argument
@@ -276,11 +276,13 @@ def expand(node: Node, path: KeyPath = ()) -> Node:
     match path, node.value:
         case ("dataset",), str():
             return mapping({"name": node.under(node.place)}, node)
-        case ("dataset", "prepare", int()), _:
+        case (*_, "prepare", int()), _ if path[0] == "dataset":
             return _expand_step(node)
-        case _, dict() as nodes if len(path) < 3 or path[1] == "stages":
+        case ("dataset", "inputs", str()), str() | tuple():
+            return mapping({"columns": node.under(node.place)}, node)
+        case _, dict() as nodes if len(path) < 3 or path[1] in ("stages", "inputs"):
             return mapping({key: expand(child, (*path, key)) for key, child in nodes.items()}, node)
-        case _, tuple() as items if len(path) < 3:
+        case _, tuple() as items if len(path) < 3 or path[1] == "inputs":
             return sequence((expand(item, (*path, at)) for at, item in enumerate(items)), node)
     return node
 
@@ -312,12 +314,29 @@ def _expand_arguments(kind: str, name: str, node: Node) -> Node:
             return node
         node = mapping({entry.first: node}, node)
     assert isinstance(node.value, dict)
-    nodes = dict(node.value)
+    nodes = _with_paths(node) if name == INPUTS else dict(node.value)
     for key, argument in entry.accepted.items():
         if key in nodes and argument.kind not in (None, "file"):
-            kind = "layers" if argument.kind == STACKS else str(argument.kind)
-            nodes[key] = expand_component(kind, nodes[key])
+            nodes[key] = _expand_argument(str(argument.kind), nodes[key])
     return mapping(nodes, node)
+
+
+def _expand_argument(kind: str, node: Node) -> Node:
+    if kind == NAMED_STACKS and isinstance(node.value, dict):
+        stacks = {name: _expand_argument("layers", stack) for name, stack in node.value.items()}
+        return mapping(stacks, node)
+    return expand_component("layers" if kind == STACKS else kind, node)
+
+
+def _with_paths(node: Node) -> dict[str, Node]:
+    """The arguments of `Inputs`, whose short form is the mapping of paths itself."""
+    assert isinstance(node.value, dict)
+    if "paths" in node.value:
+        return dict(node.value)
+    own = ("merge", "name")
+    paths = {key: child for key, child in node.value.items() if key not in own}
+    rest = {key: child for key, child in node.value.items() if key in own}
+    return {"paths": mapping(paths, node), **rest}
 
 
 def _expand_step(node: Node) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from nnrun.spec import catalogue
@@ -23,11 +23,13 @@ T = TypeVar("T")
 class NamedOutputs(Generic[T]):
     """The outputs that `from` can name at some place of a model, in the order of the layers.
 
-    The input of the model is called `input`. In a repeated layer, its last output counts.
+    The input of the model is called `input`; several inputs have their own names. In a repeated
+    layer, its last output counts.
     """
 
-    def __init__(self, model_input: T) -> None:
-        self._by_name = {INPUT: model_input}
+    def __init__(self, model_input: T | Mapping[str, T]) -> None:
+        inputs = model_input if isinstance(model_input, Mapping) else {INPUT: model_input}
+        self._by_name: dict[str, T] = dict(inputs)
 
     def add(self, layer: Component, output: T) -> None:
         """Adds the output of a layer, if it has a name."""
@@ -37,6 +39,10 @@ class NamedOutputs(Generic[T]):
     def of(self, source: Component) -> T | None:
         """The output that `from` names, or None if no layer before has that name."""
         return self._by_name.get(source_name(source))
+
+    def input(self, name: str) -> T | None:
+        """One of several inputs, or None if there is no such input."""
+        return self._by_name.get(name)
 
     def names(self) -> list[str]:
         """All names so far."""

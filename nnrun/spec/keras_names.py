@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 
 from nnrun.spec import catalogue, code, codes, component, language, signatures, suggest
-from nnrun.spec.component import LARGEST, STACKS, Argument, Entry
+from nnrun.spec.component import AUTO, LARGEST, NAMED_STACKS, STACKS, Argument, Entry
 from nnrun.spec.text import join_words, quote, with_article
 from nnrun.spec.tree import KeyPath, Problem, scalar
 
@@ -120,6 +120,8 @@ def expected_value(kind: str, entry: Entry, argument: Argument, value: object) -
     """The expected type or range, if the value is certainly wrong."""
     json_type, own = _json_type(value), code.is_own(entry.name)
     number = value if isinstance(value, (int, float)) and json_type != "boolean" else None
+    if entry.name == "Embedding" and argument.name == "input_dim" and value == AUTO:
+        return None
     if kind == "layers" and argument.required and argument.name in COUNTS and not own:
         if json_type != "integer" or number is None or number <= 0:
             return "a whole number above 0"
@@ -353,6 +355,8 @@ def _check_value(
         yield from _check_list("layers", value, path)
     elif argument.kind == STACKS:
         yield from _check_stacks(value, path)
+    elif argument.kind == NAMED_STACKS:
+        yield from _check_named_stacks(value, path)
     else:
         yield from check_component(argument.kind, value, path)
 
@@ -411,8 +415,21 @@ def _check_stacks(value: object, path: KeyPath) -> Problems:
         yield Problem("NN114", path, message)
         return
     for index, stack in enumerate(value):
-        check_stack = _check_list if isinstance(stack, list) else check_component
-        yield from check_stack("layers", stack, (*path, index))
+        yield from _check_stack(stack, (*path, index))
+
+
+def _check_named_stacks(value: object, path: KeyPath) -> Problems:
+    if not isinstance(value, dict) or not value:
+        message = f"must be a mapping from each input to its layers, got {quote(value)}"
+        yield Problem("NN114", path, message)
+        return
+    for name, stack in value.items():
+        yield from _check_stack(stack, (*path, name))
+
+
+def _check_stack(stack: object, path: KeyPath) -> Problems:
+    check_stack = _check_list if isinstance(stack, list) else check_component
+    yield from check_stack("layers", stack, path)
 
 
 def _has_configuration(value: object) -> bool:

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from nnrun.errors import CommandError, SpecError
 from nnrun.spec import catalogue, code, language, signatures
 from nnrun.spec.catalogue import OwnName
-from nnrun.spec.component import STACKS, Argument, Component, Entry, Spec
+from nnrun.spec.component import NAMED_STACKS, STACKS, Argument, Component, Entry, Spec
 from nnrun.spec.dataset import DATASETS, DatasetBase
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.keras_names import NOUNS, TYPES
@@ -223,6 +223,7 @@ _VALUES = {
     "file": "file of the run",
     "schedules": "number or learning rate schedule",
     STACKS: "list of stacks of layers",
+    NAMED_STACKS: "mapping from names to stacks of layers",
 }
 
 

@@ -199,6 +199,10 @@ def _draft07(schema: Schema, key: str = "") -> Schema:
     if "properties" in result:
         properties = result["properties"].items()
         result["properties"] = {name: _draft07(inner, name) for name, inner in properties}
+    if "patternProperties" in result:
+        patterns = result["patternProperties"].items()
+        result["patternProperties"] = {name: _draft07(inner, key) for name, inner in patterns}
+        result["additionalProperties"] = False
     for name in ("items", "additionalProperties"):
         if isinstance(result.get(name), dict):
             result[name] = _draft07(result[name], key)
@@ -326,6 +330,12 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
             return schedule if argument.required else _either(_typed(["number"]), schedule)
         case component.STACKS:
             return {"type": "array", "minItems": 2, "items": _either(stack, layer)}
+        case component.NAMED_STACKS:
+            return {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": _either(layer, stack),
+            }
         case "layers":
             return _either(layer, stack)
     return _reference(argument.kind)
@@ -333,6 +343,9 @@ def _value(kind: str, entry: Entry, argument: Argument) -> Schema:
 
 def _plain(kind: str, entry: Entry, argument: Argument) -> Schema:
     """Values that `keras_names.expected_value` accepts."""
+    if entry.name == "Embedding" and argument.name == "input_dim":
+        whole = {"type": "integer", "exclusiveMinimum": 0, "maximum": component.LARGEST}
+        return {"anyOf": [_numeric(whole), {"const": component.AUTO, "type": "string"}]}
     if kind == "layers" and argument.required and argument.name in keras_names.COUNTS:
         return _numeric({"type": "integer", "exclusiveMinimum": 0, "maximum": component.LARGEST})
     if entry.name in keras_names.DROPPING and argument.name == "rate":
@@ -358,7 +371,7 @@ def _lone(kind: str, entry: Entry) -> Schema | None:
     if first.kind == "layers":
         several = {"type": "array", "items": _reference("layers")}
         return _either(_reference("layers.alone"), several)
-    if first.kind == component.STACKS:
+    if first.kind in (component.STACKS, component.NAMED_STACKS):
         return _value(kind, entry, first)
     if first.kind not in (None, "file"):
         return _reference(f"{first.kind}.alone")

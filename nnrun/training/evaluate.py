@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -10,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.types.experimental import PolymorphicFunction
 
-from nnrun.data.preprocessing import Preparation
+from nnrun.data.preprocessing import AnyPreparation, Preparation
 from nnrun.spec.labels import outputs_logits
 from nnrun.spec.training import Training
 from nnrun.training.compile import compile_model
@@ -25,18 +24,18 @@ _EVALUATION_BYTES = 40 * 2**20
 TensorLogs = Mapping[str, tf.Tensor]
 
 
-def rows_at_once(shape: Sequence[int]) -> int:
-    """The number of rows of a shape that are evaluated at once."""
-    return max(1, min(EVALUATION_ROWS, _EVALUATION_BYTES // (4 * math.prod(shape))))
+def rows_at_once(size: int) -> int:
+    """The number of rows of a size, in numbers, that are evaluated at once."""
+    return max(1, min(EVALUATION_ROWS, _EVALUATION_BYTES // (4 * size)))
 
 
 class Evaluator:
     """Evaluates one compiled model; traced once for all epochs and folds."""
 
-    def __init__(self, model: keras.Model, preparation: Preparation) -> None:
+    def __init__(self, model: keras.Model, preparation: AnyPreparation) -> None:
         self.model, self.preparation = model, preparation
         self._traced: dict[str, PolymorphicFunction] = {}
-        self._batch_rows = rows_at_once(preparation.shape)
+        self._batch_rows = rows_at_once(preparation.size)
 
     def clear_traces(self) -> None:
         """Removes all traces, because the model was compiled again."""

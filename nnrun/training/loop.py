@@ -12,7 +12,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from nnrun.data.preprocessing import Preparation
+from nnrun.data.preprocessing import AnyPreparation
 from nnrun.errors import DataError, TrainingError
 from nnrun.models import components
 from nnrun.models.components import component_class
@@ -150,7 +150,7 @@ class Trainer:
     """
 
     model: keras.Model
-    preparation: Preparation
+    preparation: AnyPreparation
     training: Training
     _: KW_ONLY
     engine: Engine
@@ -266,7 +266,7 @@ class Trainer:
         signature = tf.TensorSpec((None,), tf.int32)
         training_data = tf.data.Dataset.from_generator(batches, output_signature=signature)
         held_out = tf.data.Dataset.from_tensor_slices(tf.constant(validation, tf.int32))
-        held_out = held_out.batch(rows_at_once(preparation.shape)).map(expand)
+        held_out = held_out.batch(rows_at_once(preparation.size)).map(expand)
         while True:
             # A training that a callback ended stays in its stage.
             if begin < schedule.epochs:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nnrun.data.preprocessing import Preparation
+from nnrun.data.preprocessing import AnyPreparation, Preparation
 from nnrun.spec.training import Training
-from nnrun.types import Array, Fold, Sequences, Streamed
+from nnrun.types import Array, Fold, Input, Sequences, Streamed
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,10 @@ def to_dense(vectors: tf.RaggedTensor, indices: tf.Tensor, dimension: int) -> tf
     return dense
 
 
+Stored: TypeAlias = "tf.Tensor | tf.RaggedTensor | Mapping[str, tf.Tensor | tf.RaggedTensor]"
+Fitted = tuple[Mapping[str, tf.Tensor], ...]
 RowTensors = tuple[
-    tf.Tensor | tf.RaggedTensor, tf.Tensor, tuple[Mapping[str, tf.Tensor], ...]
+    Stored, tf.Tensor, Fitted | Mapping[str, Fitted]
 ]  # inputs, labels and fitted values, as in `Rows`
 WeightedRows = tuple[RowTensors, tf.Tensor | tuple[()]]
 
@@ -134,16 +137,16 @@ class Rows:
 
     Args:
         x: stored rows, shape `(rows, ...)`; or the words of each row, a ragged tensor; or the
-            number of a `Streamed`.
+            number of a `Streamed`; or of each of several inputs by name.
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
         state: fitted values of prepare steps that expanding a batch needs. They are arguments of
             the traced function, because folds share it and each has its own values.
         weights: of each row in the loss, float32 of shape `(rows,)`; empty if all are equal.
     """
 
-    x: tf.Tensor | tf.RaggedTensor
+    x: Stored
     y: tf.Tensor
-    state: tuple[Mapping[str, tf.Tensor], ...] = ()
+    state: Fitted | Mapping[str, Fitted] = ()
     weights: tf.Tensor | tuple[()] = ()
 
     def __len__(self) -> int:
@@ -155,9 +158,9 @@ class Rows:
         return self.x, self.y, self.state
 
     @property
-    def signature(self) -> tuple[tf.TypeSpec, tf.TypeSpec, tuple[Mapping[str, tf.TypeSpec], ...]]:
+    def signature(self) -> tuple[object, tf.TypeSpec, object]:
         """For any number of rows, so that one trace takes training and test rows."""
-        x, y = map(_any_length, (self.x, self.y))
+        x, y = (tf.nest.map_structure(_any_length, rows) for rows in (self.x, self.y))
         return x, y, tf.nest.map_structure(tf.TensorSpec.from_tensor, self.state)
 
 
@@ -176,9 +179,9 @@ _STREAMED: list[Streamed] = []
 
 
 def resident(
-    x: Array | Sequences | Streamed,
+    x: Input | Mapping[str, Input],
     y: Array,
-    state: Sequence[Mapping[str, Array]] = (),
+    state: object = (),
     *,
     weights: Array | None = None,
 ) -> Rows:
@@ -186,22 +189,28 @@ def resident(
 
     Rows that do not fit into memory are read in every step instead.
     """
-    match x:
-        case Streamed():
-            _STREAMED.append(x)
-            stored = tf.constant(len(_STREAMED) - 1)
-        case Sequences():
-            words = x.values.astype(np.int64) << 32
-            stored = tf.RaggedTensor.from_row_splits(words, x.offsets, validate=False)
-        case _:
-            stored = tf.constant(x)
-    on_device = tf.nest.map_structure(lambda value: tf.constant(value, tf.float32), tuple(state))
+    if isinstance(x, Mapping):
+        stored = {name: _stored(part) for name, part in x.items()}
+    else:
+        stored = _stored(x)
+    on_device = tf.nest.map_structure(lambda value: tf.constant(value, tf.float32), state)
     row_weights = () if weights is None else tf.constant(weights)
     return Rows(stored, tf.constant(y), on_device, row_weights)
 
 
+def _stored(x: Input) -> tf.Tensor | tf.RaggedTensor:
+    match x:
+        case Streamed():
+            _STREAMED.append(x)
+            return tf.constant(len(_STREAMED) - 1)
+        case Sequences():
+            words = x.values.astype(np.int64) << 32
+            return tf.RaggedTensor.from_row_splits(words, x.offsets, validate=False)
+    return tf.constant(x)
+
+
 def batch(
-    preparation: Preparation, tensors: RowTensors, indices: tf.Tensor
+    preparation: AnyPreparation, tensors: RowTensors, indices: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Some rows as the model and the loss take them; `indices` are int32 of shape `(batch,)`."""
     labels = tf.gather(tensors[1], indices)
@@ -211,7 +220,7 @@ def batch(
 
 
 def weighted_batch(
-    preparation: Preparation, rows: WeightedRows, indices: tf.Tensor
+    preparation: AnyPreparation, rows: WeightedRows, indices: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
     """A training batch: as `batch`, with the weights of the rows if there are any."""
     tensors, weights = rows
@@ -219,9 +228,23 @@ def weighted_batch(
     return (x, y) if isinstance(weights, tuple) else (x, y, tf.gather(weights, indices))
 
 
-def inputs(preparation: Preparation, tensors: RowTensors, indices: tf.Tensor) -> tf.Tensor:
-    """Some rows as the model takes them, of shape `(batch, *preparation.shape)`."""
+def inputs(
+    preparation: AnyPreparation, tensors: RowTensors, indices: tf.Tensor
+) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Some rows as the model takes them, of shape `(batch, *preparation.shape)`, or by input."""
     x, _, state = tensors
+    if isinstance(preparation, Preparation):
+        assert isinstance(state, tuple)
+        return _input(preparation, x, state, indices)
+    assert isinstance(x, Mapping)
+    assert isinstance(state, Mapping)
+    return {
+        name: _input(part, x[name], state[name], indices)
+        for name, part in preparation.parts.items()
+    }
+
+
+def _input(preparation: Preparation, x: tf.Tensor, state: Fitted, indices: tf.Tensor) -> tf.Tensor:
     if isinstance(x, tf.RaggedTensor):
         return to_dense(x, indices, *preparation.shape)
     rows = tf.gather(x, indices) if x.shape.rank else _read(x, indices)

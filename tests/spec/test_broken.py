@@ -33,7 +33,13 @@ BY_LAYER = ("training", "stages", "freeze")
 STEP_NAMES = [(*PREPARE, name) for name in STEPS]
 ARGUMENTS = [(*PREPARE, name, key) for name, step in STEPS.items() for key in step.model_fields]
 PARTS = sections().items()
-KEYS = [(*map(str, part), key) for part, names in PARTS for key in sorted(names)]
+# Inputs have names of their own, which a base has not.
+KEYS = [
+    (*map(str, part), key)
+    for part, names in PARTS
+    for key in sorted(names)
+    if part != ("dataset", "inputs")
+]
 KEYS += [path for path in ARGUMENTS if path[-1] != "step"]
 
 

@@ -16,7 +16,7 @@ from nnrun.spec.prepare import STEPS
 SPECS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 every_spec = pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 # Keys of list items, which an empty list does not have.
-OF_A_LIST = {"training.stages", "training.stages.freeze", "training.restore"}
+OF_A_LIST = {"training.stages", "training.stages.freeze", "training.restore", "dataset.inputs"}
 KEY = re.compile(r"(?P<indent> *)(?P<off># )?(?P<deeper> *)(?P<key>\w+):(?P<rest>.*)")
 
 

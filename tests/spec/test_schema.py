@@ -22,6 +22,7 @@ from jsonschema import Draft7Validator
 
 from nnrun.errors import Place, SpecError
 from nnrun.spec import blocks, catalogue, extending, keras_names, schema, source
+from nnrun.spec.component import NAMED_STACKS
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
 from nnrun.spec.loading import load
@@ -242,9 +243,15 @@ def is_taken(kind: str, name: str, argument: str, value: Any) -> bool:
 
 def may_be_a_block(kind: str, name: str, argument: str, value: Any) -> bool:
     """Whether a value may stand for a layer because some spec may have a block of that name."""
+    argument_kind = catalogue.arguments(kind, name)[argument].kind
+    if argument_kind == NAMED_STACKS and isinstance(value, dict):
+        value = next(iter(value.values()), None)
     word = next(iter(value), None) if isinstance(value, dict) else value
-    is_layer = catalogue.arguments(kind, name)[argument].kind == "layers"
-    return is_layer and isinstance(word, str) and bool(re.fullmatch(blocks.NAME, word))
+    return (
+        argument_kind in ("layers", NAMED_STACKS)
+        and isinstance(word, str)
+        and bool(re.fullmatch(blocks.NAME, word))
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in keras_names.NOUNS if kind != "activations"])

@@ -205,12 +205,8 @@ def read_test_rows(subject: TrainedRun, rows: slice) -> Raw:
     if not len(numbers):
         raise CommandError(f"the test set ends with row {len(y) - 1:,}")
     names = tuple(map(str, numbers))
-    if not isinstance(x, Sequences):
-        return Raw(names, x[numbers], y[numbers])
-    texts = tuple(datasets.decoded(dataset, x, numbers))
-    offsets = x.offsets[numbers[0] : numbers[-1] + 2]
-    selected = Sequences(x.values[offsets[0] : offsets[-1]], offsets - offsets[0])
-    return Raw(names, selected, y[numbers], texts)
+    texts = datasets.decoded(dataset, x, numbers) if isinstance(x, Sequences) else ()
+    return Raw(names, x[numbers], y[numbers], tuple(texts))
 
 
 def all_test_rows(subject: TrainedRun) -> Raw:

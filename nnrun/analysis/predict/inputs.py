@@ -14,7 +14,7 @@ from nnrun.runs import files
 from nnrun.spec.files import opened
 from nnrun.spec.labels import are_numbers
 from nnrun.spec.text import format_size, quote
-from nnrun.types import Array, Inputs
+from nnrun.types import Array, Input, Inputs, NamedInputs
 
 LARGEST_ARCHIVE = 1_000 * files.MEGABYTE
 LARGEST_OTHER = 250 * files.MEGABYTE
@@ -43,6 +43,12 @@ class Raw:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def single(self) -> Input:
+        """The rows of the only input."""
+        assert not isinstance(self.x, NamedInputs)
+        return self.x
 
 
 def check_size(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from nnrun.spec.labels import check_output, outputs_logits
 from nnrun.training.evaluate import Evaluator, activate, metrics_of_outputs, probabilities
 from nnrun.training.rows import resident
 from nnrun.types import Array
+
+Shape = tuple[int, ...]
 
 
 def outputs(models: Ensemble, raw: Raw) -> Output:
@@ -93,13 +95,15 @@ def metrics(models: Ensemble, raw: Raw) -> dict[str, float]:
 
 
 def read(
-    subject: TrainedRun, shape: tuple[int, ...], alike: tuple[Any, TrainedRun] | None = None
+    subject: TrainedRun,
+    shape: Shape | Mapping[str, Shape],
+    alike: tuple[Any, TrainedRun] | None = None,
 ) -> tuple[Any, int]:
     """The model, and the width of its output; errors as for `outputs`.
 
     Args:
         subject: the run.
-        shape: of a prepared row.
+        shape: of a prepared row, or of each input of it.
         alike: the model of another run, which gets the weights if its layers are the same.
     """
     path = subject.run.whole(layout.MODEL)
@@ -109,8 +113,10 @@ def read(
     else:
         model = saved.read(path)
     with _errors_of_keras(subject):
-        input_shape, output_shape = model.input_shape, model.output_shape
-    if input_shape != (None, *shape) or not isinstance(output_shape, tuple):
+        inputs, output_shape = model.inputs, model.output_shape
+        given = {tensor.name: tuple(tensor.shape[1:]) for tensor in inputs}
+    is_equal = given == shape if isinstance(shape, Mapping) else [*given.values()] == [shape]
+    if not is_equal or not isinstance(output_shape, tuple):
         raise RunError(f"{path}: its input shape differs from that in {layout.PREPARATION}")
     try:
         return model, check_output(subject, subject.spec, output_shape[1:])

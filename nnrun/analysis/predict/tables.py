@@ -16,13 +16,13 @@ from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.check.context import embedding_rows
 from nnrun.data.columns import encode as encode_column
 from nnrun.data.datasets.tables import reading
-from nnrun.data.datasets.texts import TOKENIZERS, encode
+from nnrun.data.vocabulary import TOKENIZERS, encode
 from nnrun.errors import CommandError
 from nnrun.spec import targets
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.dataset import Table, Text
 from nnrun.spec.text import join_words, quote
-from nnrun.types import Array, Column
+from nnrun.types import Array, Column, NamedInputs
 
 if TYPE_CHECKING:
     from nnrun.spec import tables
@@ -66,27 +66,33 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
         DataError: the file is not a table.
     """
     table = _read(path, subject)
-    schema, dataset = subject.schema, subject.spec.dataset
     y = _labels(table, subject)
-    if schema.kind == "texts":
-        name = dataset.text if isinstance(dataset, Text) else TEXT
-        if name not in table.columns:
-            raise CommandError(f"{path}: the run takes texts, and there is no column `{name}`")
-        texts = [word or "" for word in table.columns[name].words()]
-        others = _unused(table, (name, *targets.names(_target(subject))))
-        return replace(encode_texts(texts, subject), y=y, others=others)
-    used = _columns(table, subject)
+    views = subject.views
+    parts = {name: _input(table, view) for name, view in views.items()}
+    used = {column for view in views.values() for column in _columns(table, view)}
     others = _unused(table, (*used, *targets.names(_target(subject))))
-    notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if others else []
-    columns = schema.columns or tuple(map(Column, used))
-    parts = []
-    for column in columns:
+    unused = not any(view.schema.kind == "texts" for view in views.values()) and others
+    notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if unused else []
+    notices += [notice for part in parts.values() for notice in part.notices]
+    if "" in parts:
+        return replace(parts[""], y=y, notices=tuple(notices), others=others)
+    x = NamedInputs({name: part.single for name, part in parts.items()})
+    return Raw(tuple(table.places()), x, y, notices=tuple(notices), others=others)
+
+
+def _input(table: tables.Table, subject: TrainedRun) -> Raw:
+    """The rows of one input."""
+    used = _columns(table, subject)
+    if subject.schema.kind == "texts":
+        return encode_texts([word or "" for word in table.columns[used[0]].words()], subject)
+    schema, notices, parts = subject.schema, [], []
+    for column in schema.columns or tuple(map(Column, used)):
         values, notice = _encode(table, column, subject)
         parts.append(values)
         notices += [notice] if notice else []
     x = np.concatenate(parts, axis=1)
     x = x if schema.columns else x.reshape(-1, *schema.shape)
-    return Raw(tuple(table.places()), x, y, notices=tuple(notices), others=others)
+    return Raw(tuple(table.places()), x, notices=tuple(notices))
 
 
 def _unused(table: tables.Table, used: Collection[str]) -> dict[str, list[str | None]]:
@@ -103,18 +109,25 @@ def _unused(table: tables.Table, used: Collection[str]) -> dict[str, list[str | 
     return cells
 
 
+def _text_column(subject: TrainedRun) -> str:
+    match subject.spec.dataset:
+        case Text(text=name) | Table(texts=(name,)):
+            return name
+    return TEXT
+
+
 def _read(path: Path, subject: TrainedRun) -> tables.Table:
     """The file, with columns of the types that they had in training."""
     from nnrun.spec import tables  # noqa: PLC0415 - NumPy takes 0.1 s
 
     inputs.check_size(path)
     schema, dataset = subject.schema, subject.spec.dataset
-    columns = schema.columns or tuple(map(Column, schema.features))
-    kinds: dict[str, tables.Kind] = {
-        column.name: "category" if column.categories else "number" for column in columns
-    }
-    if schema.kind == "texts":
-        kinds[dataset.text if isinstance(dataset, Text) else TEXT] = "category"
+    kinds: dict[str, tables.Kind] = {}
+    for view in subject.views.values():
+        columns = view.schema.columns or tuple(map(Column, view.schema.features))
+        kinds |= {c.name: "category" if c.categories else "number" for c in columns}
+        if view.schema.kind == "texts":
+            kinds[_text_column(view)] = "category"
     target = _target(subject)
     classes = {subject.target.name} if subject.classes else set()
     if isinstance(target, str) and not subject.classes:
@@ -126,7 +139,7 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
         if path.suffix.lower() == ".parquet":
             return tables.read_parquet(path, kinds=kinds, others=others, classes=classes)
         form = dataset.csv_format if isinstance(dataset, CsvFormat) else CsvFormat()
-        if not schema.features and tables.has_no_header(path, form):
+        if not (schema.features or subject.inputs) and tables.has_no_header(path, form):
             form = form.model_copy(update={"header": False})
         return tables.read_csv(path, form, kinds=kinds, others=others, classes=classes)
 
@@ -134,6 +147,12 @@ def _read(path: Path, subject: TrainedRun) -> tables.Table:
 def _columns(table: tables.Table, subject: TrainedRun) -> Sequence[str]:
     """The names of the model's columns, in its order."""
     schema = subject.schema
+    if schema.kind == "texts":
+        name = _text_column(subject)
+        if name not in table.columns:
+            message = f"the run takes texts, and there is no column `{name}`"
+            raise CommandError(f"{table.path}: {message}")
+        return [name]
     features = tuple(column.name for column in schema.columns) or schema.features
     if features:
         if missing := [name for name in features if name not in table.columns]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +17,30 @@ from nnrun.analysis.predict.inputs import Raw
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
 from nnrun.data.labels import confidence, predicted_classes, predicted_labels
-from nnrun.data.preprocessing import FITTED, FittedStep, Preparation
+from nnrun.data.preprocessing import (
+    FITTED,
+    AnyPreparation,
+    FittedStep,
+    NamedPreparation,
+    Preparation,
+)
 from nnrun.errors import CommandError, IncompatibleSpec, RunError
 from nnrun.runs import Run, find, layout
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.loading import Loaded, load
 from nnrun.spec.prepare import Index, Prepare, check_steps
-from nnrun.types import Active, Array, Inputs, Target, TargetKind, Tokenizer, Vocabulary
+from nnrun.types import (
+    Active,
+    Array,
+    Input,
+    Inputs,
+    NamedInputs,
+    Target,
+    TargetKind,
+    Tokenizer,
+    Vocabulary,
+)
 
 # Limits for a preparation from a file, which may come from somebody else.
 _MAX_NUMBERS = 75_000_000  # in a row: 5,000 x 5,000 pixels in colour
@@ -50,17 +66,31 @@ class _Target(_File):
     shape: tuple[int, ...]
 
 
-class _Preparation(_File):
-    classes: _Names
-    target: _Target | None = None  # not recorded before version 0.3
+class _Input(_File):
     rows: InputSchema
     steps: tuple[_Step, ...]
 
+
+class _Preparation(_File):
+    classes: _Names
+    target: _Target | None = None  # not recorded before version 0.3
+    rows: InputSchema | None = None
+    steps: tuple[_Step, ...] = ()
+    inputs: dict[str, _Input] = {}
+
+    @property
+    def by_input(self) -> dict[str, _Input]:
+        """The preparation of each of several inputs by name, or of the only one."""
+        if self.rows is None:
+            return self.inputs
+        return {"": _Input(rows=self.rows, steps=self.steps)}
+
     def meaning(self) -> Target:
         """What a label means."""
-        if self.target is None:
-            return Target.one_of(self.rows.target, self.classes)
-        return Target(**self.target.model_dump())
+        if self.target is not None:
+            return Target(**self.target.model_dump())
+        [only] = self.by_input.values()
+        return Target.one_of(only.rows.target, self.classes)
 
 
 class _Vocabulary(_File):
@@ -68,6 +98,9 @@ class _Vocabulary(_File):
     start: Index | None
     unknown: Index | None
     tokenizer: Tokenizer = "tokenizer"
+
+
+FittedInput = tuple[InputSchema, tuple[FittedStep, ...]]
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,8 @@ class TrainedRun:
         target: the meaning of a label.
         schema: the format of rows before they are prepared.
         steps: fitted.
+        inputs: schema and steps of each of several inputs by name, which the run then has alone.
+        input_name: of one of several inputs, in the view of a run with that input alone.
     """
 
     run: Run
@@ -87,6 +122,19 @@ class TrainedRun:
     target: Target
     schema: InputSchema
     steps: tuple[FittedStep, ...]
+    inputs: Mapping[str, FittedInput] = field(default_factory=dict)
+    input_name: str = ""
+
+    @property
+    def views(self) -> dict[str, TrainedRun]:
+        """The run with each of several inputs alone, by its name; itself if it has one."""
+        if not self.inputs:
+            return {"": self}
+        return {name: self._view(name, view) for name, view in self.spec.views.items()}
+
+    def _view(self, name: str, spec: Experiment) -> TrainedRun:
+        loaded, (schema, steps) = replace(self.loaded, experiment=spec), self.inputs[name]
+        return TrainedRun(self.run, loaded, self.target, schema, steps, {}, name)
 
     @property
     def spec(self) -> Experiment:
@@ -111,8 +159,16 @@ class TrainedRun:
             return ()
         return (f"{self.run.path} was {status}; its model is the one of that moment",)
 
-    def preparation(self, x: Inputs) -> Preparation:
+    def preparation(self, x: Inputs) -> AnyPreparation:
         """The preparation of some rows."""
+        if isinstance(x, NamedInputs):
+            views = self.views
+            return NamedPreparation(
+                {name: views[name]._preparation(part) for name, part in x.parts.items()}
+            )
+        return self._preparation(x)
+
+    def _preparation(self, x: Input) -> Preparation:
         return Preparation.of(self.steps, x, self.schema.shape)
 
     def vocabulary(self) -> Vocabulary:
@@ -126,8 +182,11 @@ class TrainedRun:
         if not self.run.holds(layout.WORDS):
             raise CommandError(f"{self.run.path} has no {layout.WORDS} to encode texts with")
         try:
-            content = _Vocabulary.model_validate(self.run.read_json(layout.WORDS))
-        except ValidationError as error:
+            words = self.run.read_json(layout.WORDS)
+            content = _Vocabulary.model_validate(
+                words[self.input_name] if self.input_name else words
+            )
+        except (ValidationError, KeyError) as error:
             raise RunError(f"{path}: {_reason(error)}") from error
         start, unknown = content.start, content.unknown
         highest = max((*content.words.values(), start or 0, unknown or 0))
@@ -248,15 +307,20 @@ def _read(run: Run) -> TrainedRun:
     loaded = load(run.whole(layout.SPEC))
     run.check_code(loaded.experiment.code)
     file, content = run.path / layout.PREPARATION, run.read_json(layout.PREPARATION)
-    if isinstance(content, dict) and "rows" not in content:
+    if isinstance(content, dict) and not {"rows", "inputs"} & content.keys():
         message = "an older nnrun did not record the format of rows; train it again"
         raise RunError(f"{file}: {message}")
     try:
         preparation = _Preparation.model_validate(content)
-        steps = _fitted_steps(preparation)
+        inputs = {name: _fitted(one) for name, one in preparation.by_input.items()}
+        if {*inputs} != {*loaded.experiment.views}:
+            raise ValueError("other inputs than the spec")
+        target = preparation.meaning()
     except (ValidationError, IncompatibleSpec, ValueError, TypeError, OverflowError) as error:
         raise RunError(f"{file}: {_reason(error)}") from error
-    return TrainedRun(run, loaded, preparation.meaning(), preparation.rows, steps)
+    if "" in inputs:
+        return TrainedRun(run, loaded, target, *inputs[""])
+    return TrainedRun(run, loaded, target, InputSchema("table", (), (), target.name), (), inputs)
 
 
 def _final(run: Run) -> Run:
@@ -309,8 +373,8 @@ def _reason(error: Exception) -> str:
     return f"holds {error}"
 
 
-def _fitted_steps(preparation: _Preparation) -> tuple[FittedStep, ...]:
-    """The steps, with shapes that are calculated again.
+def _fitted(preparation: _Input) -> FittedInput:
+    """The schema of an input, and its steps with shapes that are calculated again.
 
     Raises:
         ValueError: no run writes such a preparation.
@@ -326,7 +390,7 @@ def _fitted_steps(preparation: _Preparation) -> tuple[FittedStep, ...]:
         fitted.append(replace(step, state=step.parse_state(entry.state)))
     if min((*shape, 1)) < 1 or math.prod(shape) > _MAX_NUMBERS:
         raise ValueError(f"rows of shape {shape}")
-    return tuple(fitted)
+    return schema, tuple(fitted)
 
 
 def _check_schema(schema: InputSchema) -> None:

@@ -22,7 +22,7 @@ from nnrun.check.shapes.layer import (
     rule,
 )
 from nnrun.spec import catalogue
-from nnrun.spec.component import MERGES, SOURCE, Component, as_stack
+from nnrun.spec.component import INPUTS, MERGES, SOURCE, Component, as_stack
 from nnrun.spec.tree import KeyPath
 
 
@@ -61,6 +61,25 @@ def _branches(arguments: Arguments, shape: Shape) -> LayerOutput:
         _layers(arguments, layers, shape, ("Branches", "paths", index))
         for index, layers in enumerate(as_stack(arguments.values["paths"]))
     ]
+    return _merged(arguments, outputs)
+
+
+@rule(INPUTS)
+def _inputs(arguments: Arguments, _shape: Shape) -> LayerOutput:
+    """Stacks that begin with one of several inputs each."""
+    paths, scope = arguments.values["paths"], arguments.scope
+    if not isinstance(paths, dict) or scope is None:
+        raise UnknownShape
+    outputs = []
+    for name, layers in paths.items():
+        shape = scope.named.input(name)
+        if shape is None:
+            raise UnknownShape
+        outputs.append(_layers(arguments, layers, shape, (INPUTS, "paths", name)))
+    return outputs[0] if len(outputs) == 1 else _merged(arguments, outputs)
+
+
+def _merged(arguments: Arguments, outputs: Sequence[LayerOutput]) -> LayerOutput:
     shapes = [output.shape for output in outputs]
     if any(None in shape for shape in shapes):
         raise UnknownShape

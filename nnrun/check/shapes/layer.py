@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, graph
-from nnrun.spec.component import Component, as_arguments
+from nnrun.spec.component import INPUTS, Component, as_arguments
 from nnrun.spec.graph import NamedOutputs
 from nnrun.spec.text import quote
 from nnrun.spec.tree import KeyPath
@@ -80,14 +80,14 @@ class Scope:
     """What the layers before one have defined.
 
     Args:
-        shape: of the input of the model.
+        shape: of the input of the model, or of each of several inputs by name.
 
     Attributes:
         named: shapes by name.
         shared: outputs of shared layers at their first use, by name.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape | Mapping[str, Shape]) -> None:
         self.named: NamedOutputs[Shape] = NamedOutputs(shape)
         self.shared: dict[str, LayerOutput] = {}
 
@@ -273,12 +273,12 @@ class Trace:
         return None if self.unchecked is not None else sum(one.parameters for one in self.layers)
 
 
-def trace(layers: Sequence[Component], shape: Shape) -> Trace:
+def trace(layers: Sequence[Component], shape: Shape | Mapping[str, Shape]) -> Trace:
     """Computes the output of each layer of a stack.
 
     Args:
         layers: of the stack.
-        shape: of an input row.
+        shape: of an input row, or of each of several inputs by name.
 
     Example:
         >>> dense = trace([Component(name="Dense", arguments={"units": 16})], (4,))
@@ -287,6 +287,7 @@ def trace(layers: Sequence[Component], shape: Shape) -> Trace:
     """
     outputs: list[LayerOutput] = []
     scope = Scope(shape)
+    shape = () if isinstance(shape, Mapping) else shape
     for index, layer in enumerate(layers):
         try:
             outputs.append(layer_output(layer, shape, scope))
@@ -295,6 +296,7 @@ def trace(layers: Sequence[Component], shape: Shape) -> Trace:
         except IncompatibleShape as error:
             name, before = (error.layer, error.shape) if error.layer else (layer.name, shape)
             message = f"{name} cannot follow an output of shape {before}: {error}"
+            message = str(error) if name == INPUTS else message
             problem = IncompatibleSpec("NN124", ("model", index, *error.path), message)
             return Trace(tuple(outputs), index, (problem,))
         shape = outputs[-1].shape

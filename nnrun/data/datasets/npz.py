@@ -38,8 +38,7 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     train, rows = every["train"], len(every["train"])
     if "test" not in every:
         drawn = draw(y["train"], spec, validation, classes=classes)
-        x = np.asarray(train.x)
-        train, every["test"] = (train.select(x[n], n) for n in map(np.sort, drawn))
+        train, every["test"] = (train.select(n) for n in map(np.sort, drawn))
     if "val" in every:
         train = with_validation(train, every["val"], first=rows)
     return Dataset(spec.name, train, every["test"], Target.one_of("class", classes))

@@ -16,7 +16,7 @@ from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import DatasetBase, UserData
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Sequences
+from nnrun.types import Array, Dataset, Input, NamedInputs, Sequences
 
 
 def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
@@ -84,12 +84,17 @@ def digest(dataset: Dataset) -> str:
         total.update(np.concatenate([dataset.train.y, dataset.test.y]).tobytes())
         return total.hexdigest()
     for split in (dataset.train, dataset.test):
-        parts = (split.x.values, split.x.offsets) if isinstance(split.x, Sequences) else (split.x,)
+        inputs = split.x.parts.values() if isinstance(split.x, NamedInputs) else (split.x,)
+        parts = [part for x in inputs for part in _arrays(x)]
         weights = () if split.weights is None else (split.weights,)
         for array in (*parts, split.y, *weights):
             total.update(f"{array.dtype.str}{array.shape}".encode())
             total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()
+
+
+def _arrays(x: Input) -> tuple[Array, ...]:
+    return (x.values, x.offsets) if isinstance(x, Sequences) else (x[:],)
 
 
 def decoded(dataset: Dataset, x: Sequences, rows: Array) -> list[str]:

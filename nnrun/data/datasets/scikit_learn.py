@@ -51,4 +51,4 @@ def _table(bunch: Bunch, spec: Embedded, target: str) -> Dataset:
     y = bunch.target.astype(np.int64 if classes else np.float64)
     train, test = (Split(bunch.data[rows], y[rows]) for rows in draw(y, spec, classes=classes))
     features = tuple(map(str, bunch.feature_names))
-    return Dataset(spec.name, train, test, Target.one_of(target, classes), features)
+    return Dataset(spec.name, train, test, Target.one_of(target, classes), features=features)

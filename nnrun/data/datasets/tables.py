@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,24 @@ import numpy as np
 
 from nnrun.data import columns as coding
 from nnrun.data.splits import draw, with_validation
+from nnrun.data.vocabulary import alphabetical, encode, same
 from nnrun.errors import DataError
 from nnrun.spec import targets
 from nnrun.spec.dataset import Table
 from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Column, Dataset, Split, Target
+from nnrun.types import (
+    Array,
+    Column,
+    Dataset,
+    Input,
+    InputFacts,
+    Inputs,
+    NamedInputs,
+    Split,
+    Target,
+)
 
 if TYPE_CHECKING:
     from nnrun.spec import tables
@@ -33,12 +45,16 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         DataError: a file cannot be read, or a cell does not fit its column.
     """
     table = _read(spec, spec.path)
-    columns = _columns(spec, table)
+    test_table = None if spec.test is None else _read(spec, spec.test)
+    held_table = None if spec.validation is None else _read(spec, spec.validation)
     target = _meaning(spec, table)
     classes = tuple(map(str, target.classes))
-    rows = _split(spec, table, columns, target)
-    x = np.asarray(rows.x)
-    if spec.test is None:
+    inputs = {
+        name: _facts(view, [one for one in (table, held_table, test_table) if one is not None])
+        for name, view in spec.views.items()
+    }
+    rows = _split(spec, table, inputs, target)
+    if test_table is None:
         parts = None if spec.split is None else _parts(table, spec.split)
         if parts is None:
             train, test = draw(rows.y, spec, validation, classes=classes, groups=rows.groups)
@@ -46,30 +62,43 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
             train, test = np.flatnonzero(parts != "test"), np.flatnonzero(parts == "test")
             rows = replace(rows, held_out=parts == "validation")
         train, test = np.sort(train), np.sort(test)
-        test_split = rows.select(x[test], test)
+        test_split = rows.select(test)
     else:
         train = np.arange(len(rows))
-        test_split = _split(spec, _read(spec, spec.test), columns, target)
-    train_split = rows.select(x[train], train)
-    if spec.validation is not None:
-        held_table = _read(spec, spec.validation)
-        held = _split(spec, held_table, columns, target)
+        test_split = _split(spec, test_table, inputs, target)
+    train_split = rows.select(train)
+    if held_table is not None:
+        held = _split(spec, held_table, inputs, target)
         if spec.groups is not None:
             groups = _group_numbers([_column(each, spec.groups) for each in (table, held_table)])
             train_split = replace(train_split, groups=groups[train])
             held = replace(held, groups=groups[len(rows) :])
         train_split = with_validation(train_split, held, first=len(rows))
-    return Dataset(
-        spec.name,
-        train_split,
-        test_split,
-        target,
-        features=coding.names(columns),
-        columns=columns,
-    )
+    dataset = Dataset(spec.name, train_split, test_split, target)
+    if spec.inputs is None:
+        return replace(dataset, **vars(inputs[""]))
+    return replace(dataset, inputs=inputs)
 
 
 parquet = csv
+
+
+def _facts(spec: Table, read: Sequence[tables.Table]) -> InputFacts:
+    """What the files tell about one input; its columns are those of the training file."""
+    if spec.texts:
+        vocabulary = alphabetical([text for table in read for text in _texts(spec, table)])
+        words = {index: word for word, index in vocabulary.words.items()}
+        return InputFacts(vocabulary=partial(same, words), words=partial(same, vocabulary))
+    columns = _columns(spec, read[0])
+    return InputFacts(features=coding.names(columns), columns=columns)
+
+
+def _texts(spec: Table, table: tables.Table) -> list[str]:
+    [name] = spec.texts
+    column = _column(table, name)
+    if len(column.missing):
+        raise DataError(f"{table.first_position(column.missing)}: {quote(name)} is missing")
+    return [word or "" for word in column.words()]
 
 
 @contextmanager
@@ -112,7 +141,11 @@ def _columns(spec: Table, table: tables.Table) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _inputs(spec: Table, table: tables.Table, columns: tuple[Column, ...]) -> Array:
+def _input(spec: Table, table: tables.Table, facts: InputFacts) -> Input:
+    """The rows of one input."""
+    if facts.words:
+        return encode(_texts(spec, table), facts.words())
+    columns = facts.columns
     _check_memory(table, columns)
     is_filled = any(step.fills_missing for step in spec.prepare)
     parts = []
@@ -187,9 +220,13 @@ def _single_labels(table: tables.Table, target: str, classes: tuple[str, ...]) -
     return values[:, 0].astype(np.int64)
 
 
-def _split(spec: Table, table: tables.Table, columns: tuple[Column, ...], target: Target) -> Split:
+def _split(
+    spec: Table, table: tables.Table, inputs: Mapping[str, InputFacts], target: Target
+) -> Split:
     """All rows of a file, with what its other columns say of them."""
-    x, y = _inputs(spec, table, columns), _labels(spec, table, target)
+    parts = {name: _input(view, table, inputs[name]) for name, view in spec.views.items()}
+    x: Inputs = parts[""] if spec.inputs is None else NamedInputs(parts)
+    y = _labels(spec, table, target)
     groups = None if spec.groups is None else _group_numbers([_column(table, spec.groups)])
     weights = None if spec.weight is None else _weights(table, spec.weight)
     return Split(x, y, groups=groups, weights=weights)

@@ -87,7 +87,7 @@ def test_each_row_has_a_class_number_or_value(dataset: Dataset) -> None:
 
 def test_names_are_plain_and_distinct(dataset: Dataset) -> None:
     """NumPy's strings cannot be written to JSON."""
-    names = (*dataset.classes, *dataset.features, dataset.target)
+    names = (*dataset.classes, *dataset.features, dataset.target.name)
 
     assert {type(name) for name in names} == {str}
     assert len(set(dataset.classes)) == len(dataset.classes)
