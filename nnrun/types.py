@@ -181,6 +181,7 @@ class Split:
         groups: the group of each row, ints; rows of one group stay together in every split.
         weights: how much each row counts in the training loss, floats.
         held_out: which rows validate, bools.
+        tests: the name of the test set of each row, if there are several.
     """
 
     x: Inputs
@@ -189,10 +190,11 @@ class Split:
     groups: Array | None = None
     weights: Array | None = None
     held_out: Array | None = None
+    tests: Array | None = None
 
     def select(self, chosen: Array) -> Split:
         """Some rows of this split."""
-        more = (self.groups, self.weights, self.held_out)
+        more = (self.groups, self.weights, self.held_out, self.tests)
         selected = (None if values is None else values[chosen] for values in more)
         return Split(self.x[chosen], self.y[chosen], self.row_numbers(chosen), *selected)
 
@@ -206,6 +208,13 @@ class Split:
         """The rows of the only input."""
         assert not isinstance(self.x, NamedInputs)
         return self.x
+
+    @property
+    def test_sets(self) -> dict[str, Array]:
+        """The rows of each of several test sets, by their positions."""
+        if self.tests is None:
+            return {}
+        return {name: (self.tests == name).nonzero()[0] for name in dict.fromkeys(self.tests)}
 
     def row_numbers(self, selected: Array) -> Array:
         """The numbers of some rows in the file that they come from."""

@@ -16,7 +16,7 @@ from nnrun.check.context import SpecContext, embedded, held_out
 from nnrun.check.training import CALLBACKS, better_mode, validated
 from nnrun.spec import catalogue, component, graph, labels, profile
 from nnrun.spec.component import Component
-from nnrun.spec.dataset import PATHS, Images, Table
+from nnrun.spec.dataset import Images, Table
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.text import quote, type_hint
 from nnrun.spec.tree import KeyPath, Problem
@@ -429,12 +429,11 @@ def _missing_files(context: SpecContext) -> Warnings:
 @rule("NN230")
 def _unused_images(context: SpecContext) -> Warnings:
     dataset = context.spec.dataset
-    for key in PATHS if isinstance(dataset, Images) else ():
-        value = getattr(dataset, key)
-        if value and (files := profile.unused_images(Path(value))):
+    for key, value in dataset.locations.items() if isinstance(dataset, Images) else ():
+        if files := profile.unused_images(Path(value)):
             more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
             message = f"{quote(files[0].name)}{more} beside the class folders is not used"
-            yield ("dataset", key), f"{message}; move it into the folder of its class"
+            yield key, f"{message}; move it into the folder of its class"
 
 
 @rule("NN232")

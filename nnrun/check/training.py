@@ -18,6 +18,7 @@ from nnrun.spec.component import (
     matches,
     walk_layers,
 )
+from nnrun.spec.dataset import UserData
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
@@ -321,8 +322,9 @@ def gate_problems(spec: Experiment) -> Iterator[Problem]:
     for name in spec.expect:
         if name in RUN_FACTS:
             continue
-        if name.startswith("test_"):
-            reported = _may_be_metric(name.removeprefix("test_"), spec)
+        of_tests = [f"test_{test}_" for test in _test_sets(spec)]
+        if prefix := next((p for p in [*of_tests, "test_"] if name.startswith(p)), ""):
+            reported = _may_be_metric(name.removeprefix(prefix), spec)
         elif name.startswith("ensemble_") and spec.validation.kfold:
             reported = _may_be_metric(name.removeprefix("ensemble_"), spec)
         else:
@@ -332,6 +334,12 @@ def gate_problems(spec: Experiment) -> Iterator[Problem]:
             yield Problem("NN119", ("expect", name), message, nearest(name, names), key=True)
 
 
+def _test_sets(spec: Experiment) -> list[str]:
+    """The names of several test sets."""
+    dataset = spec.dataset
+    return [name for name in dataset.test_files if name] if isinstance(dataset, UserData) else []
+
+
 def gates(spec: Experiment) -> list[str]:
     """The names that a gate may have."""
     training = ["loss", *map(_expected_name, spec.training.metrics)]
@@ -339,6 +347,7 @@ def gates(spec: Experiment) -> list[str]:
     logged = (*validation, *training)
     return [
         *(f"test_{name}" for name in training),
+        *(f"test_{test}_{name}" for test in _test_sets(spec) for name in training),
         *(f"ensemble_{name}" for name in training if spec.validation.kfold),
         *logged,
         *RUN_FACTS,

@@ -32,14 +32,14 @@ def user_data_problems(dataset: DatasetBase) -> Iterator[IncompatibleSpec]:
     missing = dict(missing_files(dataset))
     # Images with a number of classes can be checked before the files exist.
     required = not isinstance(dataset, Images) or dataset.classes is None
-    for key in PATHS:
-        path, value = ("dataset", key), getattr(dataset, key, None)
+    for path, value in dataset.locations.items() if isinstance(dataset, UserData) else ():
+        key = str(path[1])
         if path in missing and required:
             yield IncompatibleSpec("NN127", path, missing[path])
-        elif value is not None and path not in missing:
+        elif path not in missing:
             try:
                 for place, message in _content_problems(dataset, key, Path(value)):
-                    yield IncompatibleSpec("NN127", place, message)
+                    yield IncompatibleSpec("NN127", path if place == path[:2] else place, message)
             except OSError as error:
                 message = f"cannot be read: {error.strerror or error}"
                 yield IncompatibleSpec("NN127", path, message)
@@ -51,17 +51,16 @@ def missing_files(dataset: DatasetBase) -> Messages:
     """The keys of files and folders that do not exist."""
     if not isinstance(dataset, UserData):
         return
-    for key in PATHS:
-        value = getattr(dataset, key)
-        if value is None or profile.path_exists(Path(value)):
-            continue
+    for key, value in dataset.locations.items():
         path = Path(value)
+        if profile.path_exists(path):
+            continue
         try:
             guess = nearest(path.name, [other.name for other in path.parent.iterdir()])
         except OSError:
             guess = None
         hint = f"; did you mean {quote(guess)}?" if guess else ""
-        yield ("dataset", key), f"{_quote_path(path)} is not there{hint}"
+        yield key, f"{_quote_path(path)} is not there{hint}"
 
 
 def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:

@@ -102,6 +102,7 @@ def _gates_table(outcomes: list[GateResult]) -> Table:
 
 def _table(run: Run, metrics: TrainMetrics) -> Table:
     splits = {"training": metrics.train, "validation": metrics.validation, "test": metrics.test}
+    splits |= {f"test {name}": values for name, values in metrics.tests.items()}
     # A stopped run has no evaluation, only the values of its last epoch.
     columns = {name: values for name, values in splits.items() if values}
     columns = columns or {"last epoch": metrics.last}

@@ -139,15 +139,20 @@ def _repeated_rows(dataset: Dataset, fold: Fold) -> Iterator[Problem]:
 
 
 def _unknown_categories(dataset: Dataset) -> Iterator[Problem]:
-    """Test rows with a category that the training file does not hold."""
-    one_hot = [column for column in dataset.columns if column.first is None]
-    x = np.asarray(dataset.test.x) if len(one_hot) == len(dataset.columns) > 0 else np.empty((0, 0))
-    for columns in coding.groups(dataset.columns) if len(x) else []:
-        unknown = (x[:, columns.start : columns.stop] == 0).all(axis=1)
-        if unknown.any():
-            name = dataset.features[columns.start].partition("=")[0]
-            message = f"{unknown.sum():,} of {len(x):,} test rows have values of {quote(name)}"
-            yield _notice("NN237", f"{message} that the training file does not hold")
+    """Validation and test rows with a category that the training file does not hold."""
+    if not dataset.columns or any(column.first is not None for column in dataset.columns):
+        return
+    train, test = np.asarray(dataset.train.x), np.asarray(dataset.test.x)
+    held = train[:0] if dataset.train.held_out is None else train[dataset.train.held_out]
+    for kind, x in (("validation", held), ("test", test)):
+        for columns in coding.groups(dataset.columns):
+            unknown = (x[:, columns.start : columns.stop] == 0).all(axis=1)
+            if unknown.any():
+                name = dataset.features[columns.start].partition("=")[0]
+                message = (
+                    f"{unknown.sum():,} of {len(x):,} {kind} rows have values of {quote(name)}"
+                )
+                yield _notice("NN237", f"{message} that the training file does not hold")
 
 
 def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:

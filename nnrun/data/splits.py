@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -145,6 +145,17 @@ def with_validation(train: Split, held: Split, *, first: int) -> Split:
     held_out = np.repeat([False, True], [len(train), len(held)])
     x, y = concatenate([train.x, held.x]), np.concatenate([train.y, held.y])
     return Split(x, y, np.concatenate(numbers), held_out=held_out, **more)
+
+
+def of_tests(tests: Mapping[str, Split]) -> Split:
+    """The rows of several test sets by their names, one after another; or the only one."""
+    splits = list(tests.values())
+    if list(tests) == [""]:
+        return splits[0]
+    names = np.repeat([*tests], [*map(len, splits)])
+    numbers = np.concatenate([split.row_numbers(np.arange(len(split))) for split in splits])
+    x, y = concatenate([split.x for split in splits]), np.concatenate([s.y for s in splits])
+    return Split(x, y, numbers, tests=names)
 
 
 def concatenate(parts: Sequence[Inputs]) -> Inputs:

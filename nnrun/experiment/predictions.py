@@ -73,9 +73,11 @@ def write(run: Run, predicted: Predictions, training: Training) -> None:
     target = predicted.source.y[predicted.rows]
     # As the source numbers them, so that predictions can be joined with it.
     numbers = predicted.source.row_numbers(predicted.rows)
-    run.write_arrays(
-        layout.PREDICTIONS, row=numbers, target=target, output=predicted.output, **predicted.more
-    )
+    more, tests = predicted.more, predicted.source.tests
+    if tests is not None:
+        more = {**more, "test_set": tests[predicted.rows]}
+    arrays = {"row": numbers, "target": target, "output": predicted.output, **more}
+    run.write_arrays(layout.PREDICTIONS, **arrays)
     match predicted.dataset.target.kind:
         case "class":
             _write_classes(run, predicted, target, training)

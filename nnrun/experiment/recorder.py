@@ -64,12 +64,18 @@ def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, object]
             "train": len(fold.train),
             "validation": len(fold.validation),
             "test": 0 if fold.number else len(prepared.dataset.test),
+            **({} if fold.number else _test_rows(prepared.dataset)),
         },
         **labels.positive_class(prepared.spec.training, prepared.dataset.classes),
         "notices": list(prepared.notices),
         "parameters": setup.model.count_params(),
         **environment.describe(),
     }
+
+
+def _test_rows(dataset: Dataset) -> dict[str, int]:
+    """Number of rows of each of several test sets."""
+    return {f"test_{name}": len(rows) for name, rows in dataset.test.test_sets.items()}
 
 
 @dataclass
@@ -172,7 +178,7 @@ class Recorder(Observer):
         self.run.append_epoch(self.history)
         self.observer.epoch_ended(epoch, logs, seconds)
 
-    def save(self, evaluations: Mapping[str, dict[str, float]] | None = None) -> None:
+    def save(self, evaluations: Mapping[str, object] | None = None) -> None:
         """Writes history, curves and metrics of the epochs so far."""
         # Read back, because Ctrl-C may have come between two metrics of an epoch.
         run, history = self.run, self.run.history()
@@ -210,7 +216,7 @@ class Recorder(Observer):
             if not metric.startswith("val_"):
                 run.write_figure(metric, plots.curve(history, metric, best_epoch=best))
 
-    def finish(self, metrics: dict[str, dict[str, float]], predicted: Predictions) -> None:
+    def finish(self, metrics: Mapping[str, object], predicted: Predictions) -> None:
         """Writes the trained model and everything that depends on it."""
         run, setup = self.run, self.setup
         run.write(layout.MODEL, setup.model.save)

@@ -120,15 +120,20 @@ class TrainingSetup:
         except Exception as error:
             raise code.blame(error) or error from error
 
-    def evaluate(self) -> tuple[dict[str, dict[str, float]], Predictions]:
+    def evaluate(self) -> tuple[dict[str, object], Predictions]:
         """The metrics of the trained model on each split, and the predictions to record."""
         prepared, evaluator = self.prepared, self.trainer.evaluator
-        metrics = {"train": evaluator.metrics(self.train, prepared.fold.train)}
+        metrics: dict[str, object] = {"train": evaluator.metrics(self.train, prepared.fold.train)}
         if len(prepared.fold.validation):
             metrics["validation"] = evaluator.metrics(self.train, prepared.fold.validation)
         split, rows = prepared.scored
         if self.test is not None:
             metrics["test"] = evaluator.metrics(self.test, rows)
+            if sets := prepared.dataset.test.test_sets:
+                metrics["tests"] = {
+                    name: evaluator.metrics(self.test, positions)
+                    for name, positions in sets.items()
+                }
         output = evaluator.outputs(self.test or self.train, rows)
         if outputs_logits(prepared.spec.training):
             output = probabilities(output, prepared.dataset.target)

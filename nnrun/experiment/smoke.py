@@ -138,7 +138,10 @@ def _rows_per_class(spec: Experiment) -> int:
 def _select(split: Split, rows: int, classes: Sized, *, per_class: int) -> Split:
     """The first rows of a split in their order, with up to `per_class` of each class."""
     some = [np.flatnonzero(split.y == number)[:per_class] for number in range(len(classes))]
-    needed = np.concatenate([np.arange(0), *some])
+    some += [part[:per_class] for part in split.test_sets.values()]
+    if split.held_out is not None:
+        some.append(np.flatnonzero(split.held_out)[:TEST_ROWS])
+    needed = np.unique(np.concatenate([np.arange(0), *some]))
     others = np.setdiff1d(np.arange(min(len(split), rows + len(needed))), needed)
     chosen = np.sort(np.concatenate([needed, others[: max(0, rows - len(needed))]]))
     return split.select(chosen)

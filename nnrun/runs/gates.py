@@ -27,7 +27,8 @@ def numbers(run: Run) -> dict[str, float]:
     """All numbers that a gate may name.
 
     `loss` and metrics without a prefix are those of the saved model on the training rows, with
-    `val_` on the validation rows, with `test_` on the test rows; for k-fold runs means over folds.
+    `val_` on the validation rows, with `test_` on the test rows, with `test_NAME_` on those of one of several
+    test sets; for k-fold runs means over folds.
     `ensemble_` means the averaged models of all folds on the test rows.
     `best_` and `last_` mean the best and the last epoch of the history.
     """
@@ -37,6 +38,7 @@ def numbers(run: Run) -> dict[str, float]:
         "val_": metrics.validation,
         "test_": metrics.test,
         "ensemble_": metrics.ensemble.test if metrics.ensemble else {},
+        **{f"test_{name}_": values for name, values in metrics.tests.items()},
         "best_": metrics.best,
         "last_": metrics.last,
     }

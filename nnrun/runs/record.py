@@ -167,7 +167,12 @@ class EnsembleTest(_Model):
 
 
 class Metrics(_Model):
-    """The content of `metrics.json`; empty while there is none."""
+    """The content of `metrics.json`; empty while there is none.
+
+    Args:
+        test: metrics on all test rows.
+        tests: metrics on each of several test sets.
+    """
 
     epochs: Count = 0
     monitor: Name = "loss"
@@ -175,6 +180,7 @@ class Metrics(_Model):
     last: Numbers = {}
     best: Numbers = {}
     test: Numbers = {}
+    tests: dict[Text, Numbers] = {}
     parameters: Count | None = None
     ensemble: EnsembleTest | None = None
     seconds: dict[Text, int | float] = {}

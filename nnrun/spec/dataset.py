@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from nnrun.spec import targets
 from nnrun.spec.component import LARGEST, Count, Spec
@@ -20,7 +20,7 @@ from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
 from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in_order
 from nnrun.spec.text import number_name
-from nnrun.spec.tree import Node, mapping
+from nnrun.spec.tree import KeyPath, Node, mapping
 from nnrun.types import Target
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class PerhapsTwoClasses(DatasetBase):
 PATHS = ("path", "validation", "test")
 """Arguments that are paths."""
 Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
+TestName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
+TestRows = Annotated[
+    Annotated[Location, Tag("<one>")]
+    | Annotated[dict[TestName, Location], Field(min_length=1), Tag("<several>")],
+    Discriminator(lambda value: "<several>" if isinstance(value, dict) else "<one>"),
+]
 
 
 class UserData(PerhapsTwoClasses):
@@ -94,8 +100,8 @@ class UserData(PerhapsTwoClasses):
     """File or folder of the data, relative to this spec."""
     validation: Location | None = None
     """File or folder of the validation rows, in place of `validation.holdout`."""
-    test: Location | None = None
-    """File or folder of the test rows; by default, some rows of `path` are drawn."""
+    test: TestRows | None = None
+    """Test rows: a file or folder, or several by name; by default drawn from `path`."""
     test_split: Fraction = 0.2
     """Fraction of the rows drawn for testing, stratified by class."""
     seed: Seed = 113
@@ -104,7 +110,24 @@ class UserData(PerhapsTwoClasses):
     @property
     def files(self) -> tuple[Path, ...]:
         """The files or folders that must exist."""
-        return tuple(Path(path) for path in (self.path, self.validation, self.test) if path)
+        return tuple(map(Path, self.locations.values()))
+
+    @property
+    def locations(self) -> dict[KeyPath, str]:
+        """The files or folders by the key that names them."""
+        given = {"path": self.path, "validation": self.validation}
+        found = {("dataset", key): path for key, path in given.items() if path is not None}
+        return found | {
+            ("dataset", "test", name) if name else ("dataset", "test"): path
+            for name, path in self.test_files.items()
+        }
+
+    @property
+    def test_files(self) -> dict[str, str]:
+        """The files or folders of the test rows by the name of the test set; `""` for the only one."""
+        if isinstance(self.test, str):
+            return {"": self.test}
+        return dict(self.test or {})
 
     @property
     def names_validation(self) -> bool:
@@ -404,9 +427,12 @@ class Npz(UserData):
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         parts = arrays.rows(Path(self.path))
-        for name, path in (("val", self.validation), ("test", self.test)):
-            if path is not None:
-                parts[name] = arrays.rows(Path(path), single=True)["train"]
+        if self.test is not None:
+            parts.pop("test", None)
+        named = {f"test {name}".strip(): path for name, path in self.test_files.items()}
+        held = {} if self.validation is None else {"val": self.validation}
+        for name, path in (held | named).items():
+            parts[name] = arrays.rows(Path(path), single=True)["train"]
         arrays.check_shapes(parts.values())
         return parts
 
@@ -422,8 +448,9 @@ class Npz(UserData):
         except (OSError, ValueError):
             return unknown
         rows = {name: part.x.shape[0] for name, part in parts.items()}
-        train, test = rows["train"], rows.get("test")
-        if test is None:
+        train, tests = rows["train"], [n for name, n in rows.items() if name.startswith("test")]
+        test = sum(tests)
+        if not tests:
             train, test = split_at_random(train, self.test_split)
         train += rows.get("val", 0)
         profile = Profile("npz", "table", train, test, parts["train"].x.shape[1:])
@@ -478,16 +505,25 @@ def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
     nodes = dict(dataset.value)
     for key in PATHS & nodes.keys():
         node = nodes[key]
-        if isinstance(node.value, str) and node.value and "\0" not in node.value:
-            folder = Path() if node.place.source in given else Path(node.place.source).parent
-            path = folder / node.value
-            # `~` of an unknown user, or a link to itself.
-            with suppress(RuntimeError):
-                path = folder / Path(node.value).expanduser()
-                path = path.resolve()
-            nodes[key] = replace(node, value=str(path.absolute()))
+        if isinstance(node.value, dict):
+            named = {name: _resolved(inner, given) for name, inner in node.value.items()}
+            nodes[key] = mapping(named, node)
+        else:
+            nodes[key] = _resolved(node, given)
     assert isinstance(root.value, dict)
     return mapping({**root.value, "dataset": mapping(nodes, dataset)}, root)
+
+
+def _resolved(node: Node, given: Collection[str]) -> Node:
+    if not isinstance(node.value, str) or not node.value or "\0" in node.value:
+        return node
+    folder = Path() if node.place.source in given else Path(node.place.source).parent
+    path = folder / node.value
+    # `~` of an unknown user, or a link to itself.
+    with suppress(RuntimeError):
+        path = folder / Path(node.value).expanduser()
+        path = path.resolve()
+    return replace(node, value=str(path.absolute()))
 
 
 class Words(DatasetBase):

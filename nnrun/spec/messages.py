@@ -16,6 +16,8 @@ from nnrun.spec.prepare import STEPS
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Problem, dotted
 
+_TESTS: KeyPath = ("dataset", "test")
+_TEST_SET = "a name of letters, digits, '_' or '-', with the path of a file or a folder"
 # Descriptions of values with several types, or with a pattern.
 _SENTENCES: dict[KeyPath, str] = {
     ("validation", "holdout", "size"): "a number of rows, or a fraction between 0 and 1",
@@ -27,7 +29,8 @@ _SENTENCES: dict[KeyPath, str] = {
     ("dataset", "target"): "a column, or a list of columns",
     ("dataset", "path"): "the path of a file or a folder",
     ("dataset", "validation"): "the path of a file or a folder",
-    ("dataset", "test"): "the path of a file or a folder",
+    _TESTS: "the path of a file or a folder, or several by name such as "
+    "{autumn: a.csv, winter: b.csv}",
     ("dataset", "separator"): "a single character, such as ';'",
     ("dataset", "image_size"): "two whole numbers, height and width, such as [64, 64]",
     ("training", "device"): "'auto', 'cpu' or a GPU such as 'gpu:0'",
@@ -118,7 +121,7 @@ def _problem(path: KeyPath, details: ErrorDetails) -> Problem:
     kind, value = details["type"], details["input"]
     if kind == "missing":
         return Problem("NN102", (*path, details["loc"][-1]), "is missing", at=path, key=True)
-    if path in _SENTENCES:
+    if path in _SENTENCES or path[:-1] == _TESTS:
         return _described(path, value)
     if kind in ("model_attributes_type", "union_tag_not_found"):
         return _without_tag(path, value)
@@ -166,7 +169,8 @@ def _described(path: KeyPath, value: object) -> Problem:
     is_word = isinstance(value, str) and not is_size
     code = "NN110" if is_number and is_size else "NN111" if is_word else "NN103"
     suggestion = suggest.suggest_value(value, suggest.NUMBER) if is_size else None
-    return Problem(code, path, f"must be {_SENTENCES[path]}, got {quote(value)}", suggestion)
+    wanted = _SENTENCES.get(path, _TEST_SET)
+    return Problem(code, path, f"must be {wanted}, got {quote(value)}", suggestion)
 
 
 def _wrong_type(path: KeyPath, details: ErrorDetails, wanted: str) -> Problem:

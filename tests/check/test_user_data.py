@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnrun.errors import SpecError
+
 IMAGES = """\
 dataset: {name: images, path: pets, image_size: [8, 8], prepare: [rescale]}
 model: [Flatten, Dense: {units: 2, activation: softmax}]
@@ -313,3 +315,32 @@ def test_named_validation_rows_are_watched(key, folder, faults):
     text = text.replace("epochs: 2", "epochs: 2, callbacks: [EarlyStopping: {monitor: val_loss}]")
 
     assert {"NN213", "NN125"}.isdisjoint(fault.code for fault in faults(text))
+
+
+def test_several_test_sets_are_checked(folder, faults):
+    text = TABLE.replace("path: cars.csv", "path: cars.csv, test: {a: cars.csv, b: car.csv}")
+    text += "expect: {test_a_loss: '<= 1', test_c_loss: '<= 1'}\n"
+    missing, gate = faults(text)
+
+    assert (missing.path, missing.place.column) == ("dataset.test.b", 61)
+    assert missing.message == f"'{folder}/car.csv' is not there; did you mean 'cars.csv'?"
+    assert (gate.code, gate.path, gate.suggestion) == ("NN119", "expect.test_c_loss", "test_a_loss")
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("[a.csv]", "test: must be the path of a file or a folder, or several by name such as "
+         "{autumn: a.csv, winter: b.csv}, got a list"),
+        ("{1x: cars.csv}", "test.1x: must be a name of letters, digits, '_' or '-', with the path of "
+         "a file or a folder, got '1x'"),
+        ("{a: 3}", "test.a: must be a name of letters, digits, '_' or '-', with the path of a file "
+         "or a folder, got 3"),
+    ],
+)  # fmt: skip
+def test_test_sets_without_names_or_paths_are_refused(test, expected, folder, faults):
+    with pytest.raises(SpecError) as caught:
+        faults(TABLE.replace("path: cars.csv", f"path: cars.csv, test: {test}"))
+    [fault] = caught.value.faults
+
+    assert f"{fault.path}: {fault.message}" == f"dataset.{expected}"

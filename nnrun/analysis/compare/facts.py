@@ -30,6 +30,12 @@ from nnrun.spec.component import Component
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """The rows of a metric, as named in `metrics.json` and in a column."""
 
+
+def of_test_set(name: str) -> str:
+    """The rows of one of several test sets, as named in a column."""
+    return f"test_{name}"
+
+
 WITHOUT_EFFECT = frozenset(("name", "description", "expect", "lint"))
 """Keys of a spec that do not change the training."""
 
@@ -61,6 +67,7 @@ class Facts:
         metrics: empty if there are none.
         spec: empty if there is none.
         status: `crashed` if its process is gone.
+        test_set: one of several test sets, by which the run is judged; by default all test rows.
     """
 
     run: Run
@@ -68,6 +75,7 @@ class Facts:
     metrics: TrainMetrics | KFoldMetrics
     spec: Mapping[str, Any]
     status: str
+    test_set: str = ""
 
     @property
     def name(self) -> str:
@@ -92,14 +100,20 @@ class Facts:
     @property
     def judged(self) -> str:
         """The rows by which it is ranked."""
-        return "test" if self.metrics.test and not self.has_folds else "validation"
+        if not self.metrics.test or self.has_folds:
+            return "validation"
+        return of_test_set(self.test_set) if self.test_set in self.metrics.tests else "test"
 
     def on(self, rows: str) -> Mapping[str, Spread | float | None]:
         """Its metrics on some rows."""
         metrics = self.metrics
-        return {"train": metrics.train, "validation": metrics.validation, "test": metrics.test}[
-            rows
-        ]
+        splits: dict[str, Mapping[str, Spread | float | None]] = {
+            "train": metrics.train,
+            "validation": metrics.validation,
+            "test": metrics.test,
+            **{of_test_set(name): values for name, values in metrics.tests.items()},
+        }
+        return splits.get(rows, {})
 
     def values(self, rows: str) -> dict[str, float | None]:
         """Its metrics on some rows; for a cross-validation the means over folds."""

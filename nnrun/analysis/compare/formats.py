@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from nnrun.analysis.compare.entries import Entry
-from nnrun.analysis.compare.facts import SPLITS, abridged, plain
+from nnrun.analysis.compare.facts import SPLITS, abridged, of_test_set, plain
 from nnrun.analysis.compare.table import Column, Comparison, is_spread
 from nnrun.spec.text import escape_cell, escape_markdown, escape_text, format_number
 
@@ -190,7 +190,7 @@ def as_json(comparison: Comparison) -> dict[str, object]:
         "seeds": seeds
         and {
             rows: {name: seeds.spread(rows, name) for name in seeds.first.on(rows)}
-            for rows in SPLITS
+            for rows in (*SPLITS, *map(of_test_set, seeds.first.metrics.tests))
             if seeds.first.on(rows)
         },
         "repeated": [str(run.run.path) for run in comparison.repeated],

@@ -234,7 +234,12 @@ def of_run(facts: Facts, metric: str) -> Scores | None:
     arrays = facts.run.read_arrays(layout.PREDICTIONS)
     if not {"row", "target", "output"} <= arrays.keys() or not _are_predictions(arrays):
         raise RunError(f"{facts.run.path / layout.PREDICTIONS}: holds no predictions")
-    rows, target, output = arrays["row"], arrays["target"], arrays["output"]
+    kept = np.ones(len(arrays["row"]), bool)
+    if facts.judged not in ("test", "validation"):
+        kept = arrays.get("test_set", np.array("")) == facts.test_set
+        if kept.shape != arrays["row"].shape:
+            raise RunError(f"{facts.run.path / layout.PREDICTIONS}: has no test sets")
+    rows, target, output = (arrays[key][kept] for key in ("row", "target", "output"))
     name, values = _scored(facts, metric, target, output)
     reported = facts.values(facts.judged).get(metric)
     exact = reported is not None and math.isclose(np.mean(values), reported, rel_tol=1e-3)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from nnrun.analysis.compare.entries import Entry, differing, experiments, grouped
-from nnrun.analysis.compare.facts import SPLITS, Facts, matching
+from nnrun.analysis.compare.facts import SPLITS, Facts, matching, of_test_set
 from nnrun.analysis.compare.verdicts import NOT_COMPARABLE, Verdict, judge
 from nnrun.errors import CommandError
 from nnrun.runs.cleaning import Standing
@@ -103,12 +103,19 @@ def compare(
         metric: to rank them by; by default the first that the specs name.
         sort: the column to sort by; by default the rank.
     """
+    sets = list(dict.fromkeys(name for run in runs for name in run.metrics.tests))
+    judged = next((s for s in sets if metric and metric.startswith(f"{of_test_set(s)}_")), "")
+    if judged and metric:
+        metric = metric.removeprefix(f"{of_test_set(judged)}_")
+        runs = [replace(run, test_set=judged) for run in runs]
     entries = grouped(runs)
     chosen = _metric(entries, metric)
     entries = _labelled(_ranked(entries, chosen))
     verdicts = judge(entries, chosen)
+    for name in sets if not judged else ():
+        verdicts += _on_test_set(entries, chosen, name)
     shared, keys = differing(entries)
-    columns = _columns(entries, chosen, keys)
+    columns = _columns(entries, chosen, keys, sets)
     if sort is not None:
         order = _order(columns, sort)
         entries = [entries[place] for place in order]
@@ -127,6 +134,17 @@ def compare(
         seeds=groups[0] if len(groups) == 1 and groups[0].is_group else None,
         repeated=tuple(run for run in runs if id(run) not in shown),
     )
+
+
+def _on_test_set(entries: Sequence[Entry], metric: str, name: str) -> list[Verdict]:
+    """The verdicts over the rows of one of several test sets."""
+    judged = [
+        replace(entry, runs=tuple(replace(run, test_set=name) for run in entry.runs))
+        for entry in entries
+        if all(name in run.metrics.tests for run in entry.runs)
+    ]
+    verdicts = judge(_ranked(judged, metric), metric)
+    return [replace(v, test_set=name) for v in verdicts if v.verdict != NOT_COMPARABLE]
 
 
 def _metric(entries: Sequence[Entry], wanted: str | None) -> str:
@@ -196,7 +214,10 @@ def _labelled(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _columns(
-    entries: Sequence[Entry], metric: str, keys: Mapping[str, list[object]]
+    entries: Sequence[Entry],
+    metric: str,
+    keys: Mapping[str, list[object]],
+    test_sets: Sequence[str],
 ) -> tuple[Column, ...]:
     columns = [
         Column("name", tuple(entry.label for entry in entries)),
@@ -207,7 +228,7 @@ def _columns(
     names = dict.fromkeys([metric, *(name for entry in entries for name in entry.first.reported)])
     for name in filter(None, names):
         upwards = _upwards(entries, name)
-        for rows, prefix in SPLITS.items():
+        for rows, prefix in (SPLITS | {of_test_set(s): of_test_set(s) for s in test_sets}).items():
             spreads = [entry.spread(rows, name) for entry in entries]
             if any(spread["mean"] is not None for spread in spreads):
                 cells = [s if s.get("std") is not None else s["mean"] for s in spreads]

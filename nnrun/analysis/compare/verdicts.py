@@ -37,6 +37,7 @@ class Verdict:
         estimate: first minus second.
         adjusted: its p-value after Holm's correction.
         comparisons: how many comparisons that corrects for.
+        test_set: one of several test sets, whose rows are compared.
     """
 
     first: str
@@ -47,9 +48,14 @@ class Verdict:
     estimate: Estimate | None = None
     adjusted: float | None = None
     comparisons: int = 1
+    test_set: str = ""
 
     def sentence(self) -> str:
         """The verdict as one line."""
+        sentence = self._sentence()
+        return f"on {self.test_set}: {sentence}" if self.test_set and sentence else sentence
+
+    def _sentence(self) -> str:
         if self.verdict == NOT_COMPARABLE:
             return f"{self.first} and {self.second} are not comparable: {self.reason}"
         if self.verdict == UNTESTED:
@@ -161,7 +167,11 @@ def _of_seeds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] 
     if (len(one), len(other)) != (len(first.runs), len(second.runs)):
         return f"{metric} is not a number for every seed"
     estimate = statistics.of_seeds(one, other)
-    return (f"{rows} {metric}", estimate) if estimate else "the metric is the same for all seeds"
+    return (
+        (f"{rows.replace('_', ' ')} {metric}", estimate)
+        if estimate
+        else "the metric is the same for all seeds"
+    )
 
 
 def _of_folds(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] | str:
@@ -198,4 +208,4 @@ def _of_rows(first: Entry, second: Entry, metric: str) -> tuple[str, Estimate] |
         return "the difference is the same in every row, or a row has no finite score"
     if estimate.effect and (estimate.effect > 0) != one.upwards:
         return f"{metric} has no value per row, and the {one.name} ranks them the other way round"
-    return f"{first.first.judged} {one.name}", estimate
+    return f"{first.first.judged.replace('_', ' ')} {one.name}", estimate

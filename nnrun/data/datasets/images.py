@@ -66,16 +66,20 @@ def images(spec: Images, _validation: Validation | None = None) -> Dataset:
     folder = Path(spec.path)
     classes = _classes(folder)
     files, y = list_images(folder, classes, all_classes=True)
+    held_out = tests = None
     if spec.test is None:
         orders = draw(y, spec, classes=classes)
         parts = [([files[row] for row in rows], y[rows]) for rows in orders]
     else:
         # Otherwise the rows would be sorted by class.
         order = np.random.default_rng(spec.seed).permutation(len(files))
-        test_files, test_y = list_images(Path(spec.test), classes)
-        orders = (order, np.arange(len(test_files)))
+        found = [list_images(Path(path), classes) for path in spec.test_files.values()]
+        test_files = [file for files, _ in found for file in files]
+        test_y = np.concatenate([labels for _, labels in found])
+        orders = (order, np.concatenate([np.arange(len(labels)) for _, labels in found]))
         parts = [([files[row] for row in order], y[order]), (test_files, test_y)]
-    held_out = None
+        if len(spec.test_files) > 1 or "" not in spec.test_files:
+            tests = np.repeat([*spec.test_files], [len(labels) for _, labels in found])
     if spec.validation is not None:
         held_files, held_y = list_images(Path(spec.validation), classes)
         held_out = np.repeat([False, True], [len(orders[0]), len(held_y)])
@@ -91,7 +95,7 @@ def images(spec: Images, _validation: Validation | None = None) -> Dataset:
         Split(_read_all(reader, digest, streamed=streamed), labels, order)
         for reader, (_, labels), order in zip(readers, parts, orders, strict=True)
     )
-    train = replace(train, held_out=held_out)
+    train, test_split = replace(train, held_out=held_out), replace(test_split, tests=tests)
     source = digest.hexdigest()
     target = Target.one_of("class", classes)
     return Dataset(spec.name, train, test_split, target, highest=255.0, source=source)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nnrun.data.datasets.tables import reading
-from nnrun.data.splits import draw, with_validation
+from nnrun.data.splits import draw, of_tests, with_validation
 from nnrun.errors import DataError
 from nnrun.spec import arrays
 from nnrun.spec.dataset import Npz
@@ -36,12 +36,13 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
             kind = {"val": "validation"}.get(name, name)
             raise DataError(f"{path}: the {kind} rows have classes that the training rows lack")
     train, rows = every["train"], len(every["train"])
-    if "test" not in every:
+    tests = {name[5:]: split for name, split in every.items() if name.startswith("test")}
+    if not tests:
         drawn = draw(y["train"], spec, validation, classes=classes)
-        train, every["test"] = (train.select(n) for n in map(np.sort, drawn))
+        train, tests[""] = (train.select(n) for n in map(np.sort, drawn))
     if "val" in every:
         train = with_validation(train, every["val"], first=rows)
-    return Dataset(spec.name, train, every["test"], Target.one_of("class", classes))
+    return Dataset(spec.name, train, of_tests(tests), Target.one_of("class", classes))
 
 
 def _floats(x: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.data import columns as coding
-from nnrun.data.splits import draw, with_validation
+from nnrun.data.splits import draw, of_tests, with_validation
 from nnrun.data.vocabulary import alphabetical, encode, same
 from nnrun.errors import DataError
 from nnrun.spec import targets
@@ -45,16 +45,16 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         DataError: a file cannot be read, or a cell does not fit its column.
     """
     table = _read(spec, spec.path)
-    test_table = None if spec.test is None else _read(spec, spec.test)
+    test_tables = [_read(spec, path) for path in spec.test_files.values()]
     held_table = None if spec.validation is None else _read(spec, spec.validation)
     target = _meaning(spec, table)
     classes = tuple(map(str, target.classes))
     inputs = {
-        name: _facts(view, [one for one in (table, held_table, test_table) if one is not None])
+        name: _facts(view, [table, *([held_table] if held_table else []), *test_tables])
         for name, view in spec.views.items()
     }
     rows = _split(spec, table, inputs, target)
-    if test_table is None:
+    if not test_tables:
         parts = None if spec.split is None else _parts(table, spec.split)
         if parts is None:
             train, test = draw(rows.y, spec, validation, classes=classes, groups=rows.groups)
@@ -65,7 +65,8 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         test_split = rows.select(test)
     else:
         train = np.arange(len(rows))
-        test_split = _split(spec, test_table, inputs, target)
+        splits = [_split(spec, one, inputs, target) for one in test_tables]
+        test_split = of_tests(dict(zip(spec.test_files, splits, strict=True)))
     train_split = rows.select(train)
     if held_table is not None:
         held = _split(spec, held_table, inputs, target)

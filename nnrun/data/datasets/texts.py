@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.data.datasets.tables import reading
-from nnrun.data.splits import draw, with_validation
+from nnrun.data.splits import draw, of_tests, with_validation
 from nnrun.data.vocabulary import alphabetical, encode, same
 from nnrun.errors import DataError
 from nnrun.spec import profile, targets
@@ -38,27 +38,27 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
     rows = len(texts)
     if spec.test is None:
         in_order = path.is_file()
-        orders = draw(y, spec, validation if in_order else None, classes=classes)
-        orders = (np.sort(orders[0]), np.sort(orders[1])) if in_order else orders
+        orders: Sequence[Array] = draw(y, spec, validation if in_order else None, classes=classes)
+        orders = [np.sort(rows) for rows in orders] if in_order else orders
         parts = [([texts[row] for row in rows], y[rows]) for rows in orders]
     else:
-        test_texts, _, test_y = _read(Path(spec.test), spec, target)
+        tests = [_of_other_file(path, spec, target) for path in spec.test_files.values()]
         order = np.arange(len(texts))
         if path.is_dir():
             # Otherwise the rows would be sorted by class.
             order = np.random.default_rng(spec.seed).permutation(len(texts))
-        orders = (order, np.arange(len(test_texts)))
-        parts = [([texts[row] for row in order], y[order]), (test_texts, test_y)]
+        orders = (order, *(np.arange(len(y)) for _, y in tests))
+        parts = [([texts[row] for row in order], y[order]), *tests]
     if spec.validation is not None:
-        held_texts, _, held_y = _read(Path(spec.validation), spec, target)
-        parts.append((held_texts, held_y))
+        parts.append(_of_other_file(spec.validation, spec, target))
     vocabulary = alphabetical([text for texts, _ in parts for text in texts])
-    train, test, *held = (
+    train, *others = (
         Split(encode(texts, vocabulary), y, numbers)
         for (texts, y), numbers in zip_longest(parts, orders)
     )
-    for split in held:
-        train = with_validation(train, split, first=rows)
+    if spec.validation is not None:
+        train = with_validation(train, others.pop(), first=rows)
+    test = of_tests(dict(zip(spec.test_files or ("",), others, strict=True)))
     return Dataset(
         spec.name,
         train,
@@ -67,6 +67,12 @@ def text(spec: Text, validation: Validation | None = None) -> Dataset:
         vocabulary=partial(same, {index: word for word, index in vocabulary.words.items()}),
         words=partial(same, vocabulary),
     )
+
+
+def _of_other_file(name: str, spec: Text, target: Target) -> tuple[list[str], Array]:
+    """The texts of a file that is not trained on, with their labels."""
+    texts, _, y = _read(Path(name), spec, target)
+    return texts, y
 
 
 def _class_numbers(path: Path, labels: Sequence[str], classes: Sequence[str]) -> Array:

@@ -276,7 +276,8 @@ class CrossValidationRun:
             final = self.part(layout.FINAL).metrics()
             metrics = self.run.read_json(layout.METRICS)
             metrics["seconds"]["total"] = round(self.seconds, 4)
-            metrics |= {"test": final.test, "final": {"epochs": final.epochs}}
+            tests = {"tests": final.tests} if final.tests else {}
+            metrics |= {"test": final.test, **tests, "final": {"epochs": final.epochs}}
             self.run.write_json(layout.METRICS, metrics)
 
 

@@ -71,18 +71,23 @@ class Maker:
         run.update(status=status)
         return run
 
-    def classifier(self, name: str, right: Sequence[bool], **changes: Any) -> Facts:
-        """A training whose answers on the test rows are right or wrong."""
+    def classifier(
+        self, name: str, right: Sequence[bool], sets: Sequence[str] = (), **changes: Any
+    ) -> Facts:
+        """A training whose answers on the test rows are right or wrong; `sets` of equal size."""
         answers = np.asarray(right)
+        names = np.repeat([*sets], len(answers) // max(1, len(sets)))
+        means = {part: float(answers[names == part].mean()) for part in sets}
+        tests = {part: {"loss": 1 - mean, "accuracy": mean} for part, mean in means.items()}
         share = float(answers.mean())
         metrics = {"loss": 1 - share, "accuracy": share}
         record = changes.pop("record", {})
-        run = self.run(name, record, {"train": metrics, "test": metrics}, **changes)
+        more = {"tests": tests} if sets else {}
+        run = self.run(name, record, {"train": metrics, "test": metrics, **more}, **changes)
         target = np.zeros(len(answers), dtype=int)
-        output = np.stack([answers * 0.8 + 0.1, ~answers * 0.8 + 0.1], axis=1)
-        run.write_arrays(
-            layout.PREDICTIONS, row=np.arange(len(answers)), target=target, output=output
-        )
+        arrays = {"row": np.arange(len(answers)), "target": target}
+        arrays["output"] = np.stack([answers * 0.8 + 0.1, ~answers * 0.8 + 0.1], axis=1)
+        run.write_arrays(layout.PREDICTIONS, **arrays, **({"test_set": names} if sets else {}))
         run.update()
         return read(run)
 

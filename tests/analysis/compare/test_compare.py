@@ -401,3 +401,50 @@ def test_a_run_without_a_spec_has_no_keys(make: Any, answers: Answers) -> None:
 
     assert comparison.shared["training.epochs"] == 3
     assert "" not in [column.name for column in comparison.columns]
+
+
+def test_each_of_several_test_sets_is_compared(make: Any, answers: Answers) -> None:
+    """Its column, its verdict over its own rows, and the ranking by it."""
+    sets = ("autumn", "winter")
+    mixed = answers(190)[::-1]
+    runs = [
+        make.classifier("a", answers(150), sets),
+        make.classifier("b", mixed, sets),
+        make.classifier("c", answers(150)),
+    ]
+    comparison = compare(runs)
+    verdicts = {
+        verdict.test_set: verdict for verdict in comparison.verdicts if "c" not in verdict.second
+    }
+
+    assert names(comparison) == ["b", "a", "c"]
+    assert column(comparison, "test_autumn_accuracy") == (0.9, 1.0, None)
+    assert column(comparison, "test_winter_accuracy") == (1.0, 0.5, None)
+    assert (
+        verdicts["autumn"]
+        .sentence()
+        .startswith("on autumn: a is better than b: test autumn accuracy +0.1000")
+    )
+    assert (
+        verdicts["winter"]
+        .sentence()
+        .startswith("on winter: b is better than a: test winter accuracy +0.5000")
+    )
+    ranked = compare(runs[:2], metric="test_autumn_accuracy")
+    assert names(ranked) == ["a", "b"]
+    assert only(ranked).estimate.effect == pytest.approx(0.1)
+    with pytest.raises(CommandError, match="--metric test_spring_accuracy: no run reports it"):
+        compare(runs, metric="test_spring_accuracy")
+
+
+def test_seeds_are_compared_on_each_test_set(make: Any, answers: Answers) -> None:
+    sets = ("autumn", "winter")
+    runs = [
+        make.classifier(name, answers(right + seed), sets, seed=seed, training={"epochs": epochs})
+        for name, right, epochs in (("a", 110, 8), ("b", 150, 9))
+        for seed in range(3)
+    ]
+    [verdict] = [verdict for verdict in compare(runs).verdicts if verdict.test_set == "winter"]
+
+    assert verdict.verdict == "better"
+    assert verdict.metric == "test winter accuracy"

@@ -567,21 +567,40 @@ def test_models_that_cannot_be_averaged_are_refused(
     )
 
 
-def test_a_validation_file_gives_the_validation_metrics(
+def test_files_of_validation_and_of_test_rows_give_their_metrics(
     invoke: Invoke, cars: list[dict[str, str]], evaluate: Evaluate, tmp_path: Path
 ) -> None:
+    """In the metrics, the table, gates and predictions."""
     path = as_table(tmp_path / "val.csv", cars[:40])
+    tests = {"old": cars[40:60], "new": cars[60:90]}
+    files = {name: as_table(tmp_path / f"{name}.csv", rows) for name, rows in tests.items()}
+    as_table(tmp_path / "train.csv", cars)
     text = (OWN / "cars.yaml").read_text("utf-8").partition("validation:")[0]
     (tmp_path / "cars.yaml").write_text(
-        text.replace("data/cars.csv", f"{OWN}/data/cars.csv\n  validation: val.csv"), "utf-8"
+        text.replace(
+            "data/cars.csv",
+            "train.csv\n  validation: val.csv\n  test: {old: old.csv, new: new.csv}",
+        ),
+        "utf-8",
     )
     options = ("--set", "training.epochs=2", "--runs", tmp_path / "runs")
-    assert invoke("train", tmp_path / "cars.yaml", *options).exit_code == 0
-    [run] = (tmp_path / "runs").iterdir()
+    gate = ("--expect", "test_new_mae <= 1000")
+    result = invoke("train", tmp_path / "cars.yaml", *options, *gate)
+    [path_of_run] = (tmp_path / "runs").iterdir()
+    run = Run(path_of_run)
+    metrics, predictions = run.metrics(), run.read_arrays(layout.PREDICTIONS)
 
-    assert Run(run).record().rows == {"train": 313, "validation": 40, "test": 79}
-    assert len(Run(run).history().epochs["val_loss"]) == 2
-    assert evaluate(run, path)["metrics"] == pytest.approx(Run(run).metrics().validation, rel=1e-5)
+    assert result.exit_code == 0, result.stderr
+    rows = {"train": 392, "validation": 40, "test": 50, "test_old": 20, "test_new": 30}
+    assert run.record().rows == rows
+    assert len(run.history().epochs["val_loss"]) == 2
+    assert evaluate(run.path, path)["metrics"] == pytest.approx(metrics.validation, rel=1e-5)
+    for name, file in files.items():
+        assert evaluate(run.path, file)["metrics"] == pytest.approx(metrics.tests[name], rel=1e-5)
+        assert f"test {name}" in result.stdout
+    assert evaluate(run.path)["metrics"] == pytest.approx(metrics.test, rel=1e-5)
+    assert predictions["test_set"].tolist() == ["old"] * 20 + ["new"] * 30
+    assert predictions["row"].tolist() == [*range(20), *range(30)]
 
 
 def test_a_run_without_a_model_is_refused(invoke: Invoke, tmp_path: Path) -> None:

@@ -239,10 +239,25 @@ def test_validation_rows_have_the_types_and_classes_of_the_training_file(
     file: Path, held: Path
 ) -> None:
     for old, new, message in (
-        ("red", "green", "'colour' is 'green', which the training file does not hold"),
         ("9.5", "many", "column 'size' is 'many' on line 11, and a number in other rows"),
         (",b\n", ",c\n", "'c' is no class of the training file"),
     ):
         held.write_text(COMPLETE.replace(old, new), encoding="utf-8")
         with pytest.raises(DataError, match=message):
             datasets.load(spec(file, COMPLETE, validation=str(held)))
+
+
+def test_several_test_sets_have_names(file: Path, held: Path) -> None:
+    """Row numbers are those of each file."""
+    held.write_text("\n".join(COMPLETE.splitlines()[:4]), encoding="utf-8")
+    dataset = datasets.load(spec(file, COMPLETE, test={"first": str(held), "all": str(file)}))
+    sets = dataset.test.test_sets
+
+    assert {name: rows.tolist() for name, rows in sets.items()} == {
+        "first": [0, 1, 2],
+        "all": [*range(3, 13)],
+    }
+    assert dataset.test.row_numbers(sets["all"]).tolist() == [*range(10)]
+    alone = datasets.load(spec(file, COMPLETE, test=str(held)))
+    np.testing.assert_array_equal(np.asarray(dataset.test.x)[:3], alone.test.x)
+    assert alone.test.test_sets == {}

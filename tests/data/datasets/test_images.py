@@ -320,3 +320,12 @@ def test_images_of_another_folder_validate(pets: Path, tmp_path_factory: Any) ->
     np.testing.assert_array_equal(train.x[20:], load(pets, test=str(held)).test.x[:])
     assert train.y[20:].tolist() == [1] * 3
     assert train.row_numbers(np.arange(20, 23)).tolist() == [20, 21, 22]
+
+
+def test_several_test_folders_have_names(pets: Path) -> None:
+    dataset = load(pets, test={"one": str(pets), "two": str(pets)})
+    sets = dataset.test.test_sets
+
+    assert {name: len(rows) for name, rows in sets.items()} == {"one": 20, "two": 20}
+    np.testing.assert_array_equal(dataset.test.x[sets["one"]], dataset.test.x[sets["two"]])
+    np.testing.assert_array_equal(dataset.test.x[:20], load(pets, test=str(pets)).test.x[:])

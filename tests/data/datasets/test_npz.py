@@ -127,3 +127,14 @@ def test_validation_arrays_are_held_out(inside: bool, file: Path, tmp_path: Path
     assert train.row_numbers(np.arange(16, 20)).tolist() == [20, 21, 22, 23]
     tested = datasets.load(spec(file, {**arrays, "x_test": X[:5], "y_test": Y[:5]}))
     assert (len(tested.train), len(tested.test)) == (20, 5)
+
+
+def test_several_test_files_have_names(file: Path, tmp_path: Path) -> None:
+    paths = {name: str(tmp_path / f"{name}.npz") for name in ("one", "two")}
+    np.savez(paths["one"], x=X[:2], y=Y[:2])
+    np.savez(paths["two"], x=X[:3], y=Y[:3])
+    npz = spec(file, {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}, test=paths)
+    sets = datasets.load(npz).test.test_sets
+
+    assert {name: rows.tolist() for name, rows in sets.items()} == {"one": [0, 1], "two": [2, 3, 4]}
+    assert npz.profile().test == 5

@@ -162,3 +162,15 @@ def test_texts_of_another_file_validate(tmp_path: Path) -> None:
     assert isinstance(train.x, Sequences)
     assert datasets.decoded(dataset, train.x, np.array([16])) == ["so new"]
     assert train.row_numbers(np.array([16])).tolist() == [20]
+
+
+def test_several_test_files_have_names(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "so good,yes\nso bad,no\n" * 10, "utf-8")
+    (tmp_path / "b.csv").write_text("text,label\nso new,yes\n", "utf-8")
+    tests = {"old": str(tmp_path / "a.csv"), "new": str(tmp_path / "b.csv")}
+    dataset = datasets.load(Text(name="text", path=tests["old"], test=tests))
+    sets = dataset.test.test_sets
+
+    assert {name: len(rows) for name, rows in sets.items()} == {"old": 20, "new": 1}
+    assert isinstance(dataset.test.x, Sequences)
+    assert datasets.decoded(dataset, dataset.test.x, sets["new"]) == ["so new"]
