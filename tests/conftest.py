@@ -104,18 +104,12 @@ def forks(
 
 @pytest.fixture(scope="session")
 def nnrun(environment: dict[str, str], request: pytest.FixtureRequest) -> Callable[..., Answer]:
-    """Runs the command as a script would: off a terminal, each stream by itself.
-
-    With `anew` it runs in a new process, which loads Keras and its settings.
-    """
+    """Runs the command as a script would: off a terminal, each stream by itself."""
 
     def run(
-        *arguments: object,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        anew: bool = False,
+        *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> Answer:
-        if not anew and sys.platform == "linux":
+        if sys.platform == "linux":
             process = request.getfixturevalue("forks").start(*arguments, cwd=cwd, env=env)
             out, err = process.communicate(timeout=300)
             return Answer(arguments, process.returncode, out, err)

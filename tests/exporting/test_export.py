@@ -235,7 +235,7 @@ def test_an_export_works_in_a_process_of_its_own(
     """There TensorFlow loads `tf.lite` only when it is used."""
     path = tmp_path / "a.tflite"
     options = ("--format", "tflite", "--output", path)
-    result = nnrun("export", run_of("table").path, *options, anew=True)
+    result = nnrun("export", run_of("table").path, *options)
 
     assert result.returncode == 0, result.stderr
     assert path.is_file()
