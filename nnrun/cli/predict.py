@@ -117,8 +117,11 @@ def _lines(path: Path | None) -> list[str]:
 
 def allow(subjects: Sequence[TrainedRun], *, allow_code: bool) -> None:
     """Allows the Python files of runs, or refuses them if they are not allowed yet."""
+    from nnrun.experiment.inputs import use_code
+
     for subject in subjects:
         specs.allow(subject.loaded, allow_code=allow_code)
+    use_code(subjects[0].spec)
 
 
 @contextmanager

@@ -25,9 +25,11 @@ from nnrun.data import checks, columns, datasets, preprocessing
 from nnrun.data.labels import encode, sample_weights
 from nnrun.data.preprocessing import AnyPreparation, NamedPreparation, Preparation
 from nnrun.errors import DataError, IncompatibleSpec
-from nnrun.spec import labels
+from nnrun.spec import code, labels
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.loading import use_names
 from nnrun.spec.tree import Problem, dotted
+from nnrun.training import backend
 from nnrun.types import Array, Dataset, Fold, Sequences
 
 
@@ -92,9 +94,25 @@ class PreparedData(RawData):
         return "test", np.arange(len(self.dataset.test))
 
 
+def use_code(spec: Experiment) -> None:
+    """Gives the names of the user's code their meaning, to read and prepare rows.
+
+    Raises:
+        IncompatibleSpec: a file is not allowed.
+    """
+    use_names(spec.code)
+    code.activate(spec.code)
+    is_read = code.is_own(spec.dataset.name)
+    if is_read and any(b"keras" in f.content or b"tensorflow" in f.content for f in spec.code):
+        # As nnrun sets it up: the file would load it otherwise.
+        with backend.Noise():
+            backend.load()
+
+
 def load_data(spec: Experiment) -> RawData:
     """Reads the rows of an experiment; raises the errors of `from_rows`, or if data are missing."""
     began = time.perf_counter()
+    use_code(spec)
     try:
         return from_rows(spec, datasets.load(spec.dataset, spec.validation), began=began)
     except MemoryError as error:

@@ -171,6 +171,12 @@ def own_names() -> Mapping[str, OwnName]:
     return _OWN
 
 
+def of_own_module(name: object) -> bool:
+    """Whether a name is that of a module of the user's code, a dot, and a word."""
+    module, dot, _ = str(name).partition(".")
+    return bool(dot) and any(own.startswith(f"{module}.") for own in _OWN)
+
+
 def is_kind(kind: str) -> bool:
     """Whether it is a kind of Keras component."""
     return kind in _data()["aliases"]

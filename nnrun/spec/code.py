@@ -41,6 +41,8 @@ PACKAGE = "nnrun_code"
 """The package of all files of a spec."""
 FOLDER = "code"
 """The folder of the files in a run folder."""
+NAME = r"^[A-Za-z_]\w*\.[A-Za-z_]\w*$"
+"""A name in a file, such as `layers.Gate`."""
 MOST_FILES = 50
 MOST_BYTES = 500_000
 ENDING = ".py"

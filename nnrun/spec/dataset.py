@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_serializer, model_validator
 
-from nnrun.spec import targets
+from nnrun.spec import catalogue, targets
 from nnrun.spec.component import LARGEST, Count, Spec
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
@@ -503,7 +503,11 @@ def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
     if dataset is None or not isinstance(dataset.value, dict):
         return root
     nodes = dict(dataset.value)
-    for key in PATHS & nodes.keys():
+    name = nodes["name"].value if "name" in nodes else None
+    own = catalogue.own_names().get(str(name))
+    accepted = own.entry.accepted.values() if own else ()
+    paths = {*PATHS, *(argument.name for argument in accepted if argument.kind == "path")}
+    for key in paths & nodes.keys():
         node = nodes[key]
         if isinstance(node.value, dict):
             named = {name: _resolved(inner, given) for name, inner in node.value.items()}
@@ -752,6 +756,34 @@ class Mnist5k(Embedded):
     name: Literal["mnist_5k"]
 
 
+OWN = "(own)"  # the tag of `OwnData`, which cannot be a name in a spec
+
+
+class OwnData(DatasetBase):
+    """Rows that a function of your own Python files returns, such as `rows.spirals`."""
+
+    loader = "own"
+    name: Literal["(own)"]
+    function: str
+    """Its name."""
+    arguments: dict[str, object]
+    """Its arguments."""
+
+    @model_validator(mode="after")
+    def _rename(self) -> Self:
+        object.__setattr__(self, "name", self.function)
+        return self
+
+    @model_serializer
+    def _serialize(self) -> dict[str, object]:
+        steps = [step.model_dump() for step in self.prepare]
+        return {"name": self.function, **self.arguments, "prepare": steps}
+
+    def profile(self) -> Profile:
+        """Nothing is known before the function runs."""
+        return Profile(self.name, "table", None, None, None, open=True)
+
+
 # In the order of the documentation.
 _Any = (
     Imdb
@@ -780,10 +812,15 @@ DATASETS: dict[str, type[DatasetBase]] = {
 
 
 def _parse(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
+    given = {"name": value} if isinstance(value, str) else value
+    if not isinstance(given, dict) or not catalogue.of_own_module(given.get("name")):
+        return given
+    arguments = {key: v for key, v in given.items() if key not in DatasetBase.model_fields}
+    steps = {"prepare": given["prepare"]} if "prepare" in given else {}
+    return {"name": OWN, "function": given["name"], "arguments": arguments, **steps}
 
 
 Dataset = Annotated[
-    Annotated[_Any, Field(discriminator="name")],
+    Annotated[_Any | OwnData, Field(discriminator="name")],
     BeforeValidator(_parse),
 ]

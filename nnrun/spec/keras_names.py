@@ -32,6 +32,7 @@ _KINDS = {
     "schedules": ("learning rate schedule", "'ExponentialDecay: {...}'"),
 }
 NOUNS = {kind: noun for kind, (noun, _) in _KINDS.items()}
+_OWN_NOUNS = {**NOUNS, signatures.DATASETS: "data set", signatures.STEPS: "prepare step"}
 _NO_INPUT = "there is no Input layer here: the input shape comes from the data"
 # The base class of own components of each kind, in Keras.
 _BASES = {
@@ -161,6 +162,7 @@ def _describe_types(argument: Argument) -> str:
 
 def check(spec: Mapping[str, object]) -> Problems:
     """Checks the components of a spec whose short forms are expanded."""
+    yield from _check_dataset(spec.get("dataset"))
     yield from _check_list("layers", spec.get("model"), ("model",))
     if (layers := component.count_layers(spec.get("model"))) > component.MOST_LAYERS:
         most = f"and nnrun builds at most {component.MOST_LAYERS:,}"
@@ -177,6 +179,20 @@ def check(spec: Mapping[str, object]) -> Problems:
         if isinstance(stage, dict) and stage.get("optimizer") is not None:
             path = ("training", "stages", number, "optimizer")
             yield from check_component("optimizers", stage["optimizer"], path)
+
+
+def _check_dataset(given: object) -> Problems:
+    """Checks the name and the arguments of a data set of the user's code."""
+    name = given.get("name") if isinstance(given, dict) else given
+    if not isinstance(name, str) or not catalogue.of_own_module(name):
+        return
+    if problem := _own_problem(signatures.DATASETS, name, None):
+        yield Problem("NN109", ("dataset", "name"), *problem)
+        return
+    every = given if isinstance(given, dict) else {}
+    arguments = {key: value for key, value in every.items() if key not in ("name", "prepare")}
+    entry = catalogue.described(signatures.DATASETS, name)
+    yield from _check_arguments(signatures.DATASETS, entry, arguments, ("dataset",))
 
 
 def _check_list(kind: str, values: object, path: KeyPath) -> Problems:
@@ -243,7 +259,7 @@ def _own_problem(kind: str, name: str, arguments: object) -> tuple[str, str | No
     """Why a name cannot be of the user's code, and a suggestion; None if it can, or has no dot."""
     own = catalogue.own_names()
     module, _, rest = name.partition(".")
-    noun = with_article(NOUNS.get(kind, kind))
+    noun = with_article(_OWN_NOUNS[kind])
     if name in own:
         if not own[name].may_be(kind):
             return f"{name} is not {noun}; {_expected_base(kind, own[name])}", None
@@ -254,18 +270,20 @@ def _own_problem(kind: str, name: str, arguments: object) -> tuple[str, str | No
     same = [other for other in own if other.startswith(f"{module}.")]
     if same:
         fitting = [other for other in same if own[other].may_be(kind)]
-        message = f"{module}.py has no {NOUNS.get(kind, kind)} {quote(rest)}"
+        message = f"{module}.py has no {_OWN_NOUNS[kind]} {quote(rest)}"
         suggestion = suggest.nearest(name, fitting)
         if not suggestion and fitting:
             message += f"; there are {suggest.list_choices(name, fitting, f'{module}.py')}"
         return message, suggestion
     if re.fullmatch(r"[^\W\d]\w*\.[^\W\d]\w*", name) and not catalogue.is_known(kind, rest):
-        message = f"unknown {NOUNS.get(kind, kind)} {quote(name)}; {NEVER_CODE}"
+        message = f"unknown {_OWN_NOUNS[kind]} {quote(name)}; {NEVER_CODE}"
         return f"{message}: for your own {module}.py write 'code: [{module}.py]'", None
     return None
 
 
 def _expected_base(kind: str, own: catalogue.OwnName) -> str:
+    if kind == signatures.DATASETS:
+        return "a data set is a function"
     noun, count = with_article(NOUNS[kind]), signatures.CALLED.get(kind)
     ways = [f"a subclass of keras.{_BASES[kind]}"] if kind in _BASES else []
     if count and (own.is_function or not ways):
@@ -347,8 +365,8 @@ def _check_value(
         yield Problem("NN114", path, message)
     elif argument.kind is None:
         yield from _check_plain(kind, entry, argument, value, path)
-    elif argument.kind == "file":
-        yield from _check_file_name(value, path)
+    elif argument.kind in ("file", "path"):
+        yield from _check_file_name(value, path, is_written=argument.kind == "file")
     elif argument.kind == "schedules":
         yield from _check_schedule(argument, value, path)
     elif argument.kind == "layers" and isinstance(value, list):
@@ -380,9 +398,10 @@ def _check_plain(
     yield Problem("NN114", path, message, suggestion)
 
 
-def _check_file_name(value: object, path: KeyPath) -> Problems:
+def _check_file_name(value: object, path: KeyPath, *, is_written: bool) -> Problems:
     if not isinstance(value, str) or not value:
         yield Problem("NN114", path, f"must be a file name, got {quote(value)}")
+    if not is_written or not isinstance(value, str) or not value:
         return
     windows = PureWindowsPath(value)
     outside = PurePosixPath(value).is_absolute() or windows.drive or windows.root

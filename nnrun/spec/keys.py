@@ -221,6 +221,7 @@ GROUPS: dict[str, Callable[[], tuple[Section, ...]]] = {
 _VALUES = {
     **NOUNS,
     "file": "file of the run",
+    "path": "path, relative to the spec",
     "schedules": "number or learning rate schedule",
     STACKS: "list of stacks of layers",
     NAMED_STACKS: "mapping from names to stacks of layers",

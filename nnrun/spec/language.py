@@ -10,6 +10,7 @@ from typing import get_args
 from pydantic import BaseModel
 
 from nnrun.spec.component import Component
+from nnrun.spec.dataset import OwnData
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import Step
 from nnrun.spec.tree import KeyPath
@@ -57,7 +58,7 @@ def homes(key: str) -> tuple[KeyPath, ...]:
 def models(annotation: object) -> Iterator[type[BaseModel]]:
     """The pydantic models in a type."""
     if isinstance(annotation, type) and not isinstance(annotation, GenericAlias):
-        if issubclass(annotation, BaseModel):
+        if issubclass(annotation, BaseModel) and annotation is not OwnData:
             yield annotation
     else:
         for inner in get_args(annotation):

@@ -12,8 +12,9 @@ from functools import cache
 
 from pydantic.json_schema import JsonSchemaValue as Schema
 
-from nnrun.spec import blocks, catalogue, component, keras_names, keys, tree
+from nnrun.spec import blocks, catalogue, code, component, keras_names, keys, tree
 from nnrun.spec.component import Argument, Entry, Spec
+from nnrun.spec.dataset import OWN, OwnData
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import STEPS, first_argument
 
@@ -238,11 +239,19 @@ def _referenced(schema: Schema, key: str) -> Schema:
 
 def _datasets(mappings: list[Schema]) -> Schema:
     docs = {}
+    own: Schema = {"type": "string", "pattern": code.NAME}
+    mappings = [m for m in mappings if m["properties"]["name"].get("const") != OWN]
     for mapping in mappings:
         properties, text = mapping["properties"], mapping["description"]
         docs[properties["name"]["const"]] = text
         properties["name"] = _described(properties["name"], text)
-    return _either(_word(docs), *mappings)
+    keys = {
+        "name": _described(own, str(OwnData.__doc__)),
+        "prepare": mappings[0]["properties"]["prepare"],
+    }
+    return _either(
+        _word(docs), own, *mappings, {"type": "object", "properties": keys, "required": ["name"]}
+    )
 
 
 def _blocks() -> Schema:
@@ -285,16 +294,19 @@ def _needed(kind: str, entry: Entry) -> list[str]:
 
 def _kind(kind: str, names: Mapping[str, str]) -> Schema:
     alone = _reference(f"{kind}.alone")
+    own: Schema = {"type": "string", "pattern": code.NAME}
     if kind == "activations":
-        return alone
+        return _either(alone, own)
     words = {name: _reference(f"{kind}.{own}") for name, own in names.items()}
     schema = _single(words, None if kind in ("schedules", "sources") else alone)
-    if kind != "layers":
+    if kind == "sources":
         return schema
-    # Or any name of a block, alone or with its parameters.
-    name = f"^{blocks.NAME}$"
-    choices = [*schema["anyOf"], {"type": "string", "pattern": name}]
-    return {**schema, "patternProperties": {name: {}}, "anyOf": choices}
+    # Or any name of the user's code or of a block, alone or with arguments.
+    patterns = [code.NAME, *([f"^{blocks.NAME}$"] if kind == "layers" else [])]
+    choices = [*schema["anyOf"], *({**own, "pattern": pattern} for pattern in patterns)]
+    properties: Schema = {pattern: {} for pattern in patterns}
+    types = ["object", "string"]
+    return {**schema, "type": types, "patternProperties": properties, "anyOf": choices}
 
 
 def _arguments(kind: str, entry: Entry) -> Schema:

@@ -331,6 +331,9 @@ class _Reader:
         types, choices, component = _types(module, annotation)
         if by_name := argument_kind(kind, name):
             types, choices, component = (), (), by_name
+        elif component == "path" and kind:
+            # Keras's components get words; data sets and steps get paths.
+            types, component = ("string",), None
         value = None if default is None else _literal(default)
         return Argument(
             name,
@@ -382,7 +385,7 @@ def _types(
         elif name in _JSON:
             types += _JSON[name]
         elif name == "Path":
-            types.append("string")
+            return (), (), "path"
         elif name in _BASES:
             return (), (), _BASES[name][0]
         else:

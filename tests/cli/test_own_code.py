@@ -213,6 +213,20 @@ def test_an_error_in_own_code_is_shown_with_its_line(
     assert "Traceback" not in answer.stderr
 
 
+def test_a_data_set_of_own_code_is_read_by_every_command(own: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows.py").write_text(blocks("python")["rows.py"])
+    path = tmp_path / "spirals.yaml"
+    path.write_text(blocks("yaml")["spirals.yaml"])
+    options = ("--runs", tmp_path / "runs", "--allow-code")
+    answer = own("train", path, *options, "--expect", "test_accuracy >= 0.95")
+    [folder] = (tmp_path / "runs").iterdir()
+    evaluated = own("evaluate", folder, "--json")
+
+    assert answer.returncode == 0, answer.stderr
+    metrics = json.loads(evaluated.stdout)["metrics"]
+    assert metrics == pytest.approx(Run(folder).train_metrics().test, rel=1e-4)
+
+
 @pytest.mark.slow
 def test_folds_seeds_and_smoke_run_own_code(own: Any, run: Run, spec: Path, tmp_path: Path) -> None:
     """Worker processes do not ask again."""

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import jsonschema
 import pytest
+import yaml
 
 from nnrun import check
 from nnrun.errors import CodeError, IncompatibleSpec, SpecError
-from nnrun.spec import code
+from nnrun.spec import code, schema
 from nnrun.spec.code import CodeFile
 from nnrun.spec.dumping import digest
 from nnrun.spec.keys import look_up
@@ -19,7 +21,7 @@ from nnrun.spec.rendering import render
 
 SPEC = """\
 code: {files}
-dataset: {{name: iris, prepare: [standardize]}}
+dataset: {dataset}
 model:
   - {layer}
   - Dense: {{units: 3, activation: softmax}}
@@ -32,6 +34,7 @@ training:
 validation: {{holdout: {{size: 0.2, take: random}}}}
 """
 OWN = '''\
+from pathlib import Path
 from typing import Literal, Optional
 
 import keras
@@ -89,6 +92,10 @@ class Plain:
     pass
 
 
+def rows(n: int, noise: float = 0.1, path: Path = None, folder: "Path" = "x"):
+    """Rows of the test."""
+
+
 def close(y_true, y_pred):
     return y_true
 
@@ -102,6 +109,7 @@ def write(folder: Path, files: str = "[own.py]", **parts: str) -> Path:
     """A spec with its code."""
     (folder / "own.py").write_text(OWN)
     usual = {
+        "dataset": "{name: iris, prepare: [standardize]}",
         "layer": "Dropout: 0.5",
         "optimizer": "adam",
         "loss": "sparse_categorical_crossentropy",
@@ -111,6 +119,12 @@ def write(folder: Path, files: str = "[own.py]", **parts: str) -> Path:
     path = folder / "spec.yaml"
     path.write_text(SPEC.format(files=files, **{**usual, **parts}))
     return path
+
+
+def fits_schema(path: Path) -> bool:
+    """Whether an editor accepts a spec."""
+    spec = yaml.safe_load(path.read_text())
+    return not list(jsonschema.Draft7Validator(schema.schema()).iter_errors(spec))
 
 
 def faults(path: Path) -> list[str]:
@@ -136,6 +150,7 @@ def faults(path: Path) -> list[str]:
         {"loss": "{own.Loss: {reduction: sum}}", "metric": "own.close"},
         {"optimizer": "{own.Descent: {learning_rate: {own.Steps: 0.1}}}"},
         {"callback": "own.Log: log.csv"},
+        {"dataset": "{name: own.rows, n: 5, path: data.csv, folder: more, prepare: [flatten]}"},
         {"callback": "LearningRateScheduler: {schedule: own.bend}"},
     ],
     ids=str,
@@ -145,6 +160,7 @@ def test_own_names_stand_where_names_of_keras_stand(parts: dict[str, str], tmp_p
     shapes = [fault for fault in faults(path) if "TimeDistributed cannot follow" not in fault]
 
     assert shapes == []
+    assert fits_schema(path)
     assert not any(
         isinstance(module, ModuleType) and module.__name__ == "nnrun_code"
         for module in sys.modules.values()
@@ -170,6 +186,12 @@ def test_own_names_stand_where_names_of_keras_stand(parts: dict[str, str], tmp_p
         ({"layer": "Dense: {units: 3, activation: own.close}"}, "4:35: NN117 model[0].Dense.activation: own.close is not an activation; an activation is a function that is called with 1 argument"),
         ({"loss": "own.bend"}, "8:9: NN106 training.loss: own.bend is not a loss; a loss is a subclass of keras.losses.Loss or a function that is called with 2 arguments"),
         ({"loss": "{own.close: 3}"}, "8:10: NN106 training.loss: own.close is a function, and takes no arguments here; make it a subclass of keras.losses.Loss"),
+        ({"dataset": "own.rows"}, "2:1: NN113 dataset: own.rows needs the argument 'n'"),
+        ({"dataset": "{name: own.rows, n: 5, m: 3}"}, "2:33: NN112 dataset.m: own.rows has no argument 'm'; it takes n, noise, path and folder"),
+        ({"dataset": "{name: own.rows, n: 5, path: 3}"}, "2:39: NN114 dataset.path: must be a file name, got 3"),
+        ({"dataset": "{name: own.row, n: 5}"}, "2:17: NN109 dataset.name: own.py has no data set 'row'; did you mean 'own.rows'?"),
+        ({"dataset": "own.Gate"}, "2:10: NN109 dataset.name: own.Gate is not a data set; a data set is a function"),
+        ({"dataset": "{name: own.rows, n: 5, prepare: [rescael]}"}, "2:43: NN118 dataset.prepare[0]: unknown step 'rescael'; did you mean 'rescale'?"),
         ({"callback": "own.Log: ../log.csv"}, "10:24: NN116 training.callbacks[0].own.Log.filename: must be a path inside the run folder, got '../log.csv'"),
         ({"callback": "own.Log: model.keras"}, "10:24: NN116 training.callbacks[0].own.Log.filename: nnrun itself writes 'model.keras' into the run folder; take another name"),
     ],
@@ -250,6 +272,22 @@ def test_an_argument_of_own_code_can_be_set(tmp_path: Path) -> None:
 
     assert spec.model[0].arguments == {"units": 7}
     assert spec.training.loss.arguments == {"reduction": "sum"}
+
+
+def test_paths_of_a_data_set_are_relative_to_the_spec(tmp_path: Path) -> None:
+    """An argument that is annotated as a path, or is called `path` or `test`."""
+    path = write(tmp_path, dataset="{name: own.rows, n: 5, path: a.csv, folder: ../b, noise: 1}")
+    dataset = load(path).experiment.dataset
+
+    assert dataset.name == "own.rows"
+    assert dataset.model_dump() == {
+        "name": "own.rows",
+        "n": 5,
+        "path": str(tmp_path / "a.csv"),
+        "folder": str(tmp_path.parent / "b"),
+        "noise": 1,
+        "prepare": [],
+    }
 
 
 def test_names_of_one_spec_mean_nothing_in_the_next(tmp_path: Path) -> None:

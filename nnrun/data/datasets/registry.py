@@ -14,7 +14,7 @@ from nnrun.check import training
 from nnrun.data import published
 from nnrun.errors import DataError
 from nnrun.spec import profile
-from nnrun.spec.dataset import DatasetBase, UserData
+from nnrun.spec.dataset import DatasetBase, OwnData, UserData
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Input, NamedInputs, Sequences
 
@@ -35,7 +35,7 @@ def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
     """
     # scikit-learn alone takes a second to import, which other data sets do not need.
     module = import_module(f"nnrun.data.datasets.{spec.loader}")
-    loader = getattr(module, spec.name)
+    loader = module.load if isinstance(spec, OwnData) else getattr(module, spec.name)
     dataset: Dataset = loader(spec, validation) if isinstance(spec, UserData) else loader(spec)
     check_filled(spec, dataset)
     return _with_positive(spec, dataset)
