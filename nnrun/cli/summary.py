@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.table import Table
@@ -197,7 +197,7 @@ def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
         numbers = (format_number(spread.folds[place]) for spread in validation.values())
         rows.append((f"fold {fold.number}", *numbers))
     rows.append(("validation", *map(mean, validation.values())))
-    rows.append(("95 % interval", *map(_interval, validation.values())))
+    rows.append(("95 % interval", *map(_interval, _bounded(run, validation))))
     rows.append(("training", *(mean(metrics.train[name]) for name in validation)))
     if tested := metrics.ensemble:
         mean_of_models = f"test, mean of {tested.models} models"
@@ -217,6 +217,18 @@ def mean(spread: Spread) -> str:
     """Mean and standard deviation over folds."""
     std = f" ± {format_number(spread.std)}" if spread.std is not None else ""
     return format_number(spread.mean) + std
+
+
+def _bounded(run: Run, metrics: Mapping[str, Spread]) -> list[Spread]:
+    """Metrics with intervals within the bounds of each, which older runs do not respect."""
+    from nnrun.analysis.compare import facts
+    from nnrun.spec import labels
+
+    reported: Mapping[str, str] = {}
+    with suppress(RunError):
+        reported = facts.read(run).reported
+    bounds = {name: labels.bounds(reported.get(name, "")) for name in metrics}
+    return [spread.within(*bounds[name]) for name, spread in metrics.items()]
 
 
 def _interval(spread: Spread) -> str:

@@ -139,6 +139,12 @@ class Spread(_Model):
     high: Number
     folds: list[Number]
 
+    def within(self, low: float, high: float) -> Spread:
+        """With an interval within the bounds of the metric, which older runs do not respect."""
+        if self.low is None or self.high is None:
+            return self
+        return self.model_copy(update={"low": max(low, self.low), "high": min(high, self.high)})
+
 
 class FinalModel(_Model):
     """The training on all rows after a cross-validation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from nnrun.analysis.compare import entries, facts
 from nnrun.data import datasets
 from nnrun.runs import Run, layout
 from nnrun.spec.dataset import BostonHousing, Iris
@@ -206,6 +208,22 @@ def test_the_table_shows_folds_interval_and_test(boston: tuple[Any, Run], here: 
     assert f"best epoch {metrics.best_epoch} of 12 by the smoothed mean curve" in answer.stdout
     listed = here("list", "--runs", run.path.parent).stdout
     assert len([line for line in listed.splitlines() if "boston" in line]) == 1
+
+
+def test_an_interval_of_an_older_run_ends_at_the_bounds_of_its_metric(
+    boston: tuple[Any, Run], here: Any, tmp_path: Path
+) -> None:
+    """Before 0.3 the interval of a mean absolute error could begin below 0."""
+    run = Run(shutil.copytree(boston[1].path, tmp_path / "old"))
+    metrics = run.read_json(layout.METRICS)
+    metrics["validation"]["mae"]["low"] = -1.0
+    run.write_json(layout.METRICS, metrics)
+
+    shown = here("show", run.path).stdout
+
+    assert f"0.0000 to {metrics['validation']['mae']['high']:.4f}" in shown
+    [entry] = entries.grouped([facts.read(run)])
+    assert entry.spread("validation", "mae")["low"] == 0.0
 
 
 def test_off_a_terminal_there_is_a_line_per_fold_and_no_noise(boston: tuple[Any, Run]) -> None:

@@ -62,7 +62,7 @@ class Entry:
         if self.is_group:
             return averages.over_seeds(self.values(rows, metric), limits)
         value = self.first.on(rows).get(metric)
-        return value.model_dump() if isinstance(value, Spread) else {"mean": value}
+        return value.within(*limits).model_dump() if isinstance(value, Spread) else {"mean": value}
 
     def score(self, metric: str) -> float | None:
         """The mean by which it is ranked."""
