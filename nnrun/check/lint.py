@@ -209,19 +209,16 @@ def _binary_loss_for_exclusive_classes(context: SpecContext) -> Warnings:
 
 
 @rule("NN218")
-def _logits_for_metric(context: SpecContext) -> Warnings:
-    training, output = context.spec.training, _output_activation(context.spec.model)
-    # For a single logit nnrun moves the thresholds itself.
-    is_pooled = (context.units or 1) > 1 and context.profile.target.kind != "labels"
-    logits = training.loss.arguments.get("from_logits") and is_pooled
-    linear = output is not None and output[1] in NO_ACTIVATION
-    if not (logits and linear and labels.are_probabilities(training)):
+def _probability_as_threshold_of_logits(context: SpecContext) -> Warnings:
+    training = context.spec.training
+    if (context.units or 1) < 2 or not labels.outputs_logits(training):
         return
     for index, metric in enumerate(training.metrics):
-        adapted = {"from_logits", "threshold", "thresholds"} & metric.arguments.keys()
-        if catalogue.canonical_name("metrics", metric.name) in PROBABILITY_METRICS and not adapted:
-            message = f"{metric.name} expects probabilities, but the model puts out logits"
-            yield ("training", "metrics", index), message
+        given = metric.arguments.get("threshold", metric.arguments.get("thresholds"))
+        for limit in given if isinstance(given, list) else [given]:
+            if isinstance(limit, float) and 0 < limit < 1:
+                message = f"{metric.name} compares logits with {limit}; a logit is 0 where a"
+                yield ("training", "metrics", index), f"{message} probability is 0.5"
 
 
 @rule("NN219")

@@ -68,6 +68,10 @@ _SIGNED: dict[str, dict[str, object]] = {
     **{name: {"thresholds": 0.0} for name in ("Precision", "Recall", *_COUNTS)},
     "AUC": {"from_logits": True},
 }
+# These take outputs for probabilities of classes.
+_OF_PROBABILITIES = (
+    _COUNTS | _WITH_CLASS_ID | {"AUC", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU"}
+) | {"KLDivergence"}
 _BOUNDS = {
     "R2Score": (-math.inf, 1.0),
     **dict.fromkeys(("Poisson", "KLDivergence"), (-math.inf, math.inf)),
@@ -145,6 +149,7 @@ def _objection(metric: Component, training: Training, labels: Labels, units: int
     chosen = given.get("threshold", given.get("thresholds"))
     is_f, is_counted = name in _F_SCORES, name in _COUNTS | {"AUC", "BinaryIoU"}
     several = labels in _SEVERAL
+    has_signs = is_signed(training, units, several=several)
     takes_threshold = name in _SIGNED and name != "AUC"
     of_all = "counts the outputs of both classes; use one unit with sigmoid and binary_crossentropy"
     objections = {
@@ -180,8 +185,20 @@ def _objection(metric: Component, training: Training, labels: Labels, units: int
             is_f and units == 2 and given.get("average") is None and not several
         ),
         "needs probabilities; end the model with sigmoid, without from_logits": (
-            is_signed(training, units, several=several)
-            and (is_f or name in _WITH_CLASS_ID - _SIGNED.keys() or (takes_threshold and chosen))
+            has_signs
+            and (
+                (is_f and (units == 1 or several or chosen is not None))
+                or name in _WITH_CLASS_ID - _SIGNED.keys()
+                or (takes_threshold and chosen)
+            )
+        ),
+        "needs probabilities, and the loss takes scores; end the model with softmax, without "
+        "from_logits": (
+            units > 1
+            and not has_signs
+            and _are_scores(training)
+            and name in _OF_PROBABILITIES
+            and not {"from_logits", "threshold", "thresholds", "top_k"} & given.keys()
         ),
         of_all + (", or write multi_label: true" if name == "AUC" else ""): (
             units == 2 and is_counted and not given.get("multi_label") and not several
@@ -199,10 +216,17 @@ def outputs_logits(training: Training) -> bool:
     return training.loss.arguments.get("from_logits") is True
 
 
+def _are_scores(training: Training) -> bool:
+    """Whether the outputs of classes are logits, or other scores that are no probabilities."""
+    loss = training.loss.name.replace("_", "").lower()
+    return outputs_logits(training) or loss in _NO_PROBABILITIES
+
+
 def is_signed(training: Training, units: int, *, several: bool) -> bool:
-    """Whether the output of one unit is positive for class 1 and negative for class 0."""
+    """Whether the output of each unit is positive for class 1 and negative for class 0."""
     is_logit = outputs_logits(training) or threshold(training.loss.name) == 0
-    return (units == 1 or several) and is_logit
+    by_unit = loss_family(training.loss.name) in ("binary", "hinge")
+    return (units == 1 or several or by_unit) and is_logit
 
 
 def adapted(
@@ -221,10 +245,12 @@ def adapted(
     """
     alias, arguments = metric.name, dict[str, object]()
     is_accuracy = alias in ("accuracy", "acc")
-    name = "BinaryAccuracy" if is_accuracy else catalogue.canonical_name("metrics", alias)
-    if is_signed(training, units, several=several):
+    of_unit = is_accuracy and (units == 1 or several)
+    name = "BinaryAccuracy" if of_unit else catalogue.canonical_name("metrics", alias)
+    has_signs = is_signed(training, units, several=several)
+    if has_signs:
         arguments |= _SIGNED.get(name, {})
-    by_unit = name == "BinaryCrossentropy" and units > 1 and not several
+    by_unit = name == "BinaryCrossentropy" and units > 1 and not has_signs
     is_entropy = name.endswith("Crossentropy") and not by_unit
     if is_entropy and training.loss.arguments.get("from_logits"):
         arguments["from_logits"] = True

@@ -120,8 +120,8 @@ CASES = {
         replaced(DIGITS, ("sparse_categorical_crossentropy", "categorical_crossentropy")),
     ),
     "NN218": (
-        replaced(DIGITS, LOGITS, FROM_LOGITS, ("[accuracy]", "[Precision]")),
-        replaced(DIGITS, LOGITS, FROM_LOGITS),
+        replaced(DIGITS, LOGITS, FROM_LOGITS, ("[accuracy]", "[Precision: {thresholds: 0.5}]")),
+        replaced(DIGITS, LOGITS, FROM_LOGITS, ("[accuracy]", "[Precision: {thresholds: 0.0}]")),
     ),
     "NN219": (
         replaced(DIGITS, ("softmax}\n", "softmax}\n  - Dropout: 0.5\n")),

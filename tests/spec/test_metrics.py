@@ -20,6 +20,7 @@ from nnrun.spec.labels import (
 from nnrun.spec.training import Training
 
 MSE = Component(name="mse")
+MANY_LOGITS = {"CategoricalCrossentropy": {"from_logits": True}}
 LOGITS = Component(name="BinaryCrossentropy", arguments={"from_logits": True})
 
 
@@ -57,7 +58,7 @@ def test_a_metric_that_fits_the_labels_passes(metric: str, labels: Labels) -> No
     [
         ("categorical_accuracy", "class numbers", "needs one column per class"),
         ("accuracy", "values", "needs class numbers or one column of 0 and 1 or one column per class"),
-        ("mae", "class numbers", "needs values or one column of 0 and 1 or one column per class"),
+        ("mae", "class numbers", "needs values or one column of 0 and 1 or one column per class or a column of 0 and 1 per label"),
         ("Accuracy", "one column of 0 and 1", "cannot judge a model's output"),
     ],
 )  # fmt: skip
@@ -129,6 +130,37 @@ def test_a_metric_of_probabilities_refuses_a_logit(metric: str, arguments: dict[
     [problem] = metric_problems(training(metric, LOGITS, **arguments), "one column of 0 and 1", 1)
 
     assert "needs probabilities; end the model with sigmoid" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments", "is_refused"),
+    [
+        ("Precision", {}, True),
+        ("Recall", {"class_id": 1}, True),
+        ("AUC", {"multi_label": True}, True),
+        ("TruePositives", {}, True),
+        ("BinaryCrossentropy", {}, True),
+        ("PrecisionAtRecall", {"recall": 0.5}, True),
+        ("KLDivergence", {}, True),
+        ("Precision", {"top_k": 1}, False),
+        ("Precision", {"thresholds": 0.0}, False),
+        ("AUC", {"from_logits": True, "multi_label": True}, False),
+        ("F1Score", {}, False),
+        ("CategoricalAccuracy", {}, False),
+        ("TopKCategoricalAccuracy", {"k": 2}, False),
+        ("CategoricalCrossentropy", {}, False),
+    ],
+)
+@pytest.mark.parametrize("loss", [MANY_LOGITS, "categorical_hinge"])
+def test_a_metric_of_probabilities_refuses_scores_of_several_classes(
+    metric: str, arguments: dict[str, Any], is_refused: bool, loss: Any
+) -> None:
+    """Which class has the largest score is known, and no probability."""
+    problems = [*metric_problems(training(metric, loss, **arguments), "one column per class", 4)]
+
+    assert [problem.message.partition(";")[0] for problem in problems] == [
+        f"{metric} needs probabilities, and the loss takes scores"
+    ] * is_refused
 
 
 @pytest.mark.parametrize(
