@@ -67,7 +67,7 @@ CODE_NAME = re.compile(
     r"|cluster|region|district)(?![A-Za-z])|(?<=[a-z])(Ids?|Code|Key|Zip)(?![a-z])"
 )
 # Warnings about the columns of a table, which a sample shows.
-OF_COLUMNS = ("NN229", "NN236")
+OF_COLUMNS = ("NN229", "NN236", "NN238", "NN239")
 LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
 
 if TYPE_CHECKING:
@@ -402,8 +402,26 @@ def _codes_read_as_numbers(context: SpecContext) -> Warnings:
         example = column.code_example(named=bool(CODE_NAME.search(name)))
         if example and name not in types:
             kind = "drop" if column.names_rows else "category"
-            message = f"column {quote(name)} holds numbers that look like codes, such as {example}"
+            message = f"column {quote(name)} holds numbers that look like codes or dates, such as {example}"
             fix = f"{type_hint(name, kind)}, or number if they are amounts"
+            yield ("dataset", "path"), f"{message}; write {fix}"
+
+
+@rule("NN238")
+def _words_that_differ_in_case(context: SpecContext) -> Warnings:
+    for name, column in _columns(context).items():
+        if column.variants:
+            words = " and ".join(map(quote, column.variants))
+            message = f"column {quote(name)} has the words {words}, which differ only in case"
+            yield ("dataset", "path"), f"{message}; write them alike if they mean the same"
+
+
+@rule("NN239")
+def _numbers_for_no_value(context: SpecContext) -> Warnings:
+    for name, column in _columns(context).items():
+        if column.marker:
+            message = f"column {quote(name)} has the number {column.marker} far from all others"
+            fix = f"na_values: ['{column.marker}'] if it stands for no value"
             yield ("dataset", "path"), f"{message}; write {fix}"
 
 
@@ -416,6 +434,15 @@ def _features(context: SpecContext) -> dict[str, Column]:
             table = dataset.sample(Path(dataset.path))
             return {name: table.columns[name] for name in dataset.feature_names(table)}
     return {}
+
+
+def _columns(context: SpecContext) -> dict[str, Column]:
+    """The features, and the target if it is one column."""
+    dataset, columns = context.spec.dataset, _features(context)
+    if columns and isinstance(dataset, Table) and isinstance(dataset.target, str):
+        table = dataset.sample(Path(dataset.path))
+        columns |= {dataset.target: table.columns[dataset.target]}
+    return columns
 
 
 @rule("NN228")

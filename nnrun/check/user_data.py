@@ -135,10 +135,18 @@ def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
     yield from problems or _cell_problems(dataset, table, key)
 
 
+_SEPARATORS = {";": "';'", "\t": '"\\t"', "|": "'|'"}
+"""Of files that are no CSV with commas, as YAML writes them."""
+
+
 def _missing_columns(names: Mapping[KeyPath, str], table: tables.Table) -> Messages:
     for path, name in names.items():
         if name not in table.columns:
-            yield path, f"there is no column {quote(name)}; {known_names(name, [*table.columns])}"
+            hint = known_names(name, [*table.columns])
+            [only] = table.columns if len(table.columns) == 1 else [""]
+            if separator := next((mark for mark in _SEPARATORS if mark in only), ""):
+                hint = f"the header is {quote(only)}; write separator: {_SEPARATORS[separator]}"
+            yield path, f"there is no column {quote(name)}; {hint}"
 
 
 def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
@@ -147,6 +155,8 @@ def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
     for name in features:
         if problem := table.columns[name].problem:
             yield ("dataset", key), f"column {quote(name)} {problem}"
+        if len(rows := table.columns[name].infinite):
+            yield ("dataset", key), f"{quote(name)} is infinite on {table.place(int(rows[0]))}"
     yield from _target_problems(dataset, table, key)
     single = [dataset.target] if isinstance(dataset.target, str) else []
     for message in _gaps(table, single):

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 import numpy as np
 
 from nnrun.spec.csv_format import MISSING, CsvFormat
-from nnrun.spec.files import check_memory, regular_size
+from nnrun.spec.files import check_memory, opened, regular_size
 from nnrun.spec.text import number_name, quote, type_hint
 from nnrun.types import Array
 
@@ -58,6 +58,9 @@ NAME_SHARE = 0.5
 
 TRUTH = {"true": 1.0, "false": 0.0}
 DECIMAL_COMMA = "a number with a decimal comma; write decimal: ','"
+
+_MARKERS = frozenset(float(digit * times) for digit in ("9", "8") for times in range(2, 8))
+"""Sizes of numbers that people write where they have none."""
 
 Kind = Literal["number", "category"]
 
@@ -104,18 +107,45 @@ class Column:
         return float(np.ptp(finite)) if len(finite) else 0.0
 
     def code_example(self, *, named: bool) -> str:
-        """A number that stands for a category, as postcodes do; empty if none seems to.
+        """A number that is no amount, such as a postcode or 20240131; empty if none seems so.
 
         Args:
             named: whether the name of the column says that it holds codes.
         """
-        if self.numbers is None or self.counts or not (named or self.padded):
+        if self.numbers is None or self.counts:
             return ""
         present = np.unique(self.numbers[np.isfinite(self.numbers)])
         # Two numbers tell two categories apart.
         if len(present) < 3 or (present != np.floor(present)).any() or present[0] < 0:
             return ""
-        return self.padded or f"{present[0]:.0f}"
+        named = named or _are_dates(present)
+        return self.padded or (f"{present[0]:.0f}" if named else "")
+
+    @cached_property
+    def marker(self) -> str:
+        """A number far from all others that stands for no value, such as -999; empty without one."""
+        finite = np.empty(0) if self.numbers is None else self.numbers[np.isfinite(self.numbers)]
+        present, counts = np.unique(finite, return_counts=True)
+        for at, inner in ((0, present[1:]), (-1, present[:-1])):
+            if len(inner) < 3 or counts[at] < 2 or abs(present[at]) not in _MARKERS:
+                continue
+            if np.abs(present[at] - inner).min() > 5 * np.ptp(inner):
+                return f"{present[at]:.0f}"
+        return ""
+
+    @cached_property
+    def infinite(self) -> Array:
+        """The rows with an infinite number."""
+        return np.arange(0) if self.numbers is None else np.isinf(self.numbers).nonzero()[0]
+
+    @cached_property
+    def variants(self) -> tuple[str, str] | None:
+        """Two categories that differ only in upper and lower case, or None."""
+        seen: dict[str, str] = {}
+        for name in self.categories or ():
+            if (other := seen.setdefault(name.casefold(), name)) != name:
+                return other, name
+        return None
 
     @cached_property
     def names_rows(self) -> bool:
@@ -134,6 +164,13 @@ class Column:
             and values[0] in (0, 1)
             and bool(np.array_equal(values, np.arange(len(values)) + values[0]))
         )
+
+
+def _are_dates(numbers: Array) -> bool:
+    """Whether all are dates such as 20240131."""
+    years, months, days = numbers // 10_000, numbers // 100 % 100, numbers % 100
+    ranges = ((years, 1900, 2100), (months, 1, 12), (days, 1, 31))
+    return all(bool(((low <= part) & (part <= high)).all()) for part, low, high in ranges)
 
 
 @dataclass(frozen=True)
@@ -197,6 +234,7 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
     """
     # A file of zeros is one line, which Python reads at once.
     check_memory(regular_size(path))
+    _check_beginning(path, format)
     csv.field_size_limit(2**31 - 1)
     opener = _OPENERS.get(path.suffix.lower())
     reader = None
@@ -215,6 +253,33 @@ def _reader(path: Path, format: CsvFormat) -> Iterator[Reader]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"cannot be decompressed: {error}") from error
+
+
+def _check_beginning(path: Path, format: CsvFormat) -> None:
+    """Refuses files of other kinds by their first bytes; errors as of `_reader`."""
+    with opened(path) as file:
+        first = file.read(20)
+    suffix = path.suffix.lower()
+    for magic, message in _BEGINNINGS.items():
+        if first.startswith(magic) and (not message.startswith(".") or message != suffix):
+            compressed = f"is compressed, and its name must end in {message}"
+            raise ValueError(compressed if message.startswith(".") else message)
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if first.startswith(marks) and "utf-8" in _encoding(format):
+        raise ValueError("is not UTF-8 text; write encoding: utf-16")
+
+
+_BEGINNINGS = {
+    b"\x1f\x8b": ".gz",
+    b"BZh91AY": ".bz2",
+    b"\xfd7zXZ": ".xz",
+    b"PK\x03\x04": "is an Excel file or a zip archive, despite its name; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "is an Excel file, despite its name; save it as CSV",
+    b"PAR1": "is a Parquet file, despite its name; write name: parquet",
+    b"version https://git": "is only a pointer to the file; fetch it with git lfs pull",
+    b"sep=": "begins with 'sep=', which only Excel reads; delete this line, and write separator",
+}
+"""What files that are no CSV begin with; for compressed ones, the suffix that they need."""
 
 
 def _bounded(file: TextIO) -> Iterator[str]:
@@ -700,9 +765,10 @@ class _Inference:
 
     def _problem(self, names: Sequence[str]) -> str:
         """Why one feature per category would be wrong."""
+        others = [cell for cell in self.cells if cell.number is None and not cell.is_missing]
         for pattern, reason in _LOOKS:
             matches = [at for at, cell in enumerate(self.cells) if pattern.fullmatch(cell.text)]
-            if len(matches) >= 3 and 2 * len(matches) > len(names):
+            if len(matches) >= 3 and 2 * len(matches) > len(others):
                 cell = quote(self.cells[matches[0]].text)
                 return f"is {cell} on {self._place(matches[0])}, {reason}"
         rows = int((self.codes >= 0).sum())
@@ -715,11 +781,22 @@ class _Inference:
         return self.table.place(int((self.codes == code).argmax()))
 
 
+_MONTH = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+_TIME = r"\d{1,2}:\d\d(:\d\d)?.{0,25}"
+_UNIT = (
+    " ?(kg|mg|µg|lbs?|oz|km|cm|mm|µm|mi|ft|in|ha|ml|[°º] ?[CF]|sec|min|hrs?|ms|days?|weeks?|months?"
+    "|years?|yrs?|mV|mA|kW|MW|kWh|MWh|Hz|kHz|MHz|GHz|[kMGT]i?B|Pa|hPa|kPa|bar|mph|km/h|m/s)"
+    "| [gmtlhsVAWK]"
+)
 _LOOKS = (
     (
-        re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d\d.{0,25})?"),
+        re.compile(
+            rf"(\d{{4}}([-/.])\d{{1,2}}(\2\d{{1,2}})?|\d{{1,2}}([-/.])\d{{1,2}}\4(\d{{4}}|\d\d)"
+            rf"|(\d{{1,2}}[. -]+)?{_MONTH}[. -]+\d{{1,4}}(,? \d{{4}})?|\d{{4}}-?W\d\d)([T ]{_TIME})?"
+        ),
         "a date; leave the column out, or make it numbers first",
     ),
+    (re.compile(_TIME), "a time; leave the column out, or make it numbers first"),
     (re.compile(r"[+-]?\d+([.,]\d+)? ?%"), "a percentage; remove the percent signs"),
     (
         re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?"),
@@ -727,4 +804,12 @@ _LOOKS = (
     ),
     (re.compile(r"[+-]?\d*,\d+"), DECIMAL_COMMA),
     (re.compile(r"[€$£] ?\d.*|\d.* ?[€$£]"), "an amount of money; remove the currency"),
+    (re.compile(rf"[+-]?\d+([.,]\d+)?({_UNIT})"), "a number with a unit; remove the unit"),
+    (
+        re.compile(
+            r"[(<>≤≥~≈±'−–]{1,2} ?\d+([.,]\d+)?[)*†]?|\d+([.,]\d+)?[*†]+"
+            r"|[+-]?\d{1,3}([ \u00a0\u202f\u2009]\d{3})+([.,]\d+)?"
+        ),
+        "a number with other characters; write it with digits, '.' and '-' only",
+    ),
 )

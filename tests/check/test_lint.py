@@ -156,6 +156,14 @@ CASES = {
         replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: regions.csv, target: y,")),
         replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: regions.csv, target: y, types: {region: category},")),
     ),
+    "NN238": (
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: words.csv, target: y, features: [a, city],")),
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: words.csv, target: y, features: [a],")),
+    ),
+    "NN239": (
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: words.csv, target: y, features: [b],")),
+        replaced(BOSTON, ("{name: boston_housing,", "{name: csv, path: words.csv, target: y, features: [b], na_values: ['-999'],")).replace("standardize", "impute: median, standardize", 1),
+    ),
     "NN232": (
         replaced(BOSTON, ("boston_housing", "california_housing")),
         replaced(BOSTON, ("boston_housing", "california_housing"), ("Dense: 1\n", "Dense: 1\n  - Rescaling: 100000\n")),
@@ -182,6 +190,11 @@ def test_a_spec_causes_exactly_one_warning_and_a_similar_one_none(code, faults, 
     (tmp_path / "numbered.csv").write_text(f"id,a,y\n{rows}", "utf-8")
     regions = "".join(f"{at % 7},{at % 5}.5\n" for at in range(60))
     (tmp_path / "regions.csv").write_text(f"region,y\n{regions}", "utf-8")
+    words = "".join(
+        f"{at % 7},{-999 if at % 9 == 0 else at % 11},{('Oslo', 'oslo', 'rome')[at % 3]},{at % 5}.5\n"
+        for at in range(60)
+    )
+    (tmp_path / "words.csv").write_text(f"a,b,city,y\n{words}", "utf-8")
     text, similar = CASES[code]
     [fault] = faults(text)
 
@@ -316,6 +329,8 @@ CODES_OR_NOT = [
     ("customer_id", [7 * at + 3 for at in range(60)], "customer_id: drop", "3"),
     ("storeId", [at % 5 for at in range(60)], "storeId: category", "0"),
     ("region code", [at % 5 for at in range(60)], "'region code': category", "0"),
+    ("day", [20240101 + at for at in range(28)] + [20240201] * 32, "day: category", "20240101"),
+    ("day", [20240101 + 5 * at for at in range(60)], "", ""),
     ("humidity", [at % 5 for at in range(60)], "", ""),
     ("encode", [at % 5 for at in range(60)], "", ""),
     ("id", [at % 2 for at in range(60)], "", ""),
@@ -338,7 +353,7 @@ def test_whole_numbers_that_look_like_codes(
     found = faults(replaced(BOSTON, ("{name: boston_housing, prepare: [standardize]}", dataset)))
 
     messages = [
-        f"column '{name}' holds numbers that look like codes, such as {example}; write "
+        f"column '{name}' holds numbers that look like codes or dates, such as {example}; write "
         f"types: {{{types}}}, or number if they are amounts"
     ]
     expected = messages if types else []

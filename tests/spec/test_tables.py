@@ -236,6 +236,53 @@ def test_a_sample_is_read_without_pandas(tmp_path: Path) -> None:
     assert answer.stdout == "False\n"
 
 
+WORDS = {
+    "versions": ["1.0.0", "1.1.0", "1.2.0"],
+    "addresses": ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
+    "seats": ["12A", "13A", "14B"],
+    "ranges": ["0-5", "5-10", "10-15"],
+    "fractions": ["1/8", "3/8", "5/8"],
+    "ages": ["<18", "18-64", "65+"],
+    "grades": ["A*", "A", "B"],
+    "ordinals": ["1st", "2nd", "3rd"],
+    "months alone": ["Jan", "Feb", "Mar"],
+    "names like months": ["Mario", "June", "Augusta"],
+    "phases": ["T1", "T2", "T3"],
+    "signs": ["+", "-", "±"],
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_words_with_digits_are_categories(case: str, tmp_path: Path) -> None:
+    """They look a little like dates and numbers."""
+    column = read(tmp_path, "a\n" + "\n".join(WORDS[case]) + "\n").columns["a"]
+
+    assert column.problem == ""
+    assert column.categories == tuple(sorted(WORDS[case]))
+
+
+OTHER_KINDS: dict[str, tuple[bytes, str]] = {
+    "gzip": (gzip.compress(b"a\n1\n"), "is compressed, and its name must end in .gz"),
+    "bzip2": (bz2.compress(b"a\n1\n"), "is compressed, and its name must end in .bz2"),
+    "xz": (lzma.compress(b"a\n1\n"), "is compressed, and its name must end in .xz"),
+    "Excel": (b"PK\x03\x04\x14\x00", "is an Excel file or a zip archive, despite its name"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an Excel file, despite its name"),
+    "Parquet": (b"PAR1\x15\x04", "is a Parquet file, despite its name; write name: parquet"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\n", "only a pointer to the file"),
+    "for Excel": (b"sep=;\na;b\n1;2\n", "begins with 'sep='"),
+    "UTF-16": ("a\n1\n".encode("utf-16"), "is not UTF-8 text; write encoding: utf-16"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_a_file_of_another_kind_is_named(kind: str, tmp_path: Path) -> None:
+    """Whatever its name ends in."""
+    content, message = OTHER_KINDS[kind]
+
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, content)
+
+
 BAD: dict[str, tuple[str | bytes, dict[str, object], str]] = {
     "nothing": ("", {}, "is empty"),
     "only a header": ("a,b\n", {}, "holds no rows"),
@@ -287,6 +334,27 @@ ODD: dict[str, tuple[str, str]] = {
         "a,b\n" + "".join(f"{at},P{at}\n" for at in range(30)),
         "30 different words in 30 rows",
     ),
+    **{
+        name: ("a,b\n" + "".join(f"{at},{cell}\n" for at, cell in enumerate(written)), problem)
+        for name, written, problem in (
+            ("times", ["10:30", "10:45", "23:59:01"], "is '10:30' on line 2, a time"),
+            ("days by name", ["1 Jan 2024", "2 Feb 2024", "3 March 2024"], "a date"),
+            ("days in English", ['"Jan 1, 2024"', '"Feb 2, 2024"', '"May 3, 2024"'], "a date"),
+            ("months", ["2024-01", "2024-02", "2024-03"], "a date"),
+            ("months by name", ["Jan-24", "Feb-24", "Mar-24"], "a date"),
+            ("weeks", ["2024-W01", "2024-W02", "2024-W03"], "a date"),
+            ("short years", ["1/2/24", "2/2/24", "3/2/24"], "a date"),
+            ("units", ["1 kg", "2 kg", "2.5kg"], "a number with a unit"),
+            ("degrees", ["1°C", "2 °C", "-2.5 °C"], "a number with a unit"),
+            ("meters", ["1 m", "2 m", "3 m"], "a number with a unit"),
+            ("bounds among numbers", ["<5", "7", "<6", "8", "<7", "9"], "other characters"),
+            ("another minus", ["−1.5", "−2", "−3"], "is '−1.5' on line 2, a number with other"),
+            ("brackets", ["(1.5)", "(2)", "(3)"], "a number with other characters"),
+            ("apostrophes", ["'1", "'2", "'3"], "a number with other characters"),
+            ("footnotes", ["1*", "2*", "3**"], "a number with other characters"),
+            ("spaces in numbers", ["1\u00a0234", "2 345", "3\u202f456"], "other characters"),
+        )
+    },
     "nothing at all": ("a,b\n1,\n2,\n", "has no value at all"),
 }
 
