@@ -293,6 +293,11 @@ class Target:
         return cls(name, "class" if classes else "value", classes)
 
     @property
+    def class_count(self) -> int:
+        """The number of classes of a row or of each of its positions; 0 without classes."""
+        return len(self.names) if self.kind == "class" else 0
+
+    @property
     def classes(self) -> tuple[str, ...] | range:
         """The names of the classes if each row has one class; else empty."""
         return self.names if self.kind == "class" and not self.shape else ()

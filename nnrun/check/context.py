@@ -64,7 +64,7 @@ class SpecContext:
     def units(self) -> int | None:
         """Width of the model's output, if known."""
         shape = self.trace.shape if self.trace else None
-        return shape[0] if shape and len(shape) == 1 else None
+        return shape[-1] if shape else None
 
 
 def needed_rows(dataset: DatasetBase, highest: int | None) -> int | None:

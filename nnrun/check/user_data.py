@@ -72,7 +72,7 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         if key == PATHS[0]:
-            arrays.class_count(arrays.rows(path)["train"].read("y"), dataset.task)
+            arrays.meaning(arrays.rows(path)["train"].read("y"), dataset.task)
         elif profile.path_exists(Path(dataset.path)):
             dataset.parts()
     elif isinstance(dataset, Table):

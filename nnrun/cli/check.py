@@ -137,7 +137,7 @@ def _verdict(result: Checked) -> str:
 
 def _notes(result: Checked) -> Iterator[str]:
     """The columns of a user table, as training will read them, and what was not read."""
-    from nnrun.spec.dataset import Images, Table, Text
+    from nnrun.spec.dataset import Images, Npz, Table, Text
 
     files = result.loaded.experiment.code if result.loaded else ()
     if files:
@@ -145,6 +145,10 @@ def _notes(result: Checked) -> Iterator[str]:
     dataset = result.loaded.experiment.dataset if result.loaded else None
     if isinstance(dataset, Images | Text) and Path(dataset.path).is_dir():
         yield "the files in the folder were not opened"
+    if isinstance(dataset, Npz) and result.context and result.context.profile.target.shape:
+        from nnrun.data.columns import described_target
+
+        yield described_target(result.context.profile.target)
     if not isinstance(dataset, Table):
         return
     from nnrun.data.columns import described

@@ -205,9 +205,24 @@ def _formatted(value: Answer) -> str:
             return value
         case tuple():
             return ", ".join(value) or NO_LABELS
+        case list():
+            return _summary(value)
         case dict():
             return ", ".join(f"{name} {format_number(number)}" for name, number in value.items())
     return format_number(value)
+
+
+def _summary(positions: list[object]) -> str:
+    """The share of each class, or the mean value, over all positions of a row."""
+    flat: list[object] = positions
+    while flat and isinstance(flat[0], list):
+        flat = [item for part in flat if isinstance(part, list) for item in part]
+    numbers = [item for item in flat if isinstance(item, int | float)]
+    if any(isinstance(item, float) for item in numbers):
+        return f"mean {format_number(sum(numbers) / len(numbers))}"
+    return ", ".join(
+        f"{name} {numbers.count(name) / len(numbers):.0%}" for name in sorted({*numbers})
+    )
 
 
 def _as_json(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> dict[str, object]:
@@ -242,7 +257,7 @@ def _as_csv(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> str:
     """
     target = models.first.target
     names = [f"p({name})" for name in target.names] if answers[0].probabilities else []
-    values = target.names if target.kind == "value" else ()
+    values = target.names if target.kind == "value" and target.shape else ()
     of_each = [f"std({name})" for name in target.names] if target.shape else ["std"]
     std = of_each if models.is_averaged else []
     file = io.StringIO()
@@ -283,6 +298,8 @@ def _cells(answer: Prediction, values: Sequence[object]) -> list[str | float | N
     for each in both:
         if isinstance(each, dict) or values:
             continue
+        if isinstance(each, list):
+            each = _summary(each)
         cells.append(";".join(each) if isinstance(each, tuple) else each)
     for name in values:
         cells += [each.get(str(name)) if isinstance(each, dict) else None for each in both]

@@ -55,10 +55,17 @@ def described(categories: Mapping[str, int], target: Target) -> str:
         target: the meaning of a label.
     """
     contents = [f"{name} {_kind(number)}" for name, number in categories.items()]
-    kind = {"class": "classes", "labels": "labels"}.get(target.kind)
-    labels = f"{len(target.names)} {kind}" if kind else "numbers"
     listed = ", ".join(shorten_list(contents, MOST_LISTED))
-    return f"columns: {listed}; target: {target.name} {labels}"
+    return f"columns: {listed}; {described_target(target)}"
+
+
+def described_target(target: Target) -> str:
+    """The content of a label."""
+    kind = {"class": "classes", "labels": "labels"}.get(target.kind)
+    content = f"{len(target.names)} {kind}" if kind else "numbers"
+    # The names of columns say how many there are.
+    has_positions = len(target.shape) > 1 or (target.shape and target.kind == "class")
+    return f"target: {target.name} {content}{f' of shape {target.shape}' if has_positions else ''}"
 
 
 def _kind(categories: int) -> str:

@@ -28,15 +28,16 @@ def encode(y: Array, training: Training, *, classes: int, units: int) -> Array:
         where the model has a unit per class; else float32 of shape `(rows, 1)`. Several values and
         labels keep their shape, as float32 and bytes.
     """
-    if y.ndim > 1:
-        return y if y.dtype == np.uint8 else y.astype(np.float32)
+    is_byte = y.dtype == np.uint8
+    if y.ndim > 1 and not classes:
+        return y if is_byte else y.astype(np.float32)
     if loss_family(training.loss.name) == "sparse":
-        return y.astype(np.int32)
+        return y if is_byte else y.astype(np.int32)
     if classes and units > 1:
-        _check_memory(len(y), classes)
+        _check_memory(y.size, classes)
         # Bytes here, floats on the device: 60,000 one-hot rows are 0.6 MB.
-        return np.asarray(y[:, None] == np.arange(classes), dtype=np.uint8)
-    return y.astype(np.float32)[:, None]
+        return np.asarray(y[..., None] == np.arange(classes), dtype=np.uint8)
+    return (y if is_byte else y.astype(np.float32))[..., None]
 
 
 def _check_memory(rows: int, classes: int) -> None:
@@ -78,10 +79,10 @@ def predicted_classes(output: Array, *, threshold: float) -> Array:
     """The class of each row for outputs of shape `(rows, classes)`.
 
     Outputs of shape `(rows, 1)` are class 1 above the threshold. A row with an output that is not a
-    number has no class, -1.
+    number has no class, -1. Rows may have positions, such as pixels: `(rows, ..., classes)`.
     """
     one_unit = output.shape[-1] == 1
-    classes = output[:, 0] > threshold if one_unit else output.argmax(axis=-1)
+    classes = output[..., 0] > threshold if one_unit else output.argmax(axis=-1)
     return np.where(np.isnan(output).any(axis=-1), -1, classes)
 
 
@@ -156,6 +157,33 @@ def value_report(
         }
         report[name] = {key: x if math.isfinite(x) else None for key, x in found.items()}
     return report
+
+
+def position_report(counts: Array, classes: Sequence[str]) -> dict[str, float | dict[str, float]]:
+    """Precision, recall, F1, IoU and number of positions per class, from a confusion matrix.
+
+    Args:
+        counts: shape `(classes, classes)`; rows are true, columns predicted.
+        classes: their names.
+    """
+    report: dict[str, float | dict[str, float]] = {}
+    for at, name in enumerate(classes):
+        right, true, guessed = counts[at, at], counts[at].sum(), counts[:, at].sum()
+        report[name] = {
+            "precision": float(right / max(guessed, 1)),
+            "recall": float(right / max(true, 1)),
+            "f1-score": float(2 * right / max(true + guessed, 1)),
+            "iou": float(right / max(true + guessed - right, 1)),
+            "support": float(true),
+        }
+    report["accuracy"] = float(np.trace(counts) / max(counts.sum(), 1))
+    return report
+
+
+def position_confusion(target: Array, guess: Array, classes: int) -> Array:
+    """As `confusion_matrix`, fast enough for all pixels of many masks; a guess of -1 is left out."""
+    places = target[guess >= 0].astype(np.int64) * classes + guess[guess >= 0]
+    return np.bincount(places, minlength=classes**2).reshape(classes, classes)
 
 
 def classification_report(

@@ -56,7 +56,7 @@ class RawData:
 
     def labels(self, y: Array, units: int) -> Array:
         """Labels as the loss needs them, for a model with this number of output units."""
-        return encode(y, self.spec.training, classes=len(self.dataset.classes), units=units)
+        return encode(y, self.spec.training, classes=self.dataset.target.class_count, units=units)
 
     def weights(self, fold: Fold) -> Array | None:
         """The weight of each training row in the loss; None if all count the same."""

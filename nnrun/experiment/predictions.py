@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from nnrun import plots
 from nnrun.data.datasets import decoded
 from nnrun.data.labels import (
@@ -16,6 +18,8 @@ from nnrun.data.labels import (
     join_labels,
     label_confusion,
     load_scikit_learn,
+    position_confusion,
+    position_report,
     predicted_classes,
     predicted_labels,
     value_report,
@@ -23,7 +27,9 @@ from nnrun.data.labels import (
 from nnrun.runs import Run, layout
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.training import Training
-from nnrun.types import Array, Dataset, Sequences, Split
+from nnrun.types import Array, Dataset, NamedInputs, Sequences, Split
+
+MOST_POINTS = 5000  # of a plot of predicted and true values
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,15 @@ def write(run: Run, predicted: Predictions, training: Training) -> None:
     more, tests = predicted.more, predicted.source.tests
     if tests is not None:
         more = {**more, "test_set": tests[predicted.rows]}
-    arrays = {"row": numbers, "target": target, "output": predicted.output, **more}
+    output = predicted.output
+    if predicted.output.ndim > 2:
+        # The pixels of many masks.
+        output = output.astype(np.float16)
+    arrays = {"row": numbers, "target": target, "output": output, **more}
     run.write_arrays(layout.PREDICTIONS, **arrays)
     match predicted.dataset.target.kind:
+        case "class" if predicted.dataset.target.shape:
+            _write_positions(run, predicted, target, training)
         case "class":
             _write_classes(run, predicted, target, training)
         case "labels":
@@ -89,13 +101,42 @@ def write(run: Run, predicted: Predictions, training: Training) -> None:
 
 def _write_values(run: Run, predicted: Predictions, target: Array) -> None:
     names, output = predicted.dataset.target.names, predicted.output
-    if not names:
+    if target.ndim > 2:
+        output = output.reshape(target.shape)
+        some = slice(None, None, -(-target.size // MOST_POINTS))
+        points = (target.ravel()[some], output.ravel()[some])
+        figure = plots.predicted_against_true(*points, name="values")
+        _write_pictures(run, predicted, target, output)
+    elif not names:
         figure = plots.predicted_against_true(target, output, name=predicted.dataset.target.name)
     else:
         listed = [*map(str, names)]
         run.write_json(layout.VALUES, value_report(target, output, listed))
         figure = plots.values_against_true(target, output, listed)
     run.write_figure("predicted", figure)
+
+
+def _write_positions(run: Run, predicted: Predictions, target: Array, training: Training) -> None:
+    names = [*map(str, predicted.dataset.target.names)]
+    classes = predicted_classes(predicted.output, threshold=threshold(training.loss.name))
+    counts = position_confusion(target, classes, len(names))
+    rows = [[name, *row] for name, row in zip(names, counts.tolist(), strict=True)]
+    run.write_table(layout.CONFUSION, [["true \\ predicted", *names], *rows])
+    run.write_json(layout.REPORT, position_report(counts, names))
+    run.write_figure("confusion", plots.confusion(counts, names))
+    _write_pictures(run, predicted, target, classes, classes=len(names))
+
+
+def _write_pictures(
+    run: Run, predicted: Predictions, target: Array, output: Array, *, classes: int = 0
+) -> None:
+    """Draws the first pictures beside their true and predicted pictures or masks."""
+    x, shown = predicted.source.x, slice(0, plots.MAX_PICTURES)
+    if isinstance(x, Sequences | NamedInputs) or x.ndim < 3 or target.ndim < 3:
+        return
+    pictures = x[predicted.rows[shown]]
+    figure = plots.picture_gallery(pictures, target[shown], output[shown], classes=classes)
+    run.write_figure("gallery", figure)
 
 
 def _write_classes(run: Run, predicted: Predictions, target: Array, training: Training) -> None:

@@ -15,6 +15,7 @@ from nnrun.plots import style
 from nnrun.types import Array
 
 MAX_IMAGES, COLUMNS = 25, 5
+MAX_PICTURES, MASK_COLORS = 8, 20
 MAX_TEXTS, CHARACTERS = 8, 300
 TEXT = 9.0  # font size of texts, in points
 SIDE, GAP = 1.44, 0.08  # side of an image, and the margin around it
@@ -82,6 +83,52 @@ def text_gallery(
     return figure
 
 
+def picture_gallery(images: Array, target: Array, output: Array, *, classes: int = 0) -> Figure:
+    """Draws the first 8 pictures, each with the true and the predicted picture or mask beside it.
+
+    Args:
+        images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range.
+        target, output: likewise; or class numbers of shape `(rows, height, width)`.
+        classes: number of classes; 0 if they are pictures.
+    """
+    shown = min(MAX_PICTURES, len(images))
+    cell = SIDE + 2 * GAP
+    figure, sheet = style.sheet(3 * cell, cell * max(shown, 1) + LEGEND)
+    for column, name in enumerate(("input", "true", "predicted")):
+        sheet.text(
+            cell * column + cell / 2,
+            figure.get_figheight() - 0.6 * LEGEND,
+            name,
+            color=style.INK,
+            fontsize=style.SMALL,
+            ha="center",
+            va="center",
+        )
+    pair = np.concatenate([np.asarray(target)[:shown], np.asarray(output)[:shown]])
+    pair = _rescale(pair) if not classes else pair
+    for row, image in enumerate(_rescale(np.asarray(images)[:shown])):
+        bottom = cell * (shown - 1 - row) + GAP
+        for column, picture in enumerate((image, pair[row], pair[shown + row])):
+            is_mask = classes > 0 and column > 0
+            sheet.imshow(
+                picture % MASK_COLORS if is_mask else picture,
+                cmap="tab20" if is_mask else "gray",
+                vmin=0,
+                vmax=MASK_COLORS - 1 if is_mask else 1,
+                interpolation="nearest",
+                aspect="auto",
+                extent=_extent(picture, (cell * column + GAP, bottom)),
+            )
+    return figure
+
+
+def _extent(image: Array, corner: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of an image in a square with its lower left `corner`."""
+    height, width = np.array(image.shape[:2]) * SIDE / max(image.shape[:2])
+    left = corner[0] + (SIDE - width) / 2
+    return (left, left + width, corner[1], corner[1] + height)
+
+
 @dataclass(frozen=True)
 class _Caption:
     """Label, prediction and confidence of one row."""
@@ -120,9 +167,9 @@ def _rescale(images: Array) -> Array:
 
 def _image(sheet: Axes, image: Array, caption: _Caption, *, corner: tuple[float, float]) -> None:
     """Draws one image at its lower left `corner`."""
-    height, width = np.array(image.shape[:2]) * SIDE / max(image.shape[:2])
-    left, bottom = corner[0] + (SIDE - width) / 2, corner[1]
-    extent = (left, left + width, bottom, bottom + height)
+    extent = _extent(image, corner)
+    left, right, bottom, top = extent
+    width, height = right - left, top - bottom
     sheet.imshow(
         image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=extent
     )

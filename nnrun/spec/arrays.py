@@ -19,7 +19,8 @@ from typing import IO, Literal
 import numpy as np
 
 from nnrun.spec.files import check_memory, opened
-from nnrun.types import Array
+from nnrun.spec.targets import Task
+from nnrun.types import Array, Target
 
 # All that NumPy and zipfile raise for damaged archives.
 _DAMAGE = (
@@ -31,6 +32,8 @@ _LONGEST = 200  # characters of a message
 _PARTS = ("train", "val", "test")
 MOST_CLASSES = 1000
 """More classes than this must have a row each."""
+MOST_BYTES = 256
+"""Classes whose numbers fit into a byte."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Rows:
     y: Header
 
     def read(self, name: Literal["x", "y"]) -> Array:
-        """One of the arrays; labels of shape `(rows,)`.
+        """One of the arrays; labels have no last axis of length 1.
 
         Raises:
             OSError: the file cannot be read.
@@ -125,7 +128,9 @@ class Rows:
         """
         with opened(self.path) as file, archive(file) as members:
             values = read(members, f"{name}{self.suffix}", self.x if name == "x" else self.y)
-        return values.reshape(-1) if name == "y" else values
+        if name == "x" or values.shape[1:] == () or values.shape[-1] > 1:
+            return values
+        return values.reshape(values.shape[:-1])
 
 
 def rows(path: Path, *, single: bool = False) -> dict[str, Rows]:
@@ -154,7 +159,12 @@ def rows(path: Path, *, single: bool = False) -> dict[str, Rows]:
     suffixes = {name: f"_{name}" for name in names} if is_divided else {"train": ""}
     parts = {name: _rows(path, found, suffix) for name, suffix in suffixes.items()}
     # As read, as float64, and once more when they are split.
-    check_memory(sum(part.x.bytes + 2 * 8 * math.prod(part.x.shape) for part in parts.values()))
+    check_memory(
+        sum(
+            part.x.bytes + 2 * part.y.bytes + 2 * 8 * math.prod(part.x.shape)
+            for part in parts.values()
+        )
+    )
     check_shapes(parts.values())
     return parts
 
@@ -181,17 +191,65 @@ def _rows(path: Path, found: Mapping[str, Header], suffix: str) -> Rows:
         if found[name].dtype.kind not in "biuf":
             raise ValueError(f"{name} holds {found[name].dtype}, and must hold numbers")
     x, y = (found[name] for name in names)
-    if y.shape[1:] not in ((), (1,)) or not y.shape or len(x.shape) < 2 or x.shape[0] != y.shape[0]:
+    if not y.shape or len(x.shape) < 2 or x.shape[0] != y.shape[0]:
         raise ValueError(
             f"x{suffix} has the shape {x.shape} and y{suffix} {y.shape}; each row of x needs one "
             "label"
         )
-    if not math.prod(x.shape):
-        raise ValueError(f"x{suffix} has the shape {x.shape}, which holds no values")
+    for array, header in ((f"x{suffix}", x), (f"y{suffix}", y)):
+        if not math.prod(header.shape):
+            raise ValueError(f"{array} has the shape {header.shape}, which holds no values")
     return Rows(path, suffix, x, y)
 
 
-def class_count(y: Array, task: Literal["classification", "regression"] | None) -> int:
+def meaning(y: Array, task: Task | None) -> Target:
+    """The meaning of labels of shape `(rows, ...)`.
+
+    Whole numbers are classes: of a row, or of each position of a row, such as the pixels of a mask.
+    A few columns of 0 and 1 are labels, and all other columns are values.
+
+    Raises:
+        ValueError: the labels are not what `task` says.
+    """
+    shape = y.shape[1:]
+    are_whole = y.dtype.kind in "biu"
+    is_binary = bool(((y == 0) | (y == 1)).all())
+    if task == "labels" and (len(shape) != 1 or not is_binary):
+        raise ValueError("task: labels needs y of shape (rows, labels), which holds 0 and 1")
+    if task == "labels" or (task is None and len(shape) == 1 and are_whole and is_binary):
+        return Target("labels", "labels", _numbered(shape[0]), shape)
+    if task is None and len(shape) == 1:
+        task = "regression"
+    count = class_count(y, task)
+    if count:
+        return Target("class", "class", _numbered(count), shape)
+    return Target("values", "value", _numbered(shape[0]) if len(shape) == 1 else (), shape)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
+
+
+def encode(y: Array, target: Target) -> Array:
+    """Labels in the type in which they are kept.
+
+    Raises:
+        ValueError: there are classes or labels that the training rows lack.
+    """
+    if target.kind == "labels":
+        if not ((y == 0) | (y == 1)).all():
+            raise ValueError("y must hold 0 and 1 only, one column per label")
+        return y.astype(np.uint8)
+    if target.kind != "class":
+        is_compact = target.shape and y.dtype in (np.uint8, np.float32)
+        return y if is_compact else y.astype(np.float64)
+    if not np.isin(y, np.arange(len(target.names))).all():
+        raise ValueError("y has classes that the training rows lack")
+    # Masks have a label for each pixel.
+    return y.astype(np.uint8 if target.shape and len(target.names) <= MOST_BYTES else np.int64)
+
+
+def class_count(y: Array, task: Task | None) -> int:
     """The number of classes, which are numbered from 0; 0 for a regression.
 
     Raises:

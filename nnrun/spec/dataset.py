@@ -405,8 +405,8 @@ class Npz(UserData):
 
     loader = "npz"
     name: Literal["npz"]
-    task: Literal["classification", "regression"] | None = None
-    """By default whole numbers are classes and others are values."""
+    task: targets.Task | None = None
+    """By default whole numbers are classes, columns of 0 and 1 are labels, others are values."""
 
     @property
     def names_validation(self) -> bool:
@@ -444,7 +444,7 @@ class Npz(UserData):
         try:
             parts = self.parts()
             y = parts["train"].read("y")
-            classes = arrays.class_count(y, self.task)
+            target = arrays.meaning(y, self.task)
         except (OSError, ValueError):
             return unknown
         rows = {name: part.x.shape[0] for name, part in parts.items()}
@@ -453,10 +453,9 @@ class Npz(UserData):
         if not tests:
             train, test = split_at_random(train, self.test_split)
         train += rows.get("val", 0)
-        profile = Profile("npz", "table", train, test, parts["train"].x.shape[1:])
-        if classes:
-            names = tuple(map(str, range(classes)))
-            return replace(profile, target=Target.one_of("class", names))
+        profile = Profile("npz", "table", train, test, parts["train"].x.shape[1:], target)
+        if target.kind != "value":
+            return profile
         return replace(profile, scale=_root_mean_square(y), shares=_are_shares(y))
 
 

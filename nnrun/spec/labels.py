@@ -37,8 +37,8 @@ _METRICS: dict[tuple[Labels, ...], str] = {
     # Keras chooses the meaning of `accuracy` by the labels.
     (*_NUMBERS, *_SINGLE): "accuracy acc",
     # These test for equality, or use no labels.
-    (): "Accuracy Mean Sum IoU MeanIoU",
-    _NUMBERS: "SparseCategoricalAccuracy SparseCategoricalCrossentropy "
+    (): "Accuracy Mean Sum",
+    _NUMBERS: "IoU MeanIoU SparseCategoricalAccuracy SparseCategoricalCrossentropy "
     "SparseTopKCategoricalAccuracy",
     _COLUMNS: "CategoricalAccuracy CategoricalCrossentropy CategoricalHinge OneHotIoU "
     "OneHotMeanIoU TopKCategoricalAccuracy",
@@ -48,6 +48,8 @@ _METRICS: dict[tuple[Labels, ...], str] = {
 }
 _ACCEPTED = {name: labels for labels, names in _METRICS.items() for name in names.split()}
 _F_SCORES = frozenset(("F1Score", "FBetaScore"))
+# These take rows of columns only.
+_OF_ROWS = _F_SCORES | {"R2Score"}
 # These count the outputs of all classes unless they have a `class_id`.
 _WITH_CLASS_ID = frozenset(
     "Precision Recall PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity "
@@ -256,6 +258,8 @@ def adapted(
         arguments["from_logits"] = True
     if name in _F_SCORES and (units == 1 or several):
         arguments["threshold"] = 0.5
+    if name in ("IoU", "MeanIoU"):
+        arguments["sparse_y_pred"] = False
     if name in _WITH_CLASS_ID and units == 2 and not several:
         arguments["class_id"] = 1
     if not arguments:
@@ -359,18 +363,44 @@ def last_with_units(model: Sequence[Component]) -> int:
 
 def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[IncompatibleSpec]:
     """Why the loss, the output's width (`units`) or a metric does not fit the labels."""
-    training, last, target = spec.training, spec.model[-1], dataset.target
-    loss, classes = training.loss, len(target.classes)
+    training, target = spec.training, dataset.target
+    loss, classes = training.loss, target.class_count
     family = loss_family(loss.name)
     if message := _wrong_loss(dataset, spec):
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
         return
     # One output for a value or for class 1, otherwise one per class, label or value.
-    allowed: tuple[int, ...] = (classes or math.prod(target.shape),)
+    allowed: tuple[int, ...] = (classes or (target.shape or (1,))[-1],)
+    if target.kind == "value" and len(target.shape) > 1:
+        allowed = (target.shape[-1], 1)
     if classes == 2 and family not in ("sparse", "categorical"):
         allowed = (1, 2)
     if units not in allowed:
         yield _wrong_units(dataset, spec, units, allowed)
+    yield from _activation_problems(spec, target, one=units == 1 and units in allowed)
+    # Metrics are checked as if the width were right.
+    width = units if units in allowed else allowed[-1]
+    yield from metric_problems(training, _encoding(target, family, width), width)
+    if len(target.shape) > (target.kind != "class"):
+        yield from _position_problems(training)
+
+
+def _encoding(target: Target, family: str, width: int) -> Labels:
+    """The form in which a loss gets the labels, for an output of some width."""
+    if target.kind == "labels":
+        return "a column of 0 and 1 per label"
+    if not target.class_count:
+        return "values"
+    if family == "sparse":
+        return "class numbers"
+    return "one column per class" if width > 1 else "one column of 0 and 1"
+
+
+def _activation_problems(
+    spec: Experiment, target: Target, *, one: bool
+) -> Iterator[IncompatibleSpec]:
+    """A last activation that does not fit the loss or the labels; `one` unit is allowed and given."""
+    last, loss = spec.model[-1], spec.training.loss
     activation = "softmax" if last.name == "Softmax" else last.arguments.get("activation")
     if loss.arguments.get("from_logits") and activation in ("softmax", "sigmoid"):
         message = (
@@ -378,22 +408,19 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
             "remove either from_logits or the last activation"
         )
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
-    if activation == "softmax" and (target.kind == "labels" or (units == 1 and units in allowed)):
+    if activation == "softmax" and (target.kind == "labels" or one):
         message = "softmax over one unit always outputs 1; use sigmoid"
         if target.kind == "labels":
             message = "softmax chooses one label, and a row may have several; use sigmoid"
         yield IncompatibleSpec("NN121", ("model", len(spec.model) - 1), message)
-    # Metrics are checked as if the width were right.
-    width = units if units in allowed else allowed[-1]
-    if target.kind == "labels":
-        labels: Labels = "a column of 0 and 1 per label"
-    elif not classes:
-        labels = "values"
-    elif family == "sparse":
-        labels = "class numbers"
-    else:
-        labels = "one column per class" if width > 1 else "one column of 0 and 1"
-    yield from metric_problems(training, labels, width)
+
+
+def _position_problems(training: Training) -> Iterator[IncompatibleSpec]:
+    """Metrics that do not take labels of each position of a row."""
+    for index, metric in enumerate(training.metrics):
+        if catalogue.canonical_name("metrics", metric.name) in _OF_ROWS:
+            message = f"{metric.name} needs one label per row, and here each position has one"
+            yield IncompatibleSpec("NN125", ("training", "metrics", index), message)
 
 
 def _wrong_loss(dataset: Labelled, spec: Experiment) -> str:
@@ -421,7 +448,8 @@ def _wrong_units(
     dataset: Labelled, spec: Experiment, units: int, allowed: tuple[int, ...]
 ) -> IncompatibleSpec:
     target = dataset.target
-    classes, count = len(target.classes), math.prod(target.shape)
+    classes = target.class_count
+    count = target.shape[-1] if target.shape else 1
     expected = f"{classes} classes" if classes else "1 value" if count == 1 else f"{count} values"
     if target.kind == "labels":
         expected = f"{count} label{'s' if count > 1 else ''}"
@@ -436,14 +464,22 @@ def output_problems(
     dataset: Labelled, spec: Experiment, shape: tuple[int | None, ...]
 ) -> Iterator[IncompatibleSpec]:
     """Why the model's output does not fit the labels, given its shape per row."""
-    if len(shape) != 1 or shape[0] is None:
-        message = (
-            f"the output has shape {shape} per row, but a label is one number; "
-            "a Flatten or pooling layer may be missing"
-        )
+    target = dataset.target
+    positions = target.shape if target.kind == "class" else target.shape[:-1]
+    is_flat = target.kind == "value" and len(target.shape) > 1 and shape == (*target.shape, 1)
+    if (len(shape) != len(positions) + 1 or shape[:-1] != positions) and not is_flat:
+        label = "a label is one number; a Flatten or pooling layer may be missing"
+        if positions:
+            units = "units" if target.kind == "class" else str(target.shape[-1])
+            label = f"a label has shape {target.shape}; it must be {_shape((*positions, units))}"
+        message = f"the output has shape {shape} per row, but {label}"
         yield IncompatibleSpec("NN121", ("model", len(spec.model) - 1), message)
-    else:
-        yield from label_problems(dataset, spec, shape[0])
+    elif shape[-1] is not None:
+        yield from label_problems(dataset, spec, shape[-1])
+
+
+def _shape(sizes: Sequence[object]) -> str:
+    return f"({', '.join(map(str, sizes))})"
 
 
 def check(dataset: Labelled, spec: Experiment, units: int) -> None:
@@ -456,4 +492,4 @@ def check_output(dataset: Labelled, spec: Experiment, shape: tuple[int | None, .
     """The width of the model's output; raises the first of `output_problems`."""
     for problem in output_problems(dataset, spec, shape):
         raise problem
-    return int(shape[0] or 0)
+    return int(shape[-1] or 0)

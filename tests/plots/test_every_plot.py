@@ -24,6 +24,7 @@ COMPARED = [
     plots.RunCurves(f"run {n}", FOLDS[n], SimpleNamespace(mean=3.0, low=2.5, high=3.5))
     for n in FOLDS
 ]
+MASKS = load_digits().images[:9] // 6
 COUNTS = np.diag([7] * 46) + np.diag([2] * 45, k=1)
 CONV = Layer("Conv2D", "64, kernel_size 3", LayerSize((8, 8, 64), 9_472))
 PARTS = (Group("bottleneck", 3, (Branches("Residual", ((CONV,), ()), CONV),)), CONV)
@@ -37,6 +38,9 @@ PLOTS: dict[str, Callable[[], Figure]] = {
     ),
     "values_against_true": lambda: plots.values_against_true(
         np.stack([PRICES, PRICES / 2], 1), np.stack([PRICES, PRICES], 1), ["price", "rent in $"]
+    ),
+    "picture_gallery": lambda: plots.picture_gallery(
+        load_digits().images[:9], MASKS, 2 - MASKS, classes=3
     ),
     "image_gallery": lambda: plots.image_gallery(load_digits().images[:25], ["3"] * 25, ["8"] * 25),
     "text_gallery": lambda: plots.text_gallery(["costs $5"] * 8, ["good"] * 8, ["bad"] * 8),
@@ -109,6 +113,7 @@ def plots_with_name(name: str) -> dict[str, Callable[[], Figure]]:
         "values_against_true": lambda: plots.values_against_true(
             np.ones((3, 1)), np.ones((3, 1)), [name]
         ),
+        "picture_gallery": lambda: plots.picture_gallery(*[np.zeros((1, 8, 6, 3))] * 3),
         "image_gallery": lambda: plots.image_gallery(np.zeros((1, 8, 8)), [name], [name]),
         "text_gallery": lambda: plots.text_gallery([name], [name], ["b"]),
         "predicted_against_true": lambda: plots.predicted_against_true(PRICES, PRICES, name=name),

@@ -45,6 +45,9 @@ ROUNDING = {"rel": 2e-4, "abs": 2e-5}
 @cache
 def real(name: str) -> tuple[Array, Array, int]:
     """Inputs, labels and classes of 140 rows that come with a library."""
+    if name == "masks":
+        x, _, _ = real("digits")
+        return x, (x[..., 0] > 0.4).astype(np.uint8) + (x[..., 0] > 0.8), 3
     if name == "labels":
         x, y, _ = real("iris")
         return x, np.stack([y == 1, y > 0], axis=1).astype(np.uint8), 0
@@ -109,6 +112,17 @@ CASES = {
     "regression": Case(dense(1, None), "boston_housing", "mse", ("mae", "RootMeanSquaredError")),
     "several labels": Case(
         dense(2, "sigmoid"), "labels", "binary_focal_crossentropy", ("binary_accuracy", "mae")
+    ),
+    "masks": Case(
+        lambda: [layers.Conv2D(4, 3, padding="same"), layers.Dense(3, "softmax")],
+        "masks",
+        engines=("graph", "fit"),
+    ),
+    "one-hot masks": Case(
+        lambda: [layers.Conv2D(4, 3, padding="same"), layers.Dense(3, "softmax")],
+        "masks",
+        loss="categorical_crossentropy",
+        engines=("graph",),
     ),
     "regularised": Case(dense(kernel_regularizer="l2", activity_regularizer=regularizers.L1(1e-3))),
     "batch norm": Case(

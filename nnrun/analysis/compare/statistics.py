@@ -255,8 +255,10 @@ def _are_predictions(arrays: Mapping[str, Array]) -> bool:
     kinds = (rows.dtype.kind, target.dtype.kind, output.dtype.kind)
     if kinds[0] not in "iu" or kinds[1] not in "iuf" or kinds[2] != "f" or not output.shape[1]:
         return False
-    if kinds[1] == "f" or target.ndim > 1:
+    if kinds[1] == "f" or (target.ndim > 1 and target.size == output.size):
         return target.size == output.size
+    if target.shape != output.shape[:-1]:
+        return False
     classes = max(2, output.shape[1])
     return bool((target >= 0).all() and (target < classes).all())
 
@@ -268,16 +270,17 @@ def _scored(facts: Facts, metric: str, target: Array, output: Array) -> tuple[st
         if "Squared" in keras_name:
             return "squared error", (error**2).mean(axis=1)
         return "absolute error", np.abs(error).mean(axis=1)
-    if target.ndim > 1:
+    if target.shape == output.shape:
         return _scored_labels(facts, keras_name, target, output)
     if "Crossentropy" in keras_name:
-        if output.shape[1] == 1:
-            probability = np.where(target == 1, output[:, 0], 1 - output[:, 0])
-        else:
-            probability = output[np.arange(len(target)), target]
-        return "cross-entropy", -np.log(np.clip(probability, EPSILON, 1 - EPSILON))
+        probability = np.where(target == 1, output[..., 0], 1 - output[..., 0])
+        if output.shape[-1] > 1:
+            chosen = target[..., None].astype(np.int64)
+            probability = np.take_along_axis(output, chosen, axis=-1)[..., 0]
+        losses = -np.log(np.clip(probability, EPSILON, 1 - EPSILON))
+        return "cross-entropy", losses.reshape(len(target), -1).mean(axis=1)
     guess = predicted_classes(output, threshold=labels.threshold(facts.loss))
-    return RIGHT, (guess == target).astype(float)
+    return RIGHT, (guess == target).reshape(len(target), -1).mean(axis=1, dtype=float)
 
 
 def _scored_labels(

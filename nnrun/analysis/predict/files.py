@@ -19,6 +19,7 @@ from nnrun.data.input_schema import edge
 from nnrun.errors import CommandError, DataError
 from nnrun.runs import arrays
 from nnrun.spec import profile
+from nnrun.spec.arrays import encode as encode_labels
 from nnrun.spec.csv_format import has_csv_name
 from nnrun.spec.labels import are_numbers
 from nnrun.spec.profile import IMAGE_ENDINGS, LARGEST_PIXEL
@@ -152,10 +153,11 @@ def _labels(path: Path, y: Array, rows: int, subject: TrainedRun) -> Array:
         names = [str(name) for name in y.tolist()]
         return inputs.parse_labels(names, subject.classes, lambda row: f"{path}: y[{row}]")
     _check_numbers(path, "y", y)
-    if subject.target.kind == "labels":
-        if not ((y == 0) | (y == 1)).all():
-            raise CommandError(f"{path}: y must hold 0 and 1 only, one column per label")
-        return y.astype(np.uint8)
+    if subject.target.shape:
+        try:
+            return encode_labels(y, subject.target)
+        except ValueError as error:
+            raise CommandError(f"{path}: {error}") from error
     if not subject.classes:
         return y.astype(np.float64)
     place = f"{path}: y"

@@ -79,7 +79,7 @@ def metrics(models: Ensemble, raw: Raw) -> dict[str, float]:
     Several models or passes are judged by their mean output, without penalties of their weights.
     """
     assert raw.y is not None
-    subject, classes = models.first, len(models.first.classes)
+    subject, classes = models.first, models.first.target.class_count
     training = subject.spec.training
     if models.is_averaged:
         output = outputs(models, raw).mean

@@ -405,8 +405,9 @@ def _check_schema(schema: InputSchema) -> None:
             raise ValueError(f"{schema.kind} with {name} {value}")
 
 
-Answer = str | float | tuple[str, ...] | dict[str, float | None] | None
-"""A class, a value, labels, or values by their names; None if it is not known or not finite."""
+Answer = str | float | tuple[str, ...] | dict[str, float | None] | list[object] | None
+"""A class, a value, labels, values by their names, or the class numbers or values of all positions
+in nested lists; None if it is not known or not finite."""
 
 
 @dataclass(frozen=True)
@@ -492,7 +493,9 @@ def predictions(subject: TrainedRun, raw: Raw, output: Output) -> list[Predictio
 
 
 def _several(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
-    """A prediction per row for several labels or values."""
+    """A prediction per row for several labels or values, or for each position of a row."""
+    if subject.target.kind == "class" or len(subject.target.shape) > 1:
+        return _positions(subject, raw, output)
     names, training = [*map(str, subject.target.names)], subject.spec.training
     texts: Sequence[str | None] = raw.texts or [None] * len(raw)
     known = [None] * len(raw) if raw.y is None else [*raw.y]
@@ -514,6 +517,24 @@ def _several(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
             row = replace(row, label=true_values, prediction=by_name)
         rows.append(row if is_finite else replace(row, prediction=None))
     return rows
+
+
+def _positions(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
+    """A class or value of each position, in nested lists."""
+    texts: Sequence[str | None] = raw.texts or [None] * len(raw)
+    known = [None] * len(raw) if raw.y is None else raw.y.tolist()
+    guesses = output.mean.reshape(len(raw), *subject.target.shape, -1)
+    if subject.target.kind == "class":
+        guesses = predicted_classes(guesses, threshold=threshold(subject.spec.training.loss.name))
+    else:
+        guesses = guesses.reshape(len(raw), *subject.target.shape)
+    broken = {*np.argwhere(~np.isfinite(output.mean))[:, 0].tolist()}
+    return [
+        Prediction(name, text, label, None if at in broken else guess)
+        for at, (name, text, label, guess) in enumerate(
+            zip(raw.names, texts, known, guesses.tolist(), strict=True)
+        )
+    ]
 
 
 def _by_name(names: Sequence[str], values: Array) -> dict[str, float | None]:

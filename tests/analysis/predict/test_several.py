@@ -14,6 +14,7 @@ from sklearn import datasets, metrics
 from typer.testing import Result
 
 from nnrun.runs import Run, layout
+from nnrun.types import Array
 
 SPEC = """\
 dataset: {{name: csv, path: wines.csv, features: [{features}], target: {target},
@@ -153,3 +154,71 @@ def test_each_of_several_values_has_its_own_metrics(
     )
     assert run.metrics().test["mae"] == pytest.approx(error.mean(), rel=1e-5)
     assert row["prediction"].keys() == row["label"].keys() == report.keys()
+
+
+MASKS = """\
+dataset: {{name: npz, path: {path}, prepare: [{{rescale: 16}}]}}
+model:
+  - Conv2D: {{filters: 6, kernel_size: 3, padding: same, activation: relu}}
+  - Conv2D: {{filters: {filters}, kernel_size: 1, activation: {activation}}}
+training: {{optimizer: {{Adam: 0.02}}, loss: {loss}, metrics: [{metrics}], epochs: 4}}
+"""
+
+
+def save(path: Path, labels: Array) -> Path:
+    images = datasets.load_digits().images[: len(labels)].astype(np.uint8)
+    np.savez(path, x=images[..., None], y=labels)
+    return path
+
+
+PIXELS = datasets.load_digits().images[:200]
+
+
+def test_a_mask_has_a_class_for_each_pixel(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    """Metrics and report are those of scikit-learn over all pixels."""
+    masks = (PIXELS > 6).astype(int) + (PIXELS > 12)
+    keys = {"path": save(tmp_path / "m.npz", masks), "filters": 3, "activation": "softmax"}
+    loss = "sparse_categorical_crossentropy"
+    (tmp_path / "m.yaml").write_text(
+        MASKS.format(loss=loss, metrics="accuracy, MeanIoU: {num_classes: 3}", **keys)
+    )
+    answer = invoke("train", tmp_path / "m.yaml", "--json", "--runs", tmp_path / "runs")
+    run = Run(Path(json.loads(answer.stdout)["runs"][0]["path"]))
+    arrays, test = run.read_arrays(layout.PREDICTIONS), run.metrics().test
+    true, guess = arrays["target"].ravel(), arrays["output"].argmax(axis=-1).ravel()
+    expected = metrics.classification_report(true, guess, output_dict=True, zero_division=0)
+    report = run.read_json(layout.REPORT)
+    row = predict(invoke, run.path, tmp_path / "m.npz")[0]
+    found = json.loads(invoke("evaluate", run.path, "--json").stdout)["metrics"]
+
+    assert arrays["target"].shape == (40, 8, 8)
+    assert (arrays["target"].dtype, arrays["output"].dtype) == ("uint8", "float16")
+    assert test["accuracy"] == pytest.approx((true == guess).mean(), abs=2e-3)
+    assert test["mean_io_u"] == pytest.approx(
+        metrics.jaccard_score(true, guess, average="macro"), abs=5e-3
+    )
+    for name in "012":
+        kept = {key: value for key, value in report[name].items() if key != "iou"}
+        assert kept == pytest.approx(expected[name], abs=1e-6)
+    assert found == pytest.approx(test, rel=1e-5)
+    assert np.shape(row["prediction"]) == np.shape(row["label"]) == (8, 8)
+    assert "0 " in invoke("predict", run.path, "--rows", "0:2").stdout
+    assert run.holds(layout.plot("gallery"))
+
+
+def test_a_picture_is_predicted_from_a_picture(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    keys = {"path": save(tmp_path / "p.npz", 1 - PIXELS / 16), "filters": 1}
+    (tmp_path / "p.yaml").write_text(
+        MASKS.format(loss="mse", metrics="mae", activation="linear", **keys)
+    )
+    answer = invoke("train", tmp_path / "p.yaml", "--json", "--runs", tmp_path / "runs")
+    run = Run(Path(json.loads(answer.stdout)["runs"][0]["path"]))
+    arrays = run.read_arrays(layout.PREDICTIONS)
+    error = np.abs(arrays["target"] - arrays["output"][..., 0])
+    row = predict(invoke, run.path, "--rows", "0")[0]
+
+    assert run.metrics().test["mae"] == pytest.approx(error.mean(), abs=1e-3)
+    np.testing.assert_allclose(row["prediction"], arrays["output"][0, ..., 0], atol=1e-2)
+    assert "mean " in invoke("predict", run.path, "--rows", "0").stdout

@@ -13,6 +13,7 @@ from nnrun.data import datasets
 from nnrun.errors import DataError
 from nnrun.spec import files
 from nnrun.spec.dataset import Npz
+from nnrun.types import Target
 
 X = np.arange(60, dtype=np.float32).reshape(20, 3)
 Y = np.arange(20) % 2
@@ -46,11 +47,42 @@ def test_test_rows_are_drawn_by_default(file: Path) -> None:
     assert datasets.load(spec(file, {"x": X, "y": Y}, task="regression")).classes == ()
 
 
+MASK = np.tile(np.arange(3), 20 * 4).reshape(20, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "target", "dtype"),
+    [
+        (MASK, None, Target("class", "class", ("0", "1", "2"), (4, 3)), "uint8"),
+        (MASK[..., None], None, Target("class", "class", ("0", "1", "2"), (4, 3)), "uint8"),
+        (MASK.astype(np.uint8), "regression", Target("values", "value", (), (4, 3)), "uint8"),
+        (MASK / 2, None, Target("values", "value", (), (4, 3)), "float64"),
+        (MASK[..., 1], None, Target("labels", "labels", tuple("0123"), (4,)), "uint8"),
+        (MASK[:, 0], None, Target("values", "value", tuple("012"), (3,)), "float64"),
+        (MASK[:, 0], "classification", Target("class", "class", tuple("012"), (3,)), "uint8"),
+        (MASK[:, 0, 1:2], None, Target("class", "class", ("0", "1"), ()), "int64"),
+    ],
+    ids=lambda value: str(getattr(value, "shape", value)),
+)
+def test_labels_keep_their_shape(file: Path, y: Any, task: Any, target: Target, dtype: str) -> None:
+    """Whole numbers are classes of each position; columns of 0 and 1 are labels."""
+    dataset = datasets.load(spec(file, {"x": X, "y": y}, task=task))
+
+    assert dataset.target == spec(file, task=task).profile().target == target
+    assert dataset.train.y.shape == (16, *target.shape)
+    assert dataset.train.y.dtype == dtype
+
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "other names": ({"a": X}, "must hold the arrays x_train, .*; there are a"),
     "other lengths": ({"x": X, "y": Y[:3]}, r"x has the shape \(20, 3\) and y \(3,\)"),
     "words": ({"x": X, "y": np.array(["a"] * 20)}, "y holds <U1, and must hold numbers"),
     "below 0": ({"x": X, "y": Y - 1}, "classes are whole numbers from 0"),
+    "other labels": ({"x": X, "y": MASK[:, 0], "task": "labels"}, "task: labels needs y of shape"),
+    "new classes": (
+        {"x_train": X, "y_train": MASK, "x_test": X, "y_test": MASK + 1},
+        "the test rows: y has classes that the training rows lack",
+    ),
     "objects": ({"x": X, "y": np.array([{}] * 20)}, "y holds object, and must hold numbers"),
 }
 
@@ -58,8 +90,9 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_arrays_that_do_not_match_are_refused(case: str, file: Path) -> None:
     arrays, message = BROKEN[case]
+    task = arrays.get("task")
     with pytest.raises(DataError, match=message):
-        datasets.load(spec(file, arrays))
+        datasets.load(spec(file, {k: v for k, v in arrays.items() if k != "task"}, task=task))
 
 
 def test_a_file_that_is_no_archive_is_refused(file: Path) -> None:
@@ -80,7 +113,7 @@ def test_arrays_beyond_the_memory_are_refused(file: Path, monkeypatch: pytest.Mo
     np.savez_compressed(file, x=np.zeros((10_000, 1000), np.uint8), y=np.zeros(10_000, int))
 
     assert file.stat().st_size < 20_000
-    with pytest.raises(DataError, match=r"needs about 170.0 MB of memory, and there are 2.0 MB"):
+    with pytest.raises(DataError, match=r"needs about 170.2 MB of memory, and there are 2.0 MB"):
         datasets.load(spec(file))
 
 
