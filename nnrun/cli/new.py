@@ -18,6 +18,9 @@ from nnrun.spec.suggest import known_names
 from nnrun.spec.text import join_words, quote
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nnrun.spec.component import Component
     from nnrun.spec.experiment import Experiment
     from nnrun.spec.tables import Column, Table
 
@@ -26,6 +29,8 @@ HINT = "# Keys behind a '#' are not in use and show their defaults. To use one, 
 
 IMAGE_SIZE = 64
 """Height and width to which images are scaled, in pixels."""
+IMAGE_SIDE = 224
+"""A length that a model leaves open, such as the height of its images."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ def new(
     source: Annotated[
         str,
         typer.Option(
-            "--from", metavar="SOURCE", help="A shipped spec, a data set, or a file or folder."
+            "--from",
+            metavar="SOURCE",
+            help="A shipped spec, a data set, data of yours, or a model of Keras.",
         ),
     ] = "digits",
     target: Annotated[
@@ -134,20 +141,24 @@ def _shipped_spec(source: str) -> Path:
 
 
 def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None:
-    """A shipped spec adapted to a file or a folder; None for a name that is neither."""
+    """A shipped spec adapted to a file or a folder, or a model; None for a name that is neither."""
+    from nnrun.spec import architecture
     from nnrun.spec.csv_format import has_csv_name
     from nnrun.spec.files import regular_size
     from nnrun.spec.language import FILES, UNREADABLE
 
     data = Path(source).expanduser()
     suffix = data.suffix.removeprefix(".").lower()
+    is_model = data.suffix in architecture.SUFFIXES
     if data.is_dir():
         return _from_folder(data, path)
-    if suffix in UNREADABLE:
+    if suffix in ("h5", "hdf5"):
+        raise CommandError(f"{quote(source)}: save the model as a .keras file, or its to_json()")
+    if suffix in UNREADABLE and not is_model:
         reason = f"{suffix} is not supported; save it as csv, parquet or npz"
         raise CommandError(f"{quote(source)}: {reason}")
     is_csv = has_csv_name(data)
-    if suffix not in FILES and not is_csv:
+    if suffix not in FILES and not is_csv and not is_model:
         return None
     try:
         regular_size(data)
@@ -155,6 +166,8 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
         is_missing = isinstance(error, FileNotFoundError)
         message = "does not exist" if is_missing else f"cannot be read: {error.strerror}"
         raise CommandError(f"file {quote(source)} {message}") from None
+    if is_model:
+        return _from_model(data, path)
     if is_csv or FILES[suffix] != "npz":
         return _from_table(data, target, path)
     raw = _adapted("arrays", data, path)
@@ -162,6 +175,57 @@ def _from_user_data(source: str, target: str | None, path: Path) -> Draft | None
     return _draft(
         raw, f"From {data.name}", path, "check target, layers and loss: nnrun did not read the file"
     )
+
+
+def _from_model(model: Path, path: Path) -> Draft:
+    """A spec with the layers of a model that Keras has saved, for data of your own."""
+    from nnrun.check.shapes import trace
+    from nnrun.spec import architecture, catalogue
+
+    try:
+        read = architecture.read(model)
+    except OSError as error:
+        raise CommandError(f"{quote(str(model))} cannot be read: {error.strerror}") from None
+    except architecture.UnreadableArchitecture as error:
+        raise CommandError(f"{quote(str(model))}: {error}") from None
+    shape = tuple(IMAGE_SIDE if length is None else length for length in read.shape)
+    layers = [catalogue.parse_component("layers", layer) for layer in read.layers]
+    known = trace(layers, shape)
+    size = "unknown" if known.parameters is None else f"{known.parameters:,}"
+    notes = [f"{len(layers)} layers, {size} parameters, for rows of shape {shape}", *read.notes]
+    loss, metrics = _loss_of(layers[-1])
+    raw: dict[str, Any] = {
+        "dataset": _rows_for(shape, known.shape or ()),
+        "model": read.layers,
+        "training": {"optimizer": "adam", "loss": loss, "metrics": metrics, "epochs": 10},
+        "validation": _holdout(stratify=False),
+    }
+    scales = any(layer.name in ("Rescaling", "Normalization") for layer in layers[:3])
+    if raw["dataset"]["name"] == "images" and not scales:
+        raw["dataset"]["prepare"] = ["rescale"]
+    notes.append("check dataset, loss and metrics: a model does not say them")
+    return _draft(raw, f"The layers of {model.name}", path, *notes)
+
+
+def _rows_for(shape: tuple[int, ...], output: Sequence[int | None]) -> dict[str, Any]:
+    """A data set with rows of a shape: images, or an npz file."""
+    match shape:
+        case height, width, 1 | 3 as channels:
+            classes = {"classes": output[0]} if len(output) == 1 and (output[0] or 0) > 1 else {}
+            color = {"color_mode": "rgb" if channels == 3 else "grayscale"}
+            size = {"image_size": [height, width]}
+            return {"name": "images", "path": "images/train", **size, **color, **classes}
+    return {"name": "npz", "path": "data.npz"}
+
+
+def _loss_of(last: Component) -> tuple[str, list[str]]:
+    """The loss and the metrics that suit the last layer."""
+    activation = "softmax" if last.name == "Softmax" else last.arguments.get("activation")
+    if activation == "softmax":
+        return "sparse_categorical_crossentropy", ["accuracy"]
+    if activation == "sigmoid":
+        return "binary_crossentropy", ["accuracy"]
+    return "mse", ["mae"]
 
 
 def _draft(raw: dict[str, Any], description: str, path: Path, *notes: str) -> Draft:

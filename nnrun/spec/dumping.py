@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import yaml
 from pydantic.fields import FieldInfo
 
-from nnrun.spec.component import Component, Spec
+from nnrun.spec.component import SOURCE, Component, Spec, inner_stacks
 from nnrun.spec.dataset import DatasetBase
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.graph import positions, source_name
 from nnrun.spec.keys import meaning, summary
 from nnrun.spec.language import models
 from nnrun.spec.prepare import Step
@@ -141,7 +142,11 @@ def _used(name: str, value: object, written: object, comment: str) -> Iterator[L
         )
     ):
         yield f"{name}:", comment
-        yield from _indented(f"{INDENT}- ", map(_item, value, written))
+        for item, plain in zip(value, written, strict=True):
+            if isinstance(item, Component):
+                yield from _indented(INDENT, ((line, "") for line in _listed([_layer(item)])))
+            else:
+                yield from _indented(f"{INDENT}- ", [_item(item, plain)])
     else:
         yield f"{name}: {inline(written)}", comment
 
@@ -167,9 +172,41 @@ def _item(value: object, written: object) -> Line:
     if isinstance(value, Step):
         arguments = {key: v for key, v in value if key in value.model_fields_set - {"step"}}
         return _named(value.step, arguments), summary(type(value))
-    if isinstance(value, Component):
-        return _named(value.name, value.arguments), ""
     return inline(written), ""
+
+
+WIDEST = 100  # characters of a layer with other layers inside, on one line
+
+
+def _layer(layer: Component) -> list[str]:
+    """The lines of a component: one, or of a long layer with stacks one for each layer inside."""
+    if layer.name == SOURCE:
+        return [f"{SOURCE}: {source_name(layer)}"]
+    line = _named(layer.name, layer.arguments)
+    stacks = dict(inner_stacks(layer.name, layer.arguments))
+    if not stacks or len(line) <= WIDEST:
+        return [line]
+    lines = [f"{layer.name}:"]
+    for key, value in layer.arguments.items():
+        if (key,) in stacks and value:
+            below = _listed(_layer(inner) for _, inner in positions(value))
+        elif (key, 0) in stacks:
+            paths = (stacks[key, number] for number in range(len(value)))
+            below = _listed(
+                _listed(_layer(inner) for _, inner in positions(path)) or ["[]"] for path in paths
+            )
+        else:
+            lines.append(f"{INDENT}{key}: {inline(value)}")
+            continue
+        lines += [f"{INDENT}{key}:", *(2 * INDENT + line for line in below)]
+    return lines
+
+
+def _listed(items: Iterable[list[str]]) -> list[str]:
+    """Items of a list, each of some lines."""
+    return [
+        f"{'  ' if number else '- '}{line}" for lines in items for number, line in enumerate(lines)
+    ]
 
 
 def _named(name: str, arguments: Mapping[str, object]) -> str:

@@ -215,6 +215,9 @@ def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | Non
         ("data.csv", "file 'data.csv' does not exist"),
         ("pipe.csv", "file 'pipe.csv' cannot be read: it is a pipe or a device"),
         ("pipe.npz", "file 'pipe.npz' cannot be read: it is a pipe or a device"),
+        ("pipe.json", "file 'pipe.json' cannot be read: it is a pipe or a device"),
+        ("model.keras", "file 'model.keras' does not exist"),
+        ("model.h5", "'model.h5': save the model as a .keras file, or its to_json()"),
         ("Prices.XLSX", "'Prices.XLSX': xlsx is not supported; save it as csv, parquet or npz"),
         ("empty.csv", "'empty.csv' cannot be read: is empty; a table begins with its column names"),
         ("names.csv", "names.csv has no column to predict 'y' from"),
@@ -231,7 +234,7 @@ def test_images_may_be_one_level_deeper(folders: str, path: str, test: str | Non
 )
 def test_an_unusable_source_is_refused(source: str, message: str) -> None:
     Path("empty.csv").touch()
-    for name in ("pipe.csv", "pipe.npz"):
+    for name in ("pipe.csv", "pipe.npz", "pipe.json"):
         os.mkfifo(name)
     names = "".join(f"{row},n{row},m{row}\n" for row in range(20))
     Path("names.csv").write_text(f",b,y\n{names}".replace("m1", "m"), "utf-8")
@@ -268,6 +271,53 @@ def test_a_column_name_with_a_line_break_stays_in_the_comment() -> None:
 
     assert new("mine", "--from", "t.csv").exit_code == 0
     assert written().model
+
+
+MODEL = {
+    "class_name": "Sequential",
+    "config": [
+        {"class_name": "Conv2D", "config": {"filters": 4, "kernel_size": [3, 3],
+                                            "batch_input_shape": [None, 8, None, 3]}},
+        {"class_name": "GlobalAveragePooling2D", "config": {}},
+        {"class_name": "Dense", "config": {"units": 5, "activation": "softmax"}},
+    ],
+}  # fmt: skip
+
+
+def test_a_model_of_keras_becomes_the_layers_of_a_spec() -> None:
+    """With images of its size, and a loss that suits its output."""
+    Path("model.json").write_text(json.dumps(MODEL), "utf-8")
+    answer = new("mine", "--from", "model.json")
+    experiment = written()
+    context = check.spec_context(experiment)
+
+    assert (answer.exit_code, answer.stderr.splitlines()[0]) == (
+        0,
+        "3 layers, 137 parameters, for rows of shape (8, 224, 3)",
+    )
+    assert experiment.dataset.model_dump(include={"name", "image_size", "classes"}) == {
+        "name": "images",
+        "image_size": (8, 224),
+        "classes": 5,
+    }
+    assert experiment.training.loss.name == "sparse_categorical_crossentropy"
+    assert context.trace
+    assert context.trace.parameters == 137
+
+
+def test_a_model_is_read_without_tensorflow(probed: Any, folder: Path) -> None:
+    (folder / "model.json").write_text(json.dumps(MODEL), "utf-8")
+    answer, loaded = probed("new", "mine", "--from", "model.json", cwd=folder)
+
+    assert (answer.returncode, loaded) == (0, set())
+
+
+def test_a_json_file_that_is_no_model_is_refused() -> None:
+    Path("model.json").write_text("{}", "utf-8")
+    answer = new("mine", "--from", "model.json")
+
+    assert answer.exit_code == 2
+    assert "'model.json': it is not a Sequential or Functional model of Keras" in answer.stderr
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv"])

@@ -61,9 +61,11 @@ def _identity(_arguments: Arguments, shape: Shape) -> LayerOutput:
 
 @rule("Rescaling")
 def _rescaling(arguments: Arguments, shape: Shape) -> LayerOutput:
-    """The shape of the input; a list of factors could broadcast to another one."""
+    """The shape of the input; a list has a factor for each channel, or could broadcast otherwise."""
     for name in ("scale", "offset"):
-        if not isinstance(arguments.values[name], int | float):
+        value = arguments.values[name]
+        per_channel = isinstance(value, list) and shape[-1:] == (len(value),)
+        if not (isinstance(value, int | float) or per_channel):
             raise UnknownShape
     return LayerOutput(shape)
 

@@ -228,7 +228,8 @@ def _argument_shape(arguments: Arguments, name: str) -> Shape | None:
 def _multi_head_attention(arguments: Arguments, shape: Shape) -> LayerOutput:
     """Query, key, value and output each have a kernel, and the query a second one with `use_gate`."""
     value, key = _attended(arguments, shape)
-    if len(shape) != len(value) or arguments.values["attention_axes"] is not None:
+    axes = arguments.values["attention_axes"] is not None and arguments.axes("attention_axes")
+    if len(shape) != len(value) or (axes and not {*axes} <= {*range(1, len(shape))}):
         raise UnknownShape
     heads, width = arguments.size("num_heads"), arguments.size("key_dim")
     value_width = arguments.size("value_dim") if arguments.values["value_dim"] else width

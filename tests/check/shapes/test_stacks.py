@@ -167,6 +167,7 @@ ARGUMENTS: dict[str, Strategy] = {
     "MultiHeadAttention": arguments(
         {"num_heads": small, "key_dim": small},
         value_dim=small,
+        attention_axes=st.integers(1, 2) | st.lists(st.integers(1, 3), min_size=1, unique=True),
         output_shape=small | st.lists(small, min_size=1, max_size=2),
         **attention,
     ),
