@@ -22,7 +22,9 @@ from typing import Any, Self
 
 import pytest
 from forkserver import ForkServer
+from typer.testing import CliRunner, Result
 
+from nnrun.cli.app import app
 from nnrun.cli.entry import collect_seldom
 
 Answer = subprocess.CompletedProcess[str]
@@ -100,6 +102,18 @@ def forks(
     folder = tmp_path_factory.mktemp("forks")
     with ForkServer(folder, environment=environment, fork_workers=True) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Callable[..., Result]:
+    """Runs the command in this process, which loads TensorFlow once."""
+
+    def run(*arguments: object, **options: Any) -> Result:
+        result = CliRunner().invoke(app, [*map(str, arguments)], **options)
+        assert isinstance(result.exception, SystemExit | None), result.exc_info
+        return result
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def keys(
 def show(section: Section, out: Console) -> None:
     """Prints a section: its meaning, a line per key, and an empty line."""
     title = f"{section.title} ({section.kind})" if section.kind else section.title
-    out.print(f"{title}: {section.meaning}", markup=False, style="bold", soft_wrap=False)
+    out.print(f"{title}: {section.meaning}", style="bold", soft_wrap=False)
     if section.keys:
         header, *rows = _table(section)
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -70,7 +70,7 @@ def show(section: Section, out: Console) -> None:
         table.add_column()
         for name, *rest in rows:
             table.add_row(f"  {name}", *rest)
-        out.print(table, markup=False)
+        out.print(table)
     out.print()
 
 
@@ -120,11 +120,11 @@ def explain(
     out = console.stdout()
     for number, (code, rule) in enumerate(rules.items()):
         if not codes:
-            out.print(f"{code}  {rule.rule}", markup=False)
+            out.print(f"{code}  {rule.rule}")
             continue
         heading, *rest = _paragraphs(code, rule, out.width)
-        out.print("\n" * (number > 0) + heading, markup=False, style="bold")
-        out.print("\n" + "\n\n".join(rest), markup=False)
+        out.print("\n" * (number > 0) + heading, style="bold")
+        out.print("\n" + "\n\n".join(rest))
 
 
 def _code(word: str) -> str:
@@ -171,7 +171,7 @@ def schema(
         sys.stdout.write("\n".join(lines) + "\n")
         return
     hint = ["first lines of a spec in this folder, for editors:", *lines]
-    console.stderr().print("\n".join(hint), markup=False)
+    console.stderr().print("\n".join(hint))
 
 
 def devices(json: Json = False) -> None:
@@ -188,4 +188,4 @@ def devices(json: Json = False) -> None:
         return
     for name, description in names.items():
         mark = " (auto)" if name == default else ""
-        console.stdout().print(f"{name}{mark}: {description}", markup=False)
+        console.stdout().print(f"{name}{mark}: {description}")

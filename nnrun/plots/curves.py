@@ -17,6 +17,8 @@ FEW, MANY = 20, 200
 """Up to `FEW` epochs get markers; beyond `MANY` the line is thin."""
 NAMED_FOLDS = 10
 """Up to this many folds have a color and a legend entry each."""
+MAX_RUNS = 20
+"""Maximum number of runs in one plot."""
 
 
 def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
@@ -27,19 +29,19 @@ def curve(history: History, metric: str, *, best_epoch: int | None) -> Figure:
         metric: Keras's name, such as `binary_accuracy`.
         best_epoch: counted from 1; marked on the validation curve, else on the training curve.
     """
-    training = finite(history.epochs[metric])
-    validation = finite(history.epochs.get(f"val_{metric}", []))
+    training = _finite(history.epochs[metric])
+    validation = _finite(history.epochs.get(f"val_{metric}", []))
     figure, axes = _axes(metric.replace("_", " "))
     _line(axes, training, label="training", color=style.TRAINING, marker="o")
     if validation.size:
         _line(axes, validation, label="validation", color=style.VALIDATION, marker="s")
-    _mark(axes, validation if validation.size else training, best_epoch)
-    set_epochs(axes, max(training.size, validation.size))
+    _mark_best(axes, validation if validation.size else training, best_epoch)
+    _set_epochs(axes, max(training.size, validation.size))
     if not np.isfinite([*training, *validation]).any():
         axes.set_yticks([])
         text = axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes)
         text.set(ha="center", va="center", color=style.FAINT, fontsize=style.LARGE)
-    return _finish(figure, axes, columns=3, size=style.NORMAL)
+    return _with_legend(figure, axes, columns=3, size=style.NORMAL)
 
 
 def folds(
@@ -53,8 +55,8 @@ def folds(
         best_epoch: of the mean, counted from 1; marked.
     """
     figure, axes = _axes(_validation_label(metric))
-    series = [finite(history.epochs.get(metric, [])) for history in histories.values()]
-    mean_series = finite(mean.epochs[metric])
+    series = [_finite(history.epochs.get(metric, [])) for history in histories.values()]
+    mean_series = _finite(mean.epochs[metric])
     for index, (number, values) in enumerate(zip(histories, series, strict=True)):
         if len(series) <= NAMED_FOLDS:
             color = style.COLORS[index % len(style.COLORS)]
@@ -67,10 +69,10 @@ def folds(
     axes.plot(
         _epochs(mean_series), mean_series, label=label, color=style.INK, linewidth=1.8, zorder=3
     )
-    _mark(axes, mean_series, best_epoch)
-    set_epochs(axes, max(map(len, series), default=0))
+    _mark_best(axes, mean_series, best_epoch)
+    _set_epochs(axes, max(map(len, series), default=0))
     _clip_first_epochs(axes, [*series, mean_series])
-    return _finish(figure, axes, columns=4, size=style.SMALL)
+    return _with_legend(figure, axes, columns=4, size=style.SMALL)
 
 
 def smoothed(points: Sequence[float], metric: str, *, skip: int, best_epoch: int | None) -> Figure:
@@ -83,21 +85,50 @@ def smoothed(points: Sequence[float], metric: str, *, skip: int, best_epoch: int
     """
     figure, axes = _axes(_validation_label(metric))
     # The gap keeps each epoch at the same position as in the other plots.
-    series = np.concatenate([np.full(skip, np.nan), finite(points)])
+    series = np.concatenate([np.full(skip, np.nan), _finite(points)])
     label = f"mean over folds, smoothed, without the first {skip} epochs"
     axes.plot(_epochs(series), series, label=label, color=style.VALIDATION, linewidth=1.8)
-    _mark(axes, series, best_epoch)
-    set_epochs(axes, series.size)
-    return _finish(figure, axes, columns=4, size=style.SMALL)
+    _mark_best(axes, series, best_epoch)
+    _set_epochs(axes, series.size)
+    return _with_legend(figure, axes, columns=4, size=style.SMALL)
 
 
-def finite(values: Sequence[float]) -> Array:
+@dataclass(frozen=True)
+class RunCurves:
+    """Label, curves and interval of one run, or of one experiment with several seeds."""
+
+    label: str
+    history: History
+    interval: Interval | None
+
+
+def comparison(series: Sequence[RunCurves], metric: str, *, rows: str) -> Figure:
+    """Draws the curves of a metric, validation solid and training thin, and its intervals.
+
+    Args:
+        series: at most `MAX_RUNS`, in the order of the legend.
+        rows: the rows behind the intervals, such as `test`.
+    """
+    figure = style.blank(10.5, max(4.2, 1.4 + 0.32 * len(series)))
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    name = metric.replace("_", " ")
+    _draw_curves(left, series, metric)
+    style.name_axes(left, "epoch", name)
+    style.title(left, "validation solid, training thin")
+    _draw_intervals(right, series)
+    style.name_axes(right, f"{rows} {name}", "")
+    style.title(right, "95 % intervals")
+    style.fix_layout(figure)
+    return figure
+
+
+def _finite(values: Sequence[float]) -> Array:
     """Replaces values that are not finite by NaN; floats of shape `(epochs,)`."""
     series = np.asarray(values, dtype=float)
     return np.where(np.isfinite(series), series, np.nan)
 
 
-def set_epochs(axes: Axes, epochs: int) -> None:
+def _set_epochs(axes: Axes, epochs: int) -> None:
     """Limits the x axis to the epochs, with whole numbers as ticks."""
     # The margin stays under 1, so that there is no tick at epoch 0.
     margin = min(0.03 * (epochs - 1), 0.5) or 0.5
@@ -136,7 +167,7 @@ def _line(axes: Axes, series: Array, *, label: str, color: str, marker: str) -> 
     line.set_marker(marker if markers else "")
 
 
-def _mark(axes: Axes, series: Array, epoch: int | None) -> None:
+def _mark_best(axes: Axes, series: Array, epoch: int | None) -> None:
     """Marks an epoch, counted from 1, and writes its value into the legend."""
     if epoch is None:
         return
@@ -167,7 +198,7 @@ def _clip_first_epochs(axes: Axes, series: Sequence[Array]) -> None:
         axes.set_ylim(low - 0.05 * (high - low), high + 0.25 * (high - low))
 
 
-def _finish(figure: Figure, axes: Axes, *, columns: int, size: float) -> Figure:
+def _with_legend(figure: Figure, axes: Axes, *, columns: int, size: float) -> Figure:
     # The legend stands above the axes, where it cannot cover the data.
     axes.legend(
         loc="lower left",
@@ -182,52 +213,19 @@ def _finish(figure: Figure, axes: Axes, *, columns: int, size: float) -> Figure:
     return figure
 
 
-MAX_RUNS = 20
-"""Maximum number of runs in one plot."""
-
-
-@dataclass(frozen=True)
-class RunCurves:
-    """Label, curves and interval of one run, or of one experiment with several seeds."""
-
-    label: str
-    history: History
-    interval: Interval | None
-
-
-def comparison(series: Sequence[RunCurves], metric: str, *, rows: str) -> Figure:
-    """Draws the curves of a metric, validation solid and training thin, and its intervals.
-
-    Args:
-        series: at most `MAX_RUNS`, in the order of the legend.
-        rows: the rows behind the intervals, such as `test`.
-    """
-    figure = style.blank(10.5, max(4.2, 1.4 + 0.32 * len(series)))
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    name = metric.replace("_", " ")
-    _curves(left, series, metric)
-    style.name_axes(left, "epoch", name)
-    style.title(left, "validation solid, training thin")
-    _intervals(right, series)
-    style.name_axes(right, f"{rows} {name}", "")
-    style.title(right, "95 % intervals")
-    style.fix_layout(figure)
-    return figure
-
-
-def _curves(axes: Axes, series: Sequence[RunCurves], metric: str) -> None:
+def _draw_curves(axes: Axes, series: Sequence[RunCurves], metric: str) -> None:
     style.set_style(axes)
     for index, run in enumerate(series):
         # Colors repeat, with another line style.
         line_style = ("-", "--", ":")[index // len(style.COLORS) % 3]
         for name, width, alpha in ((metric, 0.8, 0.7), (f"val_{metric}", 1.8, 1.0)):
-            values = finite(run.history.epochs.get(name, []))
+            values = _finite(run.history.epochs.get(name, []))
             [line] = axes.plot(np.arange(1, values.size + 1), values, line_style)
             line.set(color=_color(index), linewidth=width, alpha=alpha)
-    set_epochs(axes, max((len(run.history) for run in series), default=0))
+    _set_epochs(axes, max((len(run.history) for run in series), default=0))
 
 
-def _intervals(axes: Axes, series: Sequence[RunCurves]) -> None:
+def _draw_intervals(axes: Axes, series: Sequence[RunCurves]) -> None:
     style.set_style(axes)
     for index, run in enumerate(series):
         if run.interval is None:

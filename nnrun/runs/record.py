@@ -249,7 +249,7 @@ def parse(content: bytes) -> object:
         RecursionError: it is nested far too deep.
     """
     value = json.loads(content, parse_int=_whole, parse_float=_finite, parse_constant=_not_a_number)
-    check_depth(value)
+    check_plain(value)
     return value
 
 
@@ -268,11 +268,11 @@ def _not_a_number(text: str) -> float:
     raise ValueError(f"{quote(text)} is not a number")
 
 
-def check_depth(value: object) -> None:
-    """Checks the number and the depth of all nested values; aliases of YAML count each time.
+def check_plain(value: object) -> None:
+    """Checks nested values, of which aliases of YAML count each time.
 
     Raises:
-        ValueError: there are too many, or they are nested too deep.
+        ValueError: there are too many, they are nested too deep, or one is no text or number.
     """
     pending, count = [(value, 0)], 0
     while pending:
@@ -280,7 +280,9 @@ def check_depth(value: object) -> None:
         count += 1
         if depth > MAX_DEPTH or count > MAX_VALUES:
             raise ValueError("it holds too many values, or they are nested too deep")
-        if isinstance(item, dict):
+        if isinstance(item, dict) and all(isinstance(key, str) for key in item):
             pending += [(part, depth + 1) for part in item.values()]
         elif isinstance(item, list):
             pending += [(part, depth + 1) for part in item]
+        elif not isinstance(item, str | int | float | None):
+            raise ValueError("it holds something else than text and numbers")

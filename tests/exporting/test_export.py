@@ -12,10 +12,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from nnrun.analysis.predict import trained_run
-from nnrun.cli.app import app
 from nnrun.data import datasets
 from nnrun.exporting import Format, flow
 from nnrun.runs import Run, layout
@@ -82,18 +81,6 @@ QUICK = {
     ("pictures", Format.onnx),
     ("residual", Format.onnx),
 }
-
-
-@pytest.fixture(scope="module")
-def invoke() -> Invoke:
-    """Runs the command in this process, which loads TensorFlow once."""
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner().invoke(app, [*map(str, arguments)])
-        assert isinstance(result.exception, SystemExit | None), result.exc_info
-        return result
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
 
 from nnrun.cli import specs
-from nnrun.cli.app import app
 from nnrun.data import preprocessing
 from nnrun.data.datasets import images
 from nnrun.runs import Run, layout
@@ -39,14 +37,8 @@ LIMIT = {"in memory": 2**30, "streamed": 0}
 Trained = Callable[..., Run]
 
 
-def invoke(*arguments: object) -> Result:
-    result = CliRunner().invoke(app, [*map(str, arguments)])
-    assert isinstance(result.exception, SystemExit | None), result.exc_info
-    return result
-
-
 @pytest.fixture
-def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
+def trained(invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     """Trains the spec in this process."""
     # Few rows in memory would be expanded on the host, which rounds differently.
     monkeypatch.setattr(preprocessing, "EXPANDED_BYTES", 0)
@@ -97,7 +89,7 @@ def test_streamed_folds_are_the_same(trained: Trained) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_on_streamed_rows_evaluates_and_predicts(trained: Trained) -> None:
+def test_a_run_on_streamed_rows_evaluates_and_predicts(trained: Trained, invoke: Any) -> None:
     run = trained("streamed", "--set", "training.engine=graph")
     test = invoke("evaluate", run.path, "--json")
     rows = invoke("predict", run.path, "--rows", "0:5", "--json")
@@ -106,7 +98,7 @@ def test_a_run_on_streamed_rows_evaluates_and_predicts(trained: Trained) -> None
     assert f'"accuracy": {run.metrics().test["accuracy"]}' in test.stdout
 
 
-def test_xla_cannot_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_xla_cannot_stream(invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "IN_MEMORY", 0)
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC, "utf-8")
@@ -122,7 +114,6 @@ def test_xla_cannot_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 PROGRAM = """
 import resource
 from nnrun.data.datasets import images
-from nnrun.cli.app import app
 images.IN_MEMORY = 0
 try:
     app()

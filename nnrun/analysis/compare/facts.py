@@ -19,7 +19,7 @@ from nnrun.runs.record import (
     Spread,
     Text,
     TrainMetrics,
-    check_depth,
+    check_plain,
     local_time,
     validated,
 )
@@ -163,23 +163,11 @@ def read(run: Run) -> Facts:
         digests = run.record().files
         spec["code"] = [f"{name} {digests.get(str(name), 'unknown')[:8]}" for name in files]
     try:
-        check_depth(spec)
-        if not _is_plain(spec):
-            raise ValueError("holds something else than text and numbers")
+        check_plain(spec)
         validated(_SpecForm, spec)
     except ValueError as error:
         raise RunError(f"{run.path / layout.SPEC}: {error}") from error
     return Facts(run, run.record(), run.metrics(), spec, run.status())
-
-
-def _is_plain(value: object) -> bool:
-    """Whether it is nested text and numbers, as the YAML of a spec."""
-    match value:
-        case dict():
-            return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-        case list():
-            return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int | float)
 
 
 def matching(wanted: str, names: Iterable[str]) -> str | None:

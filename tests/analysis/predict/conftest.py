@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from nnrun.cli import specs
-from nnrun.cli.app import app
 from nnrun.runs import Run
 
 Invoke = Callable[..., Result]
@@ -49,18 +48,6 @@ OWN = {
     "cars": ("training.epochs=3",),
     "functions": ("training.epochs=12", "dataset.text=sentence"),
 }
-
-
-@pytest.fixture(scope="session")
-def invoke() -> Invoke:
-    """Runs the command in this process."""
-
-    def run(*arguments: object, **options: Any) -> Result:
-        result = CliRunner().invoke(app, [*map(str, arguments)], **options)
-        assert isinstance(result.exception, SystemExit | None), result.exc_info
-        return result
-
-    return run
 
 
 @pytest.fixture(scope="session")
