@@ -116,6 +116,13 @@ class Sequences:
         return self.offsets[1:] - self.offsets[:-1]
 
 
+def offsets(lengths: Array) -> Array:
+    """The offsets of rows of these lengths, for `Sequences`."""
+    import numpy as np  # noqa: PLC0415 - NumPy loads where rows are read
+
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
 @dataclass(frozen=True)
 class Streamed:
     """Rows of bytes that do not fit into memory and are read when needed.

@@ -21,7 +21,7 @@ from nnrun.spec.dataset import DatasetBase, Words
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import Profile
 from nnrun.spec.validation import Holdout, Validation
-from nnrun.types import Array, Dataset, Inputs, Observer, Sequences, Split
+from nnrun.types import Dataset, Inputs, Observer, Sequences, Split, offsets
 
 TRAIN_ROWS, TEST_ROWS = 512, 256
 """Enough rows for an epoch of several steps."""
@@ -147,10 +147,6 @@ def _select(split: Split, rows: int, classes: Sized, *, per_class: int) -> Split
     return split.select(chosen)
 
 
-def _offsets(lengths: Array) -> Array:
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-
 def _reduce_validation(validation: Validation, dataset: Dataset, all_rows: int) -> Validation:
     """A hold-out keeps its share of the rows, but has some of each class if stratified.
 
@@ -237,12 +233,12 @@ def _draw_inputs(
 def _draw_texts(spec: Words, highest: int, rows: int, rng: np.random.Generator) -> Sequences:
     """Word indices that the spec allows; the highest of them always occurs."""
     longest = LONGEST_TEXT if spec.maxlen is None else max(1, min(LONGEST_TEXT, spec.maxlen - 1))
-    offsets = _offsets(rng.integers(min(SHORTEST_TEXT, longest), longest + 1, rows))
+    starts = offsets(rng.integers(min(SHORTEST_TEXT, longest), longest + 1, rows))
     lowest = min(max(spec.index_from + 1, spec.skip_top), highest)
-    values = rng.integers(lowest, highest + 1, offsets[-1], dtype=np.int32)
+    values = rng.integers(lowest, highest + 1, starts[-1], dtype=np.int32)
     if spec.oov_char is not None:
         values[rng.random(len(values)) < UNKNOWN_WORDS] = spec.oov_char
     if spec.start_char is not None and spec.skip_top <= spec.start_char <= highest:
-        values[offsets[:-1]] = spec.start_char
+        values[starts[:-1]] = spec.start_char
     values[-1:] = highest
-    return Sequences(values, offsets)
+    return Sequences(values, starts)

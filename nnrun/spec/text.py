@@ -77,6 +77,28 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def plain_value(value: object) -> str:
+    """A value of a spec as short text: `Dense 16 relu, Dense 1 sigmoid`."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.6g}"
+        case dict():
+            return " ".join(
+                # These arguments are clear without their names.
+                plain_value(item)
+                if key in ("units", "activation", "rate")
+                else f"{key} {plain_value(item)}".rstrip()
+                for key, item in value.items()
+            )
+        case list() | tuple():
+            return ", ".join(map(plain_value, value)) or "none"
+    return str(value)
+
+
 def with_article(noun: str) -> str:
     """A noun with its indefinite article."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

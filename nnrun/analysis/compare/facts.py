@@ -26,6 +26,7 @@ from nnrun.runs.record import (
 from nnrun.spec import catalogue
 from nnrun.spec import labels as meanings
 from nnrun.spec.component import Component
+from nnrun.spec.text import plain_value
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """The rows of a metric, as named in `metrics.json` and in a column."""
@@ -192,29 +193,7 @@ def holds(facts: Facts, condition: str) -> bool | None:
     own = {"name": facts.name, "status": facts.status, "verb": facts.record.verb}
     values = {**facts.keys, **own}
     name = matching(key, values)
-    return None if name is None else fnmatchcase(plain(values[name]), pattern)
-
-
-def plain(value: object) -> str:
-    """A value of a spec as short text: `Dense 16 relu, Dense 1 sigmoid`."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:.6g}"
-        case dict():
-            return " ".join(
-                # These arguments are clear without their names.
-                plain(item)
-                if key in ("units", "activation", "rate")
-                else f"{key} {plain(item)}".rstrip()
-                for key, item in value.items()
-            )
-        case list() | tuple():
-            return ", ".join(map(plain, value)) or "none"
-    return str(value)
+    return None if name is None else fnmatchcase(plain_value(values[name]), pattern)
 
 
 def abridged(value: object) -> object:

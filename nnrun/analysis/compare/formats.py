@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from nnrun.analysis.compare.entries import Entry
-from nnrun.analysis.compare.facts import SPLITS, abridged, of_test_set, plain
+from nnrun.analysis.compare.facts import SPLITS, abridged, of_test_set
 from nnrun.analysis.compare.table import Column, Comparison, is_spread
-from nnrun.spec.text import escape_cell, escape_markdown, escape_text, format_number
+from nnrun.spec.text import escape_cell, escape_markdown, escape_text, format_number, plain_value
 
 MARK = "*"
 
@@ -39,13 +39,13 @@ def _text(column: Column, value: object) -> str:
         return format_number(value["mean"]) + ("" if std is None else f" ± {format_number(std)}")
     if column.upwards is not None and type(value) is float:
         return format_number(value)
-    return plain(value)
+    return plain_value(value)
 
 
 def shared(comparison: Comparison) -> str:
     """All that the specs have in common, on one line, without unused keys."""
     return "; ".join(
-        f"{key} {plain(abridged(value))}"
+        f"{key} {plain_value(abridged(value))}"
         for key, value in comparison.shared.items()
         if value is not None and value is not False and value not in ([], {}, "")
     )
@@ -63,7 +63,7 @@ def as_csv(comparison: Comparison) -> str:
 
 def _csv_columns(column: Column) -> list[tuple[str, list[object]]]:
     means: list[object] = [
-        mean if mean is None or isinstance(mean, int | float) else escape_cell(plain(mean))
+        mean if mean is None or isinstance(mean, int | float) else escape_cell(plain_value(mean))
         for mean in column.means
     ]
     columns = [(column.name, means)]

@@ -17,7 +17,7 @@ from nnrun.data.cache import fetch, fetch_bytes
 from nnrun.data.published import IMDB, IMDB_WORDS, REUTERS, REUTERS_WORDS, File
 from nnrun.spec.dataset import Imdb, Reuters, Words
 from nnrun.spec.profile import split_index
-from nnrun.types import Array, Dataset, Sequences, Split, Target, Vocabulary
+from nnrun.types import Array, Dataset, Sequences, Split, Target, Vocabulary, offsets
 
 _BUFFER_BYTES = 2**20
 
@@ -112,7 +112,7 @@ def _rows(
     labels = labels[order].astype(np.int64)
     lengths = np.fromiter(map(len, texts[order]), np.int64, len(texts))
     ranks = np.fromiter(chain.from_iterable(texts[order]), np.int32, int(lengths.sum()))
-    x = Sequences(ranks + np.int32(spec.index_from), _offsets(lengths))
+    x = Sequences(ranks + np.int32(spec.index_from), offsets(lengths))
     if spec.start_char is not None:
         values = np.insert(x.values, x.offsets[:-1], spec.start_char)
         x = Sequences(values, x.offsets + np.arange(len(x.offsets)))
@@ -120,7 +120,7 @@ def _rows(
         return x, labels
     short = x.lengths() < spec.maxlen
     kept = x.values[np.repeat(short, x.lengths())]
-    return Sequences(kept, _offsets(x.lengths()[short])), labels[short]
+    return Sequences(kept, offsets(x.lengths()[short])), labels[short]
 
 
 def _read_array(archive: BytesIO, name: str) -> Array:
@@ -146,13 +146,9 @@ def _select_words(spec: Words, *rows: Sequences) -> Sequence[Sequences]:
     for x in rows:
         inside = (x.values >= spec.skip_top) & (x.values < limit)
         if spec.oov_char is None:
-            selected.append(Sequences(x.values[inside], _offsets(inside)[x.offsets]))
+            selected.append(Sequences(x.values[inside], offsets(inside)[x.offsets]))
         else:
             selected.append(
                 Sequences(np.where(inside, x.values, np.int32(spec.oov_char)), x.offsets)
             )
     return selected
-
-
-def _offsets(lengths: Array) -> Array:
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])

@@ -10,7 +10,7 @@ from nnrun.runs import layout
 from nnrun.runs.verify import judging
 from nnrun.runs.verify.files import UnverifiedRun
 from nnrun.runs.verify.judging import Judged
-from nnrun.spec.text import join_words, shorten_list
+from nnrun.spec.text import join_words, plain_value, shorten_list
 
 MAX_NAMED = 4
 """Number of changed keys that are named; more are only counted."""
@@ -32,7 +32,7 @@ class Cause:
     """One likely cause.
 
     Args:
-        kind: `files`, `data`, `spec`, `versions`, `device`, `machine`, `setting`, `sealed anew` or
+        kind: `files`, `data`, `spec`, `versions`, `device`, `machine`, `setting`, `edited` or
             `unknown`.
         text: a sentence without a full stop.
     """
@@ -63,7 +63,7 @@ def find(judged: Judged, kept_run: UnverifiedRun, repeated_run: UnverifiedRun) -
         if changes := _changes(keys, kept, repeated):
             causes.append(Cause(kind, f"another {kind}: {'; '.join(changes)}"))
     if not causes:
-        causes = list(_resealed(judged))
+        causes = list(_edited(judged))
     record = repeated_run.record()
     if not causes and (record.device or "").startswith("gpu") and record.engine == "xla":
         text = "XLA may choose its kernels on a GPU by timing; `engine: graph` does not"
@@ -81,19 +81,7 @@ def _changes(keys: Sequence[str], kept: Record, repeated: Record) -> list[str]:
 
 
 def _change(name: str, kept: object, repeated: object) -> str:
-    return f"{name} {_plain(kept)} → {_plain(repeated)}"
-
-
-def _plain(value: object) -> str:
-    match value:
-        case dict():
-            return " ".join(f"{key} {item}" for key, item in value.items()) or "none"
-        case list():
-            return ", ".join(map(str, value)) or "none"
-        case float():
-            # A learning rate of 0.001 is saved as the nearest 32-bit float.
-            return f"{value:.7g}"
-    return str(value)
+    return f"{name} {plain_value(kept)} → {plain_value(repeated)}"
 
 
 def _version_changes(kept: Record, repeated: Record) -> list[str]:
@@ -149,7 +137,7 @@ def _config_changes(
     return list(changes.values())
 
 
-def _resealed(judged: Judged) -> Iterator[Cause]:
+def _edited(judged: Judged) -> Iterator[Cause]:
     """Files that were edited together with their checksums."""
     # Equal epochs lead to equal weights, and equal weights to equal predictions and metrics.
     by_part: dict[str, dict[str, bool]] = {}
@@ -163,5 +151,5 @@ def _resealed(judged: Judged) -> Iterator[Cause]:
             if edited and same.get(origin):
                 names = join_words(edited, "and")
                 text = f"{names} edited and given a new checksum, as the {word} are bit-identical"
-                yield Cause("sealed anew", text)
+                yield Cause("edited", text)
                 break
