@@ -19,7 +19,7 @@ from nnrun.cli.list import count_runs
 from nnrun.cli.verb import Json, Runs
 from nnrun.errors import CommandError, NnrunError
 from nnrun.runs import Run, cleaning, layout
-from nnrun.runs.cleaning import Plan, Rules
+from nnrun.runs.cleaning import Plan
 from nnrun.spec.text import format_size
 
 NO_FILTER = (
@@ -72,28 +72,28 @@ def clean(
 
     Example: nnrun clean --keep-best 3 --older-than 30d --dry-run
     """
-    rules = Rules(
-        _find_named(paths, root) if paths else None,
-        frozenset(status) if status else None,
-        cleaning.age(older_than) if older_than is not None else None,
-        keep_best,
-        cleaning.bytes_of(max_size) if max_size is not None else None,
-    )
-    if not rules.are_given:
+    limit = cleaning.bytes_of(max_size) if max_size is not None else None
+    filters = []
+    if paths:
+        filters.append(cleaning.named(_find_named(paths, root)))
+    if status:
+        filters.append(cleaning.ended_as(status))
+    if older_than is not None:
+        filters.append(cleaning.older_than(cleaning.age(older_than), now=datetime.now()))
+    if not filters and keep_best is None and limit is None:
         raise CommandError(NO_FILTER)
     if os.path.isfile(root / layout.RUN):  # noqa: PTH113 - also for names that are too long
         raise CommandError(f"{root} is itself a run; delete it from its parent folder")
     runs = list(_read_all(cleaning.removable(root), cleaning.read))
-    standings = None
     if keep_best:
-        from nnrun.analysis.compare import read
-        from nnrun.analysis.compare import standings as rank
+        from nnrun.analysis.compare import read, standings
 
-        standings = rank(_read_all((info.run for info in runs), read))
-    plan = cleaning.plan(runs, rules, now=datetime.now(), standings=standings)
+        ranked = standings(_read_all((info.run for info in runs), read))
+        filters.append(cleaning.not_best(keep_best, ranked))
+    plan = cleaning.plan(runs, filters, limit)
     leftovers = {path: cleaning.disk_usage(path) for path in cleaning.leftovers(root)}
     out = console.stderr() if json else console.stdout()
-    _show(plan, leftovers, rules, out)
+    _show(plan, leftovers, limit, out)
     is_empty = not (plan.removals or leftovers)
     errors = {} if dry_run or is_empty or not _confirm(yes=yes) else _delete(plan, leftovers)
     if json:
@@ -173,7 +173,7 @@ def _delete(plan: Plan, leftovers: Iterable[Path]) -> dict[Path, str]:
     return errors
 
 
-def _show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console) -> None:
+def _show(plan: Plan, leftovers: Mapping[Path, int], limit: int | None, out: Console) -> None:
     """Prints the runs to be deleted, and `leftovers`: folders of interrupted deletions."""
     kept = f"{count_runs(plan.staying, plan.left)} kept"
     if plan.removals or leftovers:
@@ -188,8 +188,8 @@ def _show(plan: Plan, leftovers: Mapping[Path, int], rules: Rules, out: Console)
         out.print(f"to delete: {count_runs(len(plan.removals), freed)}; {kept}")
     else:
         out.print(f"nothing to delete; {kept}")
-    if rules.max_size is not None and plan.left > rules.max_size:
-        excess = f"{format_size(plan.left)} are still above {format_size(rules.max_size)}"
+    if limit is not None and plan.left > limit:
+        excess = f"{format_size(plan.left)} are still above {format_size(limit)}"
         out.print(f"{excess}, but no other run matches all filters")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,23 +64,16 @@ def resume(
 def _wait_for_workers(run: Run) -> None:
     """Waits for workers of a killed cross-validation, which end when they notice it."""
     until = time.monotonic() + WORKER_TIMEOUT
-    for fold in (Run(file.parent) for file in run.path.glob(f"*/{layout.RUN}")):
-        while _is_running(fold):
+    for fold in run.parts():
+        while fold.is_running():
             if time.monotonic() > until:
                 raise RunError(f"{fold.path} is still running, as process {fold.record().pid}")
             time.sleep(0.1)
 
 
-def _is_running(fold: Run) -> bool:
-    # A damaged fold is trained again.
-    with suppress(RunError):
-        return fold.status() == layout.RUNNING
-    return False
-
-
 def _parts(run: Run) -> list[Run]:
     """The run and its folds."""
-    return [run, *(Run(file.parent) for file in run.path.glob(f"fold-*/{layout.RUN}"))]
+    return [run, *(part for part in run.parts() if part.path.name != layout.FINAL)]
 
 
 def _stopped_early(run: Run, training: Training) -> str:

@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from nnrun.errors import CommandError, NnrunError, RunError
+from nnrun.errors import CommandError, RunError
 from nnrun.runs import layout
 from nnrun.runs.folder import reason, take
 from nnrun.runs.making import find
@@ -23,30 +23,6 @@ from nnrun.spec.text import count, format_size
 # Prefix of a run that is being deleted: hidden folders are never runs, so half of one is not taken
 # for a whole.
 _REMOVING = ".nnrun-removing-"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Filters of runs to delete: a run must match all that are given.
-
-    Args:
-        named: the folders of these runs.
-        statuses: runs that ended so.
-        age: runs that ended longer ago.
-        keep_best: runs that are not among the best of their name, so many.
-        max_size: the oldest of those that match, until all runs together take so many bytes.
-    """
-
-    named: frozenset[Path] | None = None
-    statuses: frozenset[str] | None = None
-    age: timedelta | None = None
-    keep_best: int | None = None
-    max_size: int | None = None
-
-    @property
-    def are_given(self) -> bool:
-        """Whether there is any filter."""
-        return any(rule is not None for rule in vars(self).values())
 
 
 @dataclass(frozen=True)
@@ -62,6 +38,10 @@ class RunInfo:
     status: str
     ended: datetime | None
     bytes: int
+
+
+Filter = Callable[[RunInfo], str | None]
+"""Gives the reason to delete a run, or None if the run does not match."""
 
 
 @dataclass(frozen=True)
@@ -136,68 +116,65 @@ def read(run: Run) -> RunInfo:
     return RunInfo(run, layout.RUNNING if is_at_work(run) else status, ended, disk_usage(run.path))
 
 
-def plan(
-    runs: Sequence[RunInfo],
-    rules: Rules,
-    *,
-    now: datetime,
-    standings: Mapping[Path, Standing] | None = None,
-) -> Plan:
-    """Applies the filters.
+def named(paths: Collection[Path]) -> Filter:
+    """Selects the runs in these folders."""
+    return lambda run: "named" if run.run.path in paths else None
+
+
+def ended_as(statuses: Collection[str]) -> Filter:
+    """Selects the runs with one of these statuses."""
+    return lambda run: run.status if run.status in statuses else None
+
+
+def older_than(limit: timedelta, *, now: datetime) -> Filter:
+    """Selects the runs that ended longer ago."""
+
+    def reason(run: RunInfo) -> str | None:
+        if run.ended is None or now - run.ended <= limit:
+            return None
+        days, rest = divmod(now - run.ended, timedelta(days=1))
+        age = count(days, "day") if days else count(rest // timedelta(hours=1), "hour")
+        return f"{age} old"
+
+    return reason
+
+
+def not_best(keep: int, standings: Mapping[Path, Standing]) -> Filter:
+    """Selects the runs that are not among the best of their name; one without a standing stays."""
+
+    def reason(run: RunInfo) -> str | None:
+        standing = standings.get(run.run.path)
+        if standing is None:
+            return None
+        if standing.place is None:
+            # A finished run without a value of the metric is not among the best either.
+            state = f"no {standing.metric or 'metrics'}"
+            return f"not ranked: {state if run.status == layout.FINISHED else run.status}"
+        if standing.place <= keep:
+            return None
+        return f"number {standing.place} of {standing.of} by {standing.metric}"
+
+    return reason
+
+
+def plan(runs: Sequence[RunInfo], filters: Sequence[Filter], max_size: int | None = None) -> Plan:
+    """Selects the runs that match all filters; running ones always stay.
 
     Args:
-        runs: all runs; running ones always stay.
-        rules: at least one; with none, all runs would match.
-        now: from which ages are counted.
-        standings: for `keep_best`; a run without one stays.
+        runs: all runs.
+        max_size: only the oldest of those that match, until all runs together take so many bytes.
     """
     removals = []
     for run in runs:
-        reasons = _reasons(run, rules, now, (standings or {}).get(run.run.path))
-        if run.status != layout.RUNNING and None not in reasons:
-            removals.append(Removal(run, tuple(filter(None, reasons))))
+        reasons = [reason for match in filters if (reason := match(run))]
+        if run.status != layout.RUNNING and len(reasons) == len(filters):
+            removals.append(Removal(run, tuple(reasons)))
     removals.sort(key=lambda removal: removal.subject.ended or datetime.max)
-    if rules.max_size is not None:
-        removals = _until_it_fits(removals, sum(run.bytes for run in runs), rules.max_size)
+    if max_size is not None:
+        removals = _until_it_fits(removals, sum(run.bytes for run in runs), max_size)
     deleted = {removal.subject.run.path for removal in removals}
     staying = [run.bytes for run in runs if run.run.path not in deleted]
     return Plan(tuple(removals), len(staying), sum(staying))
-
-
-def _reasons(
-    run: RunInfo, rules: Rules, now: datetime, standing: Standing | None
-) -> list[str | None]:
-    """A reason from each given filter; None if the run does not match it."""
-    reasons = []
-    if rules.named is not None:
-        reasons.append("named" if run.run.path in rules.named else None)
-    if rules.statuses is not None:
-        reasons.append(run.status if run.status in rules.statuses else None)
-    if rules.age is not None:
-        reasons.append(_too_old(run, rules.age, now))
-    if rules.keep_best is not None:
-        reasons.append(_not_best(run, rules.keep_best, standing))
-    return reasons
-
-
-def _too_old(run: RunInfo, limit: timedelta, now: datetime) -> str | None:
-    if run.ended is None or now - run.ended <= limit:
-        return None
-    days, rest = divmod(now - run.ended, timedelta(days=1))
-    age = count(days, "day") if days else count(rest // timedelta(hours=1), "hour")
-    return f"{age} old"
-
-
-def _not_best(run: RunInfo, keep: int, standing: Standing | None) -> str | None:
-    if standing is None:
-        return None
-    if standing.place is None:
-        # A finished run without a value of the metric is not among the best either.
-        state = f"no {standing.metric or 'metrics'}"
-        return f"not ranked: {state if run.status == layout.FINISHED else run.status}"
-    if standing.place <= keep:
-        return None
-    return f"number {standing.place} of {standing.of} by {standing.metric}"
 
 
 def _until_it_fits(removals: Sequence[Removal], total: int, limit: int) -> list[Removal]:
@@ -242,14 +219,7 @@ def leftovers(root: Path) -> list[Path]:
 
 def is_at_work(run: Run) -> bool:
     """Whether the run or a fold is running: workers outlive a killed process for some seconds."""
-    if run.status() == layout.RUNNING:
-        return True
-    for path in run.path.glob(f"*/{layout.RUN}"):
-        # A record is replaced as a whole, so a damaged one is not that of a running fold.
-        with suppress(NnrunError):
-            if Run(path.parent).status() == layout.RUNNING:
-                return True
-    return False
+    return run.status() == layout.RUNNING or any(part.is_running() for part in run.parts())
 
 
 def remove(run: Run) -> None:

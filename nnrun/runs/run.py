@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from nnrun.errors import RunError
+from nnrun.errors import NnrunError, RunError
 from nnrun.runs import files, history_table, layout
 from nnrun.runs.folder import Folder, as_json, is_taken
 from nnrun.runs.record import KFoldMetrics, RunRecord, TrainMetrics
@@ -200,6 +201,17 @@ class Run(Folder):
         locked = is_taken(self.path)
         is_gone = _is_gone(process.pid) if locked is None else not locked
         return layout.CRASHED if is_gone else layout.RUNNING
+
+    def is_running(self) -> bool:
+        """Whether a process works on the run, or False if its record is damaged."""
+        # A record is replaced as a whole, so a damaged one is not that of a running process.
+        with suppress(NnrunError):
+            return self.status() == layout.RUNNING
+        return False
+
+    def parts(self) -> list[Run]:
+        """The folds of a cross-validation, and its final model, as far as they exist."""
+        return [Run(file.parent) for file in self.path.glob(f"*/{layout.RUN}")]
 
 
 def process() -> dict[str, int | str]:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nnrun import runs
 from nnrun.errors import CommandError, RunError
 from nnrun.runs import Run, cleaning, layout
-from nnrun.runs.cleaning import Rules, RunInfo, Standing
+from nnrun.runs.cleaning import (
+    Filter,
+    RunInfo,
+    Standing,
+    ended_as,
+    named,
+    not_best,
+    older_than,
+)
 
 NOW = datetime(2026, 6, 1)
 MB = 1_000_000
@@ -28,18 +36,20 @@ def info(
     return RunInfo(Run(Path(name)), status, ended, size)
 
 
-def deleted(rules: Rules, *infos: RunInfo, **standings: Standing) -> dict[str, tuple[str, ...]]:
+def deleted(
+    filters: Sequence[Filter], *infos: RunInfo, max_size: int | None = None
+) -> dict[str, tuple[str, ...]]:
     """The names of the runs to delete, in order, with their reasons."""
-    ranked = {Path(name): standing for name, standing in standings.items()}
-    plan = cleaning.plan(infos, rules, now=NOW, standings=ranked)
+    plan = cleaning.plan(infos, filters, max_size)
     return {removal.subject.run.path.name: removal.reasons for removal in plan.removals}
 
 
 def test_filter_by_age_is_exact_to_the_second() -> None:
     infos = [info("new", days=30), info("old", days=30.5), info("unknown", days=None)]
 
-    assert deleted(Rules(age=timedelta(days=30)), *infos) == {"old": ("30 days old",)}
-    assert deleted(Rules(age=timedelta(minutes=30)), info("a", days=1.5 / 24), info("b")) == {
+    assert deleted([older_than(timedelta(days=30), now=NOW)], *infos) == {"old": ("30 days old",)}
+    recent = older_than(timedelta(minutes=30), now=NOW)
+    assert deleted([recent], info("a", days=1.5 / 24), info("b")) == {
         "b": ("1 day old",),
         "a": ("1 hour old",),
     }
@@ -48,13 +58,12 @@ def test_filter_by_age_is_exact_to_the_second() -> None:
 def test_filter_by_rank() -> None:
     """Failed runs and runs without the metric are not among the best; unreadable ones stay."""
     places = dict(enumerate("abc", start=1))
-    standings = {name: Standing(place, 3, "accuracy") for place, name in places.items()}
-    unranked = {"d": Standing(None, 3, "accuracy"), "e": Standing(None, 3, "accuracy")}
+    standings = {Path(name): Standing(place, 3, "accuracy") for place, name in places.items()}
+    standings |= dict.fromkeys(map(Path, "de"), Standing(None, 3, "accuracy"))
+    standings[Path("f")] = Standing(None, 0, "")
     infos = [*map(info, "abcd"), info("e", status=layout.FAILED), info("f"), info("unreadable")]
 
-    assert deleted(
-        Rules(keep_best=2), *infos, **standings, **unranked, f=Standing(None, 0, "")
-    ) == {
+    assert deleted([not_best(2, standings)], *infos) == {
         "c": ("number 3 of 3 by accuracy",),
         "d": ("not ranked: no accuracy",),
         "e": ("not ranked: failed",),
@@ -65,66 +74,64 @@ def test_filter_by_rank() -> None:
 def test_the_oldest_are_deleted_until_all_fit() -> None:
     infos = [info("b", days=2), info("a", days=1), info("c", days=3), info("unknown", days=None)]
 
-    assert deleted(Rules(max_size=2 * MB), *infos) == {
+    assert deleted([], *infos, max_size=2 * MB) == {
         "c": ("4.0 MB in all, above 2.0 MB",),
         "b": ("3.0 MB in all, above 2.0 MB",),
     }
-    assert list(deleted(Rules(max_size=0), *infos)) == ["c", "b", "a", "unknown"]
-    assert deleted(Rules(max_size=4 * MB), *infos) == {}
+    assert list(deleted([], *infos, max_size=0)) == ["c", "b", "a", "unknown"]
+    assert deleted([], *infos, max_size=4 * MB) == {}
 
 
 def test_the_size_of_all_runs_counts_but_only_matching_ones_are_deleted() -> None:
     failed = [info(name, status=layout.FAILED, days=days) for name, days in (("x", 5), ("y", 9))]
-    rules = Rules(statuses=frozenset({layout.FAILED}), max_size=3 * MB)
+    infos = [info("old", days=99), info("new"), *failed]
 
-    assert deleted(rules, info("old", days=99), info("new"), *failed) == {
+    assert deleted([ended_as({layout.FAILED})], *infos, max_size=3 * MB) == {
         "y": ("failed", "4.0 MB in all, above 3.0 MB")
     }
 
 
 def test_a_running_run_counts_for_the_size_and_stays() -> None:
     running = info("a", status=layout.RUNNING, days=9, size=5 * MB)
-    plan = cleaning.plan([running, info("b")], Rules(max_size=MB), now=NOW)
+    plan = cleaning.plan([running, info("b")], [], MB)
 
     assert [removal.subject.run.path.name for removal in plan.removals] == ["b"]
     assert (plan.staying, plan.left, plan.freed) == (1, 5 * MB, MB)
 
 
-RULES: dict[str, Any] = {
-    "named": frozenset({Path("all"), Path("named")}),
-    "statuses": frozenset({layout.FAILED}),
-    "age": timedelta(days=30),
-    "keep_best": 1,
+RANKED = {Path(name): Standing(9, 9, "mae") for name in ("all", "other")}
+FILTERS = {
+    "name": named({Path("all"), Path("named")}),
+    "status": ended_as({layout.FAILED}),
+    "age": older_than(timedelta(days=30), now=NOW),
+    "rank": not_best(1, RANKED | {Path("named"): Standing(9, 9, "mae")}),
+}
+OTHERS = {
+    "name": info("other", status=layout.FAILED, days=40),
+    "status": info("named", status=layout.FINISHED, days=40),
+    "age": info("named", status=layout.FAILED, days=20),
+    "rank": info("named", status=layout.FAILED, days=40),
 }
 
 
-@pytest.mark.parametrize("missing", RULES)
+@pytest.mark.parametrize("missing", FILTERS)
 def test_a_run_must_match_every_filter(missing: str) -> None:
     """The second run matches all filters but one; without that one both are deleted."""
-    name = "named" if missing != "named" else "other"
-    status = layout.FAILED if missing != "statuses" else layout.FINISHED
-    second = info(name, status=status, days=40 if missing != "age" else 20)
-    pair = (info("all", status=layout.FAILED, days=41), second)
-    place = 9 if missing != "keep_best" else 1
-    standings = {"all": Standing(9, 9, "mae"), name: Standing(place, 9, "mae")}
-    fewer = {key: rule for key, rule in RULES.items() if key != missing}
+    filters = dict(FILTERS)
+    if missing == "rank":
+        filters["rank"] = not_best(1, RANKED | {Path("named"): Standing(1, 9, "mae")})
+    pair = info("all", status=layout.FAILED, days=41), OTHERS[missing]
+    fewer = [match for name, match in filters.items() if name != missing]
 
-    assert list(deleted(Rules(**RULES), *pair, **standings)) == ["all"]
-    assert list(deleted(Rules(**fewer), *pair, **standings)) == ["all", name]
+    assert list(deleted([*filters.values()], *pair)) == ["all"]
+    assert list(deleted(fewer, *pair)) == ["all", pair[1].run.path.name]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_running_run_always_stays(rule: str) -> None:
-    rules = Rules(**{rule: RULES[rule]}, max_size=0)
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_running_run_always_stays(name: str) -> None:
     running = info("all", status=layout.RUNNING, days=99)
 
-    assert deleted(rules, running, all=Standing(9, 9, "mae")) == {}
-
-
-def test_an_empty_list_of_names_matches_no_run() -> None:
-    assert Rules(named=frozenset()).are_given
-    assert deleted(Rules(named=frozenset()), info("a")) == {}
-    assert not Rules().are_given
+    assert deleted([FILTERS[name]], running, max_size=0) == {}
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-3d", "3m", "1e3d", "d3", "9" * 400 + "w"])

@@ -97,7 +97,7 @@ def _damage(run: Run, name: str) -> str:
 
 def parts(run: Run) -> list[Path]:
     """The folders of all folds that exist, or that a finished cross-validation should have."""
-    folders = {path.parent for path in run.path.glob(f"*/{layout.RUN}")}
+    folders = {part.path for part in run.parts()}
     try:
         record = run.record()
     except RunError:
