@@ -86,7 +86,7 @@ def _refusal(layer: Component) -> str | None:
     if layer.name not in RECURRENT:
         return NOT_STACKABLE.get(layer.name)
     if layer.arguments.get("return_state") is True:
-        return "puts out its state too, and a stack has one output; leave out return_state"
+        return "also returns its state, and a stack has one output; remove return_state"
     if layer.arguments.get("stateful") is True:
         return (
             "cannot keep its state between batches, because rows are shuffled; leave out stateful"

@@ -477,8 +477,8 @@ def _large_target_warnings(context: SpecContext, scale: float) -> Warnings:
     exponential = context.spec.model[last].arguments.get("activation") == "exponential"
     if scale >= LARGE_TARGET and not (rescaled or exponential):
         message = (
-            f"the values to predict are about {scale:,.0f}, and a new model puts out about 1; end it "
-            f"with Rescaling: {power_of_ten(scale)}, or divide the values"
+            f"the values to predict are about {scale:,.0f}, and outputs of a new model are about 1; "
+            f"end it with Rescaling: {power_of_ten(scale)}, or divide the values"
         )
         yield ("model", last), message
 

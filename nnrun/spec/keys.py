@@ -185,7 +185,6 @@ _WORDS: dict[object, str] = {
 }
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
 # Larger bounds only keep numbers within their type and are not shown.
-# Of any number, so not worth a word.
 _HUGE = 10**9
 
 

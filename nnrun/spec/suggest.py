@@ -207,7 +207,7 @@ def advice(noun: str, value: Mapping[str, object], is_name: Predicate) -> str | 
         return f"holds {join_words(names, 'and')}, but one {noun} is expected; put '- ' before each"
     if names:
         rest = [key for key in value if key not in names]
-        return f"{join_words(rest, 'and')} must stand below {names[0]}: indent further"
+        return f"{join_words(rest, 'and')} must be below {names[0]}: indent further"
     for tag in _TAGS:
         name = value.get(tag)
         if isinstance(name, str) and is_name(name):

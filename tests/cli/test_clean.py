@@ -327,17 +327,3 @@ def test_json_is_one_document(make: Any, clean: Any, root: Path) -> None:
         "leftovers": [{**rest, "removed": True}],
         "removed_bytes": sizes[0] + 4,
     }
-
-
-@pytest.mark.parametrize(
-    ("option", "value"), [("--older-than", "30"), ("--max-size", "much"), ("--keep-best", "0")]
-)
-def test_an_invalid_value_is_a_usage_error(
-    option: str, value: str, make: Any, clean: Any, left: Any
-) -> None:
-    make("a", ago=YEAR)
-    answer = clean(option, value, "--yes")
-
-    assert answer.returncode == 2
-    assert option in answer.stderr
-    assert left() == {"a"}
