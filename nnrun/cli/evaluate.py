@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,18 +53,24 @@ def evaluate(
     notices = [*models.notices, *raw.notices]
     console.print_notes(notices)
     with predict.tensorflow():
-        metrics = _metrics(models, raw)
+        tests = _metrics(models, raw)
+    metrics = tests.pop("")
     source = str(file) if file else "test set"
     if json:
         document = predict.described(models)
         facts = {"source": source, "rows": len(raw), "notices": notices, "metrics": metrics}
+        facts |= {"tests": tests} if tests else {}
         console.print_json(document | facts)
         return
-    rows = [(name.replace("_", " "), format_number(value)) for name, value in metrics.items()]
+    columns = {"value": metrics, **{f"test {name}": values for name, values in tests.items()}}
+    rows = [
+        (name.replace("_", " "), *(format_number(values[name]) for values in columns.values()))
+        for name in metrics
+    ]
     title = ", ".join(filter(None, (source, f"{len(raw):,} rows", models.description)))
     for name in positive_class(subject.spec.training, subject.classes).values():
         title += f", positive class: {escape_line(name)}"
-    table = console.make_table(("metric", "value"), rows, title=title, right=["value"])
+    table = console.make_table(("metric", *columns), rows, title=title, right=[*columns])
     console.stdout().print(table)
 
 
@@ -80,10 +87,14 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
     return raw
 
 
-def _metrics(models: Ensemble, raw: Raw) -> dict[str, float | None]:
+def _metrics(models: Ensemble, raw: Raw) -> dict[str, dict[str, float | None]]:
+    """The metrics of all rows as `""`, and of each of several test sets."""
     from nnrun.analysis.predict import model
 
-    metrics = model.metrics(models, raw)
+    return {name: _finite(values) for name, values in model.metrics(models, raw).items()}
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
     if math.isnan(metrics["loss"]):
         # An output is not a number; Keras counts it as a class all the same.
         return dict.fromkeys(metrics)

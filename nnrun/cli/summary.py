@@ -200,10 +200,10 @@ def _folds_table(run: Run, metrics: KFoldMetrics) -> Table:
     rows.append(("95 % interval", *map(_interval, _bounded(run, validation))))
     rows.append(("training", *(mean(metrics.train[name]) for name in validation)))
     if tested := metrics.ensemble:
-        mean_of_models = f"test, mean of {tested.models} models"
-        rows.append(
-            (mean_of_models, *(format_number(tested.test.get(name)) for name in validation))
-        )
+        named = {f"test {name}": values for name, values in tested.tests.items()}
+        for name, values in {"test": tested.test, **named}.items():
+            numbers = (format_number(values.get(metric)) for metric in validation)
+            rows.append((f"{name}, mean of {tested.models} models", *numbers))
     if metrics.test:
         rows.append(("test", *(format_number(metrics.test[name]) for name in validation)))
     headings = [name.replace("_", " ") for name in validation]

@@ -170,6 +170,7 @@ class EnsembleTest(_Model):
     models: Count
     rows: Count
     test: Numbers
+    tests: dict[Text, Numbers] = {}
 
 
 class Metrics(_Model):

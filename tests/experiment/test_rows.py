@@ -218,3 +218,19 @@ def test_missing_images_are_drawn(size: float, held_out: int) -> None:
     assert trial.data == "synthetic"
     assert trial.prepared.dataset.train.x.shape == (512, 4, 6, 3)
     assert len(trial.prepared.fold.validation) == held_out
+
+
+def test_named_validation_rows_and_test_sets_are_kept(tmp_path: Path) -> None:
+    """They are the last rows; synthetic rows have a share in their place."""
+    for name, rows in (("train", 900), ("held", 40), ("old", 300), ("new", 300)):
+        lines = [f"{row},{row % 7}.5" for row in range(rows)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["a,b", *lines]), "utf-8")
+    path, held, old, new = (str(tmp_path / f"{n}.csv") for n in ("train", "held", "old", "new"))
+    table = {"name": "csv", "path": path, "target": "b", "validation": held}
+    prepared = tried({**table, "test": {"old": old, "new": new}}).prepared
+    images = {"name": "images", "path": "/nowhere", "image_size": [4, 6], "classes": 10}
+
+    assert len(prepared.fold.validation) == 40
+    assert {*prepared.dataset.test.test_sets} == {"old", "new"}
+    drawn = tried({**images, "validation": "/nowhere-else"}).prepared
+    assert len(drawn.fold.validation) == len(drawn.dataset.train) // 5 + 1

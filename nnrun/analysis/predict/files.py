@@ -218,7 +218,8 @@ def all_test_rows(subject: TrainedRun) -> Raw:
 
 def of_split(split: Split) -> Raw:
     """All rows of a split, with their labels."""
-    return Raw(tuple(map(str, range(len(split)))), split.x, split.y)
+    names = tuple(map(str, range(len(split))))
+    return Raw(names, split.x, split.y, test_sets=split.test_sets)
 
 
 def _dataset(subject: TrainedRun) -> Dataset:

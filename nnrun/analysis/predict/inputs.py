@@ -32,6 +32,7 @@ class Raw:
         texts: of each row, for rows of texts.
         notices: remarks for the user.
         others: cells of the columns of a table that the model does not use, by name.
+        test_sets: positions of the rows of each of several test sets.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class Raw:
     texts: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     others: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    test_sets: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)

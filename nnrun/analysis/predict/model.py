@@ -47,51 +47,61 @@ def _outputs(models: Ensemble, raw: Raw) -> Iterator[Array]:
     """The output of each model, and of each pass: probabilities or values, of shape `(rows, units)`."""
     unlabelled = np.zeros(len(raw), np.float32)
     evaluator: Evaluator | None = None
-    for subject in models.members:
+    source = models.first
+    for number, subject in enumerate(models.members):
         preparation = subject.preparation(raw.x)
-        alike = (evaluator.model, models.first) if evaluator else None
+        alike = (evaluator.model, source) if evaluator else None
         model, _ = read(subject, preparation.shape, alike)
         with _errors_of_keras(subject):
             rows = resident(preparation.store(raw.x), unlabelled, preparation.state)
             if evaluator is None or evaluator.model is not model:
-                evaluator = Evaluator(model, preparation)
-            _activate(models, subject, evaluator)
+                evaluator, source = Evaluator(model, preparation), subject
+            _activate(models, number, evaluator)
             for _ in range(models.passes):
                 output = evaluator.outputs(rows, np.arange(len(raw)))
                 are_logits = outputs_logits(subject.spec.training)
                 yield probabilities(output, subject.target) if are_logits else output
 
 
-def _activate(models: Ensemble, subject: TrainedRun, evaluator: Evaluator) -> None:
-    """Activates the random layers that the user asked for."""
+def _activate(models: Ensemble, number: int, evaluator: Evaluator) -> None:
+    """Activates the random layers that the user asked for, in one of the models."""
     if not models.active:
         return
-    seed = [subject.run.record().seed or 0, models.members.index(subject)]
+    subject = models.members[number]
+    seed = [subject.run.record().seed or 0, number]
     if not activate(evaluator.model, models.active, seed):
         layers = {"augment": "augmentation layer such as RandomFlip", "mc-dropout": "dropout"}
         reason = f"the model of {subject.run.path} has no {layers[models.active]}"
         raise CommandError(f"--{models.active}: {reason}")
 
 
-def metrics(models: Ensemble, raw: Raw) -> dict[str, float]:
+def metrics(models: Ensemble, raw: Raw) -> dict[str, dict[str, float]]:
     """Loss and metrics over labelled rows, under Keras's names; errors as for `outputs`.
 
     Several models or passes are judged by their mean output, without penalties of their weights.
+
+    Returns:
+        The metrics of all rows as `""`, and those of each of several test sets by its name.
     """
     assert raw.y is not None
+    parts = {"": np.arange(len(raw)), **raw.test_sets}
     subject, classes = models.first, models.first.target.class_count
     training = subject.spec.training
     if models.is_averaged:
         output = outputs(models, raw).mean
         with _errors_of_keras(subject):
             y = labels.encode(raw.y, training, classes=classes, units=output.shape[-1])
-            return metrics_of_outputs(output, y, training, subject.target)
+            return {
+                name: metrics_of_outputs(output[rows], y[rows], training, subject.target)
+                for name, rows in parts.items()
+            }
     preparation = subject.preparation(raw.x)
     model, units = read(subject, preparation.shape)
     with _errors_of_keras(subject):
         y = labels.encode(raw.y, training, classes=classes, units=units)
-        rows = resident(preparation.store(raw.x), y, preparation.state)
-        return Evaluator(model, preparation).metrics(rows, np.arange(len(raw)))
+        stored = resident(preparation.store(raw.x), y, preparation.state)
+        evaluator = Evaluator(model, preparation)
+        return {name: evaluator.metrics(stored, rows) for name, rows in parts.items()}
 
 
 def read(

@@ -79,9 +79,12 @@ class TestFolds:
 
 @dataclass(frozen=True)
 class FoldsTested:
-    """From a worker: the metrics on the test rows; `error` tells why there are none."""
+    """From a worker: the metrics on the test rows, as `""`, and on each of several test sets.
 
-    metrics: Mapping[str, float]
+    `error` tells why there are none.
+    """
+
+    metrics: Mapping[str, Mapping[str, float]]
     error: str | None = None
 
 

@@ -262,12 +262,18 @@ class CrossValidationRun:
                 figure = plots.smoothed(points, name, skip=rule.skip, best_epoch=best)
                 self.run.write_figure(f"{metric}-smoothed", figure)
 
-    def add_ensemble(self, test: Mapping[str, float]) -> None:
-        """Adds the test of the mean output of all folds."""
+    def add_ensemble(self, tested: Mapping[str, Mapping[str, float]]) -> None:
+        """Adds the test of the mean output of all folds, also on each of several test sets."""
         metrics = self.run.read_json(layout.METRICS)
         metrics["seconds"]["total"] = round(self.seconds, 4)
         rows = len(self.raw.dataset.test)
-        metrics["ensemble"] = {"models": len(self.folds), "rows": rows, "test": dict(test)}
+        tests = {name: dict(values) for name, values in tested.items() if name}
+        metrics["ensemble"] = {
+            "models": len(self.folds),
+            "rows": rows,
+            "test": dict(tested[""]),
+            **({"tests": tests} if tests else {}),
+        }
         self.run.write_json(layout.METRICS, metrics)
 
     def add_final(self) -> None:

@@ -598,7 +598,9 @@ def test_files_of_validation_and_of_test_rows_give_their_metrics(
     for name, file in files.items():
         assert evaluate(run.path, file)["metrics"] == pytest.approx(metrics.tests[name], rel=1e-5)
         assert f"test {name}" in result.stdout
-    assert evaluate(run.path)["metrics"] == pytest.approx(metrics.test, rel=1e-5)
+    evaluated = evaluate(run.path)
+    assert evaluated["metrics"] == pytest.approx(metrics.test, rel=1e-5)
+    assert evaluated["tests"]["new"] == pytest.approx(metrics.tests["new"], rel=1e-5)
     assert predictions["test_set"].tolist() == ["old"] * 20 + ["new"] * 30
     assert predictions["row"].tolist() == [*range(20), *range(30)]
 
