@@ -72,7 +72,11 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
         if key == PATHS[0]:
-            arrays.meaning(arrays.rows(path)["train"].read("y"), dataset.task)
+            parts = arrays.rows(path)
+            classes = arrays.meaning(parts["train"].read("y"), dataset.task).classes
+            others = (rows.read("y") for name, rows in parts.items() if name != "train")
+            if classes and any(y.max() >= len(classes) or y.min() < 0 for y in others):
+                yield ("dataset", key), "other rows have classes that the training rows lack"
         elif profile.path_exists(Path(dataset.path)):
             dataset.parts()
     elif isinstance(dataset, Table):

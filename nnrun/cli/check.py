@@ -145,10 +145,12 @@ def _notes(result: Checked) -> Iterator[str]:
     dataset = result.loaded.experiment.dataset if result.loaded else None
     if isinstance(dataset, Images | Text) and Path(dataset.path).is_dir():
         yield "the files in the folder were not opened"
-    if isinstance(dataset, Npz) and result.context and result.context.profile.target.shape:
+    if isinstance(dataset, Npz):
         from nnrun.data.columns import described_target
 
-        yield described_target(result.context.profile.target)
+        if result.context and result.context.profile.target.shape:
+            yield described_target(result.context.profile.target)
+        yield "of x only the shape was read"
     if not isinstance(dataset, Table):
         return
     from nnrun.data.columns import described

@@ -26,8 +26,8 @@ def notices(dataset: Dataset, fold: Fold) -> list[Problem]:
     return [
         *_input_notices(dataset, fold.train),
         *_dominant_class(dataset, fold.train),
+        *_classes_without_rows(dataset),
         *_repeated_rows(dataset, fold),
-        *_unknown_categories(dataset),
         *_unseen_in_holdout(dataset, fold),
     ]
 
@@ -38,8 +38,8 @@ def fold_notices(dataset: Dataset, folds: Sequence[Fold]) -> list[Problem]:
     return [
         *_input_notices(dataset, everything),
         *_dominant_class(dataset, everything),
+        *_classes_without_rows(dataset),
         *_repeated_across(dataset, folds),
-        *_unknown_categories(dataset),
         *_unseen_classes(dataset, folds),
     ]
 
@@ -48,6 +48,8 @@ def _input_notices(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     for view in dataset.views.values():
         yield from _constant_columns(view, rows)
         yield from _dark_images(view, rows)
+        yield from _unknown_categories(view)
+        yield from _empty_texts(view)
 
 
 def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
@@ -112,6 +114,24 @@ def _dark_images(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     if brightest <= DARKEST:
         message = f"the brightest pixel of all training images is {brightest} of 255"
         yield _notice("NN231", f"{message}; images of 16 bits are divided by 257")
+
+
+def _empty_texts(dataset: Dataset) -> Iterator[Problem]:
+    x = dataset.train.single
+    empty = int((x.lengths() == 0).sum()) if isinstance(x, Sequences) else 0
+    if empty:
+        yield _notice("NN241", f"{empty:,} of {len(x):,} training texts have no word")
+
+
+def _classes_without_rows(dataset: Dataset) -> Iterator[Problem]:
+    """Classes that no row has, such as 0 if labels are numbered from 1."""
+    if not dataset.classes:
+        return
+    present = {*np.unique(dataset.train.y).tolist(), *np.unique(dataset.test.y).tolist()}
+    absent = [name for number, name in enumerate(dataset.classes) if number not in present]
+    if absent:
+        hint = "; classes are numbered from 0, so subtract 1" if absent[0] == "0" else ""
+        yield _notice("NN240", f"no row is of class {_listed(absent)}{hint}")
 
 
 def _dominant_class(dataset: Dataset, rows: Array) -> Iterator[Problem]:

@@ -260,6 +260,8 @@ def class_count(y: Array, task: Task | None) -> int:
     if not np.isfinite(y).all() or (y != np.floor(y)).any() or y.min() < 0:
         raise ValueError("classes are whole numbers from 0")
     highest = int(y.max())
+    if highest == 0 and len(y) > 1:
+        raise ValueError("all labels are 0, and a classification has two classes or more")
     if highest >= max(MOST_CLASSES, len(y)):
         raise ValueError(
             f"the labels of {len(y):,} rows go up to {highest}, and classes are numbered from 0; "

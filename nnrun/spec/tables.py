@@ -796,7 +796,10 @@ _LOOKS = (
         ),
         "a date; leave the column out, or make it numbers first",
     ),
-    (re.compile(_TIME), "a time; leave the column out, or make it numbers first"),
+    (
+        re.compile(rf"(-?\d+ days?,? )?{_TIME}"),
+        "a time; leave the column out, or make it numbers first",
+    ),
     (re.compile(r"[+-]?\d+([.,]\d+)? ?%"), "a percentage; remove the percent signs"),
     (
         re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?"),

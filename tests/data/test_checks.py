@@ -65,9 +65,17 @@ CASES = {
             columns=(Column("city", ("oslo", "rome")),),
         ),
         [
-            "NN221 1 of 1 validation rows are training rows too",
             "NN237 1 of 2 test rows have values of 'city' that the training file does not hold",
+            "NN221 1 of 1 validation rows are training rows too",
         ],
+    ),
+    "classes numbered from 1": (
+        replace(
+            table(ROWS, [1, 2, 1, 2, 1]),
+            test=Split(np.array([OTHER]), np.array([1])),
+            target=Target.one_of("class", tuple("012")),
+        ),
+        ["NN240 no row is of class 0; classes are numbered from 0, so subtract 1"],
     ),
     "one class": (
         table(ROWS, [1, 1, 1, 1, 1], OTHER),
@@ -99,6 +107,17 @@ def test_repeated_texts_are_counted() -> None:
     assert notices(dataset, Fold(np.arange(3), np.arange(0))) == [
         "NN221 1 of 2 test rows are training rows too"
     ]
+
+
+def test_texts_without_words_are_counted() -> None:
+    """Such as an empty file."""
+    train = Sequences(np.array([1, 2, 3]), np.array([0, 2, 2, 3]))
+    test = Sequences(np.array([3, 4, 3]), np.array([0, 2, 3]))
+    dataset = Dataset("toy", Split(train, np.zeros(3)), Split(test, np.zeros(2)))
+
+    assert "NN241 1 of 3 training texts have no word" in notices(
+        dataset, Fold(np.arange(3), np.arange(0))
+    )
 
 
 def experiment(prepare: list[object], model: list[object]) -> Experiment:

@@ -144,4 +144,4 @@ def _read_text(path: Path) -> str:
     try:
         return content(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text") from error
+        raise DataError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
