@@ -156,6 +156,7 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     yield from training.monitor_problems(spec)
     yield from _class_errors(context)
     yield from training.freeze_problems(spec)
+    yield from training.weights_problems(spec)
 
 
 def input_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+from nnrun.check.user_data import quote_path
 from nnrun.errors import IncompatibleSpec
 from nnrun.spec import catalogue, labels
 from nnrun.spec.code import is_own
@@ -20,6 +21,7 @@ from nnrun.spec.component import (
 )
 from nnrun.spec.dataset import UserData
 from nnrun.spec.experiment import Experiment
+from nnrun.spec.profile import path_exists
 from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.training import ClassWeight, FrozenPart, Training
@@ -133,6 +135,18 @@ def freeze_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
             ):
                 message = f"{pattern} has no layers inside; freeze part of an Application, or list "
                 yield IncompatibleSpec("NN104", path, f"{message}layers by name")
+
+
+def weights_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
+    """Weights to begin with that are not there, or for layers that the model does not have."""
+    weights = spec.training.weights
+    for key in ("run", "vectors"):
+        if (value := getattr(weights, key)) and not path_exists(Path(value)):
+            message = f"{quote_path(Path(value))} is not there"
+            yield IncompatibleSpec("NN127", ("training", "weights", key), message)
+    for index, pattern in enumerate(weights.layers):
+        if message := unknown_layer(pattern, spec):
+            yield IncompatibleSpec("NN104", ("training", "weights", "layers", index), message)
 
 
 def unknown_layer(pattern: str, spec: Experiment) -> str:

@@ -60,7 +60,7 @@ def missing_files(dataset: DatasetBase) -> Messages:
         except OSError:
             guess = None
         hint = f"; did you mean {quote(guess)}?" if guess else ""
-        yield key, f"{_quote_path(path)} is not there{hint}"
+        yield key, f"{quote_path(path)} is not there{hint}"
 
 
 def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
@@ -89,7 +89,7 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
 
 def _image_problems(dataset: Images, key: str, path: Path) -> Messages:
     if path.is_file():
-        message = f"{_quote_path(path)} is a file, and images must be in one folder per class"
+        message = f"{quote_path(path)} is a file, and images must be in one folder per class"
         yield ("dataset", key), message
         return
     classes = profile.class_folders(path)
@@ -215,6 +215,7 @@ def _gaps(table: tables.Table, names: Sequence[str]) -> Iterator[str]:
             yield f"{quote(name)} has no value on {table.place(int(column.missing[0]))}{more}"
 
 
-def _quote_path(path: Path) -> str:
+def quote_path(path: Path) -> str:
+    """A path for a message; of a long one the end."""
     text = str(path)
     return f"'{text}'" if len(text) <= MAX_PATH else f"'…{text[-MAX_PATH:]}'"

@@ -113,6 +113,10 @@ class FittedStep:
         """Rows of words with the word indices that the model uses."""
         return x
 
+    def knows(self, indices: Array) -> Array:
+        """Whether each word has a number of its own, given its index in the data set."""
+        return np.ones(len(indices), bool)
+
     def encode(self, x: Sequences) -> Array:
         """Rows of words as one array; only for steps that take texts."""
         raise NotImplementedError
@@ -193,6 +197,12 @@ class FittedVectorize(FittedStep):
         """Rows with the new index of each word."""
         index = self.state["index"]
         return Sequences(index[np.minimum(x.values, len(index) - 1)], x.offsets)
+
+    def knows(self, indices: Array) -> Array:
+        """Words of the vocabulary."""
+        index = self.state["index"]
+        known: Array = index[np.minimum(indices, len(index) - 1)] != index[-1]
+        return known
 
     def encode(self, x: Sequences) -> Array:
         """Renumbered words, as bits or padded."""
@@ -361,6 +371,15 @@ class Preparation:
         [only] = self.steps
         assert isinstance(x, Sequences)
         return distinct(only.renumber(x), *only.shape)
+
+    def word_numbers(self, vocabulary: Mapping[int, str]) -> dict[str, int]:
+        """The number that the model gets for each word that it knows, given those of the data set."""
+        first = self.steps[0]
+        indices = np.array(sorted(vocabulary), np.int64)
+        numbers = first.renumber(Sequences(indices, np.array([0, len(indices)]))).values
+        known = first.knows(indices)
+        pairs = zip(indices[known].tolist(), numbers[known].tolist(), strict=True)
+        return {vocabulary[index]: number for index, number in pairs}
 
     @property
     def size(self) -> int:

@@ -67,7 +67,8 @@ def first_record(setup: TrainingSetup, context: RunContext) -> dict[str, object]
             **({} if fold.number else _test_rows(prepared.dataset)),
         },
         **labels.positive_class(prepared.spec.training, prepared.dataset.classes),
-        "notices": list(prepared.notices),
+        "notices": _notices(setup),
+        **({"weights_digest": setup.weights.digest} if setup.weights else {}),
         "parameters": setup.model.count_params(),
         **environment.describe(),
     }
@@ -117,7 +118,7 @@ class Recorder(Observer):
         """Finds the checkpoint to resume from, and writes everything known before training."""
         run, prepared = self.run, self.setup.prepared
         self.observer.run_began(run.path)
-        for notice in prepared.notices:
+        for notice in _notices(self.setup):
             self.observer.notice(notice)
         self._resume()
         run.write_spec(dump(prepared.spec), prepared.spec.code)
@@ -227,6 +228,11 @@ class Recorder(Observer):
         # The folds of a cross-validation share one drawing, in the folder of the whole run.
         if not setup.prepared.fold.number:
             run.write_drawing("model", plots.model(setup.structure))
+
+
+def _notices(setup: TrainingSetup) -> list[str]:
+    started = [setup.weights.notice] if setup.weights else []
+    return [*setup.prepared.notices, *started]
 
 
 def _describe_preparation(prepared: PreparedData) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from nnrun.check.training import check_monitors, files, with_modes
+from nnrun.data.preprocessing import Preparation
 from nnrun.errors import IncompatibleSpec, TrainingError
 from nnrun.experiment import predictions
 from nnrun.experiment.inputs import PreparedData
@@ -25,7 +26,7 @@ from nnrun.spec import code
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.labels import check_output, outputs_logits
 from nnrun.spec.text import format_size
-from nnrun.training import callbacks, devices, loop
+from nnrun.training import callbacks, devices, loop, warm_start
 from nnrun.training.checkpoints import Checkpoint
 from nnrun.training.compile import Stages
 from nnrun.training.evaluate import Evaluator, probabilities
@@ -42,6 +43,14 @@ NO_FOLDER = Path("run-folder")
 
 
 @dataclass(frozen=True)
+class WarmStart:
+    """The weights that a training begins with: the digest of their file, and what was loaded."""
+
+    digest: str
+    notice: str
+
+
+@dataclass(frozen=True)
 class TrainingSetup:
     """A compiled model with its rows on the device, ready to train.
 
@@ -50,6 +59,7 @@ class TrainingSetup:
         callbacks: Keras's, not yet in the run folder.
         initial: metrics of the untrained model on the training rows.
         seconds: spent on building.
+        weights: with which the training begins, if they are not random.
     """
 
     prepared: PreparedData
@@ -64,6 +74,7 @@ class TrainingSetup:
     structure: Structure
     initial: dict[str, float]
     seconds: float
+    weights: WarmStart | None = None
 
     def on_device(self) -> AbstractContextManager[None]:
         """A context in which TensorFlow computes on the chosen device."""
@@ -175,7 +186,7 @@ def _build(
     prepared: PreparedData, device: str, previous: TrainingSetup | None, began: float
 ) -> TrainingSetup:
     spec, dataset, preparation = prepared.spec, prepared.dataset, prepared.preparation
-    wired, stages, text = _compile(prepared)
+    wired, stages, text, weights = _compile(prepared)
     built_callbacks = callbacks.build(with_modes(spec.training), NO_FOLDER)
     model = wired.model
     units = check_output(dataset, spec, tuple(model.output_shape[1:]))
@@ -215,6 +226,7 @@ def _build(
         structure=wired.structure,
         initial=_initial_metrics(trainer.evaluator, train, prepared),
         seconds=time.perf_counter() - began,
+        weights=weights,
     )
 
 
@@ -225,18 +237,31 @@ def can_reuse(previous: TrainingSetup | None, spec: Experiment) -> bool:
     )
 
 
-def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str]:
-    """The untrained model of a fold in its first stage, and its summary."""
+def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str, WarmStart | None]:
+    """The untrained model of a fold in its first stage, its summary, and what weights it has."""
     spec, preparation = prepared.spec, prepared.preparation
     components.use_code(spec.code)
+    wanted = spec.training.weights
+    source = warm_start.read(wanted) if wanted.given else None
     reset_keras(spec.training.precision)
     devices.seed_everything(devices.fold_seed(prepared.seed, prepared.fold))
     wired = wire(spec.model, preparation.shape, dtype=preparation.dtype)
     # Before compiling: later Keras counts the optimizer's variables as parameters.
     text = summary(wired.model)
+    weights = None
+    if source:
+        weights = WarmStart(source.digest, warm_start.load(source, wired.layers, _words(prepared)))
     stages = Stages(wired.model, wired.layers, spec.training, prepared.dataset.target)
     stages.enter(0)
-    return wired, stages, text
+    return wired, stages, text, weights
+
+
+def _words(prepared: PreparedData) -> Callable[[], Mapping[str, int]] | None:
+    """A function that gives the number of each word; None if the rows are no texts."""
+    preparation, vocabulary = prepared.preparation, prepared.dataset.vocabulary
+    if vocabulary is None or not isinstance(preparation, Preparation):
+        return None
+    return lambda: preparation.word_numbers(vocabulary())
 
 
 def _initial_metrics(evaluator: Evaluator, rows: Rows, prepared: PreparedData) -> dict[str, float]:

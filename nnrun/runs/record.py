@@ -98,6 +98,7 @@ class RunRecord(_Model):
     device: Name | None = None
     data_digest: Name | None = None
     split_digest: Name | None = None
+    weights_digest: Name | None = None
     rows: dict[Text, Count] = {}
     positive: Text | None = None
     notices: list[Text] = []

@@ -244,6 +244,8 @@ def differences(record: RunRecord, now: Mapping[str, Any]) -> Iterator[str]:
         yield "the data have changed"
     if record.split_digest != now["split_digest"]:
         yield "the training or validation rows have changed"
+    if record.weights_digest != now.get("weights_digest"):
+        yield "the weights to begin with have changed"
     before, after = record.versions, now["versions"]
     for package in sorted({*before, *after}):
         if before.get(package) != after.get(package):

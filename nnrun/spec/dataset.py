@@ -509,15 +509,16 @@ def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
     for key in paths & nodes.keys():
         node = nodes[key]
         if isinstance(node.value, dict):
-            named = {name: _resolved(inner, given) for name, inner in node.value.items()}
+            named = {name: absolute(inner, given) for name, inner in node.value.items()}
             nodes[key] = mapping(named, node)
         else:
-            nodes[key] = _resolved(node, given)
+            nodes[key] = absolute(node, given)
     assert isinstance(root.value, dict)
     return mapping({**root.value, "dataset": mapping(nodes, dataset)}, root)
 
 
-def _resolved(node: Node, given: Collection[str]) -> Node:
+def absolute(node: Node, given: Collection[str]) -> Node:
+    """A path of a spec as an absolute one; other values stay. `given` as for `resolve_paths`."""
     if not isinstance(node.value, str) or not node.value or "\0" in node.value:
         return node
     folder = Path() if node.place.source in given else Path(node.place.source).parent

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nnrun.errors import GATE, OVERRIDE, Fault, Place, SpecError
-from nnrun.spec import blocks, catalogue, code, dataset, keras_names, messages, signatures
+from nnrun.spec import blocks, catalogue, code, dataset, keras_names, messages, signatures, training
 from nnrun.spec.code import CodeFile
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.extending import Override, SpecReader, expand
@@ -60,7 +60,9 @@ def load(path: Path, *, overrides: Sequence[str] = (), gates: Sequence[str] = ()
     use_names(files)
     faults += [*wrong, *signatures.read(files)[1]]
     root, wrong = blocks.expand_blocks(root)
-    root = dataset.resolve_paths(expand(root), given=(OVERRIDE, GATE))
+    given_sources = (OVERRIDE, GATE)
+    root = dataset.resolve_paths(expand(root), given=given_sources)
+    root = training.resolve_paths(root, given=given_sources)
     experiment = _validate(root, path, [*faults, *wrong])
     if files:
         experiment = experiment.model_copy(update={"code": files})

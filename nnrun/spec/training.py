@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from nnrun.spec.component import LARGEST, Count, Named, Spec
+from nnrun.spec.dataset import Location, absolute
+from nnrun.spec.tree import Node, mapping
 
 # By the name or number of a class. Tags have parentheses, because a class can have any name.
 ClassWeight = Annotated[
@@ -77,6 +80,49 @@ class Stage(Spec):
         return {name: part for rule in parts for name, part in rule.items()}
 
 
+class Weights(Spec):
+    """The weights that the training begins with, instead of random ones."""
+
+    run: Location | None = None
+    """Run folder with a trained model, relative to this spec."""
+    vectors: Location | None = None
+    """Text file with a word and its numbers per line, as of GloVe, for an `Embedding`."""
+    layers: tuple[str, ...] = Field((), strict=False)
+    """Layers to load, by name or pattern such as `conv*`; by default all that the run has."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        reasons = {}
+        if self.run and self.vectors:
+            reasons["vectors"] = "cannot be with run; a training begins with one of them"
+        elif self.layers and not self.given:
+            reasons["layers"] = "needs a run, or word vectors, to load them from"
+        for key, reason in reasons.items():
+            raise PydanticCustomError("clash", "{reason}", {"key": key, "reason": reason})
+        return self
+
+    @property
+    def given(self) -> bool:
+        """Whether there are any."""
+        return bool(self.run or self.vectors)
+
+
+def resolve_paths(root: Node, *, given: Collection[str]) -> Node:
+    """The spec with absolute paths of weights; `given` as for those of user data."""
+    training = root.child("training")
+    weights = training and training.child("weights")
+    if not (training and weights and isinstance(weights.value, dict)):
+        return root
+    nodes = {
+        key: absolute(node, given) if key in ("run", "vectors") else node
+        for key, node in weights.value.items()
+    }
+    assert isinstance(root.value, dict)
+    assert isinstance(training.value, dict)
+    training = mapping({**training.value, "weights": mapping(nodes, weights)}, training)
+    return mapping({**root.value, "training": training}, root)
+
+
 def _require_epochs_or_stages(schema: JsonDict) -> None:
     required = schema["required"]
     assert isinstance(required, list)
@@ -104,6 +150,8 @@ class Training(Spec):
     class_weight: ClassWeight | None = None
     """Weight of each class in the training loss: `balanced`, or a number per class, by name or
     number; the default is 1."""
+    weights: Weights = Weights()
+    """Weights to begin with, such as `{run: runs/x}`; by default random ones."""
     stages: tuple[Stage, ...] = Field((), strict=False)
     """Consecutive parts of the training, such as `{epochs: 5, freeze: [Application]}`."""
     callbacks: tuple[Named, ...] = Field((), strict=False)

@@ -199,3 +199,14 @@ def test_a_step_that_does_not_fit_the_rows_is_refused(
         fitted(steps, x)
 
     assert caught.value.args == ("NN123", ("dataset", "prepare", *place), message)
+
+
+def test_words_have_the_numbers_that_the_model_gets() -> None:
+    """For word vectors: rare words of the data, and those of other rows, have none."""
+    texts = Sequences(np.array([0, 0, 1, 1, 2, 3]), np.array([0, 5, 6]))
+    words = {0: "the", 1: "cat", 2: "sat", 3: "dog"}
+    vectorize = {"vectorize": {"max_tokens": 5, "output_sequence_length": 4}}
+    vectorized, padded = (fitted([step], texts, np.array([0])) for step in (vectorize, {"pad": 4}))
+
+    assert vectorized.word_numbers(words) == {"the": 3, "cat": 2, "sat": 4}
+    assert padded.word_numbers(words) == {"the": 0, "cat": 1, "sat": 2, "dog": 3}

@@ -216,6 +216,7 @@ def test_the_spec_holds_every_default(run: Run) -> None:
         "batch_size": 8,
         "shuffle": True,
         "class_weight": None,
+        "weights": {"run": None, "vectors": None, "layers": []},
         "stages": [],
         "callbacks": [],
         "restore": "last",

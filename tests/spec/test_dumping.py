@@ -79,6 +79,10 @@ training:
   batch_size: 32
   shuffle: true
   class_weight: null
+  weights:
+    run: null
+    vectors: null
+    layers: []
   stages: []
   callbacks: []
   restore: last
