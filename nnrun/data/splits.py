@@ -142,7 +142,8 @@ def with_validation(train: Split, held: Split, *, first: int) -> Split:
         for name in ("groups", "weights")
         if (one := getattr(train, name)) is not None and (other := getattr(held, name)) is not None
     }
-    held_out = np.repeat([False, True], [len(train), len(held)])
+    before = np.zeros(len(train), bool) if train.held_out is None else train.held_out
+    held_out = np.concatenate([before, np.ones(len(held), bool)])
     x, y = concatenate([train.x, held.x]), np.concatenate([train.y, held.y])
     return Split(x, y, np.concatenate(numbers), held_out=held_out, **more)
 

@@ -54,16 +54,21 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         for name, view in spec.views.items()
     }
     rows = _split(spec, table, inputs, target)
+    parts = None if spec.split is None else _parts(table, spec.split)
+    if parts is not None:
+        rows = replace(rows, held_out=parts == "validation")
     if not test_tables:
-        parts = None if spec.split is None else _parts(table, spec.split)
         if parts is None:
             train, test = draw(rows.y, spec, validation, classes=classes, groups=rows.groups)
         else:
             train, test = np.flatnonzero(parts != "test"), np.flatnonzero(parts == "test")
-            rows = replace(rows, held_out=parts == "validation")
         train, test = np.sort(train), np.sort(test)
         test_split = rows.select(test)
     else:
+        if parts is not None and len(tested := np.flatnonzero(parts == "test")):
+            place, name = table.first_position(tested), quote(str(spec.split))
+            message = f"{name} is test, and dataset.test names other test rows; remove one of both"
+            raise DataError(f"{place}: {message}")
         train = np.arange(len(rows))
         splits = [_split(spec, one, inputs, target) for one in test_tables]
         test_split = of_tests(dict(zip(spec.test_files, splits, strict=True)))

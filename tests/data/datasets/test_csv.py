@@ -261,3 +261,19 @@ def test_several_test_sets_have_names(file: Path, held: Path) -> None:
     alone = datasets.load(spec(file, COMPLETE, test=str(held)))
     np.testing.assert_array_equal(np.asarray(dataset.test.x)[:3], alone.test.x)
     assert alone.test.test_sets == {}
+
+
+def test_a_split_column_goes_with_files_of_validation_and_test_rows(file: Path, held: Path) -> None:
+    """Rows that it names for a test beside those of a test file are refused."""
+    first, *lines = COMPLETE.splitlines()
+    words = ["train"] * 8 + ["validation"] * 2
+    rows = [f"{line},{word}" for line, word in zip(lines, words, strict=True)]
+    held.write_text("\n".join([f"{first},part", *rows[:3]]), encoding="utf-8")
+    divided = "\n".join([f"{first},part", *rows])
+    others = {"split": "part", "test": str(held), "validation": str(held)}
+    train = datasets.load(spec(file, divided, **others)).train
+
+    assert train.held_out is not None
+    assert np.flatnonzero(train.held_out).tolist() == [8, 9, 10, 11, 12]
+    with pytest.raises(DataError, match=r"things.csv:11: 'part' is test, and dataset.test names"):
+        datasets.load(spec(file, divided[: -len("validation")] + "test", **others))
