@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import tensorflow as tf
@@ -147,7 +147,11 @@ class _Wiring:
     ) -> None:
         """Adds a layer that was applied; the weights of a shared one count at its first use."""
         parameters = 0
-        if not any(named.layer is layer for named in self.layers):
+        for index, named in enumerate(self.layers):
+            if named.layer is layer:
+                self.layers[index] = replace(named, names=named.names | names)
+                break
+        else:
             named = Named(layer, names, layer.trainable, frozen)
             named.freeze({})
             self.layers.append(named)

@@ -213,8 +213,8 @@ def as_stack(value: object) -> list[object]:
 
 
 def layer_names(component: Component) -> frozenset[str]:
-    """The names by which a layer can be frozen: its class, its `name`, its block."""
-    names = (component.arguments.get(key) for key in ("name", "block"))
+    """The names by which a layer can be frozen: its class, its `name`, its `shared` name, its block."""
+    names = (component.arguments.get(key) for key in ("name", "shared", "block"))
     return frozenset((component.name, *(name for name in names if isinstance(name, str))))
 
 

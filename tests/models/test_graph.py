@@ -159,10 +159,11 @@ def test_a_repeated_name_is_numbered_in_keras() -> None:
     assert [name for name in names if name in ("h", "h_1", "cell")] == ["h", "cell", "h_1"]
 
 
-def test_a_shared_layer_can_be_frozen_once() -> None:
-    [tower] = [each for each in wire(parse(SIAMESE), (8, 3)).layers if each.layer.name == "tower"]
+def test_a_shared_layer_has_the_names_of_all_its_uses() -> None:
+    text = "[Dense: {units: 3, shared: tower, name: a}, Dense: {units: 3, shared: tower, name: b}]"
+    [tower] = wire(parse(text), (3,)).layers
 
-    assert "Dense" in tower.names
+    assert tower.names == {"Dense", "tower", "a", "b"}
 
 
 def test_its_structure_names_sources_and_counts_shared_weights_once() -> None:
