@@ -105,7 +105,8 @@ def spec_context(spec: Experiment) -> SpecContext:
     """Profiles the dataset of a spec and traces its layers."""
     spec = _with_known_input_dims(spec)
     profile = spec.dataset.profile()
-    if profile.open:
+    steps = [step for view in spec.dataset.views.values() for step in view.prepare]
+    if profile.open or not all(step.shape_is_known for step in steps):
         return SpecContext(spec, profile)
     try:
         shapes = {

@@ -8,19 +8,23 @@ To add a step, add its spec to `nnrun.spec.prepare` and a subclass of `FittedSte
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 
-from nnrun.errors import IncompatibleSpec
+from nnrun.errors import CodeError, IncompatibleSpec
+from nnrun.spec import catalogue, code
 from nnrun.spec.prepare import (
     Flatten,
     Impute,
     MultiHot,
+    OwnStep,
     Pad,
     Rescale,
     Standardize,
@@ -81,6 +85,10 @@ class FittedStep:
     def learn(self, data: TrainingRows) -> State:
         """The state of the step, learned from training rows."""
         return {}
+
+    def shaped(self, rows: Array) -> FittedStep:
+        """With its shape, if that is known only from rows, here the first before the step."""
+        return self
 
     def parse_state(self, state: Mapping[str, object]) -> State:
         """The state from a file.
@@ -303,6 +311,101 @@ class FittedFlatten(FittedStep):
         return flat
 
 
+class _Applying(Protocol):
+    """An object of the user's code."""
+
+    def apply(self, rows: Array) -> object:
+        """Prepared rows."""
+
+
+class FittedOwn(FittedStep):
+    """A step of the user's code; its state is what `fit` leaves in the attributes of the object."""
+
+    step: OwnStep
+
+    def learn(self, data: TrainingRows) -> State:
+        """The attributes that are not as the constructor left them.
+
+        Raises:
+            CodeError: the user's code raised an error, or an attribute cannot be kept.
+            IncompatibleSpec: the rows do not fit into memory.
+        """
+        name = self.step.function
+        if isinstance(data.x, Streamed):
+            message = f"{name} needs rows in memory, but these are read when they are needed"
+            raise IncompatibleSpec("NN123", ("dataset", "prepare"), message)
+        instance = self._instance()
+        before = copy.deepcopy(vars(instance))
+        if fit := getattr(instance, "fit", None):
+            code.seed_python(0)
+            _run(fit, np.concatenate([*data.chunks(data.rows)]))
+        learned = {}
+        for key, value in vars(instance).items():
+            array = np.asarray(value)
+            if key in before and _is_equal(before[key], value):
+                continue
+            if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+                raise CodeError(
+                    f"{name}.fit sets {key!r} to something else than finite numbers, which a run cannot "
+                    "keep; keep a number or an array"
+                )
+            learned[key] = array
+        return learned
+
+    def shaped(self, rows: Array) -> FittedStep:
+        """With the shape that `apply` gives a row."""
+        return replace(self, shape=self._applied(rows, self.state).shape[1:])
+
+    def parse_state(self, state: Mapping[str, object]) -> State:
+        """Arrays of finite numbers."""
+        arrays = {name: np.asarray(value) for name, value in state.items()}
+        for name, values in arrays.items():
+            if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+                raise ValueError(f"no finite numbers for {name}")
+        return arrays
+
+    def apply(self, batch: Array, xp: ModuleType, state: State) -> Array:
+        """What `apply` returns for a batch."""
+        result = self._applied(batch, state)
+        if result.shape[1:] != self.shape:
+            shapes = f"{result.shape[1:]} for some rows, and {self.shape} for others"
+            raise CodeError(f"{self.step.function}.apply returns rows of shape {shapes}")
+        return result
+
+    def _applied(self, batch: Array, state: State) -> Array:
+        instance, rows = self._instance(), np.asarray(batch, np.float64)
+        for key, value in state.items():
+            setattr(instance, key, value if value.ndim else value.item())
+        result = np.asarray(_run(instance.apply, rows))
+        if result.shape[:1] != rows.shape[:1] or result.dtype.kind not in "biuf":
+            raise CodeError(
+                f"{self.step.function}.apply must return numbers for each of {len(rows)} rows, got "
+                f"{result.dtype} of shape {result.shape}"
+            )
+        return result
+
+    def _instance(self) -> _Applying:
+        known = catalogue.arguments("steps", self.step.function)
+        arguments = {
+            key: Path(value) if isinstance(value, str) and known[key].kind == "path" else value
+            for key, value in self.step.arguments.items()
+        }
+        cls = cast("Callable[..., object]", code.find(self.step.function))
+        return cast("_Applying", _run(cls, **arguments))
+
+
+def _run(function: Callable[..., object], *values: object, **arguments: object) -> object:
+    """Calls the user's code; raises CodeError with the line of an error in it."""
+    try:
+        return function(*values, **arguments)
+    except Exception as error:
+        raise code.blame(error) or error from error
+
+
+def _is_equal(one: object, other: object) -> bool:
+    return type(one) is type(other) and bool(np.array_equal(np.asarray(one), np.asarray(other)))
+
+
 FITTED: dict[type[Step], type[FittedStep]] = {
     MultiHot: FittedMultiHot,
     Pad: FittedPad,
@@ -311,6 +414,7 @@ FITTED: dict[type[Step], type[FittedStep]] = {
     Standardize: FittedStandardize,
     Rescale: FittedRescale,
     Flatten: FittedFlatten,
+    OwnStep: FittedOwn,
 }
 
 
@@ -341,7 +445,9 @@ class Preparation:
             return cls(steps, shape, dtype, stored_expanded=False)
         grows = isinstance(x, Sequences) or x.dtype.kind != "f"
         small = len(x) * math.prod(shape) * 4 <= EXPANDED_BYTES
-        return cls(steps, shape, dtype, dtype == "int32" or not grows or small)
+        # The device runs no Python.
+        own = any(isinstance(fitted, FittedOwn) for fitted in steps)
+        return cls(steps, shape, dtype, dtype == "int32" or not grows or small or own)
 
     def store(self, x: Inputs) -> Array | Streamed:
         """Rows as they are kept in memory: an array of shape `(rows, ...)`."""
@@ -465,8 +571,12 @@ def fit(
     for step in steps:
         shape = step.shape_after(shape)
         fitted = FITTED[type(step)](step, shape)
-        learned = fitted.learn(TrainingRows(x, rows, groups, before))
-        before = (*before, replace(fitted, state=learned))
+        data = TrainingRows(x, rows, groups, before)
+        fitted = replace(fitted, state=fitted.learn(data))
+        if not step.shape_is_known:
+            fitted = fitted.shaped(next(data.chunks(rows[:1])))
+            shape = fitted.shape
+        before = (*before, fitted)
     return Preparation.of(before, x, input_shape)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -102,7 +103,8 @@ def use_code(spec: Experiment) -> None:
     """
     use_names(spec.code)
     code.activate(spec.code)
-    is_read = code.is_own(spec.dataset.name)
+    steps = [step.step for view in spec.dataset.views.values() for step in view.prepare]
+    is_read = any(map(code.is_own, (spec.dataset.name, *steps)))
     if is_read and any(b"keras" in f.content or b"tensorflow" in f.content for f in spec.code):
         # As nnrun sets it up: the file would load it otherwise.
         with backend.Noise():
@@ -184,6 +186,7 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
     """
     began = time.perf_counter()
     spec, dataset = raw.spec, raw.dataset
+    use_code(spec)
     parts = {}
     for name, view in spec.views.items():
         with _in_whole(spec, name):
@@ -214,7 +217,7 @@ def _prepare_input(spec: Experiment, dataset: Dataset, fold: Fold) -> Preparatio
     """The fitted preparation of one input."""
     x = dataset.train.single
     shape = () if isinstance(x, Sequences) else x.shape[1:]
-    for step in spec.dataset.prepare:
+    for step in takewhile(lambda step: step.shape_is_known, spec.dataset.prepare):
         shape = step.shape_after(shape)
     check_memory(spec, len(dataset.train) + len(dataset.test), shape)
     groups = columns.groups(dataset.columns)

@@ -16,7 +16,7 @@ from nnrun.spec import catalogue, source, suggest
 from nnrun.spec.component import INPUTS, NAMED_STACKS, STACKS
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.language import EARLIER
-from nnrun.spec.prepare import STEPS, first_argument
+from nnrun.spec.prepare import first_argument, is_step
 from nnrun.spec.source import Document
 from nnrun.spec.suggest import nearest
 from nnrun.spec.text import join_words, quote
@@ -345,7 +345,7 @@ def _expand_step(node: Node) -> Node:
             return mapping({name: Node({}, node.place, node.place)}, node)
         case dict() as nodes if len(nodes) == 1:
             [(name, arguments)] = nodes.items()
-            if name not in STEPS or isinstance(arguments.value, dict):
+            if not is_step(name) or isinstance(arguments.value, dict):
                 return node
             if arguments.value is None:
                 return mapping({name: replace(arguments, value={})}, node)

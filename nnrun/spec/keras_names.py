@@ -183,6 +183,12 @@ def check(spec: Mapping[str, object]) -> Problems:
 
 def _check_dataset(given: object) -> Problems:
     """Checks the name and the arguments of a data set of the user's code."""
+    if isinstance(given, dict):
+        yield from _check_steps(given.get("prepare"), ("dataset", "prepare"))
+        inputs = given.get("inputs")
+        for key, part in inputs.items() if isinstance(inputs, dict) else ():
+            steps = part.get("prepare") if isinstance(part, dict) else None
+            yield from _check_steps(steps, ("dataset", "inputs", key, "prepare"))
     name = given.get("name") if isinstance(given, dict) else given
     if not isinstance(name, str) or not catalogue.of_own_module(name):
         return
@@ -193,6 +199,22 @@ def _check_dataset(given: object) -> Problems:
     arguments = {key: value for key, value in every.items() if key not in ("name", "prepare")}
     entry = catalogue.described(signatures.DATASETS, name)
     yield from _check_arguments(signatures.DATASETS, entry, arguments, ("dataset",))
+
+
+def _check_steps(steps: object, path: KeyPath) -> Problems:
+    """Checks the names and arguments of steps of the user's code."""
+    kind = signatures.STEPS
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        name, arguments = next(iter(step.items())) if isinstance(step, dict) and step else ("", {})
+        if not catalogue.of_own_module(name):
+            continue
+        at = (*path, index, name)
+        if problem := _own_problem(kind, name, None):
+            yield Problem("NN118", (*path, index), *problem, at=at, key=True)
+        elif isinstance(arguments, dict):
+            yield from _check_arguments(kind, catalogue.described(kind, name), arguments, at)
+        else:
+            yield Problem("NN112", at, f"{name} takes no argument, got {quote(arguments)}")
 
 
 def _check_list(kind: str, values: object, path: KeyPath) -> Problems:
@@ -284,6 +306,8 @@ def _own_problem(kind: str, name: str, arguments: object) -> tuple[str, str | No
 def _expected_base(kind: str, own: catalogue.OwnName) -> str:
     if kind == signatures.DATASETS:
         return "a data set is a function"
+    if kind == signatures.STEPS:
+        return "a prepare step is a class with a method apply"
     noun, count = with_article(NOUNS[kind]), signatures.CALLED.get(kind)
     ways = [f"a subclass of keras.{_BASES[kind]}"] if kind in _BASES else []
     if count and (own.is_function or not ways):

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from nnrun.spec.component import Component
 from nnrun.spec.dataset import OwnData
 from nnrun.spec.experiment import Experiment
-from nnrun.spec.prepare import Step
+from nnrun.spec.prepare import OwnStep, Step
 from nnrun.spec.tree import KeyPath
 
 FILES = {"csv": "csv", "tsv": "csv", "txt": "text", "parquet": "parquet", "npz": "npz"}
@@ -58,7 +58,7 @@ def homes(key: str) -> tuple[KeyPath, ...]:
 def models(annotation: object) -> Iterator[type[BaseModel]]:
     """The pydantic models in a type."""
     if isinstance(annotation, type) and not isinstance(annotation, GenericAlias):
-        if issubclass(annotation, BaseModel) and annotation is not OwnData:
+        if issubclass(annotation, BaseModel) and annotation not in (OwnData, OwnStep):
             yield annotation
     else:
         for inner in get_args(annotation):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_serializer
+from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
 from nnrun.errors import IncompatibleSpec
+from nnrun.spec import catalogue
 from nnrun.spec.component import Count, Spec
 
 DType = Literal["int32", "float32"]
@@ -33,6 +34,8 @@ class Step(Spec):
     """Whether it brings every column to the same scale."""
     renumbers_words: ClassVar[bool] = False
     """Whether it gives words new indices."""
+    shape_is_known: ClassVar[bool] = True
+    """Whether the shape of a row after the step is known before it is fitted."""
     step: str
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -66,10 +69,14 @@ class Step(Spec):
             return f"{self.step} takes rows of word indices and must be the first step"
         return None
 
+    @property
+    def written(self) -> dict[str, object]:
+        """Its arguments by name."""
+        return {k: getattr(self, k) for k in type(self).model_fields if k != "step"}
+
     @model_serializer
     def _serialize(self) -> object:
-        arguments = {k: getattr(self, k) for k in type(self).model_fields if k != "step"}
-        return {self.step: arguments} if arguments else self.step
+        return {self.step: self.written} if self.written else self.step
 
 
 class MultiHot(Step):
@@ -191,6 +198,34 @@ class Flatten(Step):
         return (math.prod(shape),)
 
 
+OWN = "(own)"  # the tag of `OwnStep`, which cannot be a name in a spec
+
+
+class OwnStep(Step):
+    """A class of your own Python files with a method `apply`, such as `rows.Clip`."""
+
+    shape_is_known = False
+    step: Literal["(own)"]
+    function: str
+    """Its name."""
+    arguments: dict[str, object]
+    """Its arguments."""
+
+    @model_validator(mode="after")
+    def _rename(self) -> Self:
+        object.__setattr__(self, "step", self.function)
+        return self
+
+    def largest_after(self, largest: float) -> float:
+        """Unknown, so nothing that a check would warn of."""
+        return min(largest, 1.0)
+
+    @property
+    def written(self) -> dict[str, object]:
+        """As in the spec."""
+        return self.arguments
+
+
 _Any = MultiHot | Pad | Vectorize | Impute | Standardize | Rescale | Flatten
 STEPS: dict[str, type[Step]] = {
     get_args(cls.model_fields["step"].annotation)[0]: cls for cls in get_args(_Any)
@@ -199,21 +234,30 @@ STEPS: dict[str, type[Step]] = {
 
 def first_argument(name: str) -> str:
     """The argument that a single value sets, such as 10000 in `multi_hot: 10000`."""
-    return next((field for field in STEPS[name].model_fields if field != "step"), "value")
+    if name in STEPS:
+        return next((field for field in STEPS[name].model_fields if field != "step"), "value")
+    return catalogue.own_names()[name].entry.first or "value"
+
+
+def is_step(name: str) -> bool:
+    """Whether there is a step of this name, of nnrun or of the user's code."""
+    return name in STEPS or name in catalogue.own_names()
 
 
 def _parse(value: object) -> object:
     if isinstance(value, str):
-        return {_TAG: value}
+        value = {value: None}
     if not isinstance(value, dict) or len(value) != 1:
         return value
     [(name, arguments)] = value.items()
     if arguments is not None and not isinstance(arguments, dict):
-        arguments = {first_argument(name): arguments} if name in STEPS else {}
+        arguments = {first_argument(name): arguments} if is_step(name) else {}
+    if catalogue.of_own_module(name):
+        return {_TAG: OWN, "function": name, "arguments": arguments or {}}
     return {_TAG: name, **(arguments or {})}
 
 
-Prepare = Annotated[Annotated[_Any, Field(discriminator="step")], BeforeValidator(_parse)]
+Prepare = Annotated[Annotated[_Any | OwnStep, Field(discriminator="step")], BeforeValidator(_parse)]
 
 
 def prepared_dtype(steps: Sequence[Step]) -> DType:

@@ -182,7 +182,9 @@ def _step_definitions() -> Iterator[tuple[str, Schema]]:
     steps = {name: _draft07(models[cls.__name__]) for name, cls in STEPS.items()}
     alone = {name: s["description"] for name, s in steps.items() if "required" not in s}
     words = {name: _reference(f"steps.{name}") for name in steps}
-    yield "steps", _described(_single(words, _word(alone)), "A step of `prepare`.")
+    schema, own = _single(words, _word(alone)), {"type": "string", "pattern": code.NAME}
+    schema |= {"patternProperties": {code.NAME: {}}, "anyOf": [*schema["anyOf"], own]}
+    yield "steps", _described(schema, "A step of `prepare`.")
     for name, schema in steps.items():
         arguments = STEPS[name].model_fields.keys() - {"step"}
         properties = {key: p for key, p in schema["properties"].items() if key in arguments}

@@ -213,10 +213,12 @@ def test_an_error_in_own_code_is_shown_with_its_line(
     assert "Traceback" not in answer.stderr
 
 
-def test_a_data_set_of_own_code_is_read_by_every_command(own: Any, tmp_path: Path) -> None:
-    (tmp_path / "rows.py").write_text(blocks("python")["rows.py"])
-    path = tmp_path / "spirals.yaml"
-    path.write_text(blocks("yaml")["spirals.yaml"])
+def test_rows_and_steps_of_own_code_are_used_by_every_command(own: Any, tmp_path: Path) -> None:
+    for name in ("rows.py", "steps.py"):
+        (tmp_path / name).write_text(blocks("python")[name])
+    path, text = tmp_path / "spirals.yaml", blocks("yaml")["spirals.yaml"]
+    text = text.replace("[rows.py]", "[rows.py, steps.py]")
+    path.write_text(text.replace("[standardize]", "[steps.Clip, standardize]"))
     options = ("--runs", tmp_path / "runs", "--allow-code")
     answer = own("train", path, *options, "--expect", "test_accuracy >= 0.95")
     [folder] = (tmp_path / "runs").iterdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,7 @@ import yaml
 
 from nnrun import check
 from nnrun.errors import CodeError, IncompatibleSpec, SpecError
-from nnrun.spec import code, schema
+from nnrun.spec import catalogue, code, schema
 from nnrun.spec.code import CodeFile
 from nnrun.spec.dumping import digest
 from nnrun.spec.keys import look_up
@@ -92,6 +93,14 @@ class Plain:
     pass
 
 
+class Clip:
+    def __init__(self, share: float = 0.1):
+        pass
+
+    def apply(self, rows):
+        return rows
+
+
 def rows(n: int, noise: float = 0.1, path: Path = None, folder: "Path" = "x"):
     """Rows of the test."""
 
@@ -121,8 +130,16 @@ def write(folder: Path, files: str = "[own.py]", **parts: str) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Leaves no own names to other tests."""
+    yield
+    catalogue.use_own({})
+
+
 def fits_schema(path: Path) -> bool:
     """Whether an editor accepts a spec."""
+    catalogue.use_own({})
     spec = yaml.safe_load(path.read_text())
     return not list(jsonschema.Draft7Validator(schema.schema()).iter_errors(spec))
 
@@ -150,6 +167,7 @@ def faults(path: Path) -> list[str]:
         {"loss": "{own.Loss: {reduction: sum}}", "metric": "own.close"},
         {"optimizer": "{own.Descent: {learning_rate: {own.Steps: 0.1}}}"},
         {"callback": "own.Log: log.csv"},
+        {"dataset": "{name: iris, prepare: [own.Clip, own.Clip: 0.2, own.Clip: {share: 1}]}"},
         {"dataset": "{name: own.rows, n: 5, path: data.csv, folder: more, prepare: [flatten]}"},
         {"callback": "LearningRateScheduler: {schedule: own.bend}"},
     ],
@@ -186,6 +204,9 @@ def test_own_names_stand_where_names_of_keras_stand(parts: dict[str, str], tmp_p
         ({"layer": "Dense: {units: 3, activation: own.close}"}, "4:35: NN117 model[0].Dense.activation: own.close is not an activation; an activation is a function that is called with 1 argument"),
         ({"loss": "own.bend"}, "8:9: NN106 training.loss: own.bend is not a loss; a loss is a subclass of keras.losses.Loss or a function that is called with 2 arguments"),
         ({"loss": "{own.close: 3}"}, "8:10: NN106 training.loss: own.close is a function, and takes no arguments here; make it a subclass of keras.losses.Loss"),
+        ({"dataset": "{name: iris, prepare: [own.Clp]}"}, "2:33: NN118 dataset.prepare[0]: own.py has no prepare step 'Clp'; did you mean 'own.Clip'?"),
+        ({"dataset": "{name: iris, prepare: [own.Gate]}"}, "2:33: NN118 dataset.prepare[0]: own.Gate is not a prepare step; a prepare step is a class with a method apply"),
+        ({"dataset": "{name: iris, prepare: [own.Clip: x]}"}, "2:43: NN114 dataset.prepare[0].own.Clip.share: must be a number, got 'x'"),
         ({"dataset": "own.rows"}, "2:1: NN113 dataset: own.rows needs the argument 'n'"),
         ({"dataset": "{name: own.rows, n: 5, m: 3}"}, "2:33: NN112 dataset.m: own.rows has no argument 'm'; it takes n, noise, path and folder"),
         ({"dataset": "{name: own.rows, n: 5, path: 3}"}, "2:39: NN114 dataset.path: must be a file name, got 3"),

@@ -56,6 +56,7 @@ class _File(BaseModel):
 
 class _Step(_File):
     step: Prepare
+    shape: tuple[int, ...] = ()
     state: dict[str, object]
 
 
@@ -385,7 +386,8 @@ def _fitted(preparation: _Input) -> FittedInput:
     check_steps([entry.step for entry in preparation.steps], texts=schema.kind == "texts")
     shape = schema.shape
     for entry in preparation.steps:
-        shape = entry.step.shape_after(shape)
+        is_known = entry.step.shape_is_known
+        shape = entry.step.shape_after(shape) if is_known else entry.shape
         step = FITTED[type(entry.step)](entry.step, shape)
         fitted.append(replace(step, state=step.parse_state(entry.state)))
     if min((*shape, 1)) < 1 or math.prod(shape) > _MAX_NUMBERS:
