@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnrun.check.shapes import LayerOutput, Shape, Trace, trace
 from nnrun.errors import IncompatibleSpec
@@ -14,8 +14,10 @@ from nnrun.spec.dataset import DatasetBase, Embedded, Words
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.prepare import prepared_dtype
 from nnrun.spec.profile import Profile
+from nnrun.spec.targets import INPUTS
 from nnrun.spec.text import quote, type_hint
 from nnrun.spec.validation import Holdout, KFold
+from nnrun.types import Target
 
 # Layers that pass values on as they are.
 PASSING = frozenset("Flatten Reshape Permute RepeatVector Identity Masking".split())
@@ -105,6 +107,8 @@ def spec_context(spec: Experiment) -> SpecContext:
     """Profiles the dataset of a spec and traces its layers."""
     spec = _with_known_input_dims(spec)
     profile = spec.dataset.profile()
+    if spec.dataset.reconstructs:
+        profile = replace(profile, target=Target(INPUTS, "inputs"))
     steps = [step for view in spec.dataset.views.values() for step in view.prepare]
     if profile.open or not all(step.shape_is_known for step in steps):
         return SpecContext(spec, profile)
@@ -116,6 +120,9 @@ def spec_context(spec: Experiment) -> SpecContext:
     except IncompatibleSpec:
         return SpecContext(spec, profile)
     shape = next(iter(shapes.values())) if "" in shapes else shapes
+    if profile.target.kind == "inputs" and not isinstance(shape, dict):
+        sizes = tuple(size or 0 for size in shape)
+        profile = replace(profile, target=replace(profile.target, shape=sizes))
     return SpecContext(spec, profile, shape, trace(spec.model, shape))
 
 

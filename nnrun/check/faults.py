@@ -143,6 +143,10 @@ def _errors(context: SpecContext, own: Collection[str]) -> Iterator[Incompatible
     if missing := [*user_data_problems(spec.dataset)]:
         yield from missing
         return
+    if context.profile.target.kind == "inputs" and len(spec.dataset.views) > 1:
+        message = "inputs are the label of a model with one input, and this one has several"
+        yield IncompatibleSpec("NN123", ("dataset", "target"), message)
+        return
     yield from split_problems(spec, context.profile)
     yield from _input_errors(context)
     layers = [*model_problems(spec.model, [name for name in spec.dataset.views if name])]

@@ -195,7 +195,14 @@ def _bounded_output_for_regression(context: SpecContext) -> Warnings:
     output, target = _output_activation(context.spec.model), context.profile.target.name
     bounded = output and output[1] in BOUNDED_ACTIVATIONS
     is_value = context.profile.target.kind == "value"
-    if output and bounded and is_value and not context.profile.shares:
+    if output and bounded and context.profile.target.kind == "inputs":
+        scaled = [step.step for step in context.spec.dataset.prepare if step.standardizes]
+        is_pixels = context.profile.kind == "images" and _largest_pixel(context) > 1
+        if scaled or is_pixels:
+            limit = "standardized values are not" if scaled else "the prepared pixels are not"
+            message = f"{output[1]} is between 0 and 1, and {limit}; rescale them, or leave it out"
+            yield ("model", output[0]), message
+    elif output and bounded and is_value and not context.profile.shares:
         message = f"{output[1]} is at most 1, but the model predicts the {target}; leave it out"
         yield ("model", output[0]), message
 
@@ -441,7 +448,7 @@ def _columns(context: SpecContext) -> dict[str, Column]:
     dataset, columns = context.spec.dataset, _features(context)
     if columns and isinstance(dataset, Table) and isinstance(dataset.target, str):
         table = dataset.sample(Path(dataset.path))
-        columns |= {dataset.target: table.columns[dataset.target]}
+        columns |= {name: table.columns[name] for name in dataset.target_columns}
     return columns
 
 
@@ -453,7 +460,9 @@ def _missing_files(context: SpecContext) -> Warnings:
 @rule("NN230")
 def _unused_images(context: SpecContext) -> Warnings:
     dataset = context.spec.dataset
-    for key, value in dataset.locations.items() if isinstance(dataset, Images) else ():
+    if not isinstance(dataset, Images) or dataset.reconstructs:
+        return
+    for key, value in dataset.locations.items():
         if files := profile.unused_images(Path(value)):
             more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
             message = f"{quote(files[0].name)}{more} beside the class folders is not used"

@@ -68,6 +68,8 @@ def _content_problems(dataset: DatasetBase, key: str, path: Path) -> Messages:
         yield from _image_problems(dataset, key, path)
     elif isinstance(dataset, Text):
         yield from _text_problems(dataset, key, path)
+    elif isinstance(dataset, Npz) and dataset.reconstructs:
+        dataset.parts()
     elif isinstance(dataset, Npz):
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
@@ -92,6 +94,8 @@ def _image_problems(dataset: Images, key: str, path: Path) -> Messages:
         message = f"{quote_path(path)} is a file, and images must be in one folder per class"
         yield ("dataset", key), message
         return
+    if dataset.reconstructs:
+        return
     classes = profile.class_folders(path)
     trained = profile.class_folders(Path(dataset.path))
     if key == PATHS[0] and (problem := profile.class_folders_problem(path)):
@@ -115,7 +119,7 @@ def _text_problems(dataset: Text, key: str, path: Path) -> Messages:
         names = {TEXT_KEY: dataset.text, **_target_names(dataset.target)}
         problems = [*_missing_columns(names, table)]
         problems += [] if problems else _target_problems(dataset, table, key)
-        full = [dataset.text, *([dataset.target] if isinstance(dataset.target, str) else [])]
+        full = [dataset.text, *_single(dataset.target)]
         yield from problems or ((("dataset", key), text) for text in _gaps(table, full))
 
 
@@ -162,8 +166,7 @@ def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
         if len(rows := table.columns[name].infinite):
             yield ("dataset", key), f"{quote(name)} is infinite on {table.place(int(rows[0]))}"
     yield from _target_problems(dataset, table, key)
-    single = [dataset.target] if isinstance(dataset.target, str) else []
-    for message in _gaps(table, single):
+    for message in _gaps(table, _single(dataset.target)):
         yield ("dataset", key), message.replace(" has", ", the target, has", 1)
     views = dataset.views.values()
     unfilled = (view for view in views if not any(step.fills_missing for step in view.prepare))
@@ -176,11 +179,18 @@ def _cell_problems(dataset: Table, table: tables.Table, key: str) -> Messages:
 def _target_names(target: targets.AnyColumns) -> dict[KeyPath, str]:
     """The columns of the target by the places of their names in the spec."""
     match target:
+        case targets.INPUTS:
+            return {}
         case str():
             return {TARGET_KEY: target}
         case targets.LabelColumn():
             return {(*TARGET_KEY, "column"): target.column}
     return {(*TARGET_KEY, number): name for number, name in enumerate(target)}
+
+
+def _single(target: targets.AnyColumns) -> list[str]:
+    """The only column of the target, if it has one label."""
+    return [target] if isinstance(target, str) and target != targets.INPUTS else []
 
 
 def _target_problems(dataset: Table | Text, table: tables.Table, key: str) -> Messages:
@@ -193,7 +203,7 @@ def _target_problems(dataset: Table | Text, table: tables.Table, key: str) -> Me
     except ValueError as error:
         yield TARGET_KEY, str(error)
         return
-    if not isinstance(target, str):
+    if not isinstance(target, str) or target == targets.INPUTS:
         return
     column = table.columns[target]
     if column.problem and not meaning.classes:

@@ -79,6 +79,8 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
 
     # Images are not inverted, so that the metrics are those of the given file.
     raw = files.read([file], subject, invert=False) if file else files.all_test_rows(subject)
+    if subject.target.kind == "inputs":
+        return raw.with_inputs_as_labels()
     if raw.y is None:
         raise CommandError(
             f"{file}: the rows have no labels; a table needs a column `{subject.target.name}`, an "

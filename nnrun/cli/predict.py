@@ -158,10 +158,10 @@ def _write(
 
 def _as_table(models: Ensemble, answers: Sequence[Prediction]) -> Table:
     """A line per row; a wrong class is red and marked with a cross."""
-    subject, optional = models.first, ("text", "label", "probability", "std")
+    subject, optional = models.first, ("text", "label", "probability", "error", "std")
     headings = [
         heading
-        for heading in ("row", "text", "label", "prediction", "probability", "std")
+        for heading in ("row", "text", "label", "prediction", "probability", "error", "std")
         if heading not in optional or any(getattr(a, heading) is not None for a in answers)
     ]
     rows, styles = [], []
@@ -175,13 +175,14 @@ def _as_table(models: Ensemble, answers: Sequence[Prediction]) -> Table:
             "label": _formatted(answer.label),
             "prediction": f"{_shown(answer)}{' ✗' if is_wrong else ''}",
             "probability": format_number(answer.probability),
+            "error": format_number(answer.error),
             "std": _formatted(answer.std),
         }
         rows.append([escape_line(cells[heading]) for heading in headings])
         styles.append("red" if is_wrong else "")
     title = ", ".join(filter(None, (f"{subject.name}: {subject.target.name}", models.description)))
     are_numbers = subject.target.kind == "value" and not subject.target.shape
-    right = ["probability", "std", *(["label", "prediction"] if are_numbers else [])]
+    right = ["probability", "error", "std", *(["label", "prediction"] if are_numbers else [])]
     return console.make_table(
         headings, rows, title=escape_line(title), right=right, row_styles=styles
     )
@@ -264,12 +265,14 @@ def _as_csv(models: Ensemble, raw: Raw, answers: Sequence[Prediction]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     both = ("label", "prediction")
     columns = [f"{kind}({name})" for name in values for kind in both] or [*both]
-    known = ["text", *columns, "probability", *std, *names]
+    error = ["error"] if target.kind == "inputs" else []
+    known = ["text", *columns, "probability", *error, *std, *names]
     others = [f"{name} (input)" if name in ("row", *known) else name for name in raw.others]
     writer.writerow(map(escape_cell, ["row", *others, *known]))
     for answer, more in zip(answers, _others(raw), strict=True):
         spread = answer.std.values() if isinstance(answer.std, dict) else [answer.std]
         cells = [answer.text, *_cells(answer, values), answer.probability]
+        cells += [answer.error] if error else []
         cells += spread if std else []
         cells += (answer.probabilities or {}).values()
         writer.writerow([escape_cell(answer.name), *map(_cell, (*more.values(), *cells))])

@@ -186,6 +186,12 @@ def position_confusion(target: Array, guess: Array, classes: int) -> Array:
     return np.bincount(places, minlength=classes**2).reshape(classes, classes)
 
 
+def squared_errors(target: Array, output: Array) -> Array:
+    """The mean squared error of each row, over all its values; float32 of shape `(rows,)`."""
+    error = output.reshape(len(target), -1) - target.reshape(len(target), -1)
+    return np.asarray(np.mean(np.square(error, dtype=np.float64), axis=1), np.float32)
+
+
 def classification_report(
     target: Array, guess: Array, classes: Sequence[str]
 ) -> dict[str, str | float | dict[str, float]]:

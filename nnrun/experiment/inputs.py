@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
@@ -131,7 +131,8 @@ def from_rows(spec: Experiment, dataset: Dataset, *, began: float) -> RawData:
     """
     spec = seeded(spec)
     units = labels.output_units(spec.model)
-    if units is not None:
+    # The shape of inputs as labels is known once they are prepared.
+    if units is not None and dataset.target.kind != "inputs":
         labels.check(dataset, spec, units)
     for problem in training.class_weight_problems(spec.training.class_weight, dataset.classes):
         raise problem
@@ -192,6 +193,9 @@ def prepare_fold(raw: RawData, fold: Fold) -> PreparedData:
         with _in_whole(spec, name):
             parts[name] = _prepare_input(view, dataset.views[name], fold)
     preparation = parts[""] if "" in parts else NamedPreparation(parts)
+    if dataset.target.kind == "inputs":
+        assert isinstance(preparation, Preparation)
+        dataset = replace(dataset, target=replace(dataset.target, shape=preparation.shape))
     warnings = checks.notices(dataset, fold)
     table: list[str] = []
     # The process that cross-validates reports what concerns all folds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from nnrun.data.labels import (
     position_report,
     predicted_classes,
     predicted_labels,
+    squared_errors,
     value_report,
 )
 from nnrun.runs import Run, layout
@@ -42,6 +44,7 @@ class Predictions:
         rows: numbers of the rows in that split.
         output: probabilities or values, of shape `(rows, units)`.
         more: further arrays of shape `(rows,)` to write.
+        target: the prepared inputs, if they are the labels.
     """
 
     dataset: Dataset
@@ -49,6 +52,7 @@ class Predictions:
     rows: Array
     output: Array
     more: Mapping[str, Array] = field(default_factory=dict)
+    target: Array | None = None
 
     @property
     def source(self) -> Split:
@@ -76,17 +80,20 @@ def load(dataset: Dataset) -> None:
 
 def write(run: Run, predicted: Predictions, training: Training) -> None:
     """Writes predictions and their plots into a run folder."""
-    target = predicted.source.y[predicted.rows]
+    target, more = predicted.source.y[predicted.rows], dict(predicted.more)
+    if predicted.target is not None:
+        target = predicted.target
+        more["error"] = squared_errors(target, predicted.output)
     # As the source numbers them, so that predictions can be joined with it.
     numbers = predicted.source.row_numbers(predicted.rows)
-    more, tests = predicted.more, predicted.source.tests
+    tests = predicted.source.tests
     if tests is not None:
-        more = {**more, "test_set": tests[predicted.rows]}
-    output = predicted.output
-    if predicted.output.ndim > 2:
-        # The pixels of many masks.
-        output = output.astype(np.float16)
-    arrays = {"row": numbers, "target": target, "output": output, **more}
+        more["test_set"] = tests[predicted.rows]
+    arrays = {"row": numbers, "target": target, "output": predicted.output, **more}
+    if predicted.output.ndim > 2 or predicted.target is not None:
+        # The pixels of many pictures.
+        halves = {key: arrays[key].astype(np.float16) for key in ("target", "output")}
+        arrays |= {key: value for key, value in halves.items() if arrays[key].dtype.kind == "f"}
     run.write_arrays(layout.PREDICTIONS, **arrays)
     match predicted.dataset.target.kind:
         case "class" if predicted.dataset.target.shape:
@@ -101,11 +108,20 @@ def write(run: Run, predicted: Predictions, training: Training) -> None:
 
 def _write_values(run: Run, predicted: Predictions, target: Array) -> None:
     names, output = predicted.dataset.target.names, predicted.output
-    if target.ndim > 2:
+    if predicted.target is not None:
         output = output.reshape(target.shape)
-        some = slice(None, None, -(-target.size // MOST_POINTS))
-        points = (target.ravel()[some], output.ravel()[some])
-        figure = plots.predicted_against_true(*points, name="values")
+        features = predicted.dataset.features
+        names = features if target.shape[1:] == (len(features),) else ()
+    if predicted.target is not None and not names:
+        x = predicted.source.single
+        shape = target.shape if isinstance(x, Sequences) else (len(target), *x.shape[1:])
+        is_same = math.prod(shape) == target.size
+        shape = shape if is_same else target.shape
+        _write_reconstructions(run, target.reshape(shape), output.reshape(shape))
+        figure = plots.predicted_against_true(*_points(target, output), name="values")
+    elif target.ndim > 2:
+        output = output.reshape(target.shape)
+        figure = plots.predicted_against_true(*_points(target, output), name="values")
         _write_pictures(run, predicted, target, output)
     elif not names:
         figure = plots.predicted_against_true(target, output, name=predicted.dataset.target.name)
@@ -114,6 +130,19 @@ def _write_values(run: Run, predicted: Predictions, target: Array) -> None:
         run.write_json(layout.VALUES, value_report(target, output, listed))
         figure = plots.values_against_true(target, output, listed)
     run.write_figure("predicted", figure)
+
+
+def _points(target: Array, output: Array) -> tuple[Array, Array]:
+    """Some of all values, to be drawn."""
+    some = slice(None, None, -(-target.size // MOST_POINTS))
+    return target.ravel()[some], output.ravel()[some]
+
+
+def _write_reconstructions(run: Run, target: Array, output: Array) -> None:
+    """Draws the first prepared pictures beside their reconstructions."""
+    if target.ndim > 2:
+        shown = slice(0, plots.MAX_PICTURES)
+        run.write_figure("gallery", plots.picture_gallery(None, target[shown], output[shown]))
 
 
 def _write_positions(run: Run, predicted: Predictions, target: Array, training: Training) -> None:

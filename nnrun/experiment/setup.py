@@ -148,7 +148,10 @@ class TrainingSetup:
         output = evaluator.outputs(self.test or self.train, rows)
         if outputs_logits(prepared.spec.training):
             output = probabilities(output, prepared.dataset.target)
-        return metrics, Predictions(prepared.dataset, split, rows, output)
+        target = None
+        if prepared.dataset.target.kind == "inputs":
+            target = evaluator.inputs(self.test or self.train, rows)
+        return metrics, Predictions(prepared.dataset, split, rows, output, target=target)
 
 
 def _failed_callback(error: BaseException, spec: Experiment) -> str | None:

@@ -83,18 +83,22 @@ def text_gallery(
     return figure
 
 
-def picture_gallery(images: Array, target: Array, output: Array, *, classes: int = 0) -> Figure:
+def picture_gallery(
+    images: Array | None, target: Array, output: Array, *, classes: int = 0
+) -> Figure:
     """Draws the first 8 pictures, each with the true and the predicted picture or mask beside it.
 
     Args:
-        images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range.
+        images: shape `(rows, height, width)` or `(rows, height, width, channels)`, any range; None
+            if the pictures are the inputs themselves.
         target, output: likewise; or class numbers of shape `(rows, height, width)`.
         classes: number of classes; 0 if they are pictures.
     """
-    shown = min(MAX_PICTURES, len(images))
+    shown = min(MAX_PICTURES, len(target))
+    names = ("input", "output") if images is None else ("input", "true", "predicted")
     cell = SIDE + 2 * GAP
-    figure, sheet = style.sheet(3 * cell, cell * max(shown, 1) + LEGEND)
-    for column, name in enumerate(("input", "true", "predicted")):
+    figure, sheet = style.sheet(len(names) * cell, cell * max(shown, 1) + LEGEND)
+    for column, name in enumerate(names):
         sheet.text(
             cell * column + cell / 2,
             figure.get_figheight() - 0.6 * LEGEND,
@@ -106,9 +110,12 @@ def picture_gallery(images: Array, target: Array, output: Array, *, classes: int
         )
     pair = np.concatenate([np.asarray(target)[:shown], np.asarray(output)[:shown]])
     pair = _rescale(pair) if not classes else pair
-    for row, image in enumerate(_rescale(np.asarray(images)[:shown])):
+    first = [] if images is None else [_rescale(np.asarray(images)[:shown])]
+    for row in range(shown):
         bottom = cell * (shown - 1 - row) + GAP
-        for column, picture in enumerate((image, pair[row], pair[shown + row])):
+        for column, picture in enumerate(
+            [*(pictures[row] for pictures in first), pair[row], pair[shown + row]]
+        ):
             is_mask = classes > 0 and column > 0
             sheet.imshow(
                 picture % MASK_COLORS if is_mask else picture,

@@ -126,6 +126,8 @@ class Rows:
             OSError: the file cannot be read.
             ValueError: it is damaged.
         """
+        if name == "y" and not math.prod(self.y.shape):
+            return np.zeros(self.y.shape, np.float32)
         with opened(self.path) as file, archive(file) as members:
             values = read(members, f"{name}{self.suffix}", self.x if name == "x" else self.y)
         if name == "x" or values.shape[1:] == () or values.shape[-1] > 1:
@@ -133,12 +135,13 @@ class Rows:
         return values.reshape(values.shape[:-1])
 
 
-def rows(path: Path, *, single: bool = False) -> dict[str, Rows]:
+def rows(path: Path, *, single: bool = False, labelled: bool = True) -> dict[str, Rows]:
     """The rows in an archive: of `train`, and perhaps of `val` and `test`; or all as `train`.
 
     Args:
         path: of the file.
         single: whether it is a file of validation or test rows only.
+        labelled: whether it must hold labels; otherwise each row has a label without values.
 
     Raises:
         OSError: the file cannot be read.
@@ -157,7 +160,9 @@ def rows(path: Path, *, single: bool = False) -> dict[str, Rows]:
     names = [part for part in _PARTS if f"x_{part}" in found and not single]
     is_divided = "train" in names and len(names) > 1
     suffixes = {name: f"_{name}" for name in names} if is_divided else {"train": ""}
-    parts = {name: _rows(path, found, suffix) for name, suffix in suffixes.items()}
+    parts = {
+        name: _rows(path, found, suffix, labelled=labelled) for name, suffix in suffixes.items()
+    }
     # As read, as float64, and once more when they are split.
     check_memory(
         sum(
@@ -180,8 +185,11 @@ def check_shapes(parts: Iterable[Rows]) -> None:
         raise ValueError(f"training rows and test rows differ in shape: {' and '.join(shapes)}")
 
 
-def _rows(path: Path, found: Mapping[str, Header], suffix: str) -> Rows:
+def _rows(path: Path, found: Mapping[str, Header], suffix: str, *, labelled: bool) -> Rows:
     names = f"x{suffix}", f"y{suffix}"
+    if not labelled and names[0] in found:
+        count = found[names[0]].shape[:1]
+        found = {**found, names[1]: Header((*count, 0), np.dtype(np.float32))}
     if not {*names} <= found.keys():
         raise ValueError(
             "must hold the arrays x_train, y_train, x_test, y_test, or x and y; there are "
@@ -196,7 +204,7 @@ def _rows(path: Path, found: Mapping[str, Header], suffix: str) -> Rows:
             f"x{suffix} has the shape {x.shape} and y{suffix} {y.shape}; each row of x needs one "
             "label"
         )
-    for array, header in ((f"x{suffix}", x), (f"y{suffix}", y)):
+    for array, header in ((f"x{suffix}", x), (f"y{suffix}", y))[: 1 + labelled]:
         if not math.prod(header.shape):
             raise ValueError(f"{array} has the shape {header.shape}, which holds no values")
     return Rows(path, suffix, x, y)
@@ -223,6 +231,8 @@ def meaning(y: Array, task: Task | None) -> Target:
     count = class_count(y, task)
     if count:
         return Target("class", "class", _numbered(count), shape)
+    if not shape:
+        return Target()
     return Target("values", "value", _numbered(shape[0]) if len(shape) == 1 else (), shape)
 
 
@@ -240,6 +250,8 @@ def encode(y: Array, target: Target) -> Array:
         if not ((y == 0) | (y == 1)).all():
             raise ValueError("y must hold 0 and 1 only, one column per label")
         return y.astype(np.uint8)
+    if target.kind == "inputs":
+        return y
     if target.kind != "class":
         is_compact = target.shape and y.dtype in (np.uint8, np.float32)
         return y if is_compact else y.astype(np.float64)

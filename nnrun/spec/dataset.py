@@ -61,6 +61,11 @@ class DatasetBase(Spec):
         return None
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether the label of each row is its prepared input."""
+        return False
+
+    @property
     def names_validation(self) -> bool:
         """Whether the data say which rows validate, or may say so."""
         return False
@@ -68,6 +73,18 @@ class DatasetBase(Spec):
     def profile(self) -> Profile:
         """Facts about the rows, available before they are read."""
         return self.facts
+
+
+class MayReconstruct(DatasetBase):
+    """Arguments of datasets whose inputs can be the labels."""
+
+    target: Literal["inputs"] | None = None
+    """`inputs`: the label of each row is its prepared input, as for an autoencoder."""
+
+    @property
+    def reconstructs(self) -> bool:
+        """As the spec says."""
+        return self.target == targets.INPUTS
 
 
 class PerhapsTwoClasses(DatasetBase):
@@ -140,7 +157,7 @@ InputName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Side = Annotated[int, Field(gt=0, lt=2**16)]
 
 
-class Images(UserData):
+class Images(UserData, MayReconstruct):
     """Your own images (PNG, JPEG, BMP, GIF or WebP) in one folder per class."""
 
     loader = "images"
@@ -228,8 +245,8 @@ class Table(TableFile):
 
     loader = "tables"
     target: targets.Columns
-    """Column to predict; a list of columns; or `{column: tags, separator: ";"}`, several labels in
-    a cell."""
+    """Column to predict; a list of columns; `{column: tags, separator: ";"}`, several labels in a
+    cell; or `inputs`, the prepared features themselves."""
     features: tuple[str, ...] | None = Field(None, strict=False)
     """Columns to predict from; by default all others."""
     inputs: dict[InputName, GivenInput] | None = None
@@ -295,6 +312,11 @@ class Table(TableFile):
         return self.validation is not None or self.split is not None
 
     @property
+    def reconstructs(self) -> bool:
+        """As the spec says."""
+        return self.target == targets.INPUTS
+
+    @property
     def target_columns(self) -> tuple[str, ...]:
         """The columns to predict."""
         return targets.names(self.target)
@@ -316,7 +338,7 @@ class Table(TableFile):
 
     def profile(self) -> Profile:
         """From the file; open if only a sample of it is read, or it cannot be read."""
-        name = ", ".join(self.target_columns)
+        name = ", ".join(self.target_columns) or targets.INPUTS
         unknown = Profile(self.name, "table", None, None, None, Target(name), open=True)
         try:
             table = self.sample(Path(self.path))
@@ -397,7 +419,7 @@ class Parquet(Table):
         return tables.read_parquet(path, kinds=self._kinds, classes=self._exact, sample=sample)
 
 
-class Npz(UserData):
+class Npz(UserData, MayReconstruct):
     """Your own arrays in an npz file: `x_train`, `y_train`, `x_test`, `y_test`; or `x`, `y`.
 
     `x_val` and `y_val` validate.
@@ -426,13 +448,14 @@ class Npz(UserData):
         """
         from nnrun.spec import arrays  # noqa: PLC0415 - NumPy takes 0.1 s
 
-        parts = arrays.rows(Path(self.path))
+        labelled = not self.reconstructs
+        parts = arrays.rows(Path(self.path), labelled=labelled)
         if self.test is not None:
             parts.pop("test", None)
         named = {f"test {name}".strip(): path for name, path in self.test_files.items()}
         held = {} if self.validation is None else {"val": self.validation}
         for name, path in (held | named).items():
-            parts[name] = arrays.rows(Path(path), single=True)["train"]
+            parts[name] = arrays.rows(Path(path), single=True, labelled=labelled)["train"]
         arrays.check_shapes(parts.values())
         return parts
 
@@ -444,7 +467,9 @@ class Npz(UserData):
         try:
             parts = self.parts()
             y = parts["train"].read("y")
-            target = arrays.meaning(y, self.task)
+            target = Target(targets.INPUTS, "inputs")
+            if not self.reconstructs:
+                target = arrays.meaning(y, self.task)
         except (OSError, ValueError):
             return unknown
         rows = {name: part.x.shape[0] for name, part in parts.items()}
@@ -480,6 +505,8 @@ class Text(CsvFormat, TableFile):
 
     def meaning(self, table: tables.Table) -> Target:
         """The meaning of a label; errors as of `targets.meaning`."""
+        if self.target == targets.INPUTS:
+            raise ValueError("texts cannot be their own labels; name a column")
         return targets.meaning(self.target, table)
 
     def profile(self) -> Profile:
@@ -592,7 +619,7 @@ class Reuters(Words):
         return replace(profile, train=train, test=test)
 
 
-class BostonHousing(DatasetBase):
+class BostonHousing(MayReconstruct):
     """506 towns of 1978 with 13 features and a median house price. No download.
 
     One of its columns encodes race, so Keras advises against it. It is included for the classic
@@ -613,7 +640,7 @@ class BostonHousing(DatasetBase):
         return Profile(self.name, "table", train, test, (13,), target, uneven=True)
 
 
-class CaliforniaHousing(DatasetBase):
+class CaliforniaHousing(MayReconstruct):
     """20,640 blocks of 1990 with 8 features and a median house price in dollars."""
 
     loader = "housing"
@@ -634,7 +661,7 @@ class CaliforniaHousing(DatasetBase):
         return replace(facts, scale=200_000.0)
 
 
-class Mnist(DatasetBase):
+class Mnist(MayReconstruct):
     """70,000 handwritten digits, 28 x 28 grey."""
 
     loader = "mnist"
@@ -642,7 +669,7 @@ class Mnist(DatasetBase):
     name: Literal["mnist"]
 
 
-class FashionMnist(DatasetBase):
+class FashionMnist(MayReconstruct):
     """70,000 pieces of clothing in 10 kinds, 28 x 28 grey."""
 
     loader = "mnist"
@@ -657,7 +684,7 @@ class FashionMnist(DatasetBase):
     name: Literal["fashion_mnist"]
 
 
-class Cifar10(DatasetBase):
+class Cifar10(MayReconstruct):
     """60,000 photographs in 10 kinds, 32 x 32 in colour."""
 
     loader = "cifar"
@@ -667,7 +694,7 @@ class Cifar10(DatasetBase):
     name: Literal["cifar10"]
 
 
-class Cifar100(DatasetBase):
+class Cifar100(MayReconstruct):
     """60,000 photographs in 100 kinds or 20 groups of kinds, 32 x 32 in colour."""
 
     loader = "cifar"
@@ -682,7 +709,7 @@ class Cifar100(DatasetBase):
         return Profile(self.name, "images", 50_000, 10_000, (32, 32, 3), target)
 
 
-class Embedded(DatasetBase):
+class Embedded(MayReconstruct):
     """A small dataset of an installed library; no download."""
 
     loader = "scikit_learn"

@@ -369,9 +369,11 @@ def label_problems(dataset: Labelled, spec: Experiment, units: int) -> Iterator[
     if message := _wrong_loss(dataset, spec):
         yield IncompatibleSpec("NN122", ("training", "loss"), message)
         return
+    if target.kind == "inputs" and not target.shape:
+        return  # the shape of prepared rows is known later
     # One output for a value or for class 1, otherwise one per class, label or value.
     allowed: tuple[int, ...] = (classes or (target.shape or (1,))[-1],)
-    if target.kind == "value" and len(target.shape) > 1:
+    if target.kind in ("value", "inputs") and len(target.shape) > 1:
         allowed = (target.shape[-1], 1)
     if classes == 2 and family not in ("sparse", "categorical"):
         allowed = (1, 2)
@@ -432,6 +434,11 @@ def _wrong_loss(dataset: Labelled, spec: Experiment) -> str:
             f"{loss} needs one class per row, but a row of {dataset.name} has any number of "
             f"{len(target.names)} labels ({target.name}); use binary_crossentropy"
         )
+    if target.kind == "inputs":
+        takes_values = family in ("binary", "other")
+        return (
+            "" if takes_values else f"{loss} needs classes, and the labels are the inputs; use mse"
+        )
     if target.kind != "value" or family == "other":
         return ""
     # `task` is an argument of user data.
@@ -466,7 +473,9 @@ def output_problems(
     """Why the model's output does not fit the labels, given its shape per row."""
     target = dataset.target
     positions = target.shape if target.kind == "class" else target.shape[:-1]
-    is_flat = target.kind == "value" and len(target.shape) > 1 and shape == (*target.shape, 1)
+    is_flat = (
+        target.kind in ("value", "inputs") and len(target.shape) > 1 and shape == (*target.shape, 1)
+    )
     if (len(shape) != len(positions) + 1 or shape[:-1] != positions) and not is_flat:
         label = "a label is one number; a Flatten or pooling layer may be missing"
         if positions:

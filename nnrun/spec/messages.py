@@ -121,7 +121,9 @@ def _problem(path: KeyPath, details: ErrorDetails) -> Problem:
     kind, value = details["type"], details["input"]
     if kind == "missing":
         return Problem("NN102", (*path, details["loc"][-1]), "is missing", at=path, key=True)
-    if path in _SENTENCES or path[:-1] == _TESTS:
+    # Only tables have columns.
+    is_word = path == ("dataset", "target") and kind == "literal_error"
+    if (path in _SENTENCES or path[:-1] == _TESTS) and not is_word:
         return _described(path, value)
     if kind in ("model_attributes_type", "union_tag_not_found"):
         return _without_tag(path, value)

@@ -49,11 +49,15 @@ Columns = Annotated[
     | Annotated[LabelColumn, Tag("(labels)")],
     Discriminator(_tag),
 ]
+INPUTS = "inputs"
+"""The target of an autoencoder: the prepared input of each row."""
 AnyColumns = str | tuple[str, ...] | LabelColumn
 
 
 def names(target: AnyColumns) -> tuple[str, ...]:
-    """The columns of a target."""
+    """The columns of a target; none if it is the inputs themselves."""
+    if target == INPUTS:
+        return ()
     if isinstance(target, LabelColumn):
         return (target.column,)
     return (target,) if isinstance(target, str) else target
@@ -75,6 +79,13 @@ def meaning(target: AnyColumns, table: tables.Table, task: Task | None = None) -
         KeyError: there is no such column.
         ValueError: the columns cannot be a label; with the reason.
     """
+    if target == INPUTS:
+        if INPUTS in table.columns:
+            raise ValueError(
+                f"{quote(INPUTS)} is a column, and target: inputs means the inputs themselves; "
+                "rename the column"
+            )
+        return Target(INPUTS, "inputs")
     if isinstance(target, LabelColumn):
         cells = table.columns[target.column].categories or ()
         found = tuple(sorted({label for cell in cells for label in target.labels(cell)}))
@@ -114,6 +125,8 @@ def encode(target: AnyColumns, table: tables.Table, meaning: Target) -> Array:
     """
     import numpy as np  # noqa: PLC0415 - the table has loaded it
 
+    if target == INPUTS:
+        return np.zeros((table.rows, 0), np.float32)
     if isinstance(target, LabelColumn):
         return _multi_hot(target, table, meaning)
     values = np.stack([_numbers(name, table) for name in names(target)], axis=1)

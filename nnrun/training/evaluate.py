@@ -62,6 +62,18 @@ class Evaluator:
         ]
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
 
+    def inputs(self, rows: Rows, indices: Array) -> Array:
+        """Some rows as the model gets them, float32; of a model with one input."""
+        traced = self._trace("inputs", self._batch_inputs, rows)
+        parts = [
+            traced(rows.tensors, tf.constant(indices[start : start + self._batch_rows], tf.int32))
+            for start in range(0, len(indices), self._batch_rows)
+        ]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+    def _batch_inputs(self, tensors: RowTensors, indices: tf.Tensor) -> tf.Tensor:
+        return tf.cast(inputs(self.preparation, tensors, indices), tf.float32)
+
     def _trace(
         self, name: str, body: Callable[[RowTensors, tf.Tensor], object], rows: Rows
     ) -> PolymorphicFunction:

@@ -213,6 +213,10 @@ def batch(
     preparation: AnyPreparation, tensors: RowTensors, indices: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Some rows as the model and the loss take them; `indices` are int32 of shape `(batch,)`."""
+    if tensors[1].shape.rank == 2 and tensors[1].shape[1] == 0:
+        # The inputs are the labels of an autoencoder.
+        x = inputs(preparation, tensors, indices)
+        return x, x
     labels = tf.gather(tensors[1], indices)
     # One-hot labels are stored as bytes.
     labels = tf.cast(labels, tf.float32) if labels.dtype == tf.uint8 else labels

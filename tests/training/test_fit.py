@@ -270,6 +270,18 @@ def test_training_equals_model_fit(name: str, engine: Engine) -> None:
     assert [step for step in log.steps if step == 4] == [4] * EPOCHS
 
 
+def test_inputs_as_labels_are_those_of_a_copy() -> None:
+    """To the bit, so that a label need not be stored."""
+    x, _, _ = real("iris")
+    case = Case(dense(4, None), loss="mse", metrics=("mae",))
+    runs = []
+    for y in (x, np.zeros((len(x), 0), np.float32)):
+        model = case.model()
+        runs.append(bits(train(model, case.training, x, y, FOLD), model))
+
+    assert runs[0] == runs[1]
+
+
 NOISY = digits(
     layers.Flatten,
     lambda: layers.Dropout(0.3),

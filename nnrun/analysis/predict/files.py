@@ -130,7 +130,11 @@ def _read_archive(path: Path, subject: TrainedRun) -> Raw:
     _check_numbers(path, "x", x)
     # TensorFlow does not know every width and byte order of other numbers.
     x = x if x.dtype == np.uint8 else x.astype(np.float64)
-    y = _labels(path, values["y"], len(x), subject) if "y" in values else None
+    y = (
+        _labels(path, values["y"], len(x), subject)
+        if "y" in values and subject.target.kind != "inputs"
+        else None
+    )
     return Raw(tuple(f"{path}[{row}]" for row in range(len(x))), x, y)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,10 @@ class Raw:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def with_inputs_as_labels(self) -> Raw:
+        """The rows for an autoencoder, whose labels are its prepared inputs."""
+        return replace(self, y=np.zeros((len(self), 0), np.float32))
 
     @property
     def single(self) -> Input:

@@ -16,7 +16,7 @@ from nnrun.analysis.compare import read as read_facts
 from nnrun.analysis.predict.inputs import Raw
 from nnrun.data import columns
 from nnrun.data.input_schema import InputSchema
-from nnrun.data.labels import confidence, predicted_classes, predicted_labels
+from nnrun.data.labels import confidence, predicted_classes, predicted_labels, squared_errors
 from nnrun.data.preprocessing import (
     FITTED,
     AnyPreparation,
@@ -45,6 +45,7 @@ from nnrun.types import (
 # Limits for a preparation from a file, which may come from somebody else.
 _MAX_NUMBERS = 75_000_000  # in a row: 5,000 x 5,000 pixels in colour
 _MAX_PIXEL = 1e30
+_CHUNK = 1024  # rows prepared at once
 _DIMENSIONS = {"texts": (0,), "table": (1,), "images": (2, 3)}
 
 _Names = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=10_000)]
@@ -418,6 +419,7 @@ class Output:
 
     Args:
         mean: probabilities or values, of shape `(rows, units)`.
+        error: mean squared error of the reconstruction of a row.
         std: standard deviation over models and passes (ddof 1), likewise; None for one output.
     """
 
@@ -446,6 +448,7 @@ class Prediction:
     prediction: Answer
     probability: float | None = None
     probabilities: dict[str, float | None] | None = None
+    error: float | None = None
     std: float | dict[str, float | None] | None = None
 
     def as_json(self) -> dict[str, object]:
@@ -496,6 +499,8 @@ def predictions(subject: TrainedRun, raw: Raw, output: Output) -> list[Predictio
 
 def _several(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
     """A prediction per row for several labels or values, or for each position of a row."""
+    if subject.target.kind == "inputs":
+        return _reconstructions(subject, raw, output)
     if subject.target.kind == "class" or len(subject.target.shape) > 1:
         return _positions(subject, raw, output)
     names, training = [*map(str, subject.target.names)], subject.spec.training
@@ -519,6 +524,23 @@ def _several(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
             row = replace(row, label=true_values, prediction=by_name)
         rows.append(row if is_finite else replace(row, prediction=None))
     return rows
+
+
+def _reconstructions(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
+    """The reconstruction of each row, and its mean squared error."""
+    preparation = subject.preparation(raw.x)
+    assert isinstance(preparation, Preparation)
+    stored = preparation.store(raw.x)
+    errors = []
+    for start in range(0, len(raw), _CHUNK):
+        part = stored[start : start + _CHUNK]
+        prepared = preparation.expand(part, np, preparation.state)
+        errors += squared_errors(prepared, output.mean[start : start + _CHUNK]).tolist()
+    rows = output.mean.reshape(len(raw), *subject.target.shape).tolist()
+    return [
+        Prediction(name, None, None, row if math.isfinite(error) else None, error=_finite(error))
+        for name, row, error in zip(raw.names, rows, errors, strict=True)
+    ]
 
 
 def _positions(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:

@@ -64,7 +64,7 @@ def images(spec: Images, _validation: Validation | None = None) -> Dataset:
         DataError: a folder cannot be read, or a file in it is not an image.
     """
     folder = Path(spec.path)
-    classes = _classes(folder)
+    classes = () if spec.reconstructs else _classes(folder)
     files, y = list_images(folder, classes, all_classes=True)
     held_out = tests = None
     if spec.test is None:
@@ -243,17 +243,19 @@ def list_images(
 ) -> tuple[list[Path], Array]:
     """The images in the folders of classes, in the order of their names, and their class numbers.
 
+    Without classes, all images in the folder.
+
     Raises:
         DataError: a file is not an image by its name; there are no images, or with `all_classes`, a
             class has none.
     """
-    files = [find_images(folder / name) for name in classes]
-    for name, members in zip(classes, files, strict=True):
+    files = [find_images(folder / name) for name in classes] or [find_images(folder)]
+    for name, members in zip(classes, files, strict=False):
         if all_classes and not members:
             raise DataError(f"{folder / name}: holds no image ({IMAGE_FORMATS})")
     if not any(files):
         raise DataError(f"{folder}: holds no image in a folder of a class")
-    y = np.repeat(np.arange(len(classes), dtype=np.int64), [len(members) for members in files])
+    y = np.repeat(np.arange(len(files), dtype=np.int64), [len(members) for members in files])
     return [path for members in files for path in members], y
 
 

@@ -11,8 +11,9 @@ from nnrun.data.splits import draw, of_tests, with_validation
 from nnrun.errors import DataError
 from nnrun.spec import arrays
 from nnrun.spec.dataset import Npz
+from nnrun.spec.targets import INPUTS
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Split
+from nnrun.types import Array, Dataset, Split, Target
 
 
 def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
@@ -25,7 +26,9 @@ def npz(spec: Npz, validation: Validation | None = None) -> Dataset:
     with reading(path):
         parts = spec.parts()
         y = {name: rows.read("y") for name, rows in parts.items()}
-        target = arrays.meaning(y["train"], spec.task)
+        target = Target(INPUTS, "inputs")
+        if not spec.reconstructs:
+            target = arrays.meaning(y["train"], spec.task)
         every = {}
         for name, rows in parts.items():
             try:

@@ -15,8 +15,9 @@ from nnrun.data import published
 from nnrun.errors import DataError
 from nnrun.spec import profile
 from nnrun.spec.dataset import DatasetBase, OwnData, UserData
+from nnrun.spec.targets import INPUTS
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Input, NamedInputs, Sequences
+from nnrun.types import Array, Dataset, Input, NamedInputs, Sequences, Target
 
 
 def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
@@ -38,7 +39,16 @@ def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
     loader = module.load if isinstance(spec, OwnData) else getattr(module, spec.name)
     dataset: Dataset = loader(spec, validation) if isinstance(spec, UserData) else loader(spec)
     check_filled(spec, dataset)
-    return _with_positive(spec, dataset)
+    return _as_labels(dataset) if spec.reconstructs else _with_positive(spec, dataset)
+
+
+def _as_labels(dataset: Dataset) -> Dataset:
+    """The data set with its inputs in place of labels, which are not stored twice."""
+    train, test = (
+        replace(split, y=np.zeros((len(split), 0), np.float32))
+        for split in (dataset.train, dataset.test)
+    )
+    return replace(dataset, train=train, test=test, target=Target(INPUTS, "inputs"))
 
 
 def _with_positive(spec: DatasetBase, dataset: Dataset) -> Dataset:

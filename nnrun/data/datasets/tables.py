@@ -200,7 +200,7 @@ def _meaning(spec: Table, table: tables.Table) -> Target:
 def _labels(spec: Table, table: tables.Table, target: Target) -> Array:
     for name in spec.target_columns:
         _column(table, name)
-    if isinstance(spec.target, str):
+    if isinstance(spec.target, str) and not spec.reconstructs:
         return _single_labels(table, spec.target, tuple(map(str, target.classes)))
     with reading(table.path):
         return targets.encode(spec.target, table, target)

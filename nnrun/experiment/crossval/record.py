@@ -232,11 +232,12 @@ class CrossValidationRun:
 
     def _write_predictions(self, finished: Sequence[tuple[Fold, Run]]) -> None:
         """Predictions for each row, by the model of the fold that held it out."""
-        rows, outputs, numbers = [], [], []
+        rows, outputs, numbers, targets = [], [], [], []
         for fold, run in finished:
             arrays = run.read_arrays(layout.PREDICTIONS)
             rows.append(self.raw.dataset.train.positions(arrays["row"]))
             outputs.append(arrays["output"])
+            targets.append(arrays["target"])
             numbers.append(np.full(len(arrays["row"]), fold.number))
         order = np.argsort(np.concatenate(rows), kind="stable")
         predicted = Predictions(
@@ -245,6 +246,7 @@ class CrossValidationRun:
             np.concatenate(rows)[order],
             np.concatenate(outputs)[order],
             {"fold": np.concatenate(numbers)[order]},
+            np.concatenate(targets)[order] if self.raw.spec.dataset.reconstructs else None,
         )
         predictions.write(self.run, predicted, self.raw.spec.training)
 

@@ -222,3 +222,41 @@ def test_a_picture_is_predicted_from_a_picture(
     assert run.metrics().test["mae"] == pytest.approx(error.mean(), abs=1e-3)
     np.testing.assert_allclose(row["prediction"], arrays["output"][0, ..., 0], atol=1e-2)
     assert "mean " in invoke("predict", run.path, "--rows", "0").stdout
+
+
+AUTOENCODER = """\
+dataset: {{{data}, target: inputs, prepare: [{prepare}]}}
+model: [{{GaussianNoise: 0.1}}, {{Dense: {{units: 8}}}}, {{Dense: {units}}}]
+training: {{optimizer: {{Adam: 0.01}}, loss: mse, metrics: [mae], epochs: 2}}
+validation: {{kfold: {{folds: 2, final: true}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "prepare", "units"),
+    [
+        ("name: digits", "{rescale: 16}, flatten", 64),
+        ("name: npz, path: only.npz", "{rescale: 16}, flatten", 64),
+        ("name: csv, path: wines.csv, features: [alcohol, hue]", "standardize", 2),
+    ],
+)
+def test_the_inputs_are_the_labels_of_an_autoencoder(
+    invoke: Callable[..., Result], folder: Path, data: str, prepare: str, units: int
+) -> None:
+    """No labels are needed or stored, and each row has its error."""
+    np.savez(folder / "only.npz", x=PIXELS)
+    path = folder / "auto.yaml"
+    path.write_text(AUTOENCODER.format(data=data, prepare=prepare, units=units))
+    answer = invoke("train", path, "--json", "--runs", folder / "auto")
+    run = Run(Path(json.loads(answer.stdout)["runs"][0]["path"]))
+    arrays, test = run.read_arrays(layout.PREDICTIONS), run.metrics().test
+    rows = predict(invoke, run.path, "--rows", "0:")
+    found = json.loads(invoke("evaluate", run.path, "--json").stdout)["metrics"]
+    squares = np.square(arrays["output"].astype(float) - arrays["target"]).mean(axis=1)
+
+    assert arrays["target"].shape == arrays["output"].shape == (len(rows), units)
+    np.testing.assert_allclose(arrays["error"], squares, rtol=2e-2, atol=1e-5)
+    assert test["loss"] == pytest.approx(arrays["error"].mean(), rel=1e-3)
+    assert found == pytest.approx(test, rel=1e-4)
+    assert [row["error"] for row in rows] == pytest.approx(arrays["error"].tolist(), rel=1e-3)
+    assert run.holds(layout.VALUES) == (units == 2)
