@@ -238,7 +238,7 @@ validation: {holdout: {size: 0.2, stratify: true}, kfold: {folds: 3, shuffle: tr
         ({"x": np.ones((9, 2)), "y": np.arange(9) % 4}, "model[0]",
          "the model has 3 outputs, but npz has 4 classes: units must be 4"),
         ({"x": np.ones((9, 2)), "y": np.arange(9) / 2}, "training.loss",
-         "sparse_categorical_crossentropy needs classes, but npz has a number per row (class); write "
+         "sparse_categorical_crossentropy needs classes, but npz has a number per row (values); write "
          "task: classification in dataset, or use a loss such as mse"),
     ],
 )  # fmt: skip
