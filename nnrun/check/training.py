@@ -24,7 +24,7 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import path_exists
 from nnrun.spec.suggest import known_names, nearest
 from nnrun.spec.text import join_words, quote
-from nnrun.spec.training import ClassWeight, FrozenPart, Training
+from nnrun.spec.training import ClassWeight, FrozenPart, Stage, Training
 from nnrun.spec.tree import KeyPath, Problem
 
 CALLBACKS = ("training", "callbacks")
@@ -171,6 +171,69 @@ def _keras_names(layer: Component, count: int) -> Iterator[str]:
     name = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
     yield name
     yield from (f"{name}_{number}" for number in range(1, count))
+
+
+def with_steps(training: Training, rows: int) -> Training:
+    """The training with its schedules in steps, where the spec has them in epochs.
+
+    Args:
+        rows: that are trained on.
+    """
+
+    def steps(stage: int) -> int:
+        return -(-rows // min(rows, training.batch_size_of(stage)))
+
+    def converted(stage: Stage, number: int) -> Stage:
+        given = stage.optimizer or training.optimizer
+        optimizer = _in_steps(given, "learning_rate", steps(number))
+        same = optimizer is given
+        return stage if same else stage.model_copy(update={"optimizer": optimizer})
+
+    # `LearningRateScheduler` counts epochs as its steps.
+    callbacks = tuple(_in_steps(callback, "schedule", 1) for callback in training.callbacks)
+    stages = tuple(converted(stage, number) for number, stage in enumerate(training.stages))
+    optimizer = _in_steps(training.optimizer, "learning_rate", steps(0))
+    changes = {"optimizer": optimizer, "stages": stages, "callbacks": callbacks}
+    return training.model_copy(update=changes)
+
+
+def _in_steps(component: Component, argument: str, steps: int) -> Component:
+    """A component whose schedule, if it has one, counts steps."""
+    schedule = component.arguments.get(argument)
+    if not isinstance(schedule, dict):
+        return component
+    [(name, given)] = schedule.items()
+    by_epochs = {epochs: counted for counted, epochs in catalogue.EPOCHS.items()}
+    if not isinstance(given, dict) or by_epochs.keys().isdisjoint(given):
+        return component
+    arguments = {
+        by_epochs.get(key, key): _count(value, steps) if key in by_epochs else value
+        for key, value in given.items()
+    }
+    changed = {**component.arguments, argument: {name: arguments}}
+    return component.model_copy(update={"arguments": changed})
+
+
+def _count(epochs: object, steps: int) -> object:
+    if isinstance(epochs, list):
+        return [_count(value, steps) for value in epochs]
+    return round(epochs * steps) if isinstance(epochs, (int, float)) else epochs
+
+
+def schedule_notes(training: Training, rows: int) -> Iterator[str]:
+    """How the schedules count, for a number of rows that are trained on."""
+    counted = with_steps(training, rows)
+    stages = zip(training.stages, counted.stages, strict=True)
+    pairs = [(stage.optimizer or training.optimizer, new.optimizer) for stage, new in stages]
+    for given, optimizer in pairs or [(training.optimizer, counted.optimizer)]:
+        if optimizer is None or given == optimizer:
+            continue
+        [(name, before)] = given.arguments["learning_rate"].items()
+        after = optimizer.arguments["learning_rate"][name]
+        for key, epochs in catalogue.EPOCHS.items():
+            if epochs in before:
+                count = f"{key}: {after[key]}, with {rows:,} training rows"
+                yield f"{name}: {epochs}: {before[epochs]} is {count}"
 
 
 def check_monitors(training: Training, names: Sequence[str]) -> None:

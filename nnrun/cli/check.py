@@ -22,6 +22,7 @@ from nnrun.spec.text import count
 if TYPE_CHECKING:
     from nnrun.check import SpecContext
     from nnrun.spec.loading import Loaded
+    from nnrun.spec.training import Training
 
 
 Format = StrEnum("Format", ["text", "json", "github"])
@@ -137,6 +138,10 @@ def _verdict(result: Checked) -> str:
 
 def _notes(result: Checked) -> Iterator[str]:
     """The columns of a user table, as training will read them, and what was not read."""
+    from nnrun.check.training import schedule_notes
+
+    if result.context and (rows := _trained_rows(result.context)):
+        yield from schedule_notes(result.context.spec.training, rows)
     from nnrun.spec.dataset import Images, Npz, Table, Text
 
     files = result.loaded.experiment.code if result.loaded else ()
@@ -166,6 +171,20 @@ def _notes(result: Checked) -> Iterator[str]:
     yield described(counts, target)
     if table.is_sample:
         yield f"only the first {table.rows:,} rows were read"
+
+
+def _trained_rows(context: SpecContext) -> int | None:
+    """The rows that are trained on, if their number is known without reading them."""
+    from nnrun.check.context import held_out
+
+    rows, holdout = context.profile.train, context.spec.validation.holdout
+    return rows - held_out(holdout, rows) if rows and holdout else rows
+
+
+def _counted(context: SpecContext) -> Training:
+    from nnrun.check.training import with_steps
+
+    return with_steps(context.spec.training, _trained_rows(context) or 1)
 
 
 def _total(results: list[Checked]) -> str:
@@ -225,7 +244,7 @@ def _build(result: Checked, *, quiet: bool) -> Checked:
         reset_keras(context.spec.training.precision)
         wired = wire(context.spec.model, context.input_shape, dtype=context.input_dtype)
         text = summary(wired.model)
-        compile_model(wired.model, context.spec.training, context.profile.target)
+        compile_model(wired.model, _counted(context), context.profile.target)
     except IncompatibleSpec as problem:
         fault = result.loaded.fault(problem.code, problem.path, problem.message)
         return replace(result, faults=(*result.faults, fault))

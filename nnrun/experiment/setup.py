@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from nnrun.check.training import check_monitors, files, with_modes
+from nnrun.check.training import check_monitors, files, with_modes, with_steps
 from nnrun.data.preprocessing import Preparation
 from nnrun.errors import IncompatibleSpec, TrainingError
 from nnrun.experiment import predictions
@@ -190,10 +190,12 @@ def _build(
 ) -> TrainingSetup:
     spec, dataset, preparation = prepared.spec, prepared.dataset, prepared.preparation
     wired, stages, text, weights = _compile(prepared)
-    built_callbacks = callbacks.build(with_modes(spec.training), NO_FOLDER)
+    training = with_steps(spec.training, len(prepared.fold.train))
+    built_callbacks = callbacks.build(with_modes(training), NO_FOLDER)
     model = wired.model
     units = check_output(dataset, spec, tuple(model.output_shape[1:]))
-    if previous:
+    # Folds of other sizes have other schedules, which a traced function contains.
+    if previous and previous.trainer.training == training:
         previous.trainer.enter(0)
         restart(previous.model, model)
         model, engine = previous.model, previous.engine
@@ -201,8 +203,8 @@ def _build(
     else:
         inputs = [view.train.x for view in dataset.views.values()]
         streamed = any(isinstance(x, Streamed) for x in inputs)
-        engine = loop.choose(spec.training, model, device=device, streamed=streamed)
-        trainer = Trainer(model, preparation, spec.training, engine=engine, stages=stages)
+        engine = loop.choose(training, model, device=device, streamed=streamed)
+        trainer = Trainer(model, preparation, training, engine=engine, stages=stages)
     # Rows of words stay sparse. Not under XLA, which needs rows of equal length, nor on a GPU, where
     # the gradient of a sparse product is not deterministic.
     is_possible = engine == "graph" and device == "cpu" and preparation.is_sparse(dataset.train.x)
@@ -254,7 +256,8 @@ def _compile(prepared: PreparedData) -> tuple[Wired, Stages, str, WarmStart | No
     weights = None
     if source:
         weights = WarmStart(source.digest, warm_start.load(source, wired.layers, _words(prepared)))
-    stages = Stages(wired.model, wired.layers, spec.training, prepared.dataset.target)
+    training = with_steps(spec.training, len(prepared.fold.train))
+    stages = Stages(wired.model, wired.layers, training, prepared.dataset.target)
     stages.enter(0)
     return wired, stages, text, weights
 

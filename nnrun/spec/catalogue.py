@@ -220,7 +220,29 @@ def _keras_entry(kind: str, name: str) -> Entry | None:
         {argument: _argument(argument, values) for argument, values in data.get(key, {}).items()}
         for key in ("arguments", "inherited")
     )
+    own |= _in_epochs(own) if kind == "schedules" else {}
     return Entry(name, data["doc"], own, inherited | (wiring(name) if kind == "layers" else {}))
+
+
+EPOCHS = {
+    **{f"{name}_steps": f"{name}_epochs" for name in ("decay", "first_decay", "warmup")},
+    "boundaries": "boundary_epochs",
+}
+"""Arguments of schedules that count steps, and the same ones in epochs."""
+
+
+def _in_epochs(arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+    """Further arguments of a schedule, in place of those that count steps."""
+    types = {"boundaries": ("array",)}
+    return {
+        EPOCHS[name]: Argument(
+            EPOCHS[name],
+            doc=f"`{name}` in epochs, such as 0.5 or 10.",
+            types=types.get(name, ("number",)),
+        )
+        for name in arguments
+        if name in EPOCHS
+    }
 
 
 def described(kind: str, name: str) -> Entry:

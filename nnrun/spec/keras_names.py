@@ -353,7 +353,13 @@ def _check_arguments(kind: str, entry: Entry, given: dict[str, object], path: Ke
             "use a step of dataset.prepare, such as standardize"
         )
         yield Problem("NN113", path, message, key=True)
-    missing = [quote(k) for k, a in accepted.items() if a.required and k not in given]
+    for steps, epochs in catalogue.EPOCHS.items() if kind == "schedules" else ():
+        if {steps, epochs} <= given.keys():
+            message = f"is {steps} in epochs; leave one of them"
+            yield Problem("NN112", (*path, epochs), message, key=True)
+    given_too = {steps for steps, epochs in catalogue.EPOCHS.items() if epochs in given}
+    found = given.keys() | (given_too if kind == "schedules" else set())
+    missing = [quote(k) for k, a in accepted.items() if a.required and k not in found]
     if missing and given.keys() <= accepted.keys():
         plural = "s" if len(missing) > 1 else ""
         message = f"{entry.name} needs the argument{plural} {join_words(missing, 'and')}"

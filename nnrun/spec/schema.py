@@ -291,7 +291,13 @@ def _keras_definitions() -> Iterator[tuple[str, Schema]]:
 
 
 def _needed(kind: str, entry: Entry) -> list[str]:
-    return [name for name, a in entry.accepted.items() if a.required and kind not in _MERGED]
+    # Steps of a schedule can be given in epochs.
+    free = catalogue.EPOCHS if kind == "schedules" else ()
+    return [
+        name
+        for name, a in entry.accepted.items()
+        if a.required and kind not in _MERGED and name not in free
+    ]
 
 
 def _kind(kind: str, names: Mapping[str, str]) -> Schema:

@@ -15,6 +15,7 @@ from nnrun import runs
 from nnrun.experiment import fold
 from nnrun.experiment.recorder import RunContext
 from nnrun.runs import Run, layout
+from nnrun.spec.dumping import dump
 from nnrun.spec.loading import load
 from nnrun.types import Observer
 
@@ -114,7 +115,21 @@ def test_the_weights_of_the_best_epoch_are_tested(
     assert values[metrics.best_epoch - 1] == best(values) != values[-1]
     assert metrics.restored_epoch == metrics.best_epoch
     assert metrics.validation[metric] == pytest.approx(best(values), rel=1e-5)
-    assert setup.evaluator.metrics(setup.train, rows) == metrics.validation
+    assert setup.trainer.evaluator.metrics(setup.train, rows) == metrics.validation
+
+
+def test_a_schedule_in_epochs_decays_over_that_many(tmp_path: Path) -> None:
+    """In the optimizer of Keras; the spec of the run keeps the epochs."""
+    path = tmp_path / "decayed.yaml"
+    schedule = "{ExponentialDecay: {initial_learning_rate: 0.3, decay_epochs: 5, decay_rate: 0.5}}"
+    text = OVERFITTED.replace("RESTORE", "last").replace("0.3", f"{{learning_rate: {schedule}}}", 1)
+    path.write_text(text)
+    setup = fold.build(fold.load_and_prepare(load(path).experiment), Observer())
+    steps = -(-len(setup.prepared.fold.train) // 32)
+    rate = setup.model.optimizer.get_config()["learning_rate"]["config"]
+
+    assert rate["decay_steps"] == 5 * steps > 5
+    assert "decay_epochs: 5" in dump(setup.prepared.spec)
 
 
 @pytest.mark.slow
