@@ -214,7 +214,8 @@ def draw_rows(spec: DatasetBase, *, train: int, test: int, seed: int) -> Dataset
 
     numbers = tuple(map(str, range(len(profile.classes))))
     target = replace(profile.target, names=numbers)
-    return Dataset(spec.name, split(train), split(test), target)
+    dataset = Dataset(spec.name, split(train), split(test), target)
+    return datasets.with_inputs_as_labels(dataset) if spec.reconstructs else dataset
 
 
 def _draw_inputs(

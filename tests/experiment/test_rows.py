@@ -11,7 +11,8 @@ import pytest
 
 from nnrun.data import datasets
 from nnrun.errors import DataError, IncompatibleSpec
-from nnrun.experiment.smoke import TEST_ROWS, TRAIN_ROWS, SmokeTrial, load_rows
+from nnrun.experiment.smoke import TEST_ROWS, TRAIN_ROWS, SmokeTrial, draw_rows, load_rows
+from nnrun.spec.dataset import Mnist
 from nnrun.spec.experiment import Experiment
 from nnrun.types import Sequences
 
@@ -234,3 +235,9 @@ def test_named_validation_rows_and_test_sets_are_kept(tmp_path: Path) -> None:
     assert {*prepared.dataset.test.test_sets} == {"old", "new"}
     drawn = tried({**images, "validation": "/nowhere-else"}).prepared
     assert len(drawn.fold.validation) == len(drawn.dataset.train) // 5 + 1
+
+
+def test_synthetic_rows_of_an_autoencoder_have_no_labels() -> None:
+    dataset = draw_rows(Mnist(name="mnist", target="inputs"), train=4, test=2, seed=0)
+
+    assert (dataset.target.kind, dataset.train.y.shape) == ("inputs", (4, 0))

@@ -30,6 +30,7 @@ def outputs(models: Ensemble, raw: Raw) -> Output:
     Raises:
         RunError: a model cannot be read, or does not belong to its run.
     """
+    _check_average(models)
     each = _outputs(models, raw)
     first = next(each)
     count, mean, squares = 1, first.astype(np.float64), np.zeros(first.shape)
@@ -41,6 +42,12 @@ def outputs(models: Ensemble, raw: Raw) -> Output:
     if count == 1:
         return Output(first)
     return Output(mean.astype(np.float32), np.sqrt(squares / (count - DDOF)))
+
+
+def _check_average(models: Ensemble) -> None:
+    """Refuses to average autoencoders, each of which has its own preparation of the inputs."""
+    if models.is_averaged and models.first.target.kind == "inputs":
+        raise CommandError("reconstructions are not averaged; give one run with one model")
 
 
 def _outputs(models: Ensemble, raw: Raw) -> Iterator[Array]:
@@ -84,6 +91,7 @@ def metrics(models: Ensemble, raw: Raw) -> dict[str, dict[str, float]]:
         The metrics of all rows as `""`, and those of each of several test sets by its name.
     """
     assert raw.y is not None
+    _check_average(models)
     parts = {"": np.arange(len(raw)), **raw.test_sets}
     subject, classes = models.first, models.first.target.class_count
     training = subject.spec.training

@@ -39,10 +39,10 @@ def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
     loader = module.load if isinstance(spec, OwnData) else getattr(module, spec.name)
     dataset: Dataset = loader(spec, validation) if isinstance(spec, UserData) else loader(spec)
     check_filled(spec, dataset)
-    return _as_labels(dataset) if spec.reconstructs else _with_positive(spec, dataset)
+    return with_inputs_as_labels(dataset) if spec.reconstructs else _with_positive(spec, dataset)
 
 
-def _as_labels(dataset: Dataset) -> Dataset:
+def with_inputs_as_labels(dataset: Dataset) -> Dataset:
     """The data set with its inputs in place of labels, which are not stored twice."""
     train, test = (
         replace(split, y=np.zeros((len(split), 0), np.float32))

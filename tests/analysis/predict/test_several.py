@@ -260,3 +260,5 @@ def test_the_inputs_are_the_labels_of_an_autoencoder(
     assert found == pytest.approx(test, rel=1e-4)
     assert [row["error"] for row in rows] == pytest.approx(arrays["error"].tolist(), rel=1e-3)
     assert run.holds(layout.VALUES) == (units == 2)
+    refused = invoke("predict", run.path, "--mc-dropout", "3")
+    assert "reconstructions are not averaged" in refused.stderr
