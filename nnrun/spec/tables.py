@@ -112,7 +112,9 @@ class Column:
         Args:
             named: whether the name of the column says that it holds codes.
         """
-        if self.numbers is None or self.counts:
+        low, high = self.ends
+        may_be_dates = 19_000_101 <= low <= high <= 21_001_231
+        if self.numbers is None or self.counts or not (named or self.padded or may_be_dates):
             return ""
         present = np.unique(self.numbers[np.isfinite(self.numbers)])
         # Two numbers tell two categories apart.
@@ -122,9 +124,22 @@ class Column:
         return self.padded or (f"{present[0]:.0f}" if named else "")
 
     @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest finite number; NaN if there is none."""
+        if self.numbers is None or not len(self.numbers):
+            return math.nan, math.nan
+        low, high = float(self.numbers.min()), float(self.numbers.max())
+        if math.isfinite(low) and math.isfinite(high):
+            return low, high
+        finite = self.numbers[np.isfinite(self.numbers)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (math.nan, math.nan)
+
+    @cached_property
     def marker(self) -> str:
         """A number far from all others that stands for no value, such as -999; empty without one."""
-        finite = np.empty(0) if self.numbers is None else self.numbers[np.isfinite(self.numbers)]
+        if self.numbers is None or _MARKERS.isdisjoint(map(abs, self.ends)):
+            return ""
+        finite = self.numbers[np.isfinite(self.numbers)]
         present, counts = np.unique(finite, return_counts=True)
         for at, inner in ((0, present[1:]), (-1, present[:-1])):
             if len(inner) < 3 or counts[at] < 2 or abs(present[at]) not in _MARKERS:
