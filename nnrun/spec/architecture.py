@@ -86,14 +86,17 @@ def read(path: Path) -> Architecture:
     except (ValueError, KeyError, zipfile.BadZipFile, RecursionError) as error:
         raise UnreadableArchitecture(f"it is not a model of Keras ({error})") from None
     model = _object(value)
-    if model.get("class_name") not in _MODELS:
+    if str(model.get("class_name")) not in _MODELS:
         raise UnreadableArchitecture("it is not a Sequential or Functional model of Keras")
     reader = _Reader()
     try:
         [output] = reader.model(model, None, shared=False)
+        layers = stacking.as_stack(output)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UnreadableArchitecture(f"it is not a complete model of Keras ({error!r})") from None
-    return Architecture(stacking.as_stack(output), reader.shape, reader.dtype, tuple(reader.notes))
+    if not layers:
+        raise UnreadableArchitecture("it has no layers")
+    return Architecture(layers, reader.shape, reader.dtype, tuple(reader.notes))
 
 
 def _object(value: object) -> Json:
@@ -197,6 +200,8 @@ class _Reader:
             return self.model(layer, call.inputs, shared=shared)
         name, config = str(layer["class_name"]), _object(layer["config"])
         label = str(layer.get("name") or config.get("name") or name)
+        if not call.inputs:
+            raise UnreadableArchitecture(f"layer {quote(label)} has no input")
         if str(layer.get("module", "")).startswith("keras.src.ops") or name == "TFOpLambda":
             return [_operator(str(config.get("function", name)), label, call)]
         if name in _SPECIAL:

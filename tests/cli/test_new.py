@@ -18,7 +18,7 @@ from nnrun.spec import keys, schema
 from nnrun.spec.experiment import Experiment
 from nnrun.spec.loading import load
 
-DATASETS = [section.title for section in keys.datasets()]
+DATASETS = [section.title for section in keys.datasets() if "." not in section.title]
 EMBEDDED = [section.title for section in keys.datasets() if "No download." in section.meaning]
 
 

@@ -114,6 +114,11 @@ REFUSED: dict[str, tuple[Json, str]] = {
         functional(layer("ReLU", "r", [[["y", 0, 0, {}]]]), output="r"),
         "its layers are not connected",
     ),
+    "a layer without input": (
+        functional(layer("ReLU", "r", [[]]), output="r"),
+        "layer 'r' has no input",
+    ),
+    "no layers": (functional(output="x"), "it has no layers"),
     "code": (
         functional(layer("Lambda", "f", ONE), output="f"),
         "the Lambda of layer 'f' runs Python code; a spec cannot contain it",

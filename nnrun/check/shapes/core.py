@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ from nnrun.check.shapes.layer import (
     Shape,
     UnknownShape,
     combine,
+    integer,
     is_integer,
     known,
     own_output,
@@ -20,7 +22,7 @@ from nnrun.check.shapes.layer import (
     parse_layer,
     rule,
 )
-from nnrun.spec.component import Component
+from nnrun.spec.component import Component, as_stack
 
 RECURRENT = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 """Number of kernels by layer: one per gate, and one for the candidate state."""
@@ -38,6 +40,30 @@ def _dense(arguments: Arguments, shape: Shape) -> LayerOutput:
 def _embedding(arguments: Arguments, shape: Shape) -> LayerOutput:
     words, size = arguments.size("input_dim"), arguments.size("output_dim")
     return LayerOutput((*shape, size), words * size)
+
+
+@rule("EinsumDense")
+def _einsum_dense(arguments: Arguments, shape: Shape) -> LayerOutput:
+    """A kernel with the axes after the comma of an equation such as `abc,cd->abd`."""
+    equation = re.fullmatch(r"([a-z]+),([a-z]+)->([a-z]+)", str(arguments.values["equation"]))
+    given, bias = arguments.values["output_shape"], arguments.values["bias_axes"] or ""
+    sizes = [None if n is None else integer(n) for n in as_stack(given)]
+    if not equation or not isinstance(bias, str):
+        raise UnknownShape
+    rows, kernel, outputs = equation.groups()
+    fits = len(rows) == len(shape) + 1 and len(outputs) == len(sizes) + 1
+    if not fits or rows[0] != outputs[0] or rows[0] in kernel + bias:
+        raise UnknownShape
+    before = dict(zip(rows[1:], shape, strict=True))
+    after = dict(zip(outputs[1:], sizes, strict=True))
+    if any(n is not None and before.get(axis, n) != n for axis, n in after.items()):
+        raise UnknownShape
+    lengths = {**before, **after}  # a length that the output leaves open stays unknown in Keras
+    if not ({*kernel} <= {*lengths} and {*bias} <= {*after} <= {*rows, *kernel}):
+        raise UnknownShape
+    weights = math.prod(known(lengths[axis]) for axis in kernel)
+    biases = math.prod(known(after[axis]) for axis in bias) if bias else 0
+    return LayerOutput(tuple(sizes), weights + biases)
 
 
 @rule("PReLU")

@@ -103,6 +103,15 @@ ARGUMENTS: dict[str, Strategy] = {
     **dict.fromkeys(ONE_INPUT, arguments(**FROZEN)),
     "Dense": arguments(units, use_bias=boolean, activation=ACTIVATION, **FROZEN),
     "Embedding": arguments({"input_dim": small, "output_dim": small}, mask_zero=boolean, **FROZEN),
+    "EinsumDense": st.sampled_from(
+        [
+            {"equation": "abc,cd->abd", "output_shape": [None, 4], "bias_axes": "d"},
+            {"equation": "abc,cde->abde", "output_shape": [None, 2, 3], "bias_axes": "e"},
+            {"equation": "abc,bcd->ad", "output_shape": 3, "trainable": False},
+            {"equation": "abc,c->abc", "output_shape": [None, 6], "bias_axes": "c"},
+            {"equation": "...c,cd->...d", "output_shape": 3},
+        ]
+    ),
     "PReLU": arguments(shared_axes=st.integers(1, 4) | several_axes, **FROZEN),
     "Reshape": arguments({"target_shape": st.lists(lengths | st.just(-1), min_size=1, max_size=3)}),
     "Permute": arguments(
@@ -185,7 +194,7 @@ for _name in sorted(ARGUMENTS):
         if _long in _name and (_alias := _name.replace(_long, _short)) in SUPPORTED:
             ARGUMENTS[_alias] = ARGUMENTS[_name]
 DIMENSIONS = {"LSTM": 2, "GRU": 2, "SimpleRNN": 2, "Bidirectional": 2, "RepeatVector": 1}
-DIMENSIONS |= dict.fromkeys(ATTENTION, 2)
+DIMENSIONS |= dict.fromkeys([*ATTENTION, "EinsumDense"], 2)
 IMAGE_LAYERS = (
     *("Resizing", "CenterCrop", "AutoContrast", "Solarization", "MixUp", "CutMix"),
     *("RandAugment", "AugMix", "ContrastLimitedAdaptiveHistogramEqualization"),
@@ -239,7 +248,7 @@ def lenient(name: str) -> bool:
     `LayerNormalization` accepts an axis of unknown length if it has no weights, the output of a
     transposed convolution may be empty, and attention accepts rows without a length.
     """
-    kinds = ("Random", "Adaptive", "TimeDistributed", "LayerNormalization")
+    kinds = ("Random", "Adaptive", "TimeDistributed", "LayerNormalization", "EinsumDense")
     return (
         name in (*IMAGE_LAYERS, *ATTENTION) or name.startswith(kinds) or name.endswith("Transpose")
     )
