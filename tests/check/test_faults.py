@@ -189,7 +189,7 @@ def test_a_valid_spec_has_no_faults(text, faults):
 
 
 def test_all_errors_are_reported_in_the_order_of_the_file(faults):
-    text = SPEC.replace("units: 10", "units: 9").replace("[accuracy]", "[MeanIoU: 10]")
+    text = SPEC.replace("units: 10", "units: 9").replace("[accuracy]", "[CategoricalAccuracy]")
     found = faults(text.replace("size: 0.2", "size: 5000"))
 
     assert [fault.code for fault in found] == ["NN121", "NN125", "NN120"]

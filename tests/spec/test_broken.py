@@ -33,12 +33,12 @@ BY_LAYER = ("training", "stages", "freeze")
 STEP_NAMES = [(*PREPARE, name) for name in STEPS]
 ARGUMENTS = [(*PREPARE, name, key) for name, step in STEPS.items() for key in step.model_fields]
 PARTS = sections().items()
-# Inputs have names of their own, which a base has not.
+# Mappings that no base has.
 KEYS = [
     (*map(str, part), key)
     for part, names in PARTS
     for key in sorted(names)
-    if part != ("dataset", "inputs")
+    if part not in (("dataset", "inputs"), ("dataset", "target"))
 ]
 KEYS += [path for path in ARGUMENTS if path[-1] != "step"]
 
