@@ -274,7 +274,9 @@ def monitored_metric(callback: Component) -> str | None:
         return None
     if "save_best_only" in accepted and not callback.arguments.get("save_best_only"):
         return None
-    return str(callback.arguments.get("monitor", accepted["monitor"].default))
+    monitor = callback.arguments.get("monitor", accepted["monitor"].default)
+    # A callback of the user's code may monitor nothing.
+    return None if monitor is None else str(monitor)
 
 
 def name_lone_argument(kind: str, component: Component) -> Component:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nnrun.runs import Run
+from nnrun.runs.files import file_checksum, with_checksum
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-code.md"
 REFUSED = "NN132 code[0]: the spec runs Python code (layers.py) that you have not allowed yet"
@@ -27,6 +28,12 @@ class Count(keras.callbacks.Callback):
         self.seen += 1
         with open(self.filename, "a") as file:
             print(self.seen, file=file)
+
+
+import random
+
+keras.config.set_floatx("float64")
+random.seed()
 """
 
 
@@ -123,6 +130,37 @@ def test_code_of_someone_else_is_refused_by_every_command_that_runs_it(
     assert not (tmp_path / "nnrun").exists()
 
 
+def outside(folder: Path) -> None:
+    """Makes the spec of a run name a file that the user has allowed, for another purpose."""
+    spec = folder / "spec.yaml"
+    spec.write_text(spec.read_text().replace("code/layers.py", "../layers.py"))
+    shutil.move(folder / "code" / "layers.py", folder.parent / "layers.py")
+
+
+def link(folder: Path) -> None:
+    """Makes the file of a run a link."""
+    file = folder / "code" / "layers.py"
+    shutil.move(file, folder.parent / "layers.py")
+    file.symlink_to(folder.parent / "layers.py")
+
+
+@pytest.mark.parametrize("change", [outside, link])
+def test_code_outside_of_a_run_folder_is_refused(
+    change: Callable[[Path], None], own: Any, run: Run, tmp_path: Path
+) -> None:
+    """Even if all digests are right."""
+    folder = tmp_path / "received"
+    shutil.copytree(run.path, folder)
+    change(folder)
+    record = json.loads((folder / "run.json").read_text())
+    record["files"]["spec.yaml"] = file_checksum(folder / "spec.yaml")
+    (folder / "run.json").write_text(json.dumps(with_checksum(record)))
+    answer = own("predict", folder)
+
+    assert answer.returncode == 1
+    assert answer.stderr.endswith("layers.py is not in the run folder\n")
+
+
 @pytest.mark.parametrize("command", ["predict", "evaluate", "verify", "resume --epochs 5"])
 def test_a_changed_file_in_a_run_folder_is_refused(
     command: str, nnrun: Any, run: Run, tmp_path: Path
@@ -182,7 +220,7 @@ ERRORS = {
     "import": (
         "layers.py",
         "\nX = 1 / 0\n",
-        "layers.py:46: ZeroDivisionError: division by zero\n    X = 1 / 0",
+        "layers.py:52: ZeroDivisionError: division by zero\n    X = 1 / 0",
     ),
     "build": (
         "inputs * self",

@@ -89,6 +89,11 @@ class Log(keras.callbacks.Callback):
         pass
 
 
+class Watch(keras.callbacks.Callback):
+    def __init__(self, monitor=None):
+        pass
+
+
 class Plain:
     pass
 
@@ -167,6 +172,8 @@ def faults(path: Path) -> list[str]:
         {"loss": "{own.Loss: {reduction: sum}}", "metric": "own.close"},
         {"optimizer": "{own.Descent: {learning_rate: {own.Steps: 0.1}}}"},
         {"callback": "own.Log: log.csv"},
+        {"callback": "own.Watch"},
+        {"callback": "own.Watch: val_loss"},
         {"dataset": "{name: iris, prepare: [own.Clip, own.Clip: 0.2, own.Clip: {share: 1}]}"},
         {"dataset": "{name: own.rows, n: 5, path: data.csv, folder: more, prepare: [flatten]}"},
         {"callback": "LearningRateScheduler: {schedule: own.bend}"},
@@ -204,6 +211,7 @@ def test_own_names_stand_where_names_of_keras_stand(parts: dict[str, str], tmp_p
         ({"layer": "Dense: {units: 3, activation: own.close}"}, "4:35: NN117 model[0].Dense.activation: own.close is not an activation; an activation is a function that is called with 1 argument"),
         ({"loss": "own.bend"}, "8:9: NN106 training.loss: own.bend is not a loss; a loss is a subclass of keras.losses.Loss or a function that is called with 2 arguments"),
         ({"loss": "{own.close: 3}"}, "8:10: NN106 training.loss: own.close is a function, and takes no arguments here; make it a subclass of keras.losses.Loss"),
+        ({"callback": "own.Watch: val_los"}, "10:15: NN125 training.callbacks[0]: own.Watch watches 'val_los', but the history will hold only loss, accuracy, val_loss, val_accuracy"),
         ({"dataset": "{name: iris, prepare: [own.Clp]}"}, "2:33: NN118 dataset.prepare[0]: own.py has no prepare step 'Clp'; did you mean 'own.Clip'?"),
         ({"dataset": "{name: iris, prepare: [own.Gate]}"}, "2:33: NN118 dataset.prepare[0]: own.Gate is not a prepare step; a prepare step is a class with a method apply"),
         ({"dataset": "{name: iris, prepare: [own.Clip: x]}"}, "2:43: NN114 dataset.prepare[0].own.Clip.share: must be a number, got 'x'"),
