@@ -476,15 +476,17 @@ def output_problems(
     is_flat = (
         target.kind in ("value", "inputs") and len(target.shape) > 1 and shape == (*target.shape, 1)
     )
-    if (len(shape) != len(positions) + 1 or shape[:-1] != positions) and not is_flat:
+    width = shape[-1] if shape else None
+    is_known = width is not None and len(shape) == len(positions) + 1 and shape[:-1] == positions
+    if width is None or not (is_known or is_flat):
         label = "a label is one number; a Flatten or pooling layer may be missing"
         if positions:
             units = "units" if target.kind == "class" else str(target.shape[-1])
             label = f"a label has shape {target.shape}; it must be {_shape((*positions, units))}"
         message = f"the output has shape {shape} per row, but {label}"
         yield IncompatibleSpec("NN121", ("model", len(spec.model) - 1), message)
-    elif shape[-1] is not None:
-        yield from label_problems(dataset, spec, shape[-1])
+    else:
+        yield from label_problems(dataset, spec, width)
 
 
 def _shape(sizes: Sequence[object]) -> str:

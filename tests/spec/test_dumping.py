@@ -68,6 +68,7 @@ seed: 0
 dataset:
   name: mnist
   prepare: []
+  target: null
 model:
 - Flatten
 - Dense: {units: 10}
