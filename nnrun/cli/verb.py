@@ -14,7 +14,6 @@ import typer
 
 from nnrun.cli import console
 from nnrun.errors import NnrunError
-from nnrun.spec import code
 
 MISSED = 3
 INTERRUPTED = 130
@@ -103,6 +102,8 @@ def exit_codes() -> Iterator[None]:
         console.print_error(error)
         raise typer.Exit(error.exit_code) from None
     except Exception as error:
+        from nnrun.spec import code
+
         if blamed := code.blame(error):
             console.print_error(blamed)
             raise typer.Exit(blamed.exit_code) from None
