@@ -93,6 +93,10 @@ def instantiate(kind: str, component: Component) -> Any:
         for name, value in component.arguments.items()
         if name not in left_out
     }
+    # Keras computes a schedule in the type of its first learning rate, and whole numbers fail.
+    rate = arguments.get("initial_learning_rate")
+    if kind == "schedules" and isinstance(rate, int):
+        arguments["initial_learning_rate"] = float(rate)
     instance = target(**arguments)
     if own:
         _keep_arguments(component.name, instance, arguments)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from nnrun.data.labels import encode
+from nnrun.models.components import instantiate
 from nnrun.spec import catalogue
+from nnrun.spec.component import Component
 from nnrun.spec.training import Training
 from nnrun.training.loop import Engine
 from nnrun.types import Fold, Logs
@@ -131,3 +133,16 @@ def test_every_exception_exists() -> None:
     """A name that Keras drops must not stay in the lists of exceptions."""
     assert names_with_entry("losses") >= SEQUENCE_LOSSES
     assert names_with_entry("metrics") >= ONE_VALUE_METRICS
+
+
+def test_a_schedule_may_begin_with_a_whole_number() -> None:
+    """As a warm-up from 0; Keras fails in the first step."""
+    arguments = {
+        "initial_learning_rate": 0,
+        "decay_steps": 4,
+        "warmup_target": 1,
+        "warmup_steps": 2,
+    }
+    schedule = instantiate("schedules", Component(name="CosineDecay", arguments=arguments))
+
+    assert [float(schedule(step)) for step in range(3)] == [0.0, 0.5, 1.0]
