@@ -156,8 +156,61 @@ class Streamed:
         return self.read(np.arange(len(self))[rows])
 
 
-Input = Array | Sequences | Streamed
-"""Rows of one input: an array of shape `(rows, ...)`, sequences, or rows still to be read."""
+@dataclass(frozen=True)
+class Windows:
+    """Windows over the rows of a table. They overlap, so each row is stored once.
+
+    Args:
+        table: rows of shape `(rows, features)`, one series after another.
+        starts: the first row of each window, ints of shape `(windows,)`.
+        offsets: the rows of a window, counted from its first row; ints of shape `(length,)`.
+    """
+
+    table: Array
+    starts: Array
+    offsets: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an array of all windows."""
+        return (len(self.starts), len(self.offsets), *self.table.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, windows: slice | Array) -> Windows:
+        spanned, starts = self._spanned(windows), self.starts[windows]
+        moved = spanned.cumsum() - 1
+        return Windows(self.table[_rows(spanned)], moved[starts], self.offsets)
+
+    def spanned(self, windows: slice | Array) -> slice | Array:
+        """The rows of the table from the first to the last row of some windows."""
+        return _rows(self._spanned(windows))
+
+    def _spanned(self, windows: slice | Array) -> Array:
+        import numpy as np  # noqa: PLC0415 - NumPy loads where rows are read
+
+        starts, size = self.starts[windows], len(self.table) + 1
+        ends = starts + self.offsets[-1] + 1
+        changes = np.bincount(starts, minlength=size) - np.bincount(ends, minlength=size)
+        return np.asarray(changes.cumsum()[:-1] > 0)
+
+    def gathered(self) -> Array:
+        """All windows as one array."""
+        windows: Array = self.table[self.starts[:, None] + self.offsets]
+        return windows
+
+
+def _rows(chosen: Array) -> slice | Array:
+    """Rows that are chosen, as a slice if they follow each other, which copies nothing."""
+    rows = chosen.nonzero()[0]
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+Input = Array | Sequences | Streamed | Windows
+"""Rows of one input: an array of shape `(rows, ...)`, sequences, rows to be read, or windows."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +242,7 @@ class Split:
         weights: how much each row counts in the training loss, floats.
         held_out: which rows validate, bools.
         tests: the name of the test set of each row, if there are several.
+        naive: the label of the last row of each window, which a naive forecast repeats.
     """
 
     x: Inputs
@@ -198,10 +252,11 @@ class Split:
     weights: Array | None = None
     held_out: Array | None = None
     tests: Array | None = None
+    naive: Array | None = None
 
     def select(self, chosen: Array) -> Split:
         """Some rows of this split."""
-        more = (self.groups, self.weights, self.held_out, self.tests)
+        more = (self.groups, self.weights, self.held_out, self.tests, self.naive)
         selected = (None if values is None else values[chosen] for values in more)
         return Split(self.x[chosen], self.y[chosen], self.row_numbers(chosen), *selected)
 

@@ -139,6 +139,9 @@ def held_out(rule: Holdout, rows: int) -> int:
         raise IncompatibleSpec("NN120", path, message)
     if held < 1:
         raise IncompatibleSpec("NN120", path, f"{rule.size} of {rows} training rows holds out none")
+    if held + rule.gap >= rows:
+        message = f"leaves none of the {rows - held} rows that are not held out"
+        raise IncompatibleSpec("NN120", (*HOLDOUT, "gap"), message)
     return held
 
 

@@ -66,8 +66,8 @@ CODE_NAME = re.compile(
     r"(?<![A-Za-z])(?i:codes?|zip|(zip|post)_?codes?|postal|plz|fips|ids?|keys?|sku|categor(y|ies)"
     r"|cluster|region|district)(?![A-Za-z])|(?<=[a-z])(Ids?|Code|Key|Zip)(?![a-z])"
 )
-# Warnings about the columns of a table, which a sample shows.
-OF_COLUMNS = ("NN229", "NN236", "NN238", "NN239")
+# Warnings about the columns of a table, which a sample shows, and about its windows.
+OF_COLUMNS = ("NN229", "NN236", "NN238", "NN239", "NN242")
 LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|\Z)", re.IGNORECASE)
 
 if TYPE_CHECKING:
@@ -522,6 +522,18 @@ def _mixed_without_labels(context: SpecContext) -> Warnings:
         if layer.name in ("MixUp", "CutMix"):
             message = f"{layer.name} mixes images of different classes, but not their labels"
             yield ("model", index), f"{message}; leave it out, or use RandAugment"
+
+
+@rule("NN242")
+def _windows_at_random(context: SpecContext) -> Warnings:
+    validation = context.spec.validation
+    if not context.spec.dataset.is_ordered:
+        return
+    message = "validates on windows that overlap those that train; write"
+    if validation.holdout and validation.holdout.take == "random":
+        yield ("validation", "holdout"), f"{message} take: last"
+    if validation.kfold and not validation.kfold.time_series:
+        yield ("validation", "kfold"), f"{message} time_series: true"
 
 
 def _output_activation(model: Sequence[Component]) -> tuple[int, str | None] | None:

@@ -134,7 +134,7 @@ def _table_problems(dataset: Table, key: str, path: Path) -> Messages:
         at = ("dataset", "inputs", name, "columns") if name else ("dataset", "features")
         features = view.features or ()
         names |= {(*at, index): column for index, column in enumerate(features)}
-        for column in {*features} & {*dataset.target_columns}:
+        for column in set() if dataset.window else {*features} & {*dataset.target_columns}:
             yield at, f"{quote(column)} is the target too"
     if key == PATHS[0]:
         names |= {("dataset", "types", name): name for name in dataset.types}

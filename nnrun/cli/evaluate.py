@@ -86,7 +86,7 @@ def _labelled_rows(subject: TrainedRun, file: Path | None) -> Raw:
             f"{file}: the rows have no labels; a table needs a column `{subject.target.name}`, an "
             "npz file an array `y`, and images one folder per class"
         )
-    return raw
+    return raw.labelled
 
 
 def _metrics(models: Ensemble, raw: Raw) -> dict[str, dict[str, float | None]]:

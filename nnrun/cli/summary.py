@@ -104,6 +104,8 @@ def _table(run: Run, metrics: TrainMetrics) -> Table:
     splits = {"training": metrics.train, "validation": metrics.validation, "test": metrics.test}
     splits |= {f"test {name}": values for name, values in metrics.tests.items()}
     # A stopped run has no evaluation, only the values of its last epoch.
+    # Of windows over time: the forecast that the last value stays.
+    splits["naive forecast"] = metrics.baseline
     columns = {name: values for name, values in splits.items() if values}
     columns = columns or {"last epoch": metrics.last}
     rows = [

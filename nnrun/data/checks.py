@@ -14,7 +14,17 @@ from nnrun.spec.experiment import Experiment
 from nnrun.spec.profile import LARGEST_PIXEL
 from nnrun.spec.text import quote
 from nnrun.spec.tree import Problem
-from nnrun.types import Array, Dataset, Fold, Inputs, NamedInputs, Sequences, Streamed
+from nnrun.types import (
+    Array,
+    Dataset,
+    Fold,
+    Input,
+    Inputs,
+    NamedInputs,
+    Sequences,
+    Streamed,
+    Windows,
+)
 
 MAX_NAMES = 5  # folds or classes that a notice lists
 DARKEST = 25  # brightest pixel at which images are as good as black
@@ -60,6 +70,7 @@ def check_numbers(dataset: Dataset, *, missing: bool = False) -> None:
     """
     for split, name in ((dataset.train, "training"), (dataset.test, "test")):
         for kind, values in (("inputs", split.single), ("labels", split.y)):
+            values = values.table if isinstance(values, Windows) else values
             if isinstance(values, Sequences | Streamed) or values.dtype.kind != "f":
                 continue
             values = np.nan_to_num(values, nan=0.0) if missing and kind == "inputs" else values
@@ -95,20 +106,25 @@ def highest_index(dataset: Dataset) -> int | None:
 
 
 def _constant_columns(dataset: Dataset, rows: Array) -> Iterator[Problem]:
-    x = dataset.train.single
+    x, spanned = _table(dataset.train.single, rows)
     # Border pixels of images are often constant.
     if isinstance(x, Sequences | Streamed) or x.ndim != 2:
         return
-    constant = np.flatnonzero(np.ptp(x[rows], axis=0) == 0)
+    constant = np.flatnonzero(np.ptp(x[spanned], axis=0) == 0)
     if len(constant):
         names = [dataset.features[i] if dataset.features else str(i) for i in constant]
         yield _notice("NN222", f"constant in all training rows: {', '.join(names)}")
 
 
+def _table(x: Input, rows: Array) -> tuple[Array | Sequences | Streamed, slice | Array]:
+    """The rows of a table that some windows hold; other rows stay as they are."""
+    return (x.table, x.spanned(rows)) if isinstance(x, Windows) else (x, rows)
+
+
 def _dark_images(dataset: Dataset, rows: Array) -> Iterator[Problem]:
     """Images such as depth of 16 bits, of which few values are left."""
     x = dataset.train.single
-    if dataset.highest != LARGEST_PIXEL or isinstance(x, Sequences | Streamed):
+    if dataset.highest != LARGEST_PIXEL or isinstance(x, Sequences | Streamed | Windows):
         return
     brightest = int(x[rows].max(initial=0))
     if brightest <= DARKEST:
@@ -162,9 +178,14 @@ def _unknown_categories(dataset: Dataset) -> Iterator[Problem]:
     """Validation and test rows with a category that the training file does not hold."""
     if not dataset.columns or any(column.first is not None for column in dataset.columns):
         return
-    train, test = np.asarray(dataset.train.x), np.asarray(dataset.test.x)
-    held = train[:0] if dataset.train.held_out is None else train[dataset.train.held_out]
-    for kind, x in (("validation", held), ("test", test)):
+    train, test, held_out = dataset.train, dataset.test, dataset.train.held_out
+    numbers = np.arange(0) if held_out is None else np.flatnonzero(held_out)
+    for kind, split, rows in (
+        ("validation", train, numbers),
+        ("test", test, np.arange(len(test))),
+    ):
+        table, chosen = _table(split.single, rows)
+        x = np.asarray(table)[chosen]
         for columns in coding.groups(dataset.columns):
             unknown = (x[:, columns.start : columns.stop] == 0).all(axis=1)
             if unknown.any():
@@ -177,7 +198,7 @@ def _unknown_categories(dataset: Dataset) -> Iterator[Problem]:
 
 def _repeated_across(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Problem]:
     """Validation rows of a fold that equal one of its training rows."""
-    if isinstance(dataset.train.x, Streamed):
+    if isinstance(dataset.train.x, Streamed | Windows):
         return
     all_rows = np.array(_fingerprints(dataset.train.x, np.arange(len(dataset.train))))
     repeated = sum(
@@ -221,8 +242,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _fingerprints(x: Inputs, rows: Array) -> list[int]:
-    if isinstance(x, Streamed):
-        # Reading all of them again takes as long as an epoch.
+    if isinstance(x, Streamed | Windows):
+        # Reading all of them again takes as long as an epoch; windows overlap in any case.
         return []
     if isinstance(x, NamedInputs):
         parts = (_fingerprints(part, rows) for part in x.parts.values())

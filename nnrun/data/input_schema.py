@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnrun.spec.profile import Kind
-from nnrun.types import Array, Column, Dataset, Sequences
+from nnrun.types import Array, Column, Dataset, Sequences, Windows
 
 # Images sampled for their edge brightness: at most so many, and so many bytes.
 _MAX_ROWS = 1000
@@ -43,6 +43,8 @@ def of(dataset: Dataset) -> InputSchema:
     x = dataset.train.single
     if isinstance(x, Sequences):
         return InputSchema("texts", (), (), dataset.target.name)
+    if isinstance(x, Windows):
+        x = x.table
     if x.ndim < 3:
         return InputSchema(
             "table", x.shape[1:], dataset.features, dataset.target.name, columns=dataset.columns

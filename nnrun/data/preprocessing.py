@@ -33,7 +33,7 @@ from nnrun.spec.prepare import (
     check_steps,
     prepared_dtype,
 )
-from nnrun.types import Array, Input, Inputs, NamedInputs, Sequences, Streamed
+from nnrun.types import Array, Input, Inputs, NamedInputs, Sequences, Streamed, Windows
 
 # Rows up to this size are expanded once, larger ones batch by batch.
 EXPANDED_BYTES = 64 * 2**20
@@ -438,7 +438,14 @@ class Preparation:
     def of(
         cls, steps: tuple[FittedStep, ...], x: Input, input_shape: tuple[int, ...]
     ) -> Preparation:
-        """A preparation for rows like `x`, each of shape `input_shape` before the first step."""
+        """A preparation for rows like `x`, each of shape `input_shape` before the first step.
+
+        Of windows, the steps apply to rows of the table.
+        """
+        if isinstance(x, Windows):
+            of_rows = cls.of(steps, x.table, input_shape)
+            shape = (len(x.offsets), *of_rows.shape)
+            return cls(steps, shape, of_rows.dtype, stored_expanded=True)
         shape = steps[-1].shape if steps else input_shape
         dtype = prepared_dtype([fitted.step for fitted in steps])
         if isinstance(x, Streamed):
@@ -449,9 +456,13 @@ class Preparation:
         own = any(isinstance(fitted, FittedOwn) for fitted in steps)
         return cls(steps, shape, dtype, dtype == "int32" or not grows or small or own)
 
-    def store(self, x: Inputs) -> Array | Streamed:
-        """Rows as they are kept in memory: an array of shape `(rows, ...)`."""
+    def store(self, x: Inputs) -> Array | Streamed | Windows:
+        """Rows as they are kept in memory: an array of shape `(rows, ...)`, or windows over one."""
         assert not isinstance(x, NamedInputs)
+        if isinstance(x, Windows):
+            table = replace(self, shape=self.shape[1:]).store(x.table)
+            assert isinstance(table, np.ndarray)
+            return replace(x, table=table)
         compact = _compact(x, self.steps)
         if not self.stored_expanded:
             return compact
@@ -548,7 +559,7 @@ class NamedPreparation:
         """Not used, because no rows are sparse."""
         raise NotImplementedError
 
-    def store(self, x: Inputs) -> dict[str, Array | Streamed]:
+    def store(self, x: Inputs) -> dict[str, Array | Streamed | Windows]:
         """Rows as they are kept in memory, by input."""
         assert isinstance(x, NamedInputs)
         return {name: part.store(x.parts[name]) for name, part in self.parts.items()}
@@ -565,6 +576,10 @@ def fit(
     Raises:
         IncompatibleSpec: a step cannot be applied to such data.
     """
+    if isinstance(x, Windows):
+        table, spanned = x.table, np.arange(len(x.table))[x.spanned(rows)]
+        of_rows = fit(steps, table, rows=spanned, groups=groups)
+        return Preparation.of(of_rows.steps, x, table.shape[1:])
     check_steps(steps, texts=isinstance(x, Sequences))
     input_shape = shape = () if isinstance(x, Sequences) else x.shape[1:]
     before: tuple[FittedStep, ...] = ()
@@ -625,6 +640,7 @@ def _floats(values: Array, xp: ModuleType) -> Array:
 
 
 def _compact(x: Input, steps: Sequence[FittedStep]) -> Array | Streamed:
+    assert not isinstance(x, Windows)
     return steps[0].encode(x) if isinstance(x, Sequences) else x
 
 

@@ -14,7 +14,7 @@ from nnrun.errors import DataError, IncompatibleSpec
 from nnrun.spec.dataset import Embedded, UserData
 from nnrun.spec.text import quote
 from nnrun.spec.validation import KFold, Validation
-from nnrun.types import Array, Dataset, Fold, Input, Inputs, NamedInputs, Sequences, Split
+from nnrun.types import Array, Dataset, Fold, Input, Inputs, NamedInputs, Sequences, Split, Windows
 
 if TYPE_CHECKING:
     from sklearn.model_selection import BaseCrossValidator
@@ -40,9 +40,9 @@ def holdout(validation: Validation, train: Split, *, seed: int) -> Fold:
         return Fold(everything, everything[:0])
     held = held_out(rule, len(y))
     if rule.take == "first":
-        return Fold(everything[held:], everything[:held])
+        return Fold(everything[held + rule.gap :], everything[:held])
     if rule.take == "last":
-        return Fold(everything[:-held], everything[-held:])
+        return Fold(everything[: len(y) - held - rule.gap], everything[-held:])
     if train.groups is not None:
         return Fold(*_draw_groups(train.groups, held / len(y), seed))
     if rule.stratify:
@@ -106,7 +106,7 @@ def _splitter(
     if rule.leave_one_out:
         return model_selection.LeaveOneOut()
     if rule.time_series:
-        return model_selection.TimeSeriesSplit(rule.folds)
+        return model_selection.TimeSeriesSplit(rule.folds, gap=rule.gap)
     splitters = {
         (False, False): model_selection.KFold,
         (False, True): model_selection.StratifiedKFold,
@@ -134,12 +134,15 @@ def with_validation(train: Split, held: Split, *, first: int) -> Split:
     Args:
         train: rows of the training file.
         held: rows of the other file.
-        first: the number of its first row; row numbers continue those of the training file.
+        first: the number of the first row of its file; row numbers continue those of the training file.
     """
-    numbers = [train.row_numbers(np.arange(len(train))), first + np.arange(len(held))]
+    numbers = [
+        train.row_numbers(np.arange(len(train))),
+        first + held.row_numbers(np.arange(len(held))),
+    ]
     more = {
         name: np.concatenate([one, other])
-        for name in ("groups", "weights")
+        for name in ("groups", "weights", "naive")
         if (one := getattr(train, name)) is not None and (other := getattr(held, name)) is not None
     }
     before = np.zeros(len(train), bool) if train.held_out is None else train.held_out
@@ -156,7 +159,8 @@ def of_tests(tests: Mapping[str, Split]) -> Split:
     names = np.repeat([*tests], [*map(len, splits)])
     numbers = np.concatenate([split.row_numbers(np.arange(len(split))) for split in splits])
     x, y = concatenate([split.x for split in splits]), np.concatenate([s.y for s in splits])
-    return Split(x, y, numbers, tests=names)
+    naive = [split.naive for split in splits if split.naive is not None]
+    return Split(x, y, numbers, tests=names, naive=np.concatenate(naive) if naive else None)
 
 
 def concatenate(parts: Sequence[Inputs]) -> Inputs:
@@ -165,6 +169,12 @@ def concatenate(parts: Sequence[Inputs]) -> Inputs:
     if named:
         joined = {name: concatenate([rows[name] for rows in named]) for name in named[0]}
         return NamedInputs(cast("dict[str, Input]", joined))
+    windows = [part for part in parts if isinstance(part, Windows)]
+    if windows:
+        begins = np.cumsum([0, *(len(part.table) for part in windows)])
+        starts = [part.starts + begin for part, begin in zip(windows, begins, strict=False)]
+        table = np.concatenate([part.table for part in windows])
+        return Windows(table, np.concatenate(starts), windows[0].offsets)
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if arrays:
         return np.concatenate(arrays)
@@ -193,8 +203,8 @@ def draw(
 ) -> tuple[Array, Array]:
     """Selects test rows: stratified at random, whole groups, or the last rows.
 
-    The last rows test if a rule of the validation depends on the order of the rows; otherwise the
-    model would be tested on rows before those that it was trained on.
+    The last rows test if the data or a rule of the validation depend on the order of the rows;
+    otherwise the model would be tested on rows before those that it was trained on.
 
     Args:
         y: labels of all rows, of shape `(rows,)`.
@@ -213,7 +223,7 @@ def draw(
 
     rows, test_size, seed = np.arange(len(y)), spec.test_split, spec.seed
     try:
-        if validation is not None and validation.is_ordered:
+        if spec.is_ordered or (validation is not None and validation.is_ordered):
             train, test = model_selection.train_test_split(rows, test_size=test_size, shuffle=False)
         elif groups is not None:
             train, test = _draw_groups(groups, test_size, seed)

@@ -29,7 +29,7 @@ from nnrun.data.labels import (
 from nnrun.runs import Run, layout
 from nnrun.spec.labels import are_probabilities, threshold
 from nnrun.spec.training import Training
-from nnrun.types import Array, Dataset, NamedInputs, Sequences, Split
+from nnrun.types import Array, Dataset, NamedInputs, Sequences, Split, Windows
 
 MOST_POINTS = 5000  # of a plot of predicted and true values
 
@@ -161,7 +161,7 @@ def _write_pictures(
 ) -> None:
     """Draws the first pictures beside their true and predicted pictures or masks."""
     x, shown = predicted.source.x, slice(0, plots.MAX_PICTURES)
-    if isinstance(x, Sequences | NamedInputs) or x.ndim < 3 or target.ndim < 3:
+    if isinstance(x, Sequences | NamedInputs | Windows) or x.ndim < 3 or target.ndim < 3:
         return
     pictures = x[predicted.rows[shown]]
     figure = plots.picture_gallery(pictures, target[shown], output[shown], classes=classes)
@@ -207,7 +207,7 @@ def _write_gallery(
     """Draws the first texts or images with their true and predicted classes or labels."""
     for dataset in predicted.dataset.views.values():
         x = (dataset.train if predicted.split == "train" else dataset.test).single
-        if isinstance(x, Sequences) or x.ndim > 2:
+        if isinstance(x, Sequences) or (not isinstance(x, Windows) and x.ndim > 2):
             break
     else:
         return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nnrun.check.training import check_monitors, files, with_modes, with_steps
@@ -29,7 +30,7 @@ from nnrun.spec.text import format_size
 from nnrun.training import callbacks, devices, loop, warm_start
 from nnrun.training.checkpoints import Checkpoint
 from nnrun.training.compile import Stages
-from nnrun.training.evaluate import Evaluator, probabilities
+from nnrun.training.evaluate import Evaluator, metrics_of_outputs, probabilities
 from nnrun.training.loop import Engine, Trainer
 from nnrun.training.rows import Rows, enable_sparse, resident, sparse_layers
 from nnrun.training.state import State, restart
@@ -151,7 +152,23 @@ class TrainingSetup:
         target = None
         if prepared.dataset.target.kind == "inputs":
             target = evaluator.inputs(self.test or self.train, rows)
-        return metrics, Predictions(prepared.dataset, split, rows, output, target=target)
+        predicted = Predictions(prepared.dataset, split, rows, output, target=target)
+        return {**metrics, **self._baseline(predicted)}, predicted
+
+    def _baseline(self, predicted: Predictions) -> dict[str, dict[str, float]]:
+        """The metrics of a naive forecast, which repeats the label of each window's last row."""
+        source, rows = predicted.source, predicted.rows
+        if source.naive is None:
+            return {}
+        naive, units = source.naive[rows], predicted.output.shape[-1]
+        is_class = predicted.dataset.target.kind == "class"
+        output = np.eye(units)[naive] if is_class and units > 1 else naive.reshape(len(rows), -1)
+        training, target = self.prepared.spec.training, predicted.dataset.target
+        y = self.prepared.labels(source.y[rows], units)
+        metrics = metrics_of_outputs(output.astype(np.float32), y, training, target)
+        # The loss of a wrong class that is certain is infinite.
+        kept = {name: value for name, value in metrics.items() if name != "loss" or not is_class}
+        return {"baseline": kept} if kept else {}
 
 
 def _failed_callback(error: BaseException, spec: Experiment) -> str | None:

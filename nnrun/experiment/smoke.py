@@ -153,14 +153,16 @@ def _reduce_validation(validation: Validation, dataset: Dataset, all_rows: int) 
     Raises:
         IncompatibleSpec: it would leave no rows to train on, or none to validate on.
     """
+    # Without gaps, which may be larger than these few rows.
     rule, rows = validation.holdout, len(dataset.train)
+    kfold = validation.kfold and validation.kfold.model_copy(update={"gap": 0})
     if rule is None:
-        return validation
+        return Validation(kfold=kfold)
     share = round(held_out(rule, all_rows) * rows / all_rows)
     classes = len(np.unique(dataset.train.y)) if rule.stratify and dataset.classes else 1
     size = max(classes, min(share, rows - classes))
     holdout = Holdout(size=size, take=rule.take, stratify=rule.stratify)
-    return Validation(holdout=holdout, kfold=validation.kfold)
+    return Validation(holdout=holdout, kfold=kfold)
 
 
 def run_trial(trial: SmokeTrial, folder: Folder, *, context: RunContext, observer: Observer) -> Run:

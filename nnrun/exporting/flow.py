@@ -31,7 +31,7 @@ from nnrun.models import components
 from nnrun.runs import layout
 from nnrun.spec.labels import are_probabilities, outputs_logits
 from nnrun.spec.text import cut, escape_json
-from nnrun.types import Array, Inputs, Sequences
+from nnrun.types import Array, Inputs, Sequences, Windows
 
 # Importing from `tensorflow.lite` replaces the public module of that name if it is loaded lazily.
 tf.lite = import_module("tensorflow._api.v2.lite")
@@ -196,7 +196,8 @@ def compared_rows(subject: TrainedRun) -> ComparedRows:
 def _prepare(subject: TrainedRun, raw: Raw, source: str) -> ComparedRows:
     preparation = subject.preparation(raw.x)
     assert isinstance(preparation, Preparation)
-    stored = preparation.store(raw.x)[:]
+    kept = preparation.store(raw.x)
+    stored = kept.gathered() if isinstance(kept, Windows) else kept[:]
     x = preparation.expand(stored, np, preparation.state)
     return ComparedRows(np.asarray(x, dtype=preparation.dtype), source)
 

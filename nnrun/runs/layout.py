@@ -29,7 +29,7 @@ MEANING = {
     SPEC: "the spec with all defaults; the same command repeats the run with it",
     HISTORY: "the history: one value per epoch for each metric",
     JOURNAL: "the history as a table, written after each epoch",
-    METRICS: "last and best epoch; training, validation and test metrics; times",
+    METRICS: "last and best epoch; training, validation and test metrics, those of a naive forecast of windows; times",
     PREPARATION: "prepare steps as fitted to the training rows; input shape and classes",
     PREDICTIONS: "predictions: `row`, `target`, `output` (probabilities or values)",
     CONFUSION: "confusion matrix: rows are true classes, columns predicted classes; or counts per label",

@@ -205,6 +205,7 @@ class TrainMetrics(Metrics):
     initial: Numbers = {}
     train: Numbers = {}
     validation: Numbers = {}
+    baseline: Numbers = {}
     restored_epoch: Count | None = None
 
 

@@ -28,6 +28,11 @@ class Spec(BaseModel):
     )
 
 
+def clash(key: str, reason: str) -> PydanticCustomError:
+    """Two keys that exclude each other; `key` is the place of the fault."""
+    return PydanticCustomError("clash", "{reason}", {"key": key, "reason": reason})
+
+
 class Component(Spec):
     """A Keras name with its arguments."""
 

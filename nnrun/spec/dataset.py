@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_serializer, model_validator
 
 from nnrun.spec import catalogue, targets
-from nnrun.spec.component import LARGEST, Count, Spec
+from nnrun.spec.component import LARGEST, Count, Spec, clash
 from nnrun.spec.csv_format import CsvFormat
 from nnrun.spec.prepare import Index, Prepare
 from nnrun.spec.profile import Profile, class_folders, split_at_random, split_in_order
 from nnrun.spec.text import number_name
 from nnrun.spec.tree import KeyPath, Node, mapping
+from nnrun.spec.window import Window
 from nnrun.types import Target
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class DatasetBase(Spec):
     @property
     def names_validation(self) -> bool:
         """Whether the data say which rows validate, or may say so."""
+        return False
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the order of the rows matters, so that the last ones test."""
         return False
 
     def profile(self) -> Profile:
@@ -248,11 +254,17 @@ class Table(TableFile):
     """Column to predict; a list of columns; `{column: tags, separator: ";"}`, several labels in a
     cell; or `inputs`, the prepared features themselves."""
     features: tuple[str, ...] | None = Field(None, strict=False)
-    """Columns to predict from; by default all others."""
+    """Columns to predict from; by default all others, and with `window` the target too."""
     inputs: dict[InputName, GivenInput] | None = None
     """Several inputs by name, such as `{text: {columns: review, prepare: [{vectorize: 5000}]}}`."""
     types: dict[str, Literal["number", "category", "drop"]] = Field(default_factory=dict)
     """Types of columns that are not what they look like, such as `{zip: category, id: drop}`."""
+    window: Window | None = None
+    """Windows over rows in order of time; see `order` and `series`."""
+    order: str | None = None
+    """Column of numbers or ISO dates that gives the order of the rows; by default that of the file."""
+    series: str | None = None
+    """Column that tells several time series apart; no window crosses from one to another."""
     groups: str | None = None
     """Column whose equal values stay together in every split; not a feature unless listed."""
     split: str | None = None
@@ -263,6 +275,28 @@ class Table(TableFile):
     """By default words are classes and numbers are values; several columns of 0 and 1 are labels."""
     categories: Categories = "one_hot"
     """Encoding of words: a 0/1 column for each, or one number, for an `Embedding`."""
+
+    @model_validator(mode="after")
+    def _windows_go_together(self) -> Self:
+        window = self.window
+        for key in ("order", "series"):
+            if window is None and getattr(self, key) is not None:
+                raise clash(key, f"{key} needs window, such as {{sequence_length: 24}}")
+        for key in ("inputs", "groups"):
+            if window is not None and getattr(self, key) is not None:
+                raise clash(key, f"{key} cannot be used with window yet")
+        if window is None:
+            return self
+        if self.target == targets.INPUTS:
+            raise clash("target", "target: inputs cannot be used with window yet")
+        if any(step.takes_texts or step.step == "flatten" for step in self.prepare):
+            reason = "steps prepare rows, not windows: use impute, standardize or rescale"
+            raise clash("prepare", f"{reason}, and the layer Flatten")
+        inputs = self.target_columns if self.features is None else self.features
+        if not window.horizon and {*inputs} & {*self.target_columns}:
+            reason = "horizon: 0 gives the target as an input; list features without the target"
+            raise clash("window", reason)
+        return self
 
     @property
     def views(self) -> Mapping[str, Table]:
@@ -297,14 +331,21 @@ class Table(TableFile):
         if self.features is not None:
             return list(self.features)
         dropped = {name for name, kind in self.types.items() if kind == "drop"}
-        dropped |= {*self.target_columns, *self.row_columns.values()}
+        dropped |= {*self.row_columns.values()}
+        # Past values of the target help to predict the next.
+        dropped |= set[str]() if self.window else {*self.target_columns}
         return [name for name in table.columns if name not in dropped]
 
     @property
     def row_columns(self) -> dict[str, str]:
-        """The columns about rows by their key: `groups`, `split` and `weight`, if given."""
-        names = {"groups": self.groups, "split": self.split, "weight": self.weight}
-        return {key: name for key, name in names.items() if name is not None}
+        """The columns about rows by their key, such as `groups`, if given."""
+        keys = ("order", "series", "groups", "split", "weight")
+        return {key: name for key in keys if (name := getattr(self, key)) is not None}
+
+    @property
+    def is_ordered(self) -> bool:
+        """Windows overlap, so random ones would test on rows that train."""
+        return self.window is not None
 
     @property
     def names_validation(self) -> bool:
@@ -352,26 +393,21 @@ class Table(TableFile):
             return unknown
         if table.is_sample or (held and held.is_sample):
             return unknown
-        train: int | None = table.rows
-        test: int | None = None
-        if not self.test:
-            # How many rows whole groups have is not known yet.
-            drawn = split_at_random(table.rows, self.test_split)
-            train, test = (None, None) if self.groups or self.split else drawn
-        train = train if train is None or held is None else train + held.rows
+        train, test = self._counts(table.rows, 0 if held is None else held.rows)
         if self.texts:
             columns, features = [], []
         one_hot = self.categories == "one_hot"
         width = sum(len(column.categories or "1") if one_hot else 1 for column in columns)
         ranges = [column.range for column in columns if column.categories is None]
         numbers = [name for name in features if not table.columns[name].categories]
+        window = (self.window.sequence_length,) if self.window else ()
         codes = 0 if one_hot else sum(len(column.categories or ()) for column in columns)
         return replace(
             unknown,
             kind="texts" if self.texts else "table",
             train=train,
             test=test,
-            shape=None if self.texts else (width,),
+            shape=None if self.texts else (*window, width),
             target=meaning,
             numbers=tuple(numbers) if codes else (),
             scale=_root_mean_square(values),
@@ -380,6 +416,20 @@ class Table(TableFile):
             uneven=max(ranges, default=0) > 10 * min(filter(None, ranges), default=0),
             open=False,
         )
+
+    def _counts(self, rows: int, held: int) -> tuple[int | None, int | None]:
+        """The number of rows, or of windows, to train and to test on, as far as it is known.
+
+        Args:
+            rows, held: in the files to train and to validate on.
+        """
+        # How many rows whole groups have, or windows several series, is not known yet.
+        if self.series or ((self.groups or self.split) and not self.test):
+            return None, None
+        if self.window:
+            rows, held = self.window.count(rows), self.window.count(held)
+        train, test = (rows, None) if self.test else split_at_random(rows, self.test_split)
+        return (None if train is None else train + held), test
 
 
 def _root_mean_square(values: Array | None) -> float:

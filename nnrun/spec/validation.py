@@ -6,17 +6,12 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from nnrun.spec.component import LARGEST, Count, Spec
+from nnrun.spec.component import LARGEST, Count, Spec, clash
 from nnrun.spec.dataset import Fraction
 
 FOLDS = 5
-
-
-def _clash(key: str, reason: str) -> PydanticCustomError:
-    """Two keys that exclude each other; `key` is the place of the fault."""
-    return PydanticCustomError("clash", "{reason}", {"key": key, "reason": reason})
+Gap = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class Holdout(Spec):
@@ -28,12 +23,16 @@ class Holdout(Spec):
     """Which rows to hold out."""
     stratify: bool = False
     """Stratify by class; only with `take: random`."""
+    gap: Gap = 0
+    """Number of rows between training and validation rows that are left out; with `first` or `last`."""
 
     @model_validator(mode="after")
     def _stratified_at_random(self) -> Self:
         if self.stratify and self.take != "random":
             reason = f"stratify needs take: random, because the {self.take} rows are not random"
-            raise _clash("stratify", reason)
+            raise clash("stratify", reason)
+        if self.gap and self.take == "random":
+            raise clash("gap", "gap needs take: last or first, because random rows have no order")
         return self
 
 
@@ -61,6 +60,8 @@ class KFold(Spec):
     """Column of groups; rows with the same value stay in one fold."""
     time_series: bool = False
     """Train only on rows before the fold."""
+    gap: Gap = 0
+    """Number of rows before each fold that are left out; requires `time_series`."""
     leave_one_out: bool = False
     """Use one fold per row."""
     smooth: Smooth | None = None
@@ -89,9 +90,13 @@ class KFold(Spec):
         rule = "leave_one_out" if self.leave_one_out else "time_series"
         for key, given in others.items() if self.leave_one_out or self.time_series else ():
             if given not in (None, False):
-                raise _clash(key, f"{key} cannot be used with {rule}, which defines the folds")
+                raise clash(key, f"{key} cannot be used with {rule}, which defines the folds")
+        if self.gap and not self.time_series:
+            raise clash(
+                "gap", "gap needs time_series: true, which trains on the rows before a fold"
+            )
         if self.repeats > 1 and not self.shuffle:
-            raise _clash("repeats", "repeats needs shuffle: true, otherwise all repeats are equal")
+            raise clash("repeats", "repeats needs shuffle: true, otherwise all repeats are equal")
         return self
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from nnrun.data.preprocessing import AnyPreparation, Preparation
 from nnrun.spec.training import Training
-from nnrun.types import Array, Fold, Input, Sequences, Streamed
+from nnrun.types import Array, Fold, Input, Sequences, Streamed, Windows
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,10 @@ def to_dense(vectors: tf.RaggedTensor, indices: tf.Tensor, dimension: int) -> tf
     return dense
 
 
-Stored: TypeAlias = "tf.Tensor | tf.RaggedTensor | Mapping[str, tf.Tensor | tf.RaggedTensor]"
+# The rows of the table, the first row of each window, and the offsets of its rows.
+StoredWindows: TypeAlias = "tuple[tf.Tensor, tf.Tensor, tf.Tensor]"
+StoredInput: TypeAlias = "tf.Tensor | tf.RaggedTensor | StoredWindows"
+Stored: TypeAlias = "StoredInput | Mapping[str, StoredInput]"
 Fitted = tuple[Mapping[str, tf.Tensor], ...]
 RowTensors = tuple[
     Stored, tf.Tensor, Fitted | Mapping[str, Fitted]
@@ -137,7 +140,7 @@ class Rows:
 
     Args:
         x: stored rows, shape `(rows, ...)`; or the words of each row, a ragged tensor; or the
-            number of a `Streamed`; or of each of several inputs by name.
+            number of a `Streamed`; or the tensors of `Windows`; or of each of several inputs by name.
         y: encoded labels, shape `(rows,)` or `(rows, columns)`.
         state: fitted values of prepare steps that expanding a batch needs. They are arguments of
             the traced function, because folds share it and each has its own values.
@@ -189,6 +192,7 @@ def resident(
 
     Rows that do not fit into memory are read in every step instead.
     """
+    stored: Stored
     if isinstance(x, Mapping):
         stored = {name: _stored(part) for name, part in x.items()}
     else:
@@ -198,8 +202,11 @@ def resident(
     return Rows(stored, tf.constant(y), on_device, row_weights)
 
 
-def _stored(x: Input) -> tf.Tensor | tf.RaggedTensor:
+def _stored(x: Input) -> StoredInput:
     match x:
+        case Windows():
+            starts, offsets = (tf.constant(rows, tf.int32) for rows in (x.starts, x.offsets))
+            return tf.constant(x.table), starts, offsets
         case Streamed():
             _STREAMED.append(x)
             return tf.constant(len(_STREAMED) - 1)
@@ -248,10 +255,16 @@ def inputs(
     }
 
 
-def _input(preparation: Preparation, x: tf.Tensor, state: Fitted, indices: tf.Tensor) -> tf.Tensor:
+def _input(
+    preparation: Preparation, x: StoredInput, state: Fitted, indices: tf.Tensor
+) -> tf.Tensor:
     if isinstance(x, tf.RaggedTensor):
         return to_dense(x, indices, *preparation.shape)
-    rows = tf.gather(x, indices) if x.shape.rank else _read(x, indices)
+    if isinstance(x, tuple):
+        table, starts, offsets = x
+        rows = tf.gather(table, tf.gather(starts, indices)[:, None] + offsets)
+    else:
+        rows = tf.gather(x, indices) if x.shape.rank else _read(x, indices)
     expanded = preparation.expand(rows, keras.ops, state)
     # The row shape is static, but reshapes of a batch of unknown length lose it.
     return tf.ensure_shape(expanded, (indices.shape[0], *preparation.shape))

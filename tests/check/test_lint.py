@@ -53,6 +53,13 @@ model: [%s, Flatten, Dense: {units: 10, activation: softmax}]
 training: {optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy], epochs: 2}
 validation: {holdout: {size: 0.2}}
 """
+WINDOWS = """\
+dataset:
+  {name: csv, path: numbered.csv, target: y, order: id, window: {sequence_length: 4}, prepare: [standardize]}
+model: [{LSTM: 4}, {Dense: 1}]
+training: {optimizer: adam, loss: mse, metrics: [mae], epochs: 2, batch_size: 8}
+validation: {holdout: {size: 0.2, take: %s}}
+"""
 PICTURES = f"""\
 dataset:
   {{name: images, image_size: [8, 8], prepare: [rescale], path: {specs.shipped_folder()}/own/data/digits}}
@@ -169,6 +176,7 @@ CASES = {
         replaced(BOSTON, ("boston_housing", "california_housing"), ("Dense: 1\n", "Dense: 1\n  - Rescaling: 100000\n")),
     ),
     "NN233": (AUGMENTED % "RandomBrightness: 0.2", AUGMENTED % "RandomBrightness: {factor: 0.2, value_range: [0, 1]}"),
+    "NN242": (WINDOWS % "random", WINDOWS % "last"),
     "NN234": (AUGMENTED % "MixUp", AUGMENTED % "{RandomFlip: {mode: horizontal}}"),
 }  # fmt: skip
 # Warnings about rows, which only training reads.

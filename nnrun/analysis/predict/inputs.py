@@ -17,6 +17,8 @@ from nnrun.spec.text import format_size, quote
 from nnrun.types import Array, Input, Inputs, NamedInputs
 
 LARGEST_ARCHIVE = 1_000 * files.MEGABYTE
+UNKNOWN = -1
+"""Class number of a row whose label is not known."""
 LARGEST_OTHER = 250 * files.MEGABYTE
 """Bytes of a file of text or images, which takes many times as much once it is read."""
 
@@ -28,7 +30,7 @@ class Raw:
     Args:
         names: of each row, such as the name of an image file.
         x: as the data set would have loaded them.
-        y: class numbers or values, if the rows have labels.
+        y: class numbers or values, if the rows have labels; `UNKNOWN` or NaN where one has none.
         texts: of each row, for rows of texts.
         notices: remarks for the user.
         others: cells of the columns of a table that the model does not use, by name.
@@ -49,6 +51,24 @@ class Raw:
     def with_inputs_as_labels(self) -> Raw:
         """The rows for an autoencoder, whose labels are its prepared inputs."""
         return replace(self, y=np.zeros((len(self), 0), np.float32))
+
+    @property
+    def known(self) -> Array:
+        """Whether the label of each row is known, bools."""
+        if self.y is None:
+            return np.zeros(len(self), bool)
+        labels = self.y.reshape(len(self), -1)
+        known = ~np.isnan(labels) if labels.dtype.kind == "f" else labels > UNKNOWN
+        return np.asarray(known.all(axis=1))
+
+    @property
+    def labelled(self) -> Raw:
+        """The rows whose label is known."""
+        if self.y is None or self.known.all():
+            return self
+        rows = np.flatnonzero(self.known)
+        names = tuple(self.names[row] for row in rows)
+        return Raw(names, self.x[rows], self.y[rows], notices=self.notices)
 
     @property
     def single(self) -> Input:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.analysis.predict import inputs
-from nnrun.analysis.predict.inputs import Raw
+from nnrun.analysis.predict.inputs import UNKNOWN, Raw
 from nnrun.analysis.predict.trained import TrainedRun
 from nnrun.check.context import embedding_rows
 from nnrun.data.columns import encode as encode_column
-from nnrun.data.datasets.tables import reading
+from nnrun.data.datasets.tables import gather_windows, reading
 from nnrun.data.vocabulary import TOKENIZERS, encode
 from nnrun.errors import CommandError
 from nnrun.spec import targets
@@ -71,13 +71,49 @@ def read_table(path: Path, subject: TrainedRun) -> Raw:
     parts = {name: _input(table, view) for name, view in views.items()}
     used = {column for view in views.values() for column in _columns(table, view)}
     others = _unused(table, (*used, *targets.names(_target(subject))))
-    unused = not any(view.schema.kind == "texts" for view in views.values()) and others
-    notices = [f"{path}: not used: {', '.join(map(quote, others))}"] if unused else []
+    unused = [name for name in others if name not in _row_columns(subject)]
+    unused = [] if any(view.schema.kind == "texts" for view in views.values()) else unused
+    notices = [f"{path}: not used: {', '.join(map(quote, unused))}"] if unused else []
     notices += [notice for part in parts.values() for notice in part.notices]
     if "" in parts:
-        return replace(parts[""], y=y, notices=tuple(notices), others=others)
+        raw = replace(parts[""], y=y, notices=tuple(notices), others=others)
+        return _windows(table, subject, raw)
     x = NamedInputs({name: part.single for name, part in parts.items()})
     return Raw(tuple(table.places()), x, y, notices=tuple(notices), others=others)
+
+
+def _row_columns(subject: TrainedRun) -> Collection[str]:
+    """The columns that say which rows belong together."""
+    dataset = subject.spec.dataset
+    return dataset.row_columns.values() if isinstance(dataset, Table) else ()
+
+
+def _windows(table: tables.Table, subject: TrainedRun, rows: Raw) -> Raw:
+    """Every window over the rows, if the run takes windows; the last ones have no label yet."""
+    dataset = subject.spec.dataset
+    if not isinstance(dataset, Table) or dataset.window is None:
+        return rows
+    if missing := [
+        name for name in (dataset.order, dataset.series) if name not in (None, *table.columns)
+    ]:
+        raise CommandError(f"{table.path}: lacks the column {quote(str(missing[0]))}")
+    assert isinstance(rows.x, np.ndarray)
+    x, last, targets = gather_windows(dataset, dataset.window, table, rows.x, labelled=False)
+    if not len(x):
+        needed = dataset.window.last + 1
+        raise CommandError(f"{table.path}: a window needs {needed:,} rows of one series")
+    names = tuple(
+        f"{rows.names[end]} + {dataset.window.horizon}" if target < 0 else rows.names[target]
+        for end, target in zip(last.tolist(), targets.tolist(), strict=True)
+    )
+    y = None if rows.y is None else rows.y[targets]
+    if y is not None:
+        y[targets < 0] = UNKNOWN if y.dtype.kind == "i" else np.nan
+    others = {
+        name: [None if target < 0 else cells[target] for target in targets.tolist()]
+        for name, cells in rows.others.items()
+    }
+    return replace(rows, names=names, x=x, y=y, others=others)
 
 
 def _input(table: tables.Table, subject: TrainedRun) -> Raw:

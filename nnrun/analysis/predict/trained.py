@@ -40,6 +40,7 @@ from nnrun.types import (
     TargetKind,
     Tokenizer,
     Vocabulary,
+    Windows,
 )
 
 # Limits for a preparation from a file, which may come from somebody else.
@@ -463,7 +464,8 @@ def predictions(subject: TrainedRun, raw: Raw, output: Output) -> list[Predictio
         return _several(subject, raw, output)
     names, training, mean = subject.classes, subject.spec.training, output.mean
     texts: Sequence[str | None] = raw.texts or [None] * len(raw)
-    labels = [None] * len(raw) if raw.y is None else raw.y.tolist()
+    y = [None] * len(raw) if raw.y is None else raw.y.tolist()
+    labels = [label if known else None for label, known in zip(y, raw.known.tolist(), strict=True)]
     stds: Sequence[float | None] = [None] * len(raw)
     if not names:
         if output.std is not None:
@@ -505,7 +507,8 @@ def _several(subject: TrainedRun, raw: Raw, output: Output) -> list[Prediction]:
         return _positions(subject, raw, output)
     names, training = [*map(str, subject.target.names)], subject.spec.training
     texts: Sequence[str | None] = raw.texts or [None] * len(raw)
-    known = [None] * len(raw) if raw.y is None else [*raw.y]
+    y = [None] * len(raw) if raw.y is None else [*raw.y]
+    known = [label if has else None for label, has in zip(y, raw.known.tolist(), strict=True)]
     stds = [None] * len(raw) if output.std is None else [*output.std]
     chosen = predicted_labels(output.mean, threshold=threshold(training.loss.name))
     rows = []
@@ -531,6 +534,7 @@ def _reconstructions(subject: TrainedRun, raw: Raw, output: Output) -> list[Pred
     preparation = subject.preparation(raw.x)
     assert isinstance(preparation, Preparation)
     stored = preparation.store(raw.x)
+    assert not isinstance(stored, Windows)
     errors = []
     for start in range(0, len(raw), _CHUNK):
         part = stored[start : start + _CHUNK]

@@ -17,7 +17,7 @@ from nnrun.spec import profile
 from nnrun.spec.dataset import DatasetBase, OwnData, UserData
 from nnrun.spec.targets import INPUTS
 from nnrun.spec.validation import Validation
-from nnrun.types import Array, Dataset, Input, NamedInputs, Sequences, Target
+from nnrun.types import Array, Dataset, Input, NamedInputs, Sequences, Target, Windows
 
 
 def load(spec: DatasetBase, validation: Validation | None = None) -> Dataset:
@@ -104,6 +104,8 @@ def digest(dataset: Dataset) -> str:
 
 
 def _arrays(x: Input) -> tuple[Array, ...]:
+    if isinstance(x, Windows):
+        return x.table, x.starts, x.offsets
     return (x.values, x.offsets) if isinstance(x, Sequences) else (x[:],)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from nnrun.spec.dataset import Table
 from nnrun.spec.files import check_memory
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
+from nnrun.spec.window import Window
 from nnrun.types import (
     Array,
     Column,
@@ -30,6 +32,7 @@ from nnrun.types import (
     NamedInputs,
     Split,
     Target,
+    Windows,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
         if parts is None:
             train, test = draw(rows.y, spec, validation, classes=classes, groups=rows.groups)
         else:
+            parts = parts[rows.row_numbers(np.arange(len(rows)))]
             train, test = np.flatnonzero(parts != "test"), np.flatnonzero(parts == "test")
         train, test = np.sort(train), np.sort(test)
         test_split = rows.select(test)
@@ -79,7 +83,7 @@ def csv(spec: Table, validation: Validation | None = None) -> Dataset:
             groups = _group_numbers([_column(each, spec.groups) for each in (table, held_table)])
             train_split = replace(train_split, groups=groups[train])
             held = replace(held, groups=groups[len(rows) :])
-        train_split = with_validation(train_split, held, first=len(rows))
+        train_split = with_validation(train_split, held, first=table.rows)
     dataset = Dataset(spec.name, train_split, test_split, target)
     if spec.inputs is None:
         return replace(dataset, **vars(inputs[""]))
@@ -235,7 +239,91 @@ def _split(
     y = _labels(spec, table, target)
     groups = None if spec.groups is None else _group_numbers([_column(table, spec.groups)])
     weights = None if spec.weight is None else _weights(table, spec.weight)
-    return Split(x, y, groups=groups, weights=weights)
+    rows = Split(x, y, groups=groups, weights=weights)
+    if spec.window is None or not isinstance(x, np.ndarray):
+        return rows
+    windows, last, targets = gather_windows(spec, spec.window, table, x)
+    if not len(windows):
+        needed = spec.window.delay + 1
+        message = f"a window with its target needs {needed:,} rows of one series"
+        raise DataError(f"{table.path}: {message}, and the longest has fewer")
+    # The label of a window is that of another row; its inputs are gathered later.
+    labelled = replace(rows, x=y).select(targets)
+    return replace(labelled, x=windows, naive=y[last])
+
+
+def gather_windows(
+    spec: Table, window: Window, table: tables.Table, x: Array, *, labelled: bool = True
+) -> tuple[Windows, Array, Array]:
+    """Windows over the rows of a file, in the order in which they end.
+
+    Args:
+        spec: names the columns of order and series.
+        window: the windows.
+        table: the file.
+        x: its rows, of shape `(rows, features)`.
+        labelled: whether the row of its target must follow each window.
+
+    Returns:
+        The windows; the row of the file in which each ends; and the one of its target, -1 if there
+        is none.
+    """
+    in_order = np.arange(table.rows)
+    if spec.order is not None:
+        in_order = np.argsort(_times(table, spec.order), kind="stable")
+    stored, sizes = in_order, np.array([table.rows])
+    if spec.series is not None:
+        series = _group_numbers([_column(table, spec.series)])
+        stored = in_order[np.argsort(series[in_order], kind="stable")]
+        sizes = np.bincount(series)
+    ends = np.cumsum(sizes)
+    each = [
+        (
+            end,
+            end - size + window.sequence_stride * np.arange(window.count(size, labelled=labelled)),
+        )
+        for end, size in zip(ends.tolist(), sizes.tolist(), strict=True)
+    ]
+    starts = np.concatenate([first for _, first in each])
+    limits = np.repeat([end for end, _ in each], [len(first) for _, first in each])
+    rank = np.empty_like(in_order)
+    rank[in_order] = np.arange(table.rows)
+    by_time = np.argsort(rank[stored[starts + window.last]], kind="stable")
+    starts, limits = starts[by_time], limits[by_time]
+    targets = np.where(starts + window.delay < limits, starts + window.delay, -1)
+    rows = np.where(targets < 0, -1, stored[targets])
+    is_moved = not np.array_equal(stored, np.arange(table.rows))
+    offsets = np.arange(window.sequence_length) * window.sampling_rate
+    windows = Windows(x[stored] if is_moved else x, starts, offsets)
+    return windows, stored[starts + window.last], rows
+
+
+def _times(table: tables.Table, name: str) -> Array:
+    """The numbers or dates of a column, which can be sorted."""
+    column = _column(table, name)
+    if len(column.missing):
+        raise DataError(
+            f"{table.first_position(column.missing)}: {quote(name)}, the order, is missing"
+        )
+    if column.numbers is not None:
+        return column.numbers
+    times = []
+    for word in column.categories or ():
+        try:
+            times.append(_time(word))
+        except ValueError:
+            example = "a number or an ISO date such as 2026-01-31 12:00"
+            message = f"{quote(name)}, the order, is {quote(word)}, and must be {example}"
+            raise DataError(f"{table.path}: {message}") from None
+    return np.array(times)[column.codes]
+
+
+def _time(word: str) -> float:
+    """A number, or the seconds of an ISO date; without a time zone it is in UTC."""
+    with suppress(ValueError):
+        return float(word)
+    time = datetime.fromisoformat(word)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _group_numbers(columns: Sequence[tables.Column]) -> Array:
