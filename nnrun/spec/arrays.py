@@ -232,7 +232,7 @@ def meaning(y: Array, task: Task | None) -> Target:
     if count:
         return Target("class", "class", _numbered(count), shape)
     if not shape:
-        return Target()
+        return Target("values")
     return Target("values", "value", _numbered(shape[0]) if len(shape) == 1 else (), shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def test_a_run_that_cannot_be_verified_does_not_stop_the_others(answer: Any) -> 
 
     assert answer.returncode == 3
     assert (runs["broken"]["verdict"], runs["nowhere"]["verdict"]) == (None, None)
-    assert "broken/spec.yaml:12:" in answer.stderr
+    assert re.search(r"broken/spec\.yaml:\d+:", answer.stderr)
     assert "did you mean 'units'" in answer.stderr
     assert runs["broken"]["error"].startswith("NN112 model[0].Dense.unitz: ")
     assert f"{runs['nowhere']['path']} is no" in answer.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nnrun.spec import catalogue
-from nnrun.spec.component import ATTENTION, MERGES, SOURCES, Component
+from nnrun.spec.component import ATTENTION, INPUTS, MERGES, SOURCES, Component
 
 VECTOR, SEQUENCE, IMAGE, VOLUME = (6,), (8, 3), (8, 8, 3), (6, 6, 6, 2)
 TOKENS, SIGNAL, WAVE = (5,), (64, 1), (64,)
@@ -92,6 +92,7 @@ QUICK = {"Dense", "Embedding", "RandomFlip"}
 LAYERS = sorted(
     {catalogue.canonical_name("layers", name) for name in catalogue.names("layers")}
     - SOURCES.keys()
+    - {INPUTS}
 )
 STACKABLE = [name for name in LAYERS if name not in NOT_IN_A_STACK]
 

@@ -23,7 +23,8 @@ def table(x: Array, y: Array) -> Dataset:
     split = Split(x.astype(np.float64), y)
     features = tuple(f"x{column}" for column in range(x.shape[1]))
     test = Split(split.x[:1], y[:1])
-    return Dataset("planted", split, test, Target.one_of("class", ("no", "yes")), features)
+    target = Target.one_of("class", ("no", "yes"))
+    return Dataset("planted", split, test, target, features=features)
 
 
 def noise() -> Dataset:
