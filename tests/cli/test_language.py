@@ -40,7 +40,8 @@ def test_keys_without_a_word_lists_every_key() -> None:
 def test_a_section_is_a_table() -> None:
     lines = [line.rstrip() for line in run("keys", "validation.holdout").stdout.splitlines()]
     [section] = keys.look_up("validation.holdout")
-    size, take, stratify = (key.meaning for key in section.keys)
+    size, take, stratify, gap = (key.meaning for key in section.keys)
+    between, left_out = gap.split(" left out")
 
     assert lines == [
         f"validation.holdout: {section.meaning}",
@@ -48,6 +49,8 @@ def test_a_section_is_a_table() -> None:
         "            above 0 and below 1",
         f"  take      `first`, `last` or `random`         random  {take}",
         f"  stratify  true or false                       false   {stratify}",
+        f"  gap       whole number from 0                 0       {between}",
+        f"                                                        left out{left_out}",
         "",
     ]
 

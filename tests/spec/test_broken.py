@@ -38,7 +38,7 @@ KEYS = [
     (*map(str, part), key)
     for part, names in PARTS
     for key in sorted(names)
-    if part not in (("dataset", "inputs"), ("dataset", "target"))
+    if part == ("dataset",) or part[:1] != ("dataset",)
 ]
 KEYS += [path for path in ARGUMENTS if path[-1] != "step"]
 
