@@ -175,7 +175,8 @@ def input_problems(spec: Experiment) -> Iterator[IncompatibleSpec]:
     if not names:
         return
     for key in ("features", "prepare", "categories"):
-        if key in spec.dataset.model_fields_set:
+        # A recorded spec has every key.
+        if getattr(spec.dataset, key, None) != type(spec.dataset).model_fields[key].default:
             message = f"belongs to each of several inputs: write it in dataset.inputs.{names[0]}"
             yield IncompatibleSpec("NN133", ("dataset", key), message)
     if first.name != component.INPUTS:

@@ -82,7 +82,7 @@ def load_rows(spec: Experiment, *, synthetic: bool) -> SmokeTrial:
     if batch_size > len(rows.train):
         batch_size = max(1, len(rows.train) // 2)
     training = spec.training.model_copy(update={"epochs": 1, "batch_size": batch_size})
-    spec = spec.model_copy(update={"training": training, "validation": validation})
+    spec = raw.spec.model_copy(update={"training": training, "validation": validation})
     raw = replace(raw, spec=spec, dataset=dataset, digest=datasets.digest(dataset))
     return SmokeTrial(inputs.prepare_fold(raw, rows), "synthetic" if missing else "real")
 

@@ -18,6 +18,7 @@ from nnrun.check import spec_context
 from nnrun.experiment import fold
 from nnrun.experiment.inputs import load_data, prepare_fold
 from nnrun.models.build import reset_keras, wire
+from nnrun.spec.dumping import dump
 from nnrun.spec.loading import load
 from nnrun.training.rows import inputs, resident
 from nnrun.types import Fold, NamedInputs, Observer
@@ -243,6 +244,15 @@ def test_inputs_without_a_model_for_them_and_the_reverse() -> None:
 
     [fault] = [fault for fault in check.faults(one) if fault.code == "NN133"]
     assert "needs several inputs in dataset.inputs" in fault.message
+
+
+def test_a_recorded_spec_has_no_faults(tmp_path: Path, table: pd.DataFrame) -> None:
+    """It has every key, with its default where the spec had none."""
+    recorded = tmp_path / "spec.yaml"
+    recorded.write_text(dump(load(written(tmp_path)).experiment), encoding="utf-8")
+
+    assert load(recorded).experiment.dataset.inputs is not None
+    assert not [fault for fault in check.faults(load(recorded)) if not fault.is_warning]
 
 
 def test_warnings_of_each_input_are_at_its_place(tmp_path: Path, table: pd.DataFrame) -> None:
