@@ -166,7 +166,7 @@ def test_a_run_is_evaluated_and_verified_and_says_what_it_cannot(
     assert nnrun("evaluate", run, tmp_path / "t.csv", "--json").returncode == 0
     assert nnrun("verify", run, "--json").returncode == 0
     assert nnrun("smoke", tmp_path / "several.yaml").returncode == 0
-    refused = nnrun("export", run, tmp_path / "model.onnx")
+    refused = nnrun("export", run, "--format", "onnx")
     assert refused.returncode != 0
     assert "several inputs" in refused.stderr
 
