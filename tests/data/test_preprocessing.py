@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from sklearn.preprocessing import StandardScaler
@@ -71,6 +71,7 @@ def test_multi_hot_sets_a_column_per_word(rows: list[list[int]], dimension: int)
     assert np.array_equal(applied([{"multi_hot": dimension}], sequences(rows)), expected)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_bits_and_distinct_words_are_those_of_the_rows(rows: list[list[int]]) -> None:
     """Also of empty rows, and of more rows than one chunk."""

@@ -6,7 +6,7 @@ import string
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun.spec import catalogue, language
@@ -76,6 +76,7 @@ def slips(draw: st.DrawFn) -> tuple[list[str], str]:
 words = st.text(st.sampled_from("abcA_1"), max_size=7)
 
 
+@settings(deadline=None)
 @given(one=words, other=words)
 def test_edits_are_the_optimal_string_alignment(one: str, other: str) -> None:
     number = distance(one, other)
@@ -83,6 +84,7 @@ def test_edits_are_the_optimal_string_alignment(one: str, other: str) -> None:
     assert edit_distance(one, other) == (number if number <= EDITS else None)
 
 
+@settings(deadline=None)
 @given(slips())
 def test_a_misspelt_word_gets_the_name_with_the_fewest_edits(case: tuple[list[str], str]) -> None:
     names, word = case
