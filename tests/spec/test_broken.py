@@ -102,6 +102,18 @@ def test_a_misspelt_key_is_reported_but_not_as_missing_too(path: tuple[str, ...]
     assert dotted(path) not in {without_positions(fault.path) for fault in faults}
 
 
+@pytest.mark.parametrize("written", ["window: {sequence_lenght: 3}", "inputs: {a: {colums: b}}"])
+def test_a_misspelt_key_in_a_mapping_of_a_table_is_reported_at_its_place(written: str) -> None:
+    text = f"""
+dataset: {{name: csv, path: t.csv, target: y, {written}}}
+model: [{{Dense: 1}}]
+training: {{optimizer: adam, loss: mse, epochs: 1}}
+"""
+    [fault] = faults_of(text)
+
+    assert (fault.code, fault.suggestion) in {("NN101", "sequence_length"), ("NN101", "columns")}
+
+
 def test_a_misspelt_key_is_the_only_fault() -> None:
     for case in CASES:
         codes_found = {fault.code for fault in tables["faults"](case)}

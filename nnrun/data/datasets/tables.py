@@ -96,15 +96,15 @@ parquet = csv
 def _facts(spec: Table, read: Sequence[tables.Table]) -> InputFacts:
     """What the files tell about one input; its columns are those of the training file."""
     if spec.texts:
-        vocabulary = alphabetical([text for table in read for text in _texts(spec, table)])
-        words = {index: word for word, index in vocabulary.words.items()}
-        return InputFacts(vocabulary=partial(same, words), words=partial(same, vocabulary))
+        vocabulary = alphabetical([text for table in read for text in words(table, *spec.texts)])
+        by_index = {index: word for word, index in vocabulary.words.items()}
+        return InputFacts(vocabulary=partial(same, by_index), words=partial(same, vocabulary))
     columns = _columns(spec, read[0])
     return InputFacts(features=coding.names(columns), columns=columns)
 
 
-def _texts(spec: Table, table: tables.Table) -> list[str]:
-    [name] = spec.texts
+def words(table: tables.Table, name: str) -> list[str]:
+    """The cells of a column as words, such as texts; DataError if one is missing."""
     column = _column(table, name)
     if len(column.missing):
         raise DataError(f"{table.first_position(column.missing)}: {quote(name)} is missing")
@@ -154,7 +154,7 @@ def _columns(spec: Table, table: tables.Table) -> tuple[Column, ...]:
 def _input(spec: Table, table: tables.Table, facts: InputFacts) -> Input:
     """The rows of one input."""
     if facts.words:
-        return encode(_texts(spec, table), facts.words())
+        return encode(words(table, *spec.texts), facts.words())
     columns = facts.columns
     _check_memory(table, columns)
     is_filled = any(step.fills_missing for step in spec.prepare)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnrun.data.datasets.tables import reading
+from nnrun.data.datasets.tables import words as words_of
 from nnrun.data.splits import draw, of_tests, with_validation
 from nnrun.data.vocabulary import alphabetical, encode, same
 from nnrun.errors import DataError
@@ -20,9 +20,6 @@ from nnrun.spec.files import content
 from nnrun.spec.text import quote
 from nnrun.spec.validation import Validation
 from nnrun.types import Array, Dataset, Split, Target
-
-if TYPE_CHECKING:
-    from nnrun.spec import tables
 
 
 def text(spec: Text, validation: Validation | None = None) -> Dataset:
@@ -98,9 +95,9 @@ def _read(path: Path, spec: Text, target: Target | None = None) -> tuple[list[st
             texts, words = _read_folder(path)
             return texts, *_classes(path, words, target or Target.one_of("class", _sorted(words)))
         table = spec.read(path)
-    texts = _words(table, spec.text)
+    texts = words_of(table, spec.text)
     if isinstance(spec.target, str):
-        words = _words(table, spec.target)
+        words = words_of(table, spec.target)
         return texts, *_classes(path, words, target or Target.one_of(spec.target, _sorted(words)))
     for name in targets.names(spec.target):
         if name not in table.columns:
@@ -116,16 +113,6 @@ def _sorted(words: Sequence[str]) -> tuple[str, ...]:
 
 def _classes(path: Path, words: Sequence[str], target: Target) -> tuple[Target, Array]:
     return target, _class_numbers(path, words, tuple(map(str, target.names)))
-
-
-def _words(table: tables.Table, name: str) -> list[str]:
-    if name not in table.columns:
-        raise DataError(f"{table.path}: has no column {quote(name)}")
-    column = table.columns[name]
-    if len(column.missing):
-        place = table.first_position(column.missing)
-        raise DataError(f"{place}: {quote(name)} is missing")
-    return [word or "" for word in column.words()]
 
 
 def _read_folder(path: Path) -> tuple[list[str], list[str]]:
