@@ -31,9 +31,7 @@ from nnrun.spec.suggest import known_names
 from nnrun.spec.text import join_words, quote
 from nnrun.spec.tree import KeyPath, Problem
 
-SEVERAL_INPUTS = frozenset(
-    "Add Average Concatenate Dot Maximum Minimum Multiply Subtract HashedCrossing".split()
-)
+SEVERAL_INPUTS = frozenset((*map(str.capitalize, component.MERGES), "HashedCrossing"))
 CELLS = frozenset("LSTMCell GRUCell SimpleRNNCell StackedRNNCells".split())
 NOT_STACKABLE = {
     **dict.fromkeys(SEVERAL_INPUTS, "takes several inputs, and a stack has one"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ import pytest
 from nnrun.data import preprocessing
 from nnrun.data.preprocessing import FITTED, Preparation
 from nnrun.errors import CodeError, IncompatibleSpec
-from nnrun.spec import catalogue, code, signatures
-from nnrun.spec.code import CodeFile
 from nnrun.spec.prepare import OwnStep, Standardize, Step
 from nnrun.types import Streamed
 
@@ -54,16 +51,9 @@ TRAINING = np.arange(6)
 
 
 @pytest.fixture(autouse=True)
-def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def rows(allow: Callable[[str], None]) -> None:
     """The classes under names such as `rows.Clip`."""
-    monkeypatch.setattr(code, "_ALLOWED", set())
-    monkeypatch.setattr(code, "_ACTIVE", code._Active())
-    file = CodeFile(Path("rows.py"), CODE.encode())
-    code.allow([file], remember=False)
-    code.activate([file])
-    catalogue.use_own(signatures.read((file,))[0])
-    yield
-    catalogue.use_own({})
+    allow(CODE)
 
 
 def own(name: str, **arguments: object) -> OwnStep:

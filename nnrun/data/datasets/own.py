@@ -12,7 +12,7 @@ from nnrun.data.splits import with_validation
 from nnrun.errors import DataError
 from nnrun.spec import arrays, catalogue, code
 from nnrun.spec.dataset import OwnData
-from nnrun.types import Array, Dataset, Split, Target
+from nnrun.types import Array, Dataset, Split
 
 _NEEDED = ("x_train", "y_train", "x_test", "y_test")
 _MORE = ("x_val", "y_val")
@@ -75,7 +75,7 @@ def _numbers(name: str, value: object) -> Array:
 
 
 def _dataset(name: str, found: dict[str, Array]) -> Dataset:
-    count = arrays.class_count(found["y_train"], None)
+    target = arrays.meaning(found["y_train"], None)
     splits = {}
     for part in sorted(key.removeprefix("x_") for key in found if key.startswith("x_")):
         x, y = found[f"x_{part}"], found[f"y_{part}"]
@@ -84,11 +84,11 @@ def _dataset(name: str, found: dict[str, Array]) -> Dataset:
         if x.shape[1:] != found["x_train"].shape[1:]:
             shapes = f"{x.shape[1:]} and {found['x_train'].shape[1:]}"
             raise ValueError(f"rows of x_{part} and x_train differ in shape: {shapes}")
-        if count and not {*np.unique(y).tolist()} <= {*range(count)}:
-            raise ValueError(f"y_{part} has classes that y_train lacks")
-        splits[part] = Split(x, y.astype(np.int64 if count else np.float64))
+        try:
+            splits[part] = Split(x, arrays.encode(y, target))
+        except ValueError as error:
+            raise ValueError(f"the {part} rows: {error}") from error
     train = splits["train"]
     if "val" in splits:
         train = with_validation(train, splits["val"], first=len(train))
-    target = Target.one_of("class" if count else "value", tuple(map(str, range(count))))
     return Dataset(name, train, splits["test"], target)

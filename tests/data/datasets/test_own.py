@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from nnrun.data.datasets import load
 from nnrun.errors import CodeError, DataError
-from nnrun.spec import catalogue, code, signatures
-from nnrun.spec.code import CodeFile
 from nnrun.spec.dataset import OwnData
 
 CODE = """
@@ -41,16 +38,9 @@ def fails(): return X / {}["missing"]
 
 
 @pytest.fixture(autouse=True)
-def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def rows(allow: Callable[[str], None]) -> None:
     """The functions under names such as `rows.names`."""
-    monkeypatch.setattr(code, "_ALLOWED", set())
-    monkeypatch.setattr(code, "_ACTIVE", code._Active())
-    file = CodeFile(Path("rows.py"), CODE.encode())
-    code.allow([file], remember=False)
-    code.activate([file])
-    catalogue.use_own(signatures.read((file,))[0])
-    yield
-    catalogue.use_own({})
+    allow(CODE)
 
 
 def spec(name: str, **arguments: object) -> OwnData:
@@ -90,7 +80,7 @@ def test_random_rows_are_the_same_each_time() -> None:
         ("words", "y_test must hold numbers, got <U1"),
         ("flat", "x_train must have the shape (rows, ...), got (4,)"),
         ("wider", "rows of x_test and x_train differ in shape: (1,) and (2,)"),
-        ("more", "y_test has classes that y_train lacks"),
+        ("more", "the test rows: y has classes that the training rows lack"),
         ("several", "y_train must hold a number per row, got the shape (4, 2)"),
     ],
 )  # fmt: skip
